@@ -1,0 +1,126 @@
+import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
+import { normalizeAxis } from '../graph/dims.ts';
+import { apply, concat, fullLike, scatterAdd, slice, transpose } from '../graph/ops.ts';
+import {
+  type GradientContext,
+  type GradientRule,
+  gradient,
+  input,
+  rankOf,
+  reshapeLike,
+  shapeOfType,
+  sumTo,
+  unsupported,
+} from './rule.ts';
+
+/** Operators that only rename axes: the gradient takes the input's shape back. */
+const reshaping: GradientRule = (c) => [reshapeLike(gradient(c), input(c, 0))];
+
+const transposeRule: GradientRule = (c) => {
+  const rank = rankOf(input(c, 0));
+  const perm = intsAttribute(c.node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+  return [
+    transpose(
+      gradient(c),
+      perm.map((_, i) => perm.indexOf(i)),
+    ),
+  ];
+};
+
+/** Sizes along an axis, which must be known to cut there. */
+function sizeAlong(c: GradientContext, x: Value, axis: number): number {
+  const size = shapeOfType(x)[axis];
+  return typeof size === 'number' ? size : unsupported(c, `the size of axis ${axis} of '${x.name}' is free`);
+}
+
+/** Concat: each operand takes its own stretch of the gradient. */
+const concatRule: GradientRule = (c) => {
+  const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rankOf(input(c, 0)))!;
+  let start = 0;
+  return c.inputs.map((_, i) => {
+    const from = start;
+    start += sizeAlong(c, input(c, i), axis);
+    return c.needs(i) ? slice(gradient(c), [from], [start], [axis]) : undefined;
+  });
+};
+
+/** Split: the parts' gradients joined again; a part that the loss does not see counts as zero. */
+const splitRule: GradientRule = (c) => {
+  const parts = c.gradients.map((g, i) => g ?? fullLike(c.outputs[i]!, 0));
+  return [concat(parts, intAttribute(c.node, 'axis', 0))];
+};
+
+/** Slice: the gradient put back where it was cut, zeros around it; steps other than 1 are scattered by index. */
+const sliceRule: GradientRule = (c) => {
+  const x = input(c, 0);
+  const known = (i: number) => (c.inputs[i] ? c.builder.knownInts(input(c, i)) : undefined);
+  const starts = intsAttribute(c.node, 'starts') ?? known(1);
+  const ends = intsAttribute(c.node, 'ends') ?? known(2);
+  if (starts === undefined || ends === undefined) unsupported(c, 'starts and ends must be constants');
+  const axes = intsAttribute(c.node, 'axes') ?? known(3) ?? starts.map((_, i) => i);
+  const steps = known(4);
+  let g = gradient(c);
+  const rank = rankOf(x);
+  starts.forEach((start, i) => {
+    const axis = normalizeAxis(Number(axes[i]), rank)!;
+    const size = sizeAlong(c, x, axis);
+    const step = Number(steps?.[i] ?? 1);
+    const length = sizeAlong(c, g, axis);
+    const first = clampStart(Number(start), size, step);
+    if (first === 0 && step === 1 && length === size) return;
+    g = step === 1 ? padAlong(c, g, axis, first, size - first - length) : spread(c, g, axis, first, step, size);
+  });
+  return [g];
+};
+
+function clampStart(start: number, size: number, step: number): number {
+  const from = start < 0 ? start + size : start;
+  return Math.min(Math.max(from, 0), step > 0 ? size : size - 1);
+}
+
+/** Zeros before and after along one axis. */
+function padAlong(c: GradientContext, g: Value, axis: number, before: number, after: number): Value {
+  const rank = rankOf(g);
+  const pads = new Array<number>(2 * rank).fill(0);
+  pads[axis] = before;
+  pads[axis + rank] = after;
+  return apply('Pad', [g, c.builder.ints(pads)]);
+}
+
+/** Places entries of `g` at first, first + step, … along one axis of a zero tensor. */
+function spread(c: GradientContext, g: Value, axis: number, first: number, step: number, size: number): Value {
+  const shape = shapeOfType(g);
+  if (!shape.every((d) => typeof d === 'number')) unsupported(c, 'a step other than 1 needs fixed sizes');
+  const indices = c.builder.ints(Array.from({ length: Number(shape[axis]) }, (_, i) => first + i * step));
+  const column = apply('Reshape', [indices, c.builder.ints(shape.map((_, i) => (i === axis ? -1 : 1)))]);
+  const everywhere = apply('Expand', [column, c.builder.ints(shape.map(Number))]);
+  const zeros = apply('ConstantOfShape', [c.builder.ints(shape.map((d, i) => (i === axis ? size : Number(d))))]);
+  return scatterAdd(zeros, everywhere, g, axis);
+}
+
+/** Pad with a constant: the gradient without its border. */
+const padRule: GradientRule = (c) => {
+  const mode = c.node.attributes.mode;
+  if (mode?.type === 'string' && mode.value !== 'constant') unsupported(c, `mode '${mode.value}' has no gradient here`);
+  const pads = c.builder.knownInts(input(c, 1));
+  if (pads === undefined) unsupported(c, 'pads must be constant');
+  const rank = rankOf(input(c, 0));
+  const axes = Array.from({ length: rank }, (_, i) => i);
+  const starts = axes.map((a) => Number(pads[a]));
+  const ends = axes.map((a) => (Number(pads[a + rank]) === 0 ? Number.POSITIVE_INFINITY : -Number(pads[a + rank])));
+  return [slice(gradient(c), starts, ends, axes)];
+};
+
+export const movementGradients: Readonly<Record<string, GradientRule>> = {
+  Reshape: reshaping,
+  Squeeze: reshaping,
+  Unsqueeze: reshaping,
+  Flatten: reshaping,
+  Transpose: transposeRule,
+  Concat: concatRule,
+  Split: splitRule,
+  Slice: sliceRule,
+  Pad: padRule,
+  Expand: (c) => [sumTo(gradient(c), input(c, 0))],
+};

@@ -1,0 +1,58 @@
+import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
+import { isStatic, normalizeAxis, sizeOf } from '../graph/dims.ts';
+import { reducedShape } from '../graph/infer/reduce.ts';
+import { apply, cast, div, equal, expand, mul, reduceSum, reshape, shapeOf, unsqueeze } from '../graph/ops.ts';
+import type { Dim } from '../graph/types.ts';
+import { type GradientContext, type GradientRule, gradient, input, rankOf, shapeOfType, unsupported } from './rule.ts';
+
+/** Axes of a reduction: attribute, constant input, or all. */
+function reducedAxes(c: GradientContext): readonly number[] {
+  const rank = rankOf(input(c, 0));
+  const given = intsAttribute(c.node, 'axes') ?? (c.inputs[1] ? c.builder.knownInts(input(c, 1)) : undefined);
+  if (given === undefined && c.inputs[1]) unsupported(c, 'its axes must be constant');
+  if (given === undefined || given.length === 0) {
+    return intAttribute(c.node, 'noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, i) => i);
+  }
+  return given.map((a) => normalizeAxis(Number(a), rank) ?? unsupported(c, `axis ${a} does not exist`));
+}
+
+/** A reduced value with its axes of size 1 back in place, so that it broadcasts against the input. */
+function restored(c: GradientContext, reduced: Value, axes: readonly number[]): Value {
+  if (intAttribute(c.node, 'keepdims', 1) !== 0 || axes.length === 0) return reduced;
+  const shape = reducedShape(shapeOfType(input(c, 0)), axes, true);
+  return isStatic(shape) ? reshape(reduced, shape) : unsqueeze(reduced, axes);
+}
+
+function expandLike(x: Value, like: Value): Value {
+  const shape = shapeOfType(like);
+  return expand(x, isStatic(shape) ? shape : shapeOf(like));
+}
+
+const sumRule: GradientRule = (c) => [expandLike(restored(c, gradient(c), reducedAxes(c)), input(c, 0))];
+
+/** Mean: a sum divided by the number of terms, which may be known only at run time. */
+const meanRule: GradientRule = (c) => {
+  const x = input(c, 0);
+  const axes = reducedAxes(c);
+  const sizes: readonly Dim[] = axes.map((a) => shapeOfType(x)[a]!);
+  const spread = expandLike(restored(c, gradient(c), axes), x);
+  if (isStatic(sizes)) return [div(spread, sizeOf(sizes))];
+  const counts = apply('Gather', [shapeOf(x), c.builder.ints(axes)]);
+  return [div(spread, cast(apply('ReduceProd', [counts], { keepdims: 0 }), 'float32'))];
+};
+
+/** Max and Min: the gradient goes to the extreme entries, in equal shares when several tie. */
+const extremeRule: GradientRule = (c) => {
+  const axes = reducedAxes(c);
+  const x = input(c, 0);
+  const wins = cast(equal(x, restored(c, c.outputs[0]!, axes)), 'float32');
+  return [mul(div(wins, reduceSum(wins, axes, true)), restored(c, gradient(c), axes))];
+};
+
+export const reduceGradients: Readonly<Record<string, GradientRule>> = {
+  ReduceSum: sumRule,
+  ReduceMean: meanRule,
+  ReduceMax: extremeRule,
+  ReduceMin: extremeRule,
+};

@@ -1,0 +1,79 @@
+import { SlimError } from '../errors.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { isStatic } from '../graph/dims.ts';
+import { ShapeError } from '../graph/infer/context.ts';
+import { add, reduceSum, reshape, shapeOf } from '../graph/ops.ts';
+import type { Dim, Node } from '../graph/types.ts';
+
+/** What a gradient rule sees of one node, in the builder that the gradient nodes go to. */
+export interface GradientContext {
+  readonly builder: GraphBuilder;
+  readonly node: Node;
+  /** Inputs by position; undefined for one that is left out. */
+  readonly inputs: readonly (Value | undefined)[];
+  readonly outputs: readonly Value[];
+  /** ∂loss/∂output by position; undefined where the loss does not depend on it. */
+  readonly gradients: readonly (Value | undefined)[];
+  /** True when the gradient of this input is asked for; rules may skip the others. */
+  needs(input: number): boolean;
+}
+
+/** Vector-Jacobian product: from the gradients of a node's outputs to those of its inputs (undefined: none). */
+export type GradientRule = (c: GradientContext) => (Value | undefined)[];
+
+/** A required input. */
+export function input(c: GradientContext, index: number): Value {
+  const value = c.inputs[index];
+  if (value === undefined) throw new SlimError(`${c.node.op} '${c.node.name}': input ${index} is missing`);
+  return value;
+}
+
+/** The gradient of a node's only differentiable output. */
+export function gradient(c: GradientContext): Value {
+  const value = c.gradients[0];
+  if (value === undefined) throw new SlimError(`${c.node.op} '${c.node.name}': no gradient reaches its first output`);
+  return value;
+}
+
+/** Stops: the operator exists but this use of it has no gradient here. */
+export function unsupported(c: GradientContext, reason: string): never {
+  throw new SlimError(`cannot differentiate ${c.node.op} '${c.node.name}': ${reason}`);
+}
+
+/** Known rank of a value. */
+export function rankOf(x: Value): number {
+  if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
+  return x.type.shape.length;
+}
+
+/** Known shape of a value. */
+export function shapeOfType(x: Value): readonly Dim[] {
+  if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
+  return x.type.shape;
+}
+
+/** Undoes broadcasting: sums a gradient over the axes along which `like` was repeated. */
+export function sumTo(gradient: Value, like: Value): Value {
+  const from = shapeOfType(gradient);
+  const to = shapeOfType(like);
+  const lead = from.length - to.length;
+  const added = Array.from({ length: lead }, (_, i) => i);
+  const repeated = to.flatMap((d, i) => (d === 1 && from[lead + i] !== 1 ? [lead + i] : []));
+  if (added.length === 0 && repeated.length === 0) return gradient;
+  if (repeated.length === 0) return reduceSum(gradient, added);
+  const summed = reduceSum(gradient, [...added, ...repeated], true);
+  return lead === 0 ? summed : reshapeLike(summed, like);
+}
+
+/** Reshapes to the shape of another value, computed at run time when more than one dimension is free. */
+export function reshapeLike(x: Value, like: Value): Value {
+  const shape = shapeOfType(like);
+  if (isStatic(shape)) return reshape(x, shape);
+  const free = shape.filter((d) => typeof d !== 'number').length;
+  return reshape(x, free === 1 ? shape.map((d) => (typeof d === 'number' ? d : -1)) : shapeOf(like));
+}
+
+/** Sum of two gradients, either of which may be absent. */
+export function addGradients(a: Value | undefined, b: Value): Value {
+  return a === undefined ? b : add(a, b);
+}

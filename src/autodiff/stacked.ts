@@ -1,0 +1,62 @@
+import { SlimError } from '../errors.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { flatten, gemm, transpose } from '../graph/ops.ts';
+import { elementwiseGradients } from './elementwise.ts';
+import { type GradientContext, rankOf } from './rule.ts';
+
+/*
+ * Stacked weight gradients. A weight W that every step of a loop uses has the gradient Σ_t (contribution of step t).
+ * For a product W · h_t the sum over steps is itself one product over the steps laid side by side:
+ *   dW = Σ_t dz_t · h_tᵀ = [dz_1 … dz_T] · [h_1 … h_T]ᵀ,
+ * one fat GEMM after the loop instead of T skinny ones inside it.
+ */
+
+const elementwise = new Set(['Add', 'Sub', 'Mul']);
+
+/** True when the gradient of a captured operand can be computed after the loop from stacked values. */
+export function canStack(c: GradientContext, input: number): boolean {
+  const other = c.inputs[1 - input];
+  const own = c.inputs[input];
+  if (own === undefined || other === undefined || c.node.inputs.length !== 2) return false;
+  if (c.node.op === 'MatMul') return rankOf(own) === 2 && rankOf(other) === 2;
+  // Broadcasting aligns at the right, so the stacked operand must not have fewer axes than the weight.
+  return elementwise.has(c.node.op) && rankOf(other) >= rankOf(own) && c.node.inputs[0] !== c.node.inputs[1];
+}
+
+/**
+ * Gradient of the captured operand `input`, from the stacked gradient [T, …] of the node's output and the operands
+ * (stacked, or outer values where they do not change from step to step).
+ */
+export function stackedGradient(
+  b: GraphBuilder,
+  c: GradientContext,
+  input: number,
+  operands: readonly (Value | undefined)[],
+  gradient: Value,
+): Value {
+  const other = operands[1 - input];
+  const own = operands[input];
+  if (other === undefined || own === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' lacks an operand`);
+  if (c.node.op === 'MatMul') {
+    if (input === 0) return gemm(columnsOfSteps(gradient), columnsOfSteps(other), undefined, { transA: true });
+    return gemm(flatten(other, 2), flatten(gradient, 2), undefined, { transA: true });
+  }
+  const rule = elementwiseGradients[c.node.op]!;
+  const stacked: GradientContext = {
+    builder: b,
+    node: c.node,
+    inputs: operands,
+
+    outputs: [], // the rules of Add, Sub and Mul do not read it
+    gradients: [gradient],
+    needs: (i) => i === input,
+  };
+  const result = rule(stacked)[input];
+  if (result === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' has no gradient for input ${input}`);
+  return result;
+}
+
+/** [T, R, N] → [T·N, R]: the columns of every step as rows. */
+function columnsOfSteps(x: Value): Value {
+  return flatten(transpose(x, [0, 2, 1]), 2);
+}

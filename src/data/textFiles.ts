@@ -1,0 +1,99 @@
+/**
+ * The text files behind a corpus: which file of a folder is which part, and reading one with clear errors.
+ */
+import { constants } from 'node:buffer';
+import { readdir, readFile, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { UsageError } from '../errors.ts';
+
+/** The three parts of a corpus, in their usual order. */
+export const PARTS = ['train', 'valid', 'test'] as const;
+
+/** A part of a corpus: `train`, `valid` or `test`. */
+export type Part = (typeof PARTS)[number];
+
+const PART_FILE = /^(?:.+[._-])?(train|valid|validation|dev|test)\.(?:txt|tokens)$/i;
+
+/** Says what stands at a path; throws a UsageError when that is neither a file nor a folder, or cannot be reached. */
+export async function pathKind(path: string): Promise<'file' | 'folder'> {
+  const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(
+      error.code === 'ENOENT' || error.code === 'ENOTDIR'
+        ? `${path} does not exist: expected a text file, or a folder with train, valid and test text files`
+        : `cannot open ${path}: ${error.message}`,
+    );
+  });
+  if (status.isDirectory()) return 'folder';
+  if (status.isFile()) return 'file';
+  throw new UsageError(`${path} is neither a file nor a folder`);
+}
+
+/**
+ * Finds the three parts in a folder by name: `train.txt`, `ptb.train.txt`, `wiki.train.tokens` and the like, where the
+ * middle part may be called `valid`, `validation` or `dev`. Throws a UsageError when one is missing or not unique.
+ */
+export async function findParts(folder: string): Promise<Record<Part, string>> {
+  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`cannot list ${folder}: ${error.message}`);
+  });
+  const files = entries
+    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
+    .map((entry) => entry.name)
+    .sort();
+  const find = (part: Part): string => {
+    const found = files.filter((file) => partOf(file) === part);
+    if (found.length === 1) return join(folder, found[0]!);
+    if (found.length === 0) {
+      throw new UsageError(
+        `${folder} has no ${part} text: looked for ${names(part)}, also with a prefix (ptb.${part}.txt) or the ending ` +
+          `.tokens; ${contents(entries.map((entry) => entry.name + (entry.isDirectory() ? '/' : '')).sort())}`,
+      );
+    }
+    throw new UsageError(
+      `${folder} has more than one ${part} text: ${found.join(', ')}; keep one of them in the folder`,
+    );
+  };
+  return { train: find('train'), valid: find('valid'), test: find('test') };
+}
+
+/** Reads a UTF-8 text file; throws a UsageError when it is empty, binary, not UTF-8 or too large for one string. */
+export async function readTextFile(path: string): Promise<string> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`cannot read ${path}: ${error.message}`);
+  });
+  if (bytes.length > constants.MAX_STRING_LENGTH) {
+    throw new UsageError(
+      `${path} has ${bytes.length} bytes, more than the ${constants.MAX_STRING_LENGTH} that can be read at once: use a part of it`,
+    );
+  }
+  if (bytes.includes(0)) {
+    throw new UsageError(`${path} is not a text file: it contains NUL bytes; expected words in UTF-8`);
+  }
+  const text = decode(bytes, path);
+  if (text.trim() === '') throw new UsageError(`${path} is empty: expected words between white space`);
+  return text;
+}
+
+function decode(bytes: Uint8Array, path: string): string {
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+  } catch {
+    throw new UsageError(`${path} is not UTF-8 text: convert it first, for example with iconv -t utf-8`);
+  }
+}
+
+function partOf(file: string): Part | undefined {
+  const word = PART_FILE.exec(file)?.[1]?.toLowerCase();
+  if (word === 'validation' || word === 'dev') return 'valid';
+  return PARTS.find((part) => part === word);
+}
+
+function names(part: Part): string {
+  return part === 'valid' ? 'valid.txt, validation.txt, dev.txt' : `${part}.txt`;
+}
+
+function contents(entries: readonly string[]): string {
+  if (entries.length === 0) return 'the folder is empty';
+  const more = entries.length > 10 ? ` and ${entries.length - 10} more` : '';
+  return `the folder contains ${entries.slice(0, 10).join(', ')}${more}`;
+}

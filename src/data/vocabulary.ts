@@ -1,0 +1,83 @@
+/**
+ * Words and their ids. Id 0 is the most frequent word of the training text;
+ * words of equal count are ordered by their UTF-16 code units, so that the ids depend on the text alone.
+ */
+import { UsageError } from '../errors.ts';
+
+/** The word that stands for every word outside the vocabulary. */
+export const UNKNOWN = '<unk>';
+
+/** A two-way table: `words[id]` is the word and `ids.get(word)` the id. */
+export interface Vocabulary {
+  readonly words: readonly string[];
+  readonly ids: ReadonlyMap<string, number>;
+}
+
+/** Ids of a text, and what became of the tokens that the vocabulary does not know. */
+export interface Encoded {
+  readonly ids: Int32Array;
+  /** Tokens outside the vocabulary that became `<unk>`; tokens that were `<unk>` already do not count. */
+  readonly mapped: number;
+  /** Tokens outside the vocabulary that were left out, because the vocabulary has no `<unk>`. */
+  readonly dropped: number;
+}
+
+/** Which words to leave out of a vocabulary. */
+export interface VocabularyOptions {
+  /** Most words, `<unk>` included. Default: no limit. */
+  readonly maxSize?: number | undefined;
+  /** Words that occur less often become `<unk>`. Default: 1, all words stay. */
+  readonly minCount?: number | undefined;
+}
+
+/**
+ * Counts the training tokens and numbers the words by (-count, word).
+ * Words beyond `maxSize` or below `minCount` become `<unk>`, which then is one of the words.
+ * Throws a UsageError when fewer than 2 words are left or `maxSize` is no integer of at least 2.
+ */
+export function buildVocabulary(tokens: Iterable<string>, options: VocabularyOptions = {}): Vocabulary {
+  const { maxSize = Number.POSITIVE_INFINITY, minCount = 1 } = options;
+  if (maxSize < 2 || !(Number.isInteger(maxSize) || maxSize === Number.POSITIVE_INFINITY)) {
+    throw new UsageError(`a vocabulary limit must be an integer of at least 2, got ${maxSize}`);
+  }
+  const counts = new Map<string, number>();
+  for (const token of tokens) counts.set(token, (counts.get(token) ?? 0) + 1);
+
+  let ranked: (readonly [string, number])[] = [...counts].sort(byCountThenWord);
+  const known = ranked.filter(([word]) => word !== UNKNOWN);
+  const frequent = known.filter(([, count]) => count >= minCount);
+  if (ranked.length > maxSize || frequent.length < known.length) {
+    const kept = frequent.slice(0, maxSize - 1);
+    const cut = known.slice(kept.length).reduce((sum, [, count]) => sum + count, 0);
+    ranked = [...kept, [UNKNOWN, (counts.get(UNKNOWN) ?? 0) + cut] as const].sort(byCountThenWord);
+  }
+  if (ranked.length < 2) {
+    const found = ranked.length === 0 ? 'no word at all' : `only ${JSON.stringify(ranked[0]![0])}`;
+    throw new UsageError(`a vocabulary needs at least 2 different words, but the training text has ${found}`);
+  }
+  const words = ranked.map(([word]) => word);
+  return { words, ids: new Map(words.map((word, id) => [word, id])) };
+}
+
+/**
+ * Replaces tokens by ids. A word outside the vocabulary becomes `<unk>` where the vocabulary has it and is left out
+ * otherwise, as the Penn Treebank reader of the TensorFlow tutorial does.
+ */
+export function encode(tokens: readonly string[], vocabulary: Vocabulary): Encoded {
+  const unknown = vocabulary.ids.get(UNKNOWN);
+  const ids = new Int32Array(tokens.length);
+  let length = 0;
+  let outside = 0;
+  for (const token of tokens) {
+    const known = vocabulary.ids.get(token);
+    if (known === undefined) outside++;
+    const id = known ?? unknown;
+    if (id !== undefined) ids[length++] = id;
+  }
+  const dropped = tokens.length - length;
+  return { ids: dropped === 0 ? ids : ids.slice(0, length), mapped: outside - dropped, dropped };
+}
+
+function byCountThenWord(a: readonly [string, number], b: readonly [string, number]): number {
+  return b[1] - a[1] || (a[0] < b[0] ? -1 : 1);
+}

@@ -1,0 +1,97 @@
+import type { Attribute, Graph, Node, Tensor } from './types.ts';
+
+/*
+ * Reading and writing attributes of nodes without spelling out their tagged form each time.
+ */
+
+/** An attribute from a plain value: integers become `int`, strings `string`, arrays of integers `ints`. Use `float` for reals. */
+export function attribute(value: number | string | readonly number[] | Attribute): Attribute {
+  if (typeof value === 'number') return { type: 'int', value };
+  if (typeof value === 'string') return { type: 'string', value };
+  if (isIntegers(value)) return { type: 'ints', value };
+  return value;
+}
+
+function isIntegers(value: readonly number[] | Attribute): value is readonly number[] {
+  return Array.isArray(value);
+}
+
+/** A float attribute; ONNX tells 1.0 (float) from 1 (int). */
+export function float(value: number): Attribute {
+  return { type: 'float', value };
+}
+
+/** Integer attribute or its default. */
+export function intAttribute(node: Node, name: string, fallback: number): number {
+  const a = node.attributes[name];
+  return a?.type === 'int' ? a.value : fallback;
+}
+
+/** Float attribute or its default. */
+export function floatAttribute(node: Node, name: string, fallback: number): number {
+  const a = node.attributes[name];
+  return a?.type === 'float' || a?.type === 'int' ? a.value : fallback;
+}
+
+/** String attribute or its default. */
+export function stringAttribute(node: Node, name: string, fallback: string): string {
+  const a = node.attributes[name];
+  return a?.type === 'string' ? a.value : fallback;
+}
+
+/** List of integers, or undefined when absent. */
+export function intsAttribute(node: Node, name: string): readonly number[] | undefined {
+  const a = node.attributes[name];
+  return a?.type === 'ints' ? a.value : undefined;
+}
+
+/** List of strings, or undefined when absent. */
+export function stringsAttribute(node: Node, name: string): readonly string[] | undefined {
+  const a = node.attributes[name];
+  return a?.type === 'strings' ? a.value : undefined;
+}
+
+/** Subgraph attribute, or undefined when absent. */
+export function graphAttribute(node: Node, name: string): Graph | undefined {
+  const a = node.attributes[name];
+  return a?.type === 'graph' ? a.value : undefined;
+}
+
+/** The tensor of a `Constant` node in any of its spellings; undefined for other nodes. */
+export function constantTensor(node: Node): Tensor | undefined {
+  if (node.op !== 'Constant' || node.domain !== '') return undefined;
+  const { value, value_float, value_floats, value_int, value_ints } = node.attributes;
+  if (value?.type === 'tensor') return value.value;
+  if (value_float?.type === 'float') return floats([], [value_float.value]);
+  if (value_floats?.type === 'floats') return floats([value_floats.value.length], value_floats.value);
+  if (value_int?.type === 'int') return int64s([], [value_int.value]);
+  if (value_ints?.type === 'ints') return int64s([value_ints.value.length], value_ints.value);
+  return undefined;
+}
+
+/** A float32 tensor from numbers in row-major order. */
+export function floats(dims: readonly number[], values: ArrayLike<number>): Tensor {
+  return { elementType: 'float32', dims, data: Float32Array.from(values) };
+}
+
+/** An int64 tensor from safe integers (±Infinity: the limits of int64). */
+export function int64s(dims: readonly number[], values: readonly number[]): Tensor {
+  const data = BigInt64Array.from(values, (v) => {
+    if (v === Number.POSITIVE_INFINITY) return 2n ** 63n - 1n;
+    if (v === Number.NEGATIVE_INFINITY) return -(2n ** 63n);
+    return BigInt(v);
+  });
+  return { elementType: 'int64', dims, data };
+}
+
+/** The values of an integer tensor as numbers; undefined for other element types. */
+export function integers(tensor: Tensor | undefined): number[] | undefined {
+  if (tensor === undefined) return undefined;
+  if (tensor.data instanceof BigInt64Array) {
+    return Array.from(tensor.data, (v) => {
+      if (v >= 2n ** 53n) return Number.POSITIVE_INFINITY;
+      return v <= -(2n ** 53n) ? Number.NEGATIVE_INFINITY : Number(v);
+    });
+  }
+  return tensor.data instanceof Int32Array ? Array.from(tensor.data) : undefined;
+}

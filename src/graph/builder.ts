@@ -1,0 +1,240 @@
+import { SlimError } from '../errors.ts';
+import { attribute, constantTensor, floats, int64s } from './attributes.ts';
+import { Scope } from './infer/infer.ts';
+import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';
+
+/** A value inside a graph under construction; the operators in `ops.ts` take and return these. */
+export interface Value {
+  readonly name: string;
+  readonly type: TensorType;
+  readonly builder: GraphBuilder;
+}
+
+/** Attributes as plain values: integers, strings and lists of integers are wrapped, reals need `float(x)`. */
+export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Attribute | undefined>>;
+
+/**
+ * Builds a graph node by node and infers every type on the way, so that a mistake stops at the line that makes it.
+ * A builder with an `outer` one builds a loop's body: it may use the outer values, and shares the supply of names.
+ */
+export class GraphBuilder {
+  readonly name: string;
+  private readonly outer: GraphBuilder | undefined;
+  private readonly scope: Scope;
+  private readonly inputs: ValueInfo[] = [];
+  private readonly outputs: ValueInfo[] = [];
+  private readonly initializers = new Map<string, Tensor>();
+  private readonly nodeList: Node[] = [];
+  private readonly constants = new Map<string, Value>();
+  private readonly names: Set<string>;
+  private readonly counters: Map<string, number>;
+
+  constructor(name: string, outer?: GraphBuilder) {
+    this.name = name;
+    this.outer = outer;
+    this.scope = new Scope(outer?.scope);
+    this.names = outer?.names ?? new Set();
+    this.counters = outer?.counters ?? new Map();
+  }
+
+  /** A builder that goes on where a finished graph stopped (outputs are kept unless `keepOutputs` is false). */
+  static from(graph: Graph, options: { keepOutputs?: boolean; outer?: GraphBuilder } = {}): GraphBuilder {
+    const b = new GraphBuilder(graph.name, options.outer);
+    reserveNames(graph, b.names);
+    for (const input of graph.inputs) b.declareInput(input);
+    for (const [name, tensor] of graph.initializers) b.declareParameter(name, tensor);
+    for (const node of graph.nodes) b.addNode(node);
+    if (options.keepOutputs ?? true) b.outputs.push(...graph.outputs);
+    return b;
+  }
+
+  /** Keeps the names of another graph from being given out by `fresh`. */
+  reserve(graph: Graph): void {
+    reserveNames(graph, this.names);
+  }
+
+  /** A name that is not used in this graph or any around it. */
+  fresh(prefix: string): string {
+    for (;;) {
+      const n = this.counters.get(prefix) ?? 0;
+      this.counters.set(prefix, n + 1);
+      const name = `${prefix}_${n}`;
+      if (!this.names.has(name)) {
+        this.names.add(name);
+        return name;
+      }
+    }
+  }
+
+  input(name: string, elementType: ElementType, shape: readonly Dim[]): Value {
+    this.claim(name);
+    return this.declareInput({ name, type: { elementType, shape } });
+  }
+
+  /** A trainable weight: an initializer of the graph. */
+  parameter(name: string, tensor: Tensor): Value {
+    this.claim(name);
+    return this.declareParameter(name, tensor);
+  }
+
+  /** A constant that is no parameter: a `Constant` node. Equal constants are one node. */
+  constant(tensor: Tensor): Value {
+    const key = `${tensor.elementType}[${tensor.dims}]${Array.from(tensor.data as ArrayLike<unknown>).join()}`;
+    const found = this.findConstant(key);
+    if (found) return found;
+    const [value] = this.node('Constant', [], { value: { type: 'tensor', value: tensor } });
+    this.constants.set(key, value!);
+    return value!;
+  }
+
+  /** A float32 scalar, or a list as a vector. */
+  float(value: number | readonly number[]): Value {
+    return this.constant(typeof value === 'number' ? floats([], [value]) : floats([value.length], value));
+  }
+
+  /** An int64 vector: a shape, axes, sizes. */
+  ints(values: readonly number[]): Value {
+    return this.constant(int64s([values.length], values));
+  }
+
+  /** Appends an operator; `outputs` is their number, or their names where they must be given. */
+  node(
+    op: string,
+    inputs: readonly (Value | undefined)[],
+    attributes: AttributeValues = {},
+    outputs: number | readonly string[] = 1,
+    domain = '',
+  ): Value[] {
+    const label = this.fresh(op);
+    const count = typeof outputs === 'number' ? outputs : outputs.length;
+    const names =
+      typeof outputs === 'number'
+        ? Array.from({ length: count }, (_, i) => (count === 1 ? `${label}_out` : `${label}_out${i}`))
+        : outputs;
+    for (const name of names) this.names.add(name);
+    const given = [...inputs];
+    while (given.length > 0 && given[given.length - 1] === undefined) given.pop();
+    const wrapped = Object.entries(attributes).flatMap(([k, v]) =>
+      v === undefined ? [] : [[k, attribute(v)] as const],
+    );
+    const node: Node = {
+      op,
+      domain,
+      name: label,
+      inputs: given.map((v) => (v === undefined ? '' : this.visible(v, op).name)),
+      outputs: names,
+      attributes: Object.fromEntries(wrapped),
+    };
+    this.addNode(node);
+    return names.map((name) => this.value(name));
+  }
+
+  /** Appends a finished node as it is, after checking that it fits. */
+  addNode(node: Node): void {
+    this.scope.defineNode(node);
+    this.nodeList.push(node);
+    for (const name of node.outputs) this.names.add(name);
+    if (node.name !== '') this.names.add(node.name);
+  }
+
+  /** Replaces a node in place; the new one must define what the old one did, before the same consumers. */
+  replaceNode(old: Node, replacement: Node): void {
+    const at = this.nodeList.indexOf(old);
+    if (at < 0) throw new SlimError(`graph '${this.name}' has no node '${old.name}' to replace`);
+    this.scope.defineNode(replacement);
+    this.nodeList[at] = replacement;
+  }
+
+  /** The value of that name, here or in a graph around this one. */
+  value(name: string): Value {
+    const type = this.scope.type(name);
+    if (type === undefined) throw new SlimError(`graph '${this.name}' has no value '${name}'`);
+    return { name, type, builder: this };
+  }
+
+  /** The tensor of a constant or a parameter; undefined for a value that is computed. */
+  tensorOf(value: Value): Tensor | undefined {
+    const node = this.nodeList.find((n) => n.outputs[0] === value.name);
+    return (node && constantTensor(node)) ?? this.initializers.get(value.name) ?? this.outer?.tensorOf(value);
+  }
+
+  /** Known integer contents of a value (a shape, axes), or undefined. */
+  knownInts(value: Value): readonly Dim[] | undefined {
+    return this.scope.ints(value.name);
+  }
+
+  /** True when this builder makes a body somewhere inside `other`'s graph. */
+  isInside(other: GraphBuilder): boolean {
+    for (let b = this.outer; b; b = b.outer) if (b === other) return true;
+    return false;
+  }
+
+  /** The nodes so far, in order. */
+  get nodes(): readonly Node[] {
+    return this.nodeList;
+  }
+
+  /** Declares an output; with a new name through an Identity, so that the name can be chosen. */
+  output(value: Value, name = value.name): void {
+    if (name === value.name) this.outputs.push({ name, type: value.type });
+    else {
+      this.claim(name);
+      this.node('Identity', [value], {}, [name]);
+      this.outputs.push({ name, type: value.type });
+    }
+  }
+
+  build(): Graph {
+    return {
+      name: this.name,
+      inputs: [...this.inputs],
+      outputs: [...this.outputs],
+      initializers: new Map(this.initializers),
+      nodes: [...this.nodeList],
+    };
+  }
+
+  private declareInput(input: ValueInfo): Value {
+    this.names.add(input.name);
+    this.scope.define(input.name, input.type);
+    this.inputs.push(input);
+    return this.value(input.name);
+  }
+
+  private declareParameter(name: string, tensor: Tensor): Value {
+    this.names.add(name);
+    this.scope.defineTensor(name, tensor);
+    this.initializers.set(name, tensor);
+    return this.value(name);
+  }
+
+  private claim(name: string): void {
+    if (this.scope.type(name)) throw new SlimError(`graph '${this.name}' already has a value named '${name}'`);
+    this.names.add(name);
+  }
+
+  private findConstant(key: string): Value | undefined {
+    return this.constants.get(key) ?? this.outer?.findConstant(key);
+  }
+
+  private visible(value: Value, op: string): Value {
+    if (this === value.builder || this.isInside(value.builder)) return value;
+    throw new SlimError(`${op}: value '${value.name}' belongs to graph '${value.builder.name}', not to '${this.name}'`);
+  }
+}
+
+/** Adds every name of a graph and of the bodies inside it. */
+function reserveNames(graph: Graph, into: Set<string>): void {
+  for (const v of graph.inputs) into.add(v.name);
+  for (const name of graph.initializers.keys()) into.add(name);
+  for (const node of graph.nodes) {
+    into.add(node.name);
+    for (const name of node.outputs) into.add(name);
+    for (const a of Object.values(node.attributes)) if (a.type === 'graph') reserveNames(a.value, into);
+  }
+}
+
+/** True for a node that only holds a constant. */
+export function isConstant(node: Node): boolean {
+  return constantTensor(node) !== undefined;
+}

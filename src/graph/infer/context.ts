@@ -1,0 +1,60 @@
+import { SlimError } from '../../errors.ts';
+import { formatShape, normalizeAxis } from '../dims.ts';
+import type { Dim, ElementType, Graph, Node, TensorType } from '../types.ts';
+
+/** A graph's operator does not fit its inputs; the message names the node and the shapes. */
+export class ShapeError extends SlimError {
+  override readonly name: string = 'ShapeError';
+}
+
+/** What a shape rule sees of one node. */
+export interface InferContext {
+  readonly node: Node;
+  /** Types of the inputs; undefined for one that is left out. */
+  readonly inputs: readonly (TensorType | undefined)[];
+  /** Known contents of an integer input (a shape, axes, sizes); elements may be free dimensions. */
+  ints(input: number): readonly Dim[] | undefined;
+  /** Types of a subgraph's outputs, given the types of its inputs. */
+  inferBody(body: Graph, inputs: readonly TensorType[]): TensorType[];
+  /** A free dimension's name that stands nowhere else. */
+  freshDim(): string;
+}
+
+/** Computes the types of a node's outputs. */
+export type InferRule = (c: InferContext) => TensorType[];
+
+/** `MatMul 'head' ([20, 200], [300, 10])`, for messages. */
+export function describeNode(node: Node, inputs: readonly (TensorType | undefined)[]): string {
+  const shapes = inputs.map((t) => (t === undefined ? '-' : formatShape(t.shape))).join(', ');
+  return `${node.op} '${node.name || node.outputs[0]}' (${shapes})`;
+}
+
+/** Stops with node name, shapes and reason. */
+export function fail(c: InferContext, reason: string): never {
+  throw new ShapeError(`${describeNode(c.node, c.inputs)}: ${reason}`);
+}
+
+/** Type of a required input. */
+export function inputType(c: InferContext, index: number): TensorType {
+  return c.inputs[index] ?? fail(c, `input ${index} is missing`);
+}
+
+/** Shape of a required input, undefined when the rank is unknown. */
+export function inputShape(c: InferContext, index: number): readonly Dim[] | undefined {
+  return inputType(c, index).shape;
+}
+
+/** Axis attribute as an index into a shape of the given rank. */
+export function axisOf(c: InferContext, axis: number, rank: number): number {
+  return normalizeAxis(axis, rank) ?? fail(c, `axis ${axis} is outside rank ${rank}`);
+}
+
+/** Numbers only, or undefined. */
+export function numbers(dims: readonly Dim[] | undefined): number[] | undefined {
+  return dims?.every((d) => typeof d === 'number') ? (dims as number[]) : undefined;
+}
+
+/** Shorthand for a result type. */
+export function tensor(elementType: ElementType, shape: readonly Dim[] | undefined): TensorType {
+  return { elementType, shape };
+}

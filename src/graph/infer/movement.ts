@@ -1,0 +1,229 @@
+import { intAttribute, intsAttribute } from '../attributes.ts';
+import { addDims, broadcastShapes, divideDims, formatShape, multiplyDims } from '../dims.ts';
+import type { Dim } from '../types.ts';
+import { axisOf, fail, type InferContext, type InferRule, inputShape, inputType, numbers, tensor } from './context.ts';
+
+/** Axes from input `input` (opset 13 on) or from the attribute of older sets; undefined when absent or not constant. */
+export function axesOf(c: InferContext, input: number): readonly number[] | undefined {
+  return intsAttribute(c.node, 'axes') ?? numbers(c.ints(input));
+}
+
+/** Size along one axis of `start:end:step`, as numpy counts. */
+export function sliceLength(size: number, start: number, end: number, step: number): number {
+  const clamp = (v: number, low: number, high: number) => Math.min(Math.max(v < 0 ? v + size : v, low), high);
+  if (step > 0) return Math.max(0, Math.ceil((clamp(end, 0, size) - clamp(start, 0, size)) / step));
+  // Counting down, -1 is "before the first element", which a negative end must reach.
+  const from = clamp(start, 0, size - 1);
+  const to = end < -size ? -1 : clamp(end, -1, size - 1);
+  return Math.max(0, Math.ceil((to - from) / step));
+}
+
+const reshape: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const target = c.ints(1);
+  if (target === undefined) return [tensor(elementType, undefined)];
+  const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
+  const out: Dim[] = target.map((d, i) =>
+    d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
+  );
+  const unknown = out.indexOf(-1);
+  if (shape !== undefined && unknown >= 0) {
+    const rest = multiplyDims(out.filter((_, i) => i !== unknown));
+    const total = multiplyDims(shape);
+    const left = divideDims(total, rest);
+    if (left === undefined && typeof total === 'number' && typeof rest === 'number') {
+      fail(c, `${total} elements do not fit ${formatShape(target)}`);
+    }
+    out[unknown] = left ?? c.freshDim();
+  } else if (unknown >= 0) {
+    out[unknown] = c.freshDim();
+  } else if (shape !== undefined) {
+    const from = multiplyDims(shape);
+    const to = multiplyDims(out);
+    if (typeof from === 'number' && typeof to === 'number' && from !== to) {
+      fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
+    }
+  }
+  return [tensor(elementType, out)];
+};
+
+const transpose: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  const perm = intsAttribute(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
+  if (perm.length !== shape.length || new Set(perm).size !== perm.length) fail(c, `perm [${perm}] does not fit`);
+  return [
+    tensor(
+      elementType,
+      perm.map((p) => shape[p] ?? fail(c, `perm [${perm}] does not fit`)),
+    ),
+  ];
+};
+
+const squeeze: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
+  for (const a of axes ?? []) {
+    if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
+  }
+  return [
+    tensor(
+      elementType,
+      shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1)),
+    ),
+  ];
+};
+
+const unsqueeze: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const given = axesOf(c, 1);
+  if (shape === undefined || given === undefined) return [tensor(elementType, undefined)];
+  const rank = shape.length + given.length;
+  const axes = given.map((a) => axisOf(c, a, rank));
+  const rest = [...shape];
+  return [
+    tensor(
+      elementType,
+      Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!)),
+    ),
+  ];
+};
+
+const flatten: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  const axis = intAttribute(c.node, 'axis', 1);
+  const at = axis < 0 ? axis + shape.length : axis;
+  return [tensor(elementType, [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))])];
+};
+
+const concat: InferRule = (c) => {
+  const { elementType } = inputType(c, 0);
+  const shapes = c.inputs.map((_, i) => inputShape(c, i));
+  const first = shapes[0];
+  if (first === undefined || shapes.includes(undefined)) return [tensor(elementType, undefined)];
+  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
+  const known = shapes as readonly (readonly Dim[])[];
+  for (const s of known) {
+    const clash = s.length !== first.length || s.some((d, i) => i !== axis && differs(d, first[i]!));
+    if (clash) fail(c, `shapes must agree except along axis ${axis}`);
+  }
+  return [
+    tensor(
+      elementType,
+      first.map((d, i) => (i === axis ? addDims(known.map((s) => s[axis]!)) : d)),
+    ),
+  ];
+};
+
+function differs(a: Dim, b: Dim): boolean {
+  return typeof a === 'number' && typeof b === 'number' && a !== b;
+}
+
+const split: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const count = c.node.outputs.length;
+  if (shape === undefined) return Array.from({ length: count }, () => tensor(elementType, undefined));
+  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), shape.length);
+  const size = shape[axis]!;
+  let sizes: readonly Dim[] | undefined = intsAttribute(c.node, 'split') ?? c.ints(1);
+  if (sizes === undefined) {
+    if (c.inputs[1]) sizes = Array.from({ length: count }, () => c.freshDim());
+    else if (typeof size === 'number') {
+      const part = Math.ceil(size / count);
+      sizes = Array.from({ length: count }, (_, i) => Math.min(part, size - i * part));
+    } else sizes = Array.from({ length: count }, () => divideDims(size, count) ?? c.freshDim());
+  }
+  const total = numbers(sizes)?.reduce((a, b) => a + b, 0);
+  if (sizes.length !== count || (typeof size === 'number' && total !== undefined && total !== size)) {
+    fail(c, `sizes [${sizes}] do not divide axis ${axis} of size ${size} into ${count}`);
+  }
+  return sizes.map((s) =>
+    tensor(
+      elementType,
+      shape.map((d, i) => (i === axis ? s : d)),
+    ),
+  );
+};
+
+const slice: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  const attributes = intsAttribute(c.node, 'starts');
+  const starts = attributes ?? c.ints(1);
+  const ends = intsAttribute(c.node, 'ends') ?? c.ints(2);
+  const axes = attributes ? intsAttribute(c.node, 'axes') : c.inputs[3] ? numbers(c.ints(3)) : undefined;
+  const steps = attributes ? undefined : c.inputs[4] ? numbers(c.ints(4)) : undefined;
+  if (starts === undefined || ends === undefined)
+    return [
+      tensor(
+        elementType,
+        shape.map(() => c.freshDim()),
+      ),
+    ];
+  const out = [...shape];
+  starts.forEach((start, i) => {
+    const axis = axisOf(c, axes?.[i] ?? i, shape.length);
+    const size = shape[axis]!;
+    const end = ends[i]!;
+    const step = steps?.[i] ?? 1;
+    if (typeof size === 'number' && typeof start === 'number' && typeof end === 'number') {
+      out[axis] = sliceLength(size, start, end, step);
+    } else if (!(start === 0 && step === 1 && (end === Number.POSITIVE_INFINITY || end === size))) {
+      out[axis] = c.freshDim();
+    }
+  });
+  return [tensor(elementType, out)];
+};
+
+const expand: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const target = c.ints(1);
+  if (shape === undefined || target === undefined) return [tensor(elementType, undefined)];
+  return [tensor(elementType, broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`))];
+};
+
+const gather: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const indices = inputShape(c, 1);
+  if (shape === undefined || indices === undefined) return [tensor(elementType, undefined)];
+  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), shape.length);
+  return [tensor(elementType, [...shape.slice(0, axis), ...indices, ...shape.slice(axis + 1)])];
+};
+
+const pad: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  const pads = intsAttribute(c.node, 'pads') ?? numbers(c.ints(1));
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  if (pads === undefined || c.inputs[3])
+    return [
+      tensor(
+        elementType,
+        shape.map(() => c.freshDim()),
+      ),
+    ];
+  return [
+    tensor(
+      elementType,
+      shape.map((d, i) => addDims([d, pads[i]! + pads[i + shape.length]!])),
+    ),
+  ];
+};
+
+export const movementShapes: Readonly<Record<string, InferRule>> = {
+  Reshape: reshape,
+  Transpose: transpose,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
+  Flatten: flatten,
+  Concat: concat,
+  Split: split,
+  Slice: slice,
+  Expand: expand,
+  Gather: gather,
+  GatherElements: (c) => [tensor(inputType(c, 0).elementType, inputShape(c, 1))],
+  ScatterElements: (c) => [inputType(c, 0)],
+  ScatterND: (c) => [inputType(c, 0)],
+  Pad: pad,
+};

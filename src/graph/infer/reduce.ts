@@ -1,0 +1,46 @@
+import { intAttribute } from '../attributes.ts';
+import type { Dim } from '../types.ts';
+import { axisOf, type InferRule, inputType, tensor } from './context.ts';
+import { axesOf } from './movement.ts';
+
+/** Reduction over axes (all when none are given), kept as size 1 unless keepdims is 0. */
+const reduce: InferRule = (c) => {
+  const { elementType, shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  const given = axesOf(c, 1);
+  if (given === undefined && c.inputs[1]) return [tensor(elementType, undefined)];
+  const none = given === undefined || given.length === 0;
+  if (none && intAttribute(c.node, 'noop_with_empty_axes', 0)) return [inputType(c, 0)];
+  const axes = none ? shape.map((_, i) => i) : given.map((a) => axisOf(c, a, shape.length));
+  return [tensor(elementType, reducedShape(shape, axes, intAttribute(c.node, 'keepdims', 1) !== 0))];
+};
+
+const argReduce: InferRule = (c) => {
+  const { shape } = inputType(c, 0);
+  if (shape === undefined) return [tensor('int64', undefined)];
+  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), shape.length);
+  return [tensor('int64', reducedShape(shape, [axis], intAttribute(c.node, 'keepdims', 1) !== 0))];
+};
+
+/** A shape without the reduced axes, or with size 1 in their place. */
+export function reducedShape(shape: readonly Dim[], axes: readonly number[], keep: boolean): Dim[] {
+  return keep ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
+}
+
+export const reduceShapes: Readonly<Record<string, InferRule>> = {
+  ...Object.fromEntries(
+    'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp'
+      .split(' ')
+      .map((op) => [op, reduce]),
+  ),
+  ArgMax: argReduce,
+  ArgMin: argReduce,
+  // Per-example losses keep the labels' shape; a sum or a mean is a scalar.
+  SoftmaxCrossEntropyLoss: (c) => {
+    const { elementType, shape } = inputType(c, 0);
+    const reduction = c.node.attributes.reduction;
+    const perExample = reduction?.type === 'string' && reduction.value === 'none';
+    const loss = tensor(elementType, perExample ? inputType(c, 1).shape : []);
+    return [loss, tensor(elementType, shape)].slice(0, c.node.outputs.length);
+  },
+};

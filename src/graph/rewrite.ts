@@ -1,0 +1,97 @@
+import { graphAttribute } from './attributes.ts';
+import type { Attribute, Graph, Node } from './types.ts';
+
+/*
+ * Small questions and edits that every graph transformation needs.
+ */
+
+/** Names that a graph uses but does not define: what a loop's body takes from the graphs around it. */
+export function capturedNames(graph: Graph): Set<string> {
+  const own = new Set<string>([...graph.inputs.map((v) => v.name), ...graph.initializers.keys()]);
+  const captured = new Set<string>();
+  const use = (name: string) => {
+    if (name !== '' && !own.has(name)) captured.add(name);
+  };
+  for (const node of graph.nodes) {
+    for (const name of usedNames(node)) use(name);
+    for (const name of node.outputs) own.add(name);
+  }
+  for (const output of graph.outputs) use(output.name);
+  return captured;
+}
+
+/** Everything a node reads: its inputs and what the bodies in its attributes capture. */
+export function usedNames(node: Node): string[] {
+  const names = node.inputs.filter((name) => name !== '');
+  for (const a of Object.values(node.attributes)) if (a.type === 'graph') names.push(...capturedNames(a.value));
+  return names;
+}
+
+/** A node with its inputs (and what its bodies capture) renamed; outputs keep their names. */
+export function renameInputs(node: Node, names: ReadonlyMap<string, string>): Node {
+  if (!usedNames(node).some((n) => names.has(n))) return node;
+  const attributes: Record<string, Attribute> = {};
+  for (const [key, a] of Object.entries(node.attributes)) {
+    attributes[key] = a.type === 'graph' ? { type: 'graph', value: renameCaptured(a.value, names) } : a;
+  }
+  return { ...node, inputs: node.inputs.map((n) => names.get(n) ?? n), attributes };
+}
+
+/** A body with captured names replaced; names that it defines itself are left alone. */
+export function renameCaptured(graph: Graph, names: ReadonlyMap<string, string>): Graph {
+  const captured = capturedNames(graph);
+  const applicable = new Map([...names].filter(([from]) => captured.has(from)));
+  if (applicable.size === 0) return graph;
+  return {
+    ...graph,
+    nodes: graph.nodes.map((node) => renameInputs(node, applicable)),
+    outputs: graph.outputs.map((o) => ({ ...o, name: applicable.get(o.name) ?? o.name })),
+  };
+}
+
+/** Nodes that the wanted values depend on, in order. */
+export function liveNodes(nodes: readonly Node[], wanted: Iterable<string>): Node[] {
+  const live = new Set(wanted);
+  const kept: Node[] = [];
+  for (let i = nodes.length - 1; i >= 0; i--) {
+    const node = nodes[i]!;
+    if (!node.outputs.some((name) => live.has(name))) continue;
+    kept.push(node);
+    for (const name of usedNames(node)) live.add(name);
+  }
+  return kept.reverse();
+}
+
+/** A graph without nodes and initializers that no output depends on; inputs stay. */
+export function removeDeadNodes(graph: Graph): Graph {
+  const nodes = liveNodes(
+    graph.nodes,
+    graph.outputs.map((o) => o.name),
+  ).map(removeDeadInBody);
+  const used = new Set([...nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
+  return { ...graph, nodes, initializers };
+}
+
+function removeDeadInBody(node: Node): Node {
+  const body = graphAttribute(node, 'body');
+  if (body === undefined) return node;
+  const value: Graph = removeDeadNodes(body);
+  return { ...node, attributes: { ...node.attributes, body: { type: 'graph', value } } };
+}
+
+/** The node that defines each value. */
+export function producers(nodes: readonly Node[]): Map<string, Node> {
+  const map = new Map<string, Node>();
+  for (const node of nodes) for (const name of node.outputs) if (name !== '') map.set(name, node);
+  return map;
+}
+
+/** How often each value is read by the nodes and outputs of a graph. */
+export function useCounts(nodes: readonly Node[], outputs: readonly string[]): Map<string, number> {
+  const counts = new Map<string, number>();
+  const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
+  for (const node of nodes) for (const name of usedNames(node)) count(name);
+  for (const name of outputs) count(name);
+  return counts;
+}

@@ -1,0 +1,46 @@
+import { SlimError } from '../errors.ts';
+import type { Graph, Model } from './types.ts';
+
+/**
+ * A streaming state: what comes out at `output` goes in at `input` with the next window of the same text.
+ * ONNX has no word for it, so the pairs are kept in the file's metadata under `slimrnn.states`.
+ */
+export interface StatePair {
+  readonly input: string;
+  readonly output: string;
+}
+
+const KEY = 'slimrnn.states';
+
+/** Metadata entry that records a model's streaming states. */
+export function stateMetadata(states: readonly StatePair[]): Record<string, string> {
+  return { [KEY]: JSON.stringify(states) };
+}
+
+/** The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph. */
+export function statesOf(model: Model): StatePair[] {
+  const text = model.metadata[KEY];
+  if (text === undefined) return [];
+  const states: unknown = parse(text);
+  if (!Array.isArray(states)) throw new SlimError(`metadata '${KEY}' must be a list of { input, output }, got ${text}`);
+  return states.map((s) => checkState(model.graph, s));
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    throw new SlimError(`metadata '${KEY}' is not JSON: ${text}`);
+  }
+}
+
+function checkState(graph: Graph, state: unknown): StatePair {
+  const { input, output } = state as Partial<StatePair>;
+  if (typeof input !== 'string' || !graph.inputs.some((v) => v.name === input)) {
+    throw new SlimError(`metadata '${KEY}' names the input '${input}', which the graph does not have`);
+  }
+  if (typeof output !== 'string' || !graph.outputs.some((v) => v.name === output)) {
+    throw new SlimError(`metadata '${KEY}' names the output '${output}', which the graph does not have`);
+  }
+  return { input, output };
+}

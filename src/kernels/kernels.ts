@@ -1,0 +1,170 @@
+/** The fused passes over weights, bound to one WebAssembly memory. Sources: assembly/*.ts. */
+import { SlimError } from '../errors.ts';
+import { KERNELS_BASE64 } from './wasm.generated.ts';
+
+/** Operands of {@link Kernels.update}: byte offsets of float32 arrays, none of which may overlap. */
+export interface UpdatePass {
+  /** w [rows, cols], row-major, changed in place. */
+  readonly weights: number;
+  /** g [rows, cols]. */
+  readonly gradient: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** [rows] */
+  readonly rowDecay: number;
+  /** [cols] */
+  readonly colDecay: number;
+  readonly step: number;
+  readonly threshold: number;
+  /** [rows], overwritten. */
+  readonly rowSquares: number;
+  /** [cols], overwritten. */
+  readonly colSquares: number;
+}
+
+/** Operands of {@link Kernels.sumOfSquaresWithDecay}: byte offsets of float32 arrays. */
+export interface DecayedGradient {
+  /** w [rows, cols], row-major. */
+  readonly weights: number;
+  /** g [rows, cols]. */
+  readonly gradient: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** [rows] */
+  readonly rowDecay: number;
+  /** [cols] */
+  readonly colDecay: number;
+  readonly gradientScale: number;
+}
+
+/**
+ * Passes over float32 arrays given by byte offset; lengths, rows and cols count elements and may be 0.
+ * Each throws SlimError before it starts when an array does not lie inside the memory.
+ */
+export interface Kernels {
+  /**
+   * w[i,j] ← x if not |x| < threshold else 0, where x = w[i,j]·(1 − (rowDecay[i] + colDecay[j])) − step·g[i,j];
+   * NaN stays NaN, an infinite weight becomes NaN. In the same pass rowSquares[i] = Σ_j w[i,j]² and colSquares[j] = Σ_i w[i,j]² of the new weights.
+   */
+  update(pass: UpdatePass): void;
+  /** w[i] ← w[i] − step·g[i] */
+  updatePlain(weights: number, gradient: number, length: number, step: number): void;
+  /** rowSquares[i] = Σ_j w[i,j]², colSquares[j] = Σ_i w[i,j]² of weights [rows, cols]. */
+  squares(weights: number, rows: number, cols: number, rowSquares: number, colSquares: number): void;
+  /** Σ_i values[i]², summed in float64 over chunks of 512. */
+  sumOfSquares(values: number, length: number): number;
+  /** Σ_ij (gradientScale·g[i,j] + w[i,j]·(rowDecay[i] + colDecay[j]))², summed in float64 over chunks of 512. */
+  sumOfSquaresWithDecay(operands: DecayedGradient): number;
+  /**
+   * out[i] = 1 / keep with probability keep in (0, 1], else 0; out[i] depends on i and the seed only.
+   * The seed is 64 bits in two unsigned halves.
+   */
+  dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number): void;
+  /** out[i] uniform in [low, high], in 2²⁴ steps; out[i] depends on i, the bounds and the seed only. */
+  uniformFill(out: number, length: number, low: number, high: number, seedLo: number, seedHi: number): void;
+}
+
+/** What the WebAssembly module exports; addresses and counts are unsigned 32-bit integers. */
+interface KernelExports extends WebAssembly.Exports {
+  update(
+    ...operands: [
+      weights: number,
+      gradient: number,
+      rows: number,
+      cols: number,
+      rowDecay: number,
+      colDecay: number,
+      step: number,
+      threshold: number,
+      rowSquares: number,
+      colSquares: number,
+    ]
+  ): void;
+  updatePlain: Kernels['updatePlain'];
+  squares: Kernels['squares'];
+  sumOfSquares: Kernels['sumOfSquares'];
+  sumOfSquaresWithDecay(
+    ...operands: [
+      weights: number,
+      gradient: number,
+      rows: number,
+      cols: number,
+      rowDecay: number,
+      colDecay: number,
+      gradientScale: number,
+    ]
+  ): number;
+  dropoutMask: Kernels['dropoutMask'];
+  uniformFill: Kernels['uniformFill'];
+}
+
+/** The kernels over one memory (an arena's), which must not be grown afterwards. Compiles a few kilobytes, synchronously. */
+export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
+  const bytes = Uint8Array.from(atob(KERNELS_BASE64), (character) => character.charCodeAt(0));
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
+  const wasm = instance.exports as KernelExports;
+  const memoryBytes = memory.buffer.byteLength;
+
+  /** Throws unless `length` floats at byte `offset` lie inside the memory. */
+  function check(kernel: string, operand: string, offset: number, length: number): void {
+    if (!Number.isInteger(length) || length < 0) {
+      throw new SlimError(`Kernel ${kernel}: ${operand} needs a whole number of floats, got ${length}`);
+    }
+    if (!Number.isInteger(offset) || offset < 0 || offset % 4 !== 0 || offset + 4 * length > memoryBytes) {
+      throw new SlimError(
+        `Kernel ${kernel}: ${operand} is ${length} floats at byte ${offset}, expected a multiple of 4 inside a memory of ` +
+          `${memoryBytes} bytes. Allocate it in the arena whose memory the kernels were made with.`,
+      );
+    }
+  }
+
+  function checkMatrix(kernel: string, weights: number, rows: number, cols: number): void {
+    check(kernel, 'a column', 0, rows);
+    check(kernel, 'a row', 0, cols);
+    check(kernel, 'weights', weights, rows * cols);
+  }
+
+  return {
+    update({ weights, gradient, rows, cols, rowDecay, colDecay, step, threshold, rowSquares, colSquares }) {
+      checkMatrix('update', weights, rows, cols);
+      check('update', 'gradient', gradient, rows * cols);
+      check('update', 'rowDecay', rowDecay, rows);
+      check('update', 'colDecay', colDecay, cols);
+      check('update', 'rowSquares', rowSquares, rows);
+      check('update', 'colSquares', colSquares, cols);
+      wasm.update(weights, gradient, rows, cols, rowDecay, colDecay, step, threshold, rowSquares, colSquares);
+    },
+    updatePlain(weights, gradient, length, step) {
+      check('updatePlain', 'weights', weights, length);
+      check('updatePlain', 'gradient', gradient, length);
+      wasm.updatePlain(weights, gradient, length, step);
+    },
+    squares(weights, rows, cols, rowSquares, colSquares) {
+      checkMatrix('squares', weights, rows, cols);
+      check('squares', 'rowSquares', rowSquares, rows);
+      check('squares', 'colSquares', colSquares, cols);
+      wasm.squares(weights, rows, cols, rowSquares, colSquares);
+    },
+    sumOfSquares(values, length) {
+      check('sumOfSquares', 'values', values, length);
+      return wasm.sumOfSquares(values, length);
+    },
+    sumOfSquaresWithDecay({ weights, gradient, rows, cols, rowDecay, colDecay, gradientScale }) {
+      checkMatrix('sumOfSquaresWithDecay', weights, rows, cols);
+      check('sumOfSquaresWithDecay', 'gradient', gradient, rows * cols);
+      check('sumOfSquaresWithDecay', 'rowDecay', rowDecay, rows);
+      check('sumOfSquaresWithDecay', 'colDecay', colDecay, cols);
+      return wasm.sumOfSquaresWithDecay(weights, gradient, rows, cols, rowDecay, colDecay, gradientScale);
+    },
+    dropoutMask(out, length, keep, seedLo, seedHi) {
+      if (!(keep > 0 && keep <= 1)) throw new SlimError(`Kernel dropoutMask: keep must be in (0, 1], got ${keep}`);
+      check('dropoutMask', 'out', out, length);
+      wasm.dropoutMask(out, length, keep, seedLo, seedHi);
+    },
+    uniformFill(out, length, low, high, seedLo, seedHi) {
+      if (!(low <= high)) throw new SlimError(`Kernel uniformFill: low must not exceed high, got ${low} and ${high}`);
+      check('uniformFill', 'out', out, length);
+      wasm.uniformFill(out, length, low, high, seedLo, seedHi);
+    },
+  };
+}

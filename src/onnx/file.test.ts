@@ -1,0 +1,55 @@
+import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SlimError, UsageError } from '../errors.ts';
+import { loadModel, saveModel } from './file.ts';
+import { readModel } from './read.ts';
+import { writeModel } from './write.ts';
+
+const tiny = readModel(readFileSync(new URL('../../test/fixtures/onnx/tiny.onnx', import.meta.url)));
+let folder: string;
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slimrnn-onnx-'));
+});
+afterEach(() => {
+  rmSync(folder, { recursive: true });
+});
+
+describe('model files', () => {
+  it('are written as writeModel does, and read back', async () => {
+    const path = join(folder, 'm.onnx');
+    writeFileSync(path, 'what was there before');
+    await saveModel(path, tiny);
+    expect(readFileSync(path)).toEqual(Buffer.from(writeModel(tiny)));
+    expect(await loadModel(path)).toEqual(tiny);
+    expect(readdirSync(folder)).toEqual(['m.onnx']);
+  });
+
+  it('stay as they were when a model cannot be written', async () => {
+    const path = join(folder, 'm.onnx');
+    writeFileSync(path, 'what was there before');
+    await expect(saveModel(path, { ...tiny, irVersion: -1 })).rejects.toThrow(SlimError);
+    expect(readFileSync(path, 'utf8')).toBe('what was there before');
+    expect(readdirSync(folder)).toEqual(['m.onnx']);
+  });
+
+  it('leave no temporary file behind when the rename fails', async () => {
+    const saved = saveModel(folder, tiny);
+    await expect(saved).rejects.toThrow(UsageError);
+    await expect(saved).rejects.toThrow(`cannot write ${folder}: it is a folder; name a file in it`);
+    expect(readdirSync(join(folder, '..')).filter((name) => join(tmpdir(), name).startsWith(`${folder}.`))).toEqual([]);
+  });
+
+  it('that cannot be opened are named', async () => {
+    const missing = join(folder, 'no', 'm.onnx');
+    await expect(loadModel(missing)).rejects.toThrow(`cannot read ${missing}: there is no such file or folder`);
+    await expect(saveModel(missing, tiny)).rejects.toThrow(`cannot write ${missing}: there is no such file or folder`);
+    await expect(loadModel(folder)).rejects.toThrow(UsageError);
+    const text = join(folder, 'text.onnx');
+    writeFileSync(text, 'no model');
+    await expect(loadModel(text)).rejects.toThrow(`cannot read ${text}: `);
+    await expect(saveModel(join(text, 'm.onnx'), tiny)).rejects.toThrow('a part of the path is a file');
+  });
+});

@@ -1,0 +1,204 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { UsageError } from '../errors.ts';
+import type { Attribute, Dim, ElementType, Graph, Model, Node, Tensor, TensorData, ValueInfo } from '../graph/types.ts';
+import { readModel } from './read.ts';
+import { writeModel } from './write.ts';
+
+const ARRAYS: Record<Exclude<ElementType, 'string'>, (bytes: ArrayBuffer) => TensorData> = {
+  float32: (b) => new Float32Array(b),
+  float64: (b) => new Float64Array(b),
+  float16: (b) => new Uint16Array(b),
+  bfloat16: (b) => new Uint16Array(b),
+  int8: (b) => new Int8Array(b),
+  uint8: (b) => new Uint8Array(b),
+  int16: (b) => new Int16Array(b),
+  uint16: (b) => new Uint16Array(b),
+  int32: (b) => new Int32Array(b),
+  uint32: (b) => new Uint32Array(b),
+  int64: (b) => new BigInt64Array(b),
+  uint64: (b) => new BigUint64Array(b),
+  bool: (b) => new Uint8Array(b),
+};
+const numericType = fc.constantFrom(...(Object.keys(ARRAYS) as (keyof typeof ARRAYS)[]));
+
+const text = fc.string({ unit: 'grapheme', maxLength: 6 });
+const names = fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }), { maxLength: 3 });
+const dims = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 3 });
+
+const numericTensor: fc.Arbitrary<Tensor> = fc.tuple(numericType, dims).chain(([elementType, dims]) => {
+  const size = dims.reduce((a, b) => a * b, 1);
+  // Any bits, among them NaN with a payload, -0 and the limits of every integer.
+  const bytesPerElement = ARRAYS[elementType](new ArrayBuffer(8)).length;
+  const length = (size * 8) / bytesPerElement;
+  return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => {
+    const data = ARRAYS[elementType](bytes.slice().buffer);
+    return { elementType, dims, data };
+  });
+});
+const stringTensor: fc.Arbitrary<Tensor> = dims.chain((dims) => {
+  const length = dims.reduce((a, b) => a * b, 1);
+  const data = fc.array(text, { minLength: length, maxLength: length });
+  return data.map((data) => ({ elementType: 'string', dims, data }));
+});
+const tensor = fc.oneof({ weight: 4, arbitrary: numericTensor }, stringTensor);
+
+const dim: fc.Arbitrary<Dim> = fc.oneof(fc.nat(), fc.constantFrom('batch', 'time', '2*batch'));
+const valueInfo = (name: string): fc.Arbitrary<ValueInfo> =>
+  fc.record({
+    name: fc.constant(name),
+    type: fc.record({
+      elementType: fc.oneof(numericType, fc.constant('string' as const)),
+      shape: fc.option(fc.array(dim, { maxLength: 4 }), { nil: undefined }),
+    }),
+  });
+const valueInfos = (names: readonly string[]) => fc.tuple(...names.map(valueInfo));
+
+const int = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY));
+const real = fc.float();
+
+const attribute = (depth: number): fc.Arbitrary<Attribute> => {
+  const plain: fc.Arbitrary<Attribute>[] = [
+    fc.record({ type: fc.constant('int'), value: int }),
+    fc.record({ type: fc.constant('ints'), value: fc.array(int) }),
+    fc.record({ type: fc.constant('float'), value: real }),
+    fc.record({ type: fc.constant('floats'), value: fc.array(real) }),
+    fc.record({ type: fc.constant('string'), value: text }),
+    fc.record({ type: fc.constant('strings'), value: fc.array(text) }),
+    fc.record({ type: fc.constant('tensor'), value: tensor }),
+  ];
+  if (depth > 0) plain.push(fc.record({ type: fc.constant('graph'), value: graph(depth - 1) }));
+  return fc.oneof(...plain);
+};
+
+const node = (depth: number): fc.Arbitrary<Node> =>
+  fc.record({
+    op: fc.constantFrom('LSTM', 'Scan', 'Größe'),
+    domain: fc.constantFrom('', 'com.example'),
+    name: text,
+    inputs: fc.array(text, { maxLength: 3 }),
+    outputs: fc.array(text, { maxLength: 3 }),
+    attributes: fc.dictionary(text, attribute(depth), { maxKeys: 3, noNullPrototype: true }),
+  });
+
+function graph(depth: number): fc.Arbitrary<Graph> {
+  return fc
+    .record({ inputs: names, outputs: names, parameters: names, name: text })
+    .chain(({ inputs, outputs, parameters, name }) =>
+      fc.record({
+        name: fc.constant(name),
+        inputs: valueInfos(inputs.map((n) => `in ${n}`)),
+        outputs: valueInfos(outputs),
+        initializers: fc
+          .tuple(...parameters.map(() => tensor))
+          .map((tensors) => new Map(tensors.map((t, i) => [parameters[i]!, t]))),
+        nodes: fc.array(node(depth), { maxLength: 3 }),
+      }),
+    );
+}
+
+const model: fc.Arbitrary<Model> = fc.record({
+  graph: graph(2),
+  opsets: fc
+    .dictionary(fc.constantFrom('com.example', 'ai.onnx.ml'), fc.nat(), { noNullPrototype: true })
+    .map((others) => ({ '': 17, ...others })),
+  irVersion: fc.integer({ min: 1, max: 14 }),
+  producer: text,
+  metadata: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
+});
+
+/** The model with the bits of its arrays in place of the arrays: equality of numbers does not tell NaN from NaN. */
+function bits(value: unknown): unknown {
+  if (ArrayBuffer.isView(value)) {
+    return [value.constructor.name, ...new Uint8Array(value.buffer, value.byteOffset, value.byteLength)];
+  }
+  if (value instanceof Map) return Array.from(value, bits);
+  if (Array.isArray(value)) return value.map(bits);
+  if (typeof value === 'object' && value !== null) {
+    return Object.fromEntries(Object.entries(value).map(([key, part]) => [key, bits(part)]));
+  }
+  return value;
+}
+
+describe('writing a model and reading it back', () => {
+  it('gives the same model, bit for bit', () => {
+    fc.assert(
+      fc.property(model, (original) => {
+        expect(bits(readModel(writeModel(original)))).toStrictEqual(bits(original));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  it('does so wherever the bytes lie in memory', () => {
+    fc.assert(
+      fc.property(model, fc.integer({ min: 0, max: 7 }), (original, offset) => {
+        const bytes = writeModel(original);
+        const moved = new Uint8Array(bytes.byteLength + 8).subarray(offset, offset + bytes.byteLength);
+        moved.set(bytes);
+        expect(bits(readModel(Buffer.from(moved.buffer, moved.byteOffset, moved.byteLength)))).toStrictEqual(
+          bits(original),
+        );
+      }),
+      { numRuns: 50 },
+    );
+  });
+});
+
+/** Throws unless a graph and its subgraphs hold together. */
+function expectSound(graph: Graph): void {
+  for (const { dims, data } of graph.initializers.values()) {
+    expect(data.length).toBe(dims.reduce((a, b) => a * b, 1));
+  }
+  for (const { attributes } of graph.nodes) {
+    for (const value of Object.values(attributes)) if (value.type === 'graph') expectSound(value.value);
+  }
+}
+
+/** What becomes of damaged bytes: a refusal, or a sound model. Any other error is thrown. */
+function readDamaged(bytes: Uint8Array): 'refused' | 'read' {
+  let read: Model;
+  try {
+    read = readModel(bytes, 'damaged.onnx');
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    expect(error.message).toMatch(/^cannot read damaged\.onnx: /);
+    return 'refused';
+  }
+  expectSound(read.graph);
+  return 'read';
+}
+
+describe('damaged files', () => {
+  it('are refused at every place they can be cut off', () => {
+    fc.assert(
+      fc.property(model, (original) => {
+        const bytes = writeModel(original);
+        const step = Math.max(1, Math.floor(bytes.byteLength / 60));
+        for (let end = 0; end < bytes.byteLength; end += step) {
+          expect(readDamaged(bytes.subarray(0, end)), `cut at ${end}`).toBe('refused');
+        }
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it('are refused or read as a sound model when bytes are overwritten', () => {
+    const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
+    fc.assert(
+      fc.property(model, damage, (original, damage) => {
+        const bytes = writeModel(original);
+        for (const [at, value] of damage) bytes[at % bytes.byteLength] = value;
+        readDamaged(bytes);
+      }),
+      { numRuns: 400 },
+    );
+  });
+
+  it('are refused or read as a sound model when they are noise', () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => void readDamaged(bytes)),
+      { numRuns: 500 },
+    );
+  });
+});

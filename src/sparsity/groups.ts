@@ -1,0 +1,34 @@
+/*
+ * Groups are data: penalty, threshold, count of units alive, shrink and report all read the same lists.
+ * A component is what vanishes together, usually one hidden unit; its group is every weight that exists only because of it.
+ */
+
+/** How a tensor's axis takes part: its indices are made by the component, read from it, or belong to it without being in its norm. */
+export type Role = 'produces' | 'reads' | 'bias';
+
+/** Which component each index of one axis of one tensor belongs to. */
+export interface AxisComponents {
+  /** An initializer, the output of a `Constant` node, or a graph input (a streaming state). */
+  readonly tensor: string;
+  readonly axis: number;
+  readonly role: Role;
+  /** One entry per index: the component's number, or -1 for an index that always stays. */
+  readonly components: Int32Array;
+}
+
+/** A layer whose units can vanish. */
+export interface GroupLayer {
+  /** Name of the node in the model; a bidirectional layer is two entries, `name (forward)` and `name (reverse)`. */
+  readonly name: string;
+  readonly operator: string;
+  /** The component of each unit, in order. */
+  readonly components: Int32Array;
+}
+
+/** All components of a model and where their weights are. */
+export interface Groups {
+  readonly layers: readonly GroupLayer[];
+  /** Components are numbered from 0 to count − 1. */
+  readonly count: number;
+  readonly axes: readonly AxisComponents[];
+}
