@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
-import { normalizeAxis } from '../graph/dims.ts';
+import { isStatic, normalizeAxis } from '../graph/dims.ts';
 import { apply, concat, fullLike, scatterAdd, slice, transpose } from '../graph/ops.ts';
 import {
   type GradientContext,
@@ -99,17 +99,14 @@ function spread(c: GradientContext, g: Value, axis: number, first: number, step:
   return scatterAdd(zeros, everywhere, g, axis);
 }
 
-/** Pad with a constant: the gradient without its border. */
+/** Pad with a constant: padding by as much less takes the border off again, and puts zeros where entries were cut. */
 const padRule: GradientRule = (c) => {
   const mode = c.node.attributes.mode;
   if (mode?.type === 'string' && mode.value !== 'constant') unsupported(c, `mode '${mode.value}' has no gradient here`);
+  if (c.inputs[3]) unsupported(c, 'axes (input 3) have no gradient here');
   const pads = c.builder.knownInts(input(c, 1));
-  if (pads === undefined) unsupported(c, 'pads must be constant');
-  const rank = rankOf(input(c, 0));
-  const axes = Array.from({ length: rank }, (_, i) => i);
-  const starts = axes.map((a) => Number(pads[a]));
-  const ends = axes.map((a) => (Number(pads[a + rank]) === 0 ? Number.POSITIVE_INFINITY : -Number(pads[a + rank])));
-  return [slice(gradient(c), starts, ends, axes)];
+  if (!isStatic(pads)) unsupported(c, 'pads must be constant');
+  return [apply('Pad', [gradient(c), c.builder.ints(pads.map((p) => -p))])];
 };
 
 export const movementGradients: Readonly<Record<string, GradientRule>> = {

@@ -1,6 +1,6 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
-import { add, fullLike, identity, scan } from '../graph/ops.ts';
+import { add, fullLike, scan } from '../graph/ops.ts';
 import { capturedNames, liveNodes, producers, renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { backpropagate, isFloat } from './differentiate.ts';
@@ -37,7 +37,7 @@ export function scanGradient(
   }
   const reversedInput = (j: number) => intsAttribute(node, 'scan_input_directions')?.[j] === 1;
   const reversedOutput = (k: number) => intsAttribute(node, 'scan_output_directions')?.[k] === 1;
-  const forwardDefined = new Set([...body.inputs.map((v) => v.name), ...body.nodes.flatMap((n) => n.outputs)]);
+  const bodyDefined = definedNames(body);
   const outerCaptured = new Set([...capturedNames(body)].filter(wanted));
 
   // 1. Differentiate one step: forward nodes followed by gradient nodes, in one scratch graph.
@@ -68,7 +68,7 @@ export function scanGradient(
   const gradients = backpropagate(step, body.nodes, seeds, wrt, (context, input) => {
     const name = context.node.inputs[input]!;
     if (!outerCaptured.has(name) || !canStack(context, input)) return false;
-    if (!forwardDefined.has(context.node.inputs[1 - input]!)) return false;
+    if (!bodyDefined.has(context.node.inputs[1 - input]!)) return false;
     deferred.push({ c: context, input });
     return true;
   });
@@ -90,7 +90,9 @@ export function scanGradient(
   });
 
   // 2. What must the forward loop save? Everything of the forward step that gradient nodes or stacked rules read.
+  // Its loops have been replaced by ones that save values in their turn, so the nodes are read anew.
   const forward = step.nodes.slice(0, body.nodes.length);
+  const forwardDefined = definedNames({ ...body, nodes: forward });
   const stackedNames = new Set(deferred.map((d) => d.c.gradients[0]!.name));
   const finals = [
     ...stateOutputs.map((s) => s.gradient.name),
@@ -136,15 +138,7 @@ export function scanGradient(
     names.set(constant.outputs[0]!, output);
   }
   for (const n of backward) back.addNode(renameInputs(n, names));
-  const emitted = new Set<string>();
-  const emit = (name: string) => {
-    const value = back.value(names.get(name) ?? name);
-    // A body may not give out an input, an outer value or the same value twice.
-    const direct = value.builder === back && !names.has(name) && !emitted.has(value.name) && isOwn(back, value.name);
-    const out = direct ? value : copyInto(back, value);
-    emitted.add(out.name);
-    back.output(out);
-  };
+  const emit = (name: string) => back.output(back.value(names.get(name) ?? name));
   for (const s of stateOutputs) emit(s.gradient.name);
   for (const s of summed) emit(s.next.name);
   for (const x of inputOutputs) emit(x.gradient.name);
@@ -179,17 +173,12 @@ export function scanGradient(
   return { inputs, captured };
 }
 
+function definedNames(body: Graph): Set<string> {
+  return new Set([...body.inputs.map((v) => v.name), ...body.nodes.flatMap((n) => n.outputs)]);
+}
+
 function unique(names: readonly string[]): string[] {
   return [...new Set(names)];
-}
-
-function isOwn(b: GraphBuilder, name: string): boolean {
-  return b.nodes.some((n) => n.outputs.includes(name));
-}
-
-/** A copy of a value as a node of `b` itself, where `b` would otherwise give out something it does not compute. */
-function copyInto(b: GraphBuilder, value: Value): Value {
-  return identity({ ...value, builder: b });
 }
 
 function outerOrConstant(b: GraphBuilder, name: string, made: ReadonlyMap<string, Node>): Value | undefined {

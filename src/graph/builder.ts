@@ -97,15 +97,15 @@ export class GraphBuilder {
     return this.constant(int64s([values.length], values));
   }
 
-  /** Appends an operator; `outputs` is their number, or their names where they must be given. */
+  /** Appends an operator; `outputs` is their number, or their names where they must be given; `label` names the node. */
   node(
     op: string,
     inputs: readonly (Value | undefined)[],
     attributes: AttributeValues = {},
     outputs: number | readonly string[] = 1,
     domain = '',
+    label = this.fresh(op),
   ): Value[] {
-    const label = this.fresh(op);
     const count = typeof outputs === 'number' ? outputs : outputs.length;
     const names =
       typeof outputs === 'number'
@@ -176,7 +176,7 @@ export class GraphBuilder {
 
   /** Declares an output; with a new name through an Identity, so that the name can be chosen. */
   output(value: Value, name = value.name): void {
-    if (name === value.name) this.outputs.push({ name, type: value.type });
+    if (name === value.name) this.outputs.push({ name: this.givenOut(value).name, type: value.type });
     else {
       this.claim(name);
       this.node('Identity', [value], {}, [name]);
@@ -192,6 +192,17 @@ export class GraphBuilder {
       initializers: new Map(this.initializers),
       nodes: [...this.nodeList],
     };
+  }
+
+  /**
+   * The value, or a copy of it where a body would give out an input, an outer value or one value twice: ONNX Runtime
+   * refuses the second and returns unset memory for the others.
+   */
+  private givenOut(value: Value): Value {
+    if (this.outer === undefined) return value;
+    const isNew = !this.outputs.some((o) => o.name === value.name);
+    if (isNew && this.nodeList.some((n) => n.outputs.includes(value.name))) return value;
+    return this.node('Identity', [value])[0]!;
   }
 
   private declareInput(input: ValueInfo): Value {

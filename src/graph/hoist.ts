@@ -1,8 +1,8 @@
-import { graphAttribute, intAttribute, intsAttribute } from './attributes.ts';
+import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from './attributes.ts';
 import { GraphBuilder, isConstant, type Value } from './builder.ts';
 import { identity, matmul, transpose, unsqueeze } from './ops.ts';
 import { reassociateProducts } from './reassociate.ts';
-import { liveNodes, producers, removeDeadNodes, renameInputs, usedNames } from './rewrite.ts';
+import { capturedNames, liveNodes, producers, removeDeadNodes, renameInputs, usedNames } from './rewrite.ts';
 import type { Graph, Node } from './types.ts';
 
 /*
@@ -43,7 +43,7 @@ function hoistScan(b: GraphBuilder, node: Node): void {
   }
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
-  const body = reassociateProducts(original, carriedInputs);
+  const body = reassociateProducts(unfoldTransposes(original), carriedInputs);
   const step = GraphBuilder.from(body, { outer: b });
   const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
   const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];
@@ -98,6 +98,35 @@ function hoistScan(b: GraphBuilder, node: Node): void {
     kept.push(n);
   }
   rebuildLoop(b, node, body, step, kept, { stateCount, kindOf, before, directions, outputDirections });
+}
+
+/**
+ * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which does
+ * not change from step to step, it leaves the loop.
+ */
+function unfoldTransposes(body: Graph): Graph {
+  const captured = capturedNames(body);
+  const nodes = body.nodes.flatMap((node): Node[] => {
+    const plain = node.op === 'Gemm' && !node.inputs[2] && floatAttribute(node, 'alpha', 1) === 1;
+    const flags = [intAttribute(node, 'transA', 0), intAttribute(node, 'transB', 0)];
+    const side = flags.findIndex((flag, i) => flag === 1 && captured.has(node.inputs[i]!));
+    if (!plain || side < 0 || flags[1 - side] === 1) return [node];
+    const turned = `${node.outputs[0]}_turned`;
+    const perm = { type: 'ints', value: [1, 0] } as const;
+    const inputs = node.inputs.map((name, i) => (i === side ? turned : name));
+    return [
+      {
+        op: 'Transpose',
+        domain: '',
+        name: turned,
+        inputs: [node.inputs[side]!],
+        outputs: [turned],
+        attributes: { perm },
+      },
+      { ...node, op: 'MatMul', inputs, attributes: {} },
+    ];
+  });
+  return { ...body, nodes };
 }
 
 interface LoopInfo {

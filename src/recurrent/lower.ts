@@ -50,7 +50,10 @@ function lowerNode(b: GraphBuilder, node: Node): void {
   const fail = (reason: string): never => {
     throw new SlimError(`${node.op} '${node.name}' ${reason}`);
   };
-  if (cell === undefined) throw new SlimError(`${node.op} '${node.name}' cannot be trained yet; known cells: ${Object.keys(cells).join(', ')}`);
+  if (cell === undefined)
+    throw new SlimError(
+      `${node.op} '${node.name}' cannot be trained yet; known cells: ${Object.keys(cells).join(', ')}`,
+    );
   cell.check(node);
   if (node.inputs[4]) fail('has sequence lengths (input 4), which are not supported');
   if (intAttribute(node, 'layout', 0) === 1)
@@ -116,9 +119,7 @@ function runCell(b: GraphBuilder, cell: Cell, d: Direction): { sequence: Value; 
   const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape ?? []));
   const xt = body.input(b.fresh('projected'), 'float32', featureMajor.type.shape?.slice(1) ?? []);
   const next = cell.step(xt, states, d.recurrent);
-  for (const state of next) body.output(state);
-  const [copy] = body.node('Identity', [next[0]]);
-  body.output(copy!);
+  for (const value of [...next, next[0]!]) body.output(value);
   const results = scan(d.initial, [featureMajor], body.build(), {
     reverseInputs: [d.reverse],
     reverseOutputs: [d.reverse],

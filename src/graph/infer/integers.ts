@@ -27,7 +27,7 @@ export function inferIntegers(
     case 'Reshape':
       return ints(0);
     case 'Concat': {
-      const parts = types.map((_, i) => ints(i));
+      const parts = types.map((t, i) => (t?.shape?.length === 1 ? ints(i) : undefined));
       return parts.every((p) => p !== undefined) ? parts.flat() : undefined;
     }
     case 'Gather': {
@@ -38,10 +38,11 @@ export function inferIntegers(
       return picked.every((d) => d !== undefined) ? picked : undefined;
     }
     case 'Slice': {
-      const from = ints(0);
+      const from = types[0]?.shape?.length === 1 ? ints(0) : undefined;
       const start = (intsAttribute(node, 'starts') ?? ints(1))?.[0];
       const end = (intsAttribute(node, 'ends') ?? ints(2))?.[0];
-      if (from === undefined || typeof start !== 'number' || typeof end !== 'number' || types[4]) return undefined;
+      const step = types[4] ? ints(4)?.[0] : 1;
+      if (from === undefined || typeof start !== 'number' || typeof end !== 'number' || step !== 1) return undefined;
       return from.slice(start, end);
     }
     case 'Add':

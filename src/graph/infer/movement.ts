@@ -8,7 +8,7 @@ export function axesOf(c: InferContext, input: number): readonly number[] | unde
   return intsAttribute(c.node, 'axes') ?? numbers(c.ints(input));
 }
 
-/** Size along one axis of `start:end:step`, as numpy counts. */
+/** Size along one axis of `start:end:step`; as in numpy, but a start before the first element is always the first. */
 export function sliceLength(size: number, start: number, end: number, step: number): number {
   const clamp = (v: number, low: number, high: number) => Math.min(Math.max(v < 0 ? v + size : v, low), high);
   if (step > 0) return Math.max(0, Math.ceil((clamp(end, 0, size) - clamp(start, 0, size)) / step));

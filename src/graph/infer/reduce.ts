@@ -6,13 +6,17 @@ import { axesOf } from './movement.ts';
 /** Reduction over axes (all when none are given), kept as size 1 unless keepdims is 0. */
 const reduce: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
+  const keep = intAttribute(c.node, 'keepdims', 1) !== 0;
   const given = axesOf(c, 1);
-  if (given === undefined && c.inputs[1]) return [tensor(elementType, undefined)];
-  const none = given === undefined || given.length === 0;
-  if (none && intAttribute(c.node, 'noop_with_empty_axes', 0)) return [inputType(c, 0)];
-  const axes = none ? shape.map((_, i) => i) : given.map((a) => axisOf(c, a, shape.length));
-  return [tensor(elementType, reducedShape(shape, axes, intAttribute(c.node, 'keepdims', 1) !== 0))];
+  const computed = given === undefined && c.inputs[1] !== undefined;
+  if (!computed && (given === undefined || given.length === 0)) {
+    if (intAttribute(c.node, 'noop_with_empty_axes', 0)) return [inputType(c, 0)];
+    return [tensor(elementType, keep ? shape?.map(() => 1) : [])];
+  }
+  if (shape === undefined) return [tensor(elementType, undefined)];
+  if (given === undefined) return [tensor(elementType, keep ? shape.map(() => c.freshDim()) : undefined)];
+  const axes = given.map((a) => axisOf(c, a, shape.length));
+  return [tensor(elementType, reducedShape(shape, axes, keep))];
 };
 
 const argReduce: InferRule = (c) => {

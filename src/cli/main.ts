@@ -1,0 +1,32 @@
+#!/usr/bin/env node
+import { readFileSync } from 'node:fs';
+import { Command, CommanderError } from 'commander';
+import { exitCodes, explain } from './output.ts';
+import { addTrainCommand } from './train.ts';
+
+/** Runs the command line and returns the exit code. */
+async function main(argv: readonly string[]): Promise<number> {
+  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
+    version: string;
+  };
+  const program = new Command('slimrnn')
+    .description('Trains recurrent networks that find out how small they can be, then makes them that small.')
+    .version(version)
+    .showSuggestionAfterError()
+    .showHelpAfterError('(add --help for the options)')
+    .exitOverride();
+  for (const add of [addTrainCommand]) add(program);
+  for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
+  try {
+    await program.parseAsync([...argv]);
+    return exitCodes.ok;
+  } catch (error) {
+    // Commander has printed its own message; help and version are no errors.
+    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
+    const { message, code } = explain(error);
+    process.stderr.write(`${message}\n`);
+    return code;
+  }
+}
+
+process.exitCode = await main(process.argv);

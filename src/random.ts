@@ -1,0 +1,34 @@
+/**
+ * A seeded stream of uniform numbers in [0, 1): xoshiro128**, its state filled by SplitMix32.
+ * Used where a stream is natural (initial weights, random inputs); training noise is counter-based (`kernels`).
+ */
+export function randomStream(seed: number): () => number {
+  let s = seed >>> 0;
+  const next32 = () => {
+    s = (s + 0x9e3779b9) >>> 0;
+    let z = s;
+    z = Math.imul(z ^ (z >>> 16), 0x21f0aaad);
+    z = Math.imul(z ^ (z >>> 15), 0x735a2d97);
+    return (z ^ (z >>> 15)) >>> 0;
+  };
+  let [a, b, c, d] = [next32(), next32(), next32(), next32()];
+  const rotate = (x: number, k: number) => (x << k) | (x >>> (32 - k));
+  return () => {
+    const result = Math.imul(rotate(Math.imul(b, 5), 7), 9) >>> 0;
+    const t = b << 9;
+    c ^= a;
+    d ^= b;
+    b ^= c;
+    a ^= d;
+    c ^= t;
+    d = rotate(d, 11);
+    return result / 4294967296;
+  };
+}
+
+/** A float32 array of uniform numbers in [−scale, scale). */
+export function uniform(length: number, scale: number, random: () => number): Float32Array<ArrayBuffer> {
+  const values = new Float32Array(length);
+  for (let i = 0; i < length; i++) values[i] = (random() * 2 - 1) * scale;
+  return values;
+}

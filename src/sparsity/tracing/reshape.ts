@@ -1,0 +1,107 @@
+import { divideDims } from '../../graph/dims.ts';
+import type { Dim } from '../../graph/types.ts';
+import { FIXED, type Identities } from './identities.ts';
+import { type Flow, flow, uniform, type Weight, type WeightAxis, weight } from './traced.ts';
+
+/** Axes of the input and axes of the output that hold the same elements. */
+interface AxisGroup {
+  readonly from: number[];
+  readonly to: number[];
+}
+
+/**
+ * Which axes become which when a row-major array changes its shape; axes of size 1 belong to none.
+ * [T, B, 2, H] → [T, B, 2H] is {T → T}, {B → B}, {2, H → 2H}.
+ */
+export function reshapeGroups(from: readonly Dim[], to: readonly Dim[]): AxisGroup[] {
+  const a = from.flatMap((d, i) => (d === 1 ? [] : [i]));
+  const b = to.flatMap((d, i) => (d === 1 ? [] : [i]));
+  const groups: AxisGroup[] = [];
+  while (a.length > 0 && b.length > 0 && from[a[0]!] === to[b[0]!])
+    groups.push({ from: [a.shift()!], to: [b.shift()!] });
+  const tail: AxisGroup[] = [];
+  while (a.length > 0 && b.length > 0 && from[a[a.length - 1]!] === to[b[b.length - 1]!]) {
+    tail.unshift({ from: [a.pop()!], to: [b.pop()!] });
+  }
+  while (a.length > 0 && b.length > 0) groups.push(nextGroup(from, to, a, b));
+  const last = groups[groups.length - 1];
+  if (a.length > 0 || b.length > 0) {
+    if (last) groups[groups.length - 1] = { from: [...last.from, ...a], to: [...last.to, ...b] };
+    else groups.push({ from: a, to: b });
+  }
+  return [...groups, ...tail];
+}
+
+/** Takes axes from both lists until their products agree; all of them when that cannot be seen. */
+function nextGroup(from: readonly Dim[], to: readonly Dim[], a: number[], b: number[]): AxisGroup {
+  const group: AxisGroup = { from: [], to: [] };
+  // What the axes taken so far have more on either side.
+  let left: Dim = 1;
+  let right: Dim = 1;
+  do {
+    const takeLeft = a.length > 0 && (b.length === 0 || right !== 1 || left === 1);
+    const axis = takeLeft ? a.shift()! : b.shift()!;
+    (takeLeft ? group.from : group.to).push(axis);
+    const size = (takeLeft ? from : to)[axis]!;
+    const against: Dim = takeLeft ? right : left;
+    const own = divideDims(size, against);
+    const other = divideDims(against, size);
+    if (own !== undefined) [left, right] = takeLeft ? [own, 1] : [1, own];
+    else if (other !== undefined) [left, right] = takeLeft ? [1, other] : [other, 1];
+    else return { from: [...group.from, ...a.splice(0)], to: [...group.to, ...b.splice(0)] };
+  } while ((left !== 1 || right !== 1) && a.length + b.length > 0);
+  return group;
+}
+
+/** Channels after a change of shape; undefined when they are mixed with a free dimension. */
+export function reshapeFlow(x: Flow, shape: readonly Dim[], identities: Identities): Flow | undefined {
+  const { axis, ids, shape: from } = x;
+  if (axis === undefined || from === undefined) return { ...x, shape };
+  if (ids.length === 1) {
+    // One channel: it stays visible where the shape keeps a last axis of size 1, and cannot leave otherwise.
+    const at = from.length - axis;
+    if (shape[shape.length - at] === 1) return flow(shape, shape.length - at, ids);
+    identities.fix(ids);
+    return uniform(shape, FIXED);
+  }
+  const group = reshapeGroups(from, shape).find((g) => g.from.includes(axis));
+  if (group === undefined) return undefined;
+  if (group.from.length === 1 && group.to.length === 1) return flow(shape, group.to[0]!, ids);
+  const before = sizes(group.from, from);
+  const after = sizes(group.to, shape);
+  if (before === undefined || after === undefined) return undefined;
+  const total = before.reduce((p, d) => p * d, 1);
+  const inner = before.slice(group.from.indexOf(axis) + 1).reduce((p, d) => p * d, 1);
+  const idAt = (element: number) => ids[Math.floor(element / inner) % ids.length]!;
+  // The new channels lie where equal indices already are one; otherwise along the last axis, where they become one.
+  const strides = after.map((_, i) => after.slice(i + 1).reduce((p, d) => p * d, 1));
+  const indexOn = (i: number, element: number) => Math.floor(element / strides[i]!) % after[i]!;
+  const first = (i: number, index: number) => idAt(index * strides[i]!);
+  const agrees = (i: number) => {
+    for (let e = 0; e < total; e++) {
+      if (identities.find(idAt(e)) !== identities.find(first(i, indexOn(i, e)))) return false;
+    }
+    return true;
+  };
+  const candidates = after.map((_, i) => i).reverse();
+  const chosen = candidates.find(agrees) ?? candidates[0]!;
+  for (let e = 0; e < total; e++) identities.union(idAt(e), first(chosen, indexOn(chosen, e)));
+  const made = Int32Array.from({ length: after[chosen]! }, (_, k) => first(chosen, k));
+  return flow(shape, group.to[chosen]!, made);
+}
+
+/** A weight after a change of shape: axes that stay whole keep their identities, those that are merged or cut stay. */
+export function reshapeWeight(x: Weight, shape: readonly number[], identities: Identities): Weight {
+  const axes: WeightAxis[] = shape.map((size) => ({ ids: new Int32Array(size).fill(FIXED), sources: [] }));
+  const from = x.axes.map((a) => a.ids.length);
+  for (const group of reshapeGroups(from, shape)) {
+    if (group.from.length === 1 && group.to.length === 1) axes[group.to[0]!] = x.axes[group.from[0]!]!;
+    else for (const i of group.from) identities.fix(x.axes[i]!.ids);
+  }
+  return weight(axes);
+}
+
+function sizes(axes: readonly number[], shape: readonly Dim[]): number[] | undefined {
+  const found = axes.map((i) => shape[i]!);
+  return found.every((d) => typeof d === 'number') ? found : undefined;
+}

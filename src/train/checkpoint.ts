@@ -1,0 +1,86 @@
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { loadModel } from '../onnx/file.ts';
+import { encodeModel } from '../onnx/write.ts';
+
+/*
+ * A checkpoint is an ONNX file: the model as it is trained, the carried states as further initializers, and the place in
+ * the run as metadata. One file, so it is written as a whole or not at all.
+ */
+
+const KEY = 'slimrnn.checkpoint';
+const STATE = 'checkpoint/state/';
+
+/** One line of metrics.jsonl. */
+export const epochMetricsSchema = z.object({
+  epoch: z.number(),
+  learningRate: z.number(),
+  trainPerplexity: z.number(),
+  validPerplexity: z.number(),
+  /** Units of each layer in the graph, and those that something still reads. */
+  units: z.array(z.number()),
+  alive: z.array(z.number()),
+  parameters: z.number(),
+  /** Mean penalty λ·Σ‖w‖ over the epoch. */
+  penalty: z.number(),
+  seconds: z.number(),
+  tokensPerSecond: z.number(),
+});
+
+/** What an epoch achieved. */
+export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
+
+const progressSchema = z.object({
+  /** Digest of configuration and data; a checkpoint goes on only with the same. */
+  digest: z.string(),
+  /** Epochs finished, and windows of the current one. */
+  epoch: z.number(),
+  window: z.number(),
+  /** Updates in all. */
+  updates: z.number(),
+  /** Sums over the current epoch so far. */
+  loss: z.number(),
+  penalty: z.number(),
+  seconds: z.number(),
+  history: z.array(epochMetricsSchema),
+});
+
+/** The place in a run. */
+export type Progress = z.infer<typeof progressSchema>;
+
+/** A model, its carried states and the place in the run. */
+export interface Checkpoint {
+  readonly model: Model;
+  readonly states: ReadonlyMap<string, Tensor>;
+  readonly progress: Progress;
+}
+
+/** Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was. */
+export async function saveCheckpoint(path: string, { model, states, progress }: Checkpoint): Promise<void> {
+  const initializers = new Map(model.graph.initializers);
+  for (const [name, tensor] of states) initializers.set(`${STATE}${name}`, tensor);
+  const metadata = { ...model.metadata, [KEY]: JSON.stringify(progress) };
+  await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
+}
+
+/** Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs). */
+export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
+  const file = await loadModel(path);
+  const { [KEY]: text, ...metadata } = file.metadata;
+  if (text === undefined) throw new UsageError(`${path} is an ONNX model but not a checkpoint of a run`);
+  const parsed = progressSchema.safeParse(JSON.parse(text));
+  if (!parsed.success) throw new UsageError(`${path} is damaged, or was written by another version of slimrnn`);
+  if (parsed.data.digest !== digest) {
+    throw new UsageError(`${path} is a checkpoint of another run: its configuration or its data differ from this one`);
+  }
+  const weights = new Map<string, Tensor>();
+  const states = new Map<string, Tensor>();
+  for (const [name, tensor] of file.graph.initializers) {
+    if (name.startsWith(STATE)) states.set(name.slice(STATE.length), tensor);
+    else weights.set(name, tensor);
+  }
+  const model = { ...file, metadata, graph: { ...file.graph, initializers: weights } };
+  return { model, states, progress: parsed.data };
+}

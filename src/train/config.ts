@@ -1,0 +1,56 @@
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+
+const positive = z.int().positive();
+
+/**
+ * Everything that determines a training run, together with the data. One schema: it checks config files, makes the
+ * command line's flags, and documents each field.
+ */
+export const trainConfigSchema = z.strictObject({
+  hidden: z.array(positive).min(1).describe('hidden size of each LSTM layer, from the bottom'),
+  embedding: positive.describe('embedding size'),
+  vocabulary: positive.optional().describe('keep at most this many words (default: all that the text has)'),
+  trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
+  keep: z.number().gt(0).lte(1).describe('probability that dropout keeps a value (1: no dropout)'),
+  initScale: z.number().positive().describe('weights start uniform in ± this'),
+  learningRate: z.number().positive().describe('learning rate of the first epochs'),
+  decay: z.number().positive().lte(1).describe('factor on the learning rate at each decay'),
+  flatEpochs: z.int().nonnegative().describe('epochs before the rate decays at every epoch'),
+  decayEvery: z.int().nonnegative().describe('decay once every so many epochs instead (0: use flatEpochs)'),
+  epochs: positive.describe('epochs in all'),
+  clip: z.number().positive().describe('bound on the norm of the whole gradient'),
+  batch: positive.describe('sequences side by side'),
+  steps: positive.describe('time steps of a window'),
+  iss: z.number().nonnegative().describe('λ of the group lasso over units (0: dense training)'),
+  threshold: z.number().nonnegative().describe('τ: weights below it become 0 after every update'),
+  shrink: z.boolean().describe('slice dead units away while training'),
+  shrinkEvery: positive.describe('look for dead units every so many updates, besides the end of each epoch'),
+  seed: z.int().nonnegative().describe('seed of initial weights and dropout'),
+  threads: positive.optional().describe('threads of the engine (default: one per core)'),
+  checkpointEvery: positive.describe('write a checkpoint every so many updates, besides the end of each epoch'),
+});
+
+/** A complete training configuration. */
+export type TrainConfig = z.infer<typeof trainConfigSchema>;
+
+/** Some fields of a configuration, as a file or flags give them. */
+export type PartialConfig = { [K in keyof TrainConfig]?: TrainConfig[K] | undefined };
+
+/** Checks a configuration; throws UsageError listing every field that does not fit, with what is expected. */
+export function checkConfig(config: unknown, source: string): TrainConfig {
+  const parsed = trainConfigSchema.safeParse(config);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => {
+    const field = issue.path.join('.');
+    return field ? `${field}: ${issue.message}` : issue.message;
+  });
+  throw new UsageError(`${source}: ${problems.join('; ')}`);
+}
+
+/** Learning rate of an epoch, counted from 0: lr · decay^k, where k counts the decays so far. */
+export function learningRate(config: TrainConfig, epoch: number): number {
+  const { learningRate: rate, decay, decayEvery, flatEpochs } = config;
+  const decays = decayEvery > 0 ? Math.floor(epoch / decayEvery) : Math.max(epoch + 1 - flatEpochs, 0);
+  return rate * decay ** decays;
+}

@@ -1,0 +1,66 @@
+import type { TrainConfig } from './config.ts';
+
+const common = {
+  learningRate: 1,
+  decayEvery: 0,
+  batch: 20,
+  iss: 0,
+  threshold: 1e-4,
+  shrink: true,
+  shrinkEvery: 200,
+  seed: 1,
+  checkpointEvery: 1000,
+} as const;
+
+const small: TrainConfig = {
+  ...common,
+  hidden: [200, 200],
+  embedding: 200,
+  initScale: 0.1,
+  clip: 5,
+  steps: 20,
+  flatEpochs: 4,
+  epochs: 13,
+  keep: 1,
+  decay: 0.5,
+};
+
+const medium: TrainConfig = {
+  ...common,
+  hidden: [650, 650],
+  embedding: 650,
+  initScale: 0.05,
+  clip: 5,
+  steps: 35,
+  flatEpochs: 6,
+  epochs: 39,
+  keep: 0.5,
+  decay: 0.8,
+};
+
+const large: TrainConfig = {
+  ...common,
+  hidden: [1500, 1500],
+  embedding: 1500,
+  initScale: 0.04,
+  clip: 10,
+  steps: 35,
+  flatEpochs: 14,
+  epochs: 55,
+  keep: 0.35,
+  decay: 1 / 1.15,
+};
+
+/**
+ * Named configurations: the three of Zaremba et al. (2014) and each with ISS. λ is on their loss scale (cross entropy
+ * summed over the steps of a window, averaged over the batch). ISS regularises too, so dropout is weaker with it.
+ * `iss-large` is the ISS paper's; λ of `iss-small` is measured in results/; `iss-medium` interpolates between them.
+ */
+export const presets: Readonly<Record<string, TrainConfig>> = {
+  'zaremba-small': small,
+  'zaremba-medium': medium,
+  'zaremba-large': large,
+  'iss-small': { ...small, iss: 0.004 },
+  'iss-medium': { ...medium, iss: 0.003, keep: 0.7 },
+  'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
+};

@@ -1,0 +1,112 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import type { Corpus } from '../data/corpus.ts';
+import { writeAtomically } from '../files.ts';
+import { withoutDropout } from '../graph/dropout.ts';
+import type { Model } from '../graph/types.ts';
+import { LOGITS } from '../models/languageModel.ts';
+import { saveModel } from '../onnx/file.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { describeModel } from '../slim/describe.ts';
+import { shrinkZeros } from '../slim/shrink.ts';
+import { assertEqual, type Verification } from '../slim/verify.ts';
+import type { EpochMetrics } from './checkpoint.ts';
+import type { TrainConfig } from './config.ts';
+import { createEvaluator } from './evaluate.ts';
+import { runFiles } from './runDirectory.ts';
+import { type TrainOptions, train } from './trainer.ts';
+
+/** One finished model of a run. */
+export interface ModelResult {
+  readonly name: string;
+  readonly file: string;
+  readonly bytes: number;
+  readonly hidden: readonly number[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  readonly validPerplexity: number;
+  readonly testPerplexity: number;
+}
+
+/** What a run achieved, as result.json holds it. */
+export interface RunResult {
+  readonly config: TrainConfig;
+  readonly data: {
+    readonly name: string;
+    readonly source: string;
+    readonly sha256: string;
+    readonly vocabulary: number;
+  };
+  /** The model after its last epoch and, with ISS, the one without its dead units. */
+  readonly models: readonly ModelResult[];
+  /** Difference between the two on the same inputs. */
+  readonly verify?: Verification | undefined;
+  /** Seconds of training, evaluation left out. */
+  readonly seconds: number;
+  readonly engine: string;
+  readonly history: readonly EpochMetrics[];
+}
+
+/** How a run ends. */
+export interface RunOptions extends TrainOptions {
+  readonly directory: string;
+  /** Called with a line about what is going on after training. */
+  readonly onStage?: ((stage: string) => void) | undefined;
+}
+
+/**
+ * Trains a language model into a run directory and finishes it: test perplexity at batch 1, the model as ONNX and, with
+ * ISS, the slim model, verified equal to the other before it is written.
+ */
+export async function run(options: RunOptions): Promise<RunResult> {
+  const { config, corpus, directory, runtime, onStage } = options;
+  await writeAtomically(join(directory, 'vocabulary.txt'), `${corpus.vocabulary.words.join('\n')}\n`);
+  const { model: trained, history } = await train(options);
+  const model = withoutDropout(trained);
+  const results: ModelResult[] = [];
+  let verify: Verification | undefined;
+  await saveModel(join(directory, runFiles.model), model);
+  onStage?.('scoring the trained model on the validation and test text');
+  results.push(await score('trained', model, runFiles.model, options));
+  if (config.iss > 0) {
+    const { model: slim, groups, removed } = shrinkZeros(model);
+    onStage?.('verifying that the slim model computes the same');
+    verify = await assertEqual(runtime, model, slim, { groups, removed });
+    await saveModel(join(directory, runFiles.slim), slim);
+    onStage?.('scoring the slim model');
+    results.push(await score('slim', slim, runFiles.slim, options));
+  }
+  const result: RunResult = {
+    config,
+    data: {
+      name: corpus.name,
+      source: corpus.source,
+      sha256: corpus.sha256,
+      vocabulary: corpus.vocabulary.words.length,
+    },
+    models: results,
+    verify,
+    seconds: history.reduce((sum, epoch) => sum + epoch.seconds, 0),
+    engine: runtime.name,
+    history,
+  };
+  await writeAtomically(join(directory, runFiles.result), `${JSON.stringify(result, null, 2)}\n`);
+  return result;
+}
+
+async function score(
+  name: string,
+  model: Model,
+  file: string,
+  { config, corpus, runtime, directory }: { config: TrainConfig; corpus: Corpus; runtime: Runtime; directory: string },
+): Promise<ModelResult> {
+  const evaluator = await createEvaluator(model, LOGITS, runtime, { threads: config.threads });
+  const { batch, steps } = config;
+  const validPerplexity = await evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text' });
+  const testPerplexity = await evaluator.perplexity(corpus.test, { batch: 1, steps, label: 'test text' });
+  await evaluator.release();
+  const { layers, parameters, multiplyAdds } = describeModel(model);
+  const { size: bytes } = await stat(join(directory, file));
+  const hidden = layers.map((l) => l.units);
+  return { name, file, bytes, hidden, parameters, multiplyAdds, validPerplexity, testPerplexity };
+}

@@ -1,0 +1,84 @@
+import { createHash } from 'node:crypto';
+import { existsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { type Corpus, loadCorpus } from '../data/corpus.ts';
+import { loadSotu } from '../data/sotu.ts';
+import type { Vocabulary } from '../data/vocabulary.ts';
+import { UsageError } from '../errors.ts';
+import type { Model } from '../graph/types.ts';
+import { languageModel } from '../models/languageModel.ts';
+import { loadModel } from '../onnx/file.ts';
+import type { TrainConfig } from './config.ts';
+import { runFiles } from './runDirectory.ts';
+
+/** Metadata entry with the digest of the words that a model's token numbers stand for. */
+const VOCABULARY = 'slimrnn.vocabulary';
+
+/** Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out. */
+export async function loadText(config: TrainConfig, data: string | undefined): Promise<Corpus> {
+  if (data === undefined || data === 'sotu') {
+    return loadSotu({ maxVocabulary: config.vocabulary, maxTrainTokens: config.trainTokens });
+  }
+  if (config.trainTokens !== undefined)
+    throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
+  return loadCorpus(data, { maxVocabulary: config.vocabulary });
+}
+
+/** The untrained model of a configuration. */
+export function freshModel(config: TrainConfig, vocabulary: Vocabulary): Model {
+  const model = languageModel({ ...config, vocabulary: vocabulary.words.length });
+  return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
+}
+
+/** Path of the model that `--init` names: an ONNX file, or a run directory with one. */
+export function initialModelPath(path: string): string {
+  if (!existsSync(path)) throw new UsageError(`--init ${path}: there is no such file or run directory`);
+  if (!statSync(path).isDirectory()) return path;
+  const inside = join(path, runFiles.model);
+  if (!existsSync(inside)) throw new UsageError(`--init ${path}: the run has no ${runFiles.model} yet`);
+  return inside;
+}
+
+/** The hidden and embedding sizes of a trained language model file, which a run that starts from it must have. */
+export async function loadInitialModel(path: string): Promise<{ model: Model; hidden: number[]; embedding: number }> {
+  const model = await loadModel(path);
+  const { initializers } = model.graph;
+  const hidden: number[] = [];
+  for (;;) {
+    const recurrent = initializers.get(`lstm_${hidden.length}.recurrent`);
+    if (recurrent === undefined) break;
+    hidden.push(recurrent.dims[2] ?? 0);
+  }
+  const embedding = initializers.get('embedding')?.dims[1];
+  if (hidden.length === 0 || embedding === undefined) {
+    throw new UsageError(`--init ${path}: not a language model made by slimrnn train`);
+  }
+  return { model, hidden, embedding };
+}
+
+/** The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ. */
+export function modelFrom(trained: Model, config: TrainConfig, vocabulary: Vocabulary, source: string): Model {
+  const digest = trained.metadata[VOCABULARY];
+  if (digest !== vocabularyDigest(vocabulary)) {
+    throw new UsageError(
+      `--init ${source}: it was trained with another vocabulary; use the same data and --vocabulary`,
+    );
+  }
+  const fresh = freshModel(config, vocabulary);
+  const initializers = new Map(
+    [...fresh.graph.initializers].map(([name, tensor]) => {
+      const weights = trained.graph.initializers.get(name);
+      if (weights?.dims.join() !== tensor.dims.join()) {
+        throw new UsageError(
+          `--init ${source}: '${name}' is [${weights?.dims ?? 'absent'}], the configuration wants [${tensor.dims}]`,
+        );
+      }
+      return [name, weights] as const;
+    }),
+  );
+  return { ...fresh, graph: { ...fresh.graph, initializers } };
+}
+
+function vocabularyDigest(vocabulary: Vocabulary): string {
+  return createHash('sha256').update(vocabulary.words.join('\n')).digest('hex');
+}

@@ -1,0 +1,78 @@
+import { statesOf } from '../graph/states.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { LOGITS } from '../models/languageModel.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { shrink, sliceByGroups } from '../slim/shrink.ts';
+import { groupLasso } from '../sparsity/groupLasso.ts';
+import type { Groups } from '../sparsity/groups.ts';
+import { liveComponents } from '../sparsity/measure.ts';
+import { traceGroups } from '../sparsity/trace.ts';
+import type { TrainConfig } from './config.ts';
+import { createEvaluator, type Evaluator } from './evaluate.ts';
+import { Stepper } from './stepper.ts';
+
+/** The model in training with all that is made anew when it shrinks: groups, update, evaluation. */
+export interface Trainee {
+  readonly stepper: Stepper;
+  readonly groups: Groups;
+  readonly evaluator: Evaluator;
+}
+
+/** What a trainee needs besides its model. */
+export interface TraineeOptions {
+  readonly config: TrainConfig;
+  readonly runtime: Runtime;
+}
+
+/** Prepares a model for training: traces its groups, compiles its step and its evaluation. */
+export async function prepare(model: Model, { config, runtime }: TraineeOptions): Promise<Trainee> {
+  const groups = traceGroups(model.graph, { states: statesOf(model) });
+  const stepper = await Stepper.create(model, {
+    runtime,
+    logits: LOGITS,
+    batch: config.batch,
+    time: config.steps,
+    clip: config.clip,
+    sparsity: config.iss > 0 ? groupLasso(groups, config.iss, config.threshold) : undefined,
+    seed: config.seed,
+    threads: config.threads,
+  });
+  const evaluator = await createEvaluator(model, LOGITS, runtime, {
+    threads: config.threads,
+    weights: (name) => stepper.weights(name),
+  });
+  return { stepper, groups, evaluator };
+}
+
+/** Gives the sessions of a trainee back. */
+export async function dismiss({ stepper, evaluator }: Trainee): Promise<void> {
+  await stepper.release();
+  await evaluator.release();
+}
+
+/** Units of each layer that something still reads. */
+export function aliveUnits({ stepper, groups }: Trainee): { alive: number[]; live: Uint8Array } {
+  const live = liveComponents(groups, (name) => stepper.weights(name));
+  const alive = groups.layers.map((layer) => layer.components.reduce((n, k) => n + (k < 0 ? 1 : live[k]!), 0));
+  return { alive, live };
+}
+
+/** Units of each layer in the graph. */
+export function unitCounts(groups: Groups): number[] {
+  return groups.layers.map((layer) => layer.components.length);
+}
+
+/** The same trainee without the components that are not `live`, its carried states with it. */
+export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options: TraineeOptions): Promise<Trainee> {
+  const { stepper, groups } = trainee;
+  const removed = live.map((alive) => 1 - alive);
+  const model = shrink(stepper.model(), groups, removed);
+  const states = new Map<string, Tensor>();
+  for (const [name, tensor] of stepper.stateTensors()) {
+    states.set(name, sliceByGroups(name, tensor, groups, removed));
+  }
+  await dismiss(trainee);
+  const next = await prepare(model, options);
+  next.stepper.setStates(states);
+  return next;
+}
