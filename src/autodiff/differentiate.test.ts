@@ -67,6 +67,15 @@ describe('differentiate', () => {
     expect(await wrongGradients(graph, inputs, { wrt: ['w'] })).toEqual([]);
   });
 
+  it('passes nodes that leave an output out', async () => {
+    const graph = graphOver({ x }, (v, b) => {
+      const node = { op: 'Dropout', domain: '', name: 'drop', inputs: [mul(v.x, 2).name], outputs: ['kept', ''] };
+      b.addNode({ ...node, attributes: {} });
+      return mul(b.value('kept'), v.x);
+    });
+    expect(await wrongGradients(graph, { x })).toEqual([]);
+  });
+
   it('ignores operators without a rule that the gradient does not pass', () => {
     const graph = graphOver({ x, z: x }, (v) => reduceSum(mul(v.x, apply('Erf', [v.z]))));
     expect(differentiate(graph, graph.outputs[0]!.name, ['x']).gradients.size).toBe(1);

@@ -81,7 +81,7 @@ export function backpropagate(
       builder: b,
       node,
       inputs: node.inputs.map((name) => (name === '' ? undefined : b.value(name))),
-      outputs: node.outputs.map((name) => b.value(name)),
+      outputs: node.outputs.map((name) => (name === '' ? undefined : b.value(name))),
       gradients: outputGradients,
       needs: (input) => active.has(node.inputs[input] ?? '') && !deferred.has(input),
     };

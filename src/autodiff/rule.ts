@@ -11,7 +11,8 @@ export interface GradientContext {
   readonly node: Node;
   /** Inputs by position; undefined for one that is left out. */
   readonly inputs: readonly (Value | undefined)[];
-  readonly outputs: readonly Value[];
+  /** Outputs by position; undefined for one that is left out. */
+  readonly outputs: readonly (Value | undefined)[];
   /** ∂loss/∂output by position; undefined where the loss does not depend on it. */
   readonly gradients: readonly (Value | undefined)[];
   /** True when the gradient of this input is asked for; rules may skip the others. */

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { int64s } from '../graph/attributes.ts';
-import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { hoistLoops } from '../graph/hoist.ts';
 import { add, apply, cast, matmul, mul, reduceSum, sigmoid, split, sub, tanh, transpose } from '../graph/ops.ts';
 import { graphOver, loop, randomTensor, type Step } from '../graph/testGraphs.ts';
@@ -168,6 +168,36 @@ const bodies: LoopCase[] = [
   loopCase('the same weight in two loops', biased, ({ h, x, w, bias }) => {
     const [, sequence] = loop([h], [x], rnn(w, bias));
     return loop([h], [sequence!], rnn(w, bias), { reverseInputs: [true], reverseOutputs: [true] });
+  }),
+  loopCase('a loop in the body', { ...cell, u: square(4) }, ({ h, x, w, u }) =>
+    loop([h], [x], ([s], [xt]) => {
+      const [inner, sequence] = loop([matmul(s!, u)], [xt!], ([q], [row]) => twice(tanh(add(matmul(w, q!), row!))));
+      return [mul(inner!, s!), sequence!];
+    }),
+  ),
+  loopCase('a weight that the body holds itself', cell, ({ h, x, w }, b) => {
+    const body = new GraphBuilder('body', b);
+    const [s, xt] = [body.input('s', 'float32', [2, 2]), body.input('xt', 'float32', [2, 2])];
+    const own = body.parameter('own', square(9));
+    const next = tanh(add(add(matmul(own, matmul(w, s)), mul(xt, own)), matmul(own, w)));
+    for (const output of [next, mul(next, s)]) body.output(output);
+    return scan([h], [x], body.build());
+  }),
+  loopCase('names of the body that hide outer ones', cell, ({ h, x, w }) => {
+    const body = new GraphBuilder('body');
+    const [s, xt] = [body.input('h', 'float32', [2, 2]), body.input('x', 'float32', [2, 2])];
+    const next = tanh(add(mul(s, xt), xt));
+    for (const output of [next, mul(next, s)]) body.output(output);
+    return [...scan([h], [x], body.build()), matmul(w, h)];
+  }),
+  loopCase('two loops whose bodies use the same names', cell, ({ h, x, w }, b) => {
+    loop([h], [x], ([s], [xt]) => {
+      const next = tanh(add(matmul(w, s!), xt!));
+      return [next, mul(next, w)];
+    });
+    const first = b.nodes.at(-1)!;
+    b.addNode({ ...first, name: 'second', inputs: first.outputs, outputs: ['final', 'sequence'] });
+    return [b.value('final'), b.value('sequence')];
   }),
   loopCase(
     'loss on the final state only',

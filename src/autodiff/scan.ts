@@ -28,7 +28,7 @@ export function scanGradient(
   wanted: (name: string) => boolean,
 ): { inputs: (Value | undefined)[]; captured: Map<string, Value> } {
   const { builder: b, node } = c;
-  const body = graphAttribute(node, 'body') ?? unsupported(c, 'it has no body');
+  const body = withConstants(graphAttribute(node, 'body') ?? unsupported(c, 'it has no body'));
   const scanned = intAttribute(node, 'num_scan_inputs', 0);
   const stateCount = node.inputs.length - scanned;
   for (const key of ['scan_input_axes', 'scan_output_axes']) {
@@ -171,6 +171,22 @@ export function scanGradient(
     captured.set(name, addGradients(captured.get(name), g));
   }
   return { inputs, captured };
+}
+
+/** A body whose own initializers are Constant nodes, which the backward loop can repeat. */
+function withConstants(body: Graph): Graph {
+  if (body.initializers.size === 0) return body;
+  const constants = [...body.initializers].map(
+    ([name, value]): Node => ({
+      op: 'Constant',
+      domain: '',
+      name,
+      inputs: [],
+      outputs: [name],
+      attributes: { value: { type: 'tensor', value } },
+    }),
+  );
+  return { ...body, initializers: new Map(), nodes: [...constants, ...body.nodes] };
 }
 
 function definedNames(body: Graph): Set<string> {

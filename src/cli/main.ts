@@ -1,7 +1,12 @@
 #!/usr/bin/env node
 import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { addBenchCommand } from './bench.ts';
+import { addDataCommand } from './data.ts';
+import { addDemoCommand } from './demo.ts';
+import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
+import { addShrinkCommand } from './shrink.ts';
 import { addTrainCommand } from './train.ts';
 
 /** Runs the command line and returns the exit code. */
@@ -15,7 +20,15 @@ async function main(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();
-  for (const add of [addTrainCommand]) add(program);
+  const commands = [
+    addDemoCommand,
+    addTrainCommand,
+    addInspectCommand,
+    addShrinkCommand,
+    addBenchCommand,
+    addDataCommand,
+  ];
+  for (const add of commands) add(program);
   for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
   try {
     await program.parseAsync([...argv]);

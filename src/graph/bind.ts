@@ -1,3 +1,4 @@
+import { SlimError } from '../errors.ts';
 import { bindDim } from './dims.ts';
 import { removeDeadNodes } from './rewrite.ts';
 import type { Attribute, Dim, Graph, Node, TensorType, ValueInfo } from './types.ts';
@@ -20,8 +21,13 @@ export function bindDims(graph: Graph, sizes: Readonly<Record<string, Dim>>): Gr
   };
 }
 
-/** A graph that computes only the named outputs, without inputs that they do not need unless `keepInputs`. */
+/** A graph that computes only the named outputs; all inputs stay. Throws when it has no such output. */
 export function selectOutputs(graph: Graph, outputs: readonly string[]): Graph {
-  const wanted = new Map(graph.outputs.map((o) => [o.name, o]));
-  return removeDeadNodes({ ...graph, outputs: outputs.map((name) => wanted.get(name)!) });
+  const wanted = outputs.map((name) => {
+    const output = graph.outputs.find((o) => o.name === name);
+    if (output) return output;
+    const names = graph.outputs.map((o) => o.name).join(', ');
+    throw new SlimError(`graph '${graph.name}' has no output '${name}'; it has ${names || 'none'}`);
+  });
+  return removeDeadNodes({ ...graph, outputs: wanted });
 }

@@ -2,7 +2,7 @@ import type { Dim } from './types.ts';
 
 /*
  * Arithmetic on dimensions. A free dimension is a name; a product of names and a number is kept in one canonical
- * spelling ("20*batch*time"), so that equal products compare equal. Other sums stay opaque names in parentheses.
+ * spelling ("20*batch*time"), so that equal products compare equal; so is a sum, in parentheses ("(2*batch+time+1)").
  */
 
 /** Factors of a dimension: the numeric coefficient and the sorted names. */
@@ -10,28 +10,34 @@ function factors(dim: Dim): { coefficient: number; names: string[] } {
   if (typeof dim === 'number') return { coefficient: dim, names: [] };
   const names: string[] = [];
   let coefficient = 1;
-  for (const part of splitProduct(dim)) {
-    if (/^\d+$/.test(part)) coefficient *= Number(part);
+  for (const part of splitAt('*', dim).map(parseDim)) {
+    if (typeof part === 'number') coefficient *= part;
     else names.push(part);
   }
   return { coefficient, names: names.sort() };
 }
 
-/** Splits at `*` outside parentheses. */
-function splitProduct(text: string): string[] {
+/** Splits at an operator outside parentheses. */
+function splitAt(operator: '*' | '+', text: string): string[] {
   const parts: string[] = [];
   let depth = 0;
   let start = 0;
   for (let i = 0; i < text.length; i++) {
     if (text[i] === '(') depth++;
     else if (text[i] === ')') depth--;
-    else if (text[i] === '*' && depth === 0) {
+    else if (text[i] === operator && depth === 0) {
       parts.push(text.slice(start, i));
       start = i + 1;
     }
   }
   parts.push(text.slice(start));
   return parts;
+}
+
+/** Terms of a sum; a dimension that is none is its own only term. */
+function terms(dim: Dim): Dim[] {
+  const isSum = typeof dim === 'string' && dim.startsWith('(') && splitAt('*', dim).length === 1;
+  return isSum ? splitAt('+', dim.slice(1, -1)).map(parseDim) : [dim];
 }
 
 function product(coefficient: number, names: readonly string[]): Dim {
@@ -66,31 +72,28 @@ export function divideDims(a: Dim, b: Dim): Dim | undefined {
   return product(top.coefficient / bottom.coefficient, names);
 }
 
-/** Sum of dimensions, opaque unless all are numbers (or all but zeros). */
+/** Sum of dimensions. */
 export function addDims(dims: readonly Dim[]): Dim {
-  let numbers = 0;
-  const names: string[] = [];
-  for (const dim of dims) {
-    if (typeof dim === 'number') numbers += dim;
-    else names.push(dim);
+  // How often each product of names occurs; the empty product counts the numbers.
+  const counts = new Map<string, number>();
+  for (const { coefficient, names } of dims.flatMap(terms).map(factors)) {
+    const key = names.join('*');
+    counts.set(key, (counts.get(key) ?? 0) + coefficient);
   }
-  if (names.length === 0) return numbers;
-  if (names.length === 1 && numbers === 0) return names[0]!;
-  return `(${[...names.sort(), ...(numbers === 0 ? [] : [String(numbers)])].join('+')})`;
+  const number = counts.get('') ?? 0;
+  counts.delete('');
+  const products = [...counts].map(([key, count]) => product(count, [key])).filter((p) => p !== 0);
+  if (products.length === 0) return number;
+  if (products.length === 1 && number === 0) return products[0]!;
+  return `(${[...products.sort(), ...(number === 0 ? [] : [number])].join('+')})`;
 }
 
 /** Replaces free names by sizes (or other names) inside a dimension. */
 export function bindDim(dim: Dim, sizes: Readonly<Record<string, Dim>>): Dim {
   if (typeof dim === 'number') return dim;
-  const bound = splitProduct(dim).map((part): Dim => {
-    if (part in sizes) return sizes[part]!;
-    if (part.startsWith('('))
-      return addDims(
-        part
-          .slice(1, -1)
-          .split('+')
-          .map((p) => bindDim(parseDim(p), sizes)),
-      );
+  const bound = splitAt('*', dim).map((part): Dim => {
+    if (Object.hasOwn(sizes, part)) return sizes[part]!;
+    if (part.startsWith('(')) return addDims(terms(part).map((t) => bindDim(t, sizes)));
     return parseDim(part);
   });
   return multiplyDims(bound);

@@ -64,3 +64,19 @@ export const presets: Readonly<Record<string, TrainConfig>> = {
   'iss-medium': { ...medium, iss: 0.003, keep: 0.7 },
   'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
 };
+
+/**
+ * The demo: small enough for two trainings in a few minutes on two cores, large enough that half of the units are too
+ * many. It keeps the dead units until the end, so that the model before shrinking can be compared with the slim one.
+ */
+export const demoPreset: TrainConfig = {
+  ...small,
+  hidden: [128, 128],
+  embedding: 128,
+  vocabulary: 5000,
+  trainTokens: 250_000,
+  epochs: 6,
+  flatEpochs: 3,
+  iss: 0.006,
+  shrink: false,
+};

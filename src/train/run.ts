@@ -1,15 +1,16 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { batchWindows } from '../data/batches.ts';
 import type { Corpus } from '../data/corpus.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
 import type { Model } from '../graph/types.ts';
-import { LOGITS } from '../models/languageModel.ts';
+import { LOGITS, TOKENS } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { describeModel } from '../slim/describe.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
-import { assertEqual, type Verification } from '../slim/verify.ts';
+import { assertEqual, type Difference } from '../slim/verify.ts';
 import type { EpochMetrics } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
@@ -40,7 +41,7 @@ export interface RunResult {
   /** The model after its last epoch and, with ISS, the one without its dead units. */
   readonly models: readonly ModelResult[];
   /** Difference between the two on the same inputs. */
-  readonly verify?: Verification | undefined;
+  readonly verify?: Difference | undefined;
   /** Seconds of training, evaluation left out. */
   readonly seconds: number;
   readonly engine: string;
@@ -64,14 +65,15 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { model: trained, history } = await train(options);
   const model = withoutDropout(trained);
   const results: ModelResult[] = [];
-  let verify: Verification | undefined;
+  let verify: Difference | undefined;
   await saveModel(join(directory, runFiles.model), model);
   onStage?.('scoring the trained model on the validation and test text');
   results.push(await score('trained', model, runFiles.model, options));
   if (config.iss > 0) {
     const { model: slim, groups, removed } = shrinkZeros(model);
     onStage?.('verifying that the slim model computes the same');
-    verify = await assertEqual(runtime, model, slim, { groups, removed });
+    const feeds = realWindows(corpus.valid, config);
+    verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
     await saveModel(join(directory, runFiles.slim), slim);
     onStage?.('scoring the slim model');
     results.push(await score('slim', slim, runFiles.slim, options));
@@ -92,6 +94,19 @@ export async function run(options: RunOptions): Promise<RunResult> {
   };
   await writeAtomically(join(directory, runFiles.result), `${JSON.stringify(result, null, 2)}\n`);
   return result;
+}
+
+/** Windows that both models are compared on. */
+const VERIFIED_WINDOWS = 5;
+
+/** The first consecutive windows of a text, as feeds. */
+function realWindows(ids: Int32Array, { batch, steps }: TrainConfig): Tensors[] {
+  const windows = batchWindows(ids, batch, steps, { keepTail: true, label: 'validation text' });
+  return Array.from({ length: Math.min(VERIFIED_WINDOWS, windows.windows) }, (_, i) => {
+    const data = new Int32Array(batch * steps);
+    const time = windows.fillWindow(i, data, new Int32Array(batch * steps));
+    return { [TOKENS]: { elementType: 'int32', dims: [time, batch], data: data.slice(0, time * batch) } };
+  });
 }
 
 async function score(

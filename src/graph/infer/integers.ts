@@ -12,10 +12,8 @@ export function inferIntegers(
   ints: (input: number) => readonly Dim[] | undefined,
 ): readonly Dim[] | undefined {
   switch (node.op) {
-    case 'Shape': {
-      const shape = types[0]?.shape;
-      return shape?.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', shape.length));
-    }
+    case 'Shape':
+      return shapePart(node, types[0]?.shape);
     case 'Size': {
       const shape = types[0]?.shape;
       return shape && [multiplyDims(shape)];
@@ -57,6 +55,11 @@ export function inferIntegers(
     default:
       return undefined;
   }
+}
+
+/** The dimensions that a Shape node gives out. */
+export function shapePart(node: Node, shape: readonly Dim[] | undefined): readonly Dim[] | undefined {
+  return shape?.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', shape.length));
 }
 
 function combine(op: string, a: Dim, b: Dim): Dim | undefined {

@@ -2,6 +2,7 @@ import { constantTensor, graphAttribute, intAttribute, intsAttribute, stringAttr
 import type { Dim, TensorType } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
 import { elementTypeNumbers } from './elementwise.ts';
+import { shapePart } from './integers.ts';
 
 /** Gates of ONNX's recurrent operators: rows of W per hidden unit. */
 export const gateCounts: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
@@ -98,7 +99,7 @@ export const loopShapes: Readonly<Record<string, InferRule>> = {
   Constant: constant,
   ConstantOfShape: constantOfShape,
   RandomUniformLike: randomUniformLike,
-  Shape: (c) => [tensor('int64', [inputType(c, 0).shape?.length ?? c.freshDim()])],
+  Shape: (c) => [tensor('int64', [shapePart(c.node, inputType(c, 0).shape)?.length ?? c.freshDim()])],
   Size: () => [tensor('int64', [])],
   Range: (c) => [tensor(inputType(c, 0).elementType, [c.freshDim()])],
 };

@@ -36,7 +36,9 @@ const gemm: InferRule = (c) => {
   const [kb, n] = intAttribute(c.node, 'transB', 0) ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
   requireEqual(c, ka, kb);
   const bias = c.inputs[2]?.shape;
-  if (bias && broadcastShapes([m, n], bias)?.length !== 2) {
+  const sum = bias && broadcastShapes([m, n], bias);
+  // It may be repeated to the product's size, but not the product to its size.
+  if (bias && (sum?.length !== 2 || (m === 1 && sum[0] !== 1) || (n === 1 && sum[1] !== 1))) {
     fail(c, `the third operand ${formatShape(bias)} does not broadcast to [${m}, ${n}]`);
   }
   return [tensor(elementType, [m, n])];

@@ -94,7 +94,8 @@ const flatten: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
   if (shape === undefined) return [tensor(elementType, undefined)];
   const axis = intAttribute(c.node, 'axis', 1);
-  const at = axis < 0 ? axis + shape.length : axis;
+  // The axis may also be the rank itself: all in one column.
+  const at = axis === shape.length ? axis : axisOf(c, axis, shape.length);
   return [tensor(elementType, [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))])];
 };
 

@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { isStatic, normalizeAxis } from '../../graph/dims.ts';
-import { fixedOutputs, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { fixedOutputs, obstruct, operand, outputShape, type TraceRule } from './context.ts';
 import { FIXED, type Identities } from './identities.ts';
 import { reshapeFlow, reshapeWeight } from './reshape.ts';
 import {
@@ -105,8 +105,9 @@ const slice: TraceRule = (c) => {
   const starts = given('starts', 1);
   let x = operand(c, 0);
   const rank = shapeOf(x)?.length;
-  const known = starts && given('ends', 2) && (attributes || !c.inputs[3] || c.ints(3));
-  if (rank === undefined || known === undefined) return obstruct(c, 'what it picks is not known before the run');
+  const known = given('ends', 2) && (attributes || !c.inputs[3] || c.ints(3));
+  if (rank === undefined || starts === undefined || known === undefined)
+    return obstruct(c, 'what it picks is not known before the run');
   const axes = given('axes', 3) ?? starts.map((_, i) => i);
   const steps = given('steps', 4);
   for (const [i, given] of axes.entries()) {

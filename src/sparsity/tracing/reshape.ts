@@ -39,8 +39,8 @@ function nextGroup(from: readonly Dim[], to: readonly Dim[], a: number[], b: num
   let left: Dim = 1;
   let right: Dim = 1;
   do {
-    const takeLeft = a.length > 0 && (b.length === 0 || right !== 1 || left === 1);
-    const axis = takeLeft ? a.shift()! : b.shift()!;
+    const takeLeft: boolean = a.length > 0 && (b.length === 0 || right !== 1 || left === 1);
+    const axis: number = takeLeft ? a.shift()! : b.shift()!;
     (takeLeft ? group.from : group.to).push(axis);
     const size = (takeLeft ? from : to)[axis]!;
     const against: Dim = takeLeft ? right : left;

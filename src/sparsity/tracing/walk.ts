@@ -94,7 +94,7 @@ class Frame {
       ints: (i: number) => this.ints(node.inputs[i]),
       runBody: (body: Graph, inputs: readonly Traced[], types: readonly TensorType[]) => {
         const inner = new Frame(this.identities, this);
-        body.inputs.forEach((v, i) => inner.define(v.name, types[i]!, inputs[i]!));
+        for (const [i, v] of body.inputs.entries()) inner.define(v.name, types[i]!, inputs[i]!);
         return inner.run(body);
       },
     };

@@ -1,0 +1,44 @@
+/** Median of a list; the mean of the middle two when even. Throws on an empty list. */
+export function median(values: readonly number[]): number {
+  if (values.length === 0) throw new RangeError('the median of nothing');
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
+}
+
+/** Spread of repeated measurements. */
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export function spread(values: readonly number[]): Spread {
+  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+}
+
+/** Milliseconds that an asynchronous piece of work takes. */
+export async function milliseconds(work: () => Promise<unknown>): Promise<number> {
+  const start = performance.now();
+  await work();
+  return performance.now() - start;
+}
+
+/**
+ * Times several pieces of work in turn, A B C A B C …, so that a machine that changes its speed changes it for all.
+ * Returns the milliseconds of each, in order; `warmup` rounds are not counted.
+ */
+export async function interleave(
+  works: readonly (() => Promise<unknown>)[],
+  rounds: number,
+  warmup = 1,
+): Promise<number[][]> {
+  const times: number[][] = works.map(() => []);
+  for (let round = -warmup; round < rounds; round++) {
+    for (const [i, work] of works.entries()) {
+      const ms = await milliseconds(work);
+      if (round >= 0) times[i]!.push(ms);
+    }
+  }
+  return times;
+}

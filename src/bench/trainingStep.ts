@@ -1,0 +1,85 @@
+import { statesOf } from '../graph/states.ts';
+import { LOGITS, languageModel } from '../models/languageModel.ts';
+import { randomStream } from '../random.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { groupLasso } from '../sparsity/groupLasso.ts';
+import { traceGroups } from '../sparsity/trace.ts';
+import { Stepper } from '../train/stepper.ts';
+import { gemmWork } from './gemm.ts';
+import { interleave, median, type Spread, spread } from './statistics.ts';
+
+/** Sizes of the step that is timed: the presets' but for the hidden size. */
+export interface StepBenchOptions {
+  readonly runtime: Runtime;
+  readonly hidden: number;
+  readonly vocabulary: number;
+  readonly batch: number;
+  readonly steps: number;
+  readonly threads?: number | undefined;
+  readonly rounds: number;
+}
+
+/** Speed of a whole training step: forward, backward, penalty, clipping, update and threshold. */
+export interface StepBench {
+  readonly hidden: number;
+  readonly milliseconds: Spread;
+  /** Billions of floating-point operations per second: 6 per weight and token, the embedding's lookup not counted. */
+  readonly gflops: number;
+  /** The best of several large products in the same process, in turn with the step. */
+  readonly bestGemmGflops: number;
+  /** gflops / bestGemmGflops */
+  readonly ofBestGemm: number;
+  /** Share of the step that penalty, clipping, update and threshold take. */
+  readonly updateShare: number;
+  readonly residentMegabytes: number;
+}
+
+/** Shapes that a good GEMM is fastest at on most machines, and those of the steps themselves. */
+const gemmShapes: readonly (readonly [number, number, number])[] = [
+  [2048, 2048, 2048],
+  [700, 1500, 6000],
+  [1500, 700, 6000],
+];
+
+/** Times ISS training steps of the two-layer language model beside the machine's best GEMM, in one process. */
+export async function benchTrainingStep(options: StepBenchOptions): Promise<StepBench> {
+  const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
+  const model = languageModel({ vocabulary, embedding: hidden, hidden: [hidden, hidden], initScale: 0.04 });
+  const groups = traceGroups(model.graph, { states: statesOf(model) });
+  const stepper = await Stepper.create(model, {
+    runtime,
+    logits: LOGITS,
+    batch,
+    time: steps,
+    clip: 10,
+    sparsity: groupLasso(groups, 0.00245, 1e-4),
+    seed: 1,
+    threads,
+  });
+  const random = randomStream(2);
+  const indices = Int32Array.from({ length: batch * steps }, () => Math.floor(random() * vocabulary));
+  stepper.targets.set(Int32Array.from(indices, () => Math.floor(random() * vocabulary)));
+  const gemms = await Promise.all(gemmShapes.map((shape) => gemmWork(runtime, shape, threads)));
+  const updates: number[] = [];
+  let index = 0;
+  const step = async () => {
+    const { updateTime } = await stepper.step(indices, 0.1, index++);
+    updates.push(updateTime);
+  };
+  const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], rounds, 2);
+  const residentMegabytes = process.memoryUsage().rss / 1e6;
+  await stepper.release();
+  for (const g of gemms) await g.release();
+  const weights = 2 * 8 * hidden * hidden + hidden * vocabulary;
+  const gflops = (6 * weights * batch * steps) / median(times!) / 1e6;
+  const bestGemmGflops = Math.max(...gemms.map((g, i) => g.flops / median(gemmTimes[i]!) / 1e6));
+  return {
+    hidden,
+    milliseconds: spread(times!),
+    gflops,
+    bestGemmGflops,
+    ofBestGemm: gflops / bestGemmGflops,
+    updateShare: median(updates.slice(2)) / median(times!),
+    residentMegabytes,
+  };
+}

@@ -1,0 +1,147 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Command } from 'commander';
+import { benchLatency } from '../bench/latency.ts';
+import type { Corpus } from '../data/corpus.ts';
+import { writeAtomically } from '../files.ts';
+import { loadModel } from '../onnx/file.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { checkConfig, type TrainConfig } from '../train/config.ts';
+import { demoPreset } from '../train/presets.ts';
+import { type ModelResult, type RunResult, run } from '../train/run.ts';
+import { checkNewRunDirectory, createRunDirectory, runFiles } from '../train/runDirectory.ts';
+import { freshModel, loadText } from '../train/start.ts';
+import { addConfigFlags, configFrom } from './configFlags.ts';
+import { duration, fileSize, grouped, note, print, table } from './output.ts';
+import { progressDisplay } from './progress.ts';
+
+interface DemoFlags {
+  out?: string;
+  json?: boolean;
+}
+
+/** A row of the demo's table. */
+interface DemoModel extends ModelResult {
+  /** Seconds of training that led to it. */
+  readonly seconds: number;
+  /** Median milliseconds of a run of 30 steps at batch 1 and at batch 10. */
+  readonly latency: { readonly batch1: number; readonly batch10: number };
+}
+
+const LATENCY_STEPS = 30;
+const LATENCY_ROUNDS = 30;
+
+/** `slimrnn demo` */
+export function addDemoCommand(program: Command): void {
+  const command = program
+    .command('demo')
+    .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
+    .description(
+      'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units\n' +
+        'that died, verifies that nothing changed, and compares perplexity, size and speed.',
+    )
+    .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
+    .option('--json', 'print one JSON document on stdout');
+  addConfigFlags(command);
+  command.action(async (flags: DemoFlags & Record<string, unknown>) => {
+    const started = performance.now();
+    const config = checkConfig({ ...demoPreset, ...configFrom(flags) }, 'demo');
+    const directory = flags.out ?? freeDirectory();
+    await checkNewRunDirectory(directory);
+    const corpus = await loadText(config, undefined);
+    note(
+      `${corpus.source}: ${grouped(corpus.train.length)} training tokens, ${grouped(corpus.vocabulary.words.length)} words; ` +
+        `two LSTM layers of ${config.hidden.join(' and ')} units`,
+    );
+    const dense = await demoRun('dense', { ...config, iss: 0 }, corpus, join(directory, 'dense'));
+    const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
+    const models = await timed(directory, dense, iss);
+    const seconds = (performance.now() - started) / 1e3;
+    const document = { directory, config, models, verify: iss.verify, seconds, engine: nodeRuntime.name };
+    await writeAtomically(join(directory, 'demo.json'), `${JSON.stringify(document, null, 2)}\n`);
+    print(flags.json, document, () => demoText(models, iss, directory, seconds));
+  });
+}
+
+async function demoRun(label: string, config: TrainConfig, corpus: Corpus, directory: string): Promise<RunResult> {
+  await createRunDirectory(directory);
+  await writeAtomically(
+    join(directory, runFiles.config),
+    `${JSON.stringify({ ...config, data: null, init: null }, null, 2)}\n`,
+  );
+  const display = progressDisplay(label, config.epochs);
+  try {
+    return await run({
+      config,
+      corpus,
+      model: freshModel(config, corpus.vocabulary),
+      runtime: nodeRuntime,
+      directory,
+      onWindow: display.window,
+      onEpoch: display.epoch,
+      onStage: display.line,
+    });
+  } finally {
+    display.done();
+  }
+}
+
+/** The models of both runs with their latencies, timed in turn. */
+async function timed(directory: string, dense: RunResult, iss: RunResult): Promise<DemoModel[]> {
+  const rows = [
+    { ...dense.models[0]!, name: 'dense', file: join(directory, 'dense', runFiles.model), seconds: dense.seconds },
+    { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },
+    { ...iss.models[1]!, name: 'ISS, slim', file: join(directory, 'iss', runFiles.slim), seconds: iss.seconds },
+  ];
+  note('timing the three models in turn');
+  const contestants = await Promise.all(rows.map(async (m) => ({ name: m.name, model: await loadModel(m.file) })));
+  const options = { runtime: nodeRuntime, steps: LATENCY_STEPS, rounds: LATENCY_ROUNDS, threads: dense.config.threads };
+  const one = await benchLatency(contestants, { ...options, batch: 1 });
+  const ten = await benchLatency(contestants, { ...options, batch: 10 });
+  return rows.map((m, i) => ({
+    ...m,
+    latency: { batch1: one[i]!.milliseconds.median, batch10: ten[i]!.milliseconds.median },
+  }));
+}
+
+function demoText(models: readonly DemoModel[], iss: RunResult, directory: string, seconds: number): string {
+  const [dense, , slim] = models as [DemoModel, DemoModel, DemoModel];
+  const rows = models.map((m) => [
+    m.name,
+    m.validPerplexity.toFixed(1),
+    m.testPerplexity.toFixed(1),
+    m.hidden.join(' + '),
+    grouped(m.parameters),
+    fileSize(m.bytes),
+    `${m.latency.batch1.toFixed(2)} ms`,
+    `${m.latency.batch10.toFixed(2)} ms`,
+    duration(m.seconds),
+  ]);
+  const gone = sum(dense.hidden) - sum(slim.hidden);
+  const change = (slim.validPerplexity / dense.validPerplexity - 1) * 100;
+  return [
+    '',
+    table(
+      ['model', 'valid ppl', 'test ppl', 'hidden units', 'parameters', 'file', 'batch 1', 'batch 10', 'trained in'],
+      rows,
+    ),
+    '',
+    `${gone} of ${sum(dense.hidden)} hidden units died; validation perplexity ${change <= 0 ? '' : '+'}${change.toFixed(1)} % against dense.`,
+    `The slim model is ${(dense.parameters / slim.parameters).toFixed(1)}× smaller, ` +
+      `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
+      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians of ${LATENCY_ROUNDS} runs in turn).`,
+    `Verified: its outputs differ from the ISS model's by at most ${iss.verify!.maxRelativeDifference.toExponential(1)} (relative).`,
+    `Models, metrics and checkpoints are in ${directory}; all of it took ${duration(seconds)}.`,
+  ].join('\n');
+}
+
+function sum(values: readonly number[]): number {
+  return values.reduce((a, b) => a + b, 0);
+}
+
+/** runs/demo, or the first runs/demo-N that is not there yet: an earlier demo is never overwritten. */
+function freeDirectory(): string {
+  const base = join('runs', 'demo');
+  if (!existsSync(base)) return base;
+  for (let n = 2; ; n++) if (!existsSync(`${base}-${n}`)) return `${base}-${n}`;
+}

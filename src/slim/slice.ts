@@ -1,0 +1,65 @@
+import { SlimError } from '../errors.ts';
+import { sizeOf } from '../graph/dims.ts';
+import type { Tensor, TensorData } from '../graph/types.ts';
+import type { Groups } from '../sparsity/groups.ts';
+
+/** Which components go: a flag for each, or a question. */
+export type Removal = Uint8Array | ((component: number) => boolean);
+
+/** Asks whether a component goes; -1 (an index that always stays) never does. */
+export function removes(remove: Removal): (component: number) => boolean {
+  const asked = typeof remove === 'function' ? remove : (k: number) => remove[k] === 1;
+  return (k) => k >= 0 && asked(k);
+}
+
+/** A tensor with only the listed indices of each axis; undefined keeps an axis whole. */
+export function sliceTensor(tensor: Tensor, keep: readonly (readonly number[] | undefined)[]): Tensor {
+  const { dims, data } = tensor;
+  const lists = dims.map((size, axis) => keep[axis] ?? Array.from({ length: size }, (_, i) => i));
+  const kept = lists.map((l) => l.length);
+  const out = allocate(data, sizeOf(kept));
+  const last = lists[lists.length - 1] ?? [0];
+  let at = 0;
+  const copy = (axis: number, offset: number): void => {
+    if (axis >= dims.length - 1) {
+      for (const i of last) out[at++] = data[offset + i]!;
+      return;
+    }
+    const stride = sizeOf(dims.slice(axis + 1));
+    for (const i of lists[axis]!) copy(axis + 1, offset + i * stride);
+  };
+  copy(0, 0);
+  return { ...tensor, dims: kept, data: out };
+}
+
+/**
+ * A tensor of the model, or one of the same dimensions (its momentum, a streaming state), without the indices whose
+ * components go. `name` is the tensor's name in the groups; one that they do not mention is returned as it is.
+ * Throws a SlimError when the dimensions are not those that the groups were traced from.
+ */
+export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remove: Removal): Tensor {
+  const goes = removes(remove);
+  const keep: (number[] | undefined)[] = tensor.dims.map(() => undefined);
+  for (const { tensor: of, axis, components } of groups.axes) {
+    if (of !== name) continue;
+    if (tensor.dims[axis] !== components.length) {
+      throw new SlimError(
+        `'${name}' has dimensions [${tensor.dims}], but its groups have ${components.length} indices on axis ${axis}; ` +
+          'slice a tensor with the groups of the model that it belongs to',
+      );
+    }
+    if (components.some(goes)) keep[axis] = [...components.keys()].filter((i) => !goes(components[i]!));
+  }
+  return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
+}
+
+/** What `TensorData` is when its values can be copied one by one whatever their type. */
+type Writable = { [index: number]: number | bigint | string } & TensorData;
+
+function allocate(data: TensorData, length: number): Writable {
+  return (
+    Array.isArray(data) ? new Array<string>(length) : new (data.constructor as TypedArrayConstructor)(length)
+  ) as Writable;
+}
+
+type TypedArrayConstructor = new (length: number) => Exclude<TensorData, string[]>;
