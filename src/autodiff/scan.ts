@@ -37,7 +37,6 @@ export function scanGradient(
   }
   const reversedInput = (j: number) => intsAttribute(node, 'scan_input_directions')?.[j] === 1;
   const reversedOutput = (k: number) => intsAttribute(node, 'scan_output_directions')?.[k] === 1;
-  const bodyDefined = definedNames(body);
   const outerCaptured = new Set([...capturedNames(body)].filter(wanted));
 
   // 1. Differentiate one step: forward nodes followed by gradient nodes, in one scratch graph.
@@ -61,6 +60,8 @@ export function scanGradient(
     return { output: k, dy };
   });
   const deferred: Deferred[] = [];
+  // Only what differs from step to step can be stacked.
+  const changing = definedNames({ ...body, nodes: body.nodes.filter((n) => !isConstant(n)) });
   const wrt = [
     ...body.inputs.filter((v) => isFloat(step.value(v.name).type.elementType)).map((v) => v.name),
     ...outerCaptured,
@@ -68,7 +69,7 @@ export function scanGradient(
   const gradients = backpropagate(step, body.nodes, seeds, wrt, (context, input) => {
     const name = context.node.inputs[input]!;
     if (!outerCaptured.has(name) || !canStack(context, input)) return false;
-    if (!bodyDefined.has(context.node.inputs[1 - input]!)) return false;
+    if (!changing.has(context.node.inputs[1 - input]!)) return false;
     deferred.push({ c: context, input });
     return true;
   });
@@ -166,7 +167,7 @@ export function scanGradient(
   const stacks = new Map([...stackedNames].map((name) => [name, results[at++]!]));
   for (const d of deferred) {
     const name = d.c.node.inputs[d.input]!;
-    const operands = d.c.node.inputs.map((operand) => savedStacks.get(operand) ?? outerOrConstant(b, operand, made));
+    const operands = d.c.node.inputs.map((operand) => savedStacks.get(operand) ?? b.value(operand));
     const g = stackedGradient(b, d.c, d.input, operands, stacks.get(d.c.gradients[0]!.name)!);
     captured.set(name, addGradients(captured.get(name), g));
   }
@@ -195,16 +196,6 @@ function definedNames(body: Graph): Set<string> {
 
 function unique(names: readonly string[]): string[] {
   return [...new Set(names)];
-}
-
-function outerOrConstant(b: GraphBuilder, name: string, made: ReadonlyMap<string, Node>): Value | undefined {
-  const maker = made.get(name);
-  if (maker !== undefined && isConstant(maker)) {
-    const output = b.fresh('saved_constant');
-    b.addNode({ ...maker, name: output, outputs: [output] });
-    return b.value(output);
-  }
-  return name === '' ? undefined : b.value(name);
 }
 
 /** The forward Scan with `saved` values as further stacked outputs, in the order of its steps. */

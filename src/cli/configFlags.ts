@@ -1,8 +1,7 @@
 import { type Command, Option } from 'commander';
-import { distance } from 'fastest-levenshtein';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import { type PartialConfig, type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { type PartialConfig, problemsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 
 /*
  * Every field of a training configuration is a flag: the schema is the only list of them.
@@ -32,13 +31,17 @@ export function addConfigFlags(command: Command): void {
       command.addOption(new Option(`--${flagName(field)} <${placeholder}>`, about).argParser(parseNumber(field)));
     }
   }
+  command.addOption(new Option('--dropout <number>').hideHelp().argParser(refuseDropout));
 }
 
-/** The configuration fields among a command's parsed options. */
+/** The configuration fields among a command's parsed options; throws UsageError naming each flag that does not fit. */
 export function configFrom(options: Record<string, unknown>): PartialConfig {
-  return Object.fromEntries(
+  const given = Object.fromEntries(
     fields.flatMap(([field]) => (options[field] === undefined ? [] : [[field, options[field]]])),
   );
+  const parsed = trainConfigSchema.partial().safeParse(given);
+  if (parsed.success) return parsed.data;
+  throw new UsageError(problemsOf(parsed.error, given, (field) => `--${flagName(field)}`).join('; '));
 }
 
 function parseNumber(field: string) {
@@ -54,9 +57,9 @@ function parseList(text: string): number[] {
   return text.split(',').map(parseNumber('hidden'));
 }
 
-/** ` (did you mean 'x'?)` when one of the known names is close to what was typed, else nothing. */
-export function didYouMean(typed: string, known: readonly string[]): string {
-  const ranked = known.map((name) => ({ name, d: distance(typed, name) })).sort((a, b) => a.d - b.d);
-  const best = ranked[0];
-  return best && best.d <= Math.max(2, Math.ceil(typed.length / 3)) ? ` (did you mean '${best.name}'?)` : '';
+/** Other tools count what dropout drops, this one what it keeps: a silent mix-up would be costly. */
+function refuseDropout(text: string): never {
+  const keep = Number((1 - Number(text)).toPrecision(6));
+  const example = keep > 0 && keep <= 1 ? `: --keep ${keep}` : ', more than 0 and at most 1';
+  throw new UsageError(`there is no --dropout; say with --keep how much dropout keeps${example}`);
 }

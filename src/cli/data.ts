@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { getDataset, listDatasets } from '../data/registry.ts';
 import { UsageError } from '../errors.ts';
-import { didYouMean } from './configFlags.ts';
+import { didYouMean } from '../suggest.ts';
 import { note, print, table } from './output.ts';
 
 /** `slimrnn data list` and `slimrnn data get NAME` */

@@ -19,7 +19,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   const t = new Table({
     head: [...head],
     colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
-    style: { head: ['bold'], border: [], compact: true },
+    style: { head: process.stdout.isTTY ? ['bold'] : [], border: [], compact: true },
     chars: {
       top: '',
       'top-mid': '',

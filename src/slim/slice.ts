@@ -53,6 +53,17 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
   return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
 }
 
+/** The groups as they are in the model after a removal; components keep their numbers, those that are gone stand nowhere. */
+export function groupsAfter(groups: Groups, remove: Removal): Groups {
+  const goes = removes(remove);
+  const left = (components: Int32Array) => components.filter((k) => !goes(k));
+  return {
+    count: groups.count,
+    layers: groups.layers.map((l) => ({ ...l, components: left(l.components) })),
+    axes: groups.axes.map((a) => ({ ...a, components: left(a.components) })),
+  };
+}
+
 /** What `TensorData` is when its values can be copied one by one whatever their type. */
 type Writable = { [index: number]: number | bigint | string } & TensorData;
 

@@ -6,10 +6,10 @@ import { randomStream } from '../random.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { constantPerUse } from '../sparsity/constants.ts';
 import type { Groups } from '../sparsity/groups.ts';
-import { weightsOf } from '../sparsity/measure.ts';
+import { liveComponents, weightsOf } from '../sparsity/measure.ts';
 import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
 import { settleRemoval } from './shrink.ts';
-import { type Removal, sliceByGroups } from './slice.ts';
+import { groupsAfter, type Removal, sliceByGroups } from './slice.ts';
 
 /** Largest difference relative to an output's largest value that counts as rounding of float32. */
 export const ROUNDING = 1e-5;
@@ -27,7 +27,10 @@ export interface VerifyOptions {
   readonly removal?: { readonly groups: Groups; readonly removed: Removal };
 }
 
-/** The largest differences over all outputs, states (of the units that stay) and windows. */
+/**
+ * The largest differences over all windows and outputs, streaming states included. Of a state only the units count that
+ * the original depends on: one that nothing reads may stay as the last of its layer, and has lost its inputs.
+ */
 export interface Difference {
   readonly maxAbsDifference: number;
   /** Relative to the largest absolute value of the output in that window. */
@@ -49,13 +52,13 @@ export async function verifyEqual(
   const runs = feeds
     ? [{ windows: feeds, states: zeroStates(original, feeds[0]!) }]
     : randomRuns(original, batches, random);
-  const toCandidate = sliceStates(original, removal);
+  const maps = stateMaps(original, removal);
   const sessions = [await runtime.createSession(original)];
   try {
     sessions.push(await runtime.createSession(candidate));
     const [first, second] = sessions as [Session, Session];
     let worst: Difference = { maxAbsDifference: 0, maxRelativeDifference: 0, batches: 0 };
-    for (const run of runs) worst = await compareRun(first, second, run, statesOf(original), toCandidate, worst);
+    for (const run of runs) worst = await compareRun(first, second, run, statesOf(original), maps, worst);
     return worst;
   } finally {
     for (const session of sessions) await session.release();
@@ -86,27 +89,39 @@ interface Run {
   readonly states: Tensors;
 }
 
-/** Maps a state of the original to that of the candidate. */
 type StateMap = (input: string, tensor: Tensor) => Tensor;
+
+/** How the states of two models correspond. */
+interface StateMaps {
+  /** From the original's state to the candidate's. */
+  readonly toCandidate: StateMap;
+  /** The part of either state that is compared. */
+  readonly comparedOfOriginal: StateMap;
+  readonly comparedOfCandidate: StateMap;
+}
 
 async function compareRun(
   first: Session,
   second: Session,
   run: Run,
   states: readonly StatePair[],
-  toCandidate: StateMap,
+  maps: StateMaps,
   worst: Difference,
 ): Promise<Difference> {
   let { maxAbsDifference, maxRelativeDifference, batches } = worst;
   const inputOf = new Map(states.map((s) => [s.output, s.input]));
   let ours = run.states;
-  let theirs: Tensors = mapTensors(run.states, toCandidate);
+  let theirs: Tensors = mapTensors(run.states, maps.toCandidate);
   for (const window of run.windows) {
     const expected = await first.run({ ...window, ...ours });
     const got = await second.run({ ...window, ...theirs });
     for (const [name, value] of Object.entries(expected)) {
       const state = inputOf.get(name);
-      const { absolute, relative } = difference(name, state ? toCandidate(state, value) : value, got[name]);
+      const other = got[name];
+      if (other === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
+      const { absolute, relative } = state
+        ? difference(name, maps.comparedOfOriginal(state, value), maps.comparedOfCandidate(state, other))
+        : difference(name, value, other);
       maxAbsDifference = Math.max(maxAbsDifference, absolute);
       maxRelativeDifference = Math.max(maxRelativeDifference, relative);
     }
@@ -118,8 +133,7 @@ async function compareRun(
 }
 
 /** Largest difference of two tensors; infinite where one of them is not a number and the other is. */
-function difference(name: string, a: Tensor, b: Tensor | undefined): { absolute: number; relative: number } {
-  if (b === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
+function difference(name: string, a: Tensor, b: Tensor): { absolute: number; relative: number } {
   if (a.dims.join() !== b.dims.join()) {
     throw new SlimError(
       `output '${name}' has dimensions [${b.dims}] in the smaller model, expected [${a.dims}]; ` +
@@ -141,10 +155,22 @@ function difference(name: string, a: Tensor, b: Tensor | undefined): { absolute:
   return { absolute, relative: absolute === 0 ? 0 : absolute / largest };
 }
 
-function sliceStates(original: Model, removal: VerifyOptions['removal']): StateMap {
-  if (removal === undefined) return (_, tensor) => tensor;
-  const removed = settleRemoval(removal.groups, removal.removed, weightsOf(constantPerUse(original.graph)));
-  return (input, tensor) => sliceByGroups(input, tensor, removal.groups, removed);
+function stateMaps(original: Model, removal: VerifyOptions['removal']): StateMaps {
+  if (removal === undefined) {
+    const same: StateMap = (_, tensor) => tensor;
+    return { toCandidate: same, comparedOfOriginal: same, comparedOfCandidate: same };
+  }
+  const { groups } = removal;
+  const weights = weightsOf(constantPerUse(original.graph));
+  const removed = settleRemoval(groups, removal.removed, weights);
+  const live = liveComponents(groups, weights);
+  const left = groupsAfter(groups, removed);
+  const skipped = (k: number) => removed[k] === 1 || live[k] === 0;
+  return {
+    toCandidate: (input, tensor) => sliceByGroups(input, tensor, groups, removed),
+    comparedOfOriginal: (input, tensor) => sliceByGroups(input, tensor, groups, skipped),
+    comparedOfCandidate: (input, tensor) => sliceByGroups(input, tensor, left, skipped),
+  };
 }
 
 /** One run from zero states; a second one from random states if the model has any. */

@@ -24,6 +24,7 @@ export function groupLasso(groups: Groups, lambda: number, threshold: number): S
   const factors = new Float64Array(groups.count);
   return {
     name: 'group lasso',
+    parameters: new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor)),
     threshold,
     beforeUpdate(matrices) {
       links ??= linksOf(groups, matrices);

@@ -23,6 +23,8 @@ export interface Matrix {
  */
 export interface SparsityMethod {
   readonly name: string;
+  /** Names of the parameters that it acts on; the others are only stepped. */
+  readonly parameters: ReadonlySet<string>;
   /** Weights with |w| below this become 0 after every update. */
   readonly threshold: number;
   /** Fills the matrices' penalties for the coming update and returns the penalty's value, on the scale of the loss. */

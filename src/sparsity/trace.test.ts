@@ -115,7 +115,7 @@ describe('traceGroups of other layouts', () => {
   it('makes unit k of both directions one component, in two layers', () => {
     const model = testModel({ vocabulary: 5, embedding: 3, layers: [{ hidden: 2, direction: 'bidirectional' }] });
     const groups = traceGroups(model.graph, { states: statesOf(model) });
-    expect(groups.layers.map((l) => l.name)).toEqual(['LSTM_0 (forward)', 'LSTM_0 (reverse)']);
+    expect(groups.layers.map((l) => l.name)).toEqual(['lstm_0 (forward)', 'lstm_0 (reverse)']);
     expect(units(groups)).toEqual([
       [0, 1],
       [0, 1],

@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
@@ -11,7 +12,9 @@ import { encodeModel } from '../onnx/write.ts';
  */
 
 const KEY = 'slimrnn.checkpoint';
+const CHECKSUM = 'slimrnn.checksum';
 const STATE = 'checkpoint/state/';
+const REMEDY = 'delete it, and --resume begins the run anew';
 
 /** One line of metrics.jsonl. */
 export const epochMetricsSchema = z.object({
@@ -61,17 +64,23 @@ export interface Checkpoint {
 export async function saveCheckpoint(path: string, { model, states, progress }: Checkpoint): Promise<void> {
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of states) initializers.set(`${STATE}${name}`, tensor);
-  const metadata = { ...model.metadata, [KEY]: JSON.stringify(progress) };
+  const text = JSON.stringify(progress);
+  const metadata = { ...model.metadata, [KEY]: text, [CHECKSUM]: checksum(text, initializers) };
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
 /** Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs). */
 export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
-  const file = await loadModel(path);
-  const { [KEY]: text, ...metadata } = file.metadata;
-  if (text === undefined) throw new UsageError(`${path} is an ONNX model but not a checkpoint of a run`);
+  const file = await loadModel(path).catch((cause: unknown) => {
+    throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;
+  });
+  const { [KEY]: text, [CHECKSUM]: sum, ...metadata } = file.metadata;
+  if (text === undefined) throw new UsageError(`${path} is an ONNX model but not a checkpoint of a run; ${REMEDY}`);
+  if (sum !== undefined && sum !== checksum(text, file.graph.initializers)) {
+    throw new UsageError(`${path} is damaged: its checksum does not fit its content; ${REMEDY}`);
+  }
   const parsed = progressSchema.safeParse(JSON.parse(text));
-  if (!parsed.success) throw new UsageError(`${path} is damaged, or was written by another version of slimrnn`);
+  if (!parsed.success) throw new UsageError(`${path} was written by another version of slimrnn; ${REMEDY}`);
   if (parsed.data.digest !== digest) {
     throw new UsageError(`${path} is a checkpoint of another run: its configuration or its data differ from this one`);
   }
@@ -83,4 +92,15 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   }
   const model = { ...file, metadata, graph: { ...file.graph, initializers: weights } };
   return { model, states, progress: parsed.data };
+}
+
+/** SHA-256 over the place in the run and over all numbers: a flipped bit would otherwise train on unnoticed. */
+function checksum(progress: string, tensors: ReadonlyMap<string, Tensor>): string {
+  const hash = createHash('sha256').update(progress);
+  for (const [name, { dims, data }] of tensors) {
+    hash.update(`\n${name} ${dims.join(' ')}\n`);
+    if (Array.isArray(data)) hash.update(JSON.stringify(data));
+    else hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  }
+  return hash.digest('hex');
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
+import { didYouMean } from '../suggest.ts';
 
 const positive = z.int().positive();
 
@@ -10,7 +11,7 @@ const positive = z.int().positive();
 export const trainConfigSchema = z.strictObject({
   hidden: z.array(positive).min(1).describe('hidden size of each LSTM layer, from the bottom'),
   embedding: positive.describe('embedding size'),
-  vocabulary: positive.optional().describe('keep at most this many words (default: all that the text has)'),
+  vocabulary: z.int().min(2).optional().describe('keep at most this many words (default: all that the text has)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
   keep: z.number().gt(0).lte(1).describe('probability that dropout keeps a value (1: no dropout)'),
   initScale: z.number().positive().describe('weights start uniform in ± this'),
@@ -41,11 +42,55 @@ export type PartialConfig = { [K in keyof TrainConfig]?: TrainConfig[K] | undefi
 export function checkConfig(config: unknown, source: string): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
   if (parsed.success) return parsed.data;
-  const problems = parsed.error.issues.map((issue) => {
-    const field = issue.path.join('.');
-    return field ? `${field}: ${issue.message}` : issue.message;
+  throw new UsageError(`${source}: ${problemsOf(parsed.error, config).join('; ')}`);
+}
+
+/** What does not fit, each with what is expected and what was given; `nameOf` says how the user writes a field. */
+export function problemsOf(error: z.ZodError, config: unknown, nameOf = (field: string) => field): string[] {
+  const missing: string[] = [];
+  const problems = error.issues.flatMap((issue) => {
+    if (issue.code === 'unrecognized_keys') {
+      const known = Object.keys(trainConfigSchema.shape);
+      return issue.keys.map((key) => `unknown field '${key}'${didYouMean(key, known)}`);
+    }
+    const [field, ...inside] = issue.path;
+    const value = field === undefined ? config : (config as Record<PropertyKey, unknown>)[field];
+    if (value === undefined) {
+      missing.push(String(field));
+      return [];
+    }
+    const element = inside.length === 0 ? '' : ` (element ${Number(inside[0]) + 1})`;
+    return [`${nameOf(String(field))}${element}: expected ${expected(issue)}, got ${written(value)}`];
   });
-  throw new UsageError(`${source}: ${problems.join('; ')}`);
+  if (missing.length > 0) problems.push(`missing ${missing.join(', ')}; a "preset" gives what a file leaves out`);
+  return problems;
+}
+
+const TYPES: Readonly<Record<string, string>> = {
+  int: 'a whole number',
+  number: 'a number',
+  array: 'a list of whole numbers',
+  boolean: 'true or false',
+  object: 'fields and values',
+};
+
+function expected(issue: z.core.$ZodIssue): string {
+  const list = 'origin' in issue && issue.origin === 'array';
+  switch (issue.code) {
+    case 'invalid_type':
+      return TYPES[issue.expected] ?? issue.expected;
+    case 'too_small':
+      return `${list ? 'a list of ' : ''}${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
+    case 'too_big':
+      return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+    default:
+      return issue.message;
+  }
+}
+
+/** Numbers that JSON cannot hold are spelled out. */
+function written(value: unknown): string {
+  return typeof value === 'number' ? String(value) : JSON.stringify(value);
 }
 
 /** Learning rate of an epoch, counted from 0: lr · decay^k, where k counts the decays so far. */

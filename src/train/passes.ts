@@ -15,7 +15,7 @@ import {
   softmax,
   unsqueeze,
 } from '../graph/ops.ts';
-import { producers, removeDeadNodes, useCounts } from '../graph/rewrite.ts';
+import { producers, removeDeadNodes, useCounts, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
 /*
@@ -85,7 +85,7 @@ export function detachLookups(graph: Graph): { graph: Graph; lookups: Lookup[] }
     lookups.push({ table: table!, indices: indices!, values: values.name });
     return replaceWith(b, node, values);
   });
-  const used = new Set([...detached.nodes.flatMap((n) => n.inputs), ...detached.outputs.map((o) => o.name)]);
+  const used = new Set([...detached.nodes.flatMap(usedNames), ...detached.outputs.map((o) => o.name)]);
   return { graph: { ...detached, inputs: detached.inputs.filter((v) => used.has(v.name)) }, lookups };
 }
 
@@ -103,7 +103,7 @@ export function parametersAsInputs(graph: Graph): {
   const parameters: { name: string; dims: readonly number[] }[] = [];
   const squeezed = new Map<string, readonly number[]>();
   for (const [name, tensor] of graph.initializers) {
-    const uses = graph.nodes.filter((n) => n.inputs.includes(name));
+    const uses = graph.nodes.filter((n) => usedNames(n).includes(name));
     const flat = uses.every((n) => n.op === 'Squeeze' && tensor.dims[0] === 1 && dropsFirstAxis(graph, n));
     const dims = flat && uses.length > 0 ? tensor.dims.slice(1) : tensor.dims;
     if (dims !== tensor.dims) squeezed.set(name, dims);
@@ -155,7 +155,8 @@ export function fuseLinear(graph: Graph): Graph {
     if (node.op === 'Add') {
       const side = node.inputs.findIndex((name) => product(name) && uses.get(name) === 1);
       const bias = side < 0 ? undefined : scope.type(node.inputs[1 - side]!)?.shape;
-      if (bias?.length !== 1 || !isStatic(bias) || bias[0] === 1) return false;
+      const columns = scope.type(node.inputs[side] ?? '')?.shape?.at(-1);
+      if (bias?.length !== 1 || bias[0] !== columns) return false;
       return emit(b, product(node.inputs[side])!, node, b.value(node.inputs[1 - side]!));
     }
     if (node.op !== 'MatMul' || product(node.outputs[0]) === undefined) return false;
@@ -170,14 +171,22 @@ const TINY = 1.1754944e-38;
 export function expandCrossEntropy(graph: Graph): Graph {
   let probabilities: { logits: string; value: Value } | undefined;
   return rewriteNodes(graph, (b, node) => {
-    if (node.op === 'SoftmaxCrossEntropyLoss' && stringAttribute(node, 'reduction', 'mean') === 'sum') {
+    if (isPlainTotal(node)) {
       const logits = b.value(node.inputs[0]!);
       const p = softmax(logits, 1);
       probabilities = { logits: logits.name, value: p };
       const own = gatherElements(p, unsqueeze(b.value(node.inputs[1]!), [1]), 1);
       return replaceWith(b, node, neg(reduceSum(log(max(own, TINY)))));
     }
-    const shared = node.op === 'Softmax' && probabilities?.logits === node.inputs[0] ? probabilities : undefined;
-    return shared ? replaceWith(b, node, shared.value) : false;
+    const shared = node.op === 'Softmax' && probabilities?.logits === node.inputs[0] ? probabilities?.value : undefined;
+    const axis = intAttribute(node, 'axis', -1);
+    const overClasses = axis === 1 || axis === 1 - (shared?.type.shape?.length ?? 0);
+    return shared && overClasses ? replaceWith(b, node, shared) : false;
   });
+}
+
+/** A summed cross entropy without class weights, ignored labels and second output. */
+function isPlainTotal(node: Node): boolean {
+  const plain = node.inputs.length === 2 && node.outputs.length === 1 && node.attributes.ignore_index === undefined;
+  return node.op === 'SoftmaxCrossEntropyLoss' && plain && stringAttribute(node, 'reduction', 'mean') === 'sum';
 }

@@ -15,7 +15,7 @@ import type { EpochMetrics } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
 import { runFiles } from './runDirectory.ts';
-import { type TrainOptions, train } from './trainer.ts';
+import { InterruptedError, type TrainOptions, train } from './trainer.ts';
 
 /** One finished model of a run. */
 export interface ModelResult {
@@ -60,22 +60,26 @@ export interface RunOptions extends TrainOptions {
  * ISS, the slim model, verified equal to the other before it is written.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { config, corpus, directory, runtime, onStage } = options;
-  await writeAtomically(join(directory, 'vocabulary.txt'), `${corpus.vocabulary.words.join('\n')}\n`);
+  const { config, corpus, directory, runtime } = options;
+  const onStage = (stage: string) => {
+    if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
+    options.onStage?.(stage);
+  };
   const { model: trained, history } = await train(options);
   const model = withoutDropout(trained);
   const results: ModelResult[] = [];
   let verify: Difference | undefined;
+  await writeAtomically(join(directory, runFiles.vocabulary), `${corpus.vocabulary.words.join('\n')}\n`);
   await saveModel(join(directory, runFiles.model), model);
-  onStage?.('scoring the trained model on the validation and test text');
+  onStage('scoring the trained model on the validation and test text');
   results.push(await score('trained', model, runFiles.model, options));
   if (config.iss > 0) {
     const { model: slim, groups, removed } = shrinkZeros(model);
-    onStage?.('verifying that the slim model computes the same');
+    onStage('verifying that the slim model computes the same');
     const feeds = realWindows(corpus.valid, config);
     verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
     await saveModel(join(directory, runFiles.slim), slim);
-    onStage?.('scoring the slim model');
+    onStage('scoring the slim model');
     results.push(await score('slim', slim, runFiles.slim, options));
   }
   const result: RunResult = {

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { fileErrorReason, TEMPORARY } from '../files.ts';
 
@@ -11,6 +11,7 @@ import { fileErrorReason, TEMPORARY } from '../files.ts';
 /** Files of a run directory. */
 export const runFiles = {
   config: 'config.json',
+  vocabulary: 'vocabulary.txt',
   metrics: 'metrics.jsonl',
   checkpoint: 'checkpoint.onnx',
   model: 'model.onnx',
@@ -20,9 +21,13 @@ export const runFiles = {
 
 /** Throws UsageError when a run directory cannot be made there: it exists and is not empty, or is not writable. */
 export async function checkNewRunDirectory(path: string): Promise<void> {
-  if (!existsSync(path)) return;
+  if (!existsSync(path)) {
+    // Node reports a read-only file system as ENOENT when it makes several folders, so look at the one that is there.
+    await checkWritable(existingParent(path), path);
+    return;
+  }
   if (!(await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a file, not a folder`);
-  if ((await readdir(path)).length > 0) {
+  if ((await readdir(path)).some((file) => !file.endsWith(TEMPORARY))) {
     throw new UsageError(`the run directory ${path} exists; add --resume to go on with it, or choose another --out`);
   }
   await checkWritable(path);
@@ -37,6 +42,7 @@ export async function createRunDirectory(path: string): Promise<void> {
     throw new UsageError(`cannot make the run directory ${path}: ${fileErrorReason(cause)}`, { cause });
   }
   await checkWritable(path);
+  await clearTemporaries(path);
 }
 
 /** Checks that a run directory is there to be resumed, and clears what a killed process left half written. */
@@ -45,14 +51,25 @@ export async function openRunDirectory(path: string): Promise<void> {
     throw new UsageError(`${path} is no run directory (it has no ${runFiles.config}); start one without --resume`);
   }
   await checkWritable(path);
+  await clearTemporaries(path);
+}
+
+async function clearTemporaries(path: string): Promise<void> {
   for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
 }
 
-async function checkWritable(path: string): Promise<void> {
+function existingParent(path: string): string {
+  let parent = dirname(resolve(path));
+  while (!existsSync(parent)) parent = dirname(parent);
+  return parent;
+}
+
+/** `directory` names the run in the message when `path` is a folder above it. */
+async function checkWritable(path: string, directory = path): Promise<void> {
   try {
     await access(path, constants.W_OK);
   } catch (cause) {
-    throw new UsageError(`cannot write to the run directory ${path}: ${fileErrorReason(cause)}`, { cause });
+    throw new UsageError(`cannot write to the run directory ${directory}: ${fileErrorReason(cause)}`, { cause });
   }
 }
 

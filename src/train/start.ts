@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
+import { batchWindows } from '../data/batches.ts';
 import { type Corpus, loadCorpus } from '../data/corpus.ts';
 import { loadSotu } from '../data/sotu.ts';
 import type { Vocabulary } from '../data/vocabulary.ts';
@@ -14,8 +15,20 @@ import { runFiles } from './runDirectory.ts';
 /** Metadata entry with the digest of the words that a model's token numbers stand for. */
 const VOCABULARY = 'slimrnn.vocabulary';
 
-/** Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out. */
+/**
+ * Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out.
+ * Throws UsageError when it cannot serve, also when a part is too short for one window.
+ */
 export async function loadText(config: TrainConfig, data: string | undefined): Promise<Corpus> {
+  const corpus = await readText(config, data);
+  const { batch, steps } = config;
+  batchWindows(corpus.train, batch, steps, { label: 'training text' });
+  batchWindows(corpus.valid, batch, steps, { keepTail: true, label: 'validation text' });
+  batchWindows(corpus.test, 1, steps, { keepTail: true, label: 'test text' });
+  return corpus;
+}
+
+async function readText(config: TrainConfig, data: string | undefined): Promise<Corpus> {
   if (data === undefined || data === 'sotu') {
     return loadSotu({ maxVocabulary: config.vocabulary, maxTrainTokens: config.trainTokens });
   }
@@ -26,8 +39,21 @@ export async function loadText(config: TrainConfig, data: string | undefined): P
 
 /** The untrained model of a configuration. */
 export function freshModel(config: TrainConfig, vocabulary: Vocabulary): Model {
-  const model = languageModel({ ...config, vocabulary: vocabulary.words.length });
+  const model = withinMemory(config, () => languageModel({ ...config, vocabulary: vocabulary.words.length }));
   return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
+}
+
+/** JavaScript answers a request for too much memory with a RangeError. */
+function withinMemory<T>({ hidden, embedding }: TrainConfig, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UsageError(
+      `the weights of --hidden ${hidden} and --embedding ${embedding} do not fit into memory: choose smaller sizes`,
+      { cause },
+    );
+  }
 }
 
 /** Path of the model that `--init` names: an ONNX file, or a run directory with one. */

@@ -46,7 +46,7 @@ interface Parameter {
   readonly stored: readonly number[];
   readonly weights: Buffer32;
   readonly gradient: Buffer32;
-  /** Set for matrices, which penalties and thresholds act on; vectors are only stepped. */
+  /** Set for what the sparsity method acts on; the others are only stepped. */
   readonly matrix:
     | (Matrix & { buffers: Record<'rowPenalty' | 'colPenalty' | 'rowSquares' | 'colSquares', Buffer32> })
     | undefined;
@@ -120,14 +120,27 @@ export class Stepper {
         throw new SlimError(`parameter '${name}' is not float32; only float32 models can be trained`);
       weights.data.set(values);
       const gradient = fetch(plan.gradients.get(name)!, dims);
-      if (rows === 1 || cols === 1) return { name, stored, weights, gradient, matrix: undefined };
+      if (!options.sparsity?.parameters.has(name)) return { name, stored, weights, gradient, matrix: undefined };
       const buffers = {
         rowPenalty: arena.float32(rows),
         colPenalty: arena.float32(cols),
         rowSquares: arena.float32(rows),
         colSquares: arena.float32(cols),
       };
-      this.kernels.squares(weights.offset, rows, cols, buffers.rowSquares.offset, buffers.colSquares.offset);
+      // An update that changes nothing sums the squares in the very order in which updates leave them, to the last bit:
+      // a run that goes on from a checkpoint must not differ from one that was never stopped.
+      this.kernels.update({
+        weights: weights.offset,
+        gradient: gradient.offset,
+        rows,
+        cols,
+        rowDecay: buffers.rowPenalty.offset,
+        colDecay: buffers.colPenalty.offset,
+        step: 0,
+        threshold: 0,
+        rowSquares: buffers.rowSquares.offset,
+        colSquares: buffers.colSquares.offset,
+      });
       const matrix = {
         name,
         dims: stored,
@@ -295,7 +308,7 @@ export class DivergedError extends SlimError {
   }
 }
 
-/** The last axis is the columns, all before it the rows; a vector is one row. */
+/** The last axis is the columns, all before it the rows. */
 function matrixShape(dims: readonly number[]): { rows: number; cols: number } {
   const cols = dims[dims.length - 1] ?? 1;
   return { rows: sizeOf(dims.slice(0, -1)), cols };

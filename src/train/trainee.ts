@@ -2,7 +2,7 @@ import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { shrink } from '../slim/shrink.ts';
+import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import { groupLasso } from '../sparsity/groupLasso.ts';
 import type { Groups } from '../sparsity/groups.ts';
@@ -63,17 +63,21 @@ export function unitCounts(groups: Groups): number[] {
   return groups.layers.map((layer) => layer.components.length);
 }
 
-/** The same trainee without the components that are not `live`, its carried states with it. */
+/** The same trainee without the components that are not `live` (but one in a layer where all are dead), states and all. */
 export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options: TraineeOptions): Promise<Trainee> {
   const { stepper, groups } = trainee;
-  const removed = live.map((alive) => 1 - alive);
+  const removed = settleRemoval(
+    groups,
+    live.map((alive) => 1 - alive),
+    (name) => stepper.weights(name),
+  );
   const model = shrink(stepper.model(), groups, removed);
   const states = new Map<string, Tensor>();
   for (const [name, tensor] of stepper.stateTensors()) {
     states.set(name, sliceByGroups(name, tensor, groups, removed));
   }
-  await dismiss(trainee);
   const next = await prepare(model, options);
   next.stepper.setStates(states);
+  await dismiss(trainee);
   return next;
 }

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
 import type { Corpus } from '../data/corpus.ts';
 import { SlimError } from '../errors.ts';
@@ -71,6 +71,12 @@ export function runDigest(config: TrainConfig, corpus: Corpus): string {
 const WORTHWHILE = 0.03;
 
 /**
+ * Cross entropy per token in nats from which no training comes back. It cannot be left to NaN or infinity, because the
+ * logarithm of a probability is cut off at that of the smallest float32, -87.
+ */
+const HOPELESS = 60;
+
+/**
  * Trains a language model by truncated back-propagation through time with carried state: epochs over the training text,
  * validation after each, shrinking and checkpoints on the way. Equal configuration, data and threads give equal results,
  * interrupted and resumed or not.
@@ -84,14 +90,15 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   let states: ReadonlyMap<string, Tensor> | undefined;
   if (options.resume && path !== undefined && existsSync(path)) {
     ({ model, states, progress } = await loadCheckpoint(path, digest));
+    // A process that was killed between the two files leaves metrics behind the checkpoint.
+    await saveMetrics(path, progress);
   }
   let trainee = await prepare(model, options);
   if (states) trainee.stepper.setStates(states);
   const save = async () => {
-    if (path === undefined || directory === undefined) return;
+    if (path === undefined) return;
     await saveCheckpoint(path, { model: trainee.stepper.model(), states: trainee.stepper.stateTensors(), progress });
-    const lines = progress.history.map((m) => `${JSON.stringify(m)}\n`).join('');
-    await writeAtomically(join(directory, runFiles.metrics), lines);
+    await saveMetrics(path, progress);
   };
   try {
     while (progress.epoch < config.epochs) {
@@ -106,6 +113,12 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   } finally {
     await dismiss(trainee);
   }
+}
+
+/** Writes the epochs so far beside the checkpoint that has them. */
+async function saveMetrics(checkpoint: string, { history }: Progress): Promise<void> {
+  const lines = history.map((m) => `${JSON.stringify(m)}\n`).join('');
+  await writeAtomically(join(dirname(checkpoint), runFiles.metrics), lines);
 }
 
 /** One epoch, from wherever it stopped; `publish` keeps the caller's view up to date for checkpoints in between. */
@@ -179,6 +192,11 @@ async function trainEpoch(
   const seconds = progress.seconds + (performance.now() - since) / 1e3;
   const { batch, steps } = config;
   const validPerplexity = await trainee.evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text' });
+  if (!(Math.log(validPerplexity) <= HOPELESS)) {
+    const at = { ...progress, updates: progress.updates - 1 };
+    const what = `training diverged: the validation perplexity is ${validPerplexity.toPrecision(3)}`;
+    throw explained(what, rate, at, options.directory);
+  }
   const metrics: EpochMetrics = {
     epoch: progress.epoch + 1,
     learningRate: rate,
@@ -206,16 +224,24 @@ async function trainEpoch(
 
 async function stepOrExplain(trainee: Trainee, inputs: Int32Array, rate: number, at: Progress, directory?: string) {
   try {
-    return await trainee.stepper.step(inputs, rate, at.updates);
+    const result = await trainee.stepper.step(inputs, rate, at.updates);
+    const loss = result.loss / inputs.length;
+    if (loss > HOPELESS)
+      throw explained(`training diverged: the loss is ${loss.toFixed(1)} nats per token`, rate, at, directory);
+    return result;
   } catch (error) {
-    if (!(error instanceof DivergedError)) throw error;
-    const kept = directory === undefined ? '' : ` The last good checkpoint in ${directory} is kept.`;
-    throw new SlimError(
-      `${error.message}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate}). ` +
-        `Likely the steps are too large: lower --learning-rate or --clip.${kept}`,
-      { cause: error },
-    );
+    throw error instanceof DivergedError ? explained(error.message, rate, at, directory) : error;
   }
+}
+
+/** A divergence with its place, its likely cause and what is left. */
+function explained(what: string, rate: number, at: Progress, directory?: string): SlimError {
+  const checkpoint = directory !== undefined && existsSync(join(directory, runFiles.checkpoint));
+  return new SlimError(
+    `${what}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate}). ` +
+      'Likely the steps are too large: lower --learning-rate or --clip.' +
+      (checkpoint ? ` The last checkpoint, from before, is kept in ${directory}.` : ''),
+  );
 }
 
 /** Tokens per second over the last updates: slow starts and evaluation pauses fade out. */

@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { isStatic, normalizeAxis } from '../../graph/dims.ts';
-import { fixedOutputs, obstruct, operand, outputShape, type TraceRule } from './context.ts';
+import { obstruct, operand, outputShape, type TraceRule } from './context.ts';
 import { FIXED, type Identities } from './identities.ts';
 import { reshapeFlow, reshapeWeight } from './reshape.ts';
 import {
@@ -14,6 +14,7 @@ import {
   type Traced,
   uniform,
   type Weight,
+  type WeightAxis,
   weight,
 } from './traced.ts';
 
@@ -26,16 +27,52 @@ const transpose: TraceRule = (c) => {
   return [{ ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : perm.indexOf(x.axis) }];
 };
 
-/** Everything that keeps the elements in order: Reshape, Flatten, Squeeze, Unsqueeze. */
+/** Any other order of sizes over the same elements. */
 const reshape: TraceRule = (c) => {
   const x = operand(c, 0);
   const shape = outputShape(c);
   if (x.kind === 'flow' && x.axis === undefined) return [{ ...x, shape }];
   if (shape === undefined) return obstruct(c, 'the shape of its output is not known');
-  if (x.kind === 'weight') return isStatic(shape) ? [reshapeWeight(x, shape, c.identities)] : fixedOutputs(c);
+  if (x.kind === 'weight') {
+    return isStatic(shape)
+      ? [reshapeWeight(x, shape, c.identities)]
+      : obstruct(c, 'the shape of its output is not known');
+  }
   return [
     reshapeFlow(x, shape, c.identities) ?? obstruct(c, 'it mixes units with a dimension whose size is not known')[0]!,
   ];
+};
+
+/** Drops axes of size 1. */
+const squeeze: TraceRule = (c) => {
+  const x = operand(c, 0);
+  const from = shapeOf(x);
+  const given = intsAttribute(c.node, 'axes') ?? c.ints(1);
+  if (from === undefined || (given === undefined && c.inputs[1])) return obstruct(c, 'its axes are not known');
+  const dropped = given?.map((a) => normalizeAxis(a, from.length)!) ?? from.flatMap((d, i) => (d === 1 ? [i] : []));
+  const kept = from.flatMap((_, i) => (dropped.includes(i) ? [] : [i]));
+  if (x.kind === 'weight') return [weight(kept.map((i) => x.axes[i]!))];
+  if (x.axis === undefined || !dropped.includes(x.axis)) {
+    return [{ ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : kept.indexOf(x.axis) }];
+  }
+  c.identities.fix(x.ids);
+  return [uniform(outputShape(c), FIXED)];
+};
+
+/** Adds axes of size 1. */
+const unsqueeze: TraceRule = (c) => {
+  const x = operand(c, 0);
+  const shape = outputShape(c);
+  const given = intsAttribute(c.node, 'axes') ?? c.ints(1);
+  if (shape === undefined || given === undefined) return obstruct(c, 'its axes are not known');
+  const added = given.map((a) => normalizeAxis(a, shape.length)!);
+  const old = shape.flatMap((_, i) => (added.includes(i) ? [] : [i]));
+  if (x.kind === 'flow') return [{ ...x, shape, axis: x.axis === undefined ? undefined : old[x.axis]! }];
+  const axes = shape.map((): WeightAxis => ({ ids: Int32Array.of(FIXED), sources: [] }));
+  old.forEach((at, i) => {
+    axes[at] = x.axes[i]!;
+  });
+  return [weight(axes)];
 };
 
 const concat: TraceRule = (c) => {
@@ -180,8 +217,8 @@ export const movementTraces: Readonly<Record<string, TraceRule>> = {
   Transpose: transpose,
   Reshape: reshape,
   Flatten: reshape,
-  Squeeze: reshape,
-  Unsqueeze: reshape,
+  Squeeze: squeeze,
+  Unsqueeze: unsqueeze,
   Concat: concat,
   Split: split,
   Slice: slice,

@@ -1,0 +1,71 @@
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { SlimError } from './errors.ts';
+import { fileErrorReason, writeAtomically } from './files.ts';
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slimrnn-files-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('writeAtomically', () => {
+  it('writes text and pieces of bytes', async () => {
+    await writeAtomically(at('text'), 'λ\n');
+    expect(readFileSync(at('text'), 'utf8')).toBe('λ\n');
+    await writeAtomically(at('bytes'), [Uint8Array.of(1, 2), new Uint8Array(0), Uint8Array.of(3)]);
+    expect([...readFileSync(at('bytes'))]).toEqual([1, 2, 3]);
+    await writeAtomically(at('empty'), []);
+    expect(readFileSync(at('empty'))).toHaveLength(0);
+  });
+
+  it('replaces a file, and leaves nothing else', async () => {
+    writeFileSync(at('file'), 'a longer text than the new one');
+    await writeAtomically(at('file'), 'new');
+    expect(readFileSync(at('file'), 'utf8')).toBe('new');
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
+  it('writes at the same time to the same place: one of the contents wins as a whole', async () => {
+    const contents = Array.from({ length: 8 }, (_, i) => String(i).repeat(100_000));
+    await Promise.all(contents.map((c) => writeAtomically(at('file'), c)));
+    expect(contents).toContain(readFileSync(at('file'), 'utf8'));
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
+  it('keeps the old content when it fails on the way', async () => {
+    writeFileSync(at('file'), 'old');
+    const faulty = {
+      *[Symbol.iterator]() {
+        yield Uint8Array.of(1);
+        throw new Error('no more');
+      },
+    };
+    await expect(writeAtomically(at('file'), faulty as unknown as Uint8Array[])).rejects.toThrow('no more');
+    expect(readFileSync(at('file'), 'utf8')).toBe('old');
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
+  it('says which file and why', async () => {
+    mkdirSync(at('folder', 'inside'), { recursive: true });
+    const write = (path: string) => writeAtomically(path, 'text');
+    await expect(write(at('nowhere', 'file'))).rejects.toThrow(SlimError);
+    await expect(write(at('nowhere', 'file'))).rejects.toThrow(
+      `cannot write ${at('nowhere', 'file')}: there is no such file or folder`,
+    );
+    await expect(write(at('folder'))).rejects.toThrow(`cannot write ${at('folder')}: it is a folder`);
+    expect(readdirSync(folder)).toEqual(['folder']);
+  });
+});
+
+describe('fileErrorReason', () => {
+  it('speaks of causes, not of system calls', () => {
+    expect(fileErrorReason(Object.assign(new Error('ENOSPC: write'), { code: 'ENOSPC' }))).toBe('the disk is full');
+    expect(fileErrorReason(Object.assign(new Error('EXYZ: odd'), { code: 'EXYZ' }))).toBe('EXYZ: odd');
+    expect(fileErrorReason('plain')).toBe('plain');
+  });
+});

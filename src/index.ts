@@ -1,0 +1,43 @@
+/*
+ * slimrnn as a library: everything the command line does, as functions on graphs. This file only re-exports.
+ */
+
+export { differentiableOperators, differentiate } from './autodiff/differentiate.ts';
+export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
+export { type Batches, batchWindows } from './data/batches.ts';
+export { type Corpus, type CorpusOptions, loadCorpus, makeCorpus } from './data/corpus.ts';
+export { getDataset, listDatasets } from './data/registry.ts';
+export { loadSotu, type SotuOptions } from './data/sotu.ts';
+export { buildVocabulary, encode, type Vocabulary } from './data/vocabulary.ts';
+export { SlimError, UsageError } from './errors.ts';
+export { bindDims } from './graph/bind.ts';
+export { GraphBuilder, type Value } from './graph/builder.ts';
+export { withoutDropout } from './graph/dropout.ts';
+export { hoistLoops } from './graph/hoist.ts';
+export { inferTypes } from './graph/infer/infer.ts';
+export * as ops from './graph/ops.ts';
+export { type StatePair, stateMetadata, statesOf } from './graph/states.ts';
+export type * from './graph/types.ts';
+export { type LanguageModelOptions, languageModel } from './models/languageModel.ts';
+export { loadModel, saveModel } from './onnx/file.ts';
+export { modelOf } from './onnx/model.ts';
+export { readModel } from './onnx/read.ts';
+export { writeModel } from './onnx/write.ts';
+export { lowerRecurrent } from './recurrent/lower.ts';
+export { nodeRuntime } from './runtime/node.ts';
+export type { Runtime, Session, SessionOptions, Tensors } from './runtime/runtime.ts';
+export { describeModel, type LayerSummary, type ModelSummary } from './slim/describe.ts';
+export { type Shrunk, type ShrunkLayer, shrink, shrinkZeros } from './slim/shrink.ts';
+export { assertEqual, type Difference, type VerifyOptions, verifyEqual } from './slim/verify.ts';
+export { groupLasso } from './sparsity/groupLasso.ts';
+export type { AxisComponents, GroupLayer, Groups, Role } from './sparsity/groups.ts';
+export { groupNorms, groupSizes, liveComponents, removableByLayer } from './sparsity/measure.ts';
+export type { Matrix, SparsityMethod } from './sparsity/method.ts';
+export { type TraceOptions, traceGroups } from './sparsity/trace.ts';
+export { learningRate, type TrainConfig } from './train/config.ts';
+export { createEvaluator, type Evaluator } from './train/evaluate.ts';
+export { presets } from './train/presets.ts';
+export { type ModelResult, type RunOptions, type RunResult, run } from './train/run.ts';
+export { DivergedError, Stepper, type StepperOptions, type StepResult } from './train/stepper.ts';
+export { type TrainedModel, type TrainOptions, train, type WindowProgress } from './train/trainer.ts';
+export { type TrainingGraph, trainingGraph } from './train/trainingGraph.ts';

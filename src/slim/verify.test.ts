@@ -1,0 +1,113 @@
+import { describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../graph/builder.ts';
+import { add, gather, matmul, reshape } from '../graph/ops.ts';
+import { statesOf } from '../graph/states.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { modelOf } from '../onnx/model.ts';
+import { lowerRecurrent } from '../recurrent/lower.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { testModel, zeroSlices } from '../sparsity/testModels.ts';
+import { traceGroups } from '../sparsity/trace.ts';
+import { randomTensor, smallSizes } from './randomInputs.ts';
+import { shrink, shrinkZeros } from './shrink.ts';
+import { assertEqual, verifyEqual } from './verify.ts';
+
+const model = testModel({
+  vocabulary: 5,
+  embedding: 3,
+  layers: [
+    { hidden: 4, direction: 'bidirectional' },
+    { hidden: 3, direction: 'reverse' },
+  ],
+});
+
+function withChange(m: Model, name: string, change: (values: Float32Array) => void): Model {
+  const old = m.graph.initializers.get(name)!;
+  const data = Float32Array.from(old.data as Float32Array);
+  change(data);
+  return { ...m, graph: { ...m.graph, initializers: new Map(m.graph.initializers).set(name, { ...old, data }) } };
+}
+
+describe('verifyEqual', () => {
+  it('finds no difference between a model and itself, over both runs of windows', async () => {
+    expect(await verifyEqual(nodeRuntime, model, model, { batches: 2 })).toEqual({
+      maxAbsDifference: 0,
+      maxRelativeDifference: 0,
+      batches: 4,
+    });
+  });
+
+  it('measures a difference in one weight absolutely and relatively', async () => {
+    const biased = withChange(model, 'head.bias', (b) => {
+      b[2]! += 0.25;
+    });
+    const found = await verifyEqual(nodeRuntime, model, biased, { seed: 4 });
+    expect(found.maxAbsDifference).toBeCloseTo(0.25, 5);
+    expect(found.maxRelativeDifference).toBeGreaterThan(0.05);
+  });
+
+  it('sees not-a-number', async () => {
+    const broken = withChange(model, 'head.bias', (b) => {
+      b[2] = Number.NaN;
+    });
+    expect((await verifyEqual(nodeRuntime, model, broken)).maxAbsDifference).toBe(Number.POSITIVE_INFINITY);
+    await expect(assertEqual(nodeRuntime, model, broken)).rejects.toThrow(/refused: .*Infinity/);
+  });
+
+  it('runs on given windows, with states of their batch', async () => {
+    const tokens: Tensor = {
+      elementType: 'int32',
+      dims: [2, 6],
+      data: Int32Array.of(0, 1, 2, 3, 4, 0, 1, 2, 3, 4, 0, 1),
+    };
+    expect(await verifyEqual(nodeRuntime, model, model, { feeds: [{ tokens }, { tokens }] })).toMatchObject({
+      batches: 2,
+      maxAbsDifference: 0,
+    });
+    await expect(verifyEqual(nodeRuntime, model, model, { feeds: [] })).rejects.toThrow(/at least one window/);
+  });
+
+  it('asks what was removed when states have other sizes', async () => {
+    const groups = traceGroups(model.graph, { states: statesOf(model) });
+    const sparse = { ...model, graph: zeroSlices(model.graph, groups, new Set([1]), ['reads']) };
+    const slim = shrinkZeros(sparse);
+    expect(slim.layers.map((l) => l.after)).toEqual([3, 3, 3]);
+    expect((await assertEqual(nodeRuntime, sparse, slim.model, { removal: slim })).batches).toBe(6);
+    await expect(verifyEqual(nodeRuntime, sparse, slim.model)).rejects.toThrow();
+  });
+
+  it('agrees that a loop in primitive operators shrinks like the layer that it stands for', async () => {
+    const groups = traceGroups(model.graph, { states: statesOf(model) });
+    const graph = zeroSlices(model.graph, groups, new Set([0, 2, 5]), ['reads']);
+    const removed = Uint8Array.of(1, 0, 1, 0, 0, 1, 0);
+    const loops = shrink({ ...model, graph: lowerRecurrent(graph) }, groups, removed);
+    expect(loops.graph.nodes.some((n) => n.op === 'Scan')).toBe(true);
+    await assertEqual(nodeRuntime, { ...model, graph }, loops, { removal: { groups, removed } });
+  });
+});
+
+describe('random inputs', () => {
+  it('stay below the smallest table that is looked up with them', () => {
+    const b = new GraphBuilder('g');
+    const ids = b.input('ids', 'int64', ['rows']);
+    const table = (name: string, rows: number) =>
+      b.parameter(name, { elementType: 'float32', dims: [rows, 2], data: new Float32Array(2 * rows) });
+    b.output(add(gather(table('large', 9), ids), gather(table('small', 3), reshape(ids, [-1]))));
+    const { graph } = modelOf(b.build());
+    const values = randomTensor(graph.inputs[0]!, graph, [200], seeded());
+    const seen = new Set(Array.from(values.data as BigInt64Array, Number));
+    expect([...seen].sort()).toEqual([0, 1, 2]);
+  });
+
+  it('have small sizes for free dimensions', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', ['time', 'batch', 2]);
+    b.output(matmul(x, b.input('y', 'float32', ['batch', 2, 'other'])));
+    expect(smallSizes(b.build())).toEqual({ time: 7, batch: 3, other: 3 });
+  });
+});
+
+function seeded(): () => number {
+  let i = 0;
+  return () => ((i++ * 37) % 101) / 101;
+}

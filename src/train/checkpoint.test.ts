@@ -1,0 +1,134 @@
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { afterAll, describe, expect, it } from 'vitest';
+import type { Tensor } from '../graph/types.ts';
+import { languageModel } from '../models/languageModel.ts';
+import { saveModel } from '../onnx/file.ts';
+import { type Checkpoint, type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { presets } from './presets.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'slimrnn-checkpoint-'));
+const path = join(folder, 'checkpoint.onnx');
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const small = { ...presets['zaremba-small']!, hidden: [3, 2], embedding: 4, vocabulary: 5 };
+const plain = languageModel(small);
+
+const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => (Object.is(x, -0) ? 0 : x));
+const count = fc.nat(1e9);
+const metrics: fc.Arbitrary<EpochMetrics> = fc.record({
+  epoch: count,
+  learningRate: finite,
+  trainPerplexity: finite,
+  validPerplexity: finite,
+  units: fc.array(count),
+  alive: fc.array(count),
+  parameters: count,
+  penalty: finite,
+  seconds: finite,
+  tokensPerSecond: finite,
+});
+const tensor = fc
+  .array(fc.float(), { minLength: 1, maxLength: 20 })
+  .map((values): Tensor => ({ elementType: 'float32', dims: [1, values.length], data: Float32Array.from(values) }));
+const checkpoints: fc.Arbitrary<Checkpoint> = fc.record({
+  model: fc.record({ seed: fc.nat(), note: fc.string() }).map(({ seed, note }) => ({
+    ...languageModel({ ...small, seed }),
+    metadata: { note },
+  })),
+  states: fc
+    .dictionary(fc.stringMatching(/^[a-z][a-z_./0-9]*$/), tensor, { maxKeys: 4 })
+    .map((d) => new Map(Object.entries(d))),
+  progress: fc.record({
+    digest: fc.string(),
+    epoch: count,
+    window: count,
+    updates: count,
+    loss: finite,
+    penalty: finite,
+    seconds: finite,
+    history: fc.array(metrics, { maxLength: 3 }),
+  }),
+});
+
+const example: Checkpoint = {
+  model: plain,
+  states: new Map([['h', { elementType: 'float32', dims: [1, 2], data: Float32Array.of(0.25, -1) }]]),
+  progress: { digest: 'abc', epoch: 1, window: 2, updates: 3, loss: 4, penalty: 5, seconds: 6, history: [] },
+};
+
+describe('a checkpoint', () => {
+  it('comes back as it was, to the last bit', async () => {
+    await fc.assert(
+      fc.asyncProperty(checkpoints, async (checkpoint) => {
+        await saveCheckpoint(path, checkpoint);
+        const loaded = await loadCheckpoint(path, checkpoint.progress.digest);
+        expect(loaded.progress).toEqual(checkpoint.progress);
+        expect(bits(loaded.states)).toEqual(bits(checkpoint.states));
+        expect(bits(loaded.model.graph.initializers)).toEqual(bits(checkpoint.model.graph.initializers));
+        expect(loaded.model.graph.nodes).toEqual(checkpoint.model.graph.nodes);
+        expect(loaded.model.metadata).toEqual(checkpoint.model.metadata);
+      }),
+      { numRuns: 30 },
+    );
+  });
+
+  it('takes the place of the one before', async () => {
+    await saveCheckpoint(path, example);
+    await saveCheckpoint(path, { ...example, progress: { ...example.progress, epoch: 2 } });
+    expect((await loadCheckpoint(path, 'abc')).progress.epoch).toBe(2);
+  });
+
+  it('of another run is refused', async () => {
+    await saveCheckpoint(path, example);
+    await expect(loadCheckpoint(path, 'abd')).rejects.toThrow(`${path} is a checkpoint of another run`);
+  });
+
+  it('that is cut off anywhere is refused', async () => {
+    await saveCheckpoint(path, example);
+    const bytes = readFileSync(path);
+    const cut = join(folder, 'cut.onnx');
+    for (let length = 0; length < bytes.length; length += 97) {
+      writeFileSync(cut, bytes.subarray(0, length));
+      await expect(loadCheckpoint(cut, 'abc')).rejects.toMatchObject({ name: 'UsageError' });
+    }
+  });
+
+  it('with a changed weight, state or place is refused', async () => {
+    await saveCheckpoint(path, example);
+    const bytes = readFileSync(path);
+    const weight = bytes.indexOf(new Uint8Array(dataOf(plain.graph.initializers.get('embedding')!)));
+    const state = bytes.indexOf(new Uint8Array(Float32Array.of(0.25, -1).buffer));
+    const place = bytes.indexOf('"epoch":1') + '"epoch":'.length;
+    const changed = join(folder, 'changed.onnx');
+    for (const at of [weight + 2, state + 1, place]) {
+      const copy = Buffer.from(bytes);
+      copy[at]! ^= 1;
+      writeFileSync(changed, copy);
+      await expect(loadCheckpoint(changed, 'abc')).rejects.toThrow(`${changed} is damaged`);
+    }
+  });
+
+  it('is more than a model', async () => {
+    await saveModel(path, plain);
+    await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('not a checkpoint of a run');
+    const metadata = { 'slimrnn.checkpoint': '{"epoch": 1}' };
+    await saveModel(path, { ...plain, metadata });
+    await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('another version of slimrnn');
+    await saveModel(path, { ...plain, metadata: { 'slimrnn.checkpoint': '{' } });
+    await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('another version of slimrnn');
+  });
+});
+
+/** Tensors as text that tells -0 from 0 and one NaN from another. */
+function bits(tensors: ReadonlyMap<string, Tensor>): Record<string, string> {
+  const text = (t: Tensor) => `${t.elementType} [${t.dims}] ${Buffer.from(dataOf(t)).toString('hex')}`;
+  return Object.fromEntries([...tensors].map(([name, t]) => [name, text(t)]));
+}
+
+function dataOf({ data }: Tensor): ArrayBuffer {
+  if (Array.isArray(data)) throw new Error('no strings here');
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength).slice().buffer;
+}

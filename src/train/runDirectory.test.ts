@@ -1,0 +1,69 @@
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { checkNewRunDirectory, createRunDirectory, openRunDirectory, readJson } from './runDirectory.ts';
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+
+beforeEach(() => {
+  folder = mkdtempSync(join(tmpdir(), 'slimrnn-run-'));
+});
+afterEach(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('a new run directory', () => {
+  it('is made with the folders above it', async () => {
+    await createRunDirectory(at('a', 'b', 'run'));
+    expect(readdirSync(at('a', 'b', 'run'))).toEqual([]);
+  });
+
+  it('may be an empty folder, or hold what a killed process left half written', async () => {
+    mkdirSync(at('run'));
+    writeFileSync(at('run', '.config.json.00.tmp'), '{');
+    await checkNewRunDirectory(at('run'));
+    expect(readdirSync(at('run'))).toHaveLength(1);
+    await createRunDirectory(at('run'));
+    expect(readdirSync(at('run'))).toEqual([]);
+  });
+
+  it('is checked without being made', async () => {
+    await checkNewRunDirectory(at('a', 'run'));
+    expect(existsSync(at('a'))).toBe(false);
+  });
+
+  it('is no place with files, no file, and not inside a file', async () => {
+    writeFileSync(at('file'), 'content');
+    await expect(createRunDirectory(folder)).rejects.toThrow(`${folder} exists; add --resume`);
+    await expect(createRunDirectory(at('file'))).rejects.toThrow(`${at('file')} is a file`);
+    await expect(createRunDirectory(at('file', 'run'))).rejects.toThrow('a part of the path is a file');
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+});
+
+describe('a run directory to resume', () => {
+  it('has a configuration', async () => {
+    await expect(openRunDirectory(folder)).rejects.toThrow('it has no config.json');
+    await expect(openRunDirectory(at('nowhere'))).rejects.toThrow('is no run directory');
+  });
+
+  it('is cleared of half-written files and of nothing else', async () => {
+    for (const file of ['config.json', 'checkpoint.onnx', '.checkpoint.onnx.00.tmp']) writeFileSync(at(file), '');
+    await openRunDirectory(folder);
+    expect(readdirSync(folder).sort()).toEqual(['checkpoint.onnx', 'config.json']);
+  });
+});
+
+describe('readJson', () => {
+  it('parses', async () => {
+    writeFileSync(at('good.json'), '{"a": [1]}');
+    expect(await readJson(at('good.json'))).toEqual({ a: [1] });
+  });
+
+  it('says what is wrong', async () => {
+    writeFileSync(at('bad.json'), '{"a": ');
+    await expect(readJson(at('bad.json'))).rejects.toThrow(`${at('bad.json')} is not JSON`);
+    await expect(readJson(at('absent.json'))).rejects.toThrow('there is no such file');
+    await expect(readJson(folder)).rejects.toThrow('it is a folder');
+  });
+});
