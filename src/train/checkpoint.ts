@@ -79,7 +79,7 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   if (sum !== undefined && sum !== checksum(text, file.graph.initializers)) {
     throw new UsageError(`${path} is damaged: its checksum does not fit its content; ${REMEDY}`);
   }
-  const parsed = progressSchema.safeParse(JSON.parse(text));
+  const parsed = progressSchema.safeParse(jsonOf(text));
   if (!parsed.success) throw new UsageError(`${path} was written by another version of slimrnn; ${REMEDY}`);
   if (parsed.data.digest !== digest) {
     throw new UsageError(`${path} is a checkpoint of another run: its configuration or its data differ from this one`);
@@ -92,6 +92,15 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   }
   const model = { ...file, metadata, graph: { ...file.graph, initializers: weights } };
   return { model, states, progress: parsed.data };
+}
+
+/** Undefined for what is no JSON. */
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
 }
 
 /** SHA-256 over the place in the run and over all numbers: a flipped bit would otherwise train on unnoticed. */

@@ -3,6 +3,7 @@ import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isStatic } from '../graph/dims.ts';
 import { inferGraph, Scope } from '../graph/infer/infer.ts';
 import {
+  add,
   flatten,
   gatherElements,
   gemm,
@@ -167,21 +168,34 @@ export function fuseLinear(graph: Graph): Graph {
 /** Smallest normal float32: a probability below it counts as this much, so the loss stays finite (at most 87.3 nats). */
 const TINY = 1.1754944e-38;
 
-/** Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, so that its softmax is shared with the gradient. */
+/**
+ * Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, and shares its softmax with the gradient, which adds −1
+ * at the labels. That addition is made to depend on the loss, because the runtime adds in place, without a copy of all
+ * rows and classes, only when nothing else is left to read the softmax.
+ */
 export function expandCrossEntropy(graph: Graph): Graph {
-  let probabilities: { logits: string; value: Value } | undefined;
+  let shared: { logits: string; softmax: Value; own: Value } | undefined;
+  const aliases = new Set<string>();
   return rewriteNodes(graph, (b, node) => {
     if (isPlainTotal(node)) {
       const logits = b.value(node.inputs[0]!);
       const p = softmax(logits, 1);
-      probabilities = { logits: logits.name, value: p };
       const own = gatherElements(p, unsqueeze(b.value(node.inputs[1]!), [1]), 1);
+      shared = { logits: logits.name, softmax: p, own };
       return replaceWith(b, node, neg(reduceSum(log(max(own, TINY)))));
     }
-    const shared = node.op === 'Softmax' && probabilities?.logits === node.inputs[0] ? probabilities?.value : undefined;
-    const axis = intAttribute(node, 'axis', -1);
-    const overClasses = axis === 1 || axis === 1 - (shared?.type.shape?.length ?? 0);
-    return shared && overClasses ? replaceWith(b, node, shared) : false;
+    if (shared === undefined) return false;
+    if (node.op === 'Softmax' && node.inputs[0] === shared.logits) {
+      const axis = intAttribute(node, 'axis', -1);
+      const overClasses = axis === 1 || axis === 1 - (shared.softmax.type.shape?.length ?? 0);
+      if (overClasses) aliases.add(node.outputs[0]!);
+      return overClasses ? replaceWith(b, node, shared.softmax) : false;
+    }
+    if (node.op !== 'ScatterElements' || !aliases.has(node.inputs[0]!)) return false;
+    const [indices, updates] = [b.value(node.inputs[1]!), b.value(node.inputs[2]!)];
+    if (updates.type.shape?.join() !== shared.own.type.shape?.join()) return false;
+    const after = add(updates, mul(shared.own, 0));
+    return replaceWith(b, node, b.node(node.op, [shared.softmax, indices, after], node.attributes)[0]!);
   });
 }
 

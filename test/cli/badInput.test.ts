@@ -50,7 +50,7 @@ function unfinished(name: string): string {
   return name;
 }
 
-describe('what is typed', () => {
+describe.concurrent('what is typed', () => {
   const cases: [title: string, args: string[], ...words: (string | RegExp)[]][] = [
     ['an unknown command', ['trian'], "unknown command 'trian'", 'train'],
     ['an unknown preset', ['train', 'zaremba-smal'], "preset 'zaremba-smal'", "did you mean 'zaremba-small'"],
@@ -67,7 +67,7 @@ describe('what is typed', () => {
   it.each(cases)('%s', (_title, args, ...words) => refused(args, ...words));
 });
 
-describe('values of flags', () => {
+describe.concurrent('values of flags', () => {
   const cases: [flag: string, value: string, ...words: (string | RegExp)[]][] = [
     ['--iss', '-0.1', 'at least 0', 'got -0.1'],
     ['--keep', '0', 'more than 0', 'got 0'],

@@ -1,19 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import {
-  existsSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  writeFileSync,
-} from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 import { randomStream } from '../../src/random.ts';
 
 /*
@@ -78,13 +68,6 @@ export const tiny = [
 
 /** λ at which some, but not all, of the units of a tiny training on the tiny corpus die. */
 export const strongIss = ['--iss', '0.02', '--threshold', '0.03', '--shrink-every', '20'];
-
-/** A folder that goes when the test is over. */
-export function temporaryFolder(): string {
-  const folder = makeFolder();
-  onTestFinished(() => rmSync(folder, { recursive: true, force: true }));
-  return folder;
-}
 
 /** A folder that the caller removes. */
 export function makeFolder(): string {
