@@ -1,7 +1,7 @@
 import { UsageError } from '../errors.ts';
 import type { Dim, Model, Tensor } from '../graph/types.ts';
 import { randomStream } from '../random.ts';
-import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { randomTensor } from '../slim/randomInputs.ts';
 import { interleave, type Spread, spread } from './statistics.ts';
 
@@ -32,30 +32,50 @@ export interface Latency {
   readonly speedup: number;
 }
 
-/** Times models side by side, in turn, on random inputs of the same sizes; the first is what the others compare with. */
+/**
+ * Times models side by side, in turn, on random inputs of the same sizes; the first is what the others compare with.
+ * Outputs are written into the same buffers at every run, as a server does that knows its sizes; each turn is several
+ * runs, after some that do not count.
+ */
 export async function benchLatency(contestants: readonly Contestant[], options: LatencyOptions): Promise<Latency[]> {
-  const prepared = await Promise.all(
-    contestants.map(async ({ model, name }) => {
-      const feeds = randomFeeds(model, options, name);
-      return { session: await options.runtime.createSession(model, { threads: options.threads }), feeds };
-    }),
+  const { runtime, threads, rounds } = options;
+  refuseUnknownSizes(contestants, options.sizes ?? {});
+  const feeds = contestants.map(({ model, name }) => randomFeeds(model, options, name));
+  const sessions: Session[] = [];
+  try {
+    for (const { model } of contestants) sessions.push(await runtime.createSession(model, { threads }));
+    const runs: (() => Promise<unknown>)[] = [];
+    for (const [i, session] of sessions.entries()) {
+      const fetches = await session.run(feeds[i]!);
+      runs.push(() => session.run(feeds[i]!, { fetches, outputs: [] }));
+    }
+    const spreads = (await interleave(runs, { rounds, burst: BURST, leadIn: LEAD_IN })).map(spread);
+    return contestants.map(({ name }, i) => ({
+      name,
+      milliseconds: spreads[i]!,
+      speedup: spreads[0]!.median / spreads[i]!.median,
+    }));
+  } finally {
+    for (const session of sessions) await session.release();
+  }
+}
+
+/** Timed runs of a model in each turn. */
+const BURST = 5;
+/** Milliseconds of untimed runs before them: a model that serves finds its weights in the caches. */
+const LEAD_IN = 200;
+
+/** A size for a dimension that no model has is a mistake, not a wish. */
+function refuseUnknownSizes(contestants: readonly Contestant[], sizes: Readonly<Record<string, number>>): void {
+  const free = new Set(
+    contestants
+      .flatMap(({ model }) => model.graph.inputs.flatMap((v) => v.type.shape ?? []))
+      .filter((d) => typeof d === 'string'),
   );
-  const times = await interleave(
-    prepared.map(
-      ({ session, feeds }) =>
-        () =>
-          session.run(feeds),
-    ),
-    options.rounds,
-    3,
-  );
-  for (const { session } of prepared) await session.release();
-  const spreads = times.map(spread);
-  return contestants.map(({ name }, i) => ({
-    name,
-    milliseconds: spreads[i]!,
-    speedup: spreads[0]!.median / spreads[i]!.median,
-  }));
+  for (const name of Object.keys(sizes)) {
+    if (!free.has(name))
+      throw new UsageError(`no model has a free dimension '${name}'; there are: ${[...free].join(', ') || 'none'}`);
+  }
 }
 
 /** Random inputs of the asked sizes. */

@@ -24,20 +24,33 @@ export async function milliseconds(work: () => Promise<unknown>): Promise<number
   return performance.now() - start;
 }
 
+/** How pieces of work take turns. */
+export interface Turns {
+  readonly rounds: number;
+  /** Rounds before them that are not counted. */
+  readonly warmup?: number;
+  /** Timed runs in each turn. */
+  readonly burst?: number;
+  /** Milliseconds of untimed runs before them, so that caches hold this work's data and not the previous one's. */
+  readonly leadIn?: number;
+}
+
 /**
  * Times several pieces of work in turn, A B C A B C …, so that a machine that changes its speed changes it for all.
- * Returns the milliseconds of each, in order; `warmup` rounds are not counted.
+ * Returns the milliseconds of each, in order.
  */
 export async function interleave(
   works: readonly (() => Promise<unknown>)[],
-  rounds: number,
-  warmup = 1,
+  { rounds, warmup = 1, burst = 1, leadIn = 0 }: Turns,
 ): Promise<number[][]> {
   const times: number[][] = works.map(() => []);
   for (let round = -warmup; round < rounds; round++) {
     for (const [i, work] of works.entries()) {
-      const ms = await milliseconds(work);
-      if (round >= 0) times[i]!.push(ms);
+      for (let spent = 0; spent < leadIn; ) spent += await milliseconds(work);
+      for (let run = 0; run < burst; run++) {
+        const ms = await milliseconds(work);
+        if (round >= 0) times[i]!.push(ms);
+      }
     }
   }
   return times;

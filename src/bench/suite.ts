@@ -32,7 +32,7 @@ const { values: flags } = parseArgs({
   options: {
     hidden: { type: 'string', default: '200,650,1500' },
     threads: { type: 'string' },
-    rounds: { type: 'string', default: '15' },
+    rounds: { type: 'string', default: '6' },
     python: { type: 'string', default: process.env.SLIMRNN_PYTHON ?? 'python3' },
     out: { type: 'string' },
     'skip-training': { type: 'boolean', default: false },
@@ -129,7 +129,7 @@ function benchTorch(hidden: number): PeerResult | undefined {
   const script = fileURLToPath(new URL('../../bench/peers/torch_lstm.py', import.meta.url));
   if (!existsSync(script)) return undefined;
   const sizesAsked = ['--hidden', hidden, '--vocab', VOCABULARY, '--batch', BATCH, '--steps', STEPS, '--layers', 2];
-  const asked = [...sizesAsked, '--threads', threads ?? cpus().length, '--repeats', flags.rounds].map(String);
+  const asked = [...sizesAsked, '--threads', threads ?? cpus().length, '--repeats', 15].map(String);
   const { status, stdout, stderr, error } = spawnSync(flags.python, [script, ...asked], { encoding: 'utf8' });
   if (status !== 0) {
     const why = error?.message ?? stderr.trim().split('\n').pop() ?? 'unknown';

@@ -24,7 +24,7 @@ export function addBenchCommand(program: Command): void {
     .argument('<models...>', 'ONNX files')
     .option('--batch <list>', 'batch sizes', parseWholes('--batch'), [1, 10])
     .option('--steps <number>', 'time steps in one run', parseWhole('--steps'), 30)
-    .option('--rounds <number>', 'timed runs of each model', parseWhole('--rounds'), 20)
+    .option('--rounds <number>', 'turns of each model, of 5 timed runs each', parseWhole('--rounds'), 6)
     .option('--threads <number>', 'threads of the engine (default: one per core)', parseWhole('--threads'))
     .option('--size <name=number>', 'size of another free dimension; may be given several times', parseSize, {})
     .option('--json', 'print one JSON document on stdout')
@@ -62,7 +62,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
         return [`${m.milliseconds.median.toFixed(2)} ms`, `${m.speedup.toFixed(2)}×`];
       }),
     ]);
-    return `${table(head, rows)}\n\nmedian of ${rounds} runs of ${steps} steps, models in turn`;
+    return `${table(head, rows)}\n\nmedians over ${rounds} turns of runs of ${steps} steps, models in turn`;
   });
 }
 

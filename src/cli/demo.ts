@@ -29,7 +29,7 @@ interface DemoModel extends ModelResult {
 }
 
 const LATENCY_STEPS = 30;
-const LATENCY_ROUNDS = 30;
+const LATENCY_ROUNDS = 6;
 
 /** `slimrnn demo` */
 export function addDemoCommand(program: Command): void {
@@ -129,7 +129,7 @@ function demoText(models: readonly DemoModel[], iss: RunResult, directory: strin
     `${gone} of ${sum(dense.hidden)} hidden units died; validation perplexity ${change <= 0 ? '' : '+'}${change.toFixed(1)} % against dense.`,
     `The slim model is ${(dense.parameters / slim.parameters).toFixed(1)}× smaller, ` +
       `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
-      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians of ${LATENCY_ROUNDS} runs in turn).`,
+      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians, models in turn).`,
     `Verified: its outputs differ from the ISS model's by at most ${iss.verify!.maxRelativeDifference.toExponential(1)} (relative).`,
     `Models, metrics and checkpoints are in ${directory}; all of it took ${duration(seconds)}.`,
   ].join('\n');
