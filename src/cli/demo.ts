@@ -8,12 +8,12 @@ import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
 import { demoPreset } from '../train/presets.ts';
-import { type ModelResult, type RunResult, run } from '../train/run.ts';
-import { checkNewRunDirectory, createRunDirectory, runFiles } from '../train/runDirectory.ts';
+import type { ModelResult, RunResult } from '../train/run.ts';
+import { checkNewRunDirectory, configText, createRunDirectory, runFiles } from '../train/runDirectory.ts';
 import { freshModel, loadText } from '../train/start.ts';
 import { addConfigFlags, configFrom } from './configFlags.ts';
-import { duration, fileSize, grouped, note, print, table } from './output.ts';
-import { progressDisplay } from './progress.ts';
+import { noteCorpus, runWithDisplay } from './display.ts';
+import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 
 interface DemoFlags {
   out?: string;
@@ -49,10 +49,8 @@ export function addDemoCommand(program: Command): void {
     const directory = flags.out ?? freeDirectory();
     await checkNewRunDirectory(directory);
     const corpus = await loadText(config, undefined);
-    note(
-      `${corpus.source}: ${grouped(corpus.train.length)} training tokens, ${grouped(corpus.vocabulary.words.length)} words; ` +
-        `two LSTM layers of ${config.hidden.join(' and ')} units`,
-    );
+    noteCorpus(corpus);
+    note(`two LSTM layers of ${config.hidden.join(' and ')} units, dense and with ISS λ ${config.iss}`);
     const dense = await demoRun('dense', { ...config, iss: 0 }, corpus, join(directory, 'dense'));
     const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
     const models = await timed(directory, dense, iss);
@@ -65,25 +63,8 @@ export function addDemoCommand(program: Command): void {
 
 async function demoRun(label: string, config: TrainConfig, corpus: Corpus, directory: string): Promise<RunResult> {
   await createRunDirectory(directory);
-  await writeAtomically(
-    join(directory, runFiles.config),
-    `${JSON.stringify({ ...config, data: null, init: null }, null, 2)}\n`,
-  );
-  const display = progressDisplay(label, config.epochs);
-  try {
-    return await run({
-      config,
-      corpus,
-      model: freshModel(config, corpus.vocabulary),
-      runtime: nodeRuntime,
-      directory,
-      onWindow: display.window,
-      onEpoch: display.epoch,
-      onStage: display.line,
-    });
-  } finally {
-    display.done();
-  }
+  await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
+  return runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
 }
 
 /** The models of both runs with their latencies, timed in turn. */
@@ -130,7 +111,7 @@ function demoText(models: readonly DemoModel[], iss: RunResult, directory: strin
     `The slim model is ${(dense.parameters / slim.parameters).toFixed(1)}× smaller, ` +
       `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
       `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians, models in turn).`,
-    `Verified: its outputs differ from the ISS model's by at most ${iss.verify!.maxRelativeDifference.toExponential(1)} (relative).`,
+    `Verified: its outputs ${agreement(iss.verify!)} those of the ISS model on ${iss.verify!.batches} windows of the validation text.`,
     `Models, metrics and checkpoints are in ${directory}; all of it took ${duration(seconds)}.`,
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
-import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
+import { packageVersion } from '../environment.ts';
 import { addBenchCommand } from './bench.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
@@ -11,12 +11,9 @@ import { addTrainCommand } from './train.ts';
 
 /** Runs the command line and returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
-  const { version } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8')) as {
-    version: string;
-  };
   const program = new Command('slimrnn')
     .description('Trains recurrent networks that find out how small they can be, then makes them that small.')
-    .version(version)
+    .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();

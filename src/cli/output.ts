@@ -79,3 +79,8 @@ export function duration(seconds: number): string {
   const tail = String(s % 60).padStart(2, '0');
   return h > 0 ? `${h}:${String(m).padStart(2, '0')}:${tail}` : `${m}:${tail}`;
 }
+
+/** How well two models agree, as part of a sentence: "equal, to the last bit," or "differ by at most …". */
+export function agreement({ maxRelativeDifference: worst }: { maxRelativeDifference: number }): string {
+  return worst === 0 ? 'equal, to the last bit,' : `agree within ${worst.toExponential(1)} (relative) with`;
+}

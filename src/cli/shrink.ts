@@ -8,7 +8,7 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { describeModel } from '../slim/describe.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { assertEqual } from '../slim/verify.ts';
-import { fileSize, grouped, note, print, table } from './output.ts';
+import { agreement, fileSize, grouped, note, print, table } from './output.ts';
 
 interface ShrinkFlags {
   out: string;
@@ -65,7 +65,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
     return [
       table(['', 'before', 'after'], rows),
       '',
-      `verified on the same inputs: outputs differ by at most ${verify.maxRelativeDifference.toExponential(1)} (relative)`,
+      `verified on the same inputs: outputs of the smaller model ${agreement(verify)} those of ${path}`,
       `written to ${flags.out}`,
     ].join('\n');
   });

@@ -3,22 +3,23 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { nodeRuntime } from '../runtime/node.ts';
 import { didYouMean } from '../suggest.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { presets } from '../train/presets.ts';
-import { type RunResult, run } from '../train/run.ts';
+import type { RunResult } from '../train/run.ts';
 import {
   checkNewRunDirectory,
+  configText,
   createRunDirectory,
   openRunDirectory,
   readJson,
+  runConfig,
   runFiles,
 } from '../train/runDirectory.ts';
 import { freshModel, initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
 import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
-import { duration, fileSize, grouped, note, print, table } from './output.ts';
-import { progressDisplay } from './progress.ts';
+import { noteCorpus, runWithDisplay } from './display.ts';
+import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 
 interface TrainFlags {
   data?: string;
@@ -37,7 +38,10 @@ export function addTrainCommand(program: Command): void {
       'Trains a stacked LSTM language model. With --iss λ hidden units die while it trains and the model shrinks.\n' +
         `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
     )
-    .argument('<config>', 'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base)')
+    .argument(
+      '<config>',
+      'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
+    )
     .option('--data <path>', 'folder with train/valid/test text, or one text file; default: the embedded corpus')
     .option('--out <dir>', 'run directory (default: runs/<preset>)')
     .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
@@ -50,7 +54,8 @@ export function addTrainCommand(program: Command): void {
   });
 }
 
-async function trainCommand(name: string, flags: TrainFlags, overrides: PartialConfig): Promise<RunResult> {
+async function trainCommand(named: string, given: TrainFlags, overrides: PartialConfig): Promise<RunResult> {
+  const { name, flags } = resumedRun(named, given);
   const { fields: base, ...sources } = await namedConfig(name);
   const data = flags.data ?? sources.data;
   const source = flags.init ?? sources.init;
@@ -61,7 +66,7 @@ async function trainCommand(name: string, flags: TrainFlags, overrides: PartialC
   if (flags.resume) {
     await openRunDirectory(directory);
     const finished = join(directory, runFiles.result);
-    const wanted = savedConfig(config, data, source);
+    const wanted = runConfig(config, data, source);
     requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
     if (existsSync(finished)) {
       note(`${directory} is finished already`);
@@ -75,37 +80,20 @@ async function trainCommand(name: string, flags: TrainFlags, overrides: PartialC
       : freshModel(config, corpus.vocabulary);
   if (!flags.resume) {
     await createRunDirectory(directory);
-    const saved = `${JSON.stringify(savedConfig(config, data, source), null, 2)}\n`;
-    await writeAtomically(join(directory, runFiles.config), saved);
+    await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
   }
+  noteCorpus(corpus);
   note(
-    `${corpus.name}: ${grouped(corpus.train.length)} training tokens, ${grouped(corpus.vocabulary.words.length)} words; ` +
-      `hidden ${config.hidden.join(', ')}; ${config.iss > 0 ? `ISS λ ${config.iss}` : 'dense'}; run directory ${directory}`,
+    `hidden ${config.hidden.join(', ')}; ${config.iss > 0 ? `ISS λ ${config.iss}` : 'dense'}; run directory ${directory}`,
   );
-  const display = progressDisplay('', config.epochs);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
-  try {
-    return await run({
-      config,
-      corpus,
-      model,
-      runtime: nodeRuntime,
-      directory,
-      resume: flags.resume,
-      signal: stop.signal,
-      onWindow: display.window,
-      onEpoch: display.epoch,
-      onShrink: (from, to) => display.line(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
-      onStage: display.line,
-    });
-  } finally {
-    display.done();
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
-  }
+  return runWithDisplay('', { config, corpus, model, directory, resume: flags.resume });
+}
+
+/** `train runs/x --resume` means the configuration and the directory of that run. */
+function resumedRun(name: string, flags: TrainFlags): { name: string; flags: TrainFlags } {
+  const config = join(name, runFiles.config);
+  if (!flags.resume || !existsSync(config)) return { name, flags };
+  return { name: config, flags: { ...flags, out: flags.out ?? name } };
 }
 
 /** What a preset or a file says: fields of a configuration, and where text and first weights come from. */
@@ -153,11 +141,6 @@ function pathOf(value: unknown, field: string, file: string): string | undefined
   throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
 }
 
-/** What config.json of a run holds: enough to repeat it. */
-function savedConfig(config: TrainConfig, data: string | undefined, init: string | undefined): Record<string, unknown> {
-  return { ...config, data: data ?? null, init: init ?? null };
-}
-
 /** A resumed run must ask for what the run was started with; threads and checkpoint interval may change. */
 function requireSame(saved: unknown, now: Record<string, unknown>, directory: string): void {
   const before = recordOf(saved, join(directory, runFiles.config));
@@ -194,9 +177,7 @@ function resultText(result: RunResult): string {
     `trained for ${duration(result.seconds)}`,
   ];
   if (result.verify) {
-    lines.push(
-      `slim verified: outputs differ by at most ${result.verify.maxRelativeDifference.toExponential(1)} (relative)`,
-    );
+    lines.push(`verified: outputs of the slim model ${agreement(result.verify)} those of the trained one`);
   }
   return lines.join('\n');
 }

@@ -2,6 +2,7 @@ import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
 import type { Corpus } from '../data/corpus.ts';
+import { type Environment, environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
 import type { Model } from '../graph/types.ts';
@@ -45,6 +46,7 @@ export interface RunResult {
   /** Seconds of training, evaluation left out. */
   readonly seconds: number;
   readonly engine: string;
+  readonly environment: Environment;
   readonly history: readonly EpochMetrics[];
 }
 
@@ -94,6 +96,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     verify,
     seconds: history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
+    environment: environment(),
     history,
   };
   await writeAtomically(join(directory, runFiles.result), `${JSON.stringify(result, null, 2)}\n`);

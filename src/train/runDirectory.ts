@@ -87,3 +87,13 @@ export async function readJson(path: string): Promise<unknown> {
     throw new UsageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
 }
+
+/** What config.json of a run holds: the configuration, and where text and first weights came from (null: the defaults). */
+export function runConfig(config: object, data: string | undefined, init: string | undefined): Record<string, unknown> {
+  return { ...config, data: data ?? null, init: init ?? null };
+}
+
+/** config.json as text. */
+export function configText(config: object, data: string | undefined, init: string | undefined): string {
+  return `${JSON.stringify(runConfig(config, data, init), null, 2)}\n`;
+}

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
-import { type Corpus, loadCorpus } from '../data/corpus.ts';
+import { type LoadedCorpus, loadCorpus } from '../data/corpus.ts';
 import { loadSotu } from '../data/sotu.ts';
 import type { Vocabulary } from '../data/vocabulary.ts';
 import { UsageError } from '../errors.ts';
@@ -19,7 +19,7 @@ const VOCABULARY = 'slimrnn.vocabulary';
  * Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out.
  * Throws UsageError when it cannot serve, also when a part is too short for one window.
  */
-export async function loadText(config: TrainConfig, data: string | undefined): Promise<Corpus> {
+export async function loadText(config: TrainConfig, data: string | undefined): Promise<LoadedCorpus> {
   const corpus = await readText(config, data);
   const { batch, steps } = config;
   batchWindows(corpus.train, batch, steps, { label: 'training text' });
@@ -28,7 +28,7 @@ export async function loadText(config: TrainConfig, data: string | undefined): P
   return corpus;
 }
 
-async function readText(config: TrainConfig, data: string | undefined): Promise<Corpus> {
+async function readText(config: TrainConfig, data: string | undefined): Promise<LoadedCorpus> {
   if (data === undefined || data === 'sotu') {
     return loadSotu({ maxVocabulary: config.vocabulary, maxTrainTokens: config.trainTokens });
   }

@@ -1,16 +1,17 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
+import { cpus } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
-import { fileSize, grouped, note, table } from '../cli/output.ts';
+import { benchLatency } from '../bench/latency.ts';
+import { benchTrainingStep, type StepBench } from '../bench/trainingStep.ts';
+import { environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { describeModel } from '../slim/describe.ts';
-import { benchLatency } from './latency.ts';
-import { benchTrainingStep, type StepBench } from './trainingStep.ts';
+import { grouped, note, table } from './output.ts';
 
 /*
  * `npm run bench`: the speed claims of this project, measured side by side in one run.
@@ -45,9 +46,8 @@ const sizes = flags.hidden.split(',').map(Number);
 const training = flags['skip-training'] ? [] : await benchTraining();
 const latency = flags['skip-latency'] ? [] : await benchPaperSizes();
 const document = {
-  command: `npm run bench -- ${process.argv.slice(2).join(' ')}`.trim(),
-  machine: { cpu: cpus()[0]?.model.trim(), cores: cpus().length, memory: fileSize(totalmem()) },
-  node: process.version,
+  ...environment(),
+  command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
   engine: nodeRuntime.name,
   threads: threads ?? 'one per core',
   training,
