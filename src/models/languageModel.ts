@@ -55,5 +55,6 @@ export function languageModel(options: LanguageModelOptions): Model {
     inputs = size;
   });
   b.output(linear(b, 'head', x, inputs, vocabulary, init), LOGITS);
+  for (const { output } of states) b.output(b.value(output));
   return modelOf(b.build(), stateMetadata(states));
 }

@@ -40,8 +40,8 @@ export function linear(
 }
 
 /**
- * An LSTM layer as ONNX's own operator, x [T, B, I] → [T, B, H], with its states h and c as inputs and outputs of the
- * graph. ONNX adds two bias vectors; the second one is a constant zero here, so that the layer has one bias, as in
+ * An LSTM layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states h and c become inputs of the graph; the
+ * caller makes the next states (`states[i].output`) outputs. ONNX adds two bias vectors; the second one is a constant zero here, so that the layer has one bias, as in
  * Zaremba et al. (2014).
  */
 export function lstmLayer(
@@ -67,8 +67,6 @@ export function lstmLayer(
     '',
     name,
   );
-  b.output(hNext!);
-  b.output(cNext!);
   const states = [
     { input: h.name, output: hNext!.name },
     { input: c.name, output: cNext!.name },
