@@ -27,7 +27,8 @@ export const TEMPORARY = '.tmp';
 
 /**
  * Writes a file so that it holds the old or the new content, never a part of it, also when the process is killed or the
- * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError; the old file stays.
+ * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError; the old file
+ * stays.
  */
 export async function writeAtomically(path: string, content: string | readonly Uint8Array[]): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);

@@ -1,8 +1,9 @@
 import { SlimError } from '../errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { isFloat } from '../graph/elementTypes.ts';
 import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
-import type { ElementType, Graph, Node } from '../graph/types.ts';
+import type { Graph, Node } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { indexingGradients } from './indexing.ts';
 import { matrixGradients } from './matrix.ts';
@@ -97,9 +98,8 @@ export function backpropagate(
     if (node.inputs.every((_, input) => !context.needs(input))) continue;
     const rule = node.domain === '' ? rules[node.op] : undefined;
     if (rule === undefined) {
-      throw new SlimError(
-        `cannot differentiate ${node.op} '${node.name}': no gradient rule; known: ${differentiableOperators.join(', ')}`,
-      );
+      const known = differentiableOperators.join(', ');
+      throw new SlimError(`cannot differentiate ${node.op} '${node.name}': no gradient rule; known: ${known}`);
     }
     distribute(node, rule(context), context, accumulate);
   }
@@ -125,9 +125,4 @@ function dependents(b: GraphBuilder, nodes: readonly Node[], wrt: Iterable<strin
     for (const name of node.outputs) if (name !== '' && isFloat(b.value(name).type.elementType)) active.add(name);
   }
   return active;
-}
-
-/** Element types that carry gradients. */
-export function isFloat(type: ElementType): boolean {
-  return type === 'float32' || type === 'float64' || type === 'float16';
 }

@@ -20,12 +20,12 @@ import {
   sub,
   where,
 } from '../graph/ops.ts';
-import { type GradientContext, type GradientRule, gradient, input, sumTo, unsupported } from './rule.ts';
+import { type GradientContext, type GradientRule, gradient, input, output, sumTo, unsupported } from './rule.ts';
 
 /** y = f(x): dx = dy · f'(x), with f' written in terms of x and y. */
 const unary =
   (derivative: (x: Value, y: Value) => Operand): GradientRule =>
-  (c) => [mul(gradient(c), derivative(input(c, 0), c.outputs[0]!))];
+  (c) => [mul(gradient(c), derivative(input(c, 0), output(c, 0)))];
 
 /** Gradients of a binary operator before broadcasting is undone; each is computed only where asked for. */
 const binary =
@@ -37,7 +37,7 @@ const binary =
 
 /** Max, Min of any number of operands: the gradient goes to the winner, in equal shares when several tie. */
 const extremum: GradientRule = (c) => {
-  const wins = c.inputs.map((_, i) => cast(equal(input(c, i), c.outputs[0]!), 'float32'));
+  const wins = c.inputs.map((_, i) => cast(equal(input(c, i), output(c, 0)), 'float32'));
   const share = div(
     gradient(c),
     wins.reduce((a, b) => add(a, b)),
@@ -47,7 +47,7 @@ const extremum: GradientRule = (c) => {
 
 /** softmax: dx = y ⊙ (dy − Σ dy ⊙ y), the sum along the axis. */
 const softmaxRule: GradientRule = (c) => {
-  const y = c.outputs[0]!;
+  const y = output(c, 0);
   const axis = intAttribute(c.node, 'axis', -1);
   const g = gradient(c);
   return [mul(y, sub(g, reduceSum(mul(g, y), [axis], true)))];
@@ -57,7 +57,7 @@ const softmaxRule: GradientRule = (c) => {
 const logSoftmaxRule: GradientRule = (c) => {
   const g = gradient(c);
   const axis = intAttribute(c.node, 'axis', -1);
-  return [sub(g, mul(exp(c.outputs[0]!), reduceSum(g, [axis], true)))];
+  return [sub(g, mul(exp(output(c, 0)), reduceSum(g, [axis], true)))];
 };
 
 export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
@@ -76,19 +76,19 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
   // y = a / b: da = dy / b, db = −dy · y / b
   Div: binary(
     (c, g) => div(g, input(c, 1)),
-    (c, g) => neg(div(mul(g, c.outputs[0]!), input(c, 1))),
+    (c, g) => neg(div(mul(g, output(c, 0)), input(c, 1))),
   ),
   // y = a^b: da = dy · b · a^(b−1), db = dy · y · ln a
   Pow: binary(
     (c, g) => mul(g, mul(input(c, 1), pow(input(c, 0), sub(input(c, 1), 1)))),
-    (c, g) => mul(g, mul(c.outputs[0]!, log(input(c, 0)))),
+    (c, g) => mul(g, mul(output(c, 0), log(input(c, 0)))),
   ),
   Max: extremum,
   Min: extremum,
   Neg: (c) => [neg(gradient(c))],
   Exp: unary((_, y) => y),
   Log: (c) => [div(gradient(c), input(c, 0))],
-  Sqrt: (c) => [div(mul(gradient(c), 0.5), c.outputs[0]!)],
+  Sqrt: (c) => [div(mul(gradient(c), 0.5), output(c, 0))],
   Reciprocal: unary((_, y) => neg(mul(y, y))),
   Abs: unary((x) => sign(x)),
   Sigmoid: unary((_, y) => mul(y, sub(1, y))),
@@ -110,7 +110,7 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
     const from = input(c, 0).type.elementType;
     return [from === 'float32' || from === 'float64' || from === 'float16' ? cast(gradient(c), from) : undefined];
   },
-  // Without training_mode the operator passes its input through; masks are made by `maskDropout` before differentiation.
+  // Without training_mode the operator passes its input through; `maskDropout` makes masks before differentiation.
   Dropout: (c) => {
     if (c.inputs[2]) unsupported(c, 'replace it by seeded masks first (maskDropout)');
     return [gradient(c)];

@@ -1,11 +1,12 @@
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { isFloat } from '../graph/elementTypes.ts';
 import { add, cast, mul, reduceSum } from '../graph/ops.ts';
 import { graphOver, largestDifference, numbersOf, randomTensor } from '../graph/testGraphs.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { differentiate, isFloat } from './differentiate.ts';
+import { differentiate } from './differentiate.ts';
 
 /*
  * For tests: gradients beside finite differences, both executed by ONNX Runtime. The loss is Σ w ⊙ y over the
@@ -126,7 +127,9 @@ export interface GradientCase {
   readonly wrong: () => Promise<string[]>;
 }
 
-/** A table's entry: `gradientCase('Add', 'bias', { x: distinct([2, 3]), b: distinct([3]) }, ({ x, b }) => add(x, b))`. */
+/**
+ * A table's entry: `gradientCase('Add', 'bias', { x: distinct([2, 3]), b: distinct([3]) }, ({ x, b }) => add(x, b))`.
+ */
 export function gradientCase<K extends string>(
   op: string,
   variant: string,

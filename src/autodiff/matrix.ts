@@ -11,7 +11,9 @@ function swapLast(x: Value): Value {
   return transpose(x, perm);
 }
 
-/** Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a plain matrix B all leading axes of A become rows of one fat product. */
+/**
+ * Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a plain matrix B all leading axes of A become rows of one fat product.
+ */
 const matMulRule: GradientRule = (c) => {
   const a = input(c, 0);
   const b = input(c, 1);

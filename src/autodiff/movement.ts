@@ -7,6 +7,7 @@ import {
   type GradientRule,
   gradient,
   input,
+  output,
   rankOf,
   reshapeLike,
   shapeOfType,
@@ -47,7 +48,7 @@ const concatRule: GradientRule = (c) => {
 
 /** Split: the parts' gradients joined again; a part that the loss does not see counts as zero. */
 const splitRule: GradientRule = (c) => {
-  const parts = c.gradients.map((g, i) => g ?? fullLike(c.outputs[i]!, 0));
+  const parts = c.gradients.map((g, i) => g ?? fullLike(output(c, i), 0));
   return [concat(parts, intAttribute(c.node, 'axis', 0))];
 };
 

@@ -4,7 +4,16 @@ import { isStatic, normalizeAxis, sizeOf } from '../graph/dims.ts';
 import { reducedShape } from '../graph/infer/reduce.ts';
 import { apply, cast, div, equal, expand, mul, reduceSum, reshape, shapeOf, unsqueeze } from '../graph/ops.ts';
 import type { Dim } from '../graph/types.ts';
-import { type GradientContext, type GradientRule, gradient, input, rankOf, shapeOfType, unsupported } from './rule.ts';
+import {
+  type GradientContext,
+  type GradientRule,
+  gradient,
+  input,
+  output,
+  rankOf,
+  shapeOfType,
+  unsupported,
+} from './rule.ts';
 
 /** Axes of a reduction: attribute, constant input, or all. */
 function reducedAxes(c: GradientContext): readonly number[] {
@@ -46,7 +55,7 @@ const meanRule: GradientRule = (c) => {
 const extremeRule: GradientRule = (c) => {
   const axes = reducedAxes(c);
   const x = input(c, 0);
-  const wins = cast(equal(x, restored(c, c.outputs[0]!, axes)), 'float32');
+  const wins = cast(equal(x, restored(c, output(c, 0), axes)), 'float32');
   return [mul(div(wins, reduceSum(wins, axes, true)), restored(c, gradient(c), axes))];
 };
 

@@ -29,6 +29,11 @@ export function input(c: GradientContext, index: number): Value {
   return value;
 }
 
+/** An output that somebody takes. */
+export function output(c: GradientContext, index: number): Value {
+  return c.outputs[index] ?? unsupported(c, `output ${index} is left out`);
+}
+
 /** The gradient of a node's only differentiable output. */
 export function gradient(c: GradientContext): Value {
   const value = c.gradients[0];
@@ -53,7 +58,10 @@ export function shapeOfType(x: Value): readonly Dim[] {
   return x.type.shape;
 }
 
-/** Undoes broadcasting: sums a gradient over the axes along which `like` was repeated. */
+/**
+ * Undoes broadcasting: sums a gradient over the axes along which `like` was repeated. A free dimension is taken to be
+ * as long as what it met: where it may turn out to be 1, fix it first (`bindDims`).
+ */
 export function sumTo(gradient: Value, like: Value): Value {
   const from = shapeOfType(gradient);
   const to = shapeOfType(like);

@@ -1,9 +1,17 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
+import { isFloat } from '../graph/elementTypes.ts';
 import { add, fullLike, scan } from '../graph/ops.ts';
-import { capturedNames, liveNodes, producers, renameInputs, usedNames } from '../graph/rewrite.ts';
+import {
+  capturedNames,
+  initializersAsConstants,
+  liveNodes,
+  producers,
+  renameInputs,
+  usedNames,
+} from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { backpropagate, isFloat } from './differentiate.ts';
+import { backpropagate } from './differentiate.ts';
 import { addGradients, type GradientContext, unsupported } from './rule.ts';
 import { canStack, stackedGradient } from './stacked.ts';
 
@@ -28,7 +36,7 @@ export function scanGradient(
   wanted: (name: string) => boolean,
 ): { inputs: (Value | undefined)[]; captured: Map<string, Value> } {
   const { builder: b, node } = c;
-  const body = withConstants(graphAttribute(node, 'body') ?? unsupported(c, 'it has no body'));
+  const body = initializersAsConstants(graphAttribute(node, 'body') ?? unsupported(c, 'it has no body'));
   const scanned = intAttribute(node, 'num_scan_inputs', 0);
   const stateCount = node.inputs.length - scanned;
   for (const key of ['scan_input_axes', 'scan_output_axes']) {
@@ -45,7 +53,7 @@ export function scanGradient(
   const seed = (name: string, g: Value) => seeds.set(name, addGradients(seeds.get(name), g));
   const inputLike = (name: string, prefix: string) => {
     const { type } = step.value(name);
-    return step.input(step.fresh(prefix), type.elementType, type.shape ?? []);
+    return step.input(step.fresh(prefix), type.elementType, type.shape);
   };
   const stateGradients = body.outputs.slice(0, stateCount).map((output, i) => {
     if (!isFloat(step.value(output.name).type.elementType)) return undefined;
@@ -124,7 +132,7 @@ export function scanGradient(
   const back = new GraphBuilder(b.fresh(`${body.name}_gradient`), b);
   const names = new Map<string, string>();
   const declare = (from: Value) => {
-    const v = back.input(back.fresh(from.name), from.type.elementType, from.type.shape ?? []);
+    const v = back.input(back.fresh(from.name), from.type.elementType, from.type.shape);
     names.set(from.name, v.name);
   };
   for (const s of stateOutputs) declare(s.next);
@@ -174,22 +182,6 @@ export function scanGradient(
   return { inputs, captured };
 }
 
-/** A body whose own initializers are Constant nodes, which the backward loop can repeat. */
-function withConstants(body: Graph): Graph {
-  if (body.initializers.size === 0) return body;
-  const constants = [...body.initializers].map(
-    ([name, value]): Node => ({
-      op: 'Constant',
-      domain: '',
-      name,
-      inputs: [],
-      outputs: [name],
-      attributes: { value: { type: 'tensor', value } },
-    }),
-  );
-  return { ...body, initializers: new Map(), nodes: [...constants, ...body.nodes] };
-}
-
 function definedNames(body: Graph): Set<string> {
   return new Set([...body.inputs.map((v) => v.name), ...body.nodes.flatMap((n) => n.outputs)]);
 }
@@ -214,7 +206,9 @@ function extendForward(
   const outputNames = [...node.outputs];
   const scope = GraphBuilder.from(body, { outer: b });
   for (const name of saved) {
-    const k = body.outputs.findIndex((o, i) => i >= stateCount && o.name === name && !reversedOutput(i - stateCount));
+    const k = body.outputs.findIndex(
+      (o, i) => i >= stateCount && o.name === name && node.outputs[i] !== '' && !reversedOutput(i - stateCount),
+    );
     if (k >= 0) {
       stacks.set(name, b.value(node.outputs[k]!));
       continue;

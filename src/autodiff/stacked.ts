@@ -46,7 +46,6 @@ export function stackedGradient(
     builder: b,
     node: c.node,
     inputs: operands,
-
     outputs: [], // the rules of Add, Sub and Mul do not read it
     gradients: [gradient],
     needs: (i) => i === input,

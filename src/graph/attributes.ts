@@ -4,7 +4,10 @@ import type { Attribute, Graph, Node, Tensor } from './types.ts';
  * Reading and writing attributes of nodes without spelling out their tagged form each time.
  */
 
-/** An attribute from a plain value: integers become `int`, strings `string`, arrays of integers `ints`. Use `float` for reals. */
+/**
+ * An attribute from a plain value: integers become `int`, strings `string`, arrays of integers `ints`. Use `float` for
+ * reals.
+ */
 export function attribute(value: number | string | readonly number[] | Attribute): Attribute {
   if (typeof value === 'number') return { type: 'int', value };
   if (typeof value === 'string') return { type: 'string', value };
@@ -12,7 +15,8 @@ export function attribute(value: number | string | readonly number[] | Attribute
   return value;
 }
 
-function isIntegers(value: readonly number[] | Attribute): value is readonly number[] {
+/** Tells a list of integers from something else that may stand in its place. */
+export function isIntegers<Other extends object>(value: readonly number[] | Other): value is readonly number[] {
   return Array.isArray(value);
 }
 
@@ -67,6 +71,12 @@ export function constantTensor(node: Node): Tensor | undefined {
   if (value_int?.type === 'int') return int64s([], [value_int.value]);
   if (value_ints?.type === 'ints') return int64s([value_ints.value.length], value_ints.value);
   return undefined;
+}
+
+/** A `Constant` node that defines the value `name`. */
+export function constantNode(name: string, value: Tensor): Node {
+  const attributes = { value: { type: 'tensor', value } } as const;
+  return { op: 'Constant', domain: '', name, inputs: [], outputs: [name], attributes };
 }
 
 /** A float32 tensor from numbers in row-major order. */

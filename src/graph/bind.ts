@@ -1,6 +1,4 @@
-import { SlimError } from '../errors.ts';
 import { bindDim } from './dims.ts';
-import { removeDeadNodes } from './rewrite.ts';
 import type { Attribute, Dim, Graph, Node, TensorType, ValueInfo } from './types.ts';
 
 /** A graph with free dimensions fixed: `bindDims(graph, { batch: 20, time: 35 })`. */
@@ -19,15 +17,4 @@ export function bindDims(graph: Graph, sizes: Readonly<Record<string, Dim>>): Gr
     outputs: graph.outputs.map(info),
     nodes: graph.nodes.map(node),
   };
-}
-
-/** A graph that computes only the named outputs; all inputs stay. Throws when it has no such output. */
-export function selectOutputs(graph: Graph, outputs: readonly string[]): Graph {
-  const wanted = outputs.map((name) => {
-    const output = graph.outputs.find((o) => o.name === name);
-    if (output) return output;
-    const names = graph.outputs.map((o) => o.name).join(', ');
-    throw new SlimError(`graph '${graph.name}' has no output '${name}'; it has ${names || 'none'}`);
-  });
-  return removeDeadNodes({ ...graph, outputs: wanted });
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { floats } from './attributes.ts';
-import { bindDims, selectOutputs } from './bind.ts';
+import { bindDims } from './bind.ts';
 import { GraphBuilder } from './builder.ts';
 import { add, matmul, mul, scan, tanh } from './ops.ts';
 import { capturedNames, removeDeadNodes, renameCaptured } from './rewrite.ts';
@@ -35,6 +35,16 @@ describe('GraphBuilder', () => {
     expect(new GraphBuilder('body', b).float(2).name).toBe(two.name);
     expect(b.float([2]).name).not.toBe(two.name);
     expect(b.ints([2]).name).not.toBe(b.float([2]).name);
+  });
+
+  it('knows the tensors of constants and parameters, in bodies too, and of nothing else', () => {
+    const b = new GraphBuilder('test');
+    const long = b.constant(randomTensor([2000]));
+    const w = b.parameter('w', randomTensor([2]));
+    const body = new GraphBuilder('body', b);
+    expect(body.tensorOf(long)?.dims).toEqual([2000]);
+    expect(body.tensorOf(w)?.dims).toEqual([2]);
+    expect(body.tensorOf(add(w, 1))).toBeUndefined();
   });
 
   it.each([
@@ -117,14 +127,8 @@ describe('rewriting', () => {
     expect(bodyOf(live).nodes.map((n) => n.op)).toEqual(['MatMul', 'Add', 'Tanh']);
   });
 
-  it('binds free dimensions, in bodies too, and selects outputs', () => {
+  it('binds free dimensions', () => {
     const bound = bindDims(graph, { time: 3 });
     expect(bound.inputs[1]!.type.shape).toEqual([3, 2, 2]);
-    const two = { ...graph, outputs: [...graph.outputs, { name: 'w', type: graph.inputs[2]!.type }] };
-    expect(selectOutputs(two, ['w']).nodes).toEqual([]);
-  });
-
-  it('refuses to select an output that the graph does not have', () => {
-    expect(() => selectOutputs(graph, ['nothing'])).toThrow("graph 'test' has no output 'nothing'");
   });
 });

@@ -1,5 +1,5 @@
 import { SlimError } from '../errors.ts';
-import { attribute, constantTensor, floats, int64s } from './attributes.ts';
+import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
 import { Scope } from './infer/infer.ts';
 import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';
 
@@ -9,6 +9,9 @@ export interface Value {
   readonly type: TensorType;
   readonly builder: GraphBuilder;
 }
+
+/** Longest constant of which one copy serves all; finding longer ones again would cost more than storing them. */
+const LARGEST_SHARED = 1024;
 
 /** Attributes as plain values: integers, strings and lists of integers are wrapped, reals need `float(x)`. */
 export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Attribute | undefined>>;
@@ -25,7 +28,9 @@ export class GraphBuilder {
   private readonly outputs: ValueInfo[] = [];
   private readonly initializers = new Map<string, Tensor>();
   private readonly nodeList: Node[] = [];
+  /** Constants by their content, and the tensors of all constants by name. */
   private readonly constants = new Map<string, Value>();
+  private readonly constantTensors = new Map<string, Tensor>();
   private readonly names: Set<string>;
   private readonly counters: Map<string, number>;
 
@@ -66,25 +71,28 @@ export class GraphBuilder {
     }
   }
 
-  input(name: string, elementType: ElementType, shape: readonly Dim[]): Value {
+  /** An input of the graph; its shape is undefined when even the rank is unknown. Throws when the name is taken. */
+  input(name: string, elementType: ElementType, shape: readonly Dim[] | undefined): Value {
     this.claim(name);
     return this.declareInput({ name, type: { elementType, shape } });
   }
 
-  /** A trainable weight: an initializer of the graph. */
+  /** A trainable weight: an initializer of the graph. Throws when the name is taken. */
   parameter(name: string, tensor: Tensor): Value {
     this.claim(name);
     return this.declareParameter(name, tensor);
   }
 
-  /** A constant that is no parameter: a `Constant` node. Equal constants are one node. */
+  /** A constant that is no parameter: a `Constant` node. Equal constants are one node, but for large ones. */
   constant(tensor: Tensor): Value {
-    const key = `${tensor.elementType}[${tensor.dims}]${Array.from(tensor.data as ArrayLike<unknown>).join()}`;
-    const found = this.findConstant(key);
+    const key = tensor.data.length <= LARGEST_SHARED ? contentOf(tensor) : undefined;
+    const found = key === undefined ? undefined : this.findConstant(key);
     if (found) return found;
-    const [value] = this.node('Constant', [], { value: { type: 'tensor', value: tensor } });
-    this.constants.set(key, value!);
-    return value!;
+    const name = this.fresh('Constant');
+    this.addNode({ ...constantNode(`${name}_out`, tensor), name });
+    const value = this.value(`${name}_out`);
+    if (key !== undefined) this.constants.set(key, value);
+    return value;
   }
 
   /** A float32 scalar, or a list as a vector. */
@@ -97,7 +105,9 @@ export class GraphBuilder {
     return this.constant(int64s([values.length], values));
   }
 
-  /** Appends an operator; `outputs` is their number, or their names where they must be given; `label` names the node. */
+  /**
+   * Appends an operator; `outputs` is their number, or their names where they must be given; `label` names the node.
+   */
   node(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -133,6 +143,8 @@ export class GraphBuilder {
   addNode(node: Node): void {
     this.scope.defineNode(node);
     this.nodeList.push(node);
+    const constant = constantTensor(node);
+    if (constant) this.constantTensors.set(node.outputs[0]!, constant);
     for (const name of node.outputs) this.names.add(name);
     if (node.name !== '') this.names.add(node.name);
   }
@@ -154,8 +166,8 @@ export class GraphBuilder {
 
   /** The tensor of a constant or a parameter; undefined for a value that is computed. */
   tensorOf(value: Value): Tensor | undefined {
-    const node = this.nodeList.find((n) => n.outputs[0] === value.name);
-    return (node && constantTensor(node)) ?? this.initializers.get(value.name) ?? this.outer?.tensorOf(value);
+    const { name } = value;
+    return this.constantTensors.get(name) ?? this.initializers.get(name) ?? this.outer?.tensorOf(value);
   }
 
   /** Known integer contents of a value (a shape, axes), or undefined. */
@@ -232,6 +244,11 @@ export class GraphBuilder {
     if (this === value.builder || this.isInside(value.builder)) return value;
     throw new SlimError(`${op}: value '${value.name}' belongs to graph '${value.builder.name}', not to '${this.name}'`);
   }
+}
+
+/** Equal for equal tensors only. */
+function contentOf({ elementType, dims, data }: Tensor): string {
+  return `${elementType}[${dims}]${Array.from<unknown>(data).join()}`;
 }
 
 /** Adds every name of a graph and of the bodies inside it. */

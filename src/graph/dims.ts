@@ -105,7 +105,7 @@ function parseDim(text: string): Dim {
 
 /**
  * Numpy broadcasting of two shapes, aligned at the right.
- * Returns undefined when two different sizes meet; two different free names are taken to be equal only if one is 1.
+ * Returns undefined when two different sizes meet; two different free names are taken to be equal, as nothing tells.
  */
 export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | undefined {
   const rank = Math.max(a.length, b.length);
@@ -122,6 +122,11 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | u
     else return undefined;
   }
   return out;
+}
+
+/** True when two dimensions are known to differ; a free one may turn out to be any size. */
+export function differ(a: Dim, b: Dim): boolean {
+  return typeof a === 'number' && typeof b === 'number' && a !== b;
 }
 
 /** True when every dimension is a number. */

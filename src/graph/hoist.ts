@@ -2,7 +2,15 @@ import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from './a
 import { GraphBuilder, isConstant, type Value } from './builder.ts';
 import { identity, matmul, transpose, unsqueeze } from './ops.ts';
 import { reassociateProducts } from './reassociate.ts';
-import { capturedNames, liveNodes, producers, removeDeadNodes, renameInputs, usedNames } from './rewrite.ts';
+import {
+  capturedNames,
+  initializersAsConstants,
+  liveNodes,
+  producers,
+  removeDeadNodes,
+  renameInputs,
+  usedNames,
+} from './rewrite.ts';
 import type { Graph, Node } from './types.ts';
 
 /*
@@ -18,7 +26,10 @@ const unaryOps = new Set(
 );
 const broadcastOps = new Set('Add Sub Mul Div Max Min Pow Equal Greater Less Where'.split(' '));
 
-/** Moves what it can out of every Scan of a graph; the result computes the same values. */
+/**
+ * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
+ * the first stays as it is.
+ */
 export function hoistLoops(graph: Graph): Graph {
   const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
   b.reserve(graph);
@@ -29,7 +40,6 @@ export function hoistLoops(graph: Graph): Graph {
   return removeDeadNodes({ ...b.build(), outputs: graph.outputs });
 }
 
-/** Loops over another axis than the first are left as they are. */
 function hasAxes(node: Node): boolean {
   const other = (key: string) => intsAttribute(node, key)?.some((a) => a !== 0) ?? false;
   return other('scan_input_axes') || other('scan_output_axes');
@@ -37,13 +47,13 @@ function hasAxes(node: Node): boolean {
 
 function hoistScan(b: GraphBuilder, node: Node): void {
   const original = graphAttribute(node, 'body');
-  if (original === undefined || original.initializers.size > 0) {
+  if (original === undefined) {
     b.addNode(node);
     return;
   }
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
-  const body = reassociateProducts(unfoldTransposes(original), carriedInputs);
+  const body = reassociateProducts(unfoldTransposes(initializersAsConstants(original)), carriedInputs);
   const step = GraphBuilder.from(body, { outer: b });
   const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
   const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];
@@ -79,13 +89,14 @@ function hoistScan(b: GraphBuilder, node: Node): void {
       kept.push(n);
       continue;
     }
-    const stackedDirections = new Set(n.inputs.filter((x) => kindOf(x) === 'stacked').map((x) => directions.get(x)));
+    const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
     if (!inputs.includes('carried') && !hasBody && stackedDirections.size <= 1) {
       const results = inputs.includes('stacked')
         ? hoistStacked(b, step, n, kindOf, before)
         : hoistInvariant(b, n, before);
       if (results) {
         n.outputs.forEach((name, i) => {
+          if (name === '') return;
           outside.set(name, results[i]!);
           kinds.set(name, inputs.includes('stacked') ? 'stacked' : 'invariant');
           const [direction] = stackedDirections;
@@ -94,15 +105,15 @@ function hoistScan(b: GraphBuilder, node: Node): void {
         continue;
       }
     }
-    for (const name of n.outputs) kinds.set(name, 'carried');
+    for (const name of n.outputs) if (name !== '') kinds.set(name, 'carried');
     kept.push(n);
   }
   rebuildLoop(b, node, body, step, kept, { stateCount, kindOf, before, directions, outputDirections });
 }
 
 /**
- * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which does
- * not change from step to step, it leaves the loop.
+ * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
+ * does not change from step to step, it leaves the loop.
  */
 function unfoldTransposes(body: Graph): Graph {
   const captured = capturedNames(body);
@@ -164,14 +175,14 @@ function rebuildLoop(
   const inner = new GraphBuilder(body.name, b);
   const names = new Map<string, string>();
   for (const s of states) {
-    names.set(s.name, inner.input(b.fresh(s.name), s.type.elementType, step.value(s.name).type.shape ?? []).name);
+    names.set(s.name, inner.input(b.fresh(s.name), s.type.elementType, step.value(s.name).type.shape).name);
   }
   const scanned: { outer: Value; direction: number }[] = [];
   const needed = [...new Set([...live.flatMap(usedNames), ...staying.map((o) => o.name)])].filter((n) => !own.has(n));
   const scan = (name: string) => {
     const { type } = step.value(name);
     scanned.push({ outer: before(name), direction: directions.get(name) ?? 0 });
-    names.set(name, inner.input(b.fresh(name), type.elementType, type.shape ?? []).name);
+    names.set(name, inner.input(b.fresh(name), type.elementType, type.shape).name);
   };
   for (const name of needed) {
     if (kindOf(name) === 'stacked') scan(name);
@@ -194,7 +205,8 @@ function rebuildLoop(
     emitted.add(out.name);
     inner.output(out);
   }
-  const outputs = node.outputs.filter((_, i) => !leaves[i]);
+  // The loop gives out what its body does, also where nobody takes it.
+  const outputs = node.outputs.filter((_, i) => !leaves[i]).map((name) => name || b.fresh(`${body.name}_unused`));
   const outDirections = outputDirections.filter((_, k) => !leaves[stateCount + k]);
   b.node(
     'Scan',
@@ -208,7 +220,8 @@ function rebuildLoop(
     outputs,
   );
   body.outputs.forEach((o, i) => {
-    if (leaves[i]) b.node('Identity', [before(o.name)], {}, [node.outputs[i]!]);
+    const output = node.outputs[i];
+    if (leaves[i] && output) b.node('Identity', [before(o.name)], {}, [output]);
   });
 }
 
@@ -226,8 +239,8 @@ function hoistStacked(
   kindOf: (name: string) => Kind,
   before: (name: string) => Value,
 ): Value[] | undefined {
-  const rank = (name: string) => step.value(name).type.shape?.length;
-  const ranks = node.inputs.map(rank);
+  if (node.inputs.includes('')) return undefined;
+  const ranks = node.inputs.map((name) => step.value(name).type.shape?.length);
   if (node.domain !== '' || ranks.includes(undefined)) return undefined;
   const known = ranks as number[];
   if (unaryOps.has(node.op)) return b.node(node.op, [before(node.inputs[0]!)], node.attributes);

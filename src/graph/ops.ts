@@ -1,9 +1,9 @@
 import { SlimError } from '../errors.ts';
-import { float } from './attributes.ts';
+import { float, isIntegers } from './attributes.ts';
 import type { GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
-import { elementTypeNumbers } from './infer/elementwise.ts';
-import type { Dim, ElementType, Graph } from './types.ts';
+import { elementTypeNumbers } from './elementTypes.ts';
+import type { ElementType, Graph } from './types.ts';
 
 /*
  * ONNX operators as functions on values, so that a model reads like its equations:
@@ -28,7 +28,7 @@ export function apply(
 }
 
 /** The innermost builder among the operands: an operator inside a loop's body may use values from outside. */
-export function builderOf(inputs: readonly (Operand | undefined)[]): GraphBuilder {
+function builderOf(inputs: readonly (Operand | undefined)[]): GraphBuilder {
   let found: GraphBuilder | undefined;
   for (const x of inputs) {
     if (typeof x === 'object' && (found === undefined || x.builder.isInside(found))) found = x.builder;
@@ -98,7 +98,7 @@ export function transpose(x: Value, perm: readonly number[]): Value {
 
 /** Reshape to a shape known now (0 copies an axis, -1 is what is left) or computed at run time. */
 export function reshape(x: Value, shape: readonly number[] | Value): Value {
-  return apply('Reshape', [x, isNumbers(shape) ? x.builder.ints(shape) : shape]);
+  return apply('Reshape', [x, isIntegers(shape) ? x.builder.ints(shape) : shape]);
 }
 
 export function squeeze(x: Value, axes: readonly number[]): Value {
@@ -115,7 +115,7 @@ export function flatten(x: Value, axis: number): Value {
 }
 
 export function expand(x: Value, shape: readonly number[] | Value): Value {
-  return apply('Expand', [x, isNumbers(shape) ? x.builder.ints(shape) : shape]);
+  return apply('Expand', [x, isIntegers(shape) ? x.builder.ints(shape) : shape]);
 }
 
 export function concat(xs: readonly Value[], axis: number): Value {
@@ -217,16 +217,4 @@ export function scan(
     },
     body.outputs.length,
   );
-}
-
-/** Static shape of a value, or an error that names the value. */
-export function staticShape(x: Value): readonly number[] {
-  const shape: readonly Dim[] | undefined = x.type.shape;
-  if (!isStatic(shape))
-    throw new SlimError(`'${x.name}' must have fixed dimensions, but has [${shape ?? 'unknown rank'}]`);
-  return shape;
-}
-
-function isNumbers(shape: readonly number[] | Value): shape is readonly number[] {
-  return Array.isArray(shape);
 }

@@ -1,4 +1,4 @@
-import { graphAttribute } from './attributes.ts';
+import { constantNode, graphAttribute } from './attributes.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
 /*
@@ -47,6 +47,13 @@ export function renameCaptured(graph: Graph, names: ReadonlyMap<string, string>)
     nodes: graph.nodes.map((node) => renameInputs(node, applicable)),
     outputs: graph.outputs.map((o) => ({ ...o, name: applicable.get(o.name) ?? o.name })),
   };
+}
+
+/** A body whose own initializers are `Constant` nodes, so that whoever takes it apart has only nodes to look at. */
+export function initializersAsConstants(body: Graph): Graph {
+  if (body.initializers.size === 0) return body;
+  const constants = [...body.initializers].map(([name, value]) => constantNode(name, value));
+  return { ...body, initializers: new Map(), nodes: [...constants, ...body.nodes] };
 }
 
 /** Nodes that the wanted values depend on, in order. */

@@ -17,7 +17,9 @@ export function stateMetadata(states: readonly StatePair[]): Record<string, stri
   return { [KEY]: JSON.stringify(states) };
 }
 
-/** The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph. */
+/**
+ * The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph.
+ */
 export function statesOf(model: Model): StatePair[] {
   const text = model.metadata[KEY];
   if (text === undefined) return [];

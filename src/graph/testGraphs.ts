@@ -21,7 +21,9 @@ export async function runGraph(graph: Graph, feeds: Tensors): Promise<Record<str
   }
 }
 
-/** A graph over inputs that take the given values; `shapes` declares free dimensions where sizes should not be known. */
+/**
+ * A graph over inputs that take the given values; `shapes` declares free dimensions where sizes should not be known.
+ */
 export function graphOver<K extends string>(
   inputs: Readonly<Record<K, Tensor>>,
   build: (values: Record<K, Value>, b: GraphBuilder) => Value | readonly Value[],

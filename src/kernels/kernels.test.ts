@@ -180,21 +180,6 @@ test('updatePlain agrees with the reference bit for bit', () => {
   );
 });
 
-test('squares agrees with the reference', () => {
-  fc.assert(
-    fc.property(size, size, shift, seed, (rows, cols, shift, seed) => {
-      const w = randomValues(rows * cols, seed);
-      const { offsets, guardsIntact } = place(shift, w, new Float32Array(rows).fill(7), new Float32Array(cols).fill(7));
-      kernels.squares(offsets[0]!, rows, cols, offsets[1]!, offsets[2]!);
-      const { row, col } = squaresReference(w, rows, cols);
-      expect(largestRelativeError(view(offsets[1]!, rows), row)).toBeLessThan(1e-5);
-      expect(largestRelativeError(view(offsets[2]!, cols), col)).toBeLessThan(1e-5);
-      expect(view(offsets[0]!, rows * cols)).toEqual(w);
-      expect(guardsIntact()).toBe(true);
-    }),
-  );
-});
-
 describe('sums of squares', () => {
   test('sumOfSquares agrees with float64', () => {
     fc.assert(
@@ -253,13 +238,6 @@ describe('random numbers', () => {
     return view(offsets[0]!, length);
   }
 
-  function uniform(length: number, low: number, high: number, seedLo: number, seedHi = 0): Float32Array {
-    const { offsets, guardsIntact } = place(1, new Float32Array(length).fill(7));
-    kernels.uniformFill(offsets[0]!, length, low, high, seedLo, seedHi);
-    expect(guardsIntact()).toBe(true);
-    return view(offsets[0]!, length);
-  }
-
   test.each([0.05, 0.35, 0.5, 0.6, 0.9, 0.999])('dropoutMask keeps %d within 5 sigma', (keep) => {
     const length = 200_000;
     for (const seed of [0, 1, 0xffffffff]) {
@@ -275,10 +253,9 @@ describe('random numbers', () => {
   });
 
   test('element i does not depend on the length', () => {
-    const longest = { mask: mask(41, 0.5, 11), uniform: uniform(41, -1, 1, 11) };
+    const longest = mask(41, 0.5, 11);
     for (let length = 0; length <= 40; length++) {
-      expect(mask(length, 0.5, 11)).toEqual(longest.mask.slice(0, length));
-      expect(uniform(length, -1, 1, 11)).toEqual(longest.uniform.slice(0, length));
+      expect(mask(length, 0.5, 11)).toEqual(longest.slice(0, length));
     }
   });
 
@@ -300,31 +277,19 @@ describe('random numbers', () => {
 
   test('neighbouring elements are uncorrelated', () => {
     const length = 100_000;
-    const values = uniform(length, -1, 1, 77);
+    const values = mask(length, 0.5, 77).map((x) => x - 1);
     for (const lag of [1, 2, 3, 4, 5, 8, 16, 64, 1000]) {
-      // The product of two uniforms on [-1, 1] has mean 0 and standard deviation 1/3.
+      // The product of two numbers that are -1 or 1 with equal chance has mean 0 and standard deviation 1.
       let sum = 0;
       for (let i = lag; i < length; i++) sum += values[i]! * values[i - lag]!;
-      expect(Math.abs(sum)).toBeLessThan((5 / 3) * Math.sqrt(length - lag));
+      expect(Math.abs(sum)).toBeLessThan(5 * Math.sqrt(length - lag));
     }
-  });
-
-  test('uniformFill fills its interval evenly', () => {
-    const length = 160_000;
-    const counts = new Array<number>(16).fill(0);
-    const values = uniform(length, -0.5, 1.5, 5, 6);
-    expect(values.every((x) => x >= -0.5 && x <= 1.5)).toBe(true);
-    for (const x of values) counts[Math.min(15, Math.floor((x + 0.5) * 8))]!++;
-    const sigma = Math.sqrt((length / 16) * (15 / 16));
-    for (const count of counts) expect(Math.abs(count - length / 16)).toBeLessThan(5 * sigma);
-    expect(uniform(length, 0, 1, 5, 7)).not.toEqual(uniform(length, 0, 1, 5, 6));
   });
 
   test('bad arguments are refused', () => {
     for (const keep of [0, -1, 1.01, Number.NaN]) {
       expect(() => kernels.dropoutMask(0, 4, keep, 0, 0)).toThrow(/keep must be in \(0, 1\]/);
     }
-    expect(() => kernels.uniformFill(0, 4, 1, 0, 0, 0)).toThrow(/low must not exceed high/);
   });
 });
 
@@ -336,8 +301,9 @@ describe('addresses', () => {
     expect(() => kernels.sumOfSquares(2, 3)).toThrow(/multiple of 4/);
     expect(() => kernels.sumOfSquares(-4, 3)).toThrow(SlimError);
     expect(() => kernels.sumOfSquares(0, 1.5)).toThrow(/whole number of floats, got 1.5/);
-    expect(() => kernels.squares(0, 2, 4, 64, end)).toThrow(/squares: colSquares/);
-    expect(() => kernels.squares(0, -2, -4, 64, 128)).toThrow(SlimError);
+    const matrix = { weights: 0, gradient: 0, rows: 2, cols: 4, rowDecay: 64, colDecay: end, gradientScale: 1 };
+    expect(() => kernels.sumOfSquaresWithDecay(matrix)).toThrow(/sumOfSquaresWithDecay: colDecay/);
+    expect(() => kernels.sumOfSquaresWithDecay({ ...matrix, rows: -2, cols: -4 })).toThrow(SlimError);
     expect(() => kernels.updatePlain(0, end, 1, 1)).toThrow(/updatePlain: gradient/);
   });
 

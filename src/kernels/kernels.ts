@@ -44,13 +44,12 @@ export interface DecayedGradient {
 export interface Kernels {
   /**
    * w[i,j] ← x if not |x| < threshold else 0, where x = w[i,j]·(1 − (rowDecay[i] + colDecay[j])) − step·g[i,j];
-   * NaN stays NaN, an infinite weight becomes NaN. In the same pass rowSquares[i] = Σ_j w[i,j]² and colSquares[j] = Σ_i w[i,j]² of the new weights.
+   * NaN stays NaN, an infinite weight becomes NaN. In the same pass rowSquares[i] = Σ_j w[i,j]² and
+   * colSquares[j] = Σ_i w[i,j]² of the new weights.
    */
   update(pass: UpdatePass): void;
   /** w[i] ← w[i] − step·g[i] */
   updatePlain(weights: number, gradient: number, length: number, step: number): void;
-  /** rowSquares[i] = Σ_j w[i,j]², colSquares[j] = Σ_i w[i,j]² of weights [rows, cols]. */
-  squares(weights: number, rows: number, cols: number, rowSquares: number, colSquares: number): void;
   /** Σ_i values[i]², summed in float64 over chunks of 512. */
   sumOfSquares(values: number, length: number): number;
   /** Σ_ij (gradientScale·g[i,j] + w[i,j]·(rowDecay[i] + colDecay[j]))², summed in float64 over chunks of 512. */
@@ -60,8 +59,6 @@ export interface Kernels {
    * The seed is 64 bits in two unsigned halves.
    */
   dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number): void;
-  /** out[i] uniform in [low, high], in 2²⁴ steps; out[i] depends on i, the bounds and the seed only. */
-  uniformFill(out: number, length: number, low: number, high: number, seedLo: number, seedHi: number): void;
 }
 
 /** What the WebAssembly module exports; addresses and counts are unsigned 32-bit integers. */
@@ -81,7 +78,6 @@ interface KernelExports extends WebAssembly.Exports {
     ]
   ): void;
   updatePlain: Kernels['updatePlain'];
-  squares: Kernels['squares'];
   sumOfSquares: Kernels['sumOfSquares'];
   sumOfSquaresWithDecay(
     ...operands: [
@@ -95,10 +91,12 @@ interface KernelExports extends WebAssembly.Exports {
     ]
   ): number;
   dropoutMask: Kernels['dropoutMask'];
-  uniformFill: Kernels['uniformFill'];
 }
 
-/** The kernels over one memory (an arena's), which must not be grown afterwards. Compiles a few kilobytes, synchronously. */
+/**
+ * The kernels over one memory (an arena's), which must not be grown afterwards. Compiles a few kilobytes,
+ * synchronously.
+ */
 export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   const bytes = Uint8Array.from(atob(KERNELS_BASE64), (character) => character.charCodeAt(0));
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
@@ -112,8 +110,8 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
     }
     if (!Number.isInteger(offset) || offset < 0 || offset % 4 !== 0 || offset + 4 * length > memoryBytes) {
       throw new SlimError(
-        `Kernel ${kernel}: ${operand} is ${length} floats at byte ${offset}, expected a multiple of 4 inside a memory of ` +
-          `${memoryBytes} bytes. Allocate it in the arena whose memory the kernels were made with.`,
+        `Kernel ${kernel}: ${operand} is ${length} floats at byte ${offset}, expected a multiple of 4 inside a memory ` +
+          `of ${memoryBytes} bytes. Allocate it in the arena whose memory the kernels were made with.`,
       );
     }
   }
@@ -139,12 +137,6 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
       check('updatePlain', 'gradient', gradient, length);
       wasm.updatePlain(weights, gradient, length, step);
     },
-    squares(weights, rows, cols, rowSquares, colSquares) {
-      checkMatrix('squares', weights, rows, cols);
-      check('squares', 'rowSquares', rowSquares, rows);
-      check('squares', 'colSquares', colSquares, cols);
-      wasm.squares(weights, rows, cols, rowSquares, colSquares);
-    },
     sumOfSquares(values, length) {
       check('sumOfSquares', 'values', values, length);
       return wasm.sumOfSquares(values, length);
@@ -160,11 +152,6 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
       if (!(keep > 0 && keep <= 1)) throw new SlimError(`Kernel dropoutMask: keep must be in (0, 1], got ${keep}`);
       check('dropoutMask', 'out', out, length);
       wasm.dropoutMask(out, length, keep, seedLo, seedHi);
-    },
-    uniformFill(out, length, low, high, seedLo, seedHi) {
-      if (!(low <= high)) throw new SlimError(`Kernel uniformFill: low must not exceed high, got ${low} and ${high}`);
-      check('uniformFill', 'out', out, length);
-      wasm.uniformFill(out, length, low, high, seedLo, seedHi);
     },
   };
 }

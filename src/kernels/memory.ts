@@ -40,8 +40,8 @@ export class Arena {
     }
     if (bytes > MAX_BYTES) {
       throw new SlimError(
-        `Arena: ${bytes} bytes wanted (${gibibytes(bytes)}), but one WebAssembly memory ends at 4 GiB (${MAX_BYTES} bytes). ` +
-          'Shrink the model or the batch.',
+        `Arena: ${bytes} bytes wanted (${gibibytes(bytes)}), but one WebAssembly memory ends at 4 GiB ` +
+          `(${MAX_BYTES} bytes). Shrink the model or the batch.`,
       );
     }
     const pages = Math.ceil(bytes / PAGE_BYTES);
@@ -64,8 +64,8 @@ export class Arena {
     const bytes = bytesOf(length);
     if (this.#used + bytes > this.capacity) {
       throw new SlimError(
-        `Arena: ${bytes} bytes wanted for ${length} floats, but only ${this.capacity - this.#used} of ${this.capacity} are left. ` +
-          'Size the arena with bytesFor() over all its buffers.',
+        `Arena: ${bytes} bytes wanted for ${length} floats, but only ${this.capacity - this.#used} of ` +
+          `${this.capacity} are left. Size the arena with bytesFor() over all its buffers.`,
       );
     }
     const offset = this.#used;

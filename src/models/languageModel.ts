@@ -1,5 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { sizeOf } from '../graph/dims.ts';
 import { dropout } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
@@ -37,11 +38,7 @@ export function languageModel(options: LanguageModelOptions): Model {
   const init: Initializer = (dims) => ({
     elementType: 'float32',
     dims,
-    data: uniform(
-      dims.reduce((a, d) => a * d, 1),
-      initScale,
-      random,
-    ),
+    data: uniform(sizeOf(dims), initScale, random),
   });
   const b = new GraphBuilder('language_model');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);

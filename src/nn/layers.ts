@@ -41,8 +41,8 @@ export function linear(
 
 /**
  * An LSTM layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states h and c become inputs of the graph; the
- * caller makes the next states (`states[i].output`) outputs. ONNX adds two bias vectors; the second one is a constant zero here, so that the layer has one bias, as in
- * Zaremba et al. (2014).
+ * caller makes the next states (`states[i].output`) outputs. ONNX adds two bias vectors; the second one is a constant
+ * zero here, so that the layer has one bias, as in Zaremba et al. (2014).
  */
 export function lstmLayer(
   b: GraphBuilder,

@@ -31,8 +31,9 @@ export function isRecurrent(node: Node): boolean {
 }
 
 /**
- * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts, values
- * keep theirs; the result computes the same and can be differentiated. W·x for all steps is one product before the loop.
+ * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
+ * values keep theirs; the result computes the same and can be differentiated. W·x for all steps is one product before
+ * the loop.
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
@@ -116,8 +117,8 @@ function runCell(b: GraphBuilder, cell: Cell, d: Direction): { sequence: Value; 
   }
   const featureMajor = transpose(projected, [0, 2, 1]);
   const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);
-  const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape ?? []));
-  const xt = body.input(b.fresh('projected'), 'float32', featureMajor.type.shape?.slice(1) ?? []);
+  const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
+  const xt = body.input(b.fresh('projected'), featureMajor.type.elementType, featureMajor.type.shape?.slice(1));
   const next = cell.step(xt, states, d.recurrent);
   for (const value of [...next, next[0]!]) body.output(value);
   const results = scan(d.initial, [featureMajor], body.build(), {

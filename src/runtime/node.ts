@@ -48,8 +48,7 @@ const wrapped = new WeakMap<Tensor, ort.Tensor>();
 function toOrt(tensor: Tensor): ort.Tensor {
   const known = wrapped.get(tensor);
   if (known) return known;
-  const data = tensor.elementType === 'bool' && tensor.data instanceof Uint8Array ? tensor.data : tensor.data;
-  const made = new ort.Tensor(tensor.elementType as ort.Tensor.Type, data as ort.Tensor.DataType, tensor.dims);
+  const made = new ort.Tensor(tensor.elementType as ort.Tensor.Type, tensor.data as ort.Tensor.DataType, tensor.dims);
   wrapped.set(tensor, made);
   return made;
 }

@@ -9,7 +9,8 @@ export interface Session {
   readonly outputNames: readonly string[];
   /**
    * Runs the graph. Outputs named in `fetches` are written into those tensors without a copy (their sizes must be
-   * right, and none may share memory with an input); the others of `outputs` (all by default) are returned as new tensors.
+   * right, and none may share memory with an input); the others of `outputs` (all by default) are returned as new
+   * tensors.
    */
   run(feeds: Tensors, options?: { fetches?: Tensors; outputs?: readonly string[] }): Promise<Record<string, Tensor>>;
   /** Gives the session's memory back. */

@@ -1,9 +1,10 @@
 import { SlimError } from '../errors.ts';
 import { constantTensor, graphAttribute, intAttribute } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { isFloat } from '../graph/elementTypes.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import { statesOf } from '../graph/states.ts';
-import type { Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
+import type { Graph, Model, Node, ValueInfo } from '../graph/types.ts';
 import { isRecurrent } from '../recurrent/lower.ts';
 import { constantPerUse, storedTensors } from '../sparsity/constants.ts';
 import type { Groups } from '../sparsity/groups.ts';
@@ -18,7 +19,10 @@ export interface LayerSummary {
   /** Units that can leave without loss; undefined when the model cannot be traced. */
   readonly removable: number | undefined;
   readonly inputSize: number | undefined;
-  /** Weights per unit: the largest group of the layer; undefined when the model cannot be traced, 0 when no unit can leave. */
+  /**
+   * Weights per unit: the largest group of the layer; undefined when the model cannot be traced, 0 when no unit can
+   * leave.
+   */
   readonly groupSize: number | undefined;
 }
 
@@ -95,7 +99,7 @@ function describeEmbeddings(graph: Graph): EmbeddingSummary[] {
   for (const node of graph.nodes) {
     const name = node.inputs[0] ?? '';
     const table = graph.initializers.get(name);
-    if (node.op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table)) continue;
+    if (node.op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;
     tables.set(name, { name, rows: table.dims[0]!, columns: table.dims[1]! });
   }
   return [...tables.values()];
@@ -109,7 +113,7 @@ function countParameters(graph: Graph): number {
   const biases = new Set(graph.nodes.filter(isRecurrent).map((node) => node.inputs[3] ?? ''));
   let count = 0;
   for (const [name, tensor] of graph.initializers) {
-    if (isFloat(tensor)) count += biases.has(name) ? sizeOf(tensor.dims) / 2 : sizeOf(tensor.dims);
+    if (isFloat(tensor.elementType)) count += biases.has(name) ? sizeOf(tensor.dims) / 2 : sizeOf(tensor.dims);
   }
   for (const node of graph.nodes) {
     const body = graphAttribute(node, 'body');
@@ -127,7 +131,9 @@ const matrixInputs: Readonly<Record<string, readonly number[]>> = {
   RNN: [1, 2],
 };
 
-/** `stored`: elements of the values that are computed from stored tensors only, by name, in the graphs around this one. */
+/**
+ * `stored`: elements of the values that are computed from stored tensors only, by name, in the graphs around this one.
+ */
 function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>): number {
   const stored = new Map(outer);
   for (const [name, tensor] of graph.initializers) stored.set(name, sizeOf(tensor.dims));
@@ -148,8 +154,4 @@ function derive(node: Node, stored: Map<string, number>): void {
   const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
   const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
   for (const name of node.outputs) if (name !== '') stored.set(name, total / node.outputs.length);
-}
-
-function isFloat(tensor: Tensor): boolean {
-  return /float/.test(tensor.elementType);
 }

@@ -1,4 +1,4 @@
-import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
+import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import type { Node, Tensor } from '../graph/types.ts';
 import { normalizeStart } from '../sparsity/tracing/movement.ts';
@@ -122,15 +122,7 @@ function withInput(
   // Slice and Gather take either integer type, but starts and ends must be of the same.
   const value: Tensor =
     old?.elementType === 'int32' ? { elementType: 'int32', dims, data: Int32Array.from(values) } : int64s(dims, values);
-  const constant: Node = {
-    op: 'Constant',
-    domain: '',
-    name,
-    inputs: [],
-    outputs: [name],
-    attributes: { value: { type: 'tensor', value } },
-  };
-  return [constant, { ...node, inputs }];
+  return [constantNode(name, value), { ...node, inputs }];
 }
 
 function equals(a: readonly number[], b: readonly number[]): boolean {

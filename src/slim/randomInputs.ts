@@ -31,8 +31,8 @@ export function boundDims(input: ValueInfo, sizes: Readonly<Record<string, Dim>>
 }
 
 /**
- * Random values for an input: normal numbers, or indices that are valid in every table that the graph looks up with them
- * (0 and 1 where it looks up none).
+ * Random values for an input: normal numbers, or indices that are valid in every table that the graph looks up with
+ * them (0 and 1 where it looks up none).
  */
 export function randomTensor(input: ValueInfo, graph: Graph, dims: readonly number[], random: () => number): Tensor {
   const { elementType } = input.type;

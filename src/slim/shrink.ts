@@ -15,9 +15,10 @@ import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**
  * The model without the components that go: every tensor is sliced along all its axes at once, sizes that the graph
- * spells out follow, and so do the types of inputs and outputs. At least one unit of every layer stays, the one with the
- * largest norm. Works for any choice of components; it is lossless only for those that `liveComponents` says are not alive.
- * Throws a SlimError when something in the graph needs the old sizes, or when the groups are not those of this model.
+ * spells out follow, and so do the types of inputs and outputs. At least one unit of every layer stays, the one with
+ * the largest norm. Works for any choice of components; it is lossless only for those that `liveComponents` says are
+ * not alive. Throws a SlimError when something in the graph needs the old sizes, or when the groups are not those of
+ * this model.
  */
 export function shrink(model: Model, groups: Groups, remove: Removal): Model {
   const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(model.graph)));

@@ -44,8 +44,8 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
     if (of !== name) continue;
     if (tensor.dims[axis] !== components.length) {
       throw new SlimError(
-        `'${name}' has dimensions [${tensor.dims}], but its groups have ${components.length} indices on axis ${axis}; ` +
-          'slice a tensor with the groups of the model that it belongs to',
+        `'${name}' has dimensions [${tensor.dims}], but its groups have ${components.length} indices on axis ` +
+          `${axis}; slice a tensor with the groups of the model that it belongs to`,
       );
     }
     if (components.some(goes)) keep[axis] = [...components.keys()].filter((i) => !goes(components[i]!));
@@ -53,7 +53,10 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
   return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
 }
 
-/** The groups as they are in the model after a removal; components keep their numbers, those that are gone stand nowhere. */
+/**
+ * The groups as they are in the model after a removal; components keep their numbers, those that are gone stand
+ * nowhere.
+ */
 export function groupsAfter(groups: Groups, remove: Removal): Groups {
   const goes = removes(remove);
   const left = (components: Int32Array) => components.filter((k) => !goes(k));

@@ -39,7 +39,9 @@ export interface Difference {
   readonly batches: number;
 }
 
-/** Runs two models on the same inputs, over consecutive windows with carried states, and compares all that comes out. */
+/**
+ * Runs two models on the same inputs, over consecutive windows with carried states, and compares all that comes out.
+ */
 export async function verifyEqual(
   runtime: Runtime,
   original: Model,

@@ -1,4 +1,5 @@
 import { constantTensor, graphAttribute } from '../graph/attributes.ts';
+import { isFloat } from '../graph/elementTypes.ts';
 import { renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
@@ -73,5 +74,5 @@ export function storedTensors(graph: Graph): Map<string, Tensor> {
 }
 
 function isShared(tensor: Tensor): boolean {
-  return /float/.test(tensor.elementType) && tensor.data.length > 1;
+  return isFloat(tensor.elementType) && tensor.data.length > 1;
 }

@@ -52,7 +52,9 @@ type Element = readonly [name: string, index: number];
 
 const range = (n: number) => [...Array(n).keys()];
 
-/** The groups of a two-layer LSTM language model as the paper draws them: every weight of a hidden unit's ISS component. */
+/**
+ * The groups of a two-layer LSTM language model as the paper draws them: every weight of a hidden unit's ISS component.
+ */
 function paperGroups(embedding: number, [first, second]: readonly [number, number], vocabulary: number): Element[][] {
   const unit = (layer: string, hidden: number, inputs: number, k: number, readers: Element[]): Element[] => [
     ...range(4).flatMap((gate) => {

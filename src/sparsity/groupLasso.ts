@@ -1,3 +1,4 @@
+import { sizeOf } from '../graph/dims.ts';
 import type { Groups } from './groups.ts';
 import type { Matrix, SparsityMethod } from './method.ts';
 
@@ -15,8 +16,8 @@ interface Link {
  * Group lasso over the components of a model (Wen et al. 2018, equations 2–4):
  *   R = λ Σ_k ‖w_k‖,  ‖w_k‖ = √(ε + Σ w²),  ∂R/∂w = λ w / ‖w_k‖ summed over the groups that w belongs to.
  * Every group is made of whole rows and columns, so ‖w_k‖² is a sum of row and column squares, and the gradient of an
- * element is w times (a factor of its row + a factor of its column). λ is on the scale of the loss: cross entropy summed
- * over the steps of a window, averaged over the batch.
+ * element is w times (a factor of its row + a factor of its column). λ is on the scale of the loss: cross entropy
+ * summed over the steps of a window, averaged over the batch.
  */
 export function groupLasso(groups: Groups, lambda: number, threshold: number): SparsityMethod {
   let links: Link[] | undefined;
@@ -68,7 +69,7 @@ function linksOf(groups: Groups, matrices: readonly Matrix[]): Link[] {
     const m = byName.get(a.tensor);
     if (m === undefined || a.role === 'bias') return [];
     if (a.axis === m.dims.length - 1) return [{ matrix: m.name, side: 'col', components: a.components }];
-    const inner = m.dims.slice(a.axis + 1, -1).reduce((x, y) => x * y, 1);
+    const inner = sizeOf(m.dims.slice(a.axis + 1, -1));
     const size = m.dims[a.axis]!;
     const components = Int32Array.from({ length: m.rows }, (_, r) => a.components[Math.floor(r / inner) % size]!);
     return [{ matrix: m.name, side: 'row', components }];

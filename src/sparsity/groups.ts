@@ -1,9 +1,13 @@
 /*
  * Groups are data: penalty, threshold, count of units alive, shrink and report all read the same lists.
- * A component is what vanishes together, usually one hidden unit; its group is every weight that exists only because of it.
+ * A component is what vanishes together, usually one hidden unit; its group is every weight that exists only because of
+ * it.
  */
 
-/** How a tensor's axis takes part: its indices are made by the component, read from it, or belong to it without being in its norm. */
+/**
+ * How a tensor's axis takes part: its indices are made by the component, read from it, or belong to it without being in
+ * its norm.
+ */
 export type Role = 'produces' | 'reads' | 'bias';
 
 /** Which component each index of one axis of one tensor belongs to. */

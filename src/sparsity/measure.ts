@@ -92,7 +92,9 @@ export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Arra
   return live;
 }
 
-/** One axis along which a tensor reads components: each line of the tensor along it belongs to a component or is fixed. */
+/**
+ * One axis along which a tensor reads components: each line of the tensor along it belongs to a component or is fixed.
+ */
 interface Reader {
   /** Undefined when the values are not known; then everything is taken to be read. */
   readonly values: ArrayLike<number> | undefined;

@@ -1,10 +1,10 @@
-import type { Model } from '../graph/types.ts';
-
 /** A weight matrix as a sparsity method sees it before an update; row-major [rows, cols] in the trainer's memory. */
 export interface Matrix {
   /** Name of the parameter. */
   readonly name: string;
-  /** Dimensions as stored in the model, for example [1, 4H, I]; rows · cols elements in all, cols being the last one. */
+  /**
+   * Dimensions as stored in the model, for example [1, 4H, I]; rows · cols elements in all, cols being the last one.
+   */
   readonly dims: readonly number[];
   readonly rows: number;
   readonly cols: number;
@@ -30,6 +30,3 @@ export interface SparsityMethod {
   /** Fills the matrices' penalties for the coming update and returns the penalty's value, on the scale of the loss. */
   beforeUpdate(matrices: readonly Matrix[]): number;
 }
-
-/** Makes a method for a model, for example from its groups. */
-export type SparsityFactory = (model: Model) => SparsityMethod;

@@ -18,11 +18,11 @@ export interface TraceOptions {
 }
 
 /**
- * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are the
- * recurrent nodes (each direction one), then the embeddings if asked for; a unit that cannot leave has component -1.
- * A bidirectional node keeps both directions in one tensor, so that unit k of either is one component.
- * Constants that several nodes use stand once per use, as `constantPerUse` names them.
- * Throws a SlimError where units pass an operator that the trace does not know.
+ * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
+ * the recurrent nodes (each direction one), then the embeddings if asked for; a unit that cannot leave has component
+ * -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component. Constants
+ * that several nodes use stand once per use, as `constantPerUse` names them. Throws a SlimError where units pass an
+ * operator that the trace does not know.
  */
 export function traceGroups(graph: Graph, options: TraceOptions = {}): Groups {
   const trace = traceGraph(graph, options.states ?? []);

@@ -7,8 +7,8 @@ import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 
 /*
- * A checkpoint is an ONNX file: the model as it is trained, the carried states as further initializers, and the place in
- * the run as metadata. One file, so it is written as a whole or not at all.
+ * A checkpoint is an ONNX file: the model as it is trained, the carried states as further initializers, and the place
+ * in the run as metadata. One file, so it is written as a whole or not at all.
  */
 
 const KEY = 'slimrnn.checkpoint';
@@ -60,7 +60,9 @@ export interface Checkpoint {
   readonly progress: Progress;
 }
 
-/** Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was. */
+/**
+ * Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was.
+ */
 export async function saveCheckpoint(path: string, { model, states, progress }: Checkpoint): Promise<void> {
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of states) initializers.set(`${STATE}${name}`, tensor);
@@ -69,7 +71,9 @@ export async function saveCheckpoint(path: string, { model, states, progress }: 
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
-/** Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs). */
+/**
+ * Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs).
+ */
 export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
   const file = await loadModel(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;

@@ -1,4 +1,5 @@
 import { batchWindows } from '../data/batches.ts';
+import { sizeOf } from '../graph/dims.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
@@ -62,7 +63,7 @@ async function score(
   for (const { input } of plan.states) {
     const shape = plan.graph.inputs.find((v) => v.name === input)!.type.shape!;
     const dims = shape.map((d) => (typeof d === 'number' ? d : batch));
-    feeds[input] = { elementType: 'float32', dims, data: new Float32Array(dims.reduce((a, b) => a * b, 1)) };
+    feeds[input] = { elementType: 'float32', dims, data: new Float32Array(sizeOf(dims)) };
   }
   const inputs = new Int32Array(steps * batch);
   const targets = new Int32Array(steps * batch);

@@ -2,8 +2,8 @@ import { SlimError } from '../errors.ts';
 import type { Tensor } from '../graph/types.ts';
 
 /**
- * An embedding table [V, size] that is looked up and updated row by row, outside the graph: a window of text touches few
- * of its rows. Rows that occur several times in a window add their gradients before norm and update.
+ * An embedding table [V, size] that is looked up and updated row by row, outside the graph: a window of text touches
+ * few of its rows. Rows that occur several times in a window add their gradients before norm and update.
  */
 export class LookupTable {
   readonly name: string;

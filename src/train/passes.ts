@@ -1,6 +1,7 @@
+import { SlimError } from '../errors.ts';
 import { constantTensor, floatAttribute, intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { isStatic } from '../graph/dims.ts';
+import { formatShape, isStatic } from '../graph/dims.ts';
 import { inferGraph, Scope } from '../graph/infer/infer.ts';
 import {
   add,
@@ -44,20 +45,34 @@ export interface Mask {
   readonly keep: number;
 }
 
-/** Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph. */
+/**
+ * Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph.
+ * Throws a SlimError where the ratio or the number of activations is not known before the run.
+ */
 export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
   const masks: Mask[] = [];
   const rewritten = rewriteNodes(graph, (b, node) => {
     if (node.op !== 'Dropout' || node.domain !== '') return false;
     const x = b.value(node.inputs[0]!);
-    const given = node.inputs[1] ? b.tensorOf(b.value(node.inputs[1])) : undefined;
-    const ratio = given ? Number(given.data[0]) : floatAttribute(node, 'ratio', 0.5);
-    if (ratio === 0 || !isStatic(x.type.shape)) return replaceWith(b, node, x);
-    const mask: Mask = { input: b.fresh('dropout_mask'), dims: x.type.shape, keep: 1 - ratio };
+    const ratio = dropoutRatio(b, node);
+    if (ratio === 0) return replaceWith(b, node, x);
+    const dims = x.type.shape;
+    if (!isStatic(dims)) {
+      throw new SlimError(`Dropout '${node.name}' needs an input of fixed dimensions, got ${formatShape(dims)}`);
+    }
+    const mask: Mask = { input: b.fresh('dropout_mask'), dims, keep: 1 - ratio };
     masks.push(mask);
     return replaceWith(b, node, mul(x, b.input(mask.input, 'float32', mask.dims)));
   });
   return { graph: rewritten, masks };
+}
+
+/** Part of the values that a Dropout drops: a constant input, or the attribute of older operator sets. */
+function dropoutRatio(b: GraphBuilder, node: Node): number {
+  if (!node.inputs[1]) return floatAttribute(node, 'ratio', 0.5);
+  const ratio = b.tensorOf(b.value(node.inputs[1]));
+  if (ratio === undefined) throw new SlimError(`Dropout '${node.name}' must have a constant ratio (input 1)`);
+  return Number(ratio.data[0]);
 }
 
 /** An embedding table that is looked up outside the graph: rows of `table` go in at `values`. */
@@ -100,28 +115,38 @@ export function parametersAsInputs(graph: Graph): {
 } {
   const b = new GraphBuilder(graph.name);
   b.reserve(graph);
-  for (const v of graph.inputs) b.input(v.name, v.type.elementType, v.type.shape ?? []);
+  for (const v of graph.inputs) b.input(v.name, v.type.elementType, v.type.shape);
   const parameters: { name: string; dims: readonly number[] }[] = [];
-  const squeezed = new Map<string, readonly number[]>();
+  const made = producers(graph.nodes);
+  const used = new Set<string>();
+  const usedWhole = new Set(graph.outputs.map((o) => o.name));
+  for (const node of graph.nodes) {
+    const [first] = node.inputs;
+    for (const name of usedNames(node)) {
+      used.add(name);
+      if (name !== first || !dropsFirstAxis(node, made)) usedWhole.add(name);
+    }
+  }
+  const squeezed = new Set<string>();
   for (const [name, tensor] of graph.initializers) {
-    const uses = graph.nodes.filter((n) => usedNames(n).includes(name));
-    const flat = uses.every((n) => n.op === 'Squeeze' && tensor.dims[0] === 1 && dropsFirstAxis(graph, n));
-    const dims = flat && uses.length > 0 ? tensor.dims.slice(1) : tensor.dims;
-    if (dims !== tensor.dims) squeezed.set(name, dims);
+    const flat = tensor.dims[0] === 1 && used.has(name) && !usedWhole.has(name);
+    if (flat) squeezed.add(name);
+    const dims = flat ? tensor.dims.slice(1) : tensor.dims;
     b.input(name, tensor.elementType, dims);
     parameters.push({ name, dims });
   }
   for (const node of graph.nodes) {
-    if (node.op === 'Squeeze' && squeezed.has(node.inputs[0]!)) replaceWith(b, node, b.value(node.inputs[0]!));
+    if (squeezed.has(node.inputs[0] ?? '')) replaceWith(b, node, b.value(node.inputs[0]!));
     else b.addNode(node);
   }
   return { graph: { ...b.build(), outputs: graph.outputs }, parameters };
 }
 
-function dropsFirstAxis(graph: Graph, node: Node): boolean {
-  const maker = graph.nodes.find((n) => n.outputs[0] === node.inputs[1]);
+/** True for a Squeeze of the first axis alone. */
+function dropsFirstAxis(node: Node, made: ReadonlyMap<string, Node>): boolean {
+  const maker = made.get(node.inputs[1] ?? '');
   const axes = maker && constantTensor(maker)?.data;
-  return axes?.length === 1 && Number(axes[0]) === 0;
+  return node.op === 'Squeeze' && axes?.length === 1 && Number(axes[0]) === 0;
 }
 
 /**
@@ -165,13 +190,15 @@ export function fuseLinear(graph: Graph): Graph {
   });
 }
 
-/** Smallest normal float32: a probability below it counts as this much, so the loss stays finite (at most 87.3 nats). */
+/**
+ * Smallest normal float32: a probability below it counts as this much, so the loss stays finite (at most 87.3 nats).
+ */
 const TINY = 1.1754944e-38;
 
 /**
- * Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, and shares its softmax with the gradient, which adds −1
- * at the labels. That addition is made to depend on the loss, because the runtime adds in place, without a copy of all
- * rows and classes, only when nothing else is left to read the softmax.
+ * Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, and shares its softmax with the gradient, which adds
+ * −1 at the labels. That addition is made to depend on the loss, because the runtime adds in place, without a copy of
+ * all rows and classes, only when nothing else is left to read the softmax.
  */
 export function expandCrossEntropy(graph: Graph): Graph {
   let shared: { logits: string; softmax: Value; own: Value } | undefined;

@@ -88,7 +88,9 @@ export async function readJson(path: string): Promise<unknown> {
   }
 }
 
-/** What config.json of a run holds: the configuration, and where text and first weights came from (null: the defaults). */
+/**
+ * What config.json of a run holds: the configuration, and where text and first weights came from (null: the defaults).
+ */
 export function runConfig(config: object, data: string | undefined, init: string | undefined): Record<string, unknown> {
   return { ...config, data: data ?? null, init: init ?? null };
 }

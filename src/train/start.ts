@@ -82,7 +82,9 @@ export async function loadInitialModel(path: string): Promise<{ model: Model; hi
   return { model, hidden, embedding };
 }
 
-/** The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ. */
+/**
+ * The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ.
+ */
 export function modelFrom(trained: Model, config: TrainConfig, vocabulary: Vocabulary, source: string): Model {
   const digest = trained.metadata[VOCABULARY];
   if (digest !== vocabularyDigest(vocabulary)) {

@@ -63,7 +63,9 @@ export function unitCounts(groups: Groups): number[] {
   return groups.layers.map((layer) => layer.components.length);
 }
 
-/** The same trainee without the components that are not `live` (but one in a layer where all are dead), states and all. */
+/**
+ * The same trainee without the components that are not `live` (but one in a layer where all are dead), states and all.
+ */
 export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options: TraineeOptions): Promise<Trainee> {
   const { stepper, groups } = trainee;
   const removed = settleRemoval(

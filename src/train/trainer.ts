@@ -78,8 +78,8 @@ const HOPELESS = 60;
 
 /**
  * Trains a language model by truncated back-propagation through time with carried state: epochs over the training text,
- * validation after each, shrinking and checkpoints on the way. Equal configuration, data and threads give equal results,
- * interrupted and resumed or not.
+ * validation after each, shrinking and checkpoints on the way. Equal configuration, data and threads give equal
+ * results, interrupted and resumed or not.
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
   const { config, corpus, directory } = options;
@@ -93,26 +93,30 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     // A process that was killed between the two files leaves metrics behind the checkpoint.
     await saveMetrics(path, progress);
   }
-  let trainee = await prepare(model, options);
-  if (states) trainee.stepper.setStates(states);
+  const run: Run = { trainee: await prepare(model, options), progress };
+  if (states) run.trainee.stepper.setStates(states);
   const save = async () => {
     if (path === undefined) return;
-    await saveCheckpoint(path, { model: trainee.stepper.model(), states: trainee.stepper.stateTensors(), progress });
-    await saveMetrics(path, progress);
+    const { stepper } = run.trainee;
+    await saveCheckpoint(path, { model: stepper.model(), states: stepper.stateTensors(), progress: run.progress });
+    await saveMetrics(path, run.progress);
   };
   try {
-    while (progress.epoch < config.epochs) {
-      ({ trainee, progress } = await trainEpoch(trainee, progress, options, save, (t, p) => {
-        trainee = t;
-        progress = p;
-      }));
+    while (run.progress.epoch < config.epochs) {
+      const metrics = await trainEpoch(run, options, save);
       await save();
-      options.onEpoch?.(progress.history[progress.history.length - 1]!);
+      options.onEpoch?.(metrics);
     }
-    return { model: detachedCopy(trainee.stepper.model()), history: progress.history };
+    return { model: detachedCopy(run.trainee.stepper.model()), history: run.progress.history };
   } finally {
-    await dismiss(trainee);
+    await dismiss(run.trainee);
   }
+}
+
+/** A run as it goes on: the model in training is replaced when it shrinks, the place in the run with every update. */
+interface Run {
+  trainee: Trainee;
+  progress: Progress;
 }
 
 /** Writes the epochs so far beside the checkpoint that has them. */
@@ -121,116 +125,111 @@ async function saveMetrics(checkpoint: string, { history }: Progress): Promise<v
   await writeAtomically(join(dirname(checkpoint), runFiles.metrics), lines);
 }
 
-/** One epoch, from wherever it stopped; `publish` keeps the caller's view up to date for checkpoints in between. */
-async function trainEpoch(
-  start: Trainee,
-  begun: Progress,
-  options: TrainOptions,
-  save: () => Promise<void>,
-  publish: (trainee: Trainee, progress: Progress) => void,
-): Promise<{ trainee: Trainee; progress: Progress }> {
-  const { config, corpus, onWindow, onShrink, signal } = options;
-  const windows = batchWindows(corpus.train, config.batch, config.steps, { label: 'training text' });
+/** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
+async function trainEpoch(run: Run, options: TrainOptions, save: () => Promise<void>): Promise<EpochMetrics> {
+  const { config, corpus, onWindow, signal } = options;
+  const { windows, fillWindow } = batchWindows(corpus.train, config.batch, config.steps, { label: 'training text' });
   const tokens = config.batch * config.steps;
   const inputs = new Int32Array(tokens);
-  const rate = learningRate(config, begun.epoch);
-  let trainee = start;
-  let progress = begun;
-  if (progress.window === 0) trainee.stepper.resetStates();
-  let { alive } = aliveUnits(trainee);
-  let since = performance.now();
+  const rate = learningRate(config, run.progress.epoch);
+  if (run.progress.window === 0) run.trainee.stepper.resetStates();
+  let { alive } = aliveUnits(run.trainee);
   const speed = movingSpeed(tokens);
-
-  const lookForDeadUnits = async (worthwhile: number) => {
-    const found = aliveUnits(trainee);
-    alive = found.alive;
-    const units = unitCounts(trainee.groups);
-    const dead = units.map((n, i) => n - Math.max(alive[i]!, 1));
-    if (!config.shrink || !dead.some((n, i) => n > 0 && n >= worthwhile * units[i]!)) return;
-    trainee = await shrinkTrainee(trainee, found.live, options);
-    publish(trainee, progress);
-    ({ alive } = aliveUnits(trainee));
-    onShrink?.(units, unitCounts(trainee.groups));
+  let since = performance.now();
+  const withSeconds = (progress: Progress): Progress => {
+    const now = performance.now();
+    const seconds = progress.seconds + (now - since) / 1e3;
+    since = now;
+    return { ...progress, seconds };
   };
 
-  while (progress.window < windows.windows) {
-    windows.fillWindow(progress.window, inputs, trainee.stepper.targets);
-    const result = await stepOrExplain(trainee, inputs, rate, progress, options.directory);
-    progress = {
-      ...progress,
-      window: progress.window + 1,
-      updates: progress.updates + 1,
-      loss: progress.loss + result.loss,
-      penalty: progress.penalty + result.penalty,
-    };
-    publish(trainee, progress);
-    if (config.iss > 0 && progress.updates % config.shrinkEvery === 0) await lookForDeadUnits(WORTHWHILE);
-    const done = progress.window;
+  while (run.progress.window < windows) {
+    fillWindow(run.progress.window, inputs, run.trainee.stepper.targets);
+    const { loss, penalty } = await stepOrExplain(run, inputs, rate, options.directory);
+    run.progress = afterUpdate(run.progress, loss, penalty);
+    const { epoch, window, updates } = run.progress;
+    if (config.iss > 0 && updates % config.shrinkEvery === 0) alive = await removeDeadUnits(run, options, WORTHWHILE);
     const tokensPerSecond = speed();
     onWindow?.({
-      epoch: progress.epoch + 1,
+      epoch: epoch + 1,
       epochs: config.epochs,
-      window: done,
-      windows: windows.windows,
-      perplexity: Math.exp(progress.loss / (done * tokens)),
+      window,
+      windows,
+      perplexity: Math.exp(run.progress.loss / (window * tokens)),
       tokensPerSecond,
-      secondsLeft: (((config.epochs - progress.epoch) * windows.windows - done) * tokens) / tokensPerSecond,
-      units: unitCounts(trainee.groups),
+      secondsLeft: (((config.epochs - epoch) * windows - window) * tokens) / tokensPerSecond,
+      units: unitCounts(run.trainee.groups),
       alive,
     });
-    const last = done === windows.windows;
-    if (signal?.aborted || (!last && progress.updates % config.checkpointEvery === 0)) {
-      progress = { ...progress, seconds: progress.seconds + (performance.now() - since) / 1e3 };
-      publish(trainee, progress);
+    if (signal?.aborted || (window < windows && updates % config.checkpointEvery === 0)) {
+      run.progress = withSeconds(run.progress);
       await save();
       since = performance.now();
-      if (signal?.aborted)
-        throw new InterruptedError(`stopped in epoch ${progress.epoch + 1}; --resume goes on from here`);
+      if (signal?.aborted) throw new InterruptedError(`stopped in epoch ${epoch + 1}; --resume goes on from here`);
     }
   }
-  if (config.iss > 0) await lookForDeadUnits(0);
-  const seconds = progress.seconds + (performance.now() - since) / 1e3;
-  const { batch, steps } = config;
-  const validPerplexity = await trainee.evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text' });
-  if (!(Math.log(validPerplexity) <= HOPELESS)) {
-    const at = { ...progress, updates: progress.updates - 1 };
-    const what = `training diverged: the validation perplexity is ${validPerplexity.toPrecision(3)}`;
-    throw explained(what, rate, at, options.directory);
-  }
+  if (config.iss > 0) alive = await removeDeadUnits(run, options, 0);
+  run.progress = withSeconds(run.progress);
+  const { loss, penalty, seconds, epoch, history } = run.progress;
   const metrics: EpochMetrics = {
-    epoch: progress.epoch + 1,
+    epoch: epoch + 1,
     learningRate: rate,
-    trainPerplexity: Math.exp(progress.loss / (windows.windows * tokens)),
-    validPerplexity,
-    units: unitCounts(trainee.groups),
+    trainPerplexity: Math.exp(loss / (windows * tokens)),
+    validPerplexity: await validate(run, options, rate),
+    units: unitCounts(run.trainee.groups),
     alive,
-    parameters: countWeights(trainee.stepper.model()),
-    penalty: progress.penalty / windows.windows,
+    parameters: countWeights(run.trainee.stepper.model()),
+    penalty: penalty / windows,
     seconds,
-    tokensPerSecond: (windows.windows * tokens) / seconds,
+    tokensPerSecond: (windows * tokens) / seconds,
   };
-  progress = {
-    ...progress,
-    epoch: progress.epoch + 1,
-    window: 0,
-    loss: 0,
-    penalty: 0,
-    seconds: 0,
-    history: [...progress.history, metrics],
-  };
-  publish(trainee, progress);
-  return { trainee, progress };
+  const begun = { epoch: epoch + 1, window: 0, loss: 0, penalty: 0, seconds: 0 };
+  run.progress = { ...run.progress, ...begun, history: [...history, metrics] };
+  return metrics;
 }
 
-async function stepOrExplain(trainee: Trainee, inputs: Int32Array, rate: number, at: Progress, directory?: string) {
+function afterUpdate(progress: Progress, loss: number, penalty: number): Progress {
+  return {
+    ...progress,
+    window: progress.window + 1,
+    updates: progress.updates + 1,
+    loss: progress.loss + loss,
+    penalty: progress.penalty + penalty,
+  };
+}
+
+/**
+ * Counts the units alive and, where a layer lost at least the share `worthwhile` of its units, slices the dead ones
+ * away.
+ */
+async function removeDeadUnits(run: Run, options: TrainOptions, worthwhile: number): Promise<number[]> {
+  const { alive, live } = aliveUnits(run.trainee);
+  const units = unitCounts(run.trainee.groups);
+  const dead = units.map((n, i) => n - Math.max(alive[i]!, 1));
+  if (!options.config.shrink || !dead.some((n, i) => n > 0 && n >= worthwhile * units[i]!)) return alive;
+  run.trainee = await shrinkTrainee(run.trainee, live, options);
+  options.onShrink?.(units, unitCounts(run.trainee.groups));
+  return aliveUnits(run.trainee).alive;
+}
+
+/** Perplexity of the validation text; throws SlimError when it shows that training diverged. */
+async function validate({ trainee, progress }: Run, options: TrainOptions, rate: number): Promise<number> {
+  const { batch, steps } = options.config;
+  const how = { batch, steps, label: 'validation text' };
+  const perplexity = await trainee.evaluator.perplexity(options.corpus.valid, how);
+  if (Math.log(perplexity) <= HOPELESS) return perplexity;
+  const what = `training diverged: the validation perplexity is ${perplexity.toPrecision(3)}`;
+  throw explained(what, rate, { ...progress, updates: progress.updates - 1 }, options.directory);
+}
+
+async function stepOrExplain({ trainee, progress }: Run, inputs: Int32Array, rate: number, directory?: string) {
   try {
-    const result = await trainee.stepper.step(inputs, rate, at.updates);
+    const result = await trainee.stepper.step(inputs, rate, progress.updates);
     const loss = result.loss / inputs.length;
-    if (loss > HOPELESS)
-      throw explained(`training diverged: the loss is ${loss.toFixed(1)} nats per token`, rate, at, directory);
-    return result;
+    if (loss <= HOPELESS) return result;
+    throw explained(`training diverged: the loss is ${loss.toFixed(1)} nats per token`, rate, progress, directory);
   } catch (error) {
-    throw error instanceof DivergedError ? explained(error.message, rate, at, directory) : error;
+    throw error instanceof DivergedError ? explained(error.message, rate, progress, directory) : error;
   }
 }
 

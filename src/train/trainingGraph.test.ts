@@ -9,9 +9,12 @@ import {
 } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { SlimError } from '../errors.ts';
 import { floats } from '../graph/attributes.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { add, gather } from '../graph/ops.ts';
 import { runGraph } from '../graph/testGraphs.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
+import { modelOf } from '../onnx/model.ts';
 import { LOSS, type ScoringGraph, scoringGraph, TARGETS, type TrainingGraph, trainingGraph } from './trainingGraph.ts';
 
 const { batch, time, embedding } = fixture.sizes;
@@ -115,6 +118,14 @@ describe('scoringGraph', () => {
     expect(dims).toMatchObject({ 'lstm_0.weight': [20, 6], 'lstm_1.recurrent': [28, 7], 'head.weight': [7, 17] });
     expect(dims).not.toHaveProperty('embedding');
     expect(plan.lookups).toEqual([{ table: 'embedding', indices: 'tokens', values: expect.any(String) }]);
+  });
+
+  it('refuses a model whose words come in by two inputs', () => {
+    const b = new GraphBuilder('two inputs');
+    const table = b.parameter('table', floats([3, 2], [1, 2, 3, 4, 5, 6]));
+    const [left, right] = ['left', 'right'].map((name) => b.input(name, 'int32', ['time', 'batch']));
+    b.output(add(gather(table, left!), gather(table, right!)), LOGITS);
+    expect(() => scoringGraph(modelOf(b.build()), LOGITS)).toThrow('looks words up by left and right');
   });
 
   it('names an output that the model does not have', () => {

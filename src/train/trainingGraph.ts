@@ -60,23 +60,38 @@ function withLoss(graph: Graph, logits: string): Graph {
 }
 
 /**
+ * Cuts the embedding lookups out of a language model's graph. All must take their indices from one input, the words of
+ * the window, because that is all that training and evaluation feed.
+ */
+function detachWords(graph: Graph): ReturnType<typeof detachLookups> {
+  const detached = detachLookups(graph);
+  const inputs = new Set(detached.lookups.map((l) => l.indices));
+  if (inputs.size > 1) {
+    throw new SlimError(
+      `the model looks words up by ${[...inputs].join(' and ')}, but only one input of words can be fed`,
+    );
+  }
+  return detached;
+}
+
+/**
  * Evaluation: loss and next states of a window of any batch and time. Dropout passes through.
  * Sessions over it take the parameters as feeds, so that they see every update without being made anew.
  */
 export function scoringGraph(model: Model, logits: string): ScoringGraph {
-  const { graph, lookups } = detachLookups(withLoss(lowerRecurrent(model.graph), logits));
+  const { graph, lookups } = detachWords(withLoss(lowerRecurrent(model.graph), logits));
   const { graph: fed, parameters } = parametersAsInputs(expandCrossEntropy(graph));
   return { graph: removeDeadNodes(fed), parameters, lookups, states: statesOf(model) };
 }
 
 /**
- * Training: total cross entropy of one window of `batch` sequences over `time` steps, its gradient with respect to every
- * parameter and every looked-up row, and the next states. Everything before the update of one step of truncated
+ * Training: total cross entropy of one window of `batch` sequences over `time` steps, its gradient with respect to
+ * every parameter and every looked-up row, and the next states. Everything before the update of one step of truncated
  * back-propagation through time is in this one graph.
  */
 export function trainingGraph(model: Model, logits: string, sizes: { batch: number; time: number }): TrainingGraph {
   const bound = bindDims(lowerRecurrent(model.graph), { ...sizes });
-  const { graph: detached, lookups } = detachLookups(bound);
+  const { graph: detached, lookups } = detachWords(bound);
   const { graph: masked, masks } = maskDropout(withLoss(detached, logits));
   const { graph: fed, parameters } = parametersAsInputs(fuseLinear(masked));
   const wrt = [...parameters.map((p) => p.name), ...lookups.map((l) => l.values)];

@@ -1,5 +1,5 @@
 import { SlimError } from '../../errors.ts';
-import { formatShape, normalizeAxis } from '../dims.ts';
+import { formatShape, isStatic, normalizeAxis } from '../dims.ts';
 import type { Dim, ElementType, Graph, Node, TensorType } from '../types.ts';
 
 /** A graph's operator does not fit its inputs; the message names the node and the shapes. */
@@ -50,8 +50,8 @@ export function axisOf(c: InferContext, axis: number, rank: number): number {
 }
 
 /** Numbers only, or undefined. */
-export function numbers(dims: readonly Dim[] | undefined): number[] | undefined {
-  return dims?.every((d) => typeof d === 'number') ? (dims as number[]) : undefined;
+export function numbers(dims: readonly Dim[] | undefined): readonly number[] | undefined {
+  return isStatic(dims) ? dims : undefined;
 }
 
 /** Shorthand for a result type. */

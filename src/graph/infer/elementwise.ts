@@ -1,25 +1,8 @@
 import { intAttribute } from '../attributes.ts';
 import { broadcastShapes } from '../dims.ts';
+import { elementTypeOf } from '../elementTypes.ts';
 import type { Dim, ElementType } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
-
-/** ONNX numbers of the element types, as the attribute `to` of Cast spells them. */
-export const elementTypeNumbers: Readonly<Record<ElementType, number>> = {
-  float32: 1,
-  uint8: 2,
-  int8: 3,
-  uint16: 4,
-  int16: 5,
-  int32: 6,
-  int64: 7,
-  string: 8,
-  bool: 9,
-  float16: 10,
-  float64: 11,
-  uint32: 12,
-  uint64: 13,
-  bfloat16: 16,
-};
 
 /** One input, same type out (Tanh, Neg, Identity, Dropout without mask, …). */
 const same: InferRule = (c) => [inputType(c, 0)];
@@ -55,8 +38,7 @@ const softmax: InferRule = (c) => {
 
 const cast: InferRule = (c) => {
   const to = intAttribute(c.node, 'to', 0);
-  const elementType = (Object.keys(elementTypeNumbers) as ElementType[]).find((t) => elementTypeNumbers[t] === to);
-  return [tensor(elementType ?? fail(c, `unknown element type ${to}`), inputType(c, 0).shape)];
+  return [tensor(elementTypeOf(to) ?? fail(c, `unknown element type ${to}`), inputType(c, 0).shape)];
 };
 
 const dropout: InferRule = (c) => {

@@ -61,9 +61,8 @@ export class Scope {
       return type;
     });
     if (rule === undefined || node.domain !== '') {
-      throw new SlimError(
-        `${describeNode(node, inputs)}: the shape of operator ${node.domain ? `${node.domain}.` : ''}${node.op} is not known here`,
-      );
+      const operator = `${node.domain ? `${node.domain}.` : ''}${node.op}`;
+      throw new SlimError(`${describeNode(node, inputs)}: the shape of operator ${operator} is not known here`);
     }
     const ints = (i: number) => {
       const name = node.inputs[i];
@@ -90,7 +89,10 @@ export class Scope {
   }
 }
 
-/** Infers every value of a graph into `scope`; `inputs` override the declared input types (a loop's body). Returns the outputs' types. */
+/**
+ * Infers every value of a graph into `scope`; `inputs` override the declared input types (a loop's body). Returns the
+ * outputs' types.
+ */
 export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorType[]): TensorType[] {
   for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
   graph.inputs.forEach((input, i) => {
@@ -106,7 +108,10 @@ export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorT
   });
 }
 
-/** Types of all values of a graph, by name (bodies of loops not included). Throws ShapeError naming the node that does not fit. */
+/**
+ * Types of all values of a graph, by name (bodies of loops not included). Throws ShapeError naming the node that does
+ * not fit.
+ */
 export function inferTypes(graph: Graph): (name: string) => TensorType | undefined {
   const scope = new Scope();
   inferGraph(graph, scope);

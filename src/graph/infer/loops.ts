@@ -1,7 +1,8 @@
 import { constantTensor, graphAttribute, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
+import { differ } from '../dims.ts';
+import { elementTypeNumbers, elementTypeOf } from '../elementTypes.ts';
 import type { Dim, TensorType } from '../types.ts';
-import { axisOf, fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
-import { elementTypeNumbers } from './elementwise.ts';
+import { axisOf, fail, type InferRule, inputType, tensor } from './context.ts';
 import { shapePart } from './integers.ts';
 
 /** Gates of ONNX's recurrent operators: rows of W per hidden unit. */
@@ -19,7 +20,7 @@ const recurrent: InferRule = (c) => {
   const expect = (input: number, name: string, shape: readonly (Dim | undefined)[]) => {
     const got = c.inputs[input]?.shape;
     if (got === undefined) return;
-    const clash = got.length !== shape.length || got.some((d, i) => shape[i] !== undefined && clashes(d, shape[i]!));
+    const clash = got.length !== shape.length || got.some((d, i) => shape[i] !== undefined && differ(d, shape[i]!));
     if (clash) fail(c, `${name} must be [${shape.map((d) => d ?? '?').join(', ')}] (directions, gates·hidden, …)`);
   };
   const rows = typeof hidden === 'number' ? gates * hidden : undefined;
@@ -37,10 +38,6 @@ const recurrent: InferRule = (c) => {
   return [y, state, state].slice(0, c.node.outputs.length).map((shape) => tensor(elementType, shape));
 };
 
-function clashes(a: Dim, b: Dim): boolean {
-  return typeof a === 'number' && typeof b === 'number' && a !== b;
-}
-
 /** Scan: N loop states, M scanned inputs → N final states and K outputs stacked over the steps. */
 const scan: InferRule = (c) => {
   const body = graphAttribute(c.node, 'body') ?? fail(c, 'the body is missing');
@@ -56,7 +53,7 @@ const scan: InferRule = (c) => {
     const { elementType, shape } = inputType(c, i);
     if (i < states || shape === undefined) return { elementType, shape };
     const axis = axisOf(c, inputAxes[i - states] ?? 0, shape.length);
-    if (steps !== undefined && clashes(steps, shape[axis]!)) fail(c, `${steps} and ${shape[axis]} steps to scan`);
+    if (steps !== undefined && differ(steps, shape[axis]!)) fail(c, `${steps} and ${shape[axis]} steps to scan`);
     steps ??= shape[axis]!;
     return { elementType, shape: shape.filter((_, a) => a !== axis) };
   });
@@ -84,11 +81,10 @@ const constantOfShape: InferRule = (c) => {
   return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', c.ints(0))];
 };
 
-const randomUniformLike: InferRule = (c: InferContext) => {
+const randomUniformLike: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
   const wanted = intAttribute(c.node, 'dtype', elementTypeNumbers[elementType]);
-  const found = Object.entries(elementTypeNumbers).find(([, n]) => n === wanted)?.[0];
-  return [tensor(found === undefined ? elementType : (found as typeof elementType), shape)];
+  return [tensor(elementTypeOf(wanted) ?? elementType, shape)];
 };
 
 export const loopShapes: Readonly<Record<string, InferRule>> = {

@@ -1,11 +1,10 @@
 import { intAttribute } from '../attributes.ts';
-import { broadcastShapes, formatShape } from '../dims.ts';
+import { broadcastShapes, differ, formatShape } from '../dims.ts';
 import type { Dim } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputShape, inputType, tensor } from './context.ts';
 
-/** Free names are compared by name; a free name beside a number cannot be refuted before the run. */
 function requireEqual(c: InferContext, a: Dim, b: Dim): void {
-  if (typeof a === 'number' && typeof b === 'number' && a !== b) fail(c, `the inner sizes differ: ${a} and ${b}`);
+  if (differ(a, b)) fail(c, `the inner sizes differ: ${a} and ${b}`);
 }
 
 /** numpy matmul: [..., M, K] · [..., K, N] → [..., M, N]; vectors are promoted and the added axis dropped. */

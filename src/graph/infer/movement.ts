@@ -1,5 +1,5 @@
 import { intAttribute, intsAttribute } from '../attributes.ts';
-import { addDims, broadcastShapes, divideDims, formatShape, multiplyDims } from '../dims.ts';
+import { addDims, broadcastShapes, differ, divideDims, formatShape, multiplyDims } from '../dims.ts';
 import type { Dim } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputShape, inputType, numbers, tensor } from './context.ts';
 
@@ -107,7 +107,7 @@ const concat: InferRule = (c) => {
   const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
   const known = shapes as readonly (readonly Dim[])[];
   for (const s of known) {
-    const clash = s.length !== first.length || s.some((d, i) => i !== axis && differs(d, first[i]!));
+    const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
     if (clash) fail(c, `shapes must agree except along axis ${axis}`);
   }
   return [
@@ -117,10 +117,6 @@ const concat: InferRule = (c) => {
     ),
   ];
 };
-
-function differs(a: Dim, b: Dim): boolean {
-  return typeof a === 'number' && typeof b === 'number' && a !== b;
-}
 
 const split: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);

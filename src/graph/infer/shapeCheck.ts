@@ -28,7 +28,9 @@ export interface ShapeOptions<K extends string> {
   readonly opset?: number;
 }
 
-/** A table's entry. Types are inferred with the sizes known, then with those of `free` unknown, and compared with a run. */
+/**
+ * A table's entry. Types are inferred with the sizes known, then with those of `free` unknown, and compared with a run.
+ */
 export function shapeCase<K extends string>(
   op: string,
   variant: string,

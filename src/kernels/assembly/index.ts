@@ -4,5 +4,5 @@
  * Loops count elements, never end addresses: an array may end at 4 GiB, where a 32-bit address wraps to 0.
  */
 export { update, updatePlain } from './update';
-export { squares, sumOfSquares, sumOfSquaresWithDecay } from './squares';
-export { dropoutMask, uniformFill } from './random';
+export { sumOfSquares, sumOfSquaresWithDecay } from './squares';
+export { dropoutMask } from './random';

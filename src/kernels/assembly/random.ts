@@ -49,24 +49,3 @@ export function dropoutMask(out: usize, n: u32, keep: f32, seedLo: u32, seedHi: 
     out += FLOAT;
   }
 }
-
-/** out[i] = low + uniform(i) * (high - low) */
-export function uniformFill(out: usize, n: u32, low: f32, high: f32, seedLo: u32, seedHi: u32): void {
-  const keys = keysOf(seedLo, seedHi);
-  const key0 = i32x4.splat(<i32>keys);
-  const key1 = i32x4.splat(<i32>(keys >> 32));
-  const low4 = f32x4.splat(low);
-  const span = f32x4.splat(high - low);
-  let index = i32x4(0, 1, 2, 3);
-  let i: u32 = 0;
-  for (; n - i >= 4; i += 4) {
-    v128.store(out, f32x4.add(low4, f32x4.mul(uniformFour(index, key0, key1), span)));
-    index = i32x4.add(index, i32x4.splat(4));
-    out += VECTOR;
-  }
-  for (; i < n; i++) {
-    const u = uniformFour(i32x4.splat(i), key0, key1);
-    store<f32>(out, f32x4.extract_lane(f32x4.add(low4, f32x4.mul(u, span)), 0));
-    out += FLOAT;
-  }
-}

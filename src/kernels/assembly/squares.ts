@@ -1,5 +1,5 @@
 // Sums of squares: float32 within a short chunk, float64 across chunks, so that millions of terms keep their accuracy.
-import { addTo, FLOAT, sumLanes, valueAt, VECTOR } from './lanes';
+import { FLOAT, sumLanes, valueAt, VECTOR } from './lanes';
 
 /** Elements summed in float32 before the sum moves to float64. */
 const CHUNK: u32 = 512;
@@ -8,30 +8,6 @@ const CHUNK: u32 = 512;
 @inline
 function squareOf(v: v128): v128 {
   return f32x4.mul(v, v);
-}
-
-/** rowSquares[i] = sum_j w[i,j]², colSquares[j] = sum_i w[i,j]². */
-export function squares(w: usize, rows: u32, cols: u32, rowSquares: usize, colSquares: usize): void {
-  memory.fill(colSquares, 0, (<usize>cols) << 2);
-  for (let i: u32 = 0; i < rows; i++) {
-    let s = f32x4.splat(0);
-    let j: u32 = 0;
-    for (; cols - j >= 4; j += 4) {
-      const o = (<usize>j) << 2;
-      const q = squareOf(v128.load(w + o));
-      s = f32x4.add(s, q);
-      v128.store(colSquares + o, f32x4.add(v128.load(colSquares + o), q));
-    }
-    let square = sumLanes(s);
-    for (; j < cols; j++) {
-      const x = load<f32>(w + ((<usize>j) << 2));
-      square += x * x;
-      addTo(colSquares, j, x * x);
-    }
-    store<f32>(rowSquares, square);
-    w += (<usize>cols) << 2;
-    rowSquares += FLOAT;
-  }
 }
 
 /** sum_i g[i]² */

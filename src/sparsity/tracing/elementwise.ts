@@ -85,7 +85,10 @@ function isScalar(x: Traced): boolean {
   return x.kind === 'weight' && x.axes.every((a) => a.ids.length === 1);
 }
 
-/** Weights computed from weights, as long as the result is zero where the reading weight is: products, and sums of equals. */
+/**
+ * Weights computed from weights, as long as the result is zero where the reading weight is: products, and sums of
+ * equals.
+ */
 function combineWeights(c: TraceContext, weights: readonly Weight[]): Traced {
   const shape = outputShape(c) ?? [];
   const equal = weights.every(

@@ -1,4 +1,4 @@
-import { divideDims } from '../../graph/dims.ts';
+import { divideDims, isStatic, sizeOf } from '../../graph/dims.ts';
 import type { Dim } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
 import { type Flow, flow, uniform, type Weight, type WeightAxis, weight } from './traced.ts';
@@ -70,11 +70,11 @@ export function reshapeFlow(x: Flow, shape: readonly Dim[], identities: Identiti
   const before = sizes(group.from, from);
   const after = sizes(group.to, shape);
   if (before === undefined || after === undefined) return undefined;
-  const total = before.reduce((p, d) => p * d, 1);
-  const inner = before.slice(group.from.indexOf(axis) + 1).reduce((p, d) => p * d, 1);
+  const total = sizeOf(before);
+  const inner = sizeOf(before.slice(group.from.indexOf(axis) + 1));
   const idAt = (element: number) => ids[Math.floor(element / inner) % ids.length]!;
   // The new channels lie where equal indices already are one; otherwise along the last axis, where they become one.
-  const strides = after.map((_, i) => after.slice(i + 1).reduce((p, d) => p * d, 1));
+  const strides = after.map((_, i) => sizeOf(after.slice(i + 1)));
   const indexOn = (i: number, element: number) => Math.floor(element / strides[i]!) % after[i]!;
   const first = (i: number, index: number) => idAt(index * strides[i]!);
   const agrees = (i: number) => {
@@ -101,7 +101,7 @@ export function reshapeWeight(x: Weight, shape: readonly number[], identities: I
   return weight(axes);
 }
 
-function sizes(axes: readonly number[], shape: readonly Dim[]): number[] | undefined {
+function sizes(axes: readonly number[], shape: readonly Dim[]): readonly number[] | undefined {
   const found = axes.map((i) => shape[i]!);
-  return found.every((d) => typeof d === 'number') ? found : undefined;
+  return isStatic(found) ? found : undefined;
 }

@@ -1,4 +1,6 @@
 import { constantTensor, integers } from '../../graph/attributes.ts';
+import { isStatic } from '../../graph/dims.ts';
+import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node, Tensor, TensorType, ValueInfo } from '../../graph/types.ts';
@@ -26,7 +28,9 @@ export interface Trace {
   readonly values: ReadonlyMap<string, Traced>;
 }
 
-/** Follows the data through a graph of primitive operators. Throws when shapes do not fit or a state has no fixed size. */
+/**
+ * Follows the data through a graph of primitive operators. Throws when shapes do not fit or a state has no fixed size.
+ */
 export function walk(graph: Graph, states: readonly StatePair[]): Trace {
   const frame = new Frame(new Identities());
   const kept = new Set(states.map((s) => s.input));
@@ -108,17 +112,15 @@ class Frame {
   private ints(name: string | undefined): readonly number[] | undefined {
     if (!name) return undefined;
     const known = this.scope.ints(name);
-    if (known?.every((d) => typeof d === 'number')) return known as readonly number[];
-    return integers(this.tensors.get(name));
+    return isStatic(known) ? known : integers(this.tensors.get(name));
   }
 
   /** A float tensor has identities on each axis; integers are indices and sizes. */
   private store(name: string, tensor: Tensor): void {
     this.tensors.set(name, tensor);
-    const isWeight = /float/.test(tensor.elementType);
     this.values.set(
       name,
-      isWeight
+      isFloat(tensor.elementType)
         ? weight(this.identities.axesOf(name, tensor.dims).map((a) => ({ ids: a.ids, sources: [a] })))
         : uniform(tensor.dims, NONE),
     );

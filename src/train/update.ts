@@ -1,0 +1,85 @@
+import { SlimError } from '../errors.ts';
+import type { Kernels } from '../kernels/kernels.ts';
+import type { Buffer32 } from '../kernels/memory.ts';
+import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
+import type { LookupTable } from './lookupTable.ts';
+import type { Parameter } from './parameters.ts';
+
+/** An embedding table with the rows that a window feeds to the graph [T·B·size], and their gradient. */
+export interface LookedUp {
+  readonly table: LookupTable;
+  readonly values: Buffer32;
+  readonly gradient: Buffer32;
+}
+
+/** Everything that an update changes. */
+export interface TrainedWeights {
+  readonly kernels: Kernels;
+  readonly parameters: readonly Parameter[];
+  /** Those of the parameters that the sparsity method acts on. */
+  readonly matrices: readonly Matrix[];
+  readonly tables: readonly LookedUp[];
+}
+
+/** What determines an update besides the gradient. */
+export interface UpdateOptions {
+  /** η, the learning rate. */
+  readonly rate: number;
+  /** c, the bound on the norm of the whole gradient. */
+  readonly clip: number;
+  /** B, sequences side by side. */
+  readonly batch: number;
+  readonly sparsity?: SparsityMethod | undefined;
+}
+
+/**
+ * Gradient descent with one clip over everything (Zaremba et al. 2014), then the threshold:
+ *   g ← ∂(cross entropy)/∂w / B + ∂R/∂w,  w ← hard(w − η · min(1, c/‖g‖) · g, τ).
+ * `indices` and `loss` are the window's. Throws DivergedError on NaN or infinity, before any weight has changed.
+ */
+export function updateWeights(
+  { kernels, parameters, matrices, tables }: TrainedWeights,
+  indices: Int32Array,
+  loss: number,
+  { rate, clip, batch, sparsity }: UpdateOptions,
+): { penalty: number; gradientNorm: number } {
+  const scale = 1 / batch;
+  const penalty = sparsity?.beforeUpdate(matrices) ?? 0;
+  let squares = 0;
+  for (const { gradient, penalized } of parameters) {
+    squares += penalized
+      ? kernels.sumOfSquaresWithDecay({ ...penalized.operands, gradientScale: scale })
+      : scale ** 2 * kernels.sumOfSquares(gradient.offset, gradient.data.length);
+  }
+  for (const { table, gradient } of tables) squares += scale ** 2 * table.gather(indices, gradient.data);
+  const gradientNorm = Math.sqrt(squares);
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw new DivergedError(loss, gradientNorm);
+  const step = rate * Math.min(1, clip / gradientNorm);
+  const threshold = sparsity?.threshold ?? 0;
+  for (const { weights, gradient, penalized } of parameters) {
+    if (penalized) {
+      scaleInPlace(penalized.matrix.rowPenalty, step);
+      scaleInPlace(penalized.matrix.colPenalty, step);
+      kernels.update({ ...penalized.operands, step: step * scale, threshold });
+    } else kernels.updatePlain(weights.offset, gradient.offset, weights.data.length, step * scale);
+  }
+  for (const { table } of tables) table.update(step * scale);
+  return { penalty, gradientNorm };
+}
+
+/** Training left the numbers: NaN or infinity in the loss or the gradient. */
+export class DivergedError extends SlimError {
+  override readonly name: string = 'DivergedError';
+  readonly loss: number;
+  readonly gradientNorm: number;
+
+  constructor(loss: number, gradientNorm: number) {
+    super(`training diverged: the loss is ${loss}, the gradient's norm ${gradientNorm}`);
+    this.loss = loss;
+    this.gradientNorm = gradientNorm;
+  }
+}
+
+function scaleInPlace(values: Float32Array, factor: number): void {
+  for (let i = 0; i < values.length; i++) values[i]! *= factor;
+}
