@@ -66,7 +66,7 @@ export async function benchTrainingStep(options: StepBenchOptions): Promise<Step
     const { updateTime } = await stepper.step(indices, 0.1, index++);
     updates.push(updateTime);
   };
-  const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 100 });
+  const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 500 });
   const residentMegabytes = process.memoryUsage().rss / 1e6;
   await stepper.release();
   for (const g of gemms) await g.release();

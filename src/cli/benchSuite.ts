@@ -47,7 +47,10 @@ const training = flags['skip-training'] ? [] : await benchTraining();
 const latency = flags['skip-latency'] ? [] : await benchPaperSizes();
 const document = {
   ...environment(),
-  command: ['npm run bench --', ...process.argv.slice(2)].join(' '),
+  // The path of the Python with PyTorch says nothing about the figures.
+  command: ['npm run bench --', ...process.argv.slice(2).map((word) => (word === flags.python ? 'PYTHON' : word))].join(
+    ' ',
+  ),
   engine: nodeRuntime.name,
   threads: threads ?? 'one per core',
   training,
