@@ -29,7 +29,7 @@ export interface StepBench {
   readonly bestGemmGflops: number;
   /** gflops / bestGemmGflops */
   readonly ofBestGemm: number;
-  /** Share of the step that penalty, clipping, update and threshold take. */
+  /** Share of the step that penalty, clipping, update and threshold take: the median over steps. */
   readonly updateShare: number;
   readonly residentMegabytes: number;
 }
@@ -60,11 +60,12 @@ export async function benchTrainingStep(options: StepBenchOptions): Promise<Step
   const indices = Int32Array.from({ length: batch * steps }, () => Math.floor(random() * vocabulary));
   stepper.targets.set(Int32Array.from(indices, () => Math.floor(random() * vocabulary)));
   const gemms = await Promise.all(gemmShapes.map((shape) => gemmWork(runtime, shape, threads)));
-  const updates: number[] = [];
+  const updateShares: number[] = [];
   let index = 0;
   const step = async () => {
+    const start = performance.now();
     const { updateTime } = await stepper.step(indices, 0.1, index++);
-    updates.push(updateTime);
+    updateShares.push(updateTime / (performance.now() - start));
   };
   const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 500 });
   const residentMegabytes = process.memoryUsage().rss / 1e6;
@@ -79,7 +80,7 @@ export async function benchTrainingStep(options: StepBenchOptions): Promise<Step
     gflops,
     bestGemmGflops,
     ofBestGemm: gflops / bestGemmGflops,
-    updateShare: median(updates.slice(2)) / median(times!),
+    updateShare: median(updateShares),
     residentMegabytes,
   };
 }

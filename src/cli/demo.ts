@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { benchLatency } from '../bench/latency.ts';
 import type { Corpus } from '../data/corpus.ts';
+import { environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -55,7 +56,8 @@ export function addDemoCommand(program: Command): void {
     const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
     const models = await timed(directory, dense, iss);
     const seconds = (performance.now() - started) / 1e3;
-    const document = { directory, config, models, verify: iss.verify, seconds, engine: nodeRuntime.name };
+    const made = { environment: environment(), engine: nodeRuntime.name };
+    const document = { directory, config, models, verify: iss.verify, seconds, ...made };
     await writeAtomically(join(directory, 'demo.json'), `${JSON.stringify(document, null, 2)}\n`);
     print(flags.json, document, () => demoText(models, iss, directory, seconds));
   });
