@@ -50,6 +50,19 @@ describe('writeAtomically', () => {
     expect(readdirSync(folder)).toEqual(['file']);
   });
 
+  it('writes pieces as they come, and keeps nothing when they stop with an error', async () => {
+    async function* pieces(fail: boolean) {
+      yield Uint8Array.of(1, 2);
+      expect(readdirSync(folder)).toHaveLength(fail ? 2 : 1);
+      if (fail) throw new SlimError('the rest is missing');
+      yield Uint8Array.of(3);
+    }
+    await writeAtomically(at('file'), pieces(false));
+    await expect(writeAtomically(at('file'), pieces(true))).rejects.toThrow(/^the rest is missing$/);
+    expect([...readFileSync(at('file'))]).toEqual([1, 2, 3]);
+    expect(readdirSync(folder)).toEqual(['file']);
+  });
+
   it('says which file and why', async () => {
     mkdirSync(at('folder', 'inside'), { recursive: true });
     const write = (path: string) => writeAtomically(path, 'text');

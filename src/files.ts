@@ -27,15 +27,18 @@ export const TEMPORARY = '.tmp';
 
 /**
  * Writes a file so that it holds the old or the new content, never a part of it, also when the process is killed or the
- * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError; the old file
- * stays.
+ * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError, also one that
+ * making the content throws; the old file stays.
  */
-export async function writeAtomically(path: string, content: string | readonly Uint8Array[]): Promise<void> {
+export async function writeAtomically(
+  path: string,
+  content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
+): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
   try {
     const file = await open(temporary, 'wx');
     try {
-      for (const piece of typeof content === 'string' ? [content] : content) await file.writeFile(piece);
+      for await (const piece of typeof content === 'string' ? [content] : content) await file.writeFile(piece);
       await file.sync();
     } finally {
       await file.close();
@@ -43,6 +46,7 @@ export async function writeAtomically(path: string, content: string | readonly U
     await rename(temporary, path);
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
+    if (cause instanceof SlimError) throw cause;
     throw new SlimError(`cannot write ${path}: ${fileErrorReason(cause)}`, { cause });
   }
 }

@@ -4,6 +4,7 @@
 
 export { differentiableOperators, differentiate } from './autodiff/differentiate.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
+export { loadArrays, saveArrays } from './data/arrays.ts';
 export { type Batches, batchWindows } from './data/batches.ts';
 export { type Corpus, type CorpusOptions, loadCorpus, makeCorpus } from './data/corpus.ts';
 export { getDataset, listDatasets } from './data/registry.ts';
@@ -20,14 +21,25 @@ export { type StatePair, stateMetadata, statesOf } from './graph/states.ts';
 export type * from './graph/types.ts';
 export { type LanguageModelOptions, languageModel } from './models/languageModel.ts';
 export { loadModel, saveModel } from './onnx/file.ts';
+export { inlineFunctions } from './onnx/functions.ts';
 export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
 export { lowerRecurrent } from './recurrent/lower.ts';
+export { EngineError } from './runtime/explain.ts';
 export { nodeRuntime } from './runtime/node.ts';
 export type { Runtime, Session, SessionOptions, Tensors } from './runtime/runtime.ts';
+export { loadRuntime, type RuntimeName, runtimeNames } from './runtime/runtimes.ts';
+export { loadWebRuntime } from './runtime/web.ts';
+export { type Costs, costsOf } from './slim/costs.ts';
+export { type CutPlan, type CutTarget, planCut } from './slim/cut.ts';
 export { describeModel, type LayerSummary, type ModelSummary } from './slim/describe.ts';
-export { type Shrunk, type ShrunkLayer, shrink, shrinkZeros } from './slim/shrink.ts';
+export { detectStates } from './slim/detectStates.ts';
+export { givenInputs } from './slim/givenInputs.ts';
+export { joinDirections } from './slim/joinDirections.ts';
+export { type PrepareOptions, prepareModel, type TracedModel, traceModel } from './slim/prepare.ts';
+export { type ResizedValue, type Shrunk, type ShrunkLayer, shrink, shrinkModel, shrinkZeros } from './slim/shrink.ts';
+export { assertStreams, type Streaming, streamingModel } from './slim/streaming.ts';
 export { assertEqual, type Difference, type VerifyOptions, verifyEqual } from './slim/verify.ts';
 export { groupLasso } from './sparsity/groupLasso.ts';
 export type { AxisComponents, GroupLayer, Groups, Role } from './sparsity/groups.ts';
@@ -36,6 +48,17 @@ export type { Matrix, SparsityMethod } from './sparsity/method.ts';
 export { type TraceOptions, traceGroups } from './sparsity/trace.ts';
 export { learningRate, type TrainConfig } from './train/config.ts';
 export { createEvaluator, type Evaluator } from './train/evaluate.ts';
+export { type FinetuneConfig, type FinetuneSettings, finetuneConfig } from './train/finetune/config.ts';
+export {
+  type FinetuneData,
+  type FinetunedModel,
+  type FinetuneOptions,
+  type FinetuneStart,
+  finetune,
+} from './train/finetune/finetune.ts';
+export type { FinetuneMetrics } from './train/finetune/progress.ts';
+export { type FinetuneResult, finetuneRun } from './train/finetune/run.ts';
+export { type LossName, losses } from './train/losses.ts';
 export { presets } from './train/presets.ts';
 export { type ModelResult, type RunOptions, type RunResult, run } from './train/run.ts';
 export { DivergedError, Stepper, type StepperOptions, type StepResult } from './train/stepper.ts';

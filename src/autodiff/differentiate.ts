@@ -4,13 +4,17 @@ import { isFloat } from '../graph/elementTypes.ts';
 import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
+import { activationGradients } from './activations.ts';
+import { convolutionGradients } from './convolution.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { indexingGradients } from './indexing.ts';
 import { matrixGradients } from './matrix.ts';
 import { movementGradients } from './movement.ts';
+import { normalizationGradients } from './normalization.ts';
 import { reduceGradients } from './reduce.ts';
 import { addGradients, type GradientContext, type GradientRule } from './rule.ts';
 import { scanGradient } from './scan.ts';
+import { sequenceGradients } from './sequence.ts';
 
 const rules: Readonly<Record<string, GradientRule>> = {
   ...elementwiseGradients,
@@ -18,13 +22,18 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...movementGradients,
   ...reduceGradients,
   ...indexingGradients,
+  ...activationGradients,
+  ...normalizationGradients,
+  ...convolutionGradients,
+  ...sequenceGradients,
 };
 
 /** Operators whose outputs do not change smoothly with their inputs: no gradient passes, and none is missed. */
 const flat = new Set(
-  'Shape Size Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor Sign Floor Ceil Round ArgMax ArgMin'.split(
-    ' ',
-  ),
+  (
+    'Shape Size Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor Sign Floor Ceil Round ArgMax ArgMin ' +
+    'IsNaN IsInf Hardmax'
+  ).split(' '),
 );
 
 /** Operators that have a gradient, for documentation and tests. */
@@ -95,11 +104,14 @@ export function backpropagate(
       distribute(node, inputs, context, accumulate);
       continue;
     }
-    if (node.inputs.every((_, input) => !context.needs(input))) continue;
+    const captures = usedNames(node).some((name) => active.has(name) && !node.inputs.includes(name));
+    if (!captures && node.inputs.every((_, input) => !context.needs(input))) continue;
     const rule = node.domain === '' ? rules[node.op] : undefined;
     if (rule === undefined) {
       const known = differentiableOperators.join(', ');
-      throw new SlimError(`cannot differentiate ${node.op} '${node.name}': no gradient rule; known: ${known}`);
+      const operator = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
+      const name = node.name || node.outputs[0];
+      throw new SlimError(`cannot differentiate ${operator} '${name}': no gradient rule; known: ${known}`);
     }
     distribute(node, rule(context), context, accumulate);
   }

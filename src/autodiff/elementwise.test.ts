@@ -49,6 +49,14 @@ const cases: GradientCase[] = [
   gradientCase('Min', 'three operands', { a: x, b: distinct([3], 1), c: distinct([2, 1], 2) }, (v) =>
     apply('Min', [v.a, v.b, v.c]),
   ),
+  ...['Sum', 'Mean'].map((op) =>
+    gradientCase(op, 'three operands', { a: x, b: distinct([3], 1), c: distinct([2, 1], 2) }, (v) =>
+      apply(op, [v.a, v.b, v.c]),
+    ),
+  ),
+  gradientCase('Pow', 'integer exponent', { x }, (v, b) =>
+    apply('Pow', [v.x, b.constant({ elementType: 'int64', dims: [], data: BigInt64Array.of(3n) })]),
+  ),
   gradientCase('Max', 'one operand', { x }, (v) => apply('Max', [v.x])),
   gradientCase('LeakyRelu', 'alpha', { x }, (v) => apply('LeakyRelu', [v.x], { alpha: float(0.3) })),
   gradientCase('Where', 'equal shapes', { a: x, b: distinct([2, 3], 1), condition }, (v) =>

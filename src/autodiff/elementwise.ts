@@ -45,6 +45,22 @@ const extremum: GradientRule = (c) => {
   return c.inputs.map((_, i) => (c.needs(i) ? sumTo(mul(share, wins[i]!), input(c, i)) : undefined));
 };
 
+/** The exponent of Pow, which may be an integer. */
+function exponent(c: GradientContext): Value {
+  const b = input(c, 1);
+  const { elementType } = input(c, 0).type;
+  return b.type.elementType === elementType ? b : cast(b, elementType);
+}
+
+/** Sum, Mean of any number of operands: each gets the same share of the gradient. */
+const shares =
+  (share: (count: number) => number): GradientRule =>
+  (c) => {
+    const factor = share(c.inputs.length);
+    const g = factor === 1 ? gradient(c) : mul(gradient(c), factor);
+    return c.inputs.map((_, i) => (c.needs(i) ? sumTo(g, input(c, i)) : undefined));
+  };
+
 /** softmax: dx = y ⊙ (dy − Σ dy ⊙ y), the sum along the axis. */
 const softmaxRule: GradientRule = (c) => {
   const y = output(c, 0);
@@ -80,9 +96,11 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
   ),
   // y = a^b: da = dy · b · a^(b−1), db = dy · y · ln a
   Pow: binary(
-    (c, g) => mul(g, mul(input(c, 1), pow(input(c, 0), sub(input(c, 1), 1)))),
+    (c, g) => mul(g, mul(exponent(c), pow(input(c, 0), sub(exponent(c), 1)))),
     (c, g) => mul(g, mul(output(c, 0), log(input(c, 0)))),
   ),
+  Sum: shares(() => 1),
+  Mean: shares((count) => 1 / count),
   Max: extremum,
   Min: extremum,
   Neg: (c) => [neg(gradient(c))],

@@ -74,6 +74,7 @@ const cases: GradientCase[] = [
   gradientCase('Pad', 'with a value', { x: randomTensor([3]) }, ({ x }, b) =>
     apply('Pad', [x, b.ints([1, 1]), b.float(5)], { mode: 'constant' }),
   ),
+  gradientCase('Tile', 'two axes', cube, ({ x }, b) => apply('Tile', [x, b.ints([2, 1, 3])])),
   gradientCase('Expand', 'size 1 repeated', { x: randomTensor([2, 1]) }, ({ x }) => expand(x, [2, 3])),
   gradientCase('Expand', 'new axes', { x: randomTensor([3]) }, ({ x }) => expand(x, [2, 2, 3])),
   gradientCase('Expand', 'target smaller than the value', { x: randomTensor([2, 3]) }, ({ x }) => expand(x, [1])),

@@ -1,7 +1,7 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis } from '../graph/dims.ts';
-import { apply, concat, fullLike, scatterAdd, slice, transpose } from '../graph/ops.ts';
+import { apply, concat, fullLike, reduceSum, reshape, scatterAdd, slice, transpose } from '../graph/ops.ts';
 import {
   type GradientContext,
   type GradientRule,
@@ -110,6 +110,23 @@ const padRule: GradientRule = (c) => {
   return [apply('Pad', [gradient(c), c.builder.ints(pads.map((p) => -p))])];
 };
 
+/** Tile: the copies' gradients added up, with [repeats, size] in place of each axis. */
+const tileRule: GradientRule = (c) => {
+  const shape = shapeOfType(input(c, 0));
+  const repeats = c.builder.knownInts(input(c, 1));
+  if (!isStatic(shape) || !isStatic(repeats)) unsupported(c, 'sizes and repeats must be constant');
+  const copies = reshape(
+    gradient(c),
+    shape.flatMap((size, i) => [repeats[i]!, size]),
+  );
+  return [
+    reduceSum(
+      copies,
+      shape.map((_, i) => 2 * i),
+    ),
+  ];
+};
+
 export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Reshape: reshaping,
   Squeeze: reshaping,
@@ -120,5 +137,6 @@ export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Split: splitRule,
   Slice: sliceRule,
   Pad: padRule,
+  Tile: tileRule,
   Expand: (c) => [sumTo(gradient(c), input(c, 0))],
 };

@@ -2,7 +2,21 @@ import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis, sizeOf } from '../graph/dims.ts';
 import { reducedShape } from '../graph/infer/reduce.ts';
-import { apply, cast, div, equal, expand, mul, reduceSum, reshape, shapeOf, unsqueeze } from '../graph/ops.ts';
+import {
+  apply,
+  cast,
+  div,
+  equal,
+  exp,
+  expand,
+  mul,
+  reduceSum,
+  reshape,
+  shapeOf,
+  sign,
+  sub,
+  unsqueeze,
+} from '../graph/ops.ts';
 import type { Dim } from '../graph/types.ts';
 import {
   type GradientContext,
@@ -59,9 +73,22 @@ const extremeRule: GradientRule = (c) => {
   return [mul(div(wins, reduceSum(wins, axes, true)), restored(c, gradient(c), axes))];
 };
 
+/** y = f(Σ …): dx = dy · (a factor of x and of y, which comes with its axes in place). */
+const factorRule =
+  (factor: (x: Value, y: Value) => Value): GradientRule =>
+  (c) => {
+    const axes = reducedAxes(c);
+    const x = input(c, 0);
+    return [mul(restored(c, gradient(c), axes), factor(x, restored(c, output(c, 0), axes)))];
+  };
+
 export const reduceGradients: Readonly<Record<string, GradientRule>> = {
   ReduceSum: sumRule,
   ReduceMean: meanRule,
   ReduceMax: extremeRule,
   ReduceMin: extremeRule,
+  ReduceL1: factorRule((x) => sign(x)),
+  ReduceL2: factorRule((x, y) => div(x, y)),
+  ReduceSumSquare: factorRule((x) => mul(x, 2)),
+  ReduceLogSumExp: factorRule((x, y) => exp(sub(x, y))),
 };

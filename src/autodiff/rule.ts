@@ -43,7 +43,7 @@ export function gradient(c: GradientContext): Value {
 
 /** Stops: the operator exists but this use of it has no gradient here. */
 export function unsupported(c: GradientContext, reason: string): never {
-  throw new SlimError(`cannot differentiate ${c.node.op} '${c.node.name}': ${reason}`);
+  throw new SlimError(`cannot differentiate ${c.node.op} '${c.node.name || c.node.outputs[0]}': ${reason}`);
 }
 
 /** Known rank of a value. */

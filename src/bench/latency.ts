@@ -1,8 +1,9 @@
 import { UsageError } from '../errors.ts';
-import type { Dim, Model, Tensor } from '../graph/types.ts';
+import type { Graph, Model, Tensor } from '../graph/types.ts';
 import { randomStream } from '../random.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
-import { randomTensor } from '../slim/randomInputs.ts';
+import { type DimRole, dimRoles, freeDims } from '../slim/dimRoles.ts';
+import { boundDims, randomTensor } from '../slim/randomInputs.ts';
 import { interleave, type Spread, spread } from './statistics.ts';
 
 /** A model to time, with the name that a table shows. */
@@ -20,13 +21,15 @@ export interface LatencyOptions {
   readonly steps: number;
   readonly threads?: number | undefined;
   readonly rounds: number;
-  /** Sizes of free dimensions whose names tell neither batch nor time. */
+  /** Sizes of free dimensions, by name; needed for those that are neither batch nor time. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
 
 /** Latency of one model. */
 export interface Latency {
   readonly name: string;
+  /** Threads that it ran with; undefined where the engine chose by itself and does not tell. */
+  readonly threads: number | undefined;
   readonly milliseconds: Spread;
   /** Median of the first model / median of this one. */
   readonly speedup: number;
@@ -35,23 +38,21 @@ export interface Latency {
 /**
  * Times models side by side, in turn, on random inputs of the same sizes; the first is what the others compare with.
  * Outputs are written into the same buffers at every run, as a server does that knows its sizes; each turn is several
- * runs, after some that do not count.
+ * runs, after some that do not count. Throws a UsageError for a free dimension whose size is not known.
  */
 export async function benchLatency(contestants: readonly Contestant[], options: LatencyOptions): Promise<Latency[]> {
   const { runtime, threads, rounds } = options;
   refuseUnknownSizes(contestants, options.sizes ?? {});
-  const feeds = contestants.map(({ model, name }) => randomFeeds(model, options, name));
+  const feeds = contestants.map((contestant) => randomFeeds(contestant, options));
   const sessions: Session[] = [];
   try {
-    for (const { model } of contestants) sessions.push(await runtime.createSession(model, { threads }));
+    for (const { model, name } of contestants) sessions.push(await runtime.createSession(model, { threads, name }));
     const runs: (() => Promise<unknown>)[] = [];
-    for (const [i, session] of sessions.entries()) {
-      const fetches = await session.run(feeds[i]!);
-      runs.push(() => session.run(feeds[i]!, { fetches, outputs: [] }));
-    }
+    for (const [i, session] of sessions.entries()) runs.push(await timedRun(session, feeds[i]!));
     const spreads = (await interleave(runs, { rounds, burst: BURST, leadIn: LEAD_IN })).map(spread);
     return contestants.map(({ name }, i) => ({
       name,
+      threads: sessions[i]!.threads,
       milliseconds: spreads[i]!,
       speedup: spreads[0]!.median / spreads[i]!.median,
     }));
@@ -65,35 +66,50 @@ const BURST = 5;
 /** Milliseconds of untimed runs before them: a model that serves finds its weights in the caches. */
 const LEAD_IN = 200;
 
+/** A run whose outputs go into buffers that are there already, but for text, which has none. */
+async function timedRun(session: Session, feeds: Tensors): Promise<() => Promise<unknown>> {
+  const made = Object.entries(await session.run(feeds));
+  const fetches = Object.fromEntries(made.filter(([, { elementType }]) => elementType !== 'string'));
+  const outputs = session.outputNames.filter((name) => !(name in fetches));
+  return () => session.run(feeds, { fetches, outputs });
+}
+
 /** A size for a dimension that no model has is a mistake, not a wish. */
 function refuseUnknownSizes(contestants: readonly Contestant[], sizes: Readonly<Record<string, number>>): void {
-  const free = new Set(
-    contestants
-      .flatMap(({ model }) => model.graph.inputs.flatMap((v) => v.type.shape ?? []))
-      .filter((d) => typeof d === 'string'),
-  );
+  const free = new Set(contestants.flatMap(({ model }) => freeDims(model.graph)));
   for (const name of Object.keys(sizes)) {
     if (!free.has(name))
       throw new UsageError(`no model has a free dimension '${name}'; there are: ${[...free].join(', ') || 'none'}`);
   }
 }
 
-/** Random inputs of the asked sizes. */
-function randomFeeds(model: Model, options: LatencyOptions, name: string): Tensors {
+/** Random inputs of the asked sizes, with the same numbers for models whose inputs are the same. */
+function randomFeeds({ name, model: { graph } }: Contestant, options: LatencyOptions): Tensors {
   const random = randomStream(1);
+  const sizes = sizesOf(graph, name, options);
   const feeds: Record<string, Tensor> = {};
-  for (const input of model.graph.inputs) {
-    const dims = (input.type.shape ?? []).map((d) => sizeOfDim(d, options, `${name}, input '${input.name}'`));
-    feeds[input.name] = randomTensor(input, model.graph, dims, random);
+  for (const input of graph.inputs) {
+    if (input.type.shape === undefined) {
+      throw new UsageError(`${name}, input '${input.name}': the model does not say how many dimensions it has`);
+    }
+    feeds[input.name] = randomTensor(input, graph, boundDims(input, sizes), random, sizes);
   }
   return feeds;
 }
 
-function sizeOfDim(dim: Dim, { batch, steps, sizes = {} }: LatencyOptions, where: string): number {
-  if (typeof dim === 'number') return dim;
-  const given = sizes[dim];
-  if (given !== undefined) return given;
-  if (/batch|^n$|^b$/i.test(dim)) return batch;
-  if (/time|seq|step|len|^t$/i.test(dim)) return steps;
-  throw new UsageError(`${where}: how large is the free dimension '${dim}'? Say --size ${dim}=NUMBER`);
+/** Sizes of all free dimensions: given ones, else batch and steps. */
+function sizesOf(graph: Graph, model: string, { batch, steps, sizes = {} }: LatencyOptions): Record<string, number> {
+  const roles = dimRoles(graph);
+  const ofRole: Readonly<Record<DimRole, number>> = { batch, time: steps };
+  return Object.fromEntries(
+    freeDims(graph).map((dim) => {
+      const role = roles.get(dim);
+      const size = sizes[dim] ?? (role && ofRole[role]);
+      if (size !== undefined) return [dim, size];
+      const input = graph.inputs.find((i) => i.type.shape?.some((d) => typeof d === 'string' && d.includes(dim)));
+      // A shell takes ? and * for patterns.
+      const flag = /^[\w.-]+$/.test(dim) ? `--size ${dim}=NUMBER` : `--size '${dim}=NUMBER'`;
+      throw new UsageError(`${model}, input '${input?.name}': how large is the free dimension '${dim}'? Say ${flag}`);
+    }),
+  );
 }

@@ -6,15 +6,30 @@ export function median(values: readonly number[]): number {
   return sorted.length % 2 === 1 ? sorted[middle]! : (sorted[middle - 1]! + sorted[middle]!) / 2;
 }
 
+/** The smallest value that a share of the values (0.9 for the 90th percentile) does not exceed. Throws on an empty list. */
+export function percentile(values: readonly number[], share: number): number {
+  if (values.length === 0) throw new RangeError('a percentile of nothing');
+  const sorted = [...values].sort((a, b) => a - b);
+  return sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)]!;
+}
+
 /** Spread of repeated measurements. */
 export interface Spread {
   readonly median: number;
+  /** 90th percentile. */
+  readonly p90: number;
   readonly min: number;
   readonly max: number;
 }
 
+/** Median, 90th percentile, smallest and largest of some measurements. */
 export function spread(values: readonly number[]): Spread {
-  return { median: median(values), min: Math.min(...values), max: Math.max(...values) };
+  return {
+    median: median(values),
+    p90: percentile(values, 0.9),
+    min: Math.min(...values),
+    max: Math.max(...values),
+  };
 }
 
 /** Milliseconds that an asynchronous piece of work takes. */

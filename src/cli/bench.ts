@@ -1,8 +1,11 @@
+import { availableParallelism } from 'node:os';
+import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { benchLatency, type Latency } from '../bench/latency.ts';
 import { UsageError } from '../errors.ts';
 import { loadModel } from '../onnx/file.ts';
-import { nodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { loadRuntime, parseRuntimeName, type RuntimeName } from '../runtime/runtimes.ts';
 import { describeModel } from '../slim/describe.ts';
 import { grouped, note, print, table } from './output.ts';
 
@@ -11,59 +14,141 @@ interface BenchFlags {
   steps: number;
   rounds: number;
   threads?: number;
+  runtime: RuntimeName[];
   size: Record<string, number>;
   json?: boolean;
 }
+
+/** A model on the command line. */
+interface BenchModel {
+  readonly name: string;
+  readonly file: string;
+  /** The same as `file`, under its first name. */
+  readonly path: string;
+  /** Per time step of one example. */
+  readonly multiplyAdds: number;
+  /** Multiply-adds of the first model / those of this one; null when this one has none. */
+  readonly multiplyAddRatio: number | null;
+}
+
+/** A model's latency in one engine, with what belongs beside it. */
+type BenchEntry = Latency & BenchModel & { readonly runtime: RuntimeName };
 
 /** `slimrnn bench a.onnx b.onnx` */
 export function addBenchCommand(program: Command): void {
   program
     .command('bench')
     .summary('time models side by side')
-    .description('Times models in turn on the same kind of inputs; the first is what the others are compared with.')
+    .description(
+      'Times models in turn on the same kind of inputs; the first is what the others are compared with. Free dimensions ' +
+        'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',
+    )
     .argument('<models...>', 'ONNX files')
+    .option('--runtime <list>', 'engines: node (native), web (WebAssembly)', parseRuntimes, ['node'])
     .option('--batch <list>', 'batch sizes', parseWholes('--batch'), [1, 10])
     .option('--steps <number>', 'time steps in one run', parseWhole('--steps'), 30)
     .option('--rounds <number>', 'turns of each model, of 5 timed runs each', parseWhole('--rounds'), 6)
-    .option('--threads <number>', 'threads of the engine (default: one per core)', parseWhole('--threads'))
-    .option('--size <name=number>', 'size of another free dimension; may be given several times', parseSize, {})
+    .option(
+      '--threads <number>',
+      'threads of each engine (default: one per core; web: half, at most 4)',
+      parseWhole('--threads'),
+    )
+    .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
     .option('--json', 'print one JSON document on stdout')
     .action(benchCommand);
 }
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
-  const models = [];
-  for (const path of paths) models.push({ name: path, model: await loadModel(path) });
-  const { steps, rounds, threads, size: sizes } = flags;
-  const results: { batch: number; steps: number; models: Latency[] }[] = [];
+  const runtimes: [RuntimeName, Runtime][] = [];
+  for (const name of flags.runtime) runtimes.push([name, await loadRuntime(name)]);
+  const contestants = [];
+  for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
+  const models = describe(
+    paths,
+    contestants.map(({ model }) => describeModel(model).multiplyAdds),
+  );
+  const { steps, rounds, size: sizes } = flags;
+  const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
   for (const batch of flags.batch) {
-    note(`batch ${batch} × ${steps} steps`);
-    results.push({
-      batch,
-      steps,
-      models: await benchLatency(models, { runtime: nodeRuntime, batch, steps, rounds, threads, sizes }),
-    });
+    const entries: BenchEntry[] = [];
+    for (const [name, runtime] of runtimes) {
+      note(`${runtime.name}, batch ${batch} × ${steps} steps`);
+      const threads = flags.threads ?? defaultThreads[name];
+      const timed = await benchLatency(contestants, { runtime, batch, steps, rounds, threads, sizes });
+      entries.push(...timed.map((latency, i) => ({ ...latency, ...models[i]!, runtime: name })));
+    }
+    results.push({ batch, steps, models: entries });
   }
-  const multiplyAdds = models.map(({ model }) => describeModel(model).multiplyAdds);
   const document = {
-    engine: nodeRuntime.name,
-    threads: threads ?? null,
+    engines: Object.fromEntries(runtimes.map(([name, runtime]) => [name, runtime.name])),
+    threads: flags.threads ?? null,
     rounds,
-    models: paths.map((path, i) => ({ path, multiplyAdds: multiplyAdds[i]! })),
+    models,
     results,
   };
-  print(flags.json, document, () => {
-    const head = ['model', 'multiply-adds', ...results.flatMap((r) => [`batch ${r.batch}`, 'speedup'])];
-    const rows = paths.map((path, i) => [
-      path,
-      grouped(multiplyAdds[i]!),
-      ...results.flatMap((r) => {
-        const m = r.models[i]!;
-        return [`${m.milliseconds.median.toFixed(2)} ms`, `${m.speedup.toFixed(2)}×`];
-      }),
-    ]);
-    return `${table(head, rows)}\n\nmedians over ${rounds} turns of runs of ${steps} steps, models in turn`;
-  });
+  print(flags.json, document, () =>
+    [
+      ...results.flatMap(({ batch, models: entries }) =>
+        runtimes.map(([name, { name: engine }]) => {
+          const own = entries.filter((entry) => entry.runtime === name);
+          return benchText(`${engine}, ${threadsOf(own[0]!)}, batch ${batch} × ${steps} steps`, own);
+        }),
+      ),
+      `medians and 90th percentiles of ${rounds} × 5 runs, models in turn; multiply-adds per step; fewer and ` +
+        'faster: against the first model',
+    ].join('\n\n'),
+  );
+}
+
+/** The native engine does not tell how many threads it takes by itself; the WebAssembly engine does. */
+const defaultThreads: Readonly<Record<RuntimeName, number | undefined>> = {
+  node: availableParallelism(),
+  web: undefined,
+};
+
+/** Models named by their files, by whole paths where two files have one name. */
+function describe(paths: readonly string[], multiplyAdds: readonly number[]): BenchModel[] {
+  const names = paths.map((path) => basename(path));
+  const unique = new Set(names).size === names.length;
+  return paths.map((path, i) => ({
+    name: unique ? names[i]! : path,
+    file: path,
+    path,
+    multiplyAdds: multiplyAdds[i]!,
+    multiplyAddRatio: multiplyAdds[i]! > 0 ? multiplyAdds[0]! / multiplyAdds[i]! : null,
+  }));
+}
+
+/** One engine at one batch size: its models in rows, then those that are smaller but not faster. */
+function benchText(title: string, entries: readonly BenchEntry[]): string {
+  const rows = entries.map((m) => [
+    m.name,
+    grouped(m.multiplyAdds),
+    m.multiplyAddRatio === null ? '–' : `${m.multiplyAddRatio.toFixed(2)}×`,
+    `${m.milliseconds.median.toFixed(2)} ms`,
+    `${m.milliseconds.p90.toFixed(2)} ms`,
+    `${m.speedup.toFixed(2)}×`,
+  ]);
+  const slow = entries.filter((m) => (m.multiplyAddRatio ?? 1) >= NOTABLE && m.speedup < NOTABLE);
+  return [
+    title,
+    table(['model', 'multiply-adds', 'fewer', 'median', 'p90', 'faster'], rows),
+    ...slow.map(
+      (m) => `${m.name} is smaller but not faster here: ${m.multiplyAddRatio!.toFixed(2)}× fewer multiply-adds`,
+    ),
+  ].join('\n');
+}
+
+/** Below this factor a difference is taken for noise. */
+const NOTABLE = 1.05;
+
+function threadsOf({ threads }: Latency): string {
+  if (threads === undefined) return "the engine's own number of threads";
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}
+
+function parseRuntimes(text: string): RuntimeName[] {
+  return [...new Set(text.split(',').map((name) => parseRuntimeName(name.trim())))];
 }
 
 function parseWhole(flag: string) {

@@ -26,6 +26,8 @@ export function addConfigFlags(command: Command): void {
       command.addOption(
         new Option(`--${flagName(field)} <list>`, `${about}, for example 200,200`).argParser(parseList),
       );
+    } else if (inner instanceof z.ZodEnum) {
+      command.addOption(new Option(`--${flagName(field)} <name>`, about));
     } else {
       const placeholder = field === 'iss' ? 'lambda' : 'number';
       command.addOption(new Option(`--${flagName(field)} <${placeholder}>`, about).argParser(parseNumber(field)));

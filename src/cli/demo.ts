@@ -5,6 +5,7 @@ import { benchLatency } from '../bench/latency.ts';
 import type { Corpus } from '../data/corpus.ts';
 import { environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
+import { DEFAULT_CELL } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
@@ -51,7 +52,9 @@ export function addDemoCommand(program: Command): void {
     await checkNewRunDirectory(directory);
     const corpus = await loadText(config, undefined);
     noteCorpus(corpus);
-    note(`two LSTM layers of ${config.hidden.join(' and ')} units, dense and with ISS λ ${config.iss}`);
+    note(
+      `two ${(config.cell ?? DEFAULT_CELL).toUpperCase()} layers of ${config.hidden.join(' and ')} units, dense and with ISS λ ${config.iss}`,
+    );
     const dense = await demoRun('dense', { ...config, iss: 0 }, corpus, join(directory, 'dense'));
     const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
     const models = await timed(directory, dense, iss);

@@ -1,32 +1,49 @@
 import type { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
 import { loadModel } from '../onnx/file.ts';
-import { describeModel, type ModelSummary } from '../slim/describe.ts';
-import { grouped, print, table } from './output.ts';
+import { inlineFunctions } from '../onnx/functions.ts';
+import { describeModel, type LayerSummary, type ModelSummary } from '../slim/describe.ts';
+import type { GroupSummary } from '../slim/groupMembers.ts';
+import type { NormSummary } from '../slim/normSummary.ts';
+import { bars, grouped, print, rounded, table } from './output.ts';
+import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+
+interface InspectFlags extends TraceFlags {
+  groups?: boolean;
+  json?: boolean;
+}
 
 /** `slimrnn inspect model.onnx` */
 export function addInspectCommand(program: Command): void {
-  program
+  const command = program
     .command('inspect')
     .summary('show layers, sizes and what can be removed')
-    .description('Shows the layers of a model, how many of their units nothing reads, parameters and multiply-adds.')
+    .description(
+      'Shows the layers of a model, how many of their units nothing reads, the norms of their groups, parameters and\n' +
+        'multiply-adds per time step (of a convolution: per position of its output).',
+    )
     .argument('<model>', 'an ONNX file')
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (path: string, flags: { json?: boolean }) => {
-      const summary = describeModel(await loadModel(path));
-      print(flags.json, { file: path, ...summary }, () => summaryText(path, summary));
-    });
+    .option('--groups', 'show which parts of which tensors belong to each unit')
+    .option('--json', 'print one JSON document on stdout');
+  addTraceFlags(command);
+  command.action(async (path: string, flags: InspectFlags) => {
+    const model = inlineFunctions(await loadModel(path));
+    const groups = flags.groups === true;
+    const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
+    print(flags.json, { file: path, ...summary }, () => summaryText(path, summary));
+  });
 }
 
 function summaryText(path: string, s: ModelSummary): string {
   const layers = table(
-    ['layer', 'operator', 'units', 'removable', 'weights per unit'],
+    ['layer', 'operator', 'units', 'removable', 'weights per unit', 'norm min', 'median', 'max', 'zero', 'histogram'],
     s.layers.map((l) => [
       l.name,
       l.operator,
-      String(l.units),
-      l.removable === undefined ? '?' : String(l.removable),
+      grouped(l.units),
+      l.removable === undefined ? '?' : grouped(l.removable),
       l.groupSize === undefined ? '?' : grouped(l.groupSize),
+      ...normCells(l.norms),
     ]),
   );
   const border = (title: string, values: ModelSummary['inputs']) =>
@@ -34,11 +51,76 @@ function summaryText(path: string, s: ModelSummary): string {
   return [
     path,
     '',
-    layers,
+    s.layers.length === 0 ? 'no recurrent layers' : layers,
     '',
-    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per token`,
+    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step`,
     ...border('input ', s.inputs),
     ...border('output', s.outputs),
-    ...(s.problem === undefined ? [] : ['', `units could not be traced: ${s.problem}`]),
+    ...section(s.layers.flatMap(remarks)),
+    ...section(s.problem === undefined ? [] : [`units could not be traced: ${s.problem}`]),
+    ...(s.groups === undefined ? [] : s.layers.flatMap((l) => memberLines(l, s.groups!))),
   ].join('\n');
+}
+
+function section(lines: readonly string[]): string[] {
+  return lines.length === 0 ? [] : ['', ...lines];
+}
+
+function normCells(norms: NormSummary | undefined): string[] {
+  if (norms === undefined) return ['–', '–', '–', '–', ''];
+  const { min, median, max, zeros, histogram } = norms;
+  return [rounded(min), rounded(median), rounded(max), grouped(zeros), bars(histogram)];
+}
+
+/** Why units of a layer do not leave. */
+function remarks({ name, units, fixed, blocked, lossy }: LayerSummary): string[] {
+  const lines = lossy.map(
+    (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
+  );
+  if (blocked !== undefined) {
+    lines.unshift(
+      `${name}: blocked by ${blocked}; to shrink the other layers, let it keep its units (--fix '${name}')`,
+    );
+  } else if (fixed > 0) {
+    lines.unshift(
+      `${name}: ${grouped(fixed)} of ${grouped(units)} units always stay: fixed, or tied to a size that cannot change`,
+    );
+  }
+  return lines;
+}
+
+/** One line for each axis that units of a layer have a part in, with the indices of the first such unit. */
+function memberLines({ name }: LayerSummary, groups: readonly GroupSummary[]): string[] {
+  const axes = new Map<string, { role: string; counts: number[]; first: string }>();
+  for (const { units, members } of groups) {
+    const unit = units.find((u) => u.layer === name);
+    if (unit === undefined) continue;
+    for (const { tensor, axis, role, indices } of members) {
+      const key = `${tensor}[axis=${axis}]`;
+      const known = axes.get(key);
+      if (known) known.counts.push(indices.length);
+      else axes.set(key, { role, counts: [indices.length], first: `unit ${unit.unit}: ${listed(indices)}` });
+    }
+  }
+  if (axes.size === 0) return [];
+  const rows = [...axes].map(([key, { role, counts, first }]) => [
+    key,
+    role,
+    grouped(counts.length),
+    spread(counts),
+    first,
+  ]);
+  return ['', table([`groups of ${name}`, 'role', 'units', 'indices per unit', 'indices of the first'], rows)];
+}
+
+function spread(counts: readonly number[]): string {
+  const [low, high] = counts.reduce(([a, b], n) => [Math.min(a, n), Math.max(b, n)], [Infinity, 0] as [number, number]);
+  return low === high ? String(low) : `${low}–${high}`;
+}
+
+const LONGEST_LIST = 6;
+
+function listed(indices: readonly number[]): string {
+  const more = indices.length > LONGEST_LIST ? ', …' : '';
+  return `${indices.slice(0, LONGEST_LIST).join(', ')}${more}`;
 }

@@ -4,6 +4,8 @@ import { packageVersion } from '../environment.ts';
 import { addBenchCommand } from './bench.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
+import { addExportCommand } from './export.ts';
+import { addFinetuneCommand } from './finetune.ts';
 import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
 import { addShrinkCommand } from './shrink.ts';
@@ -20,9 +22,11 @@ async function main(argv: readonly string[]): Promise<number> {
   const commands = [
     addDemoCommand,
     addTrainCommand,
+    addFinetuneCommand,
     addInspectCommand,
     addShrinkCommand,
     addBenchCommand,
+    addExportCommand,
     addDataCommand,
   ];
   for (const add of commands) add(program);

@@ -66,6 +66,17 @@ export function short(value: number): string {
   return String(value);
 }
 
+/** A real number to three digits. */
+export function rounded(value: number): string {
+  return value === 0 ? '0' : String(Number(value.toPrecision(3)));
+}
+
+/** ▁▂▃▄▅▆▇█: counts as bars relative to the largest; an empty bin is a dot, so that a single unit still shows. */
+export function bars(counts: readonly number[]): string {
+  const most = Math.max(...counts);
+  return counts.map((n) => (n === 0 ? '·' : '▁▂▃▄▅▆▇█'[Math.ceil((n / most) * 8) - 1]!)).join('');
+}
+
 /** Bytes in MB or kB, decimal as file managers show them. */
 export function fileSize(bytes: number): string {
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(0)} kB`;

@@ -1,81 +1,183 @@
-import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { loadArrays } from '../data/arrays.ts';
+import { SlimError, UsageError } from '../errors.ts';
+import { formatShape } from '../graph/dims.ts';
+import { statesOf } from '../graph/states.ts';
+import type { Model } from '../graph/types.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { inlineFunctions } from '../onnx/functions.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { describeModel } from '../slim/describe.ts';
-import { shrinkZeros } from '../slim/shrink.ts';
-import { assertEqual } from '../slim/verify.ts';
-import { agreement, fileSize, grouped, note, print, table } from './output.ts';
+import type { Tensors } from '../runtime/runtime.ts';
+import { costsOf } from '../slim/costs.ts';
+import { planCut } from '../slim/cut.ts';
+import type { Difference } from '../slim/difference.ts';
+import { givenInputs } from '../slim/givenInputs.ts';
+import { traceModel } from '../slim/prepare.ts';
+import { type ResizedValue, type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { assertEqual, verifyEqual } from '../slim/verify.ts';
+import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
+import { checkNewFile } from './newFile.ts';
+import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
+import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
-interface ShrinkFlags {
+interface ShrinkFlags extends CutFlags, TraceFlags {
   out: string;
   force?: boolean;
-  seed: string;
+  inputs?: string;
+  seed?: string;
   json?: boolean;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
 export function addShrinkCommand(program: Command): void {
-  program
+  const command = program
     .command('shrink')
-    .summary('remove units that nothing reads, without loss')
+    .summary('remove units that nothing reads, without loss, or cut a model to size')
     .description(
       'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs,\n' +
-        'and the small one is written only if their outputs agree up to rounding.',
+        'and the small one is written only if their outputs agree up to rounding.\n' +
+        'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far\n' +
+        'the outputs are apart is then reported.',
     )
     .argument('<model>', 'an ONNX file')
     .requiredOption('--out <file>', 'where to write the smaller model')
-    .option('--force', 'replace --out if it exists')
-    .option('--seed <number>', 'seed of the inputs that both models are compared on', '1')
+    .option('--force', 'replace --out if it exists');
+  addCutFlags(command);
+  addTraceFlags(command);
+  command
+    .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
+    .option(
+      '--seed <number>',
+      'seed of the random inputs that both models are compared on without --inputs (default: 1)',
+    )
     .option('--json', 'print one JSON document on stdout')
     .action(shrinkCommand);
 }
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
-  const seed = Number(flags.seed);
-  if (!Number.isInteger(seed) || seed < 0) throw new UsageError(`--seed takes a whole number, got '${flags.seed}'`);
-  if (resolve(path) === resolve(flags.out)) throw new UsageError('--out must be another file than the model itself');
-  await checkNewFile(flags.out, flags.force === true);
-  const model = await loadModel(path);
-  const before = describeModel(model);
-  const { model: slim, layers, groups, removed } = shrinkZeros(model);
-  note('verifying that both models compute the same');
-  const verify = await assertEqual(nodeRuntime, model, slim, { seed, removal: { groups, removed } });
+  const target = cutTargetFrom(flags);
+  const seed = parseSeed(flags);
+  await checkNewFile(path, flags.out, flags.force === true);
+  const model = inlineFunctions(await loadModel(path));
+  const traced = traceModel(model, traceOptionsFrom(model, flags));
+  const states = statesOf(traced.prepared);
+  const feeds =
+    flags.inputs === undefined
+      ? undefined
+      : await loadFeeds(
+          flags.inputs,
+          model,
+          states.map((s) => s.input),
+        );
+  const before = costsOf(model);
+  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
+  note(target ? 'measuring how far the outputs are apart' : 'verifying that both models compute the same');
+  const removal = { groups: traced.groups, removed: plan.removed, prepared: traced.prepared };
+  // The smaller model is made after the first has run, so that memory holds less at a time.
+  let shrunk: Shrunk | undefined;
+  const makeSlim = () => {
+    shrunk = shrinkModel(model, traced, plan.removed);
+    return shrunk.model;
+  };
+  const compare = target ? verifyEqual : assertEqual;
+  const verify = await compare(nodeRuntime, model, makeSlim, {
+    ...(feeds ? { feeds: [feeds] } : { seed }),
+    states,
+    removal,
+  });
+  const { model: slim, resized } = shrunk!;
+  if (!Number.isFinite(verify.maxAbsDifference)) {
+    throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
+  }
   await saveModel(flags.out, slim);
-  const after = describeModel(slim);
+  const after = costsOf(slim);
   const document = {
     model: path,
     out: flags.out,
-    layers,
+    lossless: target === undefined,
+    layers: plan.layers,
     parameters: { before: before.parameters, after: after.parameters },
     multiplyAdds: { before: before.multiplyAdds, after: after.multiplyAdds },
     bytes: { before: (await stat(path)).size, after: (await stat(flags.out)).size },
+    resized,
     verify,
   };
-  print(flags.json, document, () => {
-    const rows = [
-      ...layers.map((l) => [`${l.name} units`, grouped(l.before), grouped(l.after)]),
-      ['parameters', grouped(document.parameters.before), grouped(document.parameters.after)],
-      ['multiply-adds per token', grouped(document.multiplyAdds.before), grouped(document.multiplyAdds.after)],
-      ['file', fileSize(document.bytes.before), fileSize(document.bytes.after)],
-    ];
-    return [
-      table(['', 'before', 'after'], rows),
-      '',
-      `verified on the same inputs: outputs of the smaller model ${agreement(verify)} those of ${path}`,
-      `written to ${flags.out}`,
-    ].join('\n');
-  });
+  print(flags.json, document, () => resultText(document, flags.inputs));
 }
 
-/** Throws UsageError when a file cannot be put there, before any work is done. */
-async function checkNewFile(path: string, replace: boolean): Promise<void> {
-  if (!existsSync(dirname(path)))
-    throw new UsageError(`--out ${path}: there is no folder ${dirname(path)}; make it first`);
-  if (!existsSync(path)) return;
-  if ((await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a folder; name a file in it`);
-  if (!replace) throw new UsageError(`${path} exists; add --force to replace it, or choose another --out`);
+function parseSeed({ seed, inputs }: ShrinkFlags): number {
+  if (seed === undefined) return 1;
+  if (inputs !== undefined)
+    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
+  const value = Number(seed);
+  if (!/^\d+$/.test(seed) || !Number.isSafeInteger(value)) {
+    throw new UsageError(`--seed takes a whole number, got '${seed}'`);
+  }
+  return value;
+}
+
+async function loadFeeds(path: string, model: Model, states: readonly string[]): Promise<Tensors> {
+  const { feeds, unused } = givenInputs(model.graph, new Set(states), await loadArrays(path), path);
+  if (unused.length > 0) note(`arrays of ${path} that are no inputs of the model: ${unused.join(', ')}`);
+  return feeds;
+}
+
+interface ShrinkResult {
+  readonly model: string;
+  readonly out: string;
+  readonly lossless: boolean;
+  readonly layers: readonly ShrunkLayer[];
+  readonly parameters: Change;
+  readonly multiplyAdds: Change;
+  readonly bytes: Change;
+  readonly resized: readonly ResizedValue[];
+  readonly verify: Difference;
+}
+
+interface Change {
+  readonly before: number;
+  readonly after: number;
+}
+
+function resultText(result: ShrinkResult, inputs: string | undefined): string {
+  const row = (name: string, { before, after }: Change, format: (n: number) => string) => [
+    name,
+    format(before),
+    format(after),
+  ];
+  const rows = [
+    ...result.layers.map((l) => row(`${l.name} units`, l, grouped)),
+    row('parameters', result.parameters, grouped),
+    row('multiply-adds per time step', result.multiplyAdds, grouped),
+    row('file', result.bytes, fileSize),
+  ];
+  const { verify, model, out, resized } = result;
+  const same = inputs === undefined ? 'the same random inputs' : inputs;
+  const outcome = result.lossless
+    ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
+    : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
+  return [table(['', 'before', 'after'], rows), '', ...outcome, ...resizedLines(resized), `written to ${out}`].join(
+    '\n',
+  );
+}
+
+/** Values that change alike share a line. */
+function resizedLines(resized: readonly ResizedValue[]): string[] {
+  const alike = new Map<string, string[]>();
+  for (const { name, before, after } of resized) {
+    const change = `${formatShape(before)} → ${formatShape(after)}`;
+    alike.set(change, [...(alike.get(change) ?? []), name]);
+  }
+  return [...alike].map(([change, names]) => `inputs and outputs ${change}: ${names.join(', ')}`);
+}
+
+function differenceLines(verify: Difference): string[] {
+  const percent = (part: number) => `${rounded(100 * part)} %`;
+  const { maxAbsDifference, meanAbsDifference, maxRelativeDifference, meanRelativeDifference, agreement } = verify;
+  return [
+    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} of the largest value`,
+    `  largest         ${rounded(maxAbsDifference)}, ${percent(maxRelativeDifference)} of the largest value`,
+    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
+  ];
 }

@@ -35,7 +35,8 @@ export function addTrainCommand(program: Command): void {
     .command('train')
     .summary('train a language model, dense or with ISS')
     .description(
-      'Trains a stacked LSTM language model. With --iss λ hidden units die while it trains and the model shrinks.\n' +
+      'Trains a language model of stacked LSTM layers (or --cell gru, rnn). With --iss λ hidden units die while it\n' +
+        'trains and the model shrinks.\n' +
         `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
     )
     .argument(
@@ -60,8 +61,7 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
   const data = flags.data ?? sources.data;
   const source = flags.init ?? sources.init;
   const init = source === undefined ? undefined : await loadInitialModel(initialModelPath(source));
-  const sizes = init && { hidden: init.hidden, embedding: init.embedding };
-  const config = checkConfig({ ...base, ...sizes, ...overrides }, `configuration ${name}`);
+  const config = checkConfig({ ...base, ...init?.sizes, ...overrides }, `configuration ${name}`);
   const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
   if (flags.resume) {
     await openRunDirectory(directory);

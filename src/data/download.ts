@@ -1,11 +1,12 @@
 /**
  * Fetching files with known checksums: a file appears under its name only when it is complete and right.
  */
-import { createHash, randomUUID } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
+import { createHash } from 'node:crypto';
+import { constants, createReadStream } from 'node:fs';
+import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { SlimError, UsageError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
 
 /** A file at a public address. */
 export interface RemoteFile {
@@ -77,40 +78,18 @@ async function isPresent(file: RemoteFile, target: string): Promise<boolean> {
 }
 
 async function download(file: RemoteFile, target: string, options: DownloadOptions): Promise<void> {
-  // Beside the target, so that renaming stays within one file system; a name of its own, so that two runs do not mix.
-  const temporary = `${target}.${randomUUID()}.part`;
-  const handle = await openForWriting(temporary);
+  const folder = dirname(target);
   try {
-    const got = await receive(file, target, handle, options).finally(() => handle.close());
-    if (got !== file.sha256) {
-      throw new SlimError(
-        `${file.url} has changed or arrived damaged: expected SHA-256 ${file.sha256}, got ${got}; ` +
-          `nothing was kept, try again`,
-      );
-    }
-    await rename(temporary, target);
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
   } catch (error) {
-    await rm(temporary, { force: true });
-    throw error;
+    throw new UsageError(`cannot write to the folder ${folder}: ${reason(error)}; choose another folder`);
   }
+  await writeAtomically(target, receive(file, target, options));
 }
 
-async function openForWriting(path: string): Promise<FileHandle> {
-  try {
-    await mkdir(dirname(path), { recursive: true });
-    return await open(path, 'wx');
-  } catch (error) {
-    throw new UsageError(`cannot write to the folder ${dirname(path)}: ${reason(error)}; choose another folder`);
-  }
-}
-
-/** Streams a file to disk and returns the SHA-256 of what came. */
-async function receive(
-  file: RemoteFile,
-  target: string,
-  handle: FileHandle,
-  options: DownloadOptions,
-): Promise<string> {
+/** The bytes of a file as they come; throws a SlimError when they do not, or when the whole has the wrong SHA-256. */
+async function* receive(file: RemoteFile, target: string, options: DownloadOptions): AsyncGenerator<Uint8Array> {
   const byHand = `or fetch it by other means and save it as ${target}`;
   const unreachable = (error: unknown): never => {
     throw new SlimError(`cannot download ${file.url}: ${reason(error)}; check the network connection, ${byHand}`);
@@ -123,15 +102,25 @@ async function receive(
   }
   const hash = createHash('sha256');
   const reader = response.body.getReader();
-  for (let received = 0; ; ) {
-    const { done, value } = await reader.read().catch(unreachable);
-    if (done) return hash.digest('hex');
-    hash.update(value);
-    await handle.writeFile(value).catch((error: unknown) => {
-      throw new SlimError(`cannot write ${target}: ${reason(error)}; nothing was kept`);
-    });
-    received += value.length;
-    options.onProgress?.({ path: target, received, total: file.bytes });
+  try {
+    for (let received = 0; ; ) {
+      const { done, value } = await reader.read().catch(unreachable);
+      if (done) break;
+      hash.update(value);
+      yield value;
+      received += value.length;
+      options.onProgress?.({ path: target, received, total: file.bytes });
+    }
+  } finally {
+    // Ends the connection when the file cannot be written; nothing happens when all has come.
+    await reader.cancel().catch(() => undefined);
+  }
+  const got = hash.digest('hex');
+  if (got !== file.sha256) {
+    throw new SlimError(
+      `${file.url} has changed or arrived damaged: expected SHA-256 ${file.sha256}, got ${got}; ` +
+        `nothing was kept, try again`,
+    );
   }
 }
 

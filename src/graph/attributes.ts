@@ -49,6 +49,12 @@ export function intsAttribute(node: Node, name: string): readonly number[] | und
   return a?.type === 'ints' ? a.value : undefined;
 }
 
+/** List of reals, or undefined when absent. */
+export function floatsAttribute(node: Node, name: string): readonly number[] | undefined {
+  const a = node.attributes[name];
+  return a?.type === 'floats' ? a.value : undefined;
+}
+
 /** List of strings, or undefined when absent. */
 export function stringsAttribute(node: Node, name: string): readonly string[] | undefined {
   const a = node.attributes[name];
@@ -61,15 +67,20 @@ export function graphAttribute(node: Node, name: string): Graph | undefined {
   return a?.type === 'graph' ? a.value : undefined;
 }
 
-/** The tensor of a `Constant` node in any of its spellings; undefined for other nodes. */
+/** The tensor of a `Constant` node in any of its spellings; undefined for other nodes and for tensors that are sparse. */
 export function constantTensor(node: Node): Tensor | undefined {
   if (node.op !== 'Constant' || node.domain !== '') return undefined;
-  const { value, value_float, value_floats, value_int, value_ints } = node.attributes;
+  const { value, value_float, value_floats, value_int, value_ints, value_string, value_strings } = node.attributes;
   if (value?.type === 'tensor') return value.value;
   if (value_float?.type === 'float') return floats([], [value_float.value]);
   if (value_floats?.type === 'floats') return floats([value_floats.value.length], value_floats.value);
   if (value_int?.type === 'int') return int64s([], [value_int.value]);
   if (value_ints?.type === 'ints') return int64s([value_ints.value.length], value_ints.value);
+  if (value_string?.type === 'string') return { elementType: 'string', dims: [], data: [value_string.value] };
+  if (value_strings?.type === 'strings') {
+    const data = [...value_strings.value];
+    return { elementType: 'string', dims: [data.length], data };
+  }
   return undefined;
 }
 

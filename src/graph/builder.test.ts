@@ -17,6 +17,16 @@ describe('GraphBuilder', () => {
     expect(b.node('Tanh', [b.value('h')])[0]!.name).not.toBe('Tanh_0_out');
   });
 
+  it("gives a new node another output than one that has kept its value's name but not its own", () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', [2]);
+    b.node('Identity', [x], {}, ['Tanh_0_out']);
+    b.node('Split', [x], {}, ['Split_0_out0', 'rest']);
+    const made = [tanh(x), ...b.node('Split', [x], {}, 2)].map((v) => v.name);
+    expect(made).not.toContain('Tanh_0_out');
+    expect(made).not.toContain('Split_0_out0');
+  });
+
   it('refuses a name twice, a value it does not have, and a value of another graph', () => {
     const b = new GraphBuilder('mine');
     const x = b.input('x', 'float32', [2]);

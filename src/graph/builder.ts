@@ -1,6 +1,6 @@
 import { SlimError } from '../errors.ts';
 import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
-import { Scope } from './infer/infer.ts';
+import { isKnownOperator, Scope } from './infer/infer.ts';
 import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';
 
 /** A value inside a graph under construction; the operators in `ops.ts` take and return these. */
@@ -28,6 +28,8 @@ export class GraphBuilder {
   private readonly outputs: ValueInfo[] = [];
   private readonly initializers = new Map<string, Tensor>();
   private readonly nodeList: Node[] = [];
+  /** What the file says of values that nobody can infer. */
+  private valueInfo: Graph['valueInfo'];
   /** Constants by their content, and the tensors of all constants by name. */
   private readonly constants = new Map<string, Value>();
   private readonly constantTensors = new Map<string, Tensor>();
@@ -46,6 +48,10 @@ export class GraphBuilder {
   static from(graph: Graph, options: { keepOutputs?: boolean; outer?: GraphBuilder } = {}): GraphBuilder {
     const b = new GraphBuilder(graph.name, options.outer);
     reserveNames(graph, b.names);
+    if (graph.valueInfo) {
+      b.valueInfo = graph.valueInfo;
+      b.scope.declare(graph.valueInfo);
+    }
     for (const input of graph.inputs) b.declareInput(input);
     for (const [name, tensor] of graph.initializers) b.declareParameter(name, tensor);
     for (const node of graph.nodes) b.addNode(node);
@@ -64,7 +70,8 @@ export class GraphBuilder {
       const n = this.counters.get(prefix) ?? 0;
       this.counters.set(prefix, n + 1);
       const name = `${prefix}_${n}`;
-      if (!this.names.has(name)) {
+      // A node's outputs are called after it, and may outlive it where a pass computes them in another way.
+      if ([name, `${name}_out`, `${name}_out0`].every((n) => !this.names.has(n))) {
         this.names.add(name);
         return name;
       }
@@ -135,11 +142,15 @@ export class GraphBuilder {
       outputs: names,
       attributes: Object.fromEntries(wrapped),
     };
+    if (!isKnownOperator(node)) {
+      const operator = domain === '' ? op : `${domain}.${op}`;
+      throw new SlimError(`graph '${this.name}': the shape of operator ${operator} ('${label}') is not known here`);
+    }
     this.addNode(node);
     return names.map((name) => this.value(name));
   }
 
-  /** Appends a finished node as it is, after checking that it fits. */
+  /** Appends a finished node as it is, after checking that it fits; an operator that nobody knows always does. */
   addNode(node: Node): void {
     this.scope.defineNode(node);
     this.nodeList.push(node);
@@ -203,6 +214,7 @@ export class GraphBuilder {
       outputs: [...this.outputs],
       initializers: new Map(this.initializers),
       nodes: [...this.nodeList],
+      ...(this.valueInfo && { valueInfo: this.valueInfo }),
     };
   }
 

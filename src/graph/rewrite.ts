@@ -1,9 +1,24 @@
-import { constantNode, graphAttribute } from './attributes.ts';
+import { constantNode } from './attributes.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
 /*
  * Small questions and edits that every graph transformation needs.
  */
+
+/** The graphs in a node's attributes: the body of a loop, the branches of an If. */
+export function bodiesOf(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
+}
+
+/** A node with the graphs in its attributes changed. */
+export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
+  if (bodiesOf(node).length === 0) return node;
+  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => [
+    name,
+    a.type === 'graph' ? { ...a, value: change(a.value) } : a,
+  ]);
+  return { ...node, attributes: Object.fromEntries(changed) };
+}
 
 /** Names that a graph uses but does not define: what a loop's body takes from the graphs around it. */
 export function capturedNames(graph: Graph): Set<string> {
@@ -23,18 +38,15 @@ export function capturedNames(graph: Graph): Set<string> {
 /** Everything a node reads: its inputs and what the bodies in its attributes capture. */
 export function usedNames(node: Node): string[] {
   const names = node.inputs.filter((name) => name !== '');
-  for (const a of Object.values(node.attributes)) if (a.type === 'graph') names.push(...capturedNames(a.value));
+  for (const body of bodiesOf(node)) names.push(...capturedNames(body));
   return names;
 }
 
 /** A node with its inputs (and what its bodies capture) renamed; outputs keep their names. */
 export function renameInputs(node: Node, names: ReadonlyMap<string, string>): Node {
   if (!usedNames(node).some((n) => names.has(n))) return node;
-  const attributes: Record<string, Attribute> = {};
-  for (const [key, a] of Object.entries(node.attributes)) {
-    attributes[key] = a.type === 'graph' ? { type: 'graph', value: renameCaptured(a.value, names) } : a;
-  }
-  return { ...node, inputs: node.inputs.map((n) => names.get(n) ?? n), attributes };
+  const inside = mapBodies(node, (body) => renameCaptured(body, names));
+  return { ...inside, inputs: node.inputs.map((n) => names.get(n) ?? n) };
 }
 
 /** A body with captured names replaced; names that it defines itself are left alone. */
@@ -74,17 +86,10 @@ export function removeDeadNodes(graph: Graph): Graph {
   const nodes = liveNodes(
     graph.nodes,
     graph.outputs.map((o) => o.name),
-  ).map(removeDeadInBody);
+  ).map((node) => mapBodies(node, removeDeadNodes));
   const used = new Set([...nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
   const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
   return { ...graph, nodes, initializers };
-}
-
-function removeDeadInBody(node: Node): Node {
-  const body = graphAttribute(node, 'body');
-  if (body === undefined) return node;
-  const value: Graph = removeDeadNodes(body);
-  return { ...node, attributes: { ...node.attributes, body: { type: 'graph', value } } };
 }
 
 /** The node that defines each value. */

@@ -37,6 +37,23 @@ export interface DecayedGradient {
   readonly gradientScale: number;
 }
 
+/** Operands of {@link Kernels.adam}: byte offsets of float32 arrays, none of which may overlap. */
+export interface AdamPass {
+  /** g [length], replaced by the direction of the step. */
+  readonly gradient: number;
+  /** m [length], the running mean of the gradient, changed in place. */
+  readonly mean: number;
+  /** v [length], the running mean of its square, changed in place. */
+  readonly square: number;
+  readonly length: number;
+  readonly gradientScale: number;
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+  /** t, the number of this update from 1. */
+  readonly update: number;
+}
+
 /**
  * Passes over float32 arrays given by byte offset; lengths, rows and cols count elements and may be 0.
  * Each throws SlimError before it starts when an array does not lie inside the memory.
@@ -54,6 +71,13 @@ export interface Kernels {
   sumOfSquares(values: number, length: number): number;
   /** Σ_ij (gradientScale·g[i,j] + w[i,j]·(rowDecay[i] + colDecay[j]))², summed in float64 over chunks of 512. */
   sumOfSquaresWithDecay(operands: DecayedGradient): number;
+  /** g[i,j] ← g[i,j] + w[i,j]·(rowDecay[i] + colDecay[j]) */
+  addDecay(operands: Omit<DecayedGradient, 'gradientScale'>): void;
+  /**
+   * With h = gradientScale·g: m ← β₁m + (1 − β₁)h, v ← β₂v + (1 − β₂)h², then
+   * g ← m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε), Adam's step for a learning rate of 1 (Kingma and Ba 2015, algorithm 1).
+   */
+  adam(pass: AdamPass): void;
   /**
    * out[i] = 1 / keep with probability keep in (0, 1], else 0; out[i] depends on i and the seed only.
    * The seed is 64 bits in two unsigned halves.
@@ -90,6 +114,23 @@ interface KernelExports extends WebAssembly.Exports {
       gradientScale: number,
     ]
   ): number;
+  addDecay(
+    ...operands: [weights: number, gradient: number, rows: number, cols: number, rowDecay: number, colDecay: number]
+  ): void;
+  adam(
+    ...operands: [
+      gradient: number,
+      mean: number,
+      square: number,
+      length: number,
+      gradientScale: number,
+      rest1: number,
+      rest2: number,
+      unbias1: number,
+      unbias2: number,
+      epsilon: number,
+    ]
+  ): void;
   dropoutMask: Kernels['dropoutMask'];
 }
 
@@ -147,6 +188,20 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
       check('sumOfSquaresWithDecay', 'rowDecay', rowDecay, rows);
       check('sumOfSquaresWithDecay', 'colDecay', colDecay, cols);
       return wasm.sumOfSquaresWithDecay(weights, gradient, rows, cols, rowDecay, colDecay, gradientScale);
+    },
+    addDecay({ weights, gradient, rows, cols, rowDecay, colDecay }) {
+      checkMatrix('addDecay', weights, rows, cols);
+      check('addDecay', 'gradient', gradient, rows * cols);
+      check('addDecay', 'rowDecay', rowDecay, rows);
+      check('addDecay', 'colDecay', colDecay, cols);
+      wasm.addDecay(weights, gradient, rows, cols, rowDecay, colDecay);
+    },
+    adam({ gradient, mean, square, length, gradientScale, beta1, beta2, epsilon, update }) {
+      check('adam', 'gradient', gradient, length);
+      check('adam', 'mean', mean, length);
+      check('adam', 'square', square, length);
+      const [unbias1, unbias2] = [1 - beta1 ** update, 1 - beta2 ** update];
+      wasm.adam(gradient, mean, square, length, gradientScale, 1 - beta1, 1 - beta2, unbias1, unbias2, epsilon);
     },
     dropoutMask(out, length, keep, seedLo, seedHi) {
       if (!(keep > 0 && keep <= 1)) throw new SlimError(`Kernel dropoutMask: keep must be in (0, 1], got ${keep}`);

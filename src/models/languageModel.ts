@@ -4,12 +4,14 @@ import { sizeOf } from '../graph/dims.ts';
 import { dropout } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { embedding, type Initializer, linear, lstmLayer } from '../nn/layers.ts';
+import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, recurrentLayer } from '../nn/layers.ts';
 import { modelOf } from '../onnx/model.ts';
 import { randomStream, uniform } from '../random.ts';
 
-/** Shape of a stacked LSTM language model. */
+/** Shape of a stacked recurrent language model. */
 export interface LanguageModelOptions {
+  /** Kind of the recurrent layers; LSTM when left out. */
+  readonly cell?: CellName | undefined;
   readonly vocabulary: number;
   /** Embedding size. */
   readonly embedding: number;
@@ -17,7 +19,7 @@ export interface LanguageModelOptions {
   readonly hidden: readonly number[];
   /** Probability that dropout keeps a value of a non-recurrent connection; 1 is no dropout. */
   readonly keep?: number;
-  /** Weights start uniform in ±initScale; LSTM biases start at 0. */
+  /** Weights start uniform in ±initScale; biases of recurrent layers start at 0. */
   readonly initScale?: number;
   readonly seed?: number;
 }
@@ -29,10 +31,11 @@ export const LOGITS = 'logits';
 
 /**
  * The stacked LSTM language model of Zaremba et al. (2014): embedding → LSTM → … → LSTM → linear, with dropout on the
- * non-recurrent connections only. Batch and time are free; states are inputs and outputs, for text in windows.
+ * non-recurrent connections only; or the same with another cell. Layers are called after it, `lstm_0` from the bottom.
+ * Batch and time are free; states are inputs and outputs, for text in windows.
  */
 export function languageModel(options: LanguageModelOptions): Model {
-  const { vocabulary, hidden, keep = 1, initScale = 0.1, seed = 1 } = options;
+  const { vocabulary, cell = DEFAULT_CELL, hidden, keep = 1, initScale = 0.1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a language model needs at least one hidden layer');
   const random = randomStream(seed);
   const init: Initializer = (dims) => ({
@@ -46,7 +49,7 @@ export function languageModel(options: LanguageModelOptions): Model {
   let x = dropout(embedding(b, 'embedding', tokens, vocabulary, options.embedding, init), 1 - keep);
   let inputs = options.embedding;
   hidden.forEach((size, i) => {
-    const layer = lstmLayer(b, `lstm_${i}`, x, inputs, size, init);
+    const layer = recurrentLayer(b, cell, `${cell}_${i}`, x, inputs, size, init);
     states.push(...layer.states);
     x = dropout(layer.output, 1 - keep);
     inputs = size;

@@ -1,4 +1,4 @@
-import type { GraphBuilder, Value } from '../graph/builder.ts';
+import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { add, concat, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
@@ -39,37 +39,63 @@ export function linear(
   return add(matmul(x, weight), b.parameter(`${name}.bias`, init([outputs])));
 }
 
+/** A kind of recurrent layer. */
+export type CellName = 'lstm' | 'gru' | 'rnn';
+
+/** The kinds of recurrent layers, each as the ONNX operator that it becomes. */
+const recurrentKinds: Readonly<
+  Record<CellName, { operator: string; gates: number; states: readonly string[]; attributes: AttributeValues }>
+> = {
+  lstm: { operator: 'LSTM', gates: 4, states: ['h', 'c'], attributes: {} },
+  // The form of cuDNN, PyTorch and Keras: one recurrent product a step.
+  gru: { operator: 'GRU', gates: 3, states: ['h'], attributes: { linear_before_reset: 1 } },
+  rnn: { operator: 'RNN', gates: 1, states: ['h'], attributes: {} },
+};
+
+/** Names of the kinds of recurrent layers. */
+export const cellNames = Object.keys(recurrentKinds) as CellName[];
+
+/** The kind that a model has when nobody asks for another. */
+export const DEFAULT_CELL: CellName = 'lstm';
+
 /**
- * An LSTM layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states h and c become inputs of the graph; the
- * caller makes the next states (`states[i].output`) outputs. ONNX adds two bias vectors; the second one is a constant
- * zero here, so that the layer has one bias, as in Zaremba et al. (2014).
+ * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the graph; the caller makes the next states (`states[i].output`) outputs.
  */
-export function lstmLayer(
+export function recurrentLayer(
   b: GraphBuilder,
+  cell: CellName,
   name: string,
   x: Value,
   inputs: number,
   hidden: number,
   init: Initializer,
 ): { output: Value; states: StatePair[] } {
-  const weight = b.parameter(`${name}.weight`, init([1, 4 * hidden, inputs]));
-  const recurrent = b.parameter(`${name}.recurrent`, init([1, 4 * hidden, hidden]));
-  const bias = b.parameter(`${name}.bias`, zeros([1, 4 * hidden]));
+  const { operator, gates, states, attributes } = recurrentKinds[cell];
+  const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
+  const recurrent = b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden]));
+  const biases = biasesOf(b, cell, name, gates, hidden);
   const batch = x.type.shape?.[1] ?? 'batch';
-  const state = (s: string) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]);
-  const [h, c] = [state('h'), state('c')];
-  const biases = concat([bias, b.constant(zeros([1, 4 * hidden]))], 1);
-  const [sequence, hNext, cNext] = b.node(
-    'LSTM',
-    [x, weight, recurrent, biases, undefined, h, c],
-    { hidden_size: hidden },
-    [`${name}.sequence`, `${name}.h_next`, `${name}.c_next`],
+  const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
+  const [sequence, ...after] = b.node(
+    operator,
+    [x, weight, recurrent, biases, undefined, ...before],
+    { hidden_size: hidden, ...attributes },
+    [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
     '',
     name,
   );
-  const states = [
-    { input: h.name, output: hNext!.name },
-    { input: c.name, output: cNext!.name },
-  ];
-  return { output: squeeze(sequence!, [1]), states };
+  const pairs = before.map((s, i) => ({ input: s.name, output: after[i]!.name }));
+  return { output: squeeze(sequence!, [1]), states: pairs };
+}
+
+/**
+ * ONNX adds two bias vectors [GH], one of W·x and one of R·h. The second is a constant zero, so that the layer has one
+ * bias, as in Zaremba et al. (2014); all biases start at 0. Only the candidate of a GRU has a second one of its own, last
+ * of the gates: it lies inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
+ */
+function biasesOf(b: GraphBuilder, cell: CellName, name: string, gates: number, hidden: number): Value {
+  const bias = b.parameter(`${name}.bias`, zeros([1, gates * hidden]));
+  if (cell !== 'gru') return concat([bias, b.constant(zeros([1, gates * hidden]))], 1);
+  const candidate = b.parameter(`${name}.recurrent_bias`, zeros([1, hidden]));
+  return concat([bias, b.constant(zeros([1, (gates - 1) * hidden])), candidate], 1);
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SlimError, UsageError } from '../errors.ts';
+import type { Model, Tensor } from '../graph/types.ts';
 import { loadModel, saveModel } from './file.ts';
 import { readModel } from './read.ts';
 import { writeModel } from './write.ts';
@@ -15,6 +16,38 @@ beforeEach(() => {
 });
 afterEach(() => {
   rmSync(folder, { recursive: true });
+});
+
+/** A model in which weights of 40 values each follow names and a text of various lengths. */
+function withNames(): Model {
+  const data = Float32Array.from({ length: 40 }, (_, i) => i / 8 - 2);
+  const names = ['a', 'bc', 'def', 'ghij', 'k'.repeat(5)];
+  const weights = names.map((name): [string, Tensor] => [name, { elementType: 'float32', dims: [5, 8], data }]);
+  const steps: Tensor = { elementType: 'int64', dims: [1], data: BigInt64Array.of(-3n) };
+  return { ...tiny, graph: { ...tiny.graph, initializers: new Map([...weights, ['steps', steps]]) } };
+}
+
+const weightsOf = ({ graph }: Model) =>
+  [...graph.initializers.values()].filter((tensor) => tensor.elementType === 'float32');
+
+describe('weights in a file', () => {
+  it('are read without a copy wherever they begin', async () => {
+    const path = join(folder, 'm.onnx');
+    const original = withNames();
+    await saveModel(path, original);
+    // That there is something to move is seen in bytes that may not be changed.
+    const bytes = new Uint8Array(readFileSync(path));
+    const kept = readModel(bytes);
+    expect(bytes).toEqual(new Uint8Array(readFileSync(path)));
+    expect(weightsOf(kept).some(({ data }) => !Array.isArray(data) && data.buffer !== bytes.buffer)).toBe(true);
+    const loaded = await loadModel(path);
+    expect(loaded).toEqual(kept);
+    expect(loaded.graph.initializers).toEqual(original.graph.initializers);
+    const buffers = weightsOf(loaded).map(({ data }) => (Array.isArray(data) ? undefined : data.buffer));
+    expect(buffers).toHaveLength(5);
+    expect(new Set(buffers).size).toBe(1);
+    expect(writeModel(loaded)).toEqual(bytes);
+  });
 });
 
 describe('model files', () => {

@@ -1,133 +1,90 @@
-import { fromBinary } from '@bufbuild/protobuf';
-import type { Graph, Model, Node } from '../graph/types.ts';
-import { readAttribute } from './attribute.ts';
-import { type GraphProto, type ModelProto, ModelProtoSchema, type NodeProto } from './onnx_pb.ts';
-import { distinct, malformed, type Reading, unsupported } from './reading.ts';
+import type { Model } from '../graph/types.ts';
+import type { ExternalData } from './external.ts';
+import { ENTRY, MODEL } from './fields.ts';
+import { readFunction } from './function.ts';
+import { readOperatorSets } from './operatorSets.ts';
+import { readGraph } from './readGraph.ts';
+import { malformed, quoted, type Reading, startReading } from './reading.ts';
 import { readCount } from './scalars.ts';
-import { readTensor } from './tensor.ts';
-import { readValueInfo } from './value.ts';
+import {
+  all,
+  extraOf,
+  type Field,
+  int64In,
+  last,
+  type Message,
+  messageIn,
+  only,
+  readFields,
+  textOf,
+  tryTextIn,
+} from './wire.ts';
 
 /**
- * The model in the bytes of an ONNX file; `source` names the file in messages.
- * Weights are views of `bytes` where these are aligned, so `bytes` must not change afterwards.
- * Left out, for they do not change what the model computes: documentation, `value_info`, the version of the producer,
- * domain and version of the model, metadata of anything but the model.
- * Throws a UsageError for bytes that are no ONNX model, and for whatever else `Model` cannot hold.
+ * The model in the bytes of an ONNX file; `source` names the file in messages, `external` reaches the files beside it.
+ * Weights are views of `bytes` where these are aligned, so `bytes` must not change afterwards. What `Model` does not
+ * understand is part of it all the same, and `writeModel` writes it back: `extra`, opaque tensors and attributes.
+ * Throws a UsageError that names the place for bytes that are no ONNX model, and for data files that cannot be read.
  */
-export function readModel(bytes: Uint8Array, source = 'model'): Model {
-  const reading: Reading = { source, byteLength: bytes.byteLength, openDims: new Set() };
-  const proto = parse(bytes, reading);
-  if (proto.irVersion <= 0n) throw malformed(reading, 'it has no ir_version');
-  if (proto.graph === undefined) throw malformed(reading, 'it has no graph');
-  rejectParts(proto, 'the model', reading);
+export function readModel(bytes: Uint8Array, source = 'model', external?: ExternalData): Model {
+  return readFrom(startReading(bytes, source, external));
+}
+
+/** As `readModel`, for who starts the reading. */
+export function readFrom(reading: Reading): Model {
+  const { bytes } = reading;
+  if (bytes.byteLength === 0) throw malformed(reading, 0, 'the file is empty');
+  const message = readFields(reading, 0, bytes.byteLength);
+  const irVersion = readIrVersion(message, reading);
+  const graph = only(reading, message, MODEL.graph);
+  if (graph === undefined) throw malformed(reading, bytes.byteLength, 'it has no graph');
+  const opsets = readOpsets(message, irVersion, reading);
+  const { metadata, rest } = readMetadata(message, reading);
+  const functions = all(message, MODEL.functions).map((field) => readFunction(field, reading));
+  const understood = [MODEL.irVersion, MODEL.graph, MODEL.opsetImport, MODEL.functions];
+  const unknown = message.fields.filter((field) => field.number !== MODEL.metadataProps || rest.has(field));
   return {
-    graph: readGraph(proto.graph, '', reading),
-    opsets: readOpsets(proto, reading),
-    irVersion: readCount(proto.irVersion, 'its ir_version', reading),
-    producer: proto.producerName,
-    metadata: Object.fromEntries(
-      distinct(
-        proto.metadataProps.map(({ key, value }) => [key, value]),
-        'the metadata key',
-        reading,
-      ),
-    ),
+    graph: readGraph(graph, '', 0, reading),
+    opsets,
+    irVersion,
+    producer: textOf(reading, message, MODEL.producerName),
+    metadata,
+    ...(functions.length > 0 && { functions }),
+    ...extraOf(reading, { ...message, fields: unknown }, understood, [MODEL.producerName]),
   };
 }
 
-function parse(bytes: Uint8Array, reading: Reading): ModelProto {
-  if (bytes.byteLength === 0) throw malformed(reading, 'the file is empty');
-  // A plain Uint8Array: Node's Buffer has a slice() that does not copy.
-  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  try {
-    return fromBinary(ModelProtoSchema, plain, { readUnknownFields: false });
-  } catch (cause) {
-    throw malformed(reading, `it does not parse (${cause instanceof Error ? cause.message : cause})`, cause);
-  }
+function readIrVersion(message: Message, reading: Reading): number {
+  const field = last(message, MODEL.irVersion);
+  const version = field ? int64In(reading, field) : 0n;
+  if (version <= 0n) throw malformed(reading, field?.from ?? 0, 'it has no ir_version');
+  return readCount(version, 'its ir_version', reading, field!.from);
 }
 
-function readOpsets(proto: ModelProto, reading: Reading): Record<string, number> {
+function readOpsets(message: Message, irVersion: number, reading: Reading): Record<string, number> {
+  const fields = all(message, MODEL.opsetImport);
+  if (fields.length > 0) return readOperatorSets(fields, reading);
   // Operator sets came with version 3 of the format; before, there was one.
-  if (proto.opsetImport.length === 0 && proto.irVersion < 3n) return { '': 1 };
-  if (proto.opsetImport.length === 0) throw malformed(reading, 'it has no opset_import');
-  const entries = proto.opsetImport.map(({ domain, version }) => {
-    const name = readDomain(domain);
-    return [name, readCount(version, `the version of operator set '${name}'`, reading)] as const;
-  });
-  return Object.fromEntries(distinct(entries, 'operator set', reading));
+  if (irVersion < 3) return { '': 1 };
+  throw malformed(reading, reading.bytes.byteLength, 'it has no opset_import');
 }
 
-/** ONNX's own operators have two spellings of their domain. */
-function readDomain(domain: string): string {
-  return domain === 'ai.onnx' ? '' : domain;
-}
-
-/** `within` says of which node the graph is a part, as ` of node ...`; empty for the main graph. */
-function readGraph(proto: GraphProto, within: string, reading: Reading): Graph {
-  const here = `graph '${proto.name}'${within}`;
-  rejectParts(proto, here, reading);
-  const tensors = proto.initializer.map((tensor) => {
-    if (tensor.name === '') throw malformed(reading, `an initializer of ${here} has no name`);
-    return [tensor.name, readTensor(tensor, `initializer '${tensor.name}' of ${here}`, reading)] as const;
-  });
-  const initializers = new Map(distinct(tensors, `in ${here} the initializer`, reading));
-  return {
-    name: proto.name,
-    // Up to version 3 of the format every initializer is listed among the inputs as well.
-    inputs: proto.input
-      .filter(({ name }) => !initializers.has(name))
-      .map((info) => readValueInfo(info, `input '${info.name}' of ${here}`, reading)),
-    outputs: proto.output.map((info) => readValueInfo(info, `output '${info.name}' of ${here}`, reading)),
-    initializers,
-    nodes: proto.node.map((node, i) => readNode(node, `node ${i} '${node.name}' (${node.opType})${within}`, reading)),
-  };
-}
-
-function readNode(proto: NodeProto, here: string, reading: Reading): Node {
-  if (proto.opType === '') throw malformed(reading, `${here} has no op_type`);
-  rejectParts(proto, here, reading);
-  const attributes = proto.attribute.map((attribute) => {
-    const what = `attribute '${attribute.name}' of ${here}`;
-    const subgraph = (graph: GraphProto) => readGraph(graph, ` of ${what}`, reading);
-    return [attribute.name, readAttribute(attribute, what, reading, subgraph)] as const;
-  });
-  return {
-    op: proto.opType,
-    domain: readDomain(proto.domain),
-    name: proto.name,
-    inputs: proto.input,
-    outputs: proto.output,
-    attributes: Object.fromEntries(distinct(attributes, `in ${here} the attribute`, reading)),
-  };
-}
-
-/** Throws a UsageError when the file has something that would be lost. */
-function rejectParts(proto: ModelProto | GraphProto | NodeProto, here: string, reading: Reading): void {
-  const reject = (present: boolean, what: string, fix: string) => {
-    if (present) throw unsupported(reading, `${here} has ${what}`, fix);
-  };
-  const exportWithout = 'export the model without them';
-  switch (proto.$typeName) {
-    case 'onnx.ModelProto':
-      reject(
-        proto.functions.length > 0,
-        `model-local functions ('${proto.functions[0]?.name}')`,
-        'inline them first, for example in Python with onnx.inliner.inline_local_functions(model)',
-      );
-      reject(proto.trainingInfo.length > 0, 'training_info', exportWithout);
-      reject(proto.configuration.length > 0, 'device configurations', exportWithout);
-      break;
-    case 'onnx.GraphProto':
-      reject(
-        proto.sparseInitializer.length > 0,
-        `sparse initializers ('${proto.sparseInitializer[0]?.values?.name ?? ''}')`,
-        'make them dense',
-      );
-      reject(proto.quantizationAnnotation.length > 0, 'quantization annotations', exportWithout);
-      break;
-    case 'onnx.NodeProto':
-      reject(proto.overload !== '', `overload '${proto.overload}'`, 'inline the model-local functions first');
-      reject(proto.deviceConfigurations.length > 0, 'device configurations', exportWithout);
-      break;
+/** The metadata, and the entries that say more than a key and a value, which stay as they are. */
+function readMetadata(message: Message, reading: Reading) {
+  const metadata = new Map<string, string>();
+  const rest = new Set<Field>();
+  for (const field of all(message, MODEL.metadataProps)) {
+    const entry = messageIn(reading, field);
+    const [key, value] = [ENTRY.key, ENTRY.value].map((number) => {
+      const text = last(entry, number);
+      return text ? tryTextIn(reading, text) : '';
+    });
+    if (key === undefined || value === undefined || entry.fields.some(({ number }) => number > ENTRY.value)) {
+      rest.add(field);
+      continue;
+    }
+    if (metadata.has(key)) throw malformed(reading, field.from, `the metadata key ${quoted(key)} occurs twice`);
+    metadata.set(key, value);
   }
+  return { metadata: Object.fromEntries(metadata), rest };
 }

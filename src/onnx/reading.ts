@@ -1,34 +1,59 @@
+import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { UsageError } from '../errors.ts';
+import type { ExternalData } from './external.ts';
 
 /** What every part of the reader needs to know of the file it reads. */
 export interface Reading {
   /** The file's name in messages. */
   readonly source: string;
-  readonly byteLength: number;
+  readonly bytes: Uint8Array;
+  /** The protobuf library's reader of all bytes; whoever wants something of it says where, by `pos`. */
+  readonly reader: BinaryReader;
+  /** Whether nobody else has the bytes, so that weights may be moved in place. */
+  readonly ownsBytes: boolean;
   /** Names given so far to dimensions that the file leaves open. */
   readonly openDims: Set<string>;
+  /** How often each name was wanted for an open dimension. */
+  readonly openDimCounts: Map<string, number>;
+  /** The data files beside the model, where they may be read. */
+  readonly external: ExternalData | undefined;
+  /** Fields read so far. */
+  fields: number;
 }
 
-/** The error for bytes that no correct ONNX writer makes. */
-export function malformed(reading: Reading, what: string, cause?: unknown): UsageError {
-  const { source, byteLength } = reading;
+/**
+ * A reader of bytes; `source` names them in messages. Who sets `ownsBytes` hands them over: their content changes, and
+ * they can be read only once.
+ */
+export function startReading(
+  bytes: Uint8Array,
+  source: string,
+  external?: ExternalData,
+  { ownsBytes = false } = {},
+): Reading {
+  // A plain Uint8Array: Node's Buffer has a slice() that does not copy.
+  const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const reader = new BinaryReader(plain);
+  const [openDims, openDimCounts] = [new Set<string>(), new Map<string, number>()];
+  return { source, bytes: plain, reader, ownsBytes, openDims, openDimCounts, external, fields: 0 };
+}
+
+/** The error for bytes that no correct ONNX writer makes, near offset `at`. */
+export function malformed(reading: Reading, at: number, what: string): UsageError {
+  const { source, bytes } = reading;
   return new UsageError(
-    `cannot read ${source}: ${what}; it is not an ONNX model or is truncated (${byteLength} bytes)`,
-    cause === undefined ? undefined : { cause },
+    `cannot read ${source}: ${what} (byte ${at}); it is not an ONNX model or is truncated (${bytes.byteLength} bytes)`,
   );
 }
 
-/** The error for correct ONNX that the plain `Model` cannot hold; `fix` says what the user can do about it. */
+/** The error for correct ONNX that cannot be read; `fix` says what the user can do about it. */
 export function unsupported(reading: Reading, what: string, fix: string): UsageError {
   return new UsageError(`cannot read ${reading.source}: ${what}, which is not supported; ${fix}`);
 }
 
-/** Returns the entries as they are, or throws when two have the same key; `what` names the thing that is keyed. */
-export function distinct<T>(entries: readonly (readonly [string, T])[], what: string, reading: Reading) {
-  const seen = new Set<string>();
-  for (const [key] of entries) {
-    if (seen.has(key)) throw malformed(reading, `${what} '${key}' occurs twice`);
-    seen.add(key);
-  }
-  return entries;
+const LONGEST_NAME = 80;
+
+/** A name in quotes for a message; files can hold names of any length. */
+export function quoted(name: string): string {
+  return `'${name.length > LONGEST_NAME ? `${name.slice(0, LONGEST_NAME)}…` : name}'`;
 }

@@ -1,155 +1,259 @@
-import { create } from '@bufbuild/protobuf';
 import { SlimError } from '../errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
-import type { ElementType, Tensor, TensorData } from '../graph/types.ts';
-import { type TensorProto, TensorProto_DataLocation, TensorProto_DataType, TensorProtoSchema } from './onnx_pb.ts';
-import { malformed, type Reading, unsupported } from './reading.ts';
-import { readCount, readText, writeCount, writeText } from './scalars.ts';
+import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
+import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';
+import { putBytes, putEncoded, putInt, putMessage, putName, putText, type Writer } from './encode.ts';
+import { type Region, readExternal, readRegion } from './external.ts';
+import { ENTRY, SPARSE, TENSOR } from './fields.ts';
+import { TensorProto_DataLocation } from './onnx_pb.ts';
+import { malformed, type Reading } from './reading.ts';
+import { readCount, writeCount, writeText } from './scalars.ts';
+import {
+  listLength,
+  type NumericData,
+  type NumericType,
+  readList,
+  STORAGE,
+  type Storage,
+  typeName,
+} from './storage.ts';
+import {
+  all,
+  bytesIn,
+  extraOf,
+  type Field,
+  int64In,
+  integersIn,
+  joinFields,
+  last,
+  type Message,
+  messageIn,
+  textOf,
+  tryTextIn,
+} from './wire.ts';
 
-type NumericType = Exclude<ElementType, 'string'>;
-type NumericData = Exclude<TensorData, string[]>;
-type Values = readonly number[] | readonly bigint[];
+const EXTERNAL = BigInt(TensorProto_DataLocation.EXTERNAL);
 
-/** How one element type is stored. Typed arrays are taken to be little-endian, as raw_data is. */
-interface Storage {
-  readonly code: TensorProto_DataType;
-  readonly bytesPerElement: number;
-  /** The values in the field of TensorProto that holds this type when there is no raw_data. */
-  readonly values: (proto: TensorProto) => Values;
-  readonly fromValues: (values: Values) => NumericData;
-  readonly view: (buffer: ArrayBufferLike, byteOffset: number, length: number) => NumericData;
-  readonly holds: (data: TensorData) => data is NumericData;
+/** A tensor of a file with its name. */
+export interface NamedTensor<T> {
+  readonly name: string;
+  readonly tensor: T;
 }
 
-/** What all typed arrays share; E is what they hold. */
-interface ArrayKind<E extends number | bigint> {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericData;
-  from(values: ArrayLike<number | bigint>, convert: (value: number | bigint) => E): NumericData;
-}
-
-function storage<E extends number | bigint>(
-  code: TensorProto_DataType,
-  kind: ArrayKind<E>,
-  convert: (value: number | bigint) => E,
-  values: (proto: TensorProto) => Values,
-): Storage {
-  return {
-    code,
-    bytesPerElement: kind.BYTES_PER_ELEMENT,
-    values,
-    fromValues: (list) => kind.from(list, convert),
-    view: (buffer, byteOffset, length) => new kind(buffer, byteOffset, length),
-    holds: (data): data is NumericData => data instanceof kind,
-  };
-}
-
-const T = TensorProto_DataType;
-const STORAGE: Readonly<Record<NumericType, Storage>> = {
-  float32: storage(T.FLOAT, Float32Array, Number, (p) => p.floatData),
-  float64: storage(T.DOUBLE, Float64Array, Number, (p) => p.doubleData),
-  float16: storage(T.FLOAT16, Uint16Array, Number, (p) => p.int32Data),
-  bfloat16: storage(T.BFLOAT16, Uint16Array, Number, (p) => p.int32Data),
-  int8: storage(T.INT8, Int8Array, Number, (p) => p.int32Data),
-  uint8: storage(T.UINT8, Uint8Array, Number, (p) => p.int32Data),
-  int16: storage(T.INT16, Int16Array, Number, (p) => p.int32Data),
-  uint16: storage(T.UINT16, Uint16Array, Number, (p) => p.int32Data),
-  int32: storage(T.INT32, Int32Array, Number, (p) => p.int32Data),
-  uint32: storage(T.UINT32, Uint32Array, Number, (p) => p.uint64Data),
-  int64: storage(T.INT64, BigInt64Array, BigInt, (p) => p.int64Data),
-  uint64: storage(T.UINT64, BigUint64Array, BigInt, (p) => p.uint64Data),
-  bool: storage(T.BOOL, Uint8Array, Number, (p) => p.int32Data),
-};
-
-const ELEMENT_TYPES: ReadonlyMap<number, ElementType> = new Map<number, ElementType>([
-  [T.STRING, 'string'],
-  ...(Object.keys(STORAGE) as NumericType[]).map((name) => [STORAGE[name].code, name] as const),
-]);
-
-/** The code of an element type in ONNX files. */
-export function dataType(elementType: ElementType): TensorProto_DataType {
-  return elementType === 'string' ? T.STRING : STORAGE[elementType].code;
-}
-
-/** The element type of a code in ONNX files; throws a UsageError for types that `Tensor` cannot hold. */
-export function readElementType(code: number, what: string, reading: Reading): ElementType {
-  const found = ELEMENT_TYPES.get(code);
-  if (found !== undefined) return found;
-  const fix = `convert it to one of ${[...ELEMENT_TYPES.values()].join(', ')}`;
-  throw unsupported(reading, `${what} has element type ${T[code] ?? code}`, fix);
+/** Tells a tensor that cannot be read from one that can. */
+export function isOpaque(tensor: Tensor | OpaqueTensor): tensor is OpaqueTensor {
+  return 'kind' in tensor;
 }
 
 /**
- * The tensor of a TensorProto. Its data are a view of the file's bytes where these are aligned, else a copy.
- * Throws a UsageError when the data do not match the dims, lie in another file, or have a type that is not supported.
+ * The tensor of a TensorProto, which `describe` names. Its data are a view of the file's bytes where these are aligned
+ * or can be, else a copy; it is read once. With `keepName` the name is part of `extra`, too, for tensors that have no
+ * other place for it. A tensor that `Tensor` cannot hold is carried as it is. Throws a UsageError when the data do not
+ * match the dims or cannot be reached.
  */
-export function readTensor(proto: TensorProto, what: string, reading: Reading): Tensor {
-  if (proto.dataLocation === TensorProto_DataLocation.EXTERNAL || proto.externalData.length > 0) {
-    const fix = 'save the model as one file, for example in Python with onnx.save(onnx.load(path), new_path)';
-    throw unsupported(reading, `${what} keeps its values in another file (external data)`, fix);
-  }
-  if (proto.segment !== undefined) throw unsupported(reading, `${what} is cut into segments`, 'store it whole');
-
-  const elementType = readElementType(proto.dataType, what, reading);
-  const dims = proto.dims.map((dim) => readCount(dim, `a dimension of ${what}`, reading));
+export function readTensor(
+  field: Field,
+  describe: (name: string) => string,
+  reading: Reading,
+  keepName = false,
+): NamedTensor<Tensor | OpaqueTensor> {
+  const message = messageIn(reading, field);
+  const name = textOf(reading, message, TENSOR.name);
+  const what = describe(name);
+  const code = last(message, TENSOR.dataType);
+  const type = code ? Number(int64In(reading, code)) : 0;
+  const dims = readDims(reading, message, TENSOR.dims, what);
+  const elementType = elementTypeOf(type);
   const data =
-    elementType === 'string'
-      ? proto.stringData.map((bytes) => readText(bytes, what, reading))
-      : readNumbers(proto, STORAGE[elementType], what, reading);
-  if (data.length !== sizeOf(dims)) {
-    const expected = `expected ${sizeOf(dims)} for ${elementType} ${formatShape(dims)}`;
-    throw malformed(reading, `${what} has ${data.length} values, ${expected}`);
+    elementType === undefined || all(message, TENSOR.segment).length > 0
+      ? undefined
+      : readData(message, elementType, dims, what, reading);
+  if (elementType === undefined || data === undefined) {
+    return { name, tensor: carry(message, `of element type ${typeName(type)}`, dims, what, reading, keepName) };
   }
-  return { elementType, dims, data };
+  if (data.length !== sizeOf(dims)) throw wrongCount(message, data.length, elementType, dims, what, reading);
+  const understood = [TENSOR.dims, TENSOR.dataType, TENSOR.rawData, ...dataFields(elementType)];
+  if (isExternal(reading, message)) understood.push(TENSOR.externalData, TENSOR.dataLocation);
+  const extra = keepName ? extraOf(reading, message, understood) : extraOf(reading, message, understood, [TENSOR.name]);
+  return { name, tensor: { elementType, dims, data, ...extra } };
 }
 
-function readNumbers(proto: TensorProto, kind: Storage, what: string, reading: Reading): NumericData {
-  const values = kind.values(proto);
-  const raw = proto.rawData;
-  if (raw.byteLength > 0) {
-    if (values.length > 0) throw malformed(reading, `${what} has its values twice, as raw_data and as a list`);
-    const length = raw.byteLength / kind.bytesPerElement;
-    if (!Number.isInteger(length)) {
-      const expected = `expected a multiple of ${kind.bytesPerElement}`;
-      throw malformed(reading, `${what} has ${raw.byteLength} bytes of raw_data, ${expected}`);
+/** The dimensions in a list of integers. */
+function readDims(reading: Reading, message: Message, number: number, what: string): number[] {
+  return integersIn(reading, all(message, number), (dim) =>
+    readCount(dim, `a dimension of ${what}`, reading, message.from),
+  );
+}
+
+function dataFields(elementType: ElementType): number[] {
+  return [elementType === 'string' ? TENSOR.stringData : STORAGE[elementType].list];
+}
+
+function isExternal(reading: Reading, message: Message): boolean {
+  const location = last(message, TENSOR.dataLocation);
+  return location !== undefined && int64In(reading, location) === EXTERNAL;
+}
+
+function wrongCount(
+  { from }: Message,
+  count: number,
+  elementType: ElementType,
+  dims: readonly number[],
+  what: string,
+  reading: Reading,
+) {
+  return malformed(reading, from, `${what} has ${count} values, ${expected(elementType, dims)}`);
+}
+
+function expected(elementType: ElementType, dims: readonly number[]): string {
+  const shape = dims.length > 12 ? `${dims.length} dimensions` : formatShape(dims);
+  return `expected ${sizeOf(dims)} for ${elementType} ${shape}`;
+}
+
+/** The values of a tensor; undefined for strings that are not UTF-8. Nothing is allocated before their number fits. */
+function readData(
+  message: Message,
+  elementType: ElementType,
+  dims: readonly number[],
+  what: string,
+  reading: Reading,
+): TensorData | undefined {
+  const external = isExternal(reading, message);
+  if (elementType === 'string') {
+    const texts = all(message, TENSOR.stringData);
+    if (external || texts.length !== sizeOf(dims)) {
+      throw wrongCount(message, texts.length, elementType, dims, what, reading);
     }
-    const aligned = raw.byteOffset % kind.bytesPerElement === 0 ? raw : raw.slice();
-    return kind.view(aligned.buffer, aligned.byteOffset, length);
+    const data = texts.map((text) => tryTextIn(reading, text));
+    return data.every((text) => text !== undefined) ? data : undefined;
   }
-  const data = kind.fromValues(values);
-  // Small integers travel as int32 and must fit their own type.
-  const misfit = data.findIndex((value: number | bigint, i: number) => !Object.is(Number(value), Number(values[i])));
-  if (misfit >= 0) throw malformed(reading, `${what} has value ${values[misfit]}, out of the range of its type`);
-  return data;
+  const storage = STORAGE[elementType];
+  const list = all(message, storage.list);
+  const rawField = last(message, TENSOR.rawData);
+  const raw = rawField && bytesIn(reading, rawField);
+  const count = list.length === 0 ? 0 : listLength(reading, storage, list);
+  if ((raw !== undefined && raw.byteLength > 0) || external) {
+    if (count > 0 || (external && raw?.byteLength))
+      throw malformed(reading, message.from, `${what} has its values twice`);
+    if (!external) return viewOf(alignIn(reading, rawField!, storage), message, elementType, what, reading);
+    const region = readRegion(all(message, TENSOR.externalData), message.from, what, reading);
+    const length = sizeOf(dims) * storage.kind.BYTES_PER_ELEMENT;
+    if (region.length !== undefined && region.length !== length) {
+      const got = `${what} has ${region.length} bytes of external data`;
+      throw malformed(reading, message.from, `${got}, ${expected(elementType, dims)}`);
+    }
+    return viewOf(readExternal({ ...region, length }, what, reading), message, elementType, what, reading);
+  }
+  if (count !== sizeOf(dims)) throw wrongCount(message, count, elementType, dims, what, reading);
+  return readList(reading, storage, list, count, what);
+}
+
+function viewOf(raw: Uint8Array, { from }: Message, type: NumericType, what: string, reading: Reading): NumericData {
+  const { kind } = STORAGE[type];
+  const size = kind.BYTES_PER_ELEMENT;
+  if (raw.byteLength % size !== 0) {
+    const got = `${what} has ${raw.byteLength} bytes of raw_data`;
+    throw malformed(reading, from, `${got}, expected a multiple of ${size}`);
+  }
+  const aligned = raw.byteOffset % size === 0 ? raw : raw.slice();
+  return new kind(aligned.buffer, aligned.byteOffset, raw.byteLength / size);
 }
 
 /**
- * A tensor as a TensorProto without raw_data, and the bytes that belong there: a view of the tensor's own data.
- * Strings are part of the proto; `raw` is then undefined. Throws a SlimError when the data do not match type and dims.
+ * A field's bytes at a multiple of the element size, if they may be moved: over the end of the field's own header, which
+ * nobody reads afterwards, as far as that is long enough. Else where they are.
  */
-export function writeTensor(
-  tensor: Tensor,
-  name: string,
+function alignIn(reading: Reading, field: Field, { kind }: Storage): Uint8Array {
+  const raw = bytesIn(reading, field);
+  const shift = raw.byteOffset % kind.BYTES_PER_ELEMENT;
+  if (shift === 0 || !reading.ownsBytes || shift > field.at - field.from) return raw;
+  reading.bytes.copyWithin(field.at - shift, field.at, field.to);
+  return reading.bytes.subarray(field.at - shift, field.to - shift);
+}
+
+/** A tensor that cannot be read; external data become part of it. */
+function carry(
+  message: Message,
+  kind: string,
+  dims: readonly number[],
   what: string,
-): { proto: TensorProto; raw: Uint8Array | undefined } {
+  reading: Reading,
+  keepName: boolean,
+): OpaqueTensor {
+  const external = isExternal(reading, message);
+  const rawField = last(message, TENSOR.rawData);
+  const apart: number[] = [TENSOR.rawData];
+  if (!keepName) apart.push(TENSOR.name);
+  if (external) apart.push(TENSOR.externalData, TENSOR.dataLocation);
+  const fields = message.fields.filter(({ number }) => !apart.includes(number));
+  const raw = external
+    ? readExternal(readRegion(all(message, TENSOR.externalData), message.from, what, reading), what, reading)
+    : rawField && bytesIn(reading, rawField);
+  return { kind, sparse: false, dims, fields: joinFields(reading, fields), ...(raw && { raw }) };
+}
+
+/** A SparseTensorProto, which is carried as it is; it has the name of its values. */
+export function readSparse(
+  field: Field,
+  describe: (name: string) => string,
+  reading: Reading,
+): NamedTensor<OpaqueTensor> {
+  const message = messageIn(reading, field);
+  const values = last(message, SPARSE.values);
+  const name = values ? textOf(reading, messageIn(reading, values), TENSOR.name) : '';
+  const dims = readDims(reading, message, SPARSE.dims, describe(name));
+  return { name, tensor: { kind: 'sparse', sparse: true, dims, fields: bytesIn(reading, field).slice() } };
+}
+
+/** Takes raw_data that are to lie in a data file, and says where; undefined for those that stay in the model. */
+export type Outside = (raw: Uint8Array) => Region | undefined;
+
+/**
+ * Writes the fields of a TensorProto; numbers become raw_data, a view of the tensor's own data, or go `outside`.
+ * Throws a SlimError when the data do not match type and dims.
+ */
+export function writeTensor(writer: Writer, tensor: Tensor, name: string, what: string, outside?: Outside): void {
+  const raw = writeHead(writer, tensor, name, what);
+  const region = raw && outside?.(raw);
+  if (region) {
+    for (const [key, value] of Object.entries(region)) {
+      putMessage(writer, TENSOR.externalData, (entry) => {
+        putText(entry, ENTRY.key, key);
+        putText(entry, ENTRY.value, String(value));
+      });
+    }
+    putInt(writer, TENSOR.dataLocation, EXTERNAL);
+  } else if (raw) putBytes(writer, TENSOR.rawData, raw);
+}
+
+/** Writes all but the raw_data, which it returns; undefined when there are none. */
+function writeHead(writer: Writer, tensor: Tensor, name: string, what: string): Uint8Array | undefined {
   const { elementType, dims, data } = tensor;
-  const protoDims = dims.map((dim) => writeCount(dim, `a dimension of ${what}`));
+  putEncoded(writer, tensor.extra);
+  for (const dim of dims) putInt(writer, TENSOR.dims, writeCount(dim, `a dimension of ${what}`));
   if (data.length !== sizeOf(dims)) {
-    const expected = `expected ${sizeOf(dims)} for ${elementType} ${formatShape(dims)}`;
-    throw new SlimError(`cannot write ${what}: it has ${data.length} values, ${expected}`);
+    throw new SlimError(`cannot write ${what}: it has ${data.length} values, ${expected(elementType, dims)}`);
   }
-  const proto = create(TensorProtoSchema, { name, dims: protoDims, dataType: dataType(elementType) });
+  putInt(writer, TENSOR.dataType, elementTypeNumbers[elementType]);
+  putName(writer, TENSOR.name, name);
   if (elementType === 'string') {
     if (!Array.isArray(data)) throw mismatch(elementType, data, what);
-    proto.stringData = data.map((text) => writeText(text, what));
-    return { proto, raw: undefined };
+    for (const text of data) putBytes(writer, TENSOR.stringData, writeText(text, what));
+    return undefined;
   }
-  if (!STORAGE[elementType].holds(data)) throw mismatch(elementType, data, what);
-  return { proto, raw: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  if (Array.isArray(data) || !(data instanceof STORAGE[elementType].kind)) throw mismatch(elementType, data, what);
+  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
 }
 
 function mismatch(elementType: ElementType, data: TensorData, what: string): SlimError {
   return new SlimError(
     `cannot write ${what}: an array of kind ${data.constructor.name} does not hold ${elementType} values`,
   );
+}
+
+/** Writes the fields of a tensor that was carried. */
+export function writeOpaque(writer: Writer, tensor: OpaqueTensor, name: string): void {
+  putEncoded(writer, tensor.fields);
+  if (!tensor.sparse) putName(writer, TENSOR.name, name);
+  if (tensor.raw) putBytes(writer, TENSOR.rawData, tensor.raw);
 }

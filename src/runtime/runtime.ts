@@ -7,10 +7,12 @@ export type Tensors = Readonly<Record<string, Tensor>>;
 export interface Session {
   readonly inputNames: readonly string[];
   readonly outputNames: readonly string[];
+  /** Threads inside one operator; undefined where the engine chose by itself and does not tell. */
+  readonly threads: number | undefined;
   /**
-   * Runs the graph. Outputs named in `fetches` are written into those tensors without a copy (their sizes must be
-   * right, and none may share memory with an input); the others of `outputs` (all by default) are returned as new
-   * tensors.
+   * Runs the graph. Outputs named in `fetches` are written into those tensors (their sizes must be right, and none may
+   * share memory with an input); the others of `outputs` (all by default) are returned as new tensors. Throws an
+   * EngineError that names the model and the operator that failed.
    */
   run(feeds: Tensors, options?: { fetches?: Tensors; outputs?: readonly string[] }): Promise<Record<string, Tensor>>;
   /** Gives the session's memory back. */
@@ -21,12 +23,16 @@ export interface Session {
 export interface SessionOptions {
   /** Threads inside one operator; the runtime's default is one per core. */
   readonly threads?: number | undefined;
+  /** What messages call the model; the name of its graph by default. */
+  readonly name?: string | undefined;
   /** Writes a profile of every operator (Chrome trace format) with this file name prefix. */
   readonly profile?: string | undefined;
 }
 
-/** An engine that executes models: onnxruntime-node here, onnxruntime-web in a browser. */
+/** An engine that executes models: native code in Node (`node.ts`), WebAssembly in Node and in browsers (`web.ts`). */
 export interface Runtime {
+  /** Name and version. */
   readonly name: string;
+  /** Throws an EngineError that names the model, and the operator where the engine does, when it refuses the model. */
   createSession(model: Model | Uint8Array, options?: SessionOptions): Promise<Session>;
 }

@@ -1,15 +1,22 @@
-import { SlimError } from '../errors.ts';
-import { constantTensor, graphAttribute, intAttribute } from '../graph/attributes.ts';
-import { sizeOf } from '../graph/dims.ts';
+import { SlimError, UsageError } from '../errors.ts';
+import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { usedNames } from '../graph/rewrite.ts';
-import { statesOf } from '../graph/states.ts';
-import type { Graph, Model, Node, ValueInfo } from '../graph/types.ts';
+import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { isRecurrent } from '../recurrent/lower.ts';
 import { constantPerUse, storedTensors } from '../sparsity/constants.ts';
-import type { Groups } from '../sparsity/groups.ts';
-import { groupSizes, liveComponents, removableByLayer, weightsOf } from '../sparsity/measure.ts';
-import { directionNames, traceGroups } from '../sparsity/trace.ts';
+import type { GroupLayer, Groups } from '../sparsity/groups.ts';
+import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../sparsity/measure.ts';
+import { directionNames, type TraceOptions } from '../sparsity/trace.ts';
+import { costsOf } from './costs.ts';
+import { type GroupSummary, groupMembers } from './groupMembers.ts';
+import { type NormSummary, summarizeNorms } from './normSummary.ts';
+import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
+
+/** Units that cannot leave without loss though nothing else keeps them, and why. */
+export interface LossyUnits {
+  readonly reason: string;
+  readonly units: number;
+}
 
 /** A recurrent layer (one direction of it) as `inspect` shows it. */
 export interface LayerSummary {
@@ -18,6 +25,13 @@ export interface LayerSummary {
   readonly units: number;
   /** Units that can leave without loss; undefined when the model cannot be traced. */
   readonly removable: number | undefined;
+  /** Units that always stay: their size is tied to something that cannot shrink, or the layer is blocked or fixed. */
+  readonly fixed: number;
+  /** Why the trace cannot follow the units of this layer. */
+  readonly blocked?: string | undefined;
+  readonly lossy: readonly LossyUnits[];
+  /** Norms of the groups of the units that can leave. */
+  readonly norms?: NormSummary | undefined;
   readonly inputSize: number | undefined;
   /**
    * Weights per unit: the largest group of the layer; undefined when the model cannot be traced, 0 when no unit can
@@ -37,8 +51,9 @@ export interface EmbeddingSummary {
 export interface ModelSummary {
   readonly layers: readonly LayerSummary[];
   readonly embeddings: readonly EmbeddingSummary[];
+  /** As `Costs` counts them. */
   readonly parameters: number;
-  /** Multiply-adds per time step of one example: each weight of a matrix product once. Lookups cost none. */
+  /** Per time step of one example, as `Costs` counts them. */
   readonly multiplyAdds: number;
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
@@ -46,112 +61,128 @@ export interface ModelSummary {
   readonly opset: number | undefined;
   /** Why the units could not be traced, when they could not. */
   readonly problem: string | undefined;
+  /** What belongs to each component, where it was asked for. */
+  readonly groups?: readonly GroupSummary[];
 }
 
-/** Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. */
-export function describeModel(model: Model): ModelSummary {
+/** How the units of a model are found, and how much is said of them. */
+export interface DescribeOptions extends PrepareOptions, Omit<TraceOptions, 'states'> {
+  /** Lists the members of each group. */
+  readonly groups?: boolean;
+}
+
+/**
+ * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
+ * UsageError when the options name states or layers that are not there.
+ */
+export function describeModel(model: Model, options: DescribeOptions = {}): ModelSummary {
   const { graph } = model;
-  const traced = tryTrace(model);
+  const { traced, problem } = tryTrace(model, options);
+  const measured = traced && measure(traced);
   return {
-    layers: describeLayers(graph, traced.groups),
+    layers: measured ? measured.groups.layers.map((l) => describeLayer(l, measured)) : untracedLayers(graph),
     embeddings: describeEmbeddings(graph),
-    parameters: countParameters(graph),
-    multiplyAdds: countMultiplyAdds(graph, new Map()),
+    ...costsOf(model),
     inputs: graph.inputs,
     outputs: graph.outputs,
     opset: model.opsets[''],
-    problem: traced.problem,
+    problem,
+    ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
   };
 }
 
-function tryTrace(model: Model): { groups?: Groups; problem?: string } {
+function tryTrace(model: Model, options: DescribeOptions): { traced?: TracedModel; problem?: string } {
   try {
-    return { groups: traceGroups(model.graph, { states: statesOf(model) }) };
+    return { traced: traceModel(model, { tolerant: true, ...options }) };
   } catch (error) {
-    if (!(error instanceof SlimError)) throw error;
+    if (!(error instanceof SlimError) || error instanceof UsageError) throw error;
     return { problem: error.message };
   }
 }
 
-function describeLayers(graph: Graph, groups: Groups | undefined): LayerSummary[] {
-  const shapes = new Map(storedTensors(graph));
-  const sizes = groups && groupSizes(groups, graph);
-  const counts = groups && removableByLayer(groups, liveComponents(groups, weightsOf(constantPerUse(graph))));
-  let at = 0;
+/** What is known of each component. */
+interface Measured {
+  readonly groups: Groups;
+  readonly live: Uint8Array;
+  readonly driven: Uint8Array;
+  readonly norms: Float64Array;
+  readonly sizes: Int32Array;
+  /** By the name of the layer. */
+  readonly inputSizes: ReadonlyMap<string, number>;
+}
+
+function measure({ prepared, groups }: TracedModel): Measured {
+  const weights = weightsOf(constantPerUse(prepared.graph));
+  const live = liveComponents(groups, weights);
+  return {
+    groups,
+    live,
+    driven: drivenByBias(groups, weights, live),
+    norms: groupNorms(groups, weights),
+    sizes: groupSizes(groups, prepared.graph),
+    inputSizes: inputSizes(prepared.graph),
+  };
+}
+
+function describeLayer({ name, operator, components, blocked }: GroupLayer, measured: Measured): LayerSummary {
+  const { groups, live, driven, norms, sizes } = measured;
+  const free = [...components].filter((k) => k >= 0);
+  const lossy = new Map<string, number>();
+  const count = (reason: string) => lossy.set(reason, (lossy.get(reason) ?? 0) + 1);
+  for (const k of free) {
+    const reason = groups.entangled.get(k);
+    if (reason !== undefined) count(reason);
+    if (driven[k] === 1) count('only biases drive them, but something reads the constant that comes out');
+  }
+  return {
+    name,
+    operator,
+    units: components.length,
+    removable: free.filter((k) => live[k] === 0).length,
+    fixed: components.length - free.length,
+    blocked,
+    lossy: [...lossy].map(([reason, units]) => ({ reason, units })),
+    norms: summarizeNorms(free.map((k) => norms[k]!)),
+    inputSize: measured.inputSizes.get(name),
+    groupSize: free.reduce((most, k) => Math.max(most, sizes[k]!), 0),
+  };
+}
+
+/** Recurrent nodes as they stand in a graph that cannot be traced. */
+function untracedLayers(graph: Graph): LayerSummary[] {
+  const sizes = inputSizes(graph);
   return graph.nodes.filter(isRecurrent).flatMap((node) =>
     directionNames(node).map((name): LayerSummary => {
-      const index = at++;
-      const components = groups?.layers[index]?.components;
-      return {
-        name,
-        operator: node.op,
-        units: components?.length ?? intAttribute(node, 'hidden_size', 0),
-        removable: counts?.[index]?.removable,
-        inputSize: shapes.get(node.inputs[1]!)?.dims[2],
-        groupSize: components?.reduce((most, k) => Math.max(most, k < 0 ? 0 : sizes![k]!), 0),
-      };
+      const units = intAttribute(node, 'hidden_size', 0);
+      const unknown = { removable: undefined, lossy: [], groupSize: undefined };
+      return { name, operator: node.op, units, fixed: units, inputSize: sizes.get(name), ...unknown };
     }),
   );
 }
 
+/** The last axis of W [D, GH, I] of each layer. */
+function inputSizes(graph: Graph): Map<string, number> {
+  const shapes = storedTensors(graph);
+  const sizes = new Map<string, number>();
+  for (const node of graph.nodes.filter(isRecurrent)) {
+    const size = shapes.get(node.inputs[1]!)?.dims[2];
+    if (size !== undefined) for (const name of directionNames(node)) sizes.set(name, size);
+  }
+  return sizes;
+}
+
 function describeEmbeddings(graph: Graph): EmbeddingSummary[] {
+  const shapes = new Map(graph.initializers);
+  for (const node of graph.nodes) {
+    const constant = constantTensor(node);
+    if (constant) shapes.set(node.outputs[0]!, constant);
+  }
   const tables = new Map<string, EmbeddingSummary>();
   for (const node of graph.nodes) {
     const name = node.inputs[0] ?? '';
-    const table = graph.initializers.get(name);
+    const table = shapes.get(name);
     if (node.op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;
     tables.set(name, { name, rows: table.dims[0]!, columns: table.dims[1]! });
   }
   return [...tables.values()];
-}
-
-/**
- * Elements of all float initializers. ONNX's recurrent operators take two bias vectors that are only ever added to each
- * other: where both are stored in one parameter [D, 2GH], the second half does not count.
- */
-function countParameters(graph: Graph): number {
-  const biases = new Set(graph.nodes.filter(isRecurrent).map((node) => node.inputs[3] ?? ''));
-  let count = 0;
-  for (const [name, tensor] of graph.initializers) {
-    if (isFloat(tensor.elementType)) count += biases.has(name) ? sizeOf(tensor.dims) / 2 : sizeOf(tensor.dims);
-  }
-  for (const node of graph.nodes) {
-    const body = graphAttribute(node, 'body');
-    if (body) count += countParameters(body);
-  }
-  return count;
-}
-
-/** Which inputs of an operator are matrices that are multiplied with data. */
-const matrixInputs: Readonly<Record<string, readonly number[]>> = {
-  MatMul: [0, 1],
-  Gemm: [0, 1],
-  LSTM: [1, 2],
-  GRU: [1, 2],
-  RNN: [1, 2],
-};
-
-/**
- * `stored`: elements of the values that are computed from stored tensors only, by name, in the graphs around this one.
- */
-function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>): number {
-  const stored = new Map(outer);
-  for (const [name, tensor] of graph.initializers) stored.set(name, sizeOf(tensor.dims));
-  let count = 0;
-  for (const node of graph.nodes) {
-    const body = graphAttribute(node, 'body');
-    if (body) count += countMultiplyAdds(body, stored);
-    const constant = constantTensor(node);
-    if (constant) stored.set(node.outputs[0]!, sizeOf(constant.dims));
-    else if (node.inputs.length > 0 && usedNames(node).every((name) => stored.has(name))) derive(node, stored);
-    else for (const i of matrixInputs[node.op] ?? []) count += stored.get(node.inputs[i] ?? '') ?? 0;
-  }
-  return count;
-}
-
-/** Sizes of what a node makes of stored tensors: Split divides, Concat adds up, the others move or combine elements. */
-function derive(node: Node, stored: Map<string, number>): void {
-  const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
-  const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
-  for (const name of node.outputs) if (name !== '') stored.set(name, total / node.outputs.length);
 }

@@ -1,95 +1,219 @@
 import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import type { Node, Tensor } from '../graph/types.ts';
+import { Scope } from '../graph/infer/infer.ts';
+import { mapBodies, producers, usedNames } from '../graph/rewrite.ts';
+import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
 import { normalizeStart } from '../sparsity/tracing/movement.ts';
 import { idsAlong, shapeOf, type Traced } from '../sparsity/tracing/traced.ts';
+import { adaptedIntegers, type Wanted } from './sizes.ts';
 
 /*
  * Sizes and indices that a graph spells out as constants follow the channels that they count: the sizes of a Split, the
- * bounds of a Slice, the indices of a Gather, the target of a Reshape.
+ * bounds of a Slice, the indices of a Gather, the target of a Reshape. Those that are computed from shapes follow by
+ * themselves, which shows when the shapes of the smaller graph are inferred.
  */
 
-/** What a node's constants are adapted to. */
+/** What a graph's constants are adapted to. */
 export interface Channels {
   valueOf(name: string): Traced | undefined;
   /** True for the identity of a channel that goes. */
   goes(id: number): boolean;
-  /** The integers of a constant, or undefined. */
+  /** A constant as it was, or undefined. */
   tensorOf(name: string): Tensor | undefined;
-  /** A name for a new constant. */
+  /** Integers that were known before the cut, or undefined. */
+  intsOf(name: string): readonly Dim[] | undefined;
+  /** A name for a new value. */
   fresh(prefix: string): string;
+  /** Operator set; Split takes sizes as an input since 13. */
+  readonly opset?: number | undefined;
 }
 
-/** A node whose constants are adapted, after the new constants that it needs. Nothing to adapt: the same node alone. */
-export function adaptNode(node: Node, channels: Channels): Node[] {
-  const adapt = node.domain === '' ? adaptations[node.op] : undefined;
+/**
+ * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
+ * Throws ShapeError when the pieces do not fit all the same.
+ */
+export function followSizes(graph: Graph, channels: Channels): Graph {
+  return followIn(graph, channels, undefined);
+}
+
+/** A node, what its inputs are now, and what they are to be adapted to. */
+interface Place {
+  readonly node: Node;
+  readonly channels: Channels;
+  /** Types and integers of the smaller graph up to here. */
+  readonly scope: Scope;
+  readonly made: ReadonlyMap<string, Node>;
+  /** Names of constants that something else has taken the place of. */
+  readonly replaced: Set<string>;
+}
+
+type Adaptation = (place: Place) => Node[];
+
+function followIn(given: Graph, channels: Channels, outer: Scope | undefined): Graph {
+  const graph = withoutOldTypes(given, channels);
+  const scope = new Scope(outer);
+  scope.declare(graph.valueInfo);
+  for (const { name, type } of graph.inputs) scope.define(name, outer ? insideType(name, type, channels) : type);
+  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
+  const made = producers(graph.nodes);
+  const replaced = new Set<string>();
+  const nodes = graph.nodes.flatMap((given) => {
+    const node = mapBodies(given, (body) => followIn(body, channels, scope));
+    const adapt = node.domain === '' && Object.hasOwn(adaptations, node.op) ? adaptations[node.op] : undefined;
+    const result = adapt?.({ node, channels, scope, made, replaced }) ?? [node];
+    for (const each of result) scope.defineNode(each);
+    return result;
+  });
+  return withoutUnused({ ...graph, nodes }, replaced);
+}
+
+/** Types that the file gives of values in between are dropped where they are wrong now. */
+function withoutOldTypes(graph: Graph, channels: Channels): Graph {
+  if (graph.valueInfo === undefined) return graph;
+  const { valueInfo, valueExtras, ...rest } = graph;
+  const stays = ([name]: readonly [string, unknown]) => {
+    const value = channels.valueOf(name);
+    const lists = value?.kind === 'flow' ? [value.ids] : (value?.axes.map((a) => a.ids) ?? []);
+    return !lists.some((ids) => ids.some(channels.goes));
+  };
+  return {
+    ...rest,
+    valueInfo: new Map([...valueInfo].filter(stays)),
+    ...(valueExtras && { valueExtras: new Map([...valueExtras].filter(stays)) }),
+  };
+}
+
+/** The type of a loop's state or step: exporters often leave the shape out, the trace knows it. */
+function insideType(name: string, declared: TensorType, channels: Channels): TensorType {
+  const value = channels.valueOf(name);
+  const shape = value && shapeOf(value)?.map((size, axis) => sizeNow(value, axis, channels) ?? size);
+  return { elementType: declared.elementType, shape: shape ?? declared.shape };
+}
+
+/** Constants that were replaced and that nobody uses any more are dropped. */
+function withoutUnused(graph: Graph, replaced: ReadonlySet<string>): Graph {
+  if (replaced.size === 0) return graph;
+  const used = new Set([...graph.nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const isLeft = (name: string) => replaced.has(name) && !used.has(name);
+  return {
+    ...graph,
+    nodes: graph.nodes.filter((n) => !(n.op === 'Constant' && isLeft(n.outputs[0]!))),
+    initializers: new Map([...graph.initializers].filter(([name]) => !isLeft(name))),
+  };
+}
+
+const split: Adaptation = (place) => {
+  const { node, channels } = place;
   const data = channels.valueOf(node.inputs[0] ?? '');
-  return adapt && data ? adapt(node, data, channels) : [node];
-}
-
-type Adaptation = (node: Node, data: Traced, channels: Channels) => Node[];
-
-const split: Adaptation = (node, data, channels) => {
-  const ids = along(data, intAttribute(node, 'axis', 0));
-  if (ids === undefined || !ids.some(channels.goes)) return [node];
-  const axis = normalizeAxis(intAttribute(node, 'axis', 0), shapeOf(data)!.length)!;
+  const axis = data && normalizeAxis(intAttribute(node, 'axis', 0), shapeOf(data)?.length ?? 0);
+  const ids = data && axis !== undefined ? idsAlong(data, axis) : undefined;
+  if (axis === undefined || !ids?.some(channels.goes)) return [node];
   const sizes = node.outputs.map((name) => {
     const part = channels.valueOf(name);
     return countKept((part && idsAlong(part, axis)) ?? new Int32Array(0), channels);
   });
   if (intsAttribute(node, 'split')) return [withInts(node, 'split', sizes)];
-  const equal = sizes.every((s) => s === sizes[0]);
-  return node.inputs[1] || !equal ? withInput(node, 1, sizes, channels) : [node];
+  if (node.inputs[1]) return withInput(place, 1, sizes);
+  if (sizes.every((s) => s === sizes[0])) return [node];
+  if ((channels.opset ?? 13) < 13) return [withInts(node, 'split', sizes)];
+  const { num_outputs: _, ...attributes } = node.attributes;
+  return withInput({ ...place, node: { ...node, attributes } }, 1, sizes);
 };
 
-const slice: Adaptation = (node, data, channels) => {
+const slice: Adaptation = (place) => {
+  const { node, channels } = place;
+  const data = channels.valueOf(node.inputs[0] ?? '');
   const attributes = intsAttribute(node, 'starts') !== undefined;
   const given = (name: string, input: number) =>
-    attributes ? intsAttribute(node, name) : integers(channels.tensorOf(node.inputs[input] ?? ''));
+    attributes ? intsAttribute(node, name) : before(place, node.inputs[input]);
   const [starts, ends] = [given('starts', 1), given('ends', 2)];
-  if (starts === undefined || ends === undefined) return [node];
+  if (data === undefined || starts === undefined || ends === undefined) return [node];
   const axes = given('axes', 3) ?? starts.map((_, i) => i);
-  const move = (positions: readonly number[]) =>
-    positions.map((position, i) => {
-      const ids = along(data, axes[i]!);
-      if (ids === undefined || !ids.some(channels.goes)) return position;
+  const move = (positions: readonly Dim[]) =>
+    positions.map((position, i): number | undefined => {
+      const ids = along(data, axes[i]);
+      if (!ids?.some(channels.goes) || typeof position !== 'number' || position >= ids.length) return undefined;
       return countKept(ids.subarray(0, normalizeStart(position, ids.length)), channels);
     });
   const [first, last] = [move(starts), move(ends)];
-  if (equals(first, starts) && equals(last, ends)) return [node];
-  if (attributes) return [withInts(withInts(node, 'starts', first), 'ends', last)];
-  const [before, withStarts] = withInput(node, 1, first, channels) as [Node, Node];
-  return [before, ...withInput(withStarts, 2, last, channels)];
+  if (!attributes) return chain(place, [(p) => withInput(p, 1, first), (p) => withInput(p, 2, last)]);
+  const put = (old: readonly Dim[], now: Wanted) => old.map((d, i) => now[i] ?? (d as number));
+  return [withInts(withInts(node, 'starts', put(starts, first)), 'ends', put(ends, last))];
 };
 
-const gather: Adaptation = (node, data, channels) => {
-  const ids = along(data, intAttribute(node, 'axis', 0));
-  const indices = integers(channels.tensorOf(node.inputs[1] ?? ''));
-  if (ids === undefined || indices === undefined || !ids.some(channels.goes)) return [node];
+const gather: Adaptation = (place) => {
+  const { node, channels } = place;
+  const data = channels.valueOf(node.inputs[0] ?? '');
+  const ids = data && along(data, intAttribute(node, 'axis', 0));
+  const indices = numbers(before(place, node.inputs[1])) ?? integers(channels.tensorOf(node.inputs[1] ?? ''));
+  if (indices === undefined || !ids?.some(channels.goes)) return [node];
   const picked = indices.map((i) => normalizeAxis(i, ids.length)!).filter((i) => !channels.goes(ids[i]!));
   const moved = picked.map((i) => countKept(ids.subarray(0, i), channels));
-  const rank = channels.tensorOf(node.inputs[1]!)!.dims.length;
-  return withInput(node, 1, moved, channels, rank === 0 ? [] : [moved.length]);
+  const rank = place.scope.type(node.inputs[1]!)?.shape?.length;
+  return withConstant(place, 1, moved, rank === 0 ? [] : [moved.length]);
 };
 
-/** Reshape and Expand: entries of the target that say how many channels there are. */
-const target: Adaptation = (node, _data, channels) => {
-  const sizes = integers(channels.tensorOf(node.inputs[1] ?? ''));
-  const result = channels.valueOf(node.outputs[0]!);
-  if (sizes === undefined || result === undefined) return [node];
-  const adapted = sizes.map((size, axis) => {
-    const ids = idsAlong(result, axis);
-    return size > 0 && ids && ids.some(channels.goes) ? countKept(ids, channels) : size;
-  });
-  return equals(adapted, sizes) ? [node] : withInput(node, 1, adapted, channels);
+/** Entries of a wanted shape (Reshape, Expand, ConstantOfShape, Resize) that say how many channels there are. */
+const target =
+  (input: number): Adaptation =>
+  (place) => {
+    const { node, channels } = place;
+    const sizes = before(place, node.inputs[input]);
+    const result = channels.valueOf(node.outputs[0]!);
+    const rank = result && shapeOf(result)?.length;
+    if (sizes === undefined || result === undefined || rank === undefined) return [node];
+    const wanted = sizes.map((size, i): number | undefined => {
+      const ids = idsAlong(result, i + rank - sizes.length);
+      return ids?.length === size && ids.some(channels.goes) ? countKept(ids, channels) : undefined;
+    });
+    return withInput(place, input, wanted);
+  };
+
+/** A shape that is an attribute. */
+const shapeAttribute: Adaptation = ({ node, channels }) => {
+  const value = channels.valueOf(node.outputs[0]!);
+  const shape = intsAttribute(node, 'shape');
+  if (value === undefined || shape === undefined) return [node];
+  return [
+    withInts(
+      node,
+      'shape',
+      shape.map((size, axis) => sizeNow(value, axis, channels) ?? size),
+    ),
+  ];
+};
+
+/** A convolution of each channel for itself has as many groups as channels. */
+const groups: Adaptation = ({ node, channels }) => {
+  const data = channels.valueOf(node.inputs[0] ?? '');
+  const ids = data && idsAlong(data, 1);
+  if (ids?.length !== intAttribute(node, 'group', 1) || !ids.some(channels.goes)) return [node];
+  return [{ ...node, attributes: { ...node.attributes, group: { type: 'int', value: countKept(ids, channels) } } }];
+};
+
+/** A condition on sizes that was known stays what it was. */
+const condition: Adaptation = (place) => {
+  const name = place.node.inputs[0] ?? '';
+  const [known] = place.channels.intsOf(name) ?? [];
+  if (typeof known !== 'number' || place.scope.ints(name)?.[0] === known) return [place.node];
+  const dims = place.channels.tensorOf(name)?.dims ?? [];
+  const value: Tensor = { elementType: 'bool', dims, data: Uint8Array.of(known) };
+  return replaceInput(place, 0, value);
 };
 
 const adaptations: Readonly<Record<string, Adaptation>> = {
   Split: split,
   Slice: slice,
   Gather: gather,
-  Reshape: target,
-  Expand: target,
+  Reshape: target(1),
+  Expand: target(1),
+  ConstantOfShape: target(0),
+  Resize: target(3),
+  RandomNormal: shapeAttribute,
+  RandomUniform: shapeAttribute,
+  Conv: groups,
+  ConvTranspose: groups,
+  If: condition,
 };
 
 /** How many of these channels stay. */
@@ -97,34 +221,73 @@ export function countKept(ids: Int32Array, channels: Pick<Channels, 'goes'>): nu
   return ids.reduce((n, id) => n + (channels.goes(id) ? 0 : 1), 0);
 }
 
-function along(data: Traced, axis: number): Int32Array | undefined {
+/** The new size of an axis that loses channels; undefined for others. */
+function sizeNow(value: Traced, axis: number, channels: Channels): number | undefined {
+  const ids = idsAlong(value, axis);
+  return ids?.some(channels.goes) ? countKept(ids, channels) : undefined;
+}
+
+function along(data: Traced, axis: Dim | undefined): Int32Array | undefined {
   const rank = shapeOf(data)?.length ?? 0;
-  return idsAlong(data, normalizeAxis(axis, rank) ?? -1);
+  return idsAlong(data, (typeof axis === 'number' ? normalizeAxis(axis, rank) : undefined) ?? -1);
+}
+
+/** The integers of an input before the cut. */
+function before({ channels }: Place, name: string | undefined): readonly Dim[] | undefined {
+  return name ? (integers(channels.tensorOf(name)) ?? channels.intsOf(name)) : undefined;
+}
+
+function numbers(dims: readonly Dim[] | undefined): readonly number[] | undefined {
+  return dims?.every((d) => typeof d === 'number') ? dims : undefined;
 }
 
 function withInts(node: Node, name: string, value: readonly number[]): Node {
   return { ...node, attributes: { ...node.attributes, [name]: { type: 'ints', value } } };
 }
 
+/** Adaptations one after the other, each on what the last one made of the node. */
+function chain(place: Place, steps: readonly Adaptation[]): Node[] {
+  const nodes: Node[] = [];
+  let { node } = place;
+  for (const step of steps) {
+    const made = step({ ...place, node });
+    nodes.push(...made.slice(0, -1));
+    node = made[made.length - 1]!;
+  }
+  return [...nodes, node];
+}
+
+/** Feeds an input with some of its integers changed; without the input, with a constant of them all. */
+function withInput(place: Place, input: number, wanted: Wanted): Node[] {
+  const { node, channels, scope, made, replaced } = place;
+  const name = node.inputs[input];
+  if (!name) return withConstant(place, input, wanted as number[], [wanted.length]);
+  const prefix = `${node.outputs[0]}.sizes`;
+  const { name: now, nodes } = adaptedIntegers(name, wanted, {
+    valueNow: (value) => scope.ints(value) ?? integers(channels.tensorOf(value)),
+    typeOf: (value) => scope.type(value),
+    producer: (value) => made.get(value),
+    fresh: () => channels.fresh(prefix),
+  });
+  if (now === name) return [node];
+  replaced.add(name);
+  return [...nodes, { ...node, inputs: node.inputs.map((old, i) => (i === input ? now : old)) }];
+}
+
+function withConstant(place: Place, input: number, values: readonly number[], dims: readonly number[]): Node[] {
+  // Slice and Gather take either integer type, but starts and ends must be of the same.
+  const old = place.scope.type(place.node.inputs[input] ?? '')?.elementType;
+  const value: Tensor =
+    old === 'int32' ? { elementType: 'int32', dims, data: Int32Array.from(values) } : int64s(dims, values);
+  return replaceInput(place, input, value);
+}
+
 /** Feeds a new constant to an input; other nodes may go on with the old one. */
-function withInput(
-  node: Node,
-  input: number,
-  values: readonly number[],
-  channels: Channels,
-  dims: readonly number[] = [values.length],
-): Node[] {
+function replaceInput({ node, channels, replaced }: Place, input: number, value: Tensor): Node[] {
   const name = channels.fresh(`${node.outputs[0]}.sizes`);
   const inputs = [...node.inputs];
   while (inputs.length < input) inputs.push('');
+  if (inputs[input]) replaced.add(inputs[input]);
   inputs[input] = name;
-  const old = channels.tensorOf(node.inputs[input] ?? '');
-  // Slice and Gather take either integer type, but starts and ends must be of the same.
-  const value: Tensor =
-    old?.elementType === 'int32' ? { elementType: 'int32', dims, data: Int32Array.from(values) } : int64s(dims, values);
   return [constantNode(name, value), { ...node, inputs }];
-}
-
-function equals(a: readonly number[], b: readonly number[]): boolean {
-  return a.every((x, i) => x === b[i]);
 }

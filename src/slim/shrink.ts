@@ -1,16 +1,19 @@
 import { SlimError, UsageError } from '../errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { mapBodies } from '../graph/rewrite.ts';
 import { statesOf } from '../graph/states.ts';
-import type { Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
+import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import { isRecurrent } from '../recurrent/lower.ts';
-import { constantPerUse, mapBodies, mergeConstants, storedTensors } from '../sparsity/constants.ts';
+import { constantPerUse, mergeConstants, storedTensors } from '../sparsity/constants.ts';
 import type { Groups } from '../sparsity/groups.ts';
 import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../sparsity/measure.ts';
-import { type TraceOptions, traceGraph, traceGroups } from '../sparsity/trace.ts';
+import { type TraceOptions, traceGraph } from '../sparsity/trace.ts';
 import { idsAlong } from '../sparsity/tracing/traced.ts';
 import type { Trace } from '../sparsity/tracing/walk.ts';
-import { adaptNode, type Channels, countKept } from './followers.ts';
+import { type Channels, countKept, followSizes } from './followers.ts';
+import { joinDirections } from './joinDirections.ts';
+import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**
@@ -23,13 +26,16 @@ import { type Removal, removes, sliceByGroups } from './slice.ts';
 export function shrink(model: Model, groups: Groups, remove: Removal): Model {
   const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(model.graph)));
   if (!removed.includes(1)) return model;
-  const trace = traceGraph(model.graph, statesOf(model));
+  const trace = traceGraph(model.graph, statesOf(model), model.opsets['']);
   const channels = channelsOf(model.graph, groups, removed, trace);
-  const graph = mergeConstants(shrinkGraph(constantPerUse(model.graph), groups, removed, channels));
-  return { ...model, graph: { ...graph, outputs: checkedOutputs(graph) } };
+  const cut = shrinkGraph(constantPerUse(model.graph), groups, removed, channels);
+  const graph = mergeConstants(fitting(() => followSizes(cut, { ...channels, opset: model.opsets[''] })));
+  // Types that the file gave of values in between may be wrong now.
+  const { valueInfo: _, valueExtras: __, ...rest } = graph;
+  return { ...model, graph: { ...rest, outputs: checkedOutputs(graph) } };
 }
 
-/** What is removed in the end: `remove`, without the last unit of any layer that would lose all. */
+/** What is removed in the end: `remove`, without the last unit of any layer, or of any tensor's axis, that would lose all. */
 export function settleRemoval(groups: Groups, remove: Removal, weights: WeightLookup): Uint8Array {
   if (remove instanceof Uint8Array && remove.length !== groups.count) {
     throw new UsageError(`there are ${groups.count} components, but ${remove.length} flags say which to remove`);
@@ -37,7 +43,8 @@ export function settleRemoval(groups: Groups, remove: Removal, weights: WeightLo
   const goes = removes(remove);
   const removed = Uint8Array.from({ length: groups.count }, (_, k) => (goes(k) ? 1 : 0));
   let norms: Float64Array | undefined;
-  for (const { components } of groups.layers) {
+  // A part of a layer that a slice picks must not vanish either: no tensor may lose a whole axis.
+  for (const { components } of [...groups.layers, ...groups.axes]) {
     if (components.length === 0 || components.some((k) => k < 0 || removed[k] === 0)) continue;
     norms ??= groupNorms(groups, weights);
     removed[components.reduce((best, k) => (norms![k]! > norms![best]! ? k : best))] = 0;
@@ -60,15 +67,41 @@ export interface Shrunk {
   /** 1 for each of their components that is gone. */
   readonly removed: Uint8Array;
   readonly layers: readonly ShrunkLayer[];
+  /** Inputs and outputs that have another shape now: whoever runs the model must know. */
+  readonly resized: readonly ResizedValue[];
+}
+
+/** An input or output before and after. */
+export interface ResizedValue {
+  readonly name: string;
+  readonly before: readonly Dim[];
+  readonly after: readonly Dim[];
 }
 
 /** Removes what can leave without loss: every component that no living one reads (`liveComponents`). */
-export function shrinkZeros(model: Model, options: Omit<TraceOptions, 'states'> = {}): Shrunk {
-  const groups = traceGroups(model.graph, { ...options, states: statesOf(model) });
-  const weights = weightsOf(constantPerUse(model.graph));
-  const live = liveComponents(groups, weights);
-  const removed = settleRemoval(groups, (k) => live[k] === 0, weights);
-  return { model: shrink(model, groups, removed), groups, removed, layers: layerSizes(groups, removed) };
+export function shrinkZeros(model: Model, options: PrepareOptions & Omit<TraceOptions, 'states'> = {}): Shrunk {
+  const traced = traceModel(model, options);
+  const live = liveComponents(traced.groups, weightsOf(constantPerUse(traced.prepared.graph)));
+  return shrinkModel(model, traced, (k) => live[k] === 0);
+}
+
+/** Removes components of a prepared model (`traceModel`), and puts its directions together again. */
+export function shrinkModel(model: Model, { prepared, groups }: TracedModel, remove: Removal): Shrunk {
+  const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(prepared.graph)));
+  const layers = layerSizes(groups, removed);
+  if (!removed.includes(1)) return { model, groups, removed, layers, resized: [] };
+  const slim = joinDirections(shrink(prepared, groups, removed));
+  return { model: slim, groups, removed, layers, resized: resizedBorder(model, slim) };
+}
+
+/** Inputs and outputs of a model whose shapes changed: its streaming states. */
+function resizedBorder(before: Model, after: Model): ResizedValue[] {
+  const shapes = new Map([...before.graph.inputs, ...before.graph.outputs].map((v) => [v.name, v.type.shape]));
+  return [...after.graph.inputs, ...after.graph.outputs].flatMap(({ name, type }) => {
+    const old = shapes.get(name);
+    const same = old === undefined || type.shape === undefined || old.join() === type.shape.join();
+    return same ? [] : [{ name, before: old, after: type.shape }];
+  });
 }
 
 /** Units of each layer before and after a removal. */
@@ -102,6 +135,7 @@ function channelsOf(graph: Graph, groups: Groups, removed: Uint8Array, trace: Tr
     valueOf: (name) => trace.values.get(name),
     goes: (id) => gone.has(trace.identities.find(id)),
     tensorOf: (name) => tensors.get(name),
+    intsOf: (name) => trace.ints.get(name),
     fresh(prefix) {
       let name = prefix;
       for (let i = 1; names.has(name); i++) name = `${prefix}_${i}`;
@@ -118,12 +152,11 @@ function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels
     inputs: graph.inputs.map((v) => resized(v, channels)),
     outputs: graph.outputs.map((v) => resized(v, channels)),
     initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, sliced(name, tensor)])),
-    nodes: graph.nodes.flatMap((node): Node[] => {
+    nodes: graph.nodes.map((node): Node => {
       const constant = constantTensor(node);
-      if (constant) return [withTensor(node, constant, sliced(node.outputs[0]!, constant))];
-      if (isRecurrent(node)) return [withHiddenSize(node, channels)];
-      const inside = mapBodies(node, (body) => shrinkGraph(body, groups, removed, channels));
-      return adaptNode(inside, channels);
+      if (constant) return withTensor(node, constant, sliced(node.outputs[0]!, constant));
+      if (isRecurrent(node)) return withHiddenSize(node, channels);
+      return mapBodies(node, (body) => shrinkGraph(body, groups, removed, channels));
     }),
   };
 }
@@ -152,9 +185,16 @@ function resized(info: ValueInfo, channels: Channels): ValueInfo {
 
 /** Outputs with their new types, after checking that every operator still fits its inputs. */
 function checkedOutputs(graph: Graph): ValueInfo[] {
-  try {
+  return fitting(() => {
     const typeOf = inferTypes(graph);
     return graph.outputs.map((o) => ({ name: o.name, type: withNames(typeOf(o.name)?.shape, o) }));
+  });
+}
+
+/** What a function returns, or a SlimError that says what it means that the shapes do not fit. */
+function fitting<T>(make: () => T): T {
+  try {
+    return make();
   } catch (error) {
     if (!(error instanceof SlimError)) throw error;
     throw new SlimError(

@@ -61,7 +61,7 @@ export function groupsAfter(groups: Groups, remove: Removal): Groups {
   const goes = removes(remove);
   const left = (components: Int32Array) => components.filter((k) => !goes(k));
   return {
-    count: groups.count,
+    ...groups,
     layers: groups.layers.map((l) => ({ ...l, components: left(l.components) })),
     axes: groups.axes.map((a) => ({ ...a, components: left(a.components) })),
   };
@@ -70,7 +70,8 @@ export function groupsAfter(groups: Groups, remove: Removal): Groups {
 /** What `TensorData` is when its values can be copied one by one whatever their type. */
 type Writable = { [index: number]: number | bigint | string } & TensorData;
 
-function allocate(data: TensorData, length: number): Writable {
+/** An empty array of the same kind. */
+export function allocate(data: TensorData, length: number): Writable {
   return (
     Array.isArray(data) ? new Array<string>(length) : new (data.constructor as TypedArrayConstructor)(length)
   ) as Writable;

@@ -1,15 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder } from '../graph/builder.ts';
-import { add, gather, matmul, reshape } from '../graph/ops.ts';
+import { floats } from '../graph/attributes.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { add, cast, gather, matmul, reshape } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { lowerRecurrent } from '../recurrent/lower.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { testModel, zeroSlices } from '../sparsity/testModels.ts';
 import { traceGroups } from '../sparsity/trace.ts';
+import { traceModel } from './prepare.ts';
 import { randomTensor, smallSizes } from './randomInputs.ts';
-import { shrink, shrinkZeros } from './shrink.ts';
+import { shrink, shrinkModel, shrinkZeros } from './shrink.ts';
 import { assertEqual, verifyEqual } from './verify.ts';
 
 const model = testModel({
@@ -33,8 +36,30 @@ describe('verifyEqual', () => {
     expect(await verifyEqual(nodeRuntime, model, model, { batches: 2 })).toEqual({
       maxAbsDifference: 0,
       maxRelativeDifference: 0,
+      meanAbsDifference: 0,
+      meanRelativeDifference: 0,
       batches: 4,
     });
+  });
+
+  it('never has two sessions at a time', async () => {
+    let [open, most] = [0, 0];
+    const counting: Runtime = {
+      ...nodeRuntime,
+      async createSession(m) {
+        most = Math.max(most, ++open);
+        const session = await nodeRuntime.createSession(m);
+        return {
+          ...session,
+          async release() {
+            open--;
+            await session.release();
+          },
+        };
+      },
+    };
+    await verifyEqual(counting, model, model, { batches: 1 });
+    expect([open, most]).toEqual([0, 1]);
   });
 
   it('measures a difference in one weight absolutely and relatively', async () => {
@@ -44,6 +69,8 @@ describe('verifyEqual', () => {
     const found = await verifyEqual(nodeRuntime, model, biased, { seed: 4 });
     expect(found.maxAbsDifference).toBeCloseTo(0.25, 5);
     expect(found.maxRelativeDifference).toBeGreaterThan(0.05);
+    expect(found.meanAbsDifference).toBeLessThan(0.25 / 5);
+    expect(found.meanAbsDifference).toBeGreaterThan(0);
   });
 
   it('sees not-a-number', async () => {
@@ -83,6 +110,60 @@ describe('verifyEqual', () => {
     const loops = shrink({ ...model, graph: lowerRecurrent(graph) }, groups, removed);
     expect(loops.graph.nodes.some((n) => n.op === 'Scan')).toBe(true);
     await assertEqual(nodeRuntime, { ...model, graph }, loops, { removal: { groups, removed } });
+  });
+});
+
+describe('verifying any model', () => {
+  /** Logits and their largest, of given weights. */
+  function classifier(weights: number[], elementType: 'float32' | 'float16' = 'float32'): Model {
+    const b = new GraphBuilder('classifier');
+    let x: Value = b.input('x', 'float32', ['rows', 2]);
+    let w: Value = b.parameter('w', floats([2, 2], weights));
+    if (elementType === 'float16') [x, w] = [cast(x, 'float16'), cast(w, 'float16')];
+    const y = matmul(x, w);
+    b.output(y, 'y');
+    const [best] = b.node('ArgMax', [y], { axis: 1, keepdims: 0 }, ['best']);
+    b.output(best!);
+    return modelOf(b.build());
+  }
+
+  it('refuses outputs that are not real numbers when any of them differs, and otherwise says how many agree', async () => {
+    const [one, other] = [classifier([1, 2, 3, 4]), classifier([2, 1, 4, 3])];
+    expect(await assertEqual(nodeRuntime, one, one)).toMatchObject({ agreement: 1 });
+    const found = await verifyEqual(nodeRuntime, one, other);
+    expect(found.agreement).toBeLessThan(1);
+    await expect(assertEqual(nodeRuntime, one, other, { tolerance: 10 })).rejects.toThrow(
+      /^refused: \d+ of \d+ elements differ in the outputs that are not real numbers/,
+    );
+  });
+
+  it('knows how precise the types of a model are', async () => {
+    const [one, other] = [classifier([1, 2, 3, 4], 'float16'), classifier([1.001, 2, 3, 4], 'float16')];
+    expect(await assertEqual(nodeRuntime, one, other)).toMatchObject({ maxRelativeDifference: expect.any(Number) });
+    expect((await verifyEqual(nodeRuntime, one, other)).maxRelativeDifference).toBeGreaterThan(1e-5);
+    await expect(assertEqual(nodeRuntime, one, classifier([1.1, 2, 3, 4], 'float16'))).rejects.toThrow(/in 'y'/);
+  });
+
+  it('starts from the states that the first window gives, and carries them on', async () => {
+    const traced = traceModel(model);
+    const slim = shrinkModel(
+      model,
+      traced,
+      Uint8Array.from({ length: traced.groups.count }, (_, k) => (k < 2 ? 1 : 0)),
+    );
+    const tokens: Tensor = { elementType: 'int32', dims: [1, 2], data: Int32Array.of(1, 2) };
+    const [input] = model.graph.inputs.filter((v) => v.name.endsWith('.h'));
+    const state = floats([input!.type.shape![0] as number, 2, input!.type.shape![2] as number], new Float32Array(16));
+    const removal = { groups: slim.groups, removed: slim.removed, prepared: traced.prepared };
+    const feeds = [{ tokens, [input!.name]: state }, { tokens }];
+    expect((await verifyEqual(nodeRuntime, model, slim.model, { feeds, removal })).batches).toBe(2);
+  });
+
+  it('says on which inputs a model does not run', async () => {
+    const tokens: Tensor = { elementType: 'int32', dims: [1, 1], data: Int32Array.of(77) };
+    await expect(verifyEqual(nodeRuntime, model, model, { feeds: [{ tokens }] })).rejects.toThrow(
+      /does not run on the given inputs \(tokens \[1,1\].*--inputs FILE/s,
+    );
   });
 });
 

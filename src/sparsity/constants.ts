@@ -1,6 +1,6 @@
-import { constantTensor, graphAttribute } from '../graph/attributes.ts';
+import { constantTensor } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { renameInputs, usedNames } from '../graph/rewrite.ts';
+import { bodiesOf, mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
 /*
@@ -54,21 +54,13 @@ export function mergeConstants(graph: Graph): Graph {
   return { ...graph, nodes };
 }
 
-/** A node with the graphs in its attributes changed. */
-export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
-  const body = graphAttribute(node, 'body');
-  if (body === undefined) return node;
-  return { ...node, attributes: { ...node.attributes, body: { type: 'graph', value: change(body) } } };
-}
-
-/** Every tensor that is stored in a graph, by name: initializers and constants, those inside loops included. */
+/** Every tensor that is stored in a graph, by name: initializers and constants, those inside loops and branches included. */
 export function storedTensors(graph: Graph): Map<string, Tensor> {
   const found = new Map(graph.initializers);
   for (const node of graph.nodes) {
     const constant = constantTensor(node);
     if (constant) found.set(node.outputs[0]!, constant);
-    const body = graphAttribute(node, 'body');
-    if (body) for (const [name, tensor] of storedTensors(body)) found.set(name, tensor);
+    for (const body of bodiesOf(node)) for (const [name, tensor] of storedTensors(body)) found.set(name, tensor);
   }
   return found;
 }

@@ -177,6 +177,7 @@ describe('groupLasso on any axis', () => {
   it('takes the rows of all earlier axes, and leaves biases, fixed indices and tensors that are not trained', () => {
     // Two components over a stored tensor [2, 3, 2, 4]: axis 1 and the last one; index 1 of axis 1 always stays.
     const groups: Groups = {
+      entangled: new Map(),
       layers: [{ name: 'layer', operator: 'LSTM', components: Int32Array.of(0, 1) }],
       count: 2,
       axes: [

@@ -25,8 +25,10 @@ export interface GroupLayer {
   /** Name of the node in the model; a bidirectional layer is two entries, `name (forward)` and `name (reverse)`. */
   readonly name: string;
   readonly operator: string;
-  /** The component of each unit, in order. */
+  /** The component of each unit, in order; -1 for one that cannot leave. */
   readonly components: Int32Array;
+  /** Why units of this layer have no component, where an operator is the cause that the trace cannot follow. */
+  readonly blocked?: string | undefined;
 }
 
 /** All components of a model and where their weights are. */
@@ -35,4 +37,9 @@ export interface Groups {
   /** Components are numbered from 0 to count − 1. */
   readonly count: number;
   readonly axes: readonly AxisComponents[];
+  /**
+   * Components that cannot leave without loss whatever their weights are, and why: an operator mixes them with others
+   * (LayerNormalization). A cut may still remove them.
+   */
+  readonly entangled: ReadonlyMap<number, string>;
 }

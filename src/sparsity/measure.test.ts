@@ -3,7 +3,7 @@ import { statesOf } from '../graph/states.ts';
 import type { Graph, Model, Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import type { Groups } from './groups.ts';
-import { groupNorms, groupSizes, liveComponents, removableByLayer, weightsOf } from './measure.ts';
+import { drivenByBias, groupNorms, groupSizes, liveComponents, removableByLayer, weightsOf } from './measure.ts';
 import { testModel, zeroSlices } from './testModels.ts';
 import { traceGroups } from './trace.ts';
 
@@ -94,6 +94,35 @@ describe('liveComponents', () => {
   it('refuses weights of another size', () => {
     const wrong = (): Tensor => ({ elementType: 'float32', dims: [1, 2, 2], data: new Float32Array(4) });
     expect(() => liveComponents(groups, wrong)).toThrow(/has dimensions \[1,2,2\].*trace the groups/);
+  });
+});
+
+describe('drivenByBias', () => {
+  it('finds living units without producing weights', () => {
+    const model = testModel({ vocabulary: 6, embedding: 4, layers: [{ hidden: 3, direction: 'forward' }] });
+    const groups = trace(model);
+    const driven = (roles: readonly string[]) => {
+      const weights = weightsOf(zeroSlices(model.graph, groups, new Set([1]), roles));
+      return [...drivenByBias(groups, weights, liveComponents(groups, weights))];
+    };
+    expect(driven(['produces'])).toEqual([0, 1, 0]);
+    expect(driven(['produces', 'bias'])).toEqual([0, 1, 0]);
+    expect(driven(['produces', 'reads'])).toEqual([0, 0, 0]);
+    expect(driven(['reads'])).toEqual([0, 0, 0]);
+  });
+});
+
+describe('weights of 16 bits', () => {
+  it('are measured by their values, minus zero as zero', () => {
+    const groups: Groups = {
+      layers: [{ name: 'layer', operator: 'LSTM', components: Int32Array.of(0, 1) }],
+      count: 2,
+      axes: [{ tensor: 'w', axis: 0, role: 'reads', components: Int32Array.of(0, 1) }],
+      entangled: new Map(),
+    };
+    const w: Tensor = { elementType: 'float16', dims: [2, 2], data: Uint16Array.of(0xc000, 0x4000, 0x8000, 0) };
+    expect([...liveComponents(groups, () => w)]).toEqual([1, 0]);
+    expect([...groupNorms(groups, () => w)]).toEqual([Math.sqrt(8), 0]);
   });
 });
 

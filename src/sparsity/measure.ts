@@ -1,8 +1,9 @@
 import { SlimError } from '../errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
-import { storedTensors } from './constants.ts';
-import type { AxisComponents, Groups } from './groups.ts';
+import { constantPerUse, storedTensors } from './constants.ts';
+import type { AxisComponents, Groups, Role } from './groups.ts';
+import { type Numbers, numbersOf } from './numbers.ts';
 
 /** Looks up the current values of a stored tensor; undefined for one that has none (a streaming state). */
 export type WeightLookup = (name: string) => Tensor | undefined;
@@ -15,12 +16,13 @@ export function weightsOf(graph: Graph): WeightLookup {
 
 /**
  * Number of weights in each component's group. A weight that two axes give to the same component counts twice, as in
- * the paper (24 000 and 28 000 for two layers of 1500 and 10 000 words); biases and constants do not count.
+ * the paper (24 000 and 28 000 for two layers of 1500 and 10 000 words); biases and states do not count.
  */
 export function groupSizes(groups: Groups, graph: Graph): Int32Array {
   const sizes = new Int32Array(groups.count);
+  const weights = weightsOf(constantPerUse(graph));
   for (const { tensor, axis, role, components } of groups.axes) {
-    const dims = graph.initializers.get(tensor)?.dims;
+    const dims = weights(tensor)?.dims;
     if (dims === undefined || role === 'bias') continue;
     const slice = sizeOf(dims) / dims[axis]!;
     for (const k of components) if (k >= 0) sizes[k]! += slice;
@@ -30,21 +32,48 @@ export function groupSizes(groups: Groups, graph: Graph): Int32Array {
 
 /** ‖w_k‖ of each component's group, without biases; weights that count twice in the size count twice here. */
 export function groupNorms(groups: Groups, weights: WeightLookup): Float64Array {
-  const squares = new Float64Array(groups.count);
+  const produced = groupSquares(groups, weights, 'produces');
+  return groupSquares(groups, weights, 'reads').map((read, k) => Math.sqrt(read + produced[k]!));
+}
+
+/** Sum of squares of the weights that have this role for each component. */
+function groupSquares(groups: Groups, weights: WeightLookup, wanted: Role): Float64Array {
+  // The last place takes what belongs to no component.
+  const squares = new Float64Array(groups.count + 1);
   for (const { tensor, axis, role, components } of groups.axes) {
-    const weight = weights(tensor);
+    const weight = role === wanted ? weights(tensor) : undefined;
     const values = weight && numbersOf(weight);
-    if (values === undefined || role === 'bias') continue;
-    const inner = sizeOf(weight!.dims.slice(axis + 1));
-    for (let at = 0, index = 0; at < values.length; at += inner, index = (index + 1) % components.length) {
-      const k = components[index]!;
-      if (k < 0) continue;
+    if (values === undefined) continue;
+    const owners = components.map((k) => (k < 0 ? groups.count : k));
+    addSquares(squares, values, owners, sizeOf(weight!.dims.slice(axis + 1)));
+  }
+  return squares.subarray(0, groups.count);
+}
+
+/** `inner` neighbours belong to the same index of the axis whose indices have these owners. */
+function addSquares(squares: Float64Array, values: Numbers, owners: Int32Array, inner: number): void {
+  let at = 0;
+  while (at < values.length) {
+    for (let index = 0; index < owners.length; index++) {
+      const end = at + inner;
       let sum = 0;
-      for (let i = at; i < at + inner; i++) sum += values[i]! * values[i]!;
-      squares[k]! += sum;
+      for (; at < end; at++) sum += values[at]! * values[at]!;
+      squares[owners[index]!]! += sum;
     }
   }
-  return squares.map(Math.sqrt);
+}
+
+/**
+ * 1 for every living component whose producing weights are all zero: nothing but biases drives it, so its activation
+ * does not depend on the input. It cannot leave without loss, because something reads that constant.
+ */
+export function drivenByBias(groups: Groups, weights: WeightLookup, live: Uint8Array): Uint8Array {
+  const produced = new Uint8Array(groups.count);
+  for (const { tensor, role, components } of groups.axes) {
+    if (role === 'produces' && weights(tensor)) for (const k of components) if (k >= 0) produced[k] = 1;
+  }
+  const squares = groupSquares(groups, weights, 'produces');
+  return live.map((alive, k) => (alive === 1 && produced[k] === 1 && squares[k] === 0 ? 1 : 0));
 }
 
 /** Units of a layer, and how many of them nothing that matters reads. */
@@ -65,7 +94,8 @@ export function removableByLayer(groups: Groups, live: Uint8Array): LayerCount[]
 
 /**
  * 1 for every component that the fixed part of the model depends on, 0 for one that can leave without loss.
- * A component is alive when a nonzero weight lets something read it that always stays, or another living component.
+ * A component is alive when an operator mixes it with others, or when a nonzero weight lets something read it that
+ * always stays, or another living component.
  * What is left is read by nothing, or only by components that leave with it: this is "all its reader rows are zero, own
  * recurrence apart" and its closure. Producing weights do not matter: with zero producers biases still drive a unit.
  */
@@ -77,6 +107,7 @@ export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Arra
     live[k] = 1;
     queue.push(k);
   };
+  for (const k of groups.entangled.keys()) awake(k);
   const readers = groups.axes.filter((a) => a.role === 'reads').map((a) => readerOf(groups, a, weights(a.tensor)));
   for (const reader of readers) {
     if (reader.values === undefined) for (const k of reader.components) awake(k);
@@ -97,7 +128,7 @@ export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Arra
  */
 interface Reader {
   /** Undefined when the values are not known; then everything is taken to be read. */
-  readonly values: ArrayLike<number> | undefined;
+  readonly values: Numbers | undefined;
   readonly components: Int32Array;
   /** Distance of neighbours along the axis. */
   readonly stride: number;
@@ -149,7 +180,7 @@ function readerOf(groups: Groups, along: AxisComponents, tensor: Tensor | undefi
 /** Reads one line after the other, and drops the units that are found alive from those still to be decided. */
 function readLines(
   reader: Reader,
-  values: ArrayLike<number>,
+  values: Numbers,
   lines: readonly number[],
   live: Uint8Array,
   awake: (k: number) => void,
@@ -170,7 +201,7 @@ function readLines(
 }
 
 /** Reads the fixed lines in the order of memory: across the lines for an inner axis, unit by unit for an outer one. */
-function readFixedLines(reader: Reader, values: ArrayLike<number>, live: Uint8Array, awake: (k: number) => void): void {
+function readFixedLines(reader: Reader, values: Numbers, live: Uint8Array, awake: (k: number) => void): void {
   const { fixed, undecided, components, stride } = reader;
   if (stride === 1) {
     readLines(reader, values, fixed, live, awake);
@@ -181,10 +212,4 @@ function readFixedLines(reader: Reader, values: ArrayLike<number>, live: Uint8Ar
     const k = components[undecided[u]!]!;
     if (live[k] === 0 && fixed.some((offset) => values[offset + start] !== 0)) awake(k);
   }
-}
-
-/** Values that can be compared with 0; undefined for 64-bit integers and strings. */
-function numbersOf(tensor: Tensor): Exclude<Tensor['data'], string[] | BigInt64Array | BigUint64Array> | undefined {
-  const { data } = tensor;
-  return Array.isArray(data) || data instanceof BigInt64Array || data instanceof BigUint64Array ? undefined : data;
 }

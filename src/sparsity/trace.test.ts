@@ -17,7 +17,7 @@ import {
   transpose,
 } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
-import type { Tensor } from '../graph/types.ts';
+import type { Node, Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import type { AxisComponents, Groups } from './groups.ts';
 import { testModel } from './testModels.ts';
@@ -191,11 +191,14 @@ describe('traceGroups of other layouts', () => {
     expect(list(groups, 'w0', 1)).toEqual(['produces', 0, 1, 0, 1, 0, 1, 0, 1]);
   });
 
-  it('keeps units that a softmax or a mean runs over, not those beside it', () => {
+  it('lets units go with loss only that a softmax or a mean runs over, and those beside it freely', () => {
     const over = new GraphBuilder('g');
     const h = layer(over, 'a', features(over), 4, 3);
     over.output(reduceMean(softmax(h, -1), [2]));
-    expect(units(traceGroups(over.build()))).toEqual([[-1, -1, -1]]);
+    const mixed = traceGroups(over.build());
+    expect(units(mixed)).toEqual([[0, 1, 2]]);
+    expect([...mixed.entangled.keys()]).toEqual([0, 1, 2]);
+    expect(mixed.entangled.get(0)).toMatch(/Softmax 'Softmax_0'/);
 
     const beside = new GraphBuilder('g');
     const mean = reduceMean(layer(beside, 'a', features(beside), 4, 3), [0]);
@@ -203,6 +206,14 @@ describe('traceGroups of other layouts', () => {
     const groups = traceGroups(beside.build());
     expect(units(groups)).toEqual([[0, 1, 2]]);
     expect(list(groups, 'w', 0)).toEqual(['reads', 0, 1, 2]);
+    expect(groups.entangled.size).toBe(0);
+  });
+
+  it('lets units go with loss only that a product of two activations sums over', () => {
+    const b = new GraphBuilder('g');
+    const h = layer(b, 'a', features(b), 4, 3);
+    b.output(matmul(h, transpose(h, [0, 2, 1])));
+    expect([...traceGroups(b.build()).entangled.keys()]).toEqual([0, 1, 2]);
   });
 
   it('unites units that share a column of heads', () => {
@@ -214,21 +225,42 @@ describe('traceGroups of other layouts', () => {
 });
 
 describe('what the trace refuses', () => {
-  it('names the operator and the layers that it stops', () => {
+  const blend = (input: string): Node => ({
+    op: 'Blend',
+    domain: 'our.own',
+    name: 'blend_0',
+    inputs: [input],
+    outputs: ['blended'],
+    attributes: {},
+  });
+
+  /** Two layers, the first before an operator that nobody knows. */
+  const blocked = () => {
     const b = new GraphBuilder('g');
-    const h = layer(b, 'a', b.input('x', 'float32', ['time', 'batch', 4]), 4, 3);
-    const [y] = b.node('GatherElements', [h, b.input('i', 'int64', ['time', 'batch', 3])], { axis: 0 });
-    b.output(y!);
-    expect(() => traceGroups(b.build())).toThrow(
-      /units of 'LSTM_0' through GatherElements 'GatherElements_0': the trace does not know this operator/,
+    b.addNode(blend(layer(b, 'a', b.input('x', 'float32', ['time', 'batch', 4]), 4, 3).name));
+    const h = layer(b, 'b', b.value('blended'), 3, 2);
+    b.output(matmul(h, b.parameter('w', tensor([2, 2]))));
+    return b.build();
+  };
+
+  it('names the operator and the layers that it stops, and how to go on', () => {
+    expect(() => traceGroups(blocked())).toThrow(
+      /units of 'LSTM_0' through our\.own\.Blend 'blend_0': .*keep all their units \(--fix 'LSTM_0'\)/,
     );
   });
 
-  it('refuses a product of two activations', () => {
-    const b = new GraphBuilder('g');
-    const h = layer(b, 'a', b.input('x', 'float32', ['time', 'batch', 4]), 4, 3);
-    b.output(matmul(h, transpose(h, [0, 2, 1])));
-    expect(() => traceGroups(b.build())).toThrow(/'LSTM_0' through MatMul .*multiplies two activations/);
+  it('follows the other layers when that one is fixed', () => {
+    const groups = traceGroups(blocked(), { fix: ['LSTM_0'] });
+    expect(units(groups)).toEqual([
+      [-1, -1, -1],
+      [0, 1],
+    ]);
+    expect(() => traceGroups(blocked(), { fix: ['LSTM_5'] })).toThrow(/there is no layer 'LSTM_5' \(did you mean/);
+  });
+
+  it('says in the groups what is blocked, when asked to go on', () => {
+    const { layers } = traceGroups(blocked(), { tolerant: true });
+    expect(layers.map((l) => l.blocked)).toEqual([expect.stringContaining("our.own.Blend 'blend_0'"), undefined]);
   });
 
   it('lets unknown operators be where no units pass', () => {

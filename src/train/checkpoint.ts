@@ -53,17 +53,17 @@ const progressSchema = z.object({
 /** The place in a run. */
 export type Progress = z.infer<typeof progressSchema>;
 
-/** A model, its carried states and the place in the run. */
-export interface Checkpoint {
+/** A model, its carried states (or other tensors that go with it) and the place in the run. */
+export interface Checkpoint<P = Progress> {
   readonly model: Model;
   readonly states: ReadonlyMap<string, Tensor>;
-  readonly progress: Progress;
+  readonly progress: P;
 }
 
 /**
  * Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was.
  */
-export async function saveCheckpoint(path: string, { model, states, progress }: Checkpoint): Promise<void> {
+export async function saveCheckpoint<P>(path: string, { model, states, progress }: Checkpoint<P>): Promise<void> {
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of states) initializers.set(`${STATE}${name}`, tensor);
   const text = JSON.stringify(progress);
@@ -71,10 +71,20 @@ export async function saveCheckpoint(path: string, { model, states, progress }: 
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
+/** Reads a checkpoint of a language model's training; see `loadCheckpointOf`. */
+export function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
+  return loadCheckpointOf(path, digest, progressSchema);
+}
+
 /**
- * Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs).
+ * Reads a checkpoint whose place in the run has the form of `schema`; throws UsageError when the file is damaged, no
+ * checkpoint, or of another run (`digest` differs).
  */
-export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
+export async function loadCheckpointOf<P extends { readonly digest: string }>(
+  path: string,
+  digest: string,
+  schema: z.ZodType<P>,
+): Promise<Checkpoint<P>> {
   const file = await loadModel(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;
   });
@@ -83,7 +93,7 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   if (sum !== undefined && sum !== checksum(text, file.graph.initializers)) {
     throw new UsageError(`${path} is damaged: its checksum does not fit its content; ${REMEDY}`);
   }
-  const parsed = progressSchema.safeParse(jsonOf(text));
+  const parsed = schema.safeParse(jsonOf(text));
   if (!parsed.success) throw new UsageError(`${path} was written by another version of slimrnn; ${REMEDY}`);
   if (parsed.data.digest !== digest) {
     throw new UsageError(`${path} is a checkpoint of another run: its configuration or its data differ from this one`);

@@ -52,6 +52,11 @@ describe('checkConfig', () => {
     expect(checkConfig(small, 'here')).toEqual(small);
   });
 
+  it('takes other cells, and the default one as if it were not named', () => {
+    expect(checkConfig({ ...small, cell: 'gru' }, 'here')).toEqual({ ...small, cell: 'gru' });
+    expect(checkConfig({ ...small, cell: 'lstm' }, 'here')).toEqual(small);
+  });
+
   it.each([
     [{ epochs: 0 }, 'here: epochs: expected more than 0, got 0'],
     [{ epochs: 1.5 }, 'here: epochs: expected a whole number, got 1.5'],
@@ -62,6 +67,8 @@ describe('checkConfig', () => {
     [{ hidden: [] }, 'here: hidden: expected a list of at least 1, got []'],
     [{ hidden: [12, -1] }, 'here: hidden (element 2): expected more than 0, got [12,-1]'],
     [{ hidden: 12 }, 'here: hidden: expected a list of whole numbers, got 12'],
+    [{ cell: 'gur' }, 'here: cell: expected lstm or gru or rnn, got "gur" (did you mean \'gru\'?)'],
+    [{ cell: 3 }, 'here: cell: expected lstm or gru or rnn, got 3'],
     [{ shrink: 'no' }, 'here: shrink: expected true or false, got "no"'],
     [{ seed: 2 ** 60 }, 'here: seed: expected'],
     [{ epoch: 3 }, "here: unknown field 'epoch' (did you mean 'epochs'?)"],

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
+import { cellNames, DEFAULT_CELL } from '../nn/layers.ts';
 import { didYouMean } from '../suggest.ts';
 
 const positive = z.int().positive();
@@ -9,7 +10,11 @@ const positive = z.int().positive();
  * command line's flags, and documents each field.
  */
 export const trainConfigSchema = z.strictObject({
-  hidden: z.array(positive).min(1).describe('hidden size of each LSTM layer, from the bottom'),
+  cell: z
+    .enum(cellNames)
+    .optional()
+    .describe(`kind of the recurrent layers: ${cellNames.join(', ')} (default: ${DEFAULT_CELL})`),
+  hidden: z.array(positive).min(1).describe('hidden size of each recurrent layer, from the bottom'),
   embedding: positive.describe('embedding size'),
   vocabulary: z.int().min(2).optional().describe('keep at most this many words (default: all that the text has)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
@@ -38,10 +43,16 @@ export type TrainConfig = z.infer<typeof trainConfigSchema>;
 /** Some fields of a configuration, as a file or flags give them. */
 export type PartialConfig = { [K in keyof TrainConfig]?: TrainConfig[K] | undefined };
 
-/** Checks a configuration; throws UsageError listing every field that does not fit, with what is expected. */
+/**
+ * Checks a configuration; throws UsageError listing every field that does not fit, with what is expected. The default
+ * cell is left out, so that a run that names it is the same as one that does not.
+ */
 export function checkConfig(config: unknown, source: string): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
-  if (parsed.success) return parsed.data;
+  if (parsed.success) {
+    const { cell, ...rest } = parsed.data;
+    return cell === DEFAULT_CELL ? rest : parsed.data;
+  }
   throw new UsageError(`${source}: ${problemsOf(parsed.error, config).join('; ')}`);
 }
 
@@ -60,7 +71,9 @@ export function problemsOf(error: z.ZodError, config: unknown, nameOf = (field: 
       return [];
     }
     const element = inside.length === 0 ? '' : ` (element ${Number(inside[0]) + 1})`;
-    return [`${nameOf(String(field))}${element}: expected ${expected(issue)}, got ${written(value)}`];
+    const hint =
+      issue.code === 'invalid_value' && typeof value === 'string' ? didYouMean(value, issue.values.map(String)) : '';
+    return [`${nameOf(String(field))}${element}: expected ${expected(issue)}, got ${written(value)}${hint}`];
   });
   if (missing.length > 0) problems.push(`missing ${missing.join(', ')}; a "preset" gives what a file leaves out`);
   return problems;
@@ -83,6 +96,8 @@ function expected(issue: z.core.$ZodIssue): string {
       return `${list ? 'a list of ' : ''}${issue.inclusive ? 'at least' : 'more than'} ${issue.minimum}`;
     case 'too_big':
       return `${issue.inclusive ? 'at most' : 'less than'} ${issue.maximum}`;
+    case 'invalid_value':
+      return issue.values.join(' or ');
     default:
       return issue.message;
   }

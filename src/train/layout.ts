@@ -1,11 +1,17 @@
 import { SlimError } from '../errors.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import type { Model, Tensor, ValueInfo } from '../graph/types.ts';
-import { instantiateKernels } from '../kernels/kernels.ts';
+import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
-import type { SparsityMethod } from '../sparsity/method.ts';
+import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
 import { LookupTable } from './lookupTable.ts';
-import { parameterLengths, parameterShape, penalizedMatrix } from './parameters.ts';
+import {
+  type Parameter,
+  type ParameterShape,
+  parameterLengths,
+  parameterShape,
+  penalizedMatrix,
+} from './parameters.ts';
 import { LOSS, TARGETS, type TrainingGraph } from './trainingGraph.ts';
 import type { TrainedWeights } from './update.ts';
 
@@ -41,23 +47,12 @@ export function layOut(model: Model, plan: TrainingGraph, sparsity: SparsityMeth
   const kernels = instantiateKernels(arena.memory);
   const feeds: Record<string, Tensor> = {};
   const fetches: Record<string, Tensor> = {};
-  const place = (into: Record<string, Tensor>, name: string, dims: readonly number[]) => {
-    const buffer = arena.float32(sizeOf(dims));
-    into[name] = { elementType: 'float32', dims, data: buffer.data };
-    return buffer;
-  };
+  const place = (into: Record<string, Tensor>, name: string, dims: readonly number[]) =>
+    placeTensor(arena, into, name, dims);
   const gradientOf = (name: string, dims: readonly number[]) => place(fetches, plan.gradients.get(name)!, dims);
 
-  const parameters = shapes.map((shape) => {
-    const { name, dims, stored } = shape;
-    const weights = place(feeds, name, dims);
-    weights.data.set(stored.data);
-    const gradient = gradientOf(name, dims);
-    const isPenalized = sparsity?.parameters.has(name) ?? false;
-    const penalized = isPenalized ? penalizedMatrix(arena, kernels, shape, weights, gradient) : undefined;
-    return { name, stored: stored.dims, weights, gradient, penalized };
-  });
-  const matrices = parameters.flatMap((p) => (p.penalized ? [p.penalized.matrix] : []));
+  const memory = { arena, kernels, feeds, fetches };
+  const { parameters, matrices } = placeParameters(shapes, plan.gradients, sparsity, memory);
   const tables = plan.lookups.map(({ table, values }, i) => {
     const isParameter = plan.parameters.some((p) => p.name === table);
     if (isParameter || plan.lookups.findIndex((l) => l.table === table) !== i) {
@@ -79,6 +74,45 @@ export function layOut(model: Model, plan: TrainingGraph, sparsity: SparsityMeth
   const targets = new Int32Array(sizeOf(inputDims(TARGETS)));
   feeds[TARGETS] = { elementType: 'int32', dims: inputDims(TARGETS), data: targets };
   return { trained: { kernels, parameters, matrices, tables }, masks, states, targets, feeds, fetches };
+}
+
+/** Memory for a step, and what is fed from it and fetched into it. */
+export interface Placement {
+  readonly arena: Arena;
+  readonly kernels: Kernels;
+  readonly feeds: Record<string, Tensor>;
+  readonly fetches: Record<string, Tensor>;
+}
+
+/** A float32 tensor in the arena, under a name that it is fed or fetched by. */
+export function placeTensor(
+  arena: Arena,
+  into: Record<string, Tensor>,
+  name: string,
+  dims: readonly number[],
+): Buffer32 {
+  const buffer = arena.float32(sizeOf(dims));
+  into[name] = { elementType: 'float32', dims, data: buffer.data };
+  return buffer;
+}
+
+/** Copies parameters into the arena, each with room for its gradient, which the graph calls `gradients.get(name)`. */
+export function placeParameters(
+  shapes: readonly ParameterShape[],
+  gradients: ReadonlyMap<string, string>,
+  sparsity: SparsityMethod | undefined,
+  { arena, kernels, feeds, fetches }: Placement,
+): { parameters: Parameter[]; matrices: Matrix[] } {
+  const parameters = shapes.map((shape) => {
+    const { name, dims, stored } = shape;
+    const weights = placeTensor(arena, feeds, name, dims);
+    weights.data.set(stored.data);
+    const gradient = placeTensor(arena, fetches, gradients.get(name)!, dims);
+    const isPenalized = sparsity?.parameters.has(name) ?? false;
+    const penalized = isPenalized ? penalizedMatrix(arena, kernels, shape, weights, gradient) : undefined;
+    return { name, stored: stored.dims, weights, gradient, penalized };
+  });
+  return { parameters, matrices: parameters.flatMap((p) => (p.penalized ? [p.penalized.matrix] : [])) };
 }
 
 /** Looks dimensions up; throws a SlimError for a value that has free ones. */

@@ -46,7 +46,7 @@ export interface PenalizedMatrix {
 }
 
 /** Shape of a model's parameter. Throws a SlimError when the model does not have it, or not in float32. */
-export function parameterShape({ name, dims }: ParameterInput, graph: Graph): ParameterShape {
+export function parameterShape({ name, dims }: ParameterInput, graph: Pick<Graph, 'initializers'>): ParameterShape {
   const tensor = graph.initializers.get(name);
   if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
   if (!(tensor.data instanceof Float32Array)) {

@@ -106,10 +106,14 @@ export function detachLookups(graph: Graph): { graph: Graph; lookups: Lookup[] }
 }
 
 /**
- * Makes every initializer an input, without its leading axes of size 1: a recurrent operator's W [1, GH, I] is fed as
- * the matrix [GH, I], so that its gradient needs no copy to get its axis back.
+ * Makes every initializer (that is named in `trained`, if given) an input, without its leading axes of size 1: a
+ * recurrent operator's W [1, GH, I] is fed as the matrix [GH, I], so that its gradient needs no copy to get its axis
+ * back.
  */
-export function parametersAsInputs(graph: Graph): {
+export function parametersAsInputs(
+  graph: Graph,
+  trained?: ReadonlySet<string>,
+): {
   graph: Graph;
   parameters: { name: string; dims: readonly number[] }[];
 } {
@@ -129,6 +133,10 @@ export function parametersAsInputs(graph: Graph): {
   }
   const squeezed = new Set<string>();
   for (const [name, tensor] of graph.initializers) {
+    if (trained && !trained.has(name)) {
+      b.parameter(name, tensor);
+      continue;
+    }
     const flat = tensor.dims[0] === 1 && used.has(name) && !usedWhole.has(name);
     if (flat) squeezed.add(name);
     const dims = flat ? tensor.dims.slice(1) : tensor.dims;

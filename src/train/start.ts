@@ -8,6 +8,7 @@ import type { Vocabulary } from '../data/vocabulary.ts';
 import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
+import { cellNames } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { TrainConfig } from './config.ts';
 import { runFiles } from './runDirectory.ts';
@@ -65,21 +66,28 @@ export function initialModelPath(path: string): string {
   return inside;
 }
 
-/** The hidden and embedding sizes of a trained language model file, which a run that starts from it must have. */
-export async function loadInitialModel(path: string): Promise<{ model: Model; hidden: number[]; embedding: number }> {
+/** A trained language model, and what a run that starts from it must have in common with it. */
+export interface InitialModel {
+  readonly model: Model;
+  readonly sizes: Required<Pick<TrainConfig, 'cell' | 'hidden' | 'embedding'>>;
+}
+
+/** Reads a trained language model file; throws UsageError for any other model. */
+export async function loadInitialModel(path: string): Promise<InitialModel> {
   const model = await loadModel(path);
   const { initializers } = model.graph;
+  const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
+  const embedding = initializers.get('embedding')?.dims[1];
+  if (cell === undefined || embedding === undefined) {
+    throw new UsageError(`--init ${path}: not a language model made by slimrnn train`);
+  }
   const hidden: number[] = [];
   for (;;) {
-    const recurrent = initializers.get(`lstm_${hidden.length}.recurrent`);
+    const recurrent = initializers.get(`${cell}_${hidden.length}.recurrent`);
     if (recurrent === undefined) break;
     hidden.push(recurrent.dims[2] ?? 0);
   }
-  const embedding = initializers.get('embedding')?.dims[1];
-  if (hidden.length === 0 || embedding === undefined) {
-    throw new UsageError(`--init ${path}: not a language model made by slimrnn train`);
-  }
-  return { model, hidden, embedding };
+  return { model, sizes: { cell, hidden, embedding } };
 }
 
 /**

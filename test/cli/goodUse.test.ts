@@ -46,9 +46,11 @@ describe('help', () => {
   const commands: [command: string, ...flags: string[]][] = [
     ['demo', '--out', '--json', '--epochs', '--iss'],
     ['train', '--data', '--out', '--init', '--resume', '--json', '--iss', '--no-shrink', '--keep', '--hidden'],
-    ['inspect', '--json'],
-    ['shrink', '--out', '--force', '--seed', '--json'],
-    ['bench', '--batch', '--steps', '--rounds', '--threads', '--size', '--json'],
+    ['finetune', '--data', '--valid', '--loss', '--target', '--iss', '--optimizer', '--mask', '--resume', '--json'],
+    ['inspect', '--groups', '--fix', '--state', '--resize-state', '--json'],
+    ['shrink', '--out', '--keep', '--params', '--below', '--units', '--inputs', '--fix', '--force', '--seed', '--json'],
+    ['export', '--streaming', '--out', '--force', '--json'],
+    ['bench', '--runtime', '--batch', '--steps', '--rounds', '--threads', '--size', '--json'],
     ['data list', '--json'],
     ['data get', '--out', '--json'],
   ];

@@ -1,5 +1,7 @@
 import { SlimError } from '../../errors.ts';
+import { intAttribute } from '../attributes.ts';
 import { formatShape, isStatic, normalizeAxis } from '../dims.ts';
+import { elementTypeOf } from '../elementTypes.ts';
 import type { Dim, ElementType, Graph, Node, TensorType } from '../types.ts';
 
 /** A graph's operator does not fit its inputs; the message names the node and the shapes. */
@@ -14,6 +16,8 @@ export interface InferContext {
   readonly inputs: readonly (TensorType | undefined)[];
   /** Known contents of an integer input (a shape, axes, sizes); elements may be free dimensions. */
   ints(input: number): readonly Dim[] | undefined;
+  /** Contents of a float constant of a few elements (scales), or undefined. */
+  floats(input: number): readonly number[] | undefined;
   /** Types of a subgraph's outputs, given the types of its inputs. */
   inferBody(body: Graph, inputs: readonly TensorType[]): TensorType[];
   /** A free dimension's name that stands nowhere else. */
@@ -42,6 +46,25 @@ export function inputType(c: InferContext, index: number): TensorType {
 /** Shape of a required input, undefined when the rank is unknown. */
 export function inputShape(c: InferContext, index: number): readonly Dim[] | undefined {
   return inputType(c, index).shape;
+}
+
+/**
+ * What comes out where a shape is the content of an input that is not known: the input's length is the rank; its
+ * elements may be.
+ */
+export function shapeFrom(c: InferContext, input: number): readonly Dim[] | undefined {
+  const known = c.ints(input);
+  const length = c.inputs[input]?.shape?.[0];
+  if (known !== undefined || typeof length !== 'number' || length > LARGEST_RANK) return known;
+  return Array.from({ length }, () => c.freshDim());
+}
+
+/** Values of more axes than this do not exist. */
+const LARGEST_RANK = 16;
+
+/** The element type that an attribute names by its number; undefined when it is absent or none that is known. */
+export function elementTypeAttribute(c: InferContext, name: string): ElementType | undefined {
+  return elementTypeOf(intAttribute(c.node, name, 0));
 }
 
 /** Axis attribute as an index into a shape of the given rank. */

@@ -1,7 +1,24 @@
 import { describe, expect, it } from 'vitest';
 import { int64s } from '../attributes.ts';
 import { GraphBuilder } from '../builder.ts';
-import { add, apply, concat, div, expand, gather, mul, reshape, shapeOf, slice, squeeze, unsqueeze } from '../ops.ts';
+import {
+  add,
+  apply,
+  cast,
+  concat,
+  div,
+  equal,
+  expand,
+  gather,
+  mul,
+  reshape,
+  shapeOf,
+  slice,
+  squeeze,
+  sub,
+  unsqueeze,
+  where,
+} from '../ops.ts';
 import { graphOver, randomTensor } from '../testGraphs.ts';
 import type { Attribute, Dim, Graph, Node } from '../types.ts';
 import { ShapeError } from './context.ts';
@@ -24,7 +41,10 @@ function graphOf(nodes: Node[], shapes: Record<string, readonly Dim[]>, outputs:
     name: 'test',
     inputs: Object.entries(shapes).map(([name, shape]) => info(name, shape)),
     outputs: outputs.map((name) => info(name, undefined)),
-    initializers: new Map(),
+    initializers: new Map([
+      ['s', int64s([2], [-1, -1])],
+      ['z', int64s([1], [0])],
+    ]),
     nodes,
   };
 }
@@ -92,18 +112,10 @@ describe('graphs that do not fit', () => {
     ],
     ['a squeezed axis', node('Squeeze', ['a'], ['y'], ints('axes', [1])), { a: [2, 3] }, 'axis 1 has size 3, not 1'],
     ['a missing input', node('Add', ['a', ''], ['y']), { a: [2] }, 'input 1 is missing'],
-    [
-      'an operator that nobody knows',
-      node('Blend', ['a'], ['y']),
-      { a: [2, 'time'] },
-      "Blend 'myBlend' ([2, time]): the shape of operator Blend is not known here",
-    ],
-    [
-      "another vendor's operator",
-      node('Add', ['a', 'a'], ['y'], {}, 'com.example'),
-      { a: [2] },
-      'the shape of operator com.example.Add is not known here',
-    ],
+    ['two sizes to find', node('Reshape', ['a', 's'], ['y']), { a: [2, 3] }, '[-1, -1] is no shape'],
+    ['an axis that stands twice', node('Unsqueeze', ['a'], ['y'], ints('axes', [1, 1])), { a: [2] }, 'stands twice'],
+    ['a step of 0', node('Slice', ['a', 'z', 'z', 'z', 'z'], ['y']), { a: [2] }, 'a step is 0'],
+    ['a negative size', node('ConstantOfShape', ['s'], ['y']), { a: [2] }, '[-1,-1] is no shape'],
     ['a constant without a value', node('Constant', [], ['y']), {}, 'a Constant of this kind is not supported'],
     ['a Scan without a body', node('Scan', ['a'], ['y']), { a: [2] }, 'the body is missing'],
   ])('stop at %s', (_, wrong, shapes, message) => {
@@ -133,6 +145,47 @@ describe('graphs that do not fit', () => {
   });
 });
 
+describe('operators that nobody knows', () => {
+  const blend = node('Blend', ['a'], ['y']);
+  const vendor = node('Add', ['a', 'a'], ['z'], {}, 'com.example');
+  const inherited = node('constructor', ['a'], ['y']);
+
+  it('give unknown shapes', () => {
+    const type = inferTypes(graphOf([blend, vendor, node('Add', ['y', 'a'], ['sum'])], { a: [2, 'time'] }));
+    for (const name of ['y', 'z', 'sum']) expect(type(name)).toEqual({ elementType: 'float32', shape: undefined });
+    expect(inferTypes(graphOf([inherited], { a: [2] }))('y')?.shape).toBeUndefined();
+  });
+
+  it('give what the file declares', () => {
+    const valueInfo = new Map([['y', { elementType: 'float16' as const, shape: ['time', 3] }]]);
+    const type = inferTypes({ ...graphOf([blend, node('Relu', ['y'], ['r'])], { a: [2] }), valueInfo });
+    expect(type('r')).toEqual({ elementType: 'float16', shape: ['time', 3] });
+  });
+
+  it('leave sizes that only the file knows to it', () => {
+    const valueInfo = new Map([['y', { elementType: 'float32' as const, shape: [2, 'kept'] }]]);
+    const graph = graphOf([node('Compress', ['a', 'a'], ['y'], axis(1))], { a: [2, 3] });
+    expect(inferTypes({ ...graph, valueInfo })('y')?.shape).toEqual([2, 'kept']);
+  });
+
+  it('stop a builder, which must know what it makes', () => {
+    const b = new GraphBuilder('test');
+    expect(() => b.node('Blend', [b.input('x', 'float32', [2])])).toThrow('the shape of operator Blend');
+  });
+});
+
+describe('graphs in graphs', () => {
+  it('stop where they lie deeper than anyone would want', () => {
+    let graph = graphOf([node('Relu', ['a'], ['y'])], {}, ['y']);
+    for (let i = 0; i < 40; i++) {
+      const body = { type: 'graph' as const, value: graph };
+      graph = graphOf([node('If', ['go'], ['y'], { then_branch: body, else_branch: body })], {}, ['y']);
+    }
+    const outer = { ...graph, inputs: graphOf([], { a: [2], go: [] }).inputs };
+    expect(() => inferTypes(outer)).toThrow(/If 'myIf' lies too deep/);
+  });
+});
+
 describe('integers followed through a graph', () => {
   const b = new GraphBuilder('test');
   const x = b.input('x', 'float32', ['time', 'batch', 6]);
@@ -150,7 +203,33 @@ describe('integers followed through a graph', () => {
     ['Mul', mul(slice(shape, [0], [1], [0]), slice(shape, [1], [2], [0])), ['batch*time']],
     ['Add', add(b.ints([1, 2]), b.ints([3, 4])), [4, 6]],
     ['Div', div(slice(shape, [2], [3], [0]), b.ints([2])), [3]],
-    ['Div that leaves a remainder', div(slice(shape, [2], [3], [0]), b.ints([4])), undefined],
+    ['Div that leaves a remainder', div(slice(shape, [2], [3], [0]), b.ints([4])), [1]],
+    ['Div of a free dimension', div(slice(shape, [0], [1], [0]), b.ints([4])), undefined],
+    ['Sub', sub(slice(shape, [0], [1], [0]), b.ints([1])), ['(time+-1)']],
+    ['Mod', apply('Mod', [slice(shape, [2], [3], [0]), b.ints([4])]), [2]],
+    ['a scalar for all', mul(b.ints([1, 2]), b.constant(int64s([], [3]))), [3, 6]],
+    ['Equal', equal(shape, shape), [1, 1, 1]],
+    ['Equal of sizes that nobody knows', equal(slice(shape, [0], [1], [0]), b.ints([1])), undefined],
+    ['Equal of a size and -1', equal(shape, b.ints([-1])), [0, 0, 0]],
+    ['Where', where(equal(shape, shape), shape, b.ints([1, 1, 1])), ['time', 'batch', 6]],
+    ['second part of a Split', b.node('Split', [shape, b.ints([2, 1])], {}, 2)[1]!, [6]],
+    [
+      'ConstantOfShape',
+      apply('ConstantOfShape', [b.ints([2])], { value: { type: 'tensor', value: int64s([1], [7]) } }),
+      [7, 7],
+    ],
+    [
+      'a huge ConstantOfShape',
+      apply('ConstantOfShape', [b.ints([1e15])], { value: { type: 'tensor', value: int64s([1], [7]) } }),
+      undefined,
+    ],
+    [
+      'a huge Range',
+      apply('Range', [b.constant(int64s([], [0])), b.constant(int64s([], [1e15])), b.constant(int64s([], [1]))]),
+      undefined,
+    ],
+    ['ReduceProd', apply('ReduceProd', [shape], { keepdims: 0 }), ['6*batch*time']],
+    ['halves, computed with reals', cast(div(cast(shape, 'float32'), 2), 'int64'), undefined],
     ['Unsqueeze and Squeeze', squeeze(unsqueeze(shape, [1]), [1]), ['time', 'batch', 6]],
     ['Slice of a matrix', slice(unsqueeze(shape, [0]), [0], [1], [0]), undefined],
     ['data', b.constant(int64s([100], new Array(100).fill(1))), undefined],

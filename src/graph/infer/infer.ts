@@ -1,35 +1,54 @@
-import { SlimError } from '../../errors.ts';
 import { constantTensor, integers } from '../attributes.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
-import { describeNode, type InferContext, type InferRule, ShapeError } from './context.ts';
+import { type InferContext, type InferRule, ShapeError } from './context.ts';
+import { controlShapes } from './control.ts';
+import { convolutionShapes } from './convolution.ts';
+import { einsumShapes } from './einsum.ts';
 import { elementwiseShapes } from './elementwise.ts';
-import { inferIntegers } from './integers.ts';
+import { indexingShapes } from './indexing.ts';
+import { inferIntegers, LONGEST_SHAPE } from './integers.ts';
 import { loopShapes } from './loops.ts';
 import { matrixShapes } from './matrix.ts';
 import { movementShapes } from './movement.ts';
+import { normalizationShapes } from './normalization.ts';
 import { reduceShapes } from './reduce.ts';
 
 const rules: Readonly<Record<string, InferRule>> = {
   ...elementwiseShapes,
   ...matrixShapes,
   ...movementShapes,
+  ...indexingShapes,
   ...reduceShapes,
+  ...normalizationShapes,
+  ...convolutionShapes,
+  ...einsumShapes,
+  ...controlShapes,
   ...loopShapes,
 };
 
-/** Integer tensors longer than this are data, not shapes, and are not followed. */
-const LONGEST_SHAPE = 64;
+/** True for an operator whose output types follow from its inputs; others have the types that the file declares. */
+export function isKnownOperator(node: Node): boolean {
+  return node.domain === '' && Object.hasOwn(rules, node.op);
+}
+
+/** Graphs in graphs in graphs: deeper ones, or ones that take more steps, are meant to do harm. */
+const DEEPEST = 32;
+const MOST_STEPS = 1_000_000;
 
 /** Types and known integer contents of the values in scope; inner scopes (loop bodies) see the outer ones. */
 export class Scope {
   private readonly types = new Map<string, TensorType>();
   private readonly known = new Map<string, readonly Dim[]>();
+  private readonly reals = new Map<string, readonly number[]>();
+  private readonly declared = new Map<string, TensorType>();
   private readonly outer: Scope | undefined;
-  private readonly counter: { next: number };
+  private readonly depth: number;
+  private readonly counter: { next: number; steps: number };
 
   constructor(outer?: Scope) {
     this.outer = outer;
-    this.counter = outer?.counter ?? { next: 0 };
+    this.depth = outer === undefined ? 0 : outer.depth + 1;
+    this.counter = outer?.counter ?? { next: 0, steps: 0 };
   }
 
   type(name: string): TensorType | undefined {
@@ -40,52 +59,91 @@ export class Scope {
     return this.known.get(name) ?? this.outer?.ints(name);
   }
 
+  /** What a file says of values that cannot be inferred, because an operator that nobody knows makes them. */
+  declare(types: ReadonlyMap<string, TensorType> | undefined): void {
+    for (const [name, type] of types ?? []) this.declared.set(name, type);
+  }
+
   define(name: string, type: TensorType): void {
     this.types.set(name, type);
+    // A body that is entered again may know less than before.
+    this.known.delete(name);
+  }
+
+  /** Records what is known of the elements of a small integer value. */
+  defineInts(name: string, values: readonly Dim[]): void {
+    this.known.set(name, values);
   }
 
   defineTensor(name: string, tensor: Tensor): void {
     this.types.set(name, { elementType: tensor.elementType, shape: tensor.dims });
     if (tensor.dims.length > 1 || tensor.data.length > LONGEST_SHAPE) return;
-    const values = integers(tensor);
+    const values = tensor.elementType === 'bool' ? Array.from(tensor.data, Number) : integers(tensor);
     if (values) this.known.set(name, values);
+    else if (tensor.data instanceof Float32Array) this.reals.set(name, [...tensor.data]);
   }
 
-  /** Infers a node's outputs, records and returns their types. Throws ShapeError when something does not fit. */
+  /**
+   * Infers a node's outputs, records and returns their types; an operator that nobody knows gives what the file
+   * declares, or unknown shapes. Throws ShapeError when something does not fit.
+   */
   defineNode(node: Node): TensorType[] {
-    const rule = rules[node.op];
+    if (++this.counter.steps > MOST_STEPS || this.depth > DEEPEST) {
+      throw new ShapeError(`${node.op} '${node.name}' lies too deep in loops and branches to be followed`);
+    }
     const inputs = node.inputs.map((name) => {
       if (name === '') return undefined;
       const type = this.type(name);
       if (type === undefined) throw new ShapeError(`${node.op} '${node.name}' uses '${name}', which nothing defines`);
       return type;
     });
-    if (rule === undefined || node.domain !== '') {
-      const operator = `${node.domain ? `${node.domain}.` : ''}${node.op}`;
-      throw new SlimError(`${describeNode(node, inputs)}: the shape of operator ${operator} is not known here`);
-    }
     const ints = (i: number) => {
       const name = node.inputs[i];
       return name ? this.ints(name) : undefined;
     };
+    const freshDim = () => `?${this.counter.next++}`;
     const context: InferContext = {
       node,
       inputs,
       ints,
+      floats: (i) => this.floats(node.inputs[i] ?? ''),
       inferBody: (body, types) => inferGraph(body, new Scope(this), types),
-      freshDim: () => `?${this.counter.next++}`,
+      freshDim,
     };
-    const types = rule(context);
+    const inferred = isKnownOperator(node) ? rules[node.op]!(context) : [];
+    const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     node.outputs.forEach((name, i) => {
-      if (name !== '' && types[i]) this.types.set(name, types[i]);
+      if (name !== '') this.define(name, types[i]!);
     });
     const constant = constantTensor(node);
     if (constant) this.defineTensor(node.outputs[0]!, constant);
     else {
-      const values = inferIntegers(node, inputs, ints);
-      if (values) this.known.set(node.outputs[0]!, values);
+      inferIntegers({ node, types: inputs, ints, fresh: freshDim }).forEach((values, i) => {
+        const name = node.outputs[i];
+        if (values && name) this.known.set(name, values);
+      });
     }
     return types;
+  }
+
+  /** What is inferred, where that is nothing what is declared; the element type may be a guess in the end. */
+  private refined(name: string, inferred: TensorType | undefined, input: TensorType | undefined): TensorType {
+    const declared = this.declaredType(name);
+    if (inferred === undefined) return declared ?? { elementType: input?.elementType ?? 'float32', shape: undefined };
+    const { elementType, shape } = inferred;
+    if (declared?.shape === undefined) return inferred;
+    if (shape === undefined) return { elementType, shape: declared.shape };
+    if (shape.length !== declared.shape.length) return inferred;
+    const isFresh = (d: Dim) => typeof d === 'string' && d.startsWith('?');
+    return { elementType, shape: shape.map((d, i) => (isFresh(d) ? declared.shape![i]! : d)) };
+  }
+
+  private declaredType(name: string): TensorType | undefined {
+    return this.declared.get(name) ?? this.outer?.declaredType(name);
+  }
+
+  private floats(name: string): readonly number[] | undefined {
+    return this.reals.get(name) ?? this.outer?.floats(name);
   }
 }
 
@@ -94,11 +152,12 @@ export class Scope {
  * outputs' types.
  */
 export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorType[]): TensorType[] {
-  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
+  scope.declare(graph.valueInfo);
   graph.inputs.forEach((input, i) => {
     const given = inputs?.[i];
     scope.define(input.name, given?.shape === undefined ? input.type : given);
   });
+  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
   for (const node of graph.nodes) scope.defineNode(node);
   return graph.outputs.map((output) => {
     const type = scope.type(output.name);

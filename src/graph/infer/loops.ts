@@ -1,8 +1,7 @@
-import { constantTensor, graphAttribute, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
+import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
-import { elementTypeNumbers, elementTypeOf } from '../elementTypes.ts';
-import type { Dim, TensorType } from '../types.ts';
-import { axisOf, fail, type InferRule, inputType, tensor } from './context.ts';
+import type { Dim } from '../types.ts';
+import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
 import { shapePart } from './integers.ts';
 
 /** Gates of ONNX's recurrent operators: rows of W per hidden unit. */
@@ -38,39 +37,6 @@ const recurrent: InferRule = (c) => {
   return [y, state, state].slice(0, c.node.outputs.length).map((shape) => tensor(elementType, shape));
 };
 
-/** Scan: N loop states, M scanned inputs → N final states and K outputs stacked over the steps. */
-const scan: InferRule = (c) => {
-  const body = graphAttribute(c.node, 'body') ?? fail(c, 'the body is missing');
-  const scanned = intAttribute(c.node, 'num_scan_inputs', 0);
-  const states = c.inputs.length - scanned;
-  if (states < 0 || body.inputs.length !== c.inputs.length) {
-    fail(c, `the body takes ${body.inputs.length} inputs, the Scan has ${c.inputs.length}`);
-  }
-  const inputAxes = intsAttribute(c.node, 'scan_input_axes') ?? [];
-  const outputAxes = intsAttribute(c.node, 'scan_output_axes') ?? [];
-  let steps: Dim | undefined;
-  const bodyInputs = c.inputs.map((_, i): TensorType => {
-    const { elementType, shape } = inputType(c, i);
-    if (i < states || shape === undefined) return { elementType, shape };
-    const axis = axisOf(c, inputAxes[i - states] ?? 0, shape.length);
-    if (steps !== undefined && differ(steps, shape[axis]!)) fail(c, `${steps} and ${shape[axis]} steps to scan`);
-    steps ??= shape[axis]!;
-    return { elementType, shape: shape.filter((_, a) => a !== axis) };
-  });
-  const outputs = c.inferBody(body, bodyInputs);
-  if (outputs.length !== c.node.outputs.length) {
-    fail(c, `the body gives ${outputs.length} outputs, the Scan names ${c.node.outputs.length}`);
-  }
-  return outputs.map((type, i) => {
-    if (i < states) return { elementType: type.elementType, shape: bodyInputs[i]!.shape ?? type.shape };
-    if (type.shape === undefined) return type;
-    const axis = axisOf(c, outputAxes[i - states] ?? 0, type.shape.length + 1);
-    const shape = [...type.shape];
-    shape.splice(axis, 0, steps ?? c.freshDim());
-    return { elementType: type.elementType, shape };
-  });
-};
-
 const constant: InferRule = (c) => {
   const value = constantTensor(c.node) ?? fail(c, 'a Constant of this kind is not supported');
   return [tensor(value.elementType, value.dims)];
@@ -78,24 +44,32 @@ const constant: InferRule = (c) => {
 
 const constantOfShape: InferRule = (c) => {
   const value = c.node.attributes.value;
-  return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', c.ints(0))];
+  const shape = shapeFrom(c, 0);
+  if (shape?.some((d) => typeof d === 'number' && d < 0)) fail(c, `[${shape}] is no shape`);
+  return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', shape)];
 };
 
-const randomUniformLike: InferRule = (c) => {
+const random: InferRule = (c) => [
+  tensor(elementTypeAttribute(c, 'dtype') ?? 'float32', intsAttribute(c.node, 'shape') ?? fail(c, 'shape is missing')),
+];
+
+const randomLike: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
-  const wanted = intAttribute(c.node, 'dtype', elementTypeNumbers[elementType]);
-  return [tensor(elementTypeOf(wanted) ?? elementType, shape)];
+  return [tensor(elementTypeAttribute(c, 'dtype') ?? elementType, shape)];
 };
 
+/** Shapes of ONNX's recurrent layers, and of what values begin with. */
 export const loopShapes: Readonly<Record<string, InferRule>> = {
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,
-  Scan: scan,
   Constant: constant,
   ConstantOfShape: constantOfShape,
-  RandomUniformLike: randomUniformLike,
+  RandomNormal: random,
+  RandomUniform: random,
+  RandomNormalLike: randomLike,
+  RandomUniformLike: randomLike,
+  Bernoulli: randomLike,
   Shape: (c) => [tensor('int64', [shapePart(c.node, inputType(c, 0).shape)?.length ?? c.freshDim()])],
   Size: () => [tensor('int64', [])],
-  Range: (c) => [tensor(inputType(c, 0).elementType, [c.freshDim()])],
 };

@@ -1,7 +1,17 @@
 import { intAttribute, intsAttribute } from '../attributes.ts';
-import { addDims, broadcastShapes, differ, divideDims, formatShape, multiplyDims } from '../dims.ts';
-import type { Dim } from '../types.ts';
-import { axisOf, fail, type InferContext, type InferRule, inputShape, inputType, numbers, tensor } from './context.ts';
+import { addDims, broadcastShapes, differ, divideDims, formatShape, multiplyDims, normalizeAxis } from '../dims.ts';
+import type { Dim, Node } from '../types.ts';
+import {
+  axisOf,
+  fail,
+  type InferContext,
+  type InferRule,
+  inputShape,
+  inputType,
+  numbers,
+  shapeFrom,
+  tensor,
+} from './context.ts';
 
 /** Axes from input `input` (opset 13 on) or from the attribute of older sets; undefined when absent or not constant. */
 export function axesOf(c: InferContext, input: number): readonly number[] | undefined {
@@ -20,8 +30,11 @@ export function sliceLength(size: number, start: number, end: number, step: numb
 
 const reshape: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
-  const target = c.ints(1);
+  const target = shapeFrom(c, 1);
   if (target === undefined) return [tensor(elementType, undefined)];
+  if (target.filter((d) => d === -1).length > 1 || target.some((d) => typeof d === 'number' && d < -1)) {
+    fail(c, `${formatShape(target)} is no shape`);
+  }
   const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
   const out: Dim[] = target.map((d, i) =>
     d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
@@ -81,6 +94,7 @@ const unsqueeze: InferRule = (c) => {
   if (shape === undefined || given === undefined) return [tensor(elementType, undefined)];
   const rank = shape.length + given.length;
   const axes = given.map((a) => axisOf(c, a, rank));
+  if (new Set(axes).size !== axes.length) fail(c, `an axis stands twice in [${given}]`);
   const rest = [...shape];
   return [
     tensor(
@@ -144,15 +158,19 @@ const split: InferRule = (c) => {
   );
 };
 
+/** An end that no axis reaches: the largest 32-bit integer, or more. */
+const WHOLE = 2 ** 31 - 1;
+
 const slice: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
   if (shape === undefined) return [tensor(elementType, undefined)];
   const attributes = intsAttribute(c.node, 'starts');
   const starts = attributes ?? c.ints(1);
   const ends = intsAttribute(c.node, 'ends') ?? c.ints(2);
-  const axes = attributes ? intsAttribute(c.node, 'axes') : c.inputs[3] ? numbers(c.ints(3)) : undefined;
-  const steps = attributes ? undefined : c.inputs[4] ? numbers(c.ints(4)) : undefined;
-  if (starts === undefined || ends === undefined)
+  const axes = attributes ? intsAttribute(c.node, 'axes') : numbers(c.ints(3));
+  const steps = attributes ? undefined : numbers(c.ints(4));
+  const computed = !attributes && ((c.inputs[3] && axes === undefined) || (c.inputs[4] && steps === undefined));
+  if (starts === undefined || ends === undefined || computed)
     return [
       tensor(
         elementType,
@@ -163,11 +181,12 @@ const slice: InferRule = (c) => {
   starts.forEach((start, i) => {
     const axis = axisOf(c, axes?.[i] ?? i, shape.length);
     const size = shape[axis]!;
-    const end = ends[i]!;
+    const end = ends[i] ?? fail(c, `there are ${starts.length} starts and ${ends.length} ends`);
     const step = steps?.[i] ?? 1;
+    if (step === 0) fail(c, 'a step is 0');
     if (typeof size === 'number' && typeof start === 'number' && typeof end === 'number') {
       out[axis] = sliceLength(size, start, end, step);
-    } else if (!(start === 0 && step === 1 && (end === Number.POSITIVE_INFINITY || end === size))) {
+    } else if (!(start === 0 && step === 1 && (end === size || (typeof end === 'number' && end >= WHOLE)))) {
       out[axis] = c.freshDim();
     }
   });
@@ -176,37 +195,43 @@ const slice: InferRule = (c) => {
 
 const expand: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
-  const target = c.ints(1);
+  const target = shapeFrom(c, 1);
   if (shape === undefined || target === undefined) return [tensor(elementType, undefined)];
   return [tensor(elementType, broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`))];
 };
 
-const gather: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  const indices = inputShape(c, 1);
-  if (shape === undefined || indices === undefined) return [tensor(elementType, undefined)];
-  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), shape.length);
-  return [tensor(elementType, [...shape.slice(0, axis), ...indices, ...shape.slice(axis + 1)])];
-};
-
 const pad: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
-  const pads = intsAttribute(c.node, 'pads') ?? numbers(c.ints(1));
   if (shape === undefined) return [tensor(elementType, undefined)];
-  if (pads === undefined || c.inputs[3])
-    return [
-      tensor(
-        elementType,
-        shape.map(() => c.freshDim()),
-      ),
-    ];
+  const padding = paddingOf(c.node, shape.length, (i) => c.ints(i));
   return [
     tensor(
       elementType,
-      shape.map((d, i) => addDims([d, pads[i]! + pads[i + shape.length]!])),
+      shape.map((d, i) => (padding === undefined ? c.freshDim() : addDims([d, ...padding[i]!]))),
     ),
   ];
 };
+
+/**
+ * How many elements a Pad adds before and after each axis; undefined when that is not known before the run, or does not
+ * fit the rank. The amounts are an attribute before operator set 11, and for all axes before set 18.
+ */
+export function paddingOf(
+  node: Node,
+  rank: number,
+  ints: (input: number) => readonly Dim[] | undefined,
+): readonly (readonly [number, number])[] | undefined {
+  const pads = intsAttribute(node, 'pads') ?? numbers(ints(1));
+  const axes = node.inputs[3] ? numbers(ints(3)) : Array.from({ length: rank }, (_, i) => i);
+  if (pads === undefined || pads.length !== 2 * (axes?.length ?? -1)) return undefined;
+  const padding = Array.from({ length: rank }, (): readonly [number, number] => [0, 0]);
+  for (const [i, given] of axes!.entries()) {
+    const axis = normalizeAxis(given, rank);
+    if (axis === undefined) return undefined;
+    padding[axis] = [pads[i]!, pads[i + axes!.length]!];
+  }
+  return padding;
+}
 
 export const movementShapes: Readonly<Record<string, InferRule>> = {
   Reshape: reshape,
@@ -218,9 +243,5 @@ export const movementShapes: Readonly<Record<string, InferRule>> = {
   Split: split,
   Slice: slice,
   Expand: expand,
-  Gather: gather,
-  GatherElements: (c) => [tensor(inputType(c, 0).elementType, inputShape(c, 1))],
-  ScatterElements: (c) => [inputType(c, 0)],
-  ScatterND: (c) => [inputType(c, 0)],
   Pad: pad,
 };

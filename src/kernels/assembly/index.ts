@@ -5,4 +5,5 @@
  */
 export { update, updatePlain } from './update';
 export { sumOfSquares, sumOfSquaresWithDecay } from './squares';
+export { adam, addDecay } from './adam';
 export { dropoutMask } from './random';

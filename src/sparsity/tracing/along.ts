@@ -1,31 +1,14 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
-import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED } from './identities.ts';
-import { asFlow, range, uniform } from './traced.ts';
+import { asFlow, type Flow, range, uniform } from './traced.ts';
 
 /*
  * Operators along an axis. When the units lie along it, every unit has a part in the result: none can leave unseen.
  */
 
-/** Softmax and its like: every element depends on all others along the axes from `axis` on. */
-const normalisation =
-  (onlyThatAxis: boolean): TraceRule =>
-  (c) => {
-    const x = asFlow(operand(c, 0), c.identities);
-    const rank = x.shape?.length;
-    if (x.axis === undefined || rank === undefined)
-      return c.node.outputs.map((_, i) => ({ ...x, shape: outputShape(c, i) }));
-    const axis = normalizeAxis(intAttribute(c.node, 'axis', -1), rank) ?? 0;
-    if (x.axis === axis || (!onlyThatAxis && x.axis > axis)) c.identities.fix(x.ids);
-    for (const other of c.inputs.slice(1)) if (other?.kind === 'weight') asFixed(c, other);
-    return c.node.outputs.map((_, i) => (i === 0 ? x : uniform(outputShape(c, i), FIXED)));
-  };
-
-function asFixed(c: TraceContext, x: NonNullable<TraceContext['inputs'][number]>): void {
-  c.identities.fix(asFlow(x, c.identities).ids);
-}
-
+/** Sums, means and the like. */
 const reduce: TraceRule = (c) => {
   const x = asFlow(operand(c, 0), c.identities);
   const shape = outputShape(c);
@@ -36,35 +19,69 @@ const reduce: TraceRule = (c) => {
   const none = given === undefined || given.length === 0;
   if (none && intAttribute(c.node, 'noop_with_empty_axes', 0)) return [x];
   const axes = none ? range(0, rank) : given.map((a) => normalizeAxis(a, rank)!);
-  return [reduced(c, x, axes)];
+  if (axes.includes(x.axis)) {
+    entangle(c, x.ids);
+    return [uniform(shape, FIXED)];
+  }
+  return [without(c, x, axes)];
 };
 
+/** The place of the largest element: among units it means nothing any more when one of them has left. */
 const argReduce: TraceRule = (c) => {
   const x = asFlow(operand(c, 0), c.identities);
-  if (x.axis === undefined) return [{ ...x, shape: outputShape(c) }];
-  return [reduced(c, x, [normalizeAxis(intAttribute(c.node, 'axis', 0), x.shape?.length ?? 0)!])];
+  const shape = outputShape(c);
+  if (x.axis === undefined) return [{ ...x, shape }];
+  const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), x.shape?.length ?? 0)!;
+  if (axis === x.axis) {
+    c.identities.fix(x.ids);
+    return [uniform(shape, FIXED)];
+  }
+  return [without(c, x, [axis])];
 };
 
-function reduced(c: TraceContext, x: ReturnType<typeof asFlow>, axes: readonly number[]) {
-  const shape = outputShape(c);
-  if (x.axis === undefined || axes.includes(x.axis)) {
-    c.identities.fix(x.ids);
-    return uniform(shape, FIXED);
-  }
+/** Channels after other axes have been reduced. */
+function without(c: TraceContext, x: Flow, axes: readonly number[]): Flow {
   const before = axes.filter((a) => a < x.axis!).length;
-  return { ...x, shape, axis: intAttribute(c.node, 'keepdims', 1) ? x.axis : x.axis - before };
+  return { ...x, shape: outputShape(c), axis: intAttribute(c.node, 'keepdims', 1) ? x.axis : x.axis! - before };
 }
+
+/** The largest elements and their places; among units both lose their meaning. */
+const topK: TraceRule = (c) => {
+  const x = asFlow(operand(c, 0), c.identities);
+  const axis = normalizeAxis(intAttribute(c.node, 'axis', -1), x.shape?.length ?? 0);
+  if (x.axis === undefined || axis === x.axis) {
+    c.identities.fix(x.ids);
+    return c.node.outputs.map((_, i) => uniform(outputShape(c, i), FIXED));
+  }
+  return c.node.outputs.map((_, i) => ({ ...x, shape: outputShape(c, i) }));
+};
+
+/** Each element depends on others along some axes, and their order counts. */
+const ordered =
+  (axesOf: (c: TraceContext, rank: number) => readonly number[] | undefined, what: string): TraceRule =>
+  (c) => {
+    const x = asFlow(operand(c, 0), c.identities);
+    const rank = x.shape?.length;
+    if (x.axis === undefined) return [{ ...x, shape: outputShape(c) }];
+    const axes = rank === undefined ? undefined : axesOf(c, rank);
+    if (axes === undefined) return obstruct(c, 'its axes are not known');
+    return axes.includes(x.axis) ? obstruct(c, what) : [x];
+  };
 
 /** Rules of the operators that work along an axis. */
 export const alongTraces: Readonly<Record<string, TraceRule>> = {
-  Softmax: normalisation(true),
-  LogSoftmax: normalisation(true),
-  LayerNormalization: normalisation(false),
   ...Object.fromEntries(
-    'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp'
+    'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp'
       .split(' ')
       .map((op) => [op, reduce]),
   ),
   ArgMax: argReduce,
   ArgMin: argReduce,
+  TopK: topK,
+  CumSum: ordered((c, rank) => c.ints(1)?.map((a) => normalizeAxis(a, rank) ?? -1), 'it adds unit after unit'),
+  ReverseSequence: ordered(
+    (c) => [intAttribute(c.node, 'batch_axis', 1), intAttribute(c.node, 'time_axis', 0)],
+    'it turns the order of the units',
+  ),
+  Trilu: ordered((_, rank) => [rank - 2, rank - 1], 'it keeps a triangle of units'),
 };

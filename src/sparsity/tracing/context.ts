@@ -1,6 +1,6 @@
 import type { Graph, Node, TensorType } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
-import { fix, type Traced, uniform } from './traced.ts';
+import { type Traced, uniform } from './traced.ts';
 
 /** What a rule of the trace sees of one node. */
 export interface TraceContext {
@@ -10,9 +10,16 @@ export interface TraceContext {
   readonly inputTypes: readonly (TensorType | undefined)[];
   readonly outputTypes: readonly TensorType[];
   readonly identities: Identities;
+  /** Operator set of the model. */
+  readonly opset: number;
   /** Known values of an integer input, or undefined. */
   ints(input: number): readonly number[] | undefined;
-  /** Follows the data through the body of a loop: what its outputs are, given its inputs. */
+  /**
+   * Identities for an axis of an output that this node itself makes, the same whenever the node is followed; none for an
+   * axis that is too long to be channels.
+   */
+  own(axis: number, size: number): Int32Array;
+  /** Follows the data through a graph inside the node: what its outputs are, given its inputs. */
   runBody(body: Graph, inputs: readonly Traced[], types: readonly TensorType[]): Traced[];
 }
 
@@ -29,18 +36,31 @@ export function outputShape(c: TraceContext, index = 0): TensorType['shape'] {
   return c.outputTypes[index]?.shape;
 }
 
+/** `MatMul 'head'`, for messages. */
+export function titleOf({ op, domain, name, outputs }: Node): string {
+  return `${domain ? `${domain}.` : ''}${op} '${name || outputs[0]}'`;
+}
+
 /**
- * Ends the trace at this node: channels that come in get no further. Weights and channels of other layers stay as they
- * are; when units of a recurrent layer are among them, the trace stops with `reason` in the end.
+ * Ends the trace at this node: channels that come in get no further. Channels of other layers stay as they are; when
+ * units of a recurrent layer are among them, that layer is blocked for this `reason`.
  */
 export function obstruct(c: TraceContext, reason: string): Traced[] {
+  const node = titleOf(c.node);
+  const block = (ids: Int32Array) => {
+    if (ids.length > 0) c.identities.obstacles.push({ node, reason, ids });
+  };
   for (const x of c.inputs) {
-    if (x?.kind === 'flow' && x.axis !== undefined) {
-      const node = `${c.node.domain ? `${c.node.domain}.` : ''}${c.node.op} '${c.node.name || c.node.outputs[0]}'`;
-      c.identities.obstacles.push({ node, reason, ids: x.ids });
-    } else if (x) fix(x, c.identities);
+    if (x?.kind === 'flow') {
+      if (x.axis !== undefined) block(x.ids);
+    } else for (const a of x?.axes ?? []) block(a.ids);
   }
   return fixedOutputs(c);
+}
+
+/** Says that an operator looks at all these channels together, so that none can leave without loss. */
+export function entangle(c: TraceContext, ids: Int32Array): void {
+  c.identities.entangle(ids, `${titleOf(c.node)} looks at all units together`);
 }
 
 /** Outputs without channels of their own. */

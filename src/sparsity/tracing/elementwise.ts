@@ -1,26 +1,38 @@
 import type { Dim } from '../../graph/types.ts';
-import { fixedOutputs, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, type Identities, NONE } from './identities.ts';
-import { asFlow, fix, flow, isNone, type Traced, uniform, type Weight, type WeightAxis, weight } from './traced.ts';
+import {
+  asData,
+  type Flow,
+  fix,
+  flow,
+  isNone,
+  isScalar,
+  longAxes,
+  type Open,
+  open,
+  plainAxis,
+  type Traced,
+  uniform,
+  type ValueAxis,
+  type Weight,
+  weight,
+} from './traced.ts';
 
 /** One input, same channels out. */
 const same: TraceRule = (c) => {
-  const x = operand(c, 0);
   // A weight that is zero must stay zero for "nothing reads this unit" to be seen in the stored weight.
-  if (x.kind === 'weight' && !keepsZero.has(c.node.op)) {
-    fix(x, c.identities);
-    return fixedOutputs(c);
-  }
-  return c.node.outputs.map((_, i) => (x.kind === 'weight' ? x : { ...x, shape: outputShape(c, i) ?? x.shape }));
+  const x = keepsZero.has(c.node.op) ? operand(c, 0) : asData(operand(c, 0));
+  return c.node.outputs.map((_, i) => (x.kind === 'flow' ? { ...x, shape: outputShape(c, i) ?? x.shape } : x));
 };
 
-const keepsZero = new Set('Abs Cast Dropout Identity Neg Relu Sign Sqrt Tanh'.split(' '));
+const keepsZero = new Set('Abs Cast CastLike Dropout Identity Neg Relu Sign Sqrt Tanh'.split(' '));
 
 /** Several inputs under numpy broadcasting. */
 const broadcast: TraceRule = (c) => {
   const operands = c.inputs.filter((x) => x !== undefined);
-  const weights = operands.filter((x) => x.kind === 'weight');
-  if (weights.length === operands.length) return [combineWeights(c, weights)];
+  const stored = operands.filter((x) => x.kind !== 'flow');
+  if (stored.length === operands.length) return [combineStored(c, stored)];
   return [combine(c, operands, outputShape(c)) ?? obstruct(c, 'its operands carry units along different axes')[0]!];
 };
 
@@ -32,11 +44,11 @@ export function combine(
   { identities }: { readonly identities: Identities },
   operands: readonly Traced[],
   shape: readonly Dim[] | undefined,
-): Traced | undefined {
+): Flow | undefined {
   const position = channelPosition(operands);
   if (position === 'different') return undefined;
   if (position === undefined || shape === undefined) {
-    for (const x of operands) if (x.kind === 'weight' || x.axis !== undefined) fix(x, identities);
+    for (const x of operands) if (x.kind !== 'flow' || x.axis !== undefined) fix(x, identities);
     return uniform(shape, operands.every((x) => isNone(x) || isScalar(x)) ? NONE : FIXED);
   }
   const size = shape[shape.length - position]!;
@@ -47,7 +59,7 @@ export function combine(
     else identities.fix(found);
   };
   for (const x of operands) {
-    if (x.kind === 'weight') {
+    if (x.kind !== 'flow') {
       const own = x.axes.length - position;
       x.axes.forEach((a, i) => {
         if (i !== own && a.ids.length > 1) identities.fix(a.ids);
@@ -56,77 +68,113 @@ export function combine(
       if (axis && (axis.ids.length > 1 || size === 1)) {
         identities.mark(axis.sources, 'bias');
         meet(axis.ids);
-      }
+      } else if (axis && axis.size !== 1) fixed = true;
     } else if (x.axis !== undefined) meet(x.ids);
-    else if (x.ids[0] === FIXED) {
-      const beside = x.shape === undefined ? size : (x.shape[x.shape.length - position] ?? 1);
-      fixed ||= beside !== 1;
-    }
+    else if (x.ids[0] === FIXED) fixed ||= extent(x, position, size) !== 1;
   }
   if (ids === undefined) return uniform(shape, FIXED);
   if (fixed) identities.fix(ids);
   return flow(shape, shape.length - position, ids);
 }
 
-/** Where the channels lie, counted from the last axis (1); undefined when no operand has any. */
-function channelPosition(operands: readonly Traced[]): number | 'different' | undefined {
-  const of = (x: Traced): number[] => {
-    if (x.kind === 'flow') return x.axis === undefined || x.shape === undefined ? [] : [x.shape.length - x.axis];
-    return x.axes.flatMap((a, i) => (a.ids.length > 1 ? [x.axes.length - i] : []));
-  };
-  const flows = new Set(operands.filter((x) => x.kind === 'flow').flatMap(of));
-  if (flows.size > 1) return 'different';
-  if (flows.size === 1) return [...flows][0];
-  const weights = new Set(operands.flatMap(of));
-  return weights.size === 1 ? [...weights][0] : undefined;
+/** Size of an activation at a place counted from the last axis (1). */
+function extent(x: Flow, position: number, unknown: Dim): Dim {
+  return x.shape === undefined ? unknown : (x.shape[x.shape.length - position] ?? 1);
 }
 
-function isScalar(x: Traced): boolean {
-  return x.kind === 'weight' && x.axes.every((a) => a.ids.length === 1);
+/** Where the channels lie, counted from the last axis (1); undefined when no operand has any. */
+function channelPosition(operands: readonly Traced[]): number | 'different' | undefined {
+  const flows = operands.filter((x) => x.kind === 'flow');
+  const found = new Set(
+    flows.flatMap((x) => (x.axis === undefined || x.shape === undefined ? [] : [x.shape.length - x.axis])),
+  );
+  if (found.size > 1) return 'different';
+  if (found.size === 1) return [...found][0];
+  const positions = (kind: 'weight' | 'open') =>
+    new Set(operands.flatMap((x) => (x.kind === kind ? longAxes(x).map((i) => x.axes.length - i) : [])));
+  const ofWeights = positions('weight');
+  if (ofWeights.size > 0) return ofWeights.size === 1 ? [...ofWeights][0] : undefined;
+  // What is open may carry channels wherever the others have none.
+  const free = [...positions('open')].filter((p) => flows.every((x) => isNone(x) || extent(x, p, 0) === 1));
+  return free.length === 0 ? undefined : Math.min(...free);
 }
 
 /**
- * Weights computed from weights, as long as the result is zero where the reading weight is: products, and sums of
- * equals.
+ * Stored values computed from stored values. They are weights still where the result is zero where the reading weight
+ * is: products, and sums of equals.
  */
-function combineWeights(c: TraceContext, weights: readonly Weight[]): Traced {
+function combineStored(c: TraceContext, stored: readonly (Weight | Open)[]): Traced {
   const shape = outputShape(c) ?? [];
-  const equal = weights.every(
-    (w) => w.axes.length === shape.length && w.axes.every((a, i) => a.ids.length === shape[i]),
-  );
-  if (c.node.op === 'Mul' || (equal && ['Add', 'Sub', 'Sum'].includes(c.node.op))) {
-    return weight(shape.map((size, i) => uniteAxes(c.identities, weights, shape.length - i, size)));
-  }
-  for (const w of weights) fix(w, c.identities);
-  return uniform(shape, weights.every(isScalar) ? NONE : FIXED);
+  const full = (x: Weight | Open) =>
+    x.axes.length === shape.length && x.axes.every((a, i) => a.ids.length === shape[i]);
+  const isWeight = stored.every((x) => x.kind === 'weight');
+  const scaled = c.node.op === 'Div' && full(stored[0]!) && stored.slice(1).every(isScalar);
+  const equal = ['Add', 'Sub', 'Sum'].includes(c.node.op) && stored.every(full);
+  const axes = shape.map((size, i) => uniteAxes(c.identities, stored, shape.length - i, size));
+  return isWeight && (c.node.op === 'Mul' || scaled || equal) ? weight(axes) : open(axes);
 }
 
-function uniteAxes(identities: Identities, weights: readonly Weight[], position: number, size: Dim): WeightAxis {
-  const axes = weights.flatMap((w) => w.axes[w.axes.length - position] ?? []).filter((a) => a.ids.length === size);
-  return {
-    ids: axes.map((a) => a.ids).reduce((a, b) => identities.unite(a, b)),
-    sources: axes.flatMap((a) => a.sources),
-  };
+function uniteAxes(identities: Identities, stored: readonly (Weight | Open)[], position: number, size: Dim): ValueAxis {
+  const axes = stored.flatMap((x) => x.axes[x.axes.length - position] ?? []);
+  const followed = axes.filter((a) => a.ids.length === size);
+  if (followed.length === 0) return plainAxis(size);
+  const ids = followed.map((a) => a.ids).reduce((a, b) => identities.unite(a, b));
+  // One that is as long but not followed cannot become shorter.
+  if (axes.some((a) => a.ids.length === 0 && a.size !== 1)) identities.fix(ids);
+  return { size, ids, sources: followed.flatMap((a) => a.sources) };
 }
 
-/** Data of a shape or at random: sizes follow from the input, the values tie nothing. */
+/** Sizes and the like: numbers that follow from the input at run time and tie nothing. */
 const untied: TraceRule = (c) => c.node.outputs.map((_, i) => uniform(outputShape(c, i), NONE));
 
+/** Data of a given shape: whatever it meets. */
+const filled: TraceRule = (c) => {
+  const shape = outputShape(c);
+  if (shape === undefined) return [uniform(undefined, NONE)];
+  return [open(shape.map((size, axis) => (typeof size === 'number' ? ownAxis(c, axis, size) : plainAxis(size))))];
+};
+
+/** An axis of identities that the node itself makes. */
+export function ownAxis(c: TraceContext, axis: number, size: Dim): ValueAxis {
+  if (typeof size !== 'number' || size <= 1) return plainAxis(size);
+  return { size, ids: c.own(axis, size), sources: [] };
+}
+
 /** Random numbers in the shape of the input. */
-const like: TraceRule = (c) => [asFlow(operand(c, 0), c.identities)];
+const like: TraceRule = (c) => [asData(operand(c, 0))];
+
+/** One scale for all elements keeps channels apart; otherwise the stored scales would have to shrink as integers do. */
+const quantization: TraceRule = (c) => {
+  const x = operand(c, 0);
+  const scale = c.inputs[1];
+  if (x.kind === 'flow' && x.axis !== undefined && scale !== undefined && !isScalar(scale)) {
+    return obstruct(c, 'it quantizes each unit by a scale of its own');
+  }
+  if (x.kind === 'flow' && x.axis !== undefined) return [{ ...x, shape: outputShape(c) ?? x.shape }];
+  fix(x, c.identities);
+  for (const other of c.inputs.slice(1)) if (other) fix(other, c.identities);
+  const shape = outputShape(c);
+  // Integers from the file: open, so that a product says what is wrong with its weight.
+  return shape?.every((d) => typeof d === 'number') ? [open(shape.map(plainAxis))] : [uniform(shape, FIXED)];
+};
 
 const named = (names: string, rule: TraceRule) => Object.fromEntries(names.split(' ').map((op) => [op, rule]));
 
+/** Rules of operators that treat each element for itself. */
 export const elementwiseTraces: Readonly<Record<string, TraceRule>> = {
   ...named(
-    'Abs Cast Ceil Clip Cos Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish Identity LeakyRelu Log Neg Not ' +
-      'Reciprocal Relu Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Tanh ThresholdedRelu',
+    'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor ' +
+      'Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink ' +
+      'Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu',
     same,
   ),
   ...named(
-    'Add Sub Mul Div Pow Mod Max Min Sum Mean PRelu Where Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor',
+    'Add Sub Mul Div Pow Mod Max Min Sum Mean PRelu Where Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor ' +
+      'BitShift BitwiseAnd BitwiseOr BitwiseXor',
     broadcast,
   ),
-  ...named('Shape Size Range ConstantOfShape', untied),
-  RandomUniformLike: like,
+  ...named('Shape Size', untied),
+  ...named('ConstantOfShape RandomNormal RandomUniform', filled),
+  ...named('RandomNormalLike RandomUniformLike Bernoulli', like),
+  ...named('QuantizeLinear DequantizeLinear', quantization),
 };

@@ -24,6 +24,12 @@ export interface Obstacle {
   readonly ids: Int32Array;
 }
 
+/** Channels that have a part in one another's results, so that none can leave without loss; `reason` says where. */
+export interface Entanglement {
+  readonly ids: Int32Array;
+  readonly reason: string;
+}
+
 /** How much a role says: an axis that is read keeps that role whatever else is done with it. */
 const strength: Readonly<Record<Role, number>> = { bias: 1, produces: 2, reads: 3 };
 
@@ -31,6 +37,7 @@ const strength: Readonly<Record<Role, number>> = { bias: 1, produces: 2, reads: 
 export class Identities {
   readonly stored: StoredAxis[] = [];
   readonly obstacles: Obstacle[] = [];
+  readonly entanglements: Entanglement[] = [];
   private readonly parents: number[] = [FIXED];
   private readonly byTensor = new Map<string, StoredAxis[]>();
   /** Number of unions so far that joined two different classes; tells whether a pass changed something. */
@@ -74,6 +81,11 @@ export class Identities {
   /** Says that these channels stay. */
   fix(ids: Int32Array): void {
     for (const id of ids) this.union(id, FIXED);
+  }
+
+  /** Says that these channels may leave, but not without loss: an operator (LayerNormalization) looks at all of them. */
+  entangle(ids: Int32Array, reason: string): void {
+    this.entanglements.push({ ids, reason });
   }
 
   /** The axes of a stored tensor, the same at every call. */

@@ -1,9 +1,21 @@
 import { intAttribute } from '../../graph/attributes.ts';
 import type { Dim } from '../../graph/types.ts';
-import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { combine } from './elementwise.ts';
 import { FIXED, NONE } from './identities.ts';
-import { type Flow, fix, flow, isNone, type Traced, uniform, type Weight, type WeightAxis, weight } from './traced.ts';
+import {
+  alongAxis,
+  type Flow,
+  flow,
+  isNone,
+  type Open,
+  shapeOf,
+  type Traced,
+  uniform,
+  type ValueAxis,
+  type Weight,
+  weight,
+} from './traced.ts';
 
 /** A product: the weight's contracted axis reads the activation's channels, its other axis makes the new ones. */
 const matMul: TraceRule = (c) => [product(c, operand(c, 0), operand(c, 1))];
@@ -20,65 +32,128 @@ const gemm: TraceRule = (c) => {
 
 /** Transpose of a matrix. */
 function turn(x: Traced): Traced {
-  if (x.kind === 'weight') return weight([...x.axes].reverse());
+  if (x.kind !== 'flow') return { kind: x.kind, axes: [...x.axes].reverse() };
   return { ...x, shape: x.shape && [...x.shape].reverse(), axis: x.axis === undefined ? undefined : 1 - x.axis };
 }
 
 function product(c: TraceContext, a: Traced, b: Traced): Traced {
   const shape = outputShape(c);
-  if (a.kind === 'flow' && b.kind === 'flow') {
-    if (a.axis === undefined && b.axis === undefined) return uniform(shape, isNone(a) && isNone(b) ? NONE : FIXED);
-    return obstruct(c, 'it multiplies two activations')[0]!;
-  }
   if (a.kind === 'weight' && b.kind === 'weight') return productOfWeights(c, a, b);
+  if (a.kind !== 'weight' && b.kind !== 'weight') return productOfData(c, a, b, shape);
   if (shape === undefined) return obstruct(c, 'the shape of its output is not known')[0]!;
-  if (a.kind === 'flow') {
-    const w = matrixOf(b as Weight);
-    return contract(c, a, -1, w && { reads: w[0]!, makes: w[1] }, shape, shape.length - 1);
+  if (b.kind === 'weight') {
+    const [reads, makes] = b.axes.length === 1 ? [b.axes[0]!] : b.axes.slice(-2);
+    return contract(c, a as Flow | Open, -1, b, reads!, makes, shape, shape.length - 1);
   }
-  const w = matrixOf(a);
-  const vector = b.kind === 'flow' && b.shape?.length === 1;
-  const sides = w && { reads: w[w.length - 1]!, makes: w.length === 2 ? w[0] : undefined };
-  return contract(c, b as Flow, vector ? -1 : -2, sides, shape, shape.length - (vector ? 1 : 2));
+  const vector = shapeOf(b)?.length === 1;
+  const [makes, reads] =
+    (a as Weight).axes.length === 1 ? [undefined, (a as Weight).axes[0]] : (a as Weight).axes.slice(-2);
+  return contract(c, b, vector ? -1 : -2, a as Weight, reads!, makes, shape, shape.length - (vector ? 1 : 2));
 }
 
-/** The one or two axes of a weight that is a vector or a matrix but for leading axes of size 1. */
-function matrixOf(w: Weight): readonly WeightAxis[] | undefined {
-  const extra = Math.max(0, w.axes.length - 2);
-  return w.axes.slice(0, extra).every((a) => a.ids.length === 1) ? w.axes.slice(extra) : undefined;
-}
-
+/** Data times a matrix, or a stack of matrices, whose number stays. */
 function contract(
   c: TraceContext,
-  x: Flow,
+  data: Flow | Open,
   fromEnd: number,
-  w: { reads: WeightAxis; makes: WeightAxis | undefined } | undefined,
+  stack: Weight,
+  reads: ValueAxis,
+  makes: ValueAxis | undefined,
   shape: readonly Dim[],
   outAxis: number,
 ): Traced {
-  if (w === undefined) return obstruct(c, 'its weight is a stack of matrices')[0]!;
-  if (x.axis !== undefined) {
-    if (x.shape === undefined || x.axis !== x.shape.length + fromEnd) {
+  const { identities } = c;
+  const rank = shapeOf(data)?.length;
+  const x = alongAxis(data, (rank ?? 0) + fromEnd, identities);
+  for (const a of stack.axes.slice(0, -2)) if (a.ids.length > 1) identities.fix(a.ids);
+  if (x.axis !== undefined && x.axis !== (rank ?? 0) + fromEnd) {
+    // The units are rows of the result: neither summed over nor made here.
+    const at = x.axis + shape.length - (rank ?? 0);
+    if (makes === undefined || shape[at] !== x.ids.length) {
       return obstruct(c, 'it sums over another axis than the one that carries the units')[0]!;
     }
-    c.identities.unite(x.ids, w.reads.ids);
-  } else if (x.ids[0] === FIXED) c.identities.fix(w.reads.ids);
-  c.identities.mark(w.reads.sources, 'reads');
-  if (w.makes === undefined) return uniform(shape, FIXED);
-  c.identities.mark(w.makes.sources, 'produces');
-  return flow(shape, outAxis, w.makes.ids);
+    identities.fix(reads.ids);
+    identities.fix(makes.ids);
+    return flow(shape, at, x.ids);
+  }
+  if (x.axis !== undefined) {
+    if (x.ids.length !== reads.ids.length)
+      return obstruct(c, 'its weight is put together in a way that hides rows')[0]!;
+    identities.unite(x.ids, reads.ids);
+  } else if (x.ids[0] === FIXED) identities.fix(reads.ids);
+  identities.mark(reads.sources, 'reads');
+  if (makes === undefined || makes.ids.length === 0) return uniform(shape, FIXED);
+  identities.mark(makes.sources, 'produces');
+  return flow(shape, outAxis, makes.ids);
 }
 
-/** A weight in two factors U · V; the size between them stays. */
+/**
+ * Stored times stored: a weight in two factors U · V, or a stored state before the first product. What is summed over
+ * leaves together; it counts nowhere when the right side is zero there, whichever of the two the units are read by.
+ */
 function productOfWeights(c: TraceContext, a: Weight, b: Weight): Traced {
-  const [left, right] = [matrixOf(a), matrixOf(b)];
-  if (left?.length !== 2 || right?.length !== 2 || a.axes.length !== 2 || b.axes.length !== 2) {
-    for (const w of [a, b]) fix(w, c.identities);
+  const { identities } = c;
+  const [left, right] = [a.axes.slice(-2), b.axes.slice(-2)];
+  const stacked = [...a.axes.slice(0, -2), ...b.axes.slice(0, -2)];
+  if (a.axes.length < 2 || b.axes.length < 2 || stacked.some((x) => x.size !== 1)) {
+    for (const axis of [...a.axes, ...b.axes]) identities.fix(axis.ids);
     return uniform(outputShape(c), FIXED);
   }
-  c.identities.fix(left[1]!.ids);
-  c.identities.fix(right[0]!.ids);
-  return weight([left[0]!, right[1]!]);
+  const [made, read] = [left[1]!, right[0]!];
+  if (made.ids.length === read.ids.length) identities.unite(made.ids, read.ids);
+  else for (const axis of [made, read]) identities.fix(axis.ids);
+  identities.mark(made.sources, 'bias');
+  identities.mark(read.sources, 'reads');
+  const ones = stacked.slice(0, Math.max(a.axes.length, b.axes.length) - 2);
+  return weight([...ones, left[0]!, right[1]!]);
 }
 
+/**
+ * Data times data, [.., M, K] · [.., K, N], as in attention. Units along M, N or a batch axis go through; a sum over the
+ * units of both (K) looks at all of them together.
+ */
+function productOfData(c: TraceContext, a: Flow | Open, b: Flow | Open, shape: readonly Dim[] | undefined): Traced {
+  const channels = [a, b].map((x) => (x.kind === 'flow' ? x.axis : undefined));
+  if (channels[0] === undefined && channels[1] === undefined)
+    return uniform(shape, isNone(a) && isNone(b) ? NONE : FIXED);
+  const ranks = [shapeOf(a)?.length, shapeOf(b)?.length];
+  if ([a, b].some((x) => x.kind === 'open' && x.axes.some((axis) => axis.size !== 1))) {
+    return obstruct(
+      c,
+      'its weight is not stored as it is used (quantized, or made by an operator that does not keep zeros)',
+    )[0]!;
+  }
+  if (shape === undefined || !ranks.every((r) => r !== undefined && r >= 2)) {
+    return obstruct(c, 'it multiplies two activations of unknown shape')[0]!;
+  }
+  const [x, y] = [a, b].map((value) => alongAxis(value, -1, c.identities)) as [Flow, Flow];
+  // Places counted from the last axis: contracted are 1 of the left operand and 2 of the right one.
+  const place = (f: Flow) => (f.axis === undefined ? undefined : f.shape!.length - f.axis);
+  const [left, right] = [place(x), place(y)];
+  if (left === 1 && right === 2 && x.ids.length === y.ids.length) {
+    entangle(c, c.identities.unite(x.ids, y.ids));
+    return uniform(shape, FIXED);
+  }
+  if (left !== 1 && right !== 2) {
+    // Along M and N each operand's axis is the result's; along a batch axis the other operand has it too, or 1.
+    const made = rowsAndBatches(x, y, shape, c);
+    if (made) return made;
+  }
+  return obstruct(c, 'it multiplies two activations along different axes')[0]!;
+}
+
+function rowsAndBatches(x: Flow, y: Flow, shape: readonly Dim[], c: TraceContext): Flow | undefined {
+  const place = (f: Flow) => (f.axis === undefined ? 0 : f.shape!.length - f.axis);
+  const [left, right] = [place(x), place(y)];
+  const at = (f: Flow, p: number): Dim => f.shape![f.shape!.length - p] ?? 1;
+  if (left > 2 && left === right && x.ids.length === y.ids.length) {
+    return flow(shape, shape.length - left, c.identities.unite(x.ids, y.ids));
+  }
+  if (left > 0 && right > 0) return undefined;
+  const [own, other, p] = left > 0 ? [x, y, left] : [y, x, right];
+  if (p > 2 && at(other, p) !== 1) return undefined;
+  return flow(shape, shape.length - p, own.ids);
+}
+
+/** Rules of matrix products. */
 export const matrixTraces: Readonly<Record<string, TraceRule>> = { MatMul: matMul, Gemm: gemm };

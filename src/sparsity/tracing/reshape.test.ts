@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { FIXED, Identities } from './identities.ts';
-import { reshapeFlow, reshapeGroups, reshapeWeight } from './reshape.ts';
-import { flow, weight } from './traced.ts';
+import { reshapeAxes, reshapeFlow, reshapeGroups } from './reshape.ts';
+import { flow, plainAxis, valueAxis } from './traced.ts';
 
 describe('reshapeGroups', () => {
   it.each([
@@ -85,14 +85,40 @@ describe('reshapeFlow', () => {
   });
 });
 
-describe('reshapeWeight', () => {
-  it('keeps whole axes and fixes those that are merged', () => {
+describe('reshapeAxes', () => {
+  const axesOf = (identities: Identities, ...sizes: number[]) => sizes.map((n) => valueAxis(identities.fresh(n)));
+  const isFixed = (identities: Identities, ids: Int32Array) => ids.every((id) => identities.find(id) === FIXED);
+
+  it('keeps whole axes, and the largest of those that are merged', () => {
     const identities = new Identities();
-    const axes = [identities.fresh(2), identities.fresh(3), identities.fresh(4)].map((ids) => ({ ids, sources: [] }));
-    const made = reshapeWeight(weight(axes), [1, 6, 4], identities);
-    expect(made.axes[2]!.ids).toBe(axes[2]!.ids);
-    expect([...made.axes[1]!.ids]).toEqual(new Array(6).fill(FIXED));
-    expect(identities.find(axes[0]!.ids[1]!)).toBe(FIXED);
-    expect(identities.find(axes[2]!.ids[1]!)).not.toBe(FIXED);
+    const axes = axesOf(identities, 2, 3, 4);
+    const made = reshapeAxes(axes, [1, 6, 4], identities);
+    expect(made[2]!.ids).toBe(axes[2]!.ids);
+    expect([...made[1]!.ids]).toEqual([...axes[1]!.ids, ...axes[1]!.ids]);
+    expect(isFixed(identities, axes[0]!.ids)).toBe(true);
+    expect(isFixed(identities, axes[2]!.ids)).toBe(false);
+  });
+
+  it('takes gates apart', () => {
+    const identities = new Identities();
+    const [axis] = axesOf(identities, 6);
+    const made = reshapeAxes([axis!], [2, 3], identities);
+    expect(made[0]).toMatchObject({ size: 2, ids: new Int32Array(0) });
+    expect(made[1]!.ids).toHaveLength(3);
+    expect(identities.find(axis!.ids[0]!)).toBe(identities.find(axis!.ids[3]!));
+    expect(identities.find(axis!.ids[0]!)).not.toBe(identities.find(axis!.ids[1]!));
+  });
+
+  it('fixes what is mixed with a free dimension', () => {
+    const identities = new Identities();
+    const axes = [plainAxis('batch'), ...axesOf(identities, 4)];
+    expect(reshapeAxes(axes, ['4*batch'], identities)).toEqual([plainAxis('4*batch')]);
+    expect(isFixed(identities, axes[1]!.ids)).toBe(true);
+  });
+
+  it('does not count elements without end', () => {
+    const identities = new Identities();
+    const merged = reshapeFlow(flow([1e9, 4], 1, identities.fresh(4)), [4e9], identities);
+    expect(merged).toBeUndefined();
   });
 });

@@ -1,7 +1,7 @@
 import { divideDims, isStatic, sizeOf } from '../../graph/dims.ts';
 import type { Dim } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
-import { type Flow, flow, uniform, type Weight, type WeightAxis, weight } from './traced.ts';
+import { type Flow, flow, plainAxis, uniform, type ValueAxis } from './traced.ts';
 
 /** Axes of the input and axes of the output that hold the same elements. */
 interface AxisGroup {
@@ -53,6 +53,9 @@ function nextGroup(from: readonly Dim[], to: readonly Dim[], a: number[], b: num
   return group;
 }
 
+/** More elements than this are not looked at one by one. */
+const MOST_ELEMENTS = 1 << 22;
+
 /** Channels after a change of shape; undefined when they are mixed with a free dimension. */
 export function reshapeFlow(x: Flow, shape: readonly Dim[], identities: Identities): Flow | undefined {
   const { axis, ids, shape: from } = x;
@@ -71,6 +74,7 @@ export function reshapeFlow(x: Flow, shape: readonly Dim[], identities: Identiti
   const after = sizes(group.to, shape);
   if (before === undefined || after === undefined) return undefined;
   const total = sizeOf(before);
+  if (total > MOST_ELEMENTS) return undefined;
   const inner = sizeOf(before.slice(group.from.indexOf(axis) + 1));
   const idAt = (element: number) => ids[Math.floor(element / inner) % ids.length]!;
   // The new channels lie where equal indices already are one; otherwise along the last axis, where they become one.
@@ -90,15 +94,31 @@ export function reshapeFlow(x: Flow, shape: readonly Dim[], identities: Identiti
   return flow(shape, group.to[chosen]!, made);
 }
 
-/** A weight after a change of shape: axes that stay whole keep their identities, those that are merged or cut stay. */
-export function reshapeWeight(x: Weight, shape: readonly number[], identities: Identities): Weight {
-  const axes: WeightAxis[] = shape.map((size) => ({ ids: new Int32Array(size).fill(FIXED), sources: [] }));
-  const from = x.axes.map((a) => a.ids.length);
+/**
+ * The axes of a stored value after a change of shape. Axes that stay whole keep their identities. Of several that are
+ * merged or cut the largest, which the units are more likely to lie along than gates or directions, hands its identities
+ * on; the others stay.
+ */
+export function reshapeAxes(axes: readonly ValueAxis[], shape: readonly Dim[], identities: Identities): ValueAxis[] {
+  const made = shape.map(plainAxis);
+  const from = axes.map((a) => a.size);
   for (const group of reshapeGroups(from, shape)) {
-    if (group.from.length === 1 && group.to.length === 1) axes[group.to[0]!] = x.axes[group.from[0]!]!;
-    else for (const i of group.from) identities.fix(x.axes[i]!.ids);
+    if (group.from.length === 1 && group.to.length === 1) {
+      made[group.to[0]!] = { ...axes[group.from[0]!]!, size: shape[group.to[0]!]! };
+      continue;
+    }
+    const channels = group.from.reduce((a, b) => (axes[b]!.ids.length >= axes[a]!.ids.length ? b : a), group.from[0]!);
+    for (const i of group.from) if (i !== channels && axes[i]!.ids.length > 1) identities.fix(axes[i]!.ids);
+    const { ids, sources } = axes[channels] ?? plainAxis(1);
+    const [before, after] = [sizes(group.from, from), sizes(group.to, shape)];
+    const moved =
+      before && after && ids.length > 1
+        ? reshapeFlow(flow(before, group.from.indexOf(channels), ids), after, identities)
+        : undefined;
+    if (moved?.axis === undefined) identities.fix(ids);
+    else made[group.to[moved.axis]!] = { size: moved.ids.length, ids: moved.ids, sources };
   }
-  return weight(axes);
+  return made;
 }
 
 function sizes(axes: readonly number[], shape: readonly Dim[]): readonly number[] | undefined {

@@ -1,0 +1,64 @@
+import { describe, expect, it } from 'vitest';
+import { apply, reduceSum } from '../graph/ops.ts';
+import { distinct, graphOver, randomTensor } from '../graph/testGraphs.ts';
+import { convolutionGradients } from './convolution.ts';
+import { differentiate } from './differentiate.ts';
+import { type GradientCase, gradientCase } from './gradientCheck.ts';
+
+const inputs = (length: readonly number[], kernel: readonly number[]) => ({
+  x: randomTensor([2, 2, ...length]),
+  w: randomTensor([3, 2, ...kernel], 2),
+  b: randomTensor([3], 3),
+});
+
+const conv = (
+  variant: string,
+  length: number[],
+  kernel: number[],
+  attributes: Record<string, number[] | string> = {},
+) => gradientCase('Conv', variant, inputs(length, kernel), ({ x, w, b }) => apply('Conv', [x, w, b], attributes));
+
+const pool = (variant: string, length: number[], attributes: Record<string, number[] | number>) =>
+  gradientCase('MaxPool', variant, { x: distinct([1, 2, ...length]) }, ({ x }) => apply('MaxPool', [x], attributes));
+
+const cases: GradientCase[] = [
+  conv('1-D', [6], [3]),
+  conv('1-D, kernel of 1', [4], [1]),
+  conv('1-D, stride that leaves a rest', [8], [3], { strides: [2] }),
+  conv('1-D, stride larger than the kernel', [9], [2], { strides: [3] }),
+  conv('1-D, dilation', [7], [3], { dilations: [2] }),
+  conv('1-D, unequal pads', [5], [3], { pads: [2, 1] }),
+  conv('1-D, pads larger than the kernel', [3], [2], { pads: [3, 0] }),
+  conv('1-D, all together', [9], [3], { strides: [2], dilations: [2], pads: [1, 3] }),
+  conv('1-D, SAME_UPPER', [6], [3], { auto_pad: 'SAME_UPPER', strides: [2] }),
+  conv('1-D, SAME_LOWER', [6], [4], { auto_pad: 'SAME_LOWER' }),
+  conv('1-D, VALID', [6], [3], { auto_pad: 'VALID' }),
+  conv('2-D', [4, 5], [2, 3]),
+  conv('2-D, all together', [5, 6], [3, 2], { strides: [2, 3], dilations: [1, 2], pads: [1, 0, 2, 1] }),
+  gradientCase('Conv', 'no bias', { x: randomTensor([1, 2, 4]), w: randomTensor([2, 2, 2], 2) }, ({ x, w }) =>
+    apply('Conv', [x, w]),
+  ),
+  pool('1-D', [6], { kernel_shape: [2], strides: [2] }),
+  pool('1-D, overlapping and padded', [7], { kernel_shape: [3], strides: [2], pads: [1, 1] }),
+  pool('2-D', [4, 4], { kernel_shape: [2, 2], strides: [2, 1] }),
+  gradientCase('GlobalAveragePool', '2-D', { x: randomTensor([2, 3, 2, 4]) }, ({ x }) =>
+    apply('GlobalAveragePool', [x]),
+  ),
+];
+
+describe('gradients of convolutions', () => {
+  it.each(cases)('$op: $variant', async ({ wrong }) => {
+    expect(await wrong()).toEqual([]);
+  });
+
+  it('has a case for every rule', () => {
+    expect(new Set(cases.map((c) => c.op))).toEqual(new Set(Object.keys(convolutionGradients)));
+  });
+
+  it('refuses convolutions of several groups', () => {
+    const graph = graphOver({ x: randomTensor([1, 2, 4]), w: randomTensor([2, 1, 2], 2) }, ({ x, w }) =>
+      reduceSum(apply('Conv', [x, w], { group: 2 })),
+    );
+    expect(() => differentiate(graph, graph.outputs[0]!.name, ['w'])).toThrow(/cannot differentiate Conv .*one group/);
+  });
+});

@@ -1,0 +1,148 @@
+import { intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
+import { isStatic, sizeOf } from '../graph/dims.ts';
+import { apply, div, expand, reduceSum, reshape, scatterAdd, slice, transpose, unsqueeze } from '../graph/ops.ts';
+import { type GradientContext, type GradientRule, gradient, input, rankOf, shapeOfType, unsupported } from './rule.ts';
+
+/*
+ * A convolution over any number of spatial axes, of X [B, C, L…] with W [M, C, K…] to Y [B, M, L'…]:
+ *   y[l] = Σ_k w[k] · x[s·l + d·k − p]   with stride s, dilation d, p zeros before (and q after) along each axis.
+ * Both gradients are convolutions again, so that no operator besides Conv is needed.
+ */
+
+/** Stride, dilation, zeros before and after, and sizes along each spatial axis. */
+interface Window {
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  readonly before: readonly number[];
+  readonly after: readonly number[];
+  /** L, K and L' */
+  readonly sizes: readonly number[];
+  readonly kernel: readonly number[];
+  readonly outputs: readonly number[];
+}
+
+function windowOf(c: GradientContext, kernel: readonly number[]): Window {
+  const shape = shapeOfType(input(c, 0));
+  const result = shapeOfType(gradient(c));
+  if (!isStatic(shape) || !isStatic(result)) unsupported(c, 'the sizes of its input must be fixed');
+  const sizes = shape.slice(2);
+  const outputs = result.slice(2);
+  const strides = intsAttribute(c.node, 'strides') ?? sizes.map(() => 1);
+  const dilations = intsAttribute(c.node, 'dilations') ?? sizes.map(() => 1);
+  const pads = intsAttribute(c.node, 'pads') ?? [...sizes, ...sizes].map(() => 0);
+  const auto = stringAttribute(c.node, 'auto_pad', 'NOTSET');
+  const total = sizes.map((size, i) => {
+    if (!auto.startsWith('SAME')) return 0;
+    return Math.max(0, (outputs[i]! - 1) * strides[i]! + dilations[i]! * (kernel[i]! - 1) + 1 - size);
+  });
+  const halves = auto === 'SAME_LOWER' ? total.map((t) => Math.ceil(t / 2)) : total.map((t) => Math.floor(t / 2));
+  const explicit = auto === 'NOTSET';
+  const rank = sizes.length;
+  return {
+    strides,
+    dilations,
+    before: explicit ? pads.slice(0, rank) : halves,
+    after: explicit ? pads.slice(rank) : total.map((t, i) => t - halves[i]!),
+    sizes,
+    kernel,
+    outputs,
+  };
+}
+
+const convRule: GradientRule = (c) => {
+  if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
+  const [x, w, g] = [input(c, 0), input(c, 1), gradient(c)];
+  const kernel = shapeOfType(w).slice(2);
+  if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
+  const window = windowOf(c, kernel);
+  const notChannels = shapeOfType(g).flatMap((_, i) => (i === 1 ? [] : [i]));
+  return [
+    c.needs(0) ? inputGradient(g, w, window) : undefined,
+    c.needs(1) ? weightGradient(x, g, window) : undefined,
+    c.inputs[2] && c.needs(2) ? reduceSum(g, notChannels) : undefined,
+  ];
+};
+
+const spatial = (w: Window) => w.sizes.map((_, i) => i + 2);
+
+/**
+ * dx[j] = Σ_k w[k] · dy[(j + p − d·k) / s]: dY with s − 1 zeros after each entry, convolved with W turned around, its
+ * channels swapped.
+ */
+function inputGradient(g: Value, w: Value, window: Window): Value {
+  const { strides, dilations, before, sizes, kernel, outputs } = window;
+  const axes = spatial(window);
+  let spaced = g;
+  for (const [i, axis] of axes.entries()) spaced = spaceOut(spaced, axis, strides[i]!);
+  const reach = kernel.map((k, i) => dilations[i]! * (k - 1));
+  const left = reach.map((r, i) => r - before[i]!);
+  const right = sizes.map((size, i) => size + reach[i]! - outputs[i]! * strides[i]! - left[i]!);
+  const padded = apply('Pad', [spaced, g.builder.ints([0, 0, ...left, 0, 0, ...right])]);
+  const turned = slice(
+    transpose(w, [1, 0, ...axes]),
+    axes.map(() => -1),
+    axes.map(() => Number.NEGATIVE_INFINITY),
+    axes,
+    axes.map(() => -1),
+  );
+  return apply('Conv', [padded, turned], { dilations: [...dilations] });
+}
+
+/** dw[k] = Σ_l dy[l] · x[s·l + d·k − p]: a convolution of X with dY as the kernel, batch and channels swapped. */
+function weightGradient(x: Value, g: Value, window: Window): Value {
+  const { strides, dilations, before, after, kernel } = window;
+  const axes = spatial(window);
+  const swap = (v: Value) => transpose(v, [1, 0, ...axes]);
+  const product = apply('Conv', [swap(x), swap(g)], {
+    strides: [...dilations],
+    dilations: [...strides],
+    pads: [...before, ...after],
+  });
+  // Where the stride does not divide the length, the last entries of x were never met.
+  const met = slice(
+    product,
+    axes.map(() => 0),
+    [...kernel],
+    axes,
+  );
+  return swap(met);
+}
+
+/** s − 1 zeros after every entry along an axis. */
+function spaceOut(x: Value, axis: number, stride: number): Value {
+  if (stride === 1) return x;
+  const shape = shapeOfType(x).map(Number);
+  const pads = new Array<number>(2 * (shape.length + 1)).fill(0);
+  pads[shape.length + 1 + axis + 1] = stride - 1;
+  const columns = apply('Pad', [unsqueeze(x, [axis + 1]), x.builder.ints(pads)]);
+  return reshape(
+    columns,
+    shape.map((size, i) => (i === axis ? size * stride : size)),
+  );
+}
+
+/** MaxPool: every gradient entry is added where its maximum was found. */
+const maxPoolRule: GradientRule = (c) => {
+  const x = input(c, 0);
+  const shape = shapeOfType(x);
+  if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
+  if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
+  const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
+  const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
+  const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(gradient(c), [-1]), 0);
+  return [reshape(flat, shape)];
+};
+
+/** GlobalAveragePool: an equal share for every entry. */
+const globalAverageRule: GradientRule = (c) => {
+  const shape = shapeOfType(input(c, 0));
+  if (!isStatic(shape) || rankOf(gradient(c)) !== shape.length) unsupported(c, 'the sizes of its input must be fixed');
+  return [expand(div(gradient(c), sizeOf(shape.slice(2))), shape)];
+};
+
+export const convolutionGradients: Readonly<Record<string, GradientRule>> = {
+  Conv: convRule,
+  MaxPool: maxPoolRule,
+  GlobalAveragePool: globalAverageRule,
+};

@@ -1,0 +1,58 @@
+import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
+import type { StatePair } from '../graph/states.ts';
+import type { Graph, Model } from '../graph/types.ts';
+import { type PrepareOptions, traceModel } from '../slim/prepare.ts';
+import { layersNamed } from '../sparsity/layerNames.ts';
+import type { TraceOptions } from '../sparsity/trace.ts';
+import { didYouMean } from '../suggest.ts';
+
+/** What the user says about a model's graph. */
+export interface TraceFlags {
+  readonly fix?: readonly string[];
+  readonly state?: readonly string[];
+  readonly resizeState?: boolean;
+}
+
+/** Adds the flags that every command has that looks for units. */
+export function addTraceFlags(command: Command): void {
+  const collect = (value: string, earlier: readonly string[] = []) => [...earlier, value];
+  command
+    .option('--fix <layers>', 'layers that keep all units, for example lstm_0,lstm_1 (repeatable)', collect)
+    .option('--state <in=out>', 'a streaming state: what comes out goes in again (repeatable)', collect)
+    .option('--resize-state', 'let states that stack several layers change their shape');
+}
+
+/** The flags as options of `traceModel`; throws a UsageError for layers, inputs and outputs that are not there. */
+export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOptions & Pick<TraceOptions, 'fix'> {
+  const options: PrepareOptions = {
+    states: flags.state?.map((text) => parseState(text, model.graph)),
+    resizeState: flags.resizeState,
+  };
+  if (flags.fix === undefined) return options;
+  const { layers } = traceModel(model, { ...options, tolerant: true }).groups;
+  const typed = flags.fix.flatMap((text) => text.split(',').map((name) => name.trim()));
+  return { ...options, fix: typed.flatMap((name) => layersNamed(layers, name).map((l) => l.name)) };
+}
+
+function parseState(text: string, graph: Graph): StatePair {
+  // Names may hold '=' themselves, so every one is tried.
+  for (let at = text.indexOf('='); at >= 0; at = text.indexOf('=', at + 1)) {
+    const [input, output] = [text.slice(0, at), text.slice(at + 1)];
+    const fits = graph.inputs.some((v) => v.name === input) && graph.outputs.some((v) => v.name === output);
+    if (fits) return { input, output };
+  }
+  const [input, output] = [text.split('=')[0]!, text.split('=').slice(1).join('=')];
+  const check = (kind: string, name: string, known: readonly string[]) => {
+    if (known.includes(name)) return;
+    const names = known.map((n) => `'${n}'`).join(', ');
+    throw new UsageError(
+      `--state ${text}: the model has no ${kind} '${name}'${didYouMean(name, known)}; it has ${names}`,
+    );
+  };
+  if (!text.includes('=')) throw new UsageError(`--state takes input=output, for example h_in=h_out, got '${text}'`);
+  const namesOf = (values: Graph['inputs']) => values.map((v) => v.name);
+  check('input', input, namesOf(graph.inputs));
+  check('output', output, namesOf(graph.outputs));
+  return { input, output };
+}

@@ -1,0 +1,66 @@
+/**
+ * Named arrays in files: what NumPy and safetensors write, and examples as JSON lines.
+ */
+import { basename, extname } from 'node:path';
+import { UsageError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
+import type { Tensor } from '../graph/types.ts';
+import { type ArrayFile, chunksOf, withFile } from './arrays/arrayFile.ts';
+import { readJsonLines } from './arrays/jsonLines.ts';
+import { readNpy } from './arrays/npy.ts';
+import { npzPieces, readNpz } from './arrays/npz.ts';
+import { readSafetensors, safetensorsPieces } from './arrays/safetensors.ts';
+
+type Arrays = ReadonlyMap<string, Tensor>;
+
+const READERS: Readonly<Record<string, (file: ArrayFile) => Promise<Map<string, Tensor>>>> = {
+  '.npz': readNpz,
+  '.npy': readNamedNpy,
+  '.safetensors': readSafetensors,
+  '.jsonl': readJsonLines,
+  '.ndjson': readJsonLines,
+};
+
+const WRITERS: Readonly<Record<string, (arrays: Arrays) => Uint8Array[]>> = {
+  '.npz': npzPieces,
+  '.safetensors': safetensorsPieces,
+};
+
+/**
+ * Reads the arrays of a file by name, in the file's order; its extension says how: .npz, .npy (one array, named after
+ * the file), .safetensors, .jsonl or .ndjson (one example per line, see `readJsonLines` for types and padding).
+ * Throws a UsageError that names the file and the array, offset or line.
+ * @example const inputs = await loadArrays('inputs.npz'); // Map { 'tokens' => { elementType: 'int64', dims: [35, 20] … } }
+ */
+export async function loadArrays(path: string): Promise<Map<string, Tensor>> {
+  return withFile(path, formatOf(path, READERS, 'read'));
+}
+
+/**
+ * Writes arrays to a .npz or .safetensors file, which holds either all of them or what it held before.
+ * Throws a UsageError for another extension and for names and types that the format does not have.
+ */
+export async function saveArrays(path: string, arrays: Arrays): Promise<void> {
+  const pieces = formatOf(path, WRITERS, 'write');
+  for (const name of arrays.keys()) {
+    // UTF-8 cannot hold half a surrogate pair: the name would come back as another one.
+    if (/\p{Surrogate}/u.test(name))
+      throw new UsageError(`cannot write ${path}: the name ${JSON.stringify(name)} is broken`);
+  }
+  await writeAtomically(path, pieces(arrays));
+}
+
+function formatOf<T>(path: string, formats: Readonly<Record<string, T>>, verb: string): T {
+  const extension = extname(path).toLowerCase();
+  const format = Object.hasOwn(formats, extension) ? formats[extension] : undefined;
+  if (format !== undefined) return format;
+  throw new UsageError(
+    `cannot ${verb} arrays in ${path}: expected a name that ends in ${Object.keys(formats).join(', ')}`,
+  );
+}
+
+async function readNamedNpy(file: ArrayFile): Promise<Map<string, Tensor>> {
+  const name = basename(file.path, extname(file.path));
+  const { path, size } = file;
+  return new Map([[name, await readNpy({ path, what: 'the file', size, chunks: chunksOf(file, 0, size) })]]);
+}

@@ -1,0 +1,182 @@
+/**
+ * NumPy's .npz format: a zip archive of .npy files, stored or deflated, one for each array.
+ */
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import { createInflateRaw } from 'node:zlib';
+import CRC32 from 'crc-32';
+import { Zip, ZipPassThrough } from 'fflate';
+import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader } from 'yauzl';
+import { SlimError, UsageError } from '../../errors.ts';
+import type { Tensor } from '../../graph/types.ts';
+import { type ArrayFile, chunksOf, malformed } from './arrayFile.ts';
+import { npyPieces, readNpy } from './npy.ts';
+
+const ENDING = '.npy';
+const STORED = 0;
+const DEFLATED = 8;
+/** Deflate cannot make data smaller than this: 258 bytes take at least 2 bits. */
+const LARGEST_RATIO = 1032;
+/** Bytes of the fixed parts of a member's two headers, one before its data and one in the directory. */
+const MEMBER_HEADERS = 30 + 46;
+/** Zip archives up to here need no zip64 extension. */
+const MAX_ARCHIVE = 0xffff_ffff;
+const MAX_MEMBERS = 0xffff;
+/** The earliest time that zip archives can hold: equal arrays make equal files. */
+const NO_TIME = new Date(1980, 0, 1);
+
+/** A member of the archive: an array in the .npy format. */
+interface Member {
+  readonly name: string;
+  readonly entry: Entry;
+  /** Where its data begin in the file. */
+  readonly start: number;
+}
+
+/**
+ * Reads all arrays of a .npz file, in the order of its directory.
+ * Throws a UsageError that names the offset or the array when the file is damaged, has members that are no arrays, or
+ * arrays of types we do not know; a member never takes more memory than its own compressed size justifies.
+ */
+export async function readNpz(file: ArrayFile): Promise<Map<string, Tensor>> {
+  const members = await readDirectory(file);
+  const arrays = new Map<string, Tensor>();
+  for (const member of members) arrays.set(member.name, await readMember(member, file));
+  return arrays;
+}
+
+/** Arrays as a .npz file, stored without compression; throws a UsageError for what the format cannot hold. */
+export function npzPieces(arrays: ReadonlyMap<string, Tensor>): Uint8Array[] {
+  const refuse = (problem: string) => new UsageError(`${problem}; save as .safetensors instead`);
+  const pieces: Uint8Array[] = [];
+  const archive = new Zip((error, piece) => {
+    if (error) throw error;
+    pieces.push(piece);
+  });
+  for (const [name, tensor] of arrays) {
+    const member = new ZipPassThrough(name + ENDING);
+    member.mtime = NO_TIME;
+    archive.add(member);
+    for (const piece of npyPieces(tensor, name, refuse)) member.push(piece);
+    member.push(new Uint8Array(0), true);
+  }
+  archive.end();
+  const size = pieces.reduce((sum, piece) => sum + piece.length, 0);
+  if (size > MAX_ARCHIVE || arrays.size > MAX_MEMBERS) {
+    throw refuse(`${arrays.size} arrays of ${size} bytes are more than a zip archive holds`);
+  }
+  return pieces;
+}
+
+/** The members of the archive, checked against each other; their data are not read yet. */
+async function readDirectory(file: ArrayFile): Promise<Member[]> {
+  const reader = new FileReader(file);
+  const members = new Map<string, Member>();
+  // Members that share bytes would let a small file unfold to a large one.
+  let taken = 0;
+  try {
+    // Names are decoded here: they are keys and never become paths, so "/lstm/W" is a name like any other.
+    const options = { decodeStrings: false, autoClose: false };
+    const archive = await fromRandomAccessReaderPromise(reader, file.size, options);
+    for await (const entry of archive.eachEntry()) {
+      const name = checkMember(entry, file);
+      if (members.has(name)) throw malformed(file.path, `array '${name}' occurs twice`);
+      taken += MEMBER_HEADERS + entry.compressedSize;
+      if (taken > file.size) {
+        throw malformed(file.path, `array '${name}': the arrays take ${taken} bytes, but the file has ${file.size}`);
+      }
+      const { fileName, fileDataStart } = await archive.readLocalFileHeaderPromise(entry);
+      if (!fileName.equals(entry.fileNameRaw)) {
+        const place = `offset ${entry.relativeOffsetOfLocalHeader}`;
+        throw malformed(file.path, `array '${name}': its name in the directory differs from its name at ${place}`);
+      }
+      members.set(name, { name, entry, start: fileDataStart });
+    }
+    archive.close();
+    return [...members.values()];
+  } catch (error) {
+    if (error instanceof SlimError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw malformed(
+      file.path,
+      `it is not a .npz (zip) archive or is damaged: ${why} (offset ${reader.position})`,
+      error,
+    );
+  }
+}
+
+/** The name of the array; throws a UsageError for members that are no array that we can read. */
+function checkMember(entry: Entry, file: ArrayFile): string {
+  const fileName = getFileNameLowLevel(entry.generalPurposeBitFlag, entry.fileNameRaw, entry.extraFields, true);
+  if (!fileName.endsWith(ENDING)) {
+    const place = `offset ${entry.relativeOffsetOfLocalHeader}`;
+    throw malformed(
+      file.path,
+      `its member '${fileName}' (${place}) is not an array; expected names that end in ${ENDING}`,
+    );
+  }
+  const name = fileName.slice(0, -ENDING.length);
+  const wrong = (problem: string) => malformed(file.path, `array '${name}': ${problem}`);
+  const { compressionMethod, compressedSize, uncompressedSize } = entry;
+  if (entry.isEncrypted()) throw wrong('it is encrypted; save it without a password');
+  if (compressionMethod !== STORED && compressionMethod !== DEFLATED) {
+    const fix = 'save it with np.savez or np.savez_compressed';
+    throw wrong(`its compression method ${compressionMethod} is not supported; ${fix}`);
+  }
+  if (compressionMethod === DEFLATED && uncompressedSize > LARGEST_RATIO * compressedSize) {
+    const limit = `deflate unfolds them to at most ${LARGEST_RATIO * compressedSize}`;
+    throw wrong(`its ${compressedSize} bytes announce ${uncompressedSize}, but ${limit}`);
+  }
+  return name;
+}
+
+async function readMember({ name, entry, start }: Member, file: ArrayFile): Promise<Tensor> {
+  const what = `array '${name}'`;
+  const read = async (chunks: AsyncIterable<Uint8Array>): Promise<Tensor> => {
+    const sum = { crc: 0 };
+    const source = { path: file.path, what, size: entry.uncompressedSize, chunks: summing(chunks, sum) };
+    const tensor = await readNpy(source);
+    if (sum.crc >>> 0 !== entry.crc32) {
+      const expected = `expected ${entry.crc32.toString(16)}, got ${(sum.crc >>> 0).toString(16)}`;
+      throw malformed(file.path, `${what}: its bytes are damaged (CRC-32 ${expected}; offset ${start})`);
+    }
+    return tensor;
+  };
+  const stored = chunksOf(file, start, start + entry.compressedSize);
+  if (entry.compressionMethod === STORED) return read(stored);
+  try {
+    return await pipeline(Readable.from(stored), createInflateRaw(), read);
+  } catch (error) {
+    if (error instanceof SlimError) throw error;
+    const why = error instanceof Error ? error.message : String(error);
+    throw malformed(file.path, `${what}: its compressed bytes are damaged: ${why} (offset ${start})`, error);
+  }
+}
+
+/** Passes chunks on and keeps their CRC-32 up to date. */
+async function* summing(chunks: AsyncIterable<Uint8Array>, sum: { crc: number }): AsyncGenerator<Uint8Array> {
+  for await (const chunk of chunks) {
+    sum.crc = CRC32.buf(chunk, sum.crc);
+    yield chunk;
+  }
+}
+
+/** Gives yauzl the file, with places checked before they are read; its own reader crashes on places beyond 2^53. */
+class FileReader extends RandomAccessReader {
+  /** Where the last read began, for messages. */
+  position = 0;
+  readonly #file: ArrayFile;
+
+  constructor(file: ArrayFile) {
+    super();
+    this.#file = file;
+  }
+
+  override read(buffer: Buffer, offset: number, length: number, position: number, callback: (e: Error | null) => void) {
+    this.position = position;
+    this.#file.read(buffer.subarray(offset, offset + length), position).then(
+      () => callback(null),
+      (error: Error) => callback(error),
+    );
+  }
+}

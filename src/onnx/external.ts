@@ -1,0 +1,43 @@
+import { UsageError } from '../errors.ts';
+import { ENTRY } from './fields.ts';
+import { malformed, quoted, type Reading } from './reading.ts';
+import { type Field, messageIn, textOf } from './wire.ts';
+
+/** The files beside a model in which it keeps values. */
+export interface ExternalData {
+  /** Bytes of a data file (without `length`: from `offset` to its end), or why there are none, in words. */
+  read(location: string, offset: number, length: number | undefined): Uint8Array | string;
+}
+
+/** Where a tensor's values lie. */
+export interface Region {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/** The region that the `external_data` of a tensor names; throws a UsageError for offsets and lengths that are none. */
+export function readRegion(entries: readonly Field[], at: number, what: string, reading: Reading): Region {
+  const values = new Map<string, string>();
+  for (const field of entries) {
+    const entry = messageIn(reading, field);
+    values.set(textOf(reading, entry, ENTRY.key), textOf(reading, entry, ENTRY.value));
+  }
+  const count = (key: string) => {
+    const text = values.get(key);
+    if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text);
+    throw malformed(reading, at, `the ${key} of the external data of ${what} is ${quoted(text)}`);
+  };
+  return { location: values.get('location') ?? '', offset: count('offset') ?? 0, length: count('length') };
+}
+
+/** The bytes of a region; throws a UsageError that says why they cannot be read. */
+export function readExternal({ location, offset, length }: Region, what: string, reading: Reading): Uint8Array {
+  const found =
+    reading.external?.read(location, offset, length) ??
+    'a model in memory has no such files; load it by its path, or store it as one file first, for example in Python ' +
+      'with onnx.save(onnx.load(path), new_path)';
+  if (typeof found !== 'string') return found;
+  const place = `keeps its values in another file (external data), ${quoted(location)}`;
+  throw new UsageError(`cannot read ${reading.source}: ${what} ${place}: ${found}`);
+}

@@ -1,0 +1,233 @@
+import { UsageError } from '../errors.ts';
+import { constantPerUse } from '../sparsity/constants.ts';
+import type { GroupLayer, Groups } from '../sparsity/groups.ts';
+import { layersNamed } from '../sparsity/layerNames.ts';
+import { groupNorms, liveComponents, weightsOf } from '../sparsity/measure.ts';
+import { countParameters } from './costs.ts';
+import type { TracedModel } from './prepare.ts';
+import { type RemainingParameters, remainingParameters } from './remaining.ts';
+import { layerSizes, type ShrunkLayer, settleRemoval } from './shrink.ts';
+
+/**
+ * How much of a model a cut leaves.
+ * - `lossless`: all but the units that can leave without loss.
+ * - `keep`: this fraction of the units of each layer, those with the largest group norms.
+ * - `params`: at most this fraction of the model's parameters; units of all layers are ranked together, each by its
+ *   norm relative to the root mean square of its layer, so that layers of different scale compare.
+ * - `below`: the units whose group norm is not below this.
+ * - `units`: so many units in the named layers, those with the largest norms; names as `layersNamed` takes them.
+ *
+ * Units that can leave without loss go first and always, except that `units` is exact. Every layer keeps at least one
+ * unit; units that several layers share (residual connections, stacked states) go together.
+ */
+export type CutTarget =
+  | { readonly kind: 'lossless' }
+  | { readonly kind: 'keep'; readonly fraction: number }
+  | { readonly kind: 'params'; readonly fraction: number }
+  | { readonly kind: 'below'; readonly norm: number }
+  | { readonly kind: 'units'; readonly units: ReadonlyMap<string, number> };
+
+/** What a cut removes, and the sizes that it leaves. */
+export interface CutPlan {
+  /** 1 for each component that goes, as `shrinkModel` takes it. */
+  readonly removed: Uint8Array;
+  readonly layers: readonly ShrunkLayer[];
+  readonly parameters: { readonly before: number; readonly after: number };
+}
+
+/**
+ * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a UsageError when the target cannot be reached: a fraction
+ * that leaves no parameters to remove, an unknown layer, a number of units that a layer cannot have.
+ */
+export function planCut(
+  traced: TracedModel,
+  target: CutTarget,
+  parameters = countParameters(traced.prepared.graph),
+): CutPlan {
+  const { prepared, groups } = traced;
+  const weights = weightsOf(constantPerUse(prepared.graph));
+  const live = liveComponents(groups, weights);
+  const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
+  const ranked: Ranked = { groups, live, norms };
+  const remaining = remainingParameters(prepared.graph, groups);
+  const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
+  if (target.kind === 'units') checkUnits(groups, removed, unitsWanted(groups, target.units));
+  return {
+    removed,
+    layers: layerSizes(groups, removed),
+    parameters: { before: parameters, after: removed.includes(1) ? remaining(removed) : parameters },
+  };
+}
+
+/** Components with what ranks them. */
+interface Ranked {
+  readonly groups: Groups;
+  /** 0 for those that can leave without loss. */
+  readonly live: Uint8Array;
+  readonly norms: Float64Array;
+}
+
+function planRemoval(
+  ranked: Ranked,
+  target: CutTarget,
+  remaining: RemainingParameters,
+  parameters: number,
+): Uint8Array {
+  const { groups, live, norms } = ranked;
+  switch (target.kind) {
+    case 'lossless':
+      return live.map((alive) => 1 - alive);
+    case 'keep': {
+      const wanted = new Map(groups.layers.map((l) => [l, Math.round(target.fraction * l.components.length)]));
+      return removeAllBut(ranked, (l) => best(ranked, l, wanted.get(l)!, (k) => live[k] === 1));
+    }
+    case 'below':
+      return removeAllBut(ranked, (l) =>
+        best(ranked, l, l.components.length, (k) => live[k] === 1 && norms[k]! >= target.norm),
+      );
+    case 'units':
+      return removeToUnits(ranked, unitsWanted(groups, target.units));
+    case 'params':
+      return removeToParameters(ranked, target.fraction, remaining, parameters);
+  }
+}
+
+/** Removes every component that no layer wants to keep. */
+function removeAllBut({ groups }: Ranked, kept: (layer: GroupLayer) => Iterable<number>): Uint8Array {
+  const removed = new Uint8Array(groups.count).fill(1);
+  for (const layer of groups.layers) for (const k of kept(layer)) removed[k] = 0;
+  return removed;
+}
+
+/**
+ * The strongest components of a layer that pass a test, as many as make `wanted` units together with those that cannot
+ * leave, and at least one unit in any case.
+ */
+function best(ranked: Ranked, layer: GroupLayer, wanted: number, passes: (k: number) => boolean): number[] {
+  const counts = unitsPerComponent(layer);
+  const order = strongestFirst(ranked, counts.keys());
+  let left = wanted - (layer.components.length - sum(counts.values()));
+  const kept = order.filter((k) => {
+    const fits = passes(k) && counts.get(k)! <= left;
+    if (fits) left -= counts.get(k)!;
+    return fits;
+  });
+  const empty = kept.length === 0 && sum(counts.values()) === layer.components.length;
+  return empty ? order.slice(0, 1) : kept;
+}
+
+/** How many units of a layer each of its components is. */
+function unitsPerComponent({ components }: GroupLayer): Map<number, number> {
+  const counts = new Map<number, number>();
+  for (const k of components) if (k >= 0) counts.set(k, (counts.get(k) ?? 0) + 1);
+  return counts;
+}
+
+/** By norm, but what can leave without loss stands behind all others. */
+function strongestFirst({ live, norms }: Ranked, components: Iterable<number>): number[] {
+  return [...components].sort((a, b) => live[b]! - live[a]! || norms[b]! - norms[a]! || a - b);
+}
+
+/** The layers that names stand for, each with its number of units. */
+function unitsWanted(groups: Groups, units: ReadonlyMap<string, number>): Map<GroupLayer, number> {
+  const wanted = new Map<GroupLayer, number>();
+  for (const [name, count] of units) {
+    for (const layer of layersNamed(groups.layers, name)) {
+      if (wanted.has(layer)) throw new UsageError(`the number of units of '${layer.name}' is given twice`);
+      checkCount(layer, count);
+      wanted.set(layer, count);
+    }
+  }
+  return wanted;
+}
+
+function removeToUnits(ranked: Ranked, wanted: ReadonlyMap<GroupLayer, number>): Uint8Array {
+  // Layers that are not named follow those that are, where they share units, and lose what can leave without loss.
+  const named = new Set([...wanted.keys()].flatMap((l) => [...l.components]));
+  return removeAllBut(ranked, (layer) => {
+    const count = wanted.get(layer);
+    if (count !== undefined) return best(ranked, layer, count, () => true);
+    const alive = best(ranked, layer, layer.components.length, (k) => ranked.live[k] === 1);
+    return alive.filter((k) => !named.has(k));
+  });
+}
+
+function checkUnits({ layers }: Groups, removed: Uint8Array, wanted: ReadonlyMap<GroupLayer, number>): void {
+  for (const [layer, count] of wanted) {
+    const after = layer.components.reduce((n, k) => n + (k >= 0 && removed[k] === 1 ? 0 : 1), 0);
+    if (after === count) continue;
+    const own = new Set(layer.components);
+    const sharing = layers.filter((l) => l !== layer && l.components.some((k) => k >= 0 && own.has(k)));
+    throw new UsageError(
+      sharing.length === 0
+        ? `'${layer.name}' cannot have ${count} units: some of its units can only leave together; ${after} is possible`
+        : `'${layer.name}' cannot have ${count} units: it shares units with ` +
+            `${sharing.map((l) => `'${l.name}'`).join(', ')}; name one of these layers, or give them the same number`,
+    );
+  }
+}
+
+function checkCount({ name, components, blocked }: GroupLayer, count: number): void {
+  if (count < 1) throw new UsageError(`'${name}' must keep at least one unit, not ${count}`);
+  if (count > components.length) {
+    throw new UsageError(`'${name}' has ${components.length} units; it cannot be cut to ${count}`);
+  }
+  const fixed = components.reduce((n, k) => n + (k < 0 ? 1 : 0), 0);
+  if (fixed <= count) return;
+  const why = blocked ?? 'the graph ties them to its inputs or outputs, or to something else that cannot shrink';
+  throw new UsageError(`'${name}' cannot be cut to ${count} units: ${fixed} of its units must stay (${why})`);
+}
+
+function removeToParameters(
+  ranked: Ranked,
+  fraction: number,
+  remaining: RemainingParameters,
+  parameters: number,
+): Uint8Array {
+  const { groups, live } = ranked;
+  const relative = relativeNorms(ranked);
+  const protectedOnes = new Set(groups.layers.flatMap((l) => best(ranked, l, 0, () => false)));
+  const order = Array.from({ length: groups.count }, (_, k) => k)
+    .filter((k) => !protectedOnes.has(k))
+    .sort((a, b) => live[a]! - live[b]! || relative[a]! - relative[b]! || a - b);
+  const first = (count: number) => {
+    const removed = new Uint8Array(groups.count);
+    for (let i = 0; i < count; i++) removed[order[i]!] = 1;
+    return removed;
+  };
+  const limit = fraction * parameters;
+  const smallest = remaining(first(order.length));
+  if (smallest > limit) {
+    throw new UsageError(
+      `the model cannot be cut to ${fraction} of its ${parameters} parameters: with one unit left in each layer it has ` +
+        `${smallest}, because embeddings, outputs and layers that are kept do not shrink; ` +
+        `the smallest possible is --params ${(Math.ceil((smallest / parameters) * 1e4) / 1e4).toFixed(4)}`,
+    );
+  }
+  // The number of parameters falls with every component that goes.
+  let [low, high] = [order.filter((k) => live[k] === 0).length, order.length];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (remaining(first(middle)) <= limit) high = middle;
+    else low = middle + 1;
+  }
+  return first(low);
+}
+
+/** Norm of each component relative to the root mean square of the living ones of its layer; of several, the largest. */
+function relativeNorms({ groups, live, norms }: Ranked): Float64Array {
+  const relative = new Float64Array(groups.count);
+  for (const layer of groups.layers) {
+    const components = [...unitsPerComponent(layer).keys()];
+    const alive = components.filter((k) => live[k] === 1 && Number.isFinite(norms[k]));
+    const scale = Math.sqrt(sum(alive.map((k) => norms[k]! ** 2)) / alive.length) || 1;
+    for (const k of components) relative[k] = Math.max(relative[k]!, norms[k]! / scale);
+  }
+  return relative;
+}
+
+function sum(values: Iterable<number>): number {
+  let total = 0;
+  for (const v of values) total += v;
+  return total;
+}

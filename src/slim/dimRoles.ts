@@ -1,0 +1,157 @@
+import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
+import { isRecurrent } from '../recurrent/lower.ts';
+import { equalDims } from './equalDims.ts';
+import { knownTypes } from './knownTypes.ts';
+
+/** What a free dimension of an input counts: sequences side by side, or time steps. */
+export type DimRole = 'batch' | 'time';
+
+/** Names of the free dimensions of a graph's inputs, in order; of a product "2*batch*time" the names in it. */
+export function freeDims(graph: Graph): string[] {
+  return [...new Set(graph.inputs.flatMap((input) => (input.type.shape ?? []).flatMap(namesIn)))];
+}
+
+function namesIn(dim: Dim): string[] {
+  if (typeof dim === 'number') return [];
+  const parts = dim.startsWith('(') ? dim.split(/[*+()]/) : dim.includes('(') ? [dim] : dim.split('*');
+  return parts.filter((part) => part !== '' && !/^-?\d+$/.test(part));
+}
+
+/**
+ * Which free dimensions are batch and which time: by their names, else by where they come to stand in recurrent
+ * operators and loops, else by how other inputs of the model are laid out; what must have the same size has the same
+ * role. Those that remain unclear are left out.
+ */
+export function dimRoles(graph: Graph): Map<string, DimRole> {
+  const free = freeDims(graph);
+  const kind = equalDims(graph);
+  const roles = new Map<string, DimRole>();
+  const adopt = (votes: readonly Vote[]) => {
+    const ofKinds = agreed(votes.map(([name, role]) => [kind(name), role]));
+    for (const name of free) {
+      const role = ofKinds.get(kind(name));
+      if (role && !roles.has(name)) roles.set(name, role);
+    }
+  };
+  // A name speaks for its own dimension first.
+  const names = free.flatMap((name) => vote(name, roleOfName(name)));
+  for (const [name, role] of names) roles.set(name, role);
+  adopt(names);
+  adopt(votesByPlace(graph));
+  const unclear = graph.inputs.filter((input) => freeAxes(input).some(({ name }) => !roles.has(name)));
+  const clear = graph.inputs.filter((input) => !unclear.includes(input));
+  adopt(unclear.flatMap((input) => votesByLayout(input, clear, roles)));
+  return roles;
+}
+
+function roleOfName(name: string): DimRole | undefined {
+  // Made from an input's name by our reader or PyTorch's exporter; the input's name says nothing of its dimensions.
+  if (name.startsWith('?') || /_dynamic_axes_\d+$/.test(name)) return undefined;
+  const isBatch = /batch|^(n|b|bs|bsz)$/i.test(name);
+  const isTime = /time|seq|step|len|frame|^t$/i.test(name);
+  if (isBatch === isTime) return undefined;
+  return isBatch ? 'batch' : 'time';
+}
+
+type Vote = readonly [name: string, role: DimRole];
+
+/** What the votes say, but for names that they do not agree on. */
+function agreed(votes: readonly Vote[]): Map<string, DimRole> {
+  const roles = new Map(votes);
+  for (const [name] of votes.filter(([name, role]) => roles.get(name) !== role)) roles.delete(name);
+  return roles;
+}
+
+/** Inputs of ONNX's recurrent operators that have a batch axis, by place. */
+const INPUT = { x: 0, lengths: 4, hidden: 5, cell: 6 } as const;
+
+/** What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions. */
+function votesByPlace(graph: Graph): Vote[] {
+  const types = knownTypes(graph);
+  return graph.nodes.flatMap((node) => {
+    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
+    if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
+    if (node.domain !== '') return [];
+    if (node.op === 'Scan') return votesOfScan(node, shapes);
+    return node.op === 'Loop'
+      ? votesOfLoop(
+          node.inputs.map((name) => types.ints(name)?.[0]),
+          shapes,
+        )
+      : [];
+  });
+}
+
+type Shapes = readonly (readonly Dim[])[];
+
+function vote(dim: Dim | undefined, role: DimRole | undefined): Vote[] {
+  return typeof dim === 'string' && role ? [[dim, role]] : [];
+}
+
+/** X [T,B,I], sequence_lens [B], states [D,B,H]; in layout 1 X [B,T,I], states [B,D,H]. */
+function votesOfRecurrent(node: Node, shapes: Shapes): Vote[] {
+  const batchFirst = intAttribute(node, 'layout', 0) === 1;
+  return [
+    ...vote(shapes[INPUT.x]?.[batchFirst ? 1 : 0], 'time'),
+    ...vote(shapes[INPUT.x]?.[batchFirst ? 0 : 1], 'batch'),
+    ...vote(shapes[INPUT.lengths]?.[0], 'batch'),
+    ...[INPUT.hidden, INPUT.cell].flatMap((state) => vote(shapes[state]?.[batchFirst ? 0 : 1], 'batch')),
+  ];
+}
+
+/** A Scan goes over the steps of its scanned inputs. */
+function votesOfScan(node: Node, shapes: Shapes): Vote[] {
+  const first = shapes.length - intAttribute(node, 'num_scan_inputs', 0);
+  const axes = intsAttribute(node, 'scan_input_axes');
+  const steps = shapes.slice(first).map((shape, i) => shape.at(axes?.[i] ?? 0));
+  return [...steps.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(0, first), steps)];
+}
+
+/**
+ * A Loop goes on as long as a sequence: a dimension is its number of turns, or a number that it carries to compare its
+ * counter with. `numbers` are what is known of its inputs' elements.
+ */
+function votesOfLoop(numbers: readonly (Dim | undefined)[], shapes: Shapes): Vote[] {
+  const turns = numbers.filter((number) => typeof number === 'string');
+  return [...turns.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(2), turns)];
+}
+
+/** The only free dimension of a state, but for the steps, is the batch. */
+function votesOfStates(states: Shapes, steps: readonly (Dim | undefined)[]): Vote[] {
+  return states.flatMap((shape) => {
+    const free = shape.filter((dim) => typeof dim === 'string' && !steps.includes(dim));
+    return free.length === 1 ? vote(free[0], 'batch') : [];
+  });
+}
+
+interface FreeAxis {
+  readonly axis: number;
+  readonly name: string;
+}
+
+function freeAxes(input: ValueInfo): FreeAxis[] {
+  return (input.type.shape ?? []).flatMap((dim, axis) => namesIn(dim).map((name) => ({ axis, name })));
+}
+
+/**
+ * Guesses for an input that no operator tells all about: beside time stands the batch; two free dimensions at the same
+ * axes as those of a clear input mean the same; the only one, in front, is the batch where no other input has time in
+ * front.
+ */
+function votesByLayout(input: ValueInfo, clear: readonly ValueInfo[], roles: ReadonlyMap<string, DimRole>): Vote[] {
+  const own = freeAxes(input);
+  const others = clear.map(freeAxes);
+  const open = own.filter(({ name }) => !roles.has(name));
+  if (own.length === 1) {
+    const timeInFront = others.some((axes) => axes.some(({ axis, name }) => axis === 0 && roles.get(name) === 'time'));
+    return own[0]!.axis === 0 && !timeInFront ? vote(own[0]!.name, 'batch') : [];
+  }
+  if (own.length === 2 && open.length === 1) {
+    const other = own.find(({ name }) => roles.has(name))!;
+    return roles.get(other.name) === 'time' ? vote(open[0]!.name, 'batch') : [];
+  }
+  return others
+    .filter((axes) => axes.length === own.length && axes.every(({ axis }, i) => axis === own[i]!.axis))
+    .flatMap((axes) => axes.flatMap(({ name }, i) => vote(own[i]!.name, roles.get(name))));
+}

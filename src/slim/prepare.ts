@@ -1,0 +1,55 @@
+import { type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
+import type { Model } from '../graph/types.ts';
+import { uniqueNames } from '../graph/uniqueNames.ts';
+import { inlineFunctions } from '../onnx/functions.ts';
+import type { Groups } from '../sparsity/groups.ts';
+import { type TraceOptions, traceGroups } from '../sparsity/trace.ts';
+import { detectStates } from './detectStates.ts';
+import { splitDirections } from './splitDirections.ts';
+import { unstackStates } from './unstackStates.ts';
+import { dropZeroStates } from './zeroStates.ts';
+import { zerosPerUse } from './zerosPerUse.ts';
+
+/** What is not to be seen in a model's graph. */
+export interface PrepareOptions {
+  /** Streaming states; absent: those in the metadata, else those that `detectStates` finds. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Gives up the shape of states that stack several layers, so that each layer can lose units of its own. */
+  readonly resizeState?: boolean | undefined;
+}
+
+/**
+ * The same model in the form in which its groups are traced, its units removed and its weights trained: a recurrent
+ * operator for each direction, no functions, one name for one value, no initial states that are zero anyway, the streaming states named in the metadata.
+ * `joinDirections` leads back. Throws a SlimError when `states` are not those of the graph.
+ */
+export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
+  const inlined = inlineFunctions(model);
+  const graph = uniqueNames(inlined.graph);
+  const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
+  const whole = options.resizeState ? unstackStates(named) : named;
+  return zerosPerUse(dropZeroStates(splitDirections(whole)));
+}
+
+function withStates(model: Model, given: readonly StatePair[] | undefined): Model {
+  const states = given ?? (statesOf(model).length > 0 ? [] : detectStates(model.graph));
+  if (states.length === 0) return model;
+  const named = { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
+  statesOf(named);
+  return named;
+}
+
+/** A prepared model and its groups. */
+export interface TracedModel {
+  readonly prepared: Model;
+  readonly groups: Groups;
+}
+
+/** Prepares a model and traces its groups, which are those of the prepared model. Throws what `traceGroups` throws. */
+export function traceModel(model: Model, options: PrepareOptions & Omit<TraceOptions, 'states'> = {}): TracedModel {
+  const prepared = prepareModel(model, options);
+  return {
+    prepared,
+    groups: traceGroups(prepared.graph, { opset: prepared.opsets[''], ...options, states: statesOf(prepared) }),
+  };
+}

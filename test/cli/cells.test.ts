@@ -1,0 +1,92 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ModelResult, RunResult } from '../../src/train/run.ts';
+import { makeFolder, runCli, runJson, strongIss, timelessMetrics, tiny, writeCorpus } from './runCli.ts';
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+const onText = ['train', ...tiny, '--data', 'text'];
+
+beforeAll(() => {
+  folder = makeFolder();
+  writeCorpus(at('text'));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe.each([
+  ['gru', strongIss],
+  // A plain RNN does not stand the learning rate of the others.
+  ['rnn', [...strongIss, '--iss', '0.1', '--learning-rate', '0.4']],
+])('train --cell %s', (cell, flags) => {
+  const training = [...onText, '--cell', cell, ...flags, '--no-shrink', '--out', cell];
+  let result: RunResult;
+
+  beforeAll(async () => {
+    result = await runJson<RunResult>(training, folder);
+  });
+
+  it('learns', () => {
+    const perplexities = result.history.map((epoch) => epoch.validPerplexity);
+    // Of 57 words those that fit a sentence are far fewer; guessing by how often they occur gives about 29.
+    expect(perplexities.at(-1)).toBeLessThan(10);
+  });
+
+  it('lets units die, and the slim model computes the same without them', () => {
+    const [trained, slim] = result.models as [ModelResult, ModelResult];
+    expect(result.config.cell).toBe(cell);
+    expect(trained.hidden).toEqual([12, 12]);
+    expect(slim.hidden[0]! + slim.hidden[1]!).toBeLessThan(24);
+    expect(slim.hidden[0]! + slim.hidden[1]!).toBeGreaterThan(2);
+    expect(slim.parameters).toBeLessThan(trained.parameters);
+    expect(slim.validPerplexity / trained.validPerplexity).toBeCloseTo(1, 5);
+    expect(result.verify!.maxRelativeDifference).toBeLessThan(1e-5);
+  });
+
+  it('inspect names the operator and finds nothing left to remove in the slim file', async () => {
+    const slim = result.models[1]!;
+    const shown = await runJson(['inspect', `${cell}/slim.onnx`], folder);
+    expect(shown).toMatchObject({
+      layers: slim.hidden.map((units) => ({ operator: cell.toUpperCase(), units, removable: 0 })),
+      parameters: slim.parameters,
+    });
+  });
+
+  it('goes on from its weights, whose cell and sizes --init knows, and shrinks on the way', async () => {
+    const settings = ['--epochs', '1', '--batch', '4', '--steps', '5', '--threads', '1', ...flags];
+    const more = await runJson<RunResult>(
+      ['train', 'zaremba-small', '--data', 'text', '--init', cell, ...settings, '--out', `${cell}-more`],
+      folder,
+    );
+    expect(more.config).toMatchObject({ cell, hidden: [12, 12] });
+    expect(more.models[0]!.hidden[0]! + more.models[0]!.hidden[1]!).toBeLessThan(24);
+    expect(more.models[0]!.validPerplexity).toBeLessThan(2 * result.models[0]!.validPerplexity);
+  });
+
+  it('resumes a finished run, and refuses to resume it as something else', async () => {
+    const finished = await runCli([...training, '--resume'], folder);
+    expect(finished).toMatchObject({ code: 0, stderr: expect.stringContaining('finished already') });
+    const other = await runCli([...onText, ...flags, '--out', cell, '--resume'], folder);
+    expect(other).toMatchObject({ code: 2, stderr: expect.stringContaining(`was started with --cell ${cell}, not`) });
+  });
+});
+
+describe('--cell', () => {
+  it('lstm is what happens without it, and what older runs have', async () => {
+    await runJson([...onText, '--out', 'plain'], folder);
+    await runJson([...onText, '--cell', 'lstm', '--out', 'named'], folder);
+    expect(timelessMetrics(at('named'))).toEqual(timelessMetrics(at('plain')));
+    expect(JSON.parse(readFileSync(at('plain', 'config.json'), 'utf8'))).not.toHaveProperty('cell');
+    const again = await runCli([...onText, '--cell', 'lstm', '--out', 'plain', '--resume'], folder);
+    expect(again).toMatchObject({ code: 0, stderr: expect.stringContaining('finished already') });
+  });
+
+  it('of another kind is refused with a suggestion', async () => {
+    const wrong = await runCli([...onText, '--cell', 'gur', '--out', 'wrong'], folder);
+    expect(wrong).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining(`--cell: expected lstm or gru or rnn, got "gur" (did you mean 'gru'?)`),
+    });
+  });
+});
