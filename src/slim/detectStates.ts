@@ -1,4 +1,4 @@
-import { normalizeAxis } from '../graph/dims.ts';
+import { intAttribute } from '../graph/attributes.ts';
 import { producers } from '../graph/rewrite.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node, ValueInfo } from '../graph/types.ts';
@@ -7,17 +7,40 @@ import { isRecurrent } from '../recurrent/lower.ts';
 /*
  * A model that streams takes the states of its recurrent layers as inputs and gives the new ones as outputs. Nothing in
  * an ONNX file says so, but the graph shows it: an input that goes, only moved, to the initial states of the very
- * layers whose final states come, only moved, out again.
+ * layers (or loops) whose final states come, only moved, out again.
  */
 
 /** Operators that move elements of their first input, or copy them as they are. */
 const moves = new Set('Identity Cast Reshape Transpose Squeeze Unsqueeze Slice Gather Split Flatten'.split(' '));
-/** Index of the initial state among the inputs of a recurrent operator, by the index of the final one. */
-const INITIAL = { 1: 5, 2: 6 } as const;
+/** Where a node takes initial states and gives final ones. */
+interface Slots {
+  readonly layer: number;
+  /** Index of the input of each state. */
+  readonly inputs: readonly number[];
+  /** Index of the output of each state. */
+  readonly outputs: readonly number[];
+}
+
+/** The states of a recurrent operator or a loop; undefined for any other node. */
+function slotsOf(node: Node, layer: number): Slots | undefined {
+  if (isRecurrent(node)) return { layer, inputs: [5, 6], outputs: [1, 2] };
+  if (node.domain !== '' || (node.op !== 'Scan' && node.op !== 'Loop')) return undefined;
+  const first = node.op === 'Loop' ? 2 : 0;
+  const inputs = range(first, node.inputs.length - intAttribute(node, 'num_scan_inputs', 0));
+  return { layer, inputs, outputs: inputs.map((i) => i - first) };
+}
+
+function range(start: number, end: number): number[] {
+  return Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
+}
 
 /** The streaming states of a graph, found by their way through it; pairs in the order of the inputs. */
 export function detectStates(graph: Graph): StatePair[] {
-  const layers = new Map<Node, number>(graph.nodes.filter(isRecurrent).map((node, i) => [node, i]));
+  const layers = new Map<Node, Slots>();
+  for (const [i, node] of graph.nodes.entries()) {
+    const slots = slotsOf(node, i);
+    if (slots) layers.set(node, slots);
+  }
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const name of node.inputs) readers.set(name, [...(readers.get(name) ?? []), node]);
@@ -40,7 +63,7 @@ export function detectStates(graph: Graph): StatePair[] {
 function initialStates(
   name: string,
   readers: ReadonlyMap<string, readonly Node[]>,
-  layers: ReadonlyMap<Node, number>,
+  layers: ReadonlyMap<Node, Slots>,
 ): string {
   const found = new Set<string>();
   const seen = new Set<string>();
@@ -48,8 +71,11 @@ function initialStates(
     if (seen.has(value)) return;
     seen.add(value);
     for (const node of readers.get(value) ?? []) {
-      if (layers.has(node)) {
-        for (const i of [5, 6]) if (node.inputs[i] === value) found.add(`${layers.get(node)}.${i}`);
+      const slots = layers.get(node);
+      if (slots) {
+        slots.inputs.forEach((input, state) => {
+          if (node.inputs[input] === value) found.add(`${slots.layer}.${state}`);
+        });
       } else if (moves.has(node.op) && node.inputs[0] === value) node.outputs.forEach(follow);
     }
   };
@@ -58,17 +84,16 @@ function initialStates(
 }
 
 /** The same of the final states that a value is made of; empty when it is made of anything else. */
-function finalStates(name: string, made: ReadonlyMap<string, Node>, layers: ReadonlyMap<Node, number>): string {
+function finalStates(name: string, made: ReadonlyMap<string, Node>, layers: ReadonlyMap<Node, Slots>): string {
   const found = new Set<string>();
   const follow = (value: string): boolean => {
     const node = made.get(value);
     if (node === undefined) return false;
-    const layer = layers.get(node);
-    if (layer !== undefined) {
-      const k = node.outputs.indexOf(value);
-      if (k !== 1 && k !== 2) return false;
-      found.add(`${layer}.${INITIAL[k]}`);
-      return true;
+    const slots = layers.get(node);
+    if (slots !== undefined) {
+      const state = slots.outputs.indexOf(node.outputs.indexOf(value));
+      if (state >= 0) found.add(`${slots.layer}.${state}`);
+      return state >= 0;
     }
     if (node.op === 'Concat') return node.inputs.every(follow);
     return moves.has(node.op) && follow(node.inputs[0] ?? '');
@@ -82,12 +107,4 @@ function alike(a: ValueInfo, b: ValueInfo): boolean {
   const [x, y] = [a.type.shape, b.type.shape];
   if (x === undefined || y === undefined) return true;
   return x.length === y.length && x.every((d, i) => typeof d !== 'number' || typeof y[i] !== 'number' || d === y[i]);
-}
-
-/** The number of layers in a state [L, B, H] that stacks several; undefined for any other. */
-export function stackedLayers(graph: Graph, input: string): number | undefined {
-  const shape = graph.inputs.find((v) => v.name === input)?.type.shape;
-  const axis = shape && normalizeAxis(0, shape.length);
-  const layers = axis === undefined ? undefined : shape?.[axis];
-  return shape?.length === 3 && typeof layers === 'number' && layers > 1 ? layers : undefined;
 }

@@ -1,3 +1,4 @@
+import { inferTypes } from '../graph/infer/infer.ts';
 import { type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { uniqueNames } from '../graph/uniqueNames.ts';
@@ -5,10 +6,10 @@ import { inlineFunctions } from '../onnx/functions.ts';
 import type { Groups } from '../sparsity/groups.ts';
 import { type TraceOptions, traceGroups } from '../sparsity/trace.ts';
 import { detectStates } from './detectStates.ts';
+import { fillsPerUse } from './fillsPerUse.ts';
 import { splitDirections } from './splitDirections.ts';
 import { unstackStates } from './unstackStates.ts';
 import { dropZeroStates } from './zeroStates.ts';
-import { zerosPerUse } from './zerosPerUse.ts';
 
 /** What is not to be seen in a model's graph. */
 export interface PrepareOptions {
@@ -25,10 +26,13 @@ export interface PrepareOptions {
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
   const inlined = inlineFunctions(model);
+  // Refuses graphs that are none: what follows walks along them.
+  inferTypes(inlined.graph);
   const graph = uniqueNames(inlined.graph);
   const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
-  return zerosPerUse(dropZeroStates(splitDirections(whole)));
+  const parted = dropZeroStates(splitDirections(whole));
+  return { ...parted, graph: fillsPerUse(parted.graph) };
 }
 
 function withStates(model: Model, given: readonly StatePair[] | undefined): Model {

@@ -11,6 +11,7 @@ import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../spa
 import { type TraceOptions, traceGraph } from '../sparsity/trace.ts';
 import { idsAlong } from '../sparsity/tracing/traced.ts';
 import type { Trace } from '../sparsity/tracing/walk.ts';
+import { mergeFills } from './fillsPerUse.ts';
 import { type Channels, countKept, followSizes } from './followers.ts';
 import { joinDirections } from './joinDirections.ts';
 import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
@@ -90,7 +91,8 @@ export function shrinkModel(model: Model, { prepared, groups }: TracedModel, rem
   const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(prepared.graph)));
   const layers = layerSizes(groups, removed);
   if (!removed.includes(1)) return { model, groups, removed, layers, resized: [] };
-  const slim = joinDirections(shrink(prepared, groups, removed));
+  const cut = joinDirections(shrink(prepared, groups, removed));
+  const slim = { ...cut, graph: mergeFills(cut.graph) };
   return { model: slim, groups, removed, layers, resized: resizedBorder(model, slim) };
 }
 
