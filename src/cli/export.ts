@@ -4,13 +4,16 @@ import { formatShape } from '../graph/dims.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
 import { inlineFunctions } from '../onnx/functions.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { assertStreams, streamingModel } from '../slim/streaming.ts';
+import { assertStreams } from '../slim/assertStreams.ts';
+import { streamingModel } from '../slim/streaming.ts';
 import { checkNewFile } from './newFile.ts';
 import { agreement, note, print } from './output.ts';
+import { traceOptionsFrom } from './traceFlags.ts';
 
 interface ExportFlags {
   out: string;
   streaming?: boolean;
+  state?: readonly string[];
   force?: boolean;
   json?: boolean;
 }
@@ -28,6 +31,11 @@ export function addExportCommand(program: Command): void {
     .argument('<model>', 'an ONNX file')
     .requiredOption('--out <file>', 'where to write the new model')
     .option('--streaming', 'recurrent states as inputs and outputs')
+    .option(
+      '--state <in=out>',
+      'a state that the model streams already (repeatable)',
+      (value: string, earlier: readonly string[] = []) => [...earlier, value],
+    )
     .option('--force', 'replace --out if it exists')
     .option('--json', 'print one JSON document on stdout')
     .action(exportCommand);
@@ -37,7 +45,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
   await checkNewFile(path, flags.out, flags.force === true);
   const model = inlineFunctions(await loadModel(path));
-  const streaming = streamingModel(model);
+  const streaming = streamingModel(model, traceOptionsFrom(model, flags.state ? { state: flags.state } : {}).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
   const verify = await assertStreams(nodeRuntime, model, streaming);
   await saveModel(flags.out, streaming.model);

@@ -99,11 +99,22 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
     layers: plan.layers,
     parameters: { before: before.parameters, after: after.parameters },
     multiplyAdds: { before: before.multiplyAdds, after: after.multiplyAdds },
-    bytes: { before: (await stat(path)).size, after: (await stat(flags.out)).size },
+    bytes: {
+      before: Math.max((await stat(path)).size, weightBytes(model)),
+      after: Math.max((await stat(flags.out)).size, weightBytes(slim)),
+    },
     resized,
     verify,
   };
   print(flags.json, document, () => resultText(document, flags.inputs));
+}
+
+/** Bytes of the weights, which may lie in a data file beside the model. */
+function weightBytes({ graph }: Model): number {
+  return [...graph.initializers.values()].reduce(
+    (sum, { data }) => sum + (Array.isArray(data) ? 0 : data.byteLength),
+    0,
+  );
 }
 
 function parseSeed({ seed, inputs }: ShrinkFlags): number {
@@ -176,8 +187,8 @@ function differenceLines(verify: Difference): string[] {
   const percent = (part: number) => `${rounded(100 * part)} %`;
   const { maxAbsDifference, meanAbsDifference, maxRelativeDifference, meanRelativeDifference, agreement } = verify;
   return [
-    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} of the largest value`,
-    `  largest         ${rounded(maxAbsDifference)}, ${percent(maxRelativeDifference)} of the largest value`,
+    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
+    `  largest         ${rounded(maxAbsDifference)}, ${percent(maxRelativeDifference)} relative`,
     ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
   ];
 }

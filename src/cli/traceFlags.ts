@@ -11,6 +11,8 @@ import { didYouMean } from '../suggest.ts';
 export interface TraceFlags {
   readonly fix?: readonly string[];
   readonly state?: readonly string[];
+  /** False with `--no-states`. */
+  readonly states?: boolean;
   readonly resizeState?: boolean;
 }
 
@@ -20,13 +22,17 @@ export function addTraceFlags(command: Command): void {
   command
     .option('--fix <layers>', 'layers that keep all units, for example lstm_0,lstm_1 (repeatable)', collect)
     .option('--state <in=out>', 'a streaming state: what comes out goes in again (repeatable)', collect)
+    .option('--no-states', 'the model streams nothing: inputs and outputs keep their shapes')
     .option('--resize-state', 'let states that stack several layers change their shape');
 }
 
 /** The flags as options of `traceModel`; throws a UsageError for layers, inputs and outputs that are not there. */
 export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOptions & Pick<TraceOptions, 'fix'> {
+  if (flags.state && flags.states === false) {
+    throw new UsageError('--state names a streaming state and --no-states says that there is none; give one of them');
+  }
   const options: PrepareOptions = {
-    states: flags.state?.map((text) => parseState(text, model.graph)),
+    states: flags.states === false ? [] : flags.state?.map((text) => parseState(text, model.graph)),
     resizeState: flags.resizeState,
   };
   if (flags.fix === undefined) return options;

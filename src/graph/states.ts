@@ -17,6 +17,11 @@ export function stateMetadata(states: readonly StatePair[]): Record<string, stri
   return { [KEY]: JSON.stringify(states) };
 }
 
+/** True for a model whose metadata says which streaming states it has, be it none. */
+export function namesStates(model: Model): boolean {
+  return model.metadata[KEY] !== undefined;
+}
+
 /**
  * The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph.
  */

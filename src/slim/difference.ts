@@ -4,9 +4,10 @@ import type { Tensor } from '../graph/types.ts';
 import { numbersOf } from '../sparsity/numbers.ts';
 
 /**
- * How far the outputs of two models are apart, streaming states included. Relative differences are relative to the
- * largest absolute value of an output in a window. NaN beside NaN counts as equal, beside anything else as infinitely
- * far.
+ * How far the outputs of two models are apart, streaming states included. The difference of an element is relative to
+ * its own size, or to ten times the median size in that output and window where that is more (but never more than the
+ * largest): neither an element near zero nor a mask of -1e9 decides what the others are measured by. NaN beside NaN
+ * counts as equal, beside anything else as infinitely far.
  */
 export interface Difference {
   readonly maxAbsDifference: number;
@@ -27,6 +28,8 @@ export interface Tally {
   sumAbs: number;
   sumRelative: number;
   reals: number;
+  /** Outputs that were nothing but NaN and infinity in some window. */
+  readonly blank: Set<string>;
   /** The output with the largest relative difference. */
   worst: string | undefined;
   discrete: number;
@@ -42,6 +45,7 @@ export function emptyTally(): Tally {
     sumAbs: 0,
     sumRelative: 0,
     reals: 0,
+    blank: new Set(),
     worst: undefined,
     discrete: 0,
     equal: 0,
@@ -84,24 +88,42 @@ export function compare(tally: Tally, name: string, expected: Tensor, got: Tenso
 }
 
 function compareReals(tally: Tally, name: string, a: ArrayLike<number>, b: ArrayLike<number>): void {
-  let [most, sum, largest] = [0, 0, 0];
+  const { largest, usual, blank } = sizesOf(a);
+  if (blank) tally.blank.add(name);
+  const floor = Math.min(largest, 10 * usual);
   for (let i = 0; i < a.length; i++) {
     const [x, y] = [a[i]!, b[i]!];
-    const size = Math.abs(x);
-    if (size > largest && size < Number.POSITIVE_INFINITY) largest = size;
-    if (Object.is(x, y)) continue;
+    if (Object.is(x, y) || x === y) continue;
     const apart = Math.abs(x - y);
     const d = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
-    if (d > most) most = d;
-    sum += d;
+    const relative = d / Math.max(floor, Math.min(Math.abs(x), largest));
+    tally.sumAbs += d;
+    tally.sumRelative += relative;
+    if (d > tally.maxAbs) tally.maxAbs = d;
+    if (!(relative <= tally.maxRelative)) {
+      tally.maxRelative = relative;
+      tally.worst = name;
+    }
   }
-  const relative = most === 0 ? 0 : most / largest;
   tally.reals += a.length;
-  tally.sumAbs += sum;
-  tally.sumRelative += sum === 0 ? 0 : sum / largest;
-  tally.maxAbs = Math.max(tally.maxAbs, most);
-  if (relative > tally.maxRelative) {
-    tally.maxRelative = relative;
-    tally.worst = name;
+}
+
+/** Elements that the usual size is taken from. */
+const SAMPLE = 4096;
+
+/** The largest and the median absolute value among those that are finite and not zero; `blank` when none is finite. */
+function sizesOf(values: ArrayLike<number>): { largest: number; usual: number; blank: boolean } {
+  const sample: number[] = [];
+  const stride = Math.max(1, Math.floor(values.length / SAMPLE));
+  let largest = 0;
+  let finite = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]!);
+    if (!Number.isFinite(size)) continue;
+    finite++;
+    if (size > largest) largest = size;
+    if (size > 0 && i % stride === 0) sample.push(size);
   }
+  sample.sort((a, b) => a - b);
+  return { largest, usual: sample[sample.length >> 1] ?? largest, blank: finite === 0 && values.length > 0 };
 }

@@ -113,6 +113,28 @@ describe('splitDirections and joinDirections', () => {
     expect(operators(apart)).not.toContain('Concat');
   });
 
+  test('columns out of a row of layers of different widths', async () => {
+    const columns = (start: number, end: number) =>
+      graphOver(x, (v, b) => {
+        const wide = b.node(
+          'LSTM',
+          [v.x, b.parameter('W', randomTensor([2, 16, 3], 5)), b.parameter('R', randomTensor([2, 16, 4], 6))],
+          { hidden_size: 4, direction: 'bidirectional' },
+          1,
+          '',
+          'wide',
+        );
+        return slice(concat([merged(bidirectional(v.x, 'layer')[0]!), merged(wide[0]!)], 2), [start], [end], [2]);
+      });
+    for (const [start, end] of [
+      [3, 6],
+      [4, 8],
+      [2, 4],
+      [8, 12],
+    ] as const)
+      await expectSame(columns(start, end));
+  });
+
   test('stacked layers', async () => {
     const { apart, together } = await expectSame(
       graphOver(x, (v) => merged(bidirectional(merged(bidirectional(v.x, 'first')[0]!), 'second')[0]!)),
@@ -140,11 +162,12 @@ describe('splitDirections and joinDirections', () => {
       const attributes = { hidden_size: 2, direction: 'bidirectional' };
       return add(y!, b.node('LSTM', [relu(v.x), w, r, bias], attributes, 1)[0]!);
     });
-    const { apart } = await expectSame(graph);
+    const { apart, together } = await expectSame(graph);
     expect([...apart.initializers.keys()].filter((n) => n.startsWith('layer.W'))).toEqual([
       'layer.W.forward',
       'layer.W.reverse',
     ]);
+    expect([...together.initializers.keys()].sort()).toEqual(['layer.B', 'layer.R', 'layer.W']);
   });
 
   test('initial states, computed or stored', async () => {

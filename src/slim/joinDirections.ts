@@ -21,11 +21,12 @@ const REVERSE = ' (reverse)';
  */
 export function joinDirections(model: Model): Model {
   let { graph } = model;
+  const stacks = new Map<string, string>();
   for (const forward of graph.nodes) {
     if (!isRecurrent(forward) || !forward.name.endsWith(FORWARD)) continue;
     const stem = forward.name.slice(0, -FORWARD.length);
     const reverse = graph.nodes.find((n) => n.name === stem + REVERSE && n.op === forward.op);
-    if (reverse) graph = joinPair(graph, forward, reverse, stem);
+    if (reverse) graph = joinPair(graph, forward, reverse, stem, stacks);
   }
   return graph === model.graph ? model : { ...model, graph };
 }
@@ -40,13 +41,14 @@ interface JoinedOutput {
   readonly instead: readonly Node[];
 }
 
-function joinPair(graph: Graph, forward: Node, reverse: Node, stem: string): Graph {
+/** `stacks`: names of the tensors that were put together so far, by those of their halves: shared weights stay shared. */
+function joinPair(graph: Graph, forward: Node, reverse: Node, stem: string, stacks: Map<string, string>): Graph {
   const stored = storedHere(graph);
-  const merged = mergedInputs(graph, forward, reverse, stored);
+  const merged = mergedInputs(graph, forward, reverse, stored, stacks);
   if (merged === undefined) return graph;
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
-    for (const name of usedNames(node)) readers.set(name, [...(readers.get(name) ?? []), node]);
+    for (const name of usedNames(node)) push(readers, name, node);
   }
   const uses: Uses = { readers, outputs: new Set(graph.outputs.map((o) => o.name)), stored };
   const batchFirst = intAttribute(forward, 'layout', 0) === 1;
@@ -76,8 +78,20 @@ function joinPair(graph: Graph, forward: Node, reverse: Node, stem: string): Gra
   return removeDeadNodes({ ...graph, nodes, initializers: new Map([...graph.initializers, ...merged.initializers]) });
 }
 
+function push(lists: Map<string, Node[]>, name: string, node: Node): void {
+  const list = lists.get(name);
+  if (list) list.push(node);
+  else lists.set(name, [node]);
+}
+
 /** The inputs of the bidirectional operator; undefined when the two operators do not fit together. */
-function mergedInputs(graph: Graph, forward: Node, reverse: Node, stored: ReadonlyMap<string, Tensor>) {
+function mergedInputs(
+  graph: Graph,
+  forward: Node,
+  reverse: Node,
+  stored: ReadonlyMap<string, Tensor>,
+  stacks: Map<string, string>,
+) {
   const attributes = (node: Node) => ({ ...node.attributes, direction: undefined, activations: undefined });
   const lists = (node: Node) => PER_DIRECTION.map((name) => node.attributes[name] !== undefined);
   if (JSON.stringify(attributes(forward)) !== JSON.stringify(attributes(reverse))) return undefined;
@@ -93,10 +107,14 @@ function mergedInputs(graph: Graph, forward: Node, reverse: Node, stored: Readon
     else if (WEIGHTS.some((w) => w === i)) {
       const [x, y] = [stored.get(a), stored.get(b)];
       if (x === undefined || y === undefined || x.dims.join() !== y.dims.join()) return undefined;
-      const name = wholeName(a, graph);
-      const tensor = stack(x, y);
-      if (graph.initializers.has(a)) initializers.set(name, tensor);
-      else nodes.push(constantNode(name, tensor));
+      const known = stacks.get(`${a}|${b}`);
+      const name = known ?? wholeName(a, graph);
+      if (known === undefined) {
+        stacks.set(`${a}|${b}`, name);
+        const tensor = stack(x, y);
+        if (graph.initializers.has(a)) initializers.set(name, tensor);
+        else nodes.push(constantNode(name, tensor));
+      }
       inputs.push(name);
     } else if (STATES.some((s) => s === i)) {
       const axis = intAttribute(forward, 'layout', 0) === 1 ? 1 : 0;

@@ -14,6 +14,8 @@ export interface Parts {
   readonly names: readonly string[];
   readonly axis: number;
   readonly stacked: boolean;
+  /** Lengths of joined parts along the axis, where they are known. */
+  readonly sizes?: readonly number[] | undefined;
 }
 
 /** Tensors of the main graph that can be cut in two: initializers and constants. */
@@ -128,13 +130,14 @@ export class PartWriter {
     if (rank === undefined) return false;
     const axis = normalizeAxis(intAttribute(node, 'axis', 0), rank);
     if (first !== undefined && all.every((p) => p?.axis === axis && p?.stacked === first.stacked)) {
-      this.parts.set(node.outputs[0]!, { ...first, names: all.flatMap((p) => p?.names ?? []) });
+      const sizes = all.every((p) => p?.sizes) ? all.flatMap((p) => p?.sizes ?? []) : undefined;
+      this.parts.set(node.outputs[0]!, { ...first, names: all.flatMap((p) => p?.names ?? []), sizes });
       return true;
     }
     // A row of single slices, of which some may be taken out again: the last states of all layers.
     if (first !== undefined || axis === undefined || !this.taken.has(node.outputs[0]!)) return false;
     if (!node.inputs.every((name) => this.shapeOf(name)?.[axis] === 1)) return false;
-    this.parts.set(node.outputs[0]!, { names: node.inputs, axis, stacked: false });
+    this.parts.set(node.outputs[0]!, { names: node.inputs, axis, stacked: false, sizes: node.inputs.map(() => 1) });
     return true;
   }
 
@@ -220,7 +223,7 @@ function isUnit({ parts, shape }: PartContext): boolean {
 function pick({ parts, emit }: PartContext, indices: readonly number[]): Parts | string | undefined {
   const names = indices.map((i) => parts.names[i < 0 ? i + parts.names.length : i]);
   if (!names.every((name) => name !== undefined) || names.length === 0) return undefined;
-  if (names.length > 1) return { ...parts, names };
+  if (names.length > 1) return { ...parts, names, sizes: names.map(() => 1) };
   return parts.stacked ? emit('Unsqueeze', [names[0]!], {}, [parts.axis]) : names[0]!;
 }
 
@@ -275,7 +278,7 @@ const reshape: PartRule = ({ node, parts, shape, shapeOf }) => {
   // One dimension may be spelled in another way: the number of elements does not change.
   const unlike = before.filter((d, i) => d !== after[i]);
   if (after[axis] !== before[axis] || unlike.length > 1 || unlike.some((d) => typeof d === 'number')) return undefined;
-  return [{ names, axis, stacked: false }];
+  return [{ names, axis, stacked: false, sizes: names.map(() => units) }];
 };
 
 const gather: PartRule = (c) => {
@@ -325,9 +328,13 @@ const slice: PartRule = (c) => {
       ),
     );
   }
-  // Along a row of parts of equal size: one of them.
-  const width = size / parts.names.length;
-  return end - start === width && start % width === 0 ? some(parts.names[start / width]) : undefined;
+  // Along a row of parts: exactly one of them.
+  let begin = 0;
+  for (const [i, length] of (parts.sizes ?? []).entries()) {
+    if (begin === start) return begin + length === end ? some(parts.names[i]) : undefined;
+    begin += length;
+  }
+  return undefined;
 };
 
 function some(result: Parts | string | undefined): readonly (Parts | string)[] | undefined {

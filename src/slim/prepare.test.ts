@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { apply, concat, matmul, reshape, slice, squeeze, transpose } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import { largestDifference, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
-import type { Model, Tensor } from '../graph/types.ts';
+import type { Model, Node, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { isRecurrent } from '../recurrent/lower.ts';
 import { zeroSlices } from '../sparsity/testModels.ts';
@@ -113,6 +113,19 @@ describe('detectStates', () => {
   });
 });
 
+describe('what looks like a state', () => {
+  it('is none in an encoder, whose final states are all that it gives', () => {
+    const { graph } = streamingModel({ layers: 1 });
+    expect(detectStates({ ...graph, outputs: graph.outputs.slice(1) })).toEqual([]);
+  });
+
+  it('is none when the layers come out in another order than they go in', () => {
+    const { graph } = streamingModel({ layers: 2 });
+    const nodes = graph.nodes.map((n) => (n.op === 'Concat' ? { ...n, inputs: [...n.inputs].reverse() } : n));
+    expect(detectStates({ ...graph, nodes })).toEqual([]);
+  });
+});
+
 describe('prepareModel', () => {
   it('names the states in the metadata, those that are given first', () => {
     const model = streamingModel({ layers: 1 });
@@ -168,6 +181,47 @@ describe('shrinking a streaming model', () => {
     expect(shapeOf(slim, 'h')).toEqual([1, 'batch', 3]);
     expect(shapeOf(slim, 'c_next')).toEqual([1, 'batch', 3]);
     expect(largestDifference(await logits(slim), await logits(dead))).toBeLessThan(1e-6);
+  });
+
+  it('resizes states whose stack something else reads as a whole', async () => {
+    const model = streamingModel({ layers: 2 });
+    const { graph } = model;
+    const whole = graph.nodes.find((n) => n.op === 'Concat')!.outputs[0]!;
+    const cast: Node = {
+      op: 'Cast',
+      domain: '',
+      name: 'cast',
+      inputs: [whole],
+      outputs: ['h_cast'],
+      attributes: { to: { type: 'int', value: 1 } },
+    };
+    const pick: Node = {
+      ...cast,
+      op: 'Gather',
+      name: 'pick',
+      inputs: [whole, 'last'],
+      outputs: ['last_h'],
+      attributes: {},
+    };
+    const last: Node = {
+      ...cast,
+      op: 'Constant',
+      name: 'last',
+      inputs: [],
+      outputs: ['last'],
+      attributes: { value: { type: 'tensor', value: scalar(1) } },
+    };
+    const outputs = [
+      graph.outputs[0]!,
+      { ...graph.outputs[1]!, name: 'h_cast' },
+      { name: 'last_h', type: { elementType: 'float32', shape: ['batch', H] } } as const,
+      graph.outputs[2]!,
+    ];
+    const picked: Model = { ...model, graph: { ...graph, nodes: [...graph.nodes, last, cast, pick], outputs } };
+    const named = { ...picked, metadata: prepareModel(picked).metadata };
+    expect(statesOf(named)).toHaveLength(2);
+    const prepared = prepareModel(picked, { resizeState: true });
+    expect(largestDifference(await logits(prepared), await logits(named))).toBeLessThan(1e-6);
   });
 
   it('lets each direction lose its own in the same way', async () => {

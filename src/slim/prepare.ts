@@ -1,5 +1,5 @@
 import { inferTypes } from '../graph/infer/infer.ts';
-import { type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
+import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { uniqueNames } from '../graph/uniqueNames.ts';
 import { inlineFunctions } from '../onnx/functions.ts';
@@ -13,7 +13,7 @@ import { dropZeroStates } from './zeroStates.ts';
 
 /** What is not to be seen in a model's graph. */
 export interface PrepareOptions {
-  /** Streaming states; absent: those in the metadata, else those that `detectStates` finds. */
+  /** Streaming states (an empty list: none); absent: those in the metadata, else those that `detectStates` finds. */
   readonly states?: readonly StatePair[] | undefined;
   /** Gives up the shape of states that stack several layers, so that each layer can lose units of its own. */
   readonly resizeState?: boolean | undefined;
@@ -36,8 +36,9 @@ export function prepareModel(model: Model, options: PrepareOptions = {}): Model 
 }
 
 function withStates(model: Model, given: readonly StatePair[] | undefined): Model {
-  const states = given ?? (statesOf(model).length > 0 ? [] : detectStates(model.graph));
-  if (states.length === 0) return model;
+  if (given === undefined && namesStates(model)) return model;
+  const states = given ?? detectStates(model.graph);
+  if (given === undefined && states.length === 0) return model;
   const named = { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
   statesOf(named);
   return named;

@@ -189,7 +189,7 @@ function resized(info: ValueInfo, channels: Channels): ValueInfo {
 function checkedOutputs(graph: Graph): ValueInfo[] {
   return fitting(() => {
     const typeOf = inferTypes(graph);
-    return graph.outputs.map((o) => ({ name: o.name, type: withNames(typeOf(o.name)?.shape, o) }));
+    return graph.outputs.map((o) => (o.opaque ? o : { ...o, type: withNames(typeOf(o.name)?.shape, o) }));
   });
 }
 

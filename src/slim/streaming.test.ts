@@ -1,12 +1,13 @@
 import { describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { add, apply, matmul, reduceMean, squeeze, tanh } from '../graph/ops.ts';
+import { add, apply, concat, matmul, reduceMean, reshape, squeeze, tanh } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import { loop, randomTensor } from '../graph/testGraphs.ts';
 import type { Model } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { assertStreams, streamingModel } from './streaming.ts';
+import { assertStreams } from './assertStreams.ts';
+import { streamingModel } from './streaming.ts';
 
 const H = 3;
 
@@ -18,7 +19,8 @@ function sequenceModel(op: 'LSTM' | 'GRU', end: (h: Value) => Value, direction =
   for (const i of [0, 1]) {
     const weight = (name: string, dims: number[]) => b.parameter(`l${i}.${name}`, randomTensor(dims, i + dims.length));
     const inputs = [x, weight('W', [1, gates * H, i === 0 ? 2 : H]), weight('R', [1, gates * H, H])];
-    const zeros = apply('ConstantOfShape', [b.ints([1, 3, H])]);
+    const batch = apply('Gather', [apply('Shape', [x]), b.ints([1])], { axis: 0 });
+    const zeros = apply('ConstantOfShape', [concat([b.ints([1]), batch, b.ints([H])], 0)]);
     if (i === 1) inputs.push(weight('B', [1, 2 * gates * H]), ...([undefined, zeros] as unknown as Value[]));
     x = squeeze(b.node(op, inputs, { hidden_size: H, direction }, [`y${i}`, `y${i}_h`], '', `layer${i}`)[0]!, [1]);
   }
@@ -75,6 +77,20 @@ describe('streamingModel', () => {
     await expect(assertStreams(nodeRuntime, model, streamingModel(model))).rejects.toThrow(
       /cannot stream: .* output 'logits' differs by .* looks across time/,
     );
+  });
+
+  it('sees a look ahead by one step, which only the end of the first piece shows', async () => {
+    const model = sequenceModel('GRU', (h) => {
+      const b = h.builder;
+      const inner = apply('Transpose', [h], { perm: [1, 2, 0] });
+      return apply('Conv', [inner, b.parameter('k', randomTensor([4, H, 2], 7))], { kernel_shape: [2], pads: [0, 1] });
+    });
+    await expect(assertStreams(nodeRuntime, model, streamingModel(model))).rejects.toThrow(/looks across time/);
+  });
+
+  it('serves outputs that lay time steps and examples side by side', async () => {
+    const model = sequenceModel('LSTM', (h) => head(reshape(h, [-1, H])));
+    await assertStreams(nodeRuntime, model, streamingModel(model));
   });
 
   it('refuses what needs the whole sequence, and what streams already', () => {

@@ -73,12 +73,15 @@ function layersOf(
   layers: number,
 ): readonly string[] {
   const parts = writer.parts.get(name);
-  if (parts?.stacked && parts.axis === 0) return parts.names.map((part) => writer.emit('Unsqueeze', [part], {}, [0]));
+  if (parts?.axis === 0 && parts.names.length === layers) {
+    return parts.stacked ? parts.names.map((part) => writer.emit('Unsqueeze', [part], {}, [0])) : parts.names;
+  }
   let node = made.get(name);
   while (node?.op === 'Identity') node = made.get(node.inputs[0]!);
   if (node?.op === 'Concat' && normalizeAxis(intAttribute(node, 'axis', 0), 3) === 0 && node.inputs.length === layers) {
     return node.inputs;
   }
+  writer.whole(name);
   return splitInto(
     writer,
     name,

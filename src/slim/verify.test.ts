@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { add, cast, gather, matmul, reshape } from '../graph/ops.ts';
+import { add, cast, gather, log, matmul, mul, reshape, squeeze, sub } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
+import { runGraph, randomTensor as testTensor } from '../graph/testGraphs.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { lowerRecurrent } from '../recurrent/lower.ts';
@@ -13,6 +14,7 @@ import { traceGroups } from '../sparsity/trace.ts';
 import { traceModel } from './prepare.ts';
 import { randomTensor, smallSizes } from './randomInputs.ts';
 import { shrink, shrinkModel, shrinkZeros } from './shrink.ts';
+import { timeFirst } from './timeFirst.ts';
 import { assertEqual, verifyEqual } from './verify.ts';
 
 const model = testModel({
@@ -192,3 +194,43 @@ function seeded(): () => number {
   let i = 0;
   return () => ((i++ * 37) % 101) / 101;
 }
+
+describe('what a comparison must not pass', () => {
+  /** Units of an LSTM beside what hides them; `W` of the head is cut to nothing in the other model. */
+  const models = (hide: (h: Value) => Value): [Model, Model] => {
+    const build = (scale: number) => {
+      const b = new GraphBuilder('g');
+      const x = b.input('x', 'float32', ['time', 'batch', 2]);
+      const inputs = [x, b.parameter('W', testTensor([1, 12, 2], 1)), b.parameter('R', testTensor([1, 12, 3], 2))];
+      const h = squeeze(b.node('LSTM', inputs, { hidden_size: 3 })[0]!, [1]);
+      b.output(hide(matmul(h, b.parameter('head', testTensor([3, 4], 3, scale)))), 'y');
+      return modelOf(b.build());
+    };
+    return [build(1), build(0)];
+  };
+
+  it('a model that gives nothing but NaN', async () => {
+    const [a, b] = models((h) => log(sub(mul(h, 0), 1)));
+    await expect(assertEqual(nodeRuntime, a, b)).rejects.toThrow(/only NaN and infinity at 'y'.*proves nothing/);
+  });
+
+  it('a difference beside one huge value', async () => {
+    const [a, b] = models((h) => add(h, h.builder.float([0, 0, 0, -1e9])));
+    await expect(assertEqual(nodeRuntime, a, b)).rejects.toThrow(/outputs of the two models differ/);
+  });
+});
+
+it('runs batch-first operators, which the engine does not know', async () => {
+  const graph = (layout: number) => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', layout === 1 ? ['batch', 'time', 2] : ['time', 'batch', 2]);
+    const inputs = [x, b.parameter('W', testTensor([1, 12, 2], 1)), b.parameter('R', testTensor([1, 12, 3], 2))];
+    for (const output of b.node('LSTM', inputs, { hidden_size: 3, layout }, ['y', 'h', 'c'])) b.output(output);
+    return modelOf(b.build());
+  };
+  expect((await assertEqual(nodeRuntime, graph(1), graph(1))).maxAbsDifference).toBe(0);
+  const x = testTensor([4, 2, 2], 5);
+  const turned = await runGraph(timeFirst(graph(1)).graph, { x: { ...x, dims: [2, 4, 2] } });
+  expect(turned.y!.dims).toEqual([2, 4, 1, 3]);
+  expect(turned.h!.dims).toEqual([2, 1, 3]);
+});

@@ -8,10 +8,11 @@ import { compare, type Difference, differenceOf, emptyTally, type Tally } from '
 import { zeroStates, zerosLike } from './givenInputs.ts';
 import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
 import { type RemovalFrom, type StateMap, stateMaps } from './stateMaps.ts';
+import { timeFirst } from './timeFirst.ts';
 
 export type { Difference } from './difference.ts';
 
-/** Largest difference relative to an output's largest value that counts as rounding of float32. */
+/** Largest relative difference (`Difference`) that counts as rounding of float32. */
 export const ROUNDING = 1e-5;
 /** The same for models that compute in 16 bits: about ten roundings of a significand of 11 and of 8 bits. */
 const HALF_ROUNDING = 5e-3;
@@ -57,10 +58,17 @@ export async function assertEqual(
   const { tolerance = roundingOf(original) } = options;
   const tally = await tallyOf(runtime, original, candidate, options);
   const difference = differenceOf(tally);
+  if (tally.blank.size > 0) {
+    const names = [...tally.blank].map((name) => `'${name}'`).join(', ');
+    throw new SlimError(
+      `refused: the model gives only NaN and infinity at ${names} on these inputs, which proves nothing; ` +
+        'give some that it is made for (--inputs FILE)',
+    );
+  }
   if (!(difference.maxRelativeDifference <= tolerance)) {
     throw new SlimError(
-      `refused: the outputs of the two models differ by ${difference.maxRelativeDifference.toPrecision(3)} of their ` +
-        `largest value, more than rounding (${tolerance} relative), at worst in '${tally.worst}'`,
+      `refused: the outputs of the two models differ by ${difference.maxRelativeDifference.toPrecision(3)} ` +
+        `(relative), more than rounding (${tolerance}), at worst in '${tally.worst}'`,
     );
   }
   if (tally.equal < tally.discrete) {
@@ -142,7 +150,7 @@ async function runAll(
   each: (outputs: Record<string, Tensor>) => void,
   failure: Failure,
 ): Promise<void> {
-  const session = await runtime.createSession(model);
+  const session = await runtime.createSession(timeFirst(model));
   try {
     for (const run of runs) {
       let carried = run.states;

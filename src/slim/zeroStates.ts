@@ -1,5 +1,5 @@
 import { constantTensor } from '../graph/attributes.ts';
-import { producers, removeDeadNodes } from '../graph/rewrite.ts';
+import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { isRecurrent } from '../recurrent/lower.ts';
 
@@ -33,31 +33,26 @@ const moves = new Set(
   ),
 );
 
-/** Asks whether a value of the graph is known to be all zeros. */
+/** Asks whether a value of the graph is known to be all zeros, whatever a caller feeds. */
 export function zeroTest(graph: Graph): (name: string) => boolean {
-  const made = producers(graph.nodes);
-  const known = new Map<string, boolean>();
-  const test = (name: string): boolean => {
-    const answer = known.get(name);
-    if (answer !== undefined) return answer;
-    known.set(name, false);
-    const stored = graph.initializers.get(name);
-    const found = stored === undefined ? makesZeros(made.get(name)) : allZero(stored);
-    known.set(name, found);
-    return found;
-  };
-  const makesZeros = (node: Node | undefined): boolean => {
-    if (node === undefined || node.domain !== '') return false;
-    const constant = constantTensor(node);
-    if (constant) return allZero(constant);
-    if (node.op === 'ConstantOfShape') {
-      const { value } = node.attributes;
-      return value === undefined || (value.type === 'tensor' && allZero(value.value));
-    }
-    if (node.op === 'Concat') return node.inputs.every(test);
-    return moves.has(node.op) && test(node.inputs[0] ?? '');
-  };
-  return test;
+  const given = new Set(graph.listedInitializers?.map((listed) => listed.info.name));
+  const zeros = new Set<string>();
+  for (const [name, tensor] of graph.initializers) if (!given.has(name) && allZero(tensor)) zeros.add(name);
+  for (const node of graph.nodes) {
+    if (node.domain === '' && makesZeros(node, zeros)) for (const name of node.outputs) zeros.add(name);
+  }
+  return (name) => zeros.has(name);
+}
+
+function makesZeros(node: Node, zeros: ReadonlySet<string>): boolean {
+  const constant = constantTensor(node);
+  if (constant) return allZero(constant);
+  if (node.op === 'ConstantOfShape') {
+    const { value } = node.attributes;
+    return value === undefined || (value.type === 'tensor' && allZero(value.value));
+  }
+  if (node.op === 'Concat') return node.inputs.every((name) => zeros.has(name));
+  return moves.has(node.op) && zeros.has(node.inputs[0] ?? '');
 }
 
 function allZero({ data }: Tensor): boolean {
