@@ -1,13 +1,14 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
-import { benchLatency, type Latency } from '../bench/latency.ts';
+import { benchLatency } from '../bench/latency.ts';
 import { UsageError } from '../errors.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { loadRuntime, parseRuntimeName, type RuntimeName } from '../runtime/runtimes.ts';
 import { describeModel } from '../slim/describe.ts';
-import { grouped, note, print, table } from './output.ts';
+import { type BenchEntry, type BenchModel, benchText, threadsOf } from './benchDisplay.ts';
+import { note, print } from './output.ts';
 
 interface BenchFlags {
   batch: number[];
@@ -18,21 +19,6 @@ interface BenchFlags {
   size: Record<string, number>;
   json?: boolean;
 }
-
-/** A model on the command line. */
-interface BenchModel {
-  readonly name: string;
-  readonly file: string;
-  /** The same as `file`, under its first name. */
-  readonly path: string;
-  /** Per time step of one example. */
-  readonly multiplyAdds: number;
-  /** Multiply-adds of the first model / those of this one; null when this one has none. */
-  readonly multiplyAddRatio: number | null;
-}
-
-/** A model's latency in one engine, with what belongs beside it. */
-type BenchEntry = Latency & BenchModel & { readonly runtime: RuntimeName };
 
 /** `slimrnn bench a.onnx b.onnx` */
 export function addBenchCommand(program: Command): void {
@@ -117,34 +103,6 @@ function describe(paths: readonly string[], multiplyAdds: readonly number[]): Be
     multiplyAdds: multiplyAdds[i]!,
     multiplyAddRatio: multiplyAdds[i]! > 0 ? multiplyAdds[0]! / multiplyAdds[i]! : null,
   }));
-}
-
-/** One engine at one batch size: its models in rows, then those that are smaller but not faster. */
-function benchText(title: string, entries: readonly BenchEntry[]): string {
-  const rows = entries.map((m) => [
-    m.name,
-    grouped(m.multiplyAdds),
-    m.multiplyAddRatio === null ? '–' : `${m.multiplyAddRatio.toFixed(2)}×`,
-    `${m.milliseconds.median.toFixed(2)} ms`,
-    `${m.milliseconds.p90.toFixed(2)} ms`,
-    `${m.speedup.toFixed(2)}×`,
-  ]);
-  const slow = entries.filter((m) => (m.multiplyAddRatio ?? 1) >= NOTABLE && m.speedup < NOTABLE);
-  return [
-    title,
-    table(['model', 'multiply-adds', 'fewer', 'median', 'p90', 'faster'], rows),
-    ...slow.map(
-      (m) => `${m.name} is smaller but not faster here: ${m.multiplyAddRatio!.toFixed(2)}× fewer multiply-adds`,
-    ),
-  ].join('\n');
-}
-
-/** Below this factor a difference is taken for noise. */
-const NOTABLE = 1.05;
-
-function threadsOf({ threads }: Latency): string {
-  if (threads === undefined) return "the engine's own number of threads";
-  return threads === 1 ? '1 thread' : `${threads} threads`;
 }
 
 function parseRuntimes(text: string): RuntimeName[] {
