@@ -5,6 +5,7 @@ import { hoistLoops } from '../graph/hoist.ts';
 import { add, apply, cast, matmul, mul, reduceSum, scan, sigmoid, split, sub, tanh, transpose } from '../graph/ops.ts';
 import { graphOver, loop, randomTensor, type Step } from '../graph/testGraphs.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
+import { differentiate } from './differentiate.ts';
 import { wrongGradients } from './gradientCheck.ts';
 
 // T = 3 steps, B = 2 examples, H = 2 hidden units; feature-major bodies have h [H, B], others h [B, H].
@@ -265,4 +266,18 @@ describe.each([
   it.each([...bodies, ...directions])('$name', async ({ wrong }) => {
     expect(await wrong(rewrite)).toEqual([]);
   });
+});
+
+it('saves no values of the steps for the gradient of a sum', () => {
+  const graph = graphOver(biased, ({ h, x, w, bias }) => {
+    const [, y] = loop([h], [x], rnn(w, bias));
+    return reduceSum(y!);
+  });
+  const { graph: whole } = differentiate(graph, graph.outputs[0]!.name, ['w', 'bias']);
+  // The output itself is what tanh and the product need; the state before each step is the other factor of W.
+  const forward = whole.nodes.find((n) => n.op === 'Scan')!;
+  expect(forward.outputs.filter((name) => name.includes('steps'))).toEqual([
+    expect.stringContaining('Tanh'),
+    expect.stringContaining('state'),
+  ]);
 });

@@ -13,7 +13,7 @@ import {
 import type { Graph, Node } from '../graph/types.ts';
 import { backpropagate } from './differentiate.ts';
 import { addGradients, type GradientContext, unsupported } from './rule.ts';
-import { canStack, stackedGradient } from './stacked.ts';
+import { canStack, readsOther, stackedGradient } from './stacked.ts';
 
 /*
  * The gradient of a loop, for any body. With states s, scanned inputs x, outputs y and captured weights W,
@@ -112,9 +112,9 @@ export function scanGradient(
   const backward = liveNodes(step.nodes.slice(body.nodes.length, step.nodes.length), finals);
   const made = producers(forward);
   const readInLoop = unique([...backward.flatMap(usedNames), ...finals]).filter((name) => forwardDefined.has(name));
-  const readOutside = unique(deferred.flatMap((d) => d.c.node.inputs.filter((_, i) => i !== d.input))).filter((name) =>
-    forwardDefined.has(name),
-  );
+  const readOutside = unique(
+    deferred.flatMap(({ c: { node }, input }) => (readsOther(node) ? node.inputs.filter((_, i) => i !== input) : [])),
+  ).filter((name) => forwardDefined.has(name));
   const isConstantName = (name: string) => {
     const maker = made.get(name);
     return maker !== undefined && isConstant(maker);
@@ -175,7 +175,10 @@ export function scanGradient(
   const stacks = new Map([...stackedNames].map((name) => [name, results[at++]!]));
   for (const d of deferred) {
     const name = d.c.node.inputs[d.input]!;
-    const operands = d.c.node.inputs.map((operand) => savedStacks.get(operand) ?? b.value(operand));
+    const isRead = (i: number) => i === d.input || readsOther(d.c.node);
+    const operands = d.c.node.inputs.map((operand, i) =>
+      isRead(i) ? (savedStacks.get(operand) ?? b.value(operand)) : undefined,
+    );
     const g = stackedGradient(b, d.c, d.input, operands, stacks.get(d.c.gradients[0]!.name)!);
     captured.set(name, addGradients(captured.get(name), g));
   }

@@ -1,6 +1,7 @@
 import { SlimError } from '../errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { flatten, gemm, transpose } from '../graph/ops.ts';
+import type { Node } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { type GradientContext, rankOf } from './rule.ts';
 
@@ -23,9 +24,14 @@ export function canStack(c: GradientContext, input: number): boolean {
   return elementwise.has(c.node.op) && rankOf(other) >= rankOf(own) && c.node.inputs[0] !== c.node.inputs[1];
 }
 
+/** True when the gradient of one operand depends on the values of the other, so that the loop must save them. */
+export function readsOther(node: Node): boolean {
+  return node.op !== 'Add' && node.op !== 'Sub';
+}
+
 /**
  * Gradient of the captured operand `input`, from the stacked gradient [T, …] of the node's output and the operands
- * (stacked, or outer values where they do not change from step to step).
+ * (stacked, or outer values where they do not change from step to step; the other one only if `readsOther`).
  */
 export function stackedGradient(
   b: GraphBuilder,
@@ -36,8 +42,10 @@ export function stackedGradient(
 ): Value {
   const other = operands[1 - input];
   const own = operands[input];
-  if (other === undefined || own === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' lacks an operand`);
-  if (c.node.op === 'MatMul') {
+  if (own === undefined || (other === undefined && readsOther(c.node))) {
+    throw new SlimError(`${c.node.op} '${c.node.name}' lacks an operand`);
+  }
+  if (c.node.op === 'MatMul' && other) {
     if (input === 0) return gemm(columnsOfSteps(gradient), columnsOfSteps(other), undefined, { transA: true });
     return gemm(flatten(other, 2), flatten(gradient, 2), undefined, { transA: true });
   }

@@ -52,7 +52,7 @@ export async function benchTrainingStep(options: StepBenchOptions): Promise<Step
     batch,
     time: steps,
     clip: 10,
-    sparsity: groupLasso(groups, 0.00245, 1e-4),
+    sparsity: groupLasso(groups, { lambda: 0.00245, threshold: 1e-4 }),
     seed: 1,
     threads,
   });

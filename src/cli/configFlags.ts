@@ -23,9 +23,12 @@ export function addConfigFlags(command: Command): void {
       command.addOption(new Option(`--${flagName(field)}`, about));
       command.addOption(new Option(`--no-${flagName(field)}`, `do not ${about}`));
     } else if (inner instanceof z.ZodArray) {
+      const example = field === 'hidden' ? '200,200' : '1,0.5';
       command.addOption(
-        new Option(`--${flagName(field)} <list>`, `${about}, for example 200,200`).argParser(parseList),
+        new Option(`--${flagName(field)} <list>`, `${about}, for example ${example}`).argParser(parseList(field)),
       );
+    } else if (inner instanceof z.ZodString) {
+      command.addOption(new Option(`--${flagName(field)} <goal>`, about));
     } else if (inner instanceof z.ZodEnum) {
       command.addOption(new Option(`--${flagName(field)} <name>`, about));
     } else {
@@ -55,8 +58,8 @@ function parseNumber(field: string) {
   };
 }
 
-function parseList(text: string): number[] {
-  return text.split(',').map(parseNumber('hidden'));
+function parseList(field: string) {
+  return (text: string): number[] => text.split(',').map(parseNumber(field));
 }
 
 /** Other tools count what dropout drops, this one what it keeps: a silent mix-up would be costly. */

@@ -2,6 +2,7 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../environment.ts';
 import { addBenchCommand } from './bench.ts';
+import { addCalibrateCommand } from './calibrate.ts';
 import { addDataCommand } from './data.ts';
 import { addDemoCommand } from './demo.ts';
 import { addExportCommand } from './export.ts';
@@ -9,6 +10,7 @@ import { addFinetuneCommand } from './finetune.ts';
 import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
 import { addShrinkCommand } from './shrink.ts';
+import { addSweepCommand } from './sweep.ts';
 import { addTrainCommand } from './train.ts';
 
 /** Runs the command line and returns the exit code. */
@@ -23,6 +25,8 @@ async function main(argv: readonly string[]): Promise<number> {
     addDemoCommand,
     addTrainCommand,
     addFinetuneCommand,
+    addSweepCommand,
+    addCalibrateCommand,
     addInspectCommand,
     addShrinkCommand,
     addBenchCommand,

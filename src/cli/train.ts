@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { didYouMean } from '../suggest.ts';
-import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
+import { checkConfig, type PartialConfig } from '../train/config.ts';
+import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
 import type { RunResult } from '../train/run.ts';
 import {
@@ -16,6 +16,7 @@ import {
   runConfig,
   runFiles,
 } from '../train/runDirectory.ts';
+import { describeMethod } from '../train/sparsity.ts';
 import { freshModel, initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
 import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
@@ -83,9 +84,7 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
     await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
   }
   noteCorpus(corpus);
-  note(
-    `hidden ${config.hidden.join(', ')}; ${config.iss > 0 ? `ISS λ ${config.iss}` : 'dense'}; run directory ${directory}`,
-  );
+  note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
   return runWithDisplay('', { config, corpus, model, directory, resume: flags.resume });
 }
 
@@ -96,49 +95,11 @@ function resumedRun(name: string, flags: TrainFlags): { name: string; flags: Tra
   return { name: config, flags: { ...flags, out: flags.out ?? name } };
 }
 
-/** What a preset or a file says: fields of a configuration, and where text and first weights come from. */
-interface NamedConfig {
-  readonly fields: PartialConfig;
-  readonly data?: string | undefined;
-  readonly init?: string | undefined;
-}
-
-/** Reads a preset or a file; a file may build on a preset by its field `preset`. */
-async function namedConfig(name: string): Promise<NamedConfig> {
-  const preset = presetOf(name);
-  if (preset) return { fields: preset };
-  const known = Object.keys(presets);
-  if (!name.endsWith('.json')) {
-    throw new UsageError(
-      `unknown preset '${name}'${didYouMean(name, known)}; presets: ${known.join(', ')}; or name a .json file`,
-    );
-  }
-  const { preset: base, data, init, ...fields } = recordOf(await readJson(name), name);
-  const sources = { data: pathOf(data, 'data', name), init: pathOf(init, 'init', name) };
-  if (base === undefined) return { fields, ...sources };
-  const under = typeof base === 'string' ? presetOf(base) : undefined;
-  if (under) return { fields: { ...under, ...fields }, ...sources };
-  throw new UsageError(
-    `${name}: unknown preset ${JSON.stringify(base)}${didYouMean(String(base), known)}; presets: ${known.join(', ')}`,
-  );
-}
-
-function presetOf(name: string): TrainConfig | undefined {
-  return Object.hasOwn(presets, name) ? presets[name] : undefined;
-}
-
 function recordOf(content: unknown, path: string): Record<string, unknown> {
   if (typeof content !== 'object' || content === null || Array.isArray(content)) {
     throw new UsageError(`${path} must hold one JSON object, as config.json of a run does`);
   }
   return { ...content };
-}
-
-/** A path in a configuration file; runs write null for none. */
-function pathOf(value: unknown, field: string, file: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
-  throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
 }
 
 /** A resumed run must ask for what the run was started with; threads and checkpoint interval may change. */

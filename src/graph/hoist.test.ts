@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { differentiate } from '../autodiff/differentiate.ts';
-import { GraphBuilder } from './builder.ts';
+import { GraphBuilder, type Value } from './builder.ts';
 import { hoistLoops } from './hoist.ts';
-import { add, apply, matmul, reduceSum, scan, tanh } from './ops.ts';
+import { add, apply, matmul, mul, neg, reduceSum, scan, sigmoid, sub, tanh } from './ops.ts';
 import { graphOver, largestDifference, loop, numbersOf, randomTensor, runGraph } from './testGraphs.ts';
 import type { Graph } from './types.ts';
 
@@ -74,5 +74,27 @@ describe('hoistLoops', () => {
     const { graph: gradient } = differentiate(graph, whole.outputs[2]!.name, ['h', 'x', 'w']);
     const { graph: wholeGradient } = differentiate(whole, whole.outputs[2]!.name, ['h', 'x', 'w']);
     await expectSame(wholeGradient, hoistLoops(gradient));
+  });
+
+  it.each([
+    ['as a difference', (s: Value, f: Value) => sub(s, mul(s, f))],
+    ['as a sum', (s: Value, f: Value) => add(s, neg(mul(f, s)))],
+    ['as a sum the other way round', (s: Value, f: Value) => add(neg(mul(f, s)), s)],
+  ])('factors the state out of what a gate leaves of it, %s', async (_, left) => {
+    const graph = graphOver(inputs, ({ h, x, w }) =>
+      loop([h], [x], ([s], [xt]) => [add(left(s!, sigmoid(xt!)), matmul(w, s!))]),
+    );
+    const hoisted = hoistLoops(graph);
+    expect(bodyOps(hoisted).sort()).toEqual(['Add', 'MatMul', 'Mul']);
+    await expectSame(graph, hoisted);
+  });
+
+  it('leaves a difference whose factor depends on the state', async () => {
+    const graph = graphOver(inputs, ({ h, x, w }) =>
+      loop([h], [x], ([s], [xt]) => [add(sub(s!, mul(s!, sigmoid(s!))), matmul(w, xt!))]),
+    );
+    const hoisted = hoistLoops(graph);
+    expect(bodyOps(hoisted)).toEqual(['Sigmoid', 'Mul', 'Sub', 'Add']);
+    await expectSame(graph, hoisted);
   });
 });

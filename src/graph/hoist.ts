@@ -1,7 +1,7 @@
 import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from './attributes.ts';
 import { GraphBuilder, isConstant, type Value } from './builder.ts';
 import { identity, matmul, transpose, unsqueeze } from './ops.ts';
-import { reassociateProducts } from './reassociate.ts';
+import { factorDifferences, reassociateProducts } from './reassociate.ts';
 import {
   capturedNames,
   initializersAsConstants,
@@ -53,7 +53,10 @@ function hoistScan(b: GraphBuilder, node: Node): void {
   }
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
-  const body = reassociateProducts(unfoldTransposes(initializersAsConstants(original)), carriedInputs);
+  const unfolded = unfoldTransposes(initializersAsConstants(original));
+  const types = GraphBuilder.from(unfolded, { outer: b });
+  const isFloat32 = (name: string) => types.value(name).type.elementType === 'float32';
+  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, isFloat32), carriedInputs);
   const step = GraphBuilder.from(body, { outer: b });
   const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
   const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];

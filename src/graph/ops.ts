@@ -198,12 +198,15 @@ export function fullLike(x: Value, value: number): Value {
   });
 }
 
-/** A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out. */
+/**
+ * A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out; `label` names the
+ * node.
+ */
 export function scan(
   states: readonly Value[],
   inputs: readonly Value[],
   body: Graph,
-  options: { reverseInputs?: readonly boolean[]; reverseOutputs?: readonly boolean[] } = {},
+  options: { reverseInputs?: readonly boolean[]; reverseOutputs?: readonly boolean[]; label?: string } = {},
 ): Value[] {
   const b = builderOf([...states, ...inputs]);
   const directions = (flags: readonly boolean[] | undefined) =>
@@ -218,5 +221,7 @@ export function scan(
       scan_output_directions: directions(options.reverseOutputs),
     },
     body.outputs.length,
+    '',
+    options.label,
   );
 }

@@ -37,6 +37,22 @@ export interface DecayedGradient {
   readonly gradientScale: number;
 }
 
+/** Operands of {@link Kernels.scale}: byte offsets of float32 arrays, none of which may overlap. */
+export interface ScalePass {
+  /** w [rows, cols], row-major, changed in place. */
+  readonly weights: number;
+  readonly rows: number;
+  readonly cols: number;
+  /** [rows] */
+  readonly rowFactor: number;
+  /** [cols] */
+  readonly colFactor: number;
+  /** [rows], overwritten. */
+  readonly rowSquares: number;
+  /** [cols], overwritten. */
+  readonly colSquares: number;
+}
+
 /** Operands of {@link Kernels.adam}: byte offsets of float32 arrays, none of which may overlap. */
 export interface AdamPass {
   /** g [length], replaced by the direction of the step. */
@@ -78,6 +94,15 @@ export interface Kernels {
    * g ← m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε), Adam's step for a learning rate of 1 (Kingma and Ba 2015, algorithm 1).
    */
   adam(pass: AdamPass): void;
+  /** g[i] ← g[i] + strength·sign(w[i]), where sign 0 = 0; returns Σ_i |w[i]|, summed in float64 over chunks of 512. */
+  addSign(weights: number, gradient: number, length: number, strength: number): number;
+  /** g[i] ← 0 where w[i] = 0 */
+  maskGradient(weights: number, gradient: number, length: number): void;
+  /**
+   * w[i,j] ← w[i,j]·rowFactor[i]·colFactor[j]. In the same pass rowSquares[i] = Σ_j w[i,j]² and
+   * colSquares[j] = Σ_i w[i,j]² of the new weights.
+   */
+  scale(pass: ScalePass): void;
   /**
    * out[i] = 1 / keep with probability keep in (0, 1], else 0; out[i] depends on i and the seed only.
    * The seed is 64 bits in two unsigned halves.
@@ -129,6 +154,19 @@ interface KernelExports extends WebAssembly.Exports {
       unbias1: number,
       unbias2: number,
       epsilon: number,
+    ]
+  ): void;
+  addSign: Kernels['addSign'];
+  maskGradient: Kernels['maskGradient'];
+  scale(
+    ...operands: [
+      weights: number,
+      rows: number,
+      cols: number,
+      rowFactor: number,
+      colFactor: number,
+      rowSquares: number,
+      colSquares: number,
     ]
   ): void;
   dropoutMask: Kernels['dropoutMask'];
@@ -202,6 +240,24 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
       check('adam', 'square', square, length);
       const [unbias1, unbias2] = [1 - beta1 ** update, 1 - beta2 ** update];
       wasm.adam(gradient, mean, square, length, gradientScale, 1 - beta1, 1 - beta2, unbias1, unbias2, epsilon);
+    },
+    addSign(weights, gradient, length, strength) {
+      check('addSign', 'weights', weights, length);
+      check('addSign', 'gradient', gradient, length);
+      return wasm.addSign(weights, gradient, length, strength);
+    },
+    maskGradient(weights, gradient, length) {
+      check('maskGradient', 'weights', weights, length);
+      check('maskGradient', 'gradient', gradient, length);
+      wasm.maskGradient(weights, gradient, length);
+    },
+    scale({ weights, rows, cols, rowFactor, colFactor, rowSquares, colSquares }) {
+      checkMatrix('scale', weights, rows, cols);
+      check('scale', 'rowFactor', rowFactor, rows);
+      check('scale', 'colFactor', colFactor, cols);
+      check('scale', 'rowSquares', rowSquares, rows);
+      check('scale', 'colSquares', colSquares, cols);
+      wasm.scale(weights, rows, cols, rowFactor, colFactor, rowSquares, colSquares);
     },
     dropoutMask(out, length, keep, seedLo, seedHi) {
       if (!(keep > 0 && keep <= 1)) throw new SlimError(`Kernel dropoutMask: keep must be in (0, 1], got ${keep}`);

@@ -1,4 +1,4 @@
-/** A weight matrix as a sparsity method sees it before an update; row-major [rows, cols] in the trainer's memory. */
+/** A weight matrix as a sparsity method sees it around an update; row-major [rows, cols] in the trainer's memory. */
 export interface Matrix {
   /** Name of the parameter. */
   readonly name: string;
@@ -8,18 +8,54 @@ export interface Matrix {
   readonly dims: readonly number[];
   readonly rows: number;
   readonly cols: number;
+  /** w [rows · cols]: the current weights, to be changed by the passes only. */
+  readonly weights: Float32Array;
   /** Σ_j w[i,j]² of the current weights. */
   readonly rowSquares: Float32Array;
   /** Σ_i w[i,j]² of the current weights. */
   readonly colSquares: Float32Array;
-  /** To be filled: the penalty's gradient is w[i,j] · (rowPenalty[i] + colPenalty[j]). */
+  /** Before an update: the penalty's gradient is w[i,j] · (rowPenalty[i] + colPenalty[j]). After it: free for `scale`. */
   readonly rowPenalty: Float32Array;
   readonly colPenalty: Float32Array;
+  readonly passes: WeightPasses;
+}
+
+/** What a method can do to a matrix in one trip through memory; the squares are kept up to date. */
+export interface WeightPasses {
+  /** g ← g + strength · sign(w), where g is the loss's gradient before its scale; returns Σ|w|. */
+  addSign(strength: number): number;
+  /** g ← 0 where w = 0: a weight that is zero stays zero. */
+  maskGradient(): void;
+  /** w[i,j] ← w[i,j] · rowPenalty[i] · colPenalty[j]; after an update only. */
+  scale(): void;
+  /** w ← 0 where |w| < threshold; after an update only, and clears the penalties. */
+  cut(threshold: number): void;
+}
+
+/** An update that is about to happen. */
+export interface UpdateMoment {
+  /** Number of the update, from 0. */
+  readonly update: number;
+  /** The loss's gradient in memory times this is the gradient on the scale of the loss. */
+  readonly gradientScale: number;
+}
+
+/** An update that has happened. */
+export interface UpdateDone {
+  readonly update: number;
+  /** Learning rate times the factor of clipping: how far the weights went along the gradient. */
+  readonly step: number;
 }
 
 /**
+ * What a method carries from update to update besides the weights, by name; it goes into checkpoints. A list has one
+ * number for each component, and loses those of components that leave.
+ */
+export type MethodState = Readonly<Record<string, number | readonly number[]>>;
+
+/**
  * A way to make weights vanish during training. The trainer calls it around every update and knows nothing else of it;
- * after a shrink it is made anew for the smaller model.
+ * after a shrink it is made anew for the smaller model, with the state of the one before.
  */
 export interface SparsityMethod {
   readonly name: string;
@@ -28,5 +64,9 @@ export interface SparsityMethod {
   /** Weights with |w| below this become 0 after every update. */
   readonly threshold: number;
   /** Fills the matrices' penalties for the coming update and returns the penalty's value, on the scale of the loss. */
-  beforeUpdate(matrices: readonly Matrix[]): number;
+  beforeUpdate(matrices: readonly Matrix[], moment: UpdateMoment): number;
+  /** Acts on the updated weights. */
+  afterUpdate?(matrices: readonly Matrix[], done: UpdateDone): void;
+  /** What must go into a checkpoint; a method is made with it to go on. */
+  state?(): MethodState;
 }

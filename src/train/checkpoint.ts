@@ -48,6 +48,8 @@ const progressSchema = z.object({
   penalty: z.number(),
   seconds: z.number(),
   history: z.array(epochMetricsSchema),
+  /** State of the sparsity method, if it has any. */
+  method: z.record(z.string(), z.union([z.number(), z.array(z.number()).readonly()])).optional(),
 });
 
 /** The place in a run. */

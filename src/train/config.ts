@@ -1,9 +1,14 @@
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { cellNames, DEFAULT_CELL } from '../nn/layers.ts';
+import { parseTarget } from '../sparsity/target.ts';
 import { didYouMean } from '../suggest.ts';
 
 const positive = z.int().positive();
+const kept = z.number().gt(0).lte(1);
+
+/** Kinds of recurrent layers: those of `nn/layers`, and the Recurrent Highway Network, which is a model of its own. */
+export const cellKinds = [...cellNames, 'rhn'] as const;
 
 /**
  * Everything that determines a training run, together with the data. One schema: it checks config files, makes the
@@ -11,14 +16,20 @@ const positive = z.int().positive();
  */
 export const trainConfigSchema = z.strictObject({
   cell: z
-    .enum(cellNames)
+    .enum(cellKinds)
     .optional()
-    .describe(`kind of the recurrent layers: ${cellNames.join(', ')} (default: ${DEFAULT_CELL})`),
+    .describe(`kind of the recurrent layers: ${cellKinds.join(', ')} (default: ${DEFAULT_CELL})`),
   hidden: z.array(positive).min(1).describe('hidden size of each recurrent layer, from the bottom'),
+  depth: positive.optional().describe('rhn: micro-layers in a step'),
+  transformBias: z.number().optional().describe('rhn: where the biases of the transform gates start (default: -2)'),
   embedding: positive.describe('embedding size'),
   vocabulary: z.int().min(2).optional().describe('keep at most this many words (default: all that the text has)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
-  keep: z.number().gt(0).lte(1).describe('probability that dropout keeps a value (1: no dropout)'),
+  keep: kept.describe('probability that dropout keeps a value (1: no dropout)'),
+  keepWords: kept
+    .optional()
+    .describe('rhn: probability that a word of a window is kept, wherever it stands (default: 1)'),
+  keepState: kept.optional().describe('rhn: probability that a value of the state is kept (default: 1)'),
   initScale: z.number().positive().describe('weights start uniform in ± this'),
   learningRate: z.number().positive().describe('learning rate of the first epochs'),
   decay: z.number().positive().lte(1).describe('factor on the learning rate at each decay'),
@@ -28,7 +39,25 @@ export const trainConfigSchema = z.strictObject({
   clip: z.number().positive().describe('bound on the norm of the whole gradient'),
   batch: positive.describe('sequences side by side'),
   steps: positive.describe('time steps of a window'),
-  iss: z.number().nonnegative().describe('λ of the group lasso over units (0: dense training)'),
+  iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
+  issLayers: z.array(z.number().nonnegative()).optional().describe('factors on λ for each layer, from the bottom'),
+  issScaling: z
+    .enum(['none', 'sqrt'])
+    .optional()
+    .describe('λ for each unit times 1 or the root of its number of weights: none, sqrt'),
+  issEmbedding: z.boolean().optional().describe('let columns of the embedding vanish too'),
+  proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
+  target: z
+    .string()
+    .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
+    .optional()
+    .describe('search λ while training for what should be left: units=0.3 or params=0.25'),
+  l1: z.number().nonnegative().optional().describe('λ of ℓ1 over single weights instead'),
+  magnitude: z.number().gt(0).lt(1).optional().describe('prune so large a share of the weights by magnitude instead'),
+  pruneSchedule: z.enum(['cubic', 'narang']).optional().describe('course of the pruning: cubic (default), narang'),
+  pruneFrom: z.number().nonnegative().optional().describe('epochs before the pruning begins (default: 1)'),
+  pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
+  pruneEvery: positive.optional().describe('prune every so many updates (default: 100)'),
   threshold: z.number().nonnegative().describe('τ: weights below it become 0 after every update'),
   shrink: z.boolean().describe('slice dead units away while training'),
   shrinkEvery: positive.describe('look for dead units every so many updates, besides the end of each epoch'),
@@ -50,10 +79,43 @@ export type PartialConfig = { [K in keyof TrainConfig]?: TrainConfig[K] | undefi
 export function checkConfig(config: unknown, source: string): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
   if (parsed.success) {
+    const contradictions = contradictionsIn(parsed.data);
+    if (contradictions.length > 0) throw new UsageError(`${source}: ${contradictions.join('; ')}`);
     const { cell, ...rest } = parsed.data;
     return cell === DEFAULT_CELL ? rest : parsed.data;
   }
   throw new UsageError(`${source}: ${problemsOf(parsed.error, config).join('; ')}`);
+}
+
+/** Fields that do not go together. */
+function contradictionsIn(config: TrainConfig): string[] {
+  const given = (...fields: (keyof TrainConfig)[]) => fields.filter((field) => config[field] !== undefined);
+  const methods = [
+    ...(config.iss > 0 || config.target !== undefined ? ['iss'] : []),
+    ...given('l1', 'magnitude').filter((field) => config[field] !== 0),
+  ];
+  const needs = (fields: (keyof TrainConfig)[], what: string, isThere: boolean) =>
+    isThere ? [] : fields.map((field) => `${field} needs ${what}`);
+  const isRhn = config.cell === 'rhn';
+  const [width] = config.hidden;
+  return [
+    ...(methods.length > 1 ? [`choose one of ${methods.join(', ')}`] : []),
+    ...needs(given('issLayers', 'issScaling', 'issEmbedding', 'proximal'), 'iss (or target)', methods.includes('iss')),
+    ...needs(given('pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'), 'magnitude', methods.includes('magnitude')),
+    ...(config.pruneTo !== undefined && config.pruneTo <= (config.pruneFrom ?? 1)
+      ? [`pruneTo must be more than pruneFrom, got ${config.pruneTo} and ${config.pruneFrom ?? 1}`]
+      : []),
+    ...(config.pruneTo !== undefined && config.pruneTo > config.epochs
+      ? [`pruneTo must be at most the ${config.epochs} epochs, got ${config.pruneTo}`]
+      : []),
+    ...needs(given('depth', 'transformBias', 'keepWords', 'keepState'), 'cell rhn', isRhn),
+    ...(isRhn && config.depth === undefined ? ['cell rhn needs depth'] : []),
+    ...(isRhn && (config.hidden.length > 1 || width !== config.embedding)
+      ? [
+          `cell rhn needs one hidden size that is the embedding's, got ${config.hidden.join(', ')} and ${config.embedding}`,
+        ]
+      : []),
+  ];
 }
 
 /** What does not fit, each with what is expected and what was given; `nameOf` says how the user writes a field. */

@@ -13,7 +13,7 @@ import {
   penalizedMatrix,
 } from './parameters.ts';
 import { LOSS, TARGETS, type TrainingGraph } from './trainingGraph.ts';
-import type { TrainedWeights } from './update.ts';
+import type { LookedUp, SharedTable, TrainedWeights } from './update.ts';
 
 /** All that a training step reads and writes, laid out in one WebAssembly memory but for tables and targets. */
 export interface StepMemory {
@@ -23,6 +23,8 @@ export interface StepMemory {
   readonly states: readonly { readonly input: string; readonly from: Float32Array; readonly to: Float32Array }[];
   /** Where the targets go, [T·B] in the order t·B + b. */
   readonly targets: Int32Array;
+  /** Where the words go, alike, in a graph that reads them besides looking them up. */
+  readonly tokens: Int32Array | undefined;
   readonly feeds: Readonly<Record<string, Tensor>>;
   readonly fetches: Readonly<Record<string, Tensor>>;
 }
@@ -32,12 +34,18 @@ export interface StepMemory {
  * fit.
  */
 export function layOut(model: Model, plan: TrainingGraph, sparsity: SparsityMethod | undefined): StepMemory {
+  const inGraph = new Set(plan.parameters.map((p) => p.name));
+  const isShared = sharedTables(plan, inGraph, sparsity);
+  const beside = [...isShared].filter((name) => !inGraph.has(name));
   const shapes = plan.parameters.map((p) => parameterShape(p, model.graph));
+  const besideShapes = beside.map((name) =>
+    parameterShape({ name, dims: model.graph.initializers.get(name)?.dims ?? [] }, model.graph),
+  );
   const inputDims = fixedDims(plan.graph.inputs);
   const outputDims = fixedDims(plan.graph.outputs);
   const arena = new Arena(
     bytesFor([
-      ...shapes.flatMap(parameterLengths),
+      ...[...shapes, ...besideShapes].flatMap(parameterLengths),
       ...plan.lookups.flatMap((l) => [sizeOf(inputDims(l.values)), sizeOf(inputDims(l.values))]),
       ...plan.masks.map((m) => sizeOf(m.dims)),
       ...plan.states.flatMap((s) => [sizeOf(inputDims(s.input)), sizeOf(outputDims(s.output))]),
@@ -52,18 +60,20 @@ export function layOut(model: Model, plan: TrainingGraph, sparsity: SparsityMeth
   const gradientOf = (name: string, dims: readonly number[]) => place(fetches, plan.gradients.get(name)!, dims);
 
   const memory = { arena, kernels, feeds, fetches };
-  const { parameters, matrices } = placeParameters(shapes, plan.gradients, sparsity, memory);
-  const tables = plan.lookups.map(({ table, values }, i) => {
-    const isParameter = plan.parameters.some((p) => p.name === table);
-    if (isParameter || plan.lookups.findIndex((l) => l.table === table) !== i) {
-      throw new SlimError(`embedding '${table}' is also used elsewhere in the graph, which cannot be trained yet`);
-    }
-    return {
-      table: new LookupTable(table, model.graph.initializers.get(table)!),
-      values: place(feeds, values, inputDims(values)),
-      gradient: gradientOf(values, inputDims(values)),
-    };
-  });
+  const placed = placeParameters(shapes, plan.gradients, sparsity, memory);
+  // What the graph neither reads nor differentiates lies in the arena all the same, for the kernels.
+  const placedBeside = placeParameters(besideShapes, new Map(), sparsity, { ...memory, feeds: {}, fetches: {} });
+  const parameters = [...placed.parameters, ...placedBeside.parameters];
+  const matrices = [...placed.matrices, ...placedBeside.matrices];
+  const tables: LookedUp[] = [];
+  const shared: SharedTable[] = [];
+  for (const { table, values: name } of plan.lookups) {
+    const dims = inputDims(name);
+    const rows = { values: place(feeds, name, dims), gradient: gradientOf(name, dims) };
+    const parameter = isShared.has(table) ? parameters.find((p) => p.name === table) : undefined;
+    if (parameter) shared.push({ parameter, isWritten: inGraph.has(table), ...rows });
+    else tables.push({ table: new LookupTable(table, model.graph.initializers.get(table)!), ...rows });
+  }
   const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
   const states = plan.states.map(({ input, output }) => ({
     input,
@@ -73,7 +83,28 @@ export function layOut(model: Model, plan: TrainingGraph, sparsity: SparsityMeth
   place(fetches, LOSS, []);
   const targets = new Int32Array(sizeOf(inputDims(TARGETS)));
   feeds[TARGETS] = { elementType: 'int32', dims: inputDims(TARGETS), data: targets };
-  return { trained: { kernels, parameters, matrices, tables }, masks, states, targets, feeds, fetches };
+  const tokens = feedTokens(plan, feeds, inputDims);
+  return { trained: { kernels, parameters, matrices, tables, shared }, masks, states, targets, tokens, feeds, fetches };
+}
+
+/** Tables that need a gradient for all their rows: tied to another use, pressed by the method, or looked up twice. */
+function sharedTables(plan: TrainingGraph, inGraph: ReadonlySet<string>, sparsity?: SparsityMethod): Set<string> {
+  const looked = plan.lookups.map((l) => l.table);
+  return new Set(looked.filter((t, i) => inGraph.has(t) || sparsity?.parameters.has(t) || looked.indexOf(t) !== i));
+}
+
+/** Room for the words as an input of the graph, where it reads them besides the lookups that are cut out of it. */
+function feedTokens(
+  plan: TrainingGraph,
+  feeds: Record<string, Tensor>,
+  dimsOf: (name: string) => readonly number[],
+): Int32Array | undefined {
+  const [name] = plan.lookups.map((l) => l.indices);
+  if (name === undefined || !plan.graph.inputs.some((v) => v.name === name)) return undefined;
+  const dims = dimsOf(name);
+  const data = new Int32Array(sizeOf(dims));
+  feeds[name] = { elementType: 'int32', dims, data };
+  return data;
 }
 
 /** Memory for a step, and what is fed from it and fetched into it. */
@@ -96,7 +127,10 @@ export function placeTensor(
   return buffer;
 }
 
-/** Copies parameters into the arena, each with room for its gradient, which the graph calls `gradients.get(name)`. */
+/**
+ * Copies parameters into the arena, each with room for its gradient, which the graph calls `gradients.get(name)`, if it
+ * has it.
+ */
 export function placeParameters(
   shapes: readonly ParameterShape[],
   gradients: ReadonlyMap<string, string>,
@@ -107,7 +141,8 @@ export function placeParameters(
     const { name, dims, stored } = shape;
     const weights = placeTensor(arena, feeds, name, dims);
     weights.data.set(stored.data);
-    const gradient = placeTensor(arena, fetches, gradients.get(name)!, dims);
+    const fetched = gradients.get(name);
+    const gradient = fetched ? placeTensor(arena, fetches, fetched, dims) : arena.float32(sizeOf(dims));
     const isPenalized = sparsity?.parameters.has(name) ?? false;
     const penalized = isPenalized ? penalizedMatrix(arena, kernels, shape, weights, gradient) : undefined;
     return { name, stored: stored.dims, weights, gradient, penalized };

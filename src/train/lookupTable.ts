@@ -69,3 +69,16 @@ export function lookUpRows(rows: Float32Array, size: number, indices: Int32Array
     values.set(rows.subarray(row, row + size), i * size);
   }
 }
+
+/** Adds the rows of `gradient` [indices.length, size] to the rows `indices` of a table [V, size]. */
+export function addRows(table: Float32Array, indices: Int32Array, gradient: Float32Array): void {
+  const size = gradient.length / indices.length;
+  for (let i = 0, from = 0; i < indices.length; i++) {
+    for (let k = 0, to = indices[i]! * size; k < size; k++) table[to + k]! += gradient[from++]!;
+  }
+}
+
+/** Sets the rows `indices` of a table [V, size] to zero. */
+export function clearRows(table: Float32Array, indices: Int32Array, size: number): void {
+  for (const row of indices) table.fill(0, row * size, (row + 1) * size);
+}

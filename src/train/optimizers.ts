@@ -17,10 +17,7 @@ export interface Moments {
 const ADAM = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
 /** What determines an update besides the gradient, which is that of the loss itself. */
-export interface OptimizerStep extends Omit<UpdateOptions, 'batch'> {
-  /** t, the number of this update from 1. */
-  readonly update: number;
-}
+export type OptimizerStep = Omit<UpdateOptions, 'batch'>;
 
 /**
  * Plain gradient descent with one clip over everything, then the threshold (`updateWeights`):
@@ -42,7 +39,7 @@ export function adam(
   loss: number,
   { rate, clip, sparsity, update }: OptimizerStep,
 ): { penalty: number; gradientNorm: number } {
-  const penalty = sparsity?.beforeUpdate(matrices) ?? 0;
+  const penalty = sparsity?.beforeUpdate(matrices, { update, gradientScale: 1 }) ?? 0;
   let squares = 0;
   for (const { gradient, penalized } of parameters) {
     if (penalized) kernels.addDecay(penalized.operands);
@@ -55,12 +52,13 @@ export function adam(
     const { mean, square } = moments.get(name)!;
     const length = gradient.data.length;
     const buffers = { gradient: gradient.offset, mean: mean.offset, square: square.offset, length };
-    kernels.adam({ ...buffers, ...ADAM, gradientScale, update });
+    kernels.adam({ ...buffers, ...ADAM, gradientScale, update: update + 1 });
     if (penalized) {
       penalized.matrix.rowPenalty.fill(0);
       penalized.matrix.colPenalty.fill(0);
       kernels.update({ ...penalized.operands, step: rate, threshold: sparsity?.threshold ?? 0 });
     } else kernels.updatePlain(weights.offset, gradient.offset, length, rate);
   }
+  sparsity?.afterUpdate?.(matrices, { update, step: rate });
   return { penalty, gradientNorm };
 }

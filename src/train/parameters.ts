@@ -3,7 +3,7 @@ import { sizeOf } from '../graph/dims.ts';
 import type { Graph } from '../graph/types.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Arena, Buffer32 } from '../kernels/memory.ts';
-import type { Matrix } from '../sparsity/method.ts';
+import type { Matrix, WeightPasses } from '../sparsity/method.ts';
 import type { ParameterInput } from './trainingGraph.ts';
 
 /*
@@ -84,15 +84,30 @@ export function penalizedMatrix(
   // An update that changes nothing sums the squares in the very order in which updates leave them, to the last bit:
   // a run that goes on from a checkpoint must not differ from one that was never stopped.
   kernels.update({ ...operands, step: 0, threshold: 0 });
+  const size = rows * cols;
+  const passes: WeightPasses = {
+    addSign: (strength) => kernels.addSign(weights.offset, gradient.offset, size, strength),
+    maskGradient: () => kernels.maskGradient(weights.offset, gradient.offset, size),
+    scale: () => {
+      kernels.scale({ ...operands, rowFactor: operands.rowDecay, colFactor: operands.colDecay });
+    },
+    cut: (threshold) => {
+      rowPenalty.data.fill(0);
+      colPenalty.data.fill(0);
+      kernels.update({ ...operands, step: 0, threshold });
+    },
+  };
   const matrix = {
     name,
     dims: stored.dims,
     rows,
     cols,
+    weights: weights.data,
     rowSquares: rowSquares.data,
     colSquares: colSquares.data,
     rowPenalty: rowPenalty.data,
     colPenalty: colPenalty.data,
+    passes,
   };
   return { matrix, operands };
 }

@@ -52,6 +52,21 @@ describe('maskDropout', () => {
     expect(largestDifference(numbersOf(results[graph.outputs[0]!.name]!), expected)).toBeLessThan(1e-5);
   });
 
+  it('takes Dropout of ones for the mask itself', async () => {
+    const graph = graphOver({ x }, (v, b) => {
+      const mask = dropout(apply('Expand', [b.float(1), b.ints([3, 4])]), 0.5);
+      return [mul(v.x, mask), mul(mask, 2)];
+    });
+    const { graph: masked, masks } = maskDropout(graph);
+    expect(masks.map((m) => [m.dims, m.keep])).toEqual([[[3, 4], 0.5]]);
+    expect(ops(masked)).not.toContain('Expand');
+    const fed = randomTensor([3, 4]);
+    const [first] = graph.outputs;
+    const results = await runGraph(masked, { x, [masks[0]!.input]: fed });
+    const expected = numbersOf(x).map((v, i) => v * numbersOf(fed)[i % 12]!);
+    expect(largestDifference(numbersOf(results[first!.name]!), expected)).toBeLessThan(1e-5);
+  });
+
   it('keeps what the graph computes when every mask is 1', async () => {
     const graph = graphOver({ x }, (v) => [add(dropout(v.x, 0.3), 1)]);
     const { graph: masked, masks } = maskDropout(graph);

@@ -3,6 +3,7 @@ import { constantTensor, floatAttribute, intAttribute, intsAttribute, stringAttr
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { formatShape, isStatic } from '../graph/dims.ts';
 import { inferGraph, Scope } from '../graph/infer/infer.ts';
+import { followOnes, type Ones } from '../graph/ones.ts';
 import {
   add,
   flatten,
@@ -46,12 +47,15 @@ export interface Mask {
 }
 
 /**
- * Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph.
- * Throws a SlimError where the ratio or the number of activations is not known before the run.
+ * Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph;
+ * Dropout of ones is the mask itself. Throws a SlimError where the ratio or the number of activations is not known
+ * before the run.
  */
 export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
   const masks: Mask[] = [];
+  const ones = new Map<string, Ones>();
   const rewritten = rewriteNodes(graph, (b, node) => {
+    followOnes(node, ones);
     if (node.op !== 'Dropout' || node.domain !== '') return false;
     const x = b.value(node.inputs[0]!);
     const ratio = dropoutRatio(b, node);
@@ -62,7 +66,8 @@ export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
     }
     const mask: Mask = { input: b.fresh('dropout_mask'), dims, keep: 1 - ratio };
     masks.push(mask);
-    return replaceWith(b, node, mul(x, b.input(mask.input, 'float32', mask.dims)));
+    const fed = b.input(mask.input, 'float32', mask.dims);
+    return replaceWith(b, node, ones.has(x.name) ? fed : mul(x, fed));
   });
   return { graph: rewritten, masks };
 }

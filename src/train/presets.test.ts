@@ -24,7 +24,19 @@ describe('presets', () => {
     expect(presets['iss-large']).toMatchObject({ iss: 0.00245, threshold: 1e-4 });
   });
 
-  it('zaremba presets are dense, the others are not', () => {
-    for (const [name, { iss }] of Object.entries(presets)) expect(iss > 0).toBe(!name.startsWith('zaremba'));
+  it('presets are dense unless their name says otherwise', () => {
+    for (const [name, { iss }] of Object.entries(presets)) expect(iss > 0, name).toBe(name.includes('iss'));
+  });
+
+  // Drops x, i, h, o of .25 .75 .25 .75, and 0.6 times as much with ISS.
+  it.each([
+    ['rhn-sota', 0.75, 0.25, 0.75],
+    ['rhn-iss', 0.85, 0.55, 0.85],
+  ])('%s has the published values', (name, keepWords, keep, keepState) => {
+    expect(presets[name]).toMatchObject({
+      ...{ cell: 'rhn', hidden: [830], embedding: 830, depth: 10, transformBias: -2, initScale: 0.04, threshold: 4e-4 },
+      ...{ learningRate: 0.2, decay: 1 / 1.02, flatEpochs: 20, epochs: 500, clip: 10, steps: 35, batch: 20 },
+      ...{ keepWords, keep, keepState },
+    });
   });
 });

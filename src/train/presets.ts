@@ -51,10 +51,34 @@ const large: TrainConfig = {
   decay: 1 / 1.15,
 };
 
+/** Zilly et al. (2017): width 830, depth 10, tied embedding, variational dropout; the weight decay of 1e-7 is left out. */
+const rhn: TrainConfig = {
+  ...common,
+  cell: 'rhn',
+  hidden: [830],
+  embedding: 830,
+  depth: 10,
+  transformBias: -2,
+  initScale: 0.04,
+  learningRate: 0.2,
+  clip: 10,
+  steps: 35,
+  flatEpochs: 20,
+  epochs: 500,
+  keep: 0.25,
+  keepWords: 0.75,
+  keepState: 0.75,
+  decay: 1 / 1.02,
+  threshold: 4e-4,
+};
+
 /**
  * Named configurations: the three of Zaremba et al. (2014) and each with ISS. λ is on their loss scale (cross entropy
  * summed over the steps of a window, averaged over the batch). ISS regularises too, so dropout is weaker with it.
  * `iss-large` is the ISS paper's; λ of `iss-small` is measured in results/; `iss-medium` interpolates between them.
+ * `direct-large` is the paper's direct design: a dense model of the sizes that ISS found. `rhn-sota` and `rhn-iss` are the
+ * Recurrent Highway Networks of the ISS paper, whose dropout is weaker with ISS by a factor of 0.6; `rhn-small` trains
+ * in half an hour.
  */
 export const presets: Readonly<Record<string, TrainConfig>> = {
   'zaremba-small': small,
@@ -62,6 +86,23 @@ export const presets: Readonly<Record<string, TrainConfig>> = {
   'zaremba-large': large,
   'iss-small': { ...small, iss: 0.004 },
   'iss-medium': { ...medium, iss: 0.003, keep: 0.7 },
+  'direct-large': { ...large, hidden: [373, 315], keep: 0.55 },
+  'rhn-sota': rhn,
+  'rhn-iss': { ...rhn, iss: 0.005, keep: 0.55, keepWords: 0.85, keepState: 0.85 },
+  'rhn-small': {
+    ...rhn,
+    hidden: [200],
+    embedding: 200,
+    depth: 4,
+    learningRate: 1,
+    steps: 20,
+    flatEpochs: 4,
+    epochs: 13,
+    keep: 0.8,
+    keepWords: 0.9,
+    keepState: 0.9,
+    decay: 0.5,
+  },
   'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
 };
 

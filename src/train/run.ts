@@ -10,12 +10,14 @@ import { LOGITS, TOKENS } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { describeModel } from '../slim/describe.ts';
+import { type ParameterSplit, splitParameters } from '../slim/parameterSplit.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../slim/verify.ts';
 import type { EpochMetrics } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
 import { runFiles } from './runDirectory.ts';
+import { methodName } from './sparsity.ts';
 import { InterruptedError, type TrainOptions, train } from './trainer.ts';
 
 /** One finished model of a run. */
@@ -25,6 +27,8 @@ export interface ModelResult {
   readonly bytes: number;
   readonly hidden: readonly number[];
   readonly parameters: number;
+  /** The same by part, and how many of them are not zero. */
+  readonly split: ParameterSplit;
   readonly multiplyAdds: number;
   readonly validPerplexity: number;
   readonly testPerplexity: number;
@@ -51,7 +55,7 @@ export interface RunResult {
 }
 
 /** How a run ends. */
-export interface RunOptions extends TrainOptions {
+export interface RunOptions extends Omit<TrainOptions, 'untilEpoch'> {
   readonly directory: string;
   /** Called with a line about what is going on after training. */
   readonly onStage?: ((stage: string) => void) | undefined;
@@ -75,7 +79,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
   await saveModel(join(directory, runFiles.model), model);
   onStage('scoring the trained model on the validation and test text');
   results.push(await score('trained', model, runFiles.model, options));
-  if (config.iss > 0) {
+  if (methodName(config) !== 'dense') {
     const { model: slim, groups, removed } = shrinkZeros(model);
     onStage('verifying that the slim model computes the same');
     const feeds = realWindows(corpus.valid, config);
@@ -130,5 +134,6 @@ async function score(
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const { size: bytes } = await stat(join(directory, file));
   const hidden = layers.map((l) => l.units);
-  return { name, file, bytes, hidden, parameters, multiplyAdds, validPerplexity, testPerplexity };
+  const split = splitParameters(model.graph);
+  return { name, file, bytes, hidden, parameters, split, multiplyAdds, validPerplexity, testPerplexity };
 }

@@ -8,6 +8,7 @@ import type { Vocabulary } from '../data/vocabulary.ts';
 import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
+import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
 import { cellNames } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { TrainConfig } from './config.ts';
@@ -15,6 +16,11 @@ import { runFiles } from './runDirectory.ts';
 
 /** Metadata entry with the digest of the words that a model's token numbers stand for. */
 const VOCABULARY = 'slimrnn.vocabulary';
+
+/** Digest of the words that a model was trained with; undefined for one that slimrnn did not train. */
+export function trainedVocabulary({ metadata }: Model): string | undefined {
+  return metadata[VOCABULARY];
+}
 
 /**
  * Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out.
@@ -40,8 +46,18 @@ async function readText(config: TrainConfig, data: string | undefined): Promise<
 
 /** The untrained model of a configuration. */
 export function freshModel(config: TrainConfig, vocabulary: Vocabulary): Model {
-  const model = withinMemory(config, () => languageModel({ ...config, vocabulary: vocabulary.words.length }));
+  const model = withinMemory(config, () => modelFor(config, vocabulary.words.length));
   return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
+}
+
+function modelFor(
+  { cell, hidden, depth = 1, transformBias = -2, keep, keepWords = 1, keepState = 1, ...rest }: TrainConfig,
+  vocabulary: number,
+) {
+  if (cell !== 'rhn') return languageModel({ ...rest, cell, hidden, keep, vocabulary });
+  const kept = { words: keepWords, input: keep, state: keepState, output: keep };
+  const { initScale, seed } = rest;
+  return rhnLanguageModel({ vocabulary, width: hidden[0]!, depth, transformBias, initScale, seed, keep: kept });
 }
 
 /** JavaScript answers a request for too much memory with a RangeError. */
@@ -69,33 +85,39 @@ export function initialModelPath(path: string): string {
 /** A trained language model, and what a run that starts from it must have in common with it. */
 export interface InitialModel {
   readonly model: Model;
-  readonly sizes: Required<Pick<TrainConfig, 'cell' | 'hidden' | 'embedding'>>;
+  readonly sizes: Pick<TrainConfig, 'cell' | 'hidden' | 'embedding' | 'depth'>;
 }
 
 /** Reads a trained language model file; throws UsageError for any other model. */
 export async function loadInitialModel(path: string): Promise<InitialModel> {
   const model = await loadModel(path);
   const { initializers } = model.graph;
-  const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
   const embedding = initializers.get('embedding')?.dims[1];
-  if (cell === undefined || embedding === undefined) {
-    throw new UsageError(`--init ${path}: not a language model made by slimrnn train`);
+  /** Sizes of the states of matrices that are numbered from 0. */
+  const widths = (name: (i: number) => string): number[] => {
+    const found: number[] = [];
+    for (;;) {
+      const dims = initializers.get(name(found.length))?.dims;
+      if (dims === undefined) return found;
+      found.push(dims[dims.length - 1]!);
+    }
+  };
+  if (embedding !== undefined) {
+    const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
+    if (cell) return { model, sizes: { cell, hidden: widths((i) => `${cell}_${i}.recurrent`), embedding } };
+    const micro = widths((l) => `rhn.recurrent_${l}`);
+    if (micro.length > 0) {
+      return { model, sizes: { cell: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length } };
+    }
   }
-  const hidden: number[] = [];
-  for (;;) {
-    const recurrent = initializers.get(`${cell}_${hidden.length}.recurrent`);
-    if (recurrent === undefined) break;
-    hidden.push(recurrent.dims[2] ?? 0);
-  }
-  return { model, sizes: { cell, hidden, embedding } };
+  throw new UsageError(`--init ${path}: not a language model made by slimrnn train`);
 }
 
 /**
  * The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ.
  */
 export function modelFrom(trained: Model, config: TrainConfig, vocabulary: Vocabulary, source: string): Model {
-  const digest = trained.metadata[VOCABULARY];
-  if (digest !== vocabularyDigest(vocabulary)) {
+  if (trainedVocabulary(trained) !== vocabularyDigest(vocabulary)) {
     throw new UsageError(
       `--init ${source}: it was trained with another vocabulary; use the same data and --vocabulary`,
     );
@@ -115,6 +137,7 @@ export function modelFrom(trained: Model, config: TrainConfig, vocabulary: Vocab
   return { ...fresh, graph: { ...fresh.graph, initializers } };
 }
 
-function vocabularyDigest(vocabulary: Vocabulary): string {
+/** Identifies the words of a vocabulary and their order. */
+export function vocabularyDigest(vocabulary: Vocabulary): string {
   return createHash('sha256').update(vocabulary.words.join('\n')).digest('hex');
 }

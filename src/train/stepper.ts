@@ -4,6 +4,7 @@ import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
 import type { SparsityMethod } from '../sparsity/method.ts';
 import { layOut, type StepMemory } from './layout.ts';
+import { lookUpRows } from './lookupTable.ts';
 import { LOSS, trainingGraph } from './trainingGraph.ts';
 import { updateWeights } from './update.ts';
 
@@ -83,6 +84,10 @@ export class Stepper {
     const { trained, masks, states, feeds, fetches } = this.memory;
     const { seed, clip, batch, sparsity } = this.options;
     for (const { table, values } of trained.tables) table.lookUp(indices, values.data);
+    for (const { parameter, values } of trained.shared) {
+      lookUpRows(parameter.weights.data, parameter.stored[1]!, indices, values.data);
+    }
+    this.memory.tokens?.set(indices);
     masks.forEach(({ buffer, keep }, i) => {
       const seedLo = (Math.imul(seed, 64) + i) >>> 0;
       trained.kernels.dropoutMask(buffer.offset, buffer.data.length, keep, seedLo, index >>> 0);
@@ -92,7 +97,13 @@ export class Stepper {
     const ran = performance.now();
     for (const s of states) s.to.set(s.from);
     const loss = fetches[LOSS]!.data[0] as number;
-    const { penalty, gradientNorm } = updateWeights(trained, indices, loss, { rate, clip, batch, sparsity });
+    const { penalty, gradientNorm } = updateWeights(trained, indices, loss, {
+      rate,
+      clip,
+      batch,
+      sparsity,
+      update: index,
+    });
     return { loss, penalty, gradientNorm, graphTime: ran - start, updateTime: performance.now() - ran };
   }
 

@@ -4,12 +4,13 @@ import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
-import { groupLasso } from '../sparsity/groupLasso.ts';
 import type { Groups } from '../sparsity/groups.ts';
 import { liveComponents } from '../sparsity/measure.ts';
+import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
 import { traceGroups } from '../sparsity/trace.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator, type Evaluator } from './evaluate.ts';
+import { createMethod, type SparsityPlan } from './sparsity.ts';
 import { Stepper } from './stepper.ts';
 
 /** The model in training with all that is made anew when it shrinks: groups, update, evaluation. */
@@ -17,24 +18,37 @@ export interface Trainee {
   readonly stepper: Stepper;
   readonly groups: Groups;
   readonly evaluator: Evaluator;
+  /** Undefined for dense training. */
+  readonly sparsity: SparsityMethod | undefined;
 }
 
 /** What a trainee needs besides its model. */
 export interface TraineeOptions {
   readonly config: TrainConfig;
   readonly runtime: Runtime;
+  readonly sparsity: SparsityPlan;
 }
 
-/** Prepares a model for training: traces its groups, compiles its step and its evaluation. */
-export async function prepare(model: Model, { config, runtime }: TraineeOptions): Promise<Trainee> {
-  const groups = traceGroups(model.graph, { states: statesOf(model) });
+/** The groups of a model, as its configuration wants them. */
+export function groupsOf(model: Model, { issEmbedding = false }: TrainConfig): Groups {
+  return traceGroups(model.graph, { states: statesOf(model), embeddings: issEmbedding });
+}
+
+/**
+ * Prepares a model for training: traces its groups, compiles its step and its evaluation. `state` is that of an earlier
+ * sparsity method of the run.
+ */
+export async function prepare(model: Model, options: TraineeOptions, state?: MethodState): Promise<Trainee> {
+  const { config, runtime } = options;
+  const groups = groupsOf(model, config);
+  const sparsity = createMethod(options.sparsity, model.graph, groups, state);
   const stepper = await Stepper.create(model, {
     runtime,
     logits: LOGITS,
     batch: config.batch,
     time: config.steps,
     clip: config.clip,
-    sparsity: config.iss > 0 ? groupLasso(groups, config.iss, config.threshold) : undefined,
+    sparsity,
     seed: config.seed,
     threads: config.threads,
   });
@@ -42,7 +56,7 @@ export async function prepare(model: Model, { config, runtime }: TraineeOptions)
     threads: config.threads,
     weights: (name) => stepper.weights(name),
   });
-  return { stepper, groups, evaluator };
+  return { stepper, groups, evaluator, sparsity };
 }
 
 /** Gives the sessions of a trainee back. */
@@ -78,8 +92,19 @@ export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options:
   for (const [name, tensor] of stepper.stateTensors()) {
     states.set(name, sliceByGroups(name, tensor, groups, removed));
   }
-  const next = await prepare(model, options);
+  const next = await prepare(model, options, withoutRemoved(trainee.sparsity?.state?.(), removed));
   next.stepper.setStates(states);
   await dismiss(trainee);
   return next;
+}
+
+/** A method's state for what is left: components are numbered anew in the same order. */
+function withoutRemoved(state: MethodState | undefined, removed: Uint8Array): MethodState | undefined {
+  if (state === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(state).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0),
+    ]),
+  );
 }

@@ -10,8 +10,9 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { type EpochMetrics, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts';
 import { learningRate, type TrainConfig } from './config.ts';
 import { runFiles } from './runDirectory.ts';
+import { planSparsity, type SparsityPlan } from './sparsity.ts';
 import { DivergedError } from './stepper.ts';
-import { aliveUnits, dismiss, prepare, shrinkTrainee, type Trainee, unitCounts } from './trainee.ts';
+import { aliveUnits, dismiss, groupsOf, prepare, shrinkTrainee, type Trainee, unitCounts } from './trainee.ts';
 
 /** What a training run needs. */
 export interface TrainOptions {
@@ -24,6 +25,8 @@ export interface TrainOptions {
   readonly directory?: string | undefined;
   /** Go on from the checkpoint in the directory, if there is one. */
   readonly resume?: boolean | undefined;
+  /** Stop after this epoch, with a checkpoint that goes on to the same end; by default all epochs are trained. */
+  readonly untilEpoch?: number | undefined;
   readonly onWindow?: ((p: WindowProgress) => void) | undefined;
   readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
   readonly onShrink?: ((from: readonly number[], to: readonly number[]) => void) | undefined;
@@ -59,6 +62,21 @@ export class InterruptedError extends SlimError {
   override readonly name: string = 'InterruptedError';
 }
 
+/** Training came to numbers from which there is no way back. */
+export class TrainingDivergedError extends SlimError {
+  override readonly name: string = 'TrainingDivergedError';
+  /** What happened and where, without what is left on disk. */
+  readonly reason: string;
+  /** The epoch in which it happened, from 1. */
+  readonly epoch: number;
+
+  constructor(reason: string, epoch: number, advice: string) {
+    super(`${reason}. ${advice}`);
+    this.reason = reason;
+    this.epoch = epoch;
+  }
+}
+
 /** Identifies what a checkpoint belongs to: configuration and data, but not the number of threads or of checkpoints. */
 export function runDigest(config: TrainConfig, corpus: Corpus): string {
   const { threads: _threads, checkpointEvery: _every, ...rest } = config;
@@ -82,7 +100,7 @@ const HOPELESS = 60;
  * results, interrupted and resumed or not.
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
-  const { config, corpus, directory } = options;
+  const { config, corpus, directory, untilEpoch = config.epochs } = options;
   const digest = runDigest(config, corpus);
   const path = directory === undefined ? undefined : join(directory, runFiles.checkpoint);
   let progress: Progress = { digest, epoch: 0, window: 0, updates: 0, loss: 0, penalty: 0, seconds: 0, history: [] };
@@ -93,17 +111,21 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     // A process that was killed between the two files leaves metrics behind the checkpoint.
     await saveMetrics(path, progress);
   }
-  const run: Run = { trainee: await prepare(model, options), progress };
+  const { windows } = batchWindows(corpus.train, config.batch, config.steps, { label: 'training text' });
+  const sparsity = planSparsity(config, options.model, groupsOf(options.model, config), windows);
+  const context: RunContext = { ...options, sparsity };
+  const run: Run = { trainee: await prepare(model, context, progress.method), progress };
   if (states) run.trainee.stepper.setStates(states);
   const save = async () => {
     if (path === undefined) return;
-    const { stepper } = run.trainee;
+    const { stepper, sparsity: method } = run.trainee;
+    run.progress = { ...run.progress, method: method?.state?.() };
     await saveCheckpoint(path, { model: stepper.model(), states: stepper.stateTensors(), progress: run.progress });
     await saveMetrics(path, run.progress);
   };
   try {
-    while (run.progress.epoch < config.epochs) {
-      const metrics = await trainEpoch(run, options, save);
+    while (run.progress.epoch < Math.min(config.epochs, untilEpoch)) {
+      const metrics = await trainEpoch(run, context, save);
       await save();
       options.onEpoch?.(metrics);
     }
@@ -112,6 +134,9 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     await dismiss(run.trainee);
   }
 }
+
+/** What a run needs, and what its sparsity method must know of its beginning. */
+type RunContext = TrainOptions & { readonly sparsity: SparsityPlan };
 
 /** A run as it goes on: the model in training is replaced when it shrinks, the place in the run with every update. */
 interface Run {
@@ -126,7 +151,7 @@ async function saveMetrics(checkpoint: string, { history }: Progress): Promise<v
 }
 
 /** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
-async function trainEpoch(run: Run, options: TrainOptions, save: () => Promise<void>): Promise<EpochMetrics> {
+async function trainEpoch(run: Run, options: RunContext, save: () => Promise<void>): Promise<EpochMetrics> {
   const { config, corpus, onWindow, signal } = options;
   const { windows, fillWindow } = batchWindows(corpus.train, config.batch, config.steps, { label: 'training text' });
   const tokens = config.batch * config.steps;
@@ -148,7 +173,9 @@ async function trainEpoch(run: Run, options: TrainOptions, save: () => Promise<v
     const { loss, penalty } = await stepOrExplain(run, inputs, rate, options.directory);
     run.progress = afterUpdate(run.progress, loss, penalty);
     const { epoch, window, updates } = run.progress;
-    if (config.iss > 0 && updates % config.shrinkEvery === 0) alive = await removeDeadUnits(run, options, WORTHWHILE);
+    if (run.trainee.sparsity && updates % config.shrinkEvery === 0) {
+      alive = await removeDeadUnits(run, options, WORTHWHILE);
+    }
     const tokensPerSecond = speed();
     onWindow?.({
       epoch: epoch + 1,
@@ -168,7 +195,7 @@ async function trainEpoch(run: Run, options: TrainOptions, save: () => Promise<v
       if (signal?.aborted) throw new InterruptedError(`stopped in epoch ${epoch + 1}; --resume goes on from here`);
     }
   }
-  if (config.iss > 0) alive = await removeDeadUnits(run, options, 0);
+  if (run.trainee.sparsity) alive = await removeDeadUnits(run, options, 0);
   run.progress = withSeconds(run.progress);
   const { loss, penalty, seconds, epoch, history } = run.progress;
   const metrics: EpochMetrics = {
@@ -202,7 +229,7 @@ function afterUpdate(progress: Progress, loss: number, penalty: number): Progres
  * Counts the units alive and, where a layer lost at least the share `worthwhile` of its units, slices the dead ones
  * away.
  */
-async function removeDeadUnits(run: Run, options: TrainOptions, worthwhile: number): Promise<number[]> {
+async function removeDeadUnits(run: Run, options: RunContext, worthwhile: number): Promise<number[]> {
   const { alive, live } = aliveUnits(run.trainee);
   const units = unitCounts(run.trainee.groups);
   const dead = units.map((n, i) => n - Math.max(alive[i]!, 1));
@@ -234,11 +261,12 @@ async function stepOrExplain({ trainee, progress }: Run, inputs: Int32Array, rat
 }
 
 /** A divergence with its place, its likely cause and what is left. */
-function explained(what: string, rate: number, at: Progress, directory?: string): SlimError {
+function explained(what: string, rate: number, at: Progress, directory?: string): TrainingDivergedError {
   const checkpoint = directory !== undefined && existsSync(join(directory, runFiles.checkpoint));
-  return new SlimError(
-    `${what}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate}). ` +
-      'Likely the steps are too large: lower --learning-rate or --clip.' +
+  return new TrainingDivergedError(
+    `${what}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate})`,
+    at.epoch + 1,
+    'Likely the steps are too large: lower --learning-rate or --clip.' +
       (checkpoint ? ` The last checkpoint, from before, is kept in ${directory}.` : ''),
   );
 }

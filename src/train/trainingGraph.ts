@@ -3,6 +3,7 @@ import { SlimError } from '../errors.ts';
 import { bindDims } from '../graph/bind.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { multiplyDims } from '../graph/dims.ts';
+import { withoutDropout } from '../graph/dropout.ts';
 import { hoistLoops } from '../graph/hoist.ts';
 import { crossEntropy, flatten } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
@@ -75,11 +76,11 @@ function detachWords(graph: Graph): ReturnType<typeof detachLookups> {
 }
 
 /**
- * Evaluation: loss and next states of a window of any batch and time. Dropout passes through.
+ * Evaluation: loss and next states of a window of any batch and time, without dropout.
  * Sessions over it take the parameters as feeds, so that they see every update without being made anew.
  */
 export function scoringGraph(model: Model, logits: string): ScoringGraph {
-  const { graph, lookups } = detachWords(withLoss(lowerRecurrent(model.graph), logits));
+  const { graph, lookups } = detachWords(withLoss(lowerRecurrent(withoutDropout(model).graph), logits));
   const { graph: fed, parameters } = parametersAsInputs(expandCrossEntropy(graph));
   return { graph: removeDeadNodes(fed), parameters, lookups, states: statesOf(model) };
 }

@@ -2,12 +2,23 @@ import { SlimError } from '../errors.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Buffer32 } from '../kernels/memory.ts';
 import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
-import type { LookupTable } from './lookupTable.ts';
+import { addRows, clearRows, type LookupTable } from './lookupTable.ts';
 import type { Parameter } from './parameters.ts';
 
 /** An embedding table with the rows that a window feeds to the graph [T·B·size], and their gradient. */
 export interface LookedUp {
   readonly table: LookupTable;
+  readonly values: Buffer32;
+  readonly gradient: Buffer32;
+}
+
+/**
+ * A parameter that is looked up too (a tied embedding, or one with a penalty): the gradient of its rows belongs to the
+ * parameter's, which the graph writes anew at every step, or nobody does (`isWritten` false).
+ */
+export interface SharedTable {
+  readonly parameter: Parameter;
+  readonly isWritten: boolean;
   readonly values: Buffer32;
   readonly gradient: Buffer32;
 }
@@ -19,6 +30,7 @@ export interface TrainedWeights {
   /** Those of the parameters that the sparsity method acts on. */
   readonly matrices: readonly Matrix[];
   readonly tables: readonly LookedUp[];
+  readonly shared: readonly SharedTable[];
 }
 
 /** What determines an update besides the gradient. */
@@ -29,6 +41,8 @@ export interface UpdateOptions {
   readonly clip: number;
   /** B, sequences side by side. */
   readonly batch: number;
+  /** Number of the update, from 0. */
+  readonly update: number;
   readonly sparsity?: SparsityMethod | undefined;
 }
 
@@ -38,13 +52,14 @@ export interface UpdateOptions {
  * `indices` and `loss` are the window's. Throws DivergedError on NaN or infinity, before any weight has changed.
  */
 export function updateWeights(
-  { kernels, parameters, matrices, tables }: TrainedWeights,
+  { kernels, parameters, matrices, tables, shared }: TrainedWeights,
   indices: Int32Array,
   loss: number,
-  { rate, clip, batch, sparsity }: UpdateOptions,
+  { rate, clip, batch, update, sparsity }: UpdateOptions,
 ): { penalty: number; gradientNorm: number } {
   const scale = 1 / batch;
-  const penalty = sparsity?.beforeUpdate(matrices) ?? 0;
+  for (const { parameter, gradient } of shared) addRows(parameter.gradient.data, indices, gradient.data);
+  const penalty = sparsity?.beforeUpdate(matrices, { update, gradientScale: scale }) ?? 0;
   let squares = 0;
   for (const { gradient, penalized } of parameters) {
     squares += penalized
@@ -64,6 +79,10 @@ export function updateWeights(
     } else kernels.updatePlain(weights.offset, gradient.offset, weights.data.length, step * scale);
   }
   for (const { table } of tables) table.update(step * scale);
+  for (const { parameter, isWritten } of shared) {
+    if (!isWritten) clearRows(parameter.gradient.data, indices, parameter.stored[1]!);
+  }
+  sparsity?.afterUpdate?.(matrices, { update, step });
   return { penalty, gradientNorm };
 }
 

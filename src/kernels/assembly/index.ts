@@ -6,4 +6,5 @@
 export { update, updatePlain } from './update';
 export { sumOfSquares, sumOfSquaresWithDecay } from './squares';
 export { adam, addDecay } from './adam';
+export { addSign, maskGradient, scale } from './sparsity';
 export { dropoutMask } from './random';

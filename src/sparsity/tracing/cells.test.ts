@@ -10,6 +10,7 @@ import {
   matmul,
   mul,
   relu,
+  scan,
   sigmoid,
   split,
   squeeze,
@@ -65,6 +66,28 @@ describe('recurrentStates', () => {
       ['Scan', 2, 0],
       ['Scan', 4, 0],
     ]);
+  });
+
+  it('calls a state that is named after its loop by its own name, and the only one by that of the loop', () => {
+    const names = (states: readonly string[]) => {
+      const b = new GraphBuilder('g');
+      const x = b.input('x', 'float32', ['time', 2, 4]);
+      const body = new GraphBuilder('body', b);
+      const inside = states.map((name) => body.input(name, 'float32', [2, 4]));
+      const row = body.input('row', 'float32', [2, 4]);
+      const next = inside.map((h) => tanh(add(matmul(h, b.parameter(b.fresh('w'), tensor([4, 4]))), row)));
+      for (const h of [...next, ...next]) body.output(h);
+      scan(
+        states.map(() => b.constant(tensor([2, 4]))),
+        [x],
+        body.build(),
+        { label: 'deep' },
+      );
+      return found(b.build()).map(([name]) => name);
+    };
+    expect(names(['deep.h'])).toEqual(['deep']);
+    expect(names(['h'])).toEqual(['deep (h)']);
+    expect(names(['deep.h', 'deep.g', 'deeper'])).toEqual(['deep (h)', 'deep (g)', 'deep (deeper)']);
   });
 
   it('tells the cells of one loop apart, and leaves counters and sums alone', () => {

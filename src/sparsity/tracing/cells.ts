@@ -9,7 +9,7 @@ import type { Trace } from './walk.ts';
 
 /** Units of a cell that is spelled out in primitive operators. */
 export interface RecurrentState {
-  /** The loop's name with the state's, `scan (h)`; a streaming state's input; the first product of an unrolled cell. */
+  /** The loop's name with the state's (`loopTitle`); a streaming state's input; the first product of an unrolled cell. */
   readonly name: string;
   readonly operator: 'Scan' | 'Loop' | 'State' | 'MatMul' | 'Gemm';
   readonly ids: Int32Array;
@@ -66,7 +66,7 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
       inputs.flatMap((name): RecurrentState[] => {
         const ids = unitsOf(name, trace);
         if (ids === undefined || readsOf(body, name, ends, trace).length === 0) return [];
-        return [{ name: `${title} (${name})`, operator, ids }];
+        return [{ name: loopTitle(title, name, inputs.length === 1), operator, ids }];
       });
     const layers = layersRead(carried);
     for (const layer of layers) for (const id of layer.ids) seen.add(trace.identities.find(id));
@@ -74,6 +74,12 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
     const memories = layersRead(new Set()).filter((l) => !l.ids.some((id) => seen.has(trace.identities.find(id))));
     return [...layers, ...memories, ...inside];
   });
+}
+
+/** `scan (h)`; or `rhn (h)` for `rhn.h`, a state that is named after its loop, and `rhn` where it is the only state. */
+function loopTitle(loop: string, state: string, only: boolean): string {
+  if (!state.startsWith(`${loop}.`)) return `${loop} (${state})`;
+  return only ? loop : `${loop} (${state.slice(loop.length + 1)})`;
 }
 
 /** Names that a body gives to the states of a Scan or Loop. */

@@ -126,7 +126,7 @@ async function compile(options: FinetuneStepperOptions): Promise<CompiledStep> {
   const session = await runtime.createSession(finished, { threads: config.threads });
   return {
     session,
-    trained: { kernels, ...placed, tables: [] },
+    trained: { kernels, ...placed, tables: [], shared: [] },
     moments,
     masks: placedMasks,
     batches,
@@ -181,7 +181,7 @@ export class FinetuneStepper {
     });
     await session.run(feeds, { fetches, outputs: [] });
     const loss = fetches[LOSS]!.data[0] as number;
-    const step = { rate, clip, sparsity: this.sparsity, update: update + 1 };
+    const step = { rate, clip, sparsity: this.sparsity, update };
     const done = optimizer === 'adam' ? adam(trained, moments, loss, step) : sgd(trained, loss, step);
     return { ...done, loss, accuracy: accuracyIn(fetches), count };
   }

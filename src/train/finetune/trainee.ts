@@ -64,7 +64,7 @@ export async function prepareTrainee(state: TraineeState, context: TraineeContex
   const { config, runtime, train, valid } = context;
   const { model, weights, moments } = state;
   const groups = config.iss > 0 ? groupsOf(model, config) : undefined;
-  const sparsity = groups && groupLasso(groups, config.iss, config.threshold);
+  const sparsity = groups && groupLasso(groups, { lambda: config.iss, threshold: config.threshold });
   const stepper = await FinetuneStepper.create({ model, weights, moments, data: train, config, sparsity, runtime });
   const current = () => new Map([...weights, ...stepper.weights()]);
   const scorer = valid && (await exampleScorer(model, valid, config, runtime, current));

@@ -1,0 +1,23 @@
+import type { Figure1Point, LayerShape, Timing, Way } from '../bench/figure1.ts';
+import { table } from './output.ts';
+
+/** One shape as a table: a row per sparsity, a column per kernel, each with its median and how often it is faster than dense. */
+export function figure1Text({ hidden, batch }: LayerShape, points: readonly Figure1Point[]): string {
+  const columns = points[0]?.timings ?? [];
+  const rows = points.map(({ sparsity, units, timings }) => [
+    `${(sparsity * 100).toFixed(0)} %`,
+    String(units),
+    ...timings.map(cell),
+  ]);
+  return [
+    `W ${4 * hidden} × ${2 * hidden}, X ${2 * hidden} × ${batch}: median, and speed against the dense product`,
+    table(['sparsity', 'units', ...columns.map(({ library, way }) => `${library}, ${HEADS[way]}`)], rows),
+  ].join('\n');
+}
+
+const HEADS: Readonly<Record<Way, string>> = { dense: 'dense', 'random zeros': 'CSR', 'fewer units': 'fewer units' };
+
+function cell({ way, milliseconds: { median }, speedup }: Timing): string {
+  const ms = `${median.toFixed(2)} ms`;
+  return way === 'dense' ? ms : `${ms} ${speedup.toFixed(2)}×`;
+}

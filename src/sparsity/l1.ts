@@ -1,0 +1,23 @@
+import type { SparsityMethod } from './method.ts';
+
+/**
+ * ℓ1 regularisation, R = λ Σ |w|: the paper's non-structured baseline (appendix A). It makes single weights zero, not
+ * whole units. `parameters` are all that are trained but the embedding, biases included; τ is at least 2λ, as in the
+ * paper's code, because a weight that only the penalty acts on swings by λ around zero at a learning rate of 1.
+ */
+export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: number): SparsityMethod {
+  return {
+    name: 'ℓ1',
+    parameters,
+    threshold: Math.max(threshold, 2 * lambda),
+    beforeUpdate(matrices, { gradientScale }) {
+      let total = 0;
+      for (const { rowPenalty, colPenalty, passes } of matrices) {
+        rowPenalty.fill(0);
+        colPenalty.fill(0);
+        total += passes.addSign(lambda / gradientScale);
+      }
+      return lambda * total;
+    },
+  };
+}

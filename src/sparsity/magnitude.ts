@@ -1,0 +1,76 @@
+import type { Matrix, MethodState, SparsityMethod } from './method.ts';
+import { magnitudeBelow } from './quantile.ts';
+
+/** When and how far weights are pruned by magnitude. */
+export interface MagnitudeOptions {
+  /** Names of the parameters that are pruned, each by itself. */
+  readonly parameters: ReadonlySet<string>;
+  /** Their numbers of weights when the run began: shares refer to these, also when dead units have left since. */
+  readonly sizes: ReadonlyMap<string, number>;
+  /**
+   * Zhu and Gupta's cubic ramp of the share of zeros, or Narang's ramp of the threshold in two linear pieces.
+   */
+  readonly schedule: 'cubic' | 'narang';
+  /** s: the share of zeros that is aimed at; for Narang's schedule the quantile that sets its slope. */
+  readonly share: number;
+  /** Updates at which pruning begins and ends. */
+  readonly from: number;
+  readonly to: number;
+  /** Updates between prunings. */
+  readonly every: number;
+  /** State of an earlier method of the same run. */
+  readonly state?: MethodState | undefined;
+}
+
+/**
+ * Gradual pruning by magnitude: now and then the smallest weights of every matrix become zero, and zeros stay zero.
+ * Cubic (Zhu and Gupta 2018, equation 1), from t₀ to t₁:
+ *   s_t = s · (1 − (1 − (t − t₀)/(t₁ − t₀))³)
+ * Narang (Narang et al. 2017, algorithm 1), with q the magnitude below which the share s lies when pruning begins, and
+ * the middle m = (t₀ + t₁)/2 where the slope grows by a half:
+ *   θ = 2 q / (2 (m − t₀) + 3 (t₁ − m)),  ε_t = θ (min(t, m) − t₀) + 1.5 θ max(t − m, 0)
+ */
+export function magnitude(options: MagnitudeOptions): SparsityMethod {
+  const { parameters, schedule, from, to, every } = options;
+  const quantiles = new Map(Object.entries(options.state ?? {}).map(([name, q]) => [name, Number(q)]));
+  return {
+    name: schedule === 'cubic' ? 'gradual magnitude' : "magnitude by Narang's schedule",
+    parameters,
+    threshold: 0,
+    beforeUpdate(matrices) {
+      for (const { rowPenalty, colPenalty, passes } of matrices) {
+        rowPenalty.fill(0);
+        colPenalty.fill(0);
+        passes.maskGradient();
+      }
+      return 0;
+    },
+    afterUpdate(matrices, { update }) {
+      const t = update + 1;
+      if (t < from || t > to || ((t - from) % every !== 0 && t !== to)) return;
+      for (const matrix of matrices) {
+        if (schedule === 'narang' && !quantiles.has(matrix.name)) {
+          quantiles.set(matrix.name, magnitudeBelow(matrix.weights, Math.floor(options.share * matrix.weights.length)));
+        }
+        const cut = schedule === 'cubic' ? cubic(matrix, t, options) : narang(quantiles.get(matrix.name)!, t, options);
+        matrix.passes.cut(cut);
+      }
+    },
+    state: () => Object.fromEntries(quantiles),
+  };
+}
+
+/** The magnitude to cut at, so that the share s_t of the matrix as it was once is zero or gone. */
+function cubic({ name, weights }: Matrix, t: number, { share, from, to, sizes }: MagnitudeOptions): number {
+  const left = 1 - (t - from) / Math.max(to - from, 1);
+  const size = sizes.get(name) ?? weights.length;
+  const kept = size - Math.floor(share * (1 - left ** 3) * size);
+  return kept >= weights.length ? 0 : magnitudeBelow(weights, weights.length - kept);
+}
+
+/** Narang's threshold ε_t. */
+function narang(q: number, t: number, { from, to }: MagnitudeOptions): number {
+  const middle = (from + to) / 2;
+  const slope = (2 * q) / (2 * (middle - from) + 3 * (to - middle));
+  return slope * (Math.min(t, middle) - from) + 1.5 * slope * Math.max(t - middle, 0);
+}

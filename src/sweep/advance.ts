@@ -1,0 +1,81 @@
+import { existsSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { SlimError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
+import { loadModel } from '../onnx/file.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { EpochMetrics } from '../train/checkpoint.ts';
+import { type RunResult, run as trainToEnd } from '../train/run.ts';
+import { configText, openRunDirectory, readJson, runFiles } from '../train/runDirectory.ts';
+import { TrainingDivergedError, type TrainOptions, train, type WindowProgress } from '../train/trainer.ts';
+import { acquireLock } from './lock.ts';
+import { loadPlanned, type SweepPlan } from './plan.ts';
+import { addFailure, addRung, standingOf } from './runRecord.ts';
+
+/** A stretch of one run. */
+export interface Stretch {
+  readonly plan: SweepPlan;
+  /** Index of the run in the plan. */
+  readonly run: number;
+  /** Directory of the sweep; the run has the folder of its name in it. */
+  readonly directory: string;
+  /** Epoch to train to. */
+  readonly until: number;
+  readonly runtime: Runtime;
+  readonly onWindow?: ((p: WindowProgress) => void) | undefined;
+  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
+  /** Aborting writes a checkpoint and throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Trains one run of a sweep from wherever it is up to an epoch, and to its result when that is the last one. What was
+ * reached, or that the run diverged, stands in its record afterwards. Throws LockedError when another process has the
+ * run.
+ */
+export async function advance({ plan, run: index, directory: sweep, until, ...rest }: Stretch): Promise<void> {
+  const run = plan.runs[index]!;
+  const { config } = run;
+  const directory = join(sweep, run.name);
+  await mkdir(directory, { recursive: true });
+  const lock = await acquireLock(directory);
+  try {
+    const { corpus, model } = await loadPlanned(plan, run);
+    if (!existsSync(join(directory, runFiles.config))) {
+      const content = configText(config, plan.data ?? undefined, plan.init?.path);
+      await writeAtomically(join(directory, runFiles.config), content);
+    }
+    await openRunDirectory(directory);
+    const options = { config, corpus, model, directory, resume: true, ...rest };
+    const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
+    await addRung(directory, standing);
+  } catch (error) {
+    if (!(error instanceof TrainingDivergedError)) throw error;
+    await addFailure(directory, { kind: 'diverged', epochs: error.epoch - 1, reason: error.reason });
+  } finally {
+    lock.release();
+  }
+}
+
+/** Trains up to a rung and leaves the run standing there. */
+async function toRung(options: TrainOptions & { readonly directory: string }, until: number) {
+  const { model, history } = await train({ ...options, untilEpoch: until });
+  const last = history.at(-1);
+  if (last?.epoch !== until) {
+    throw new SlimError(
+      `${options.directory} has ${last?.epoch ?? 0} epochs already and should stand after ${until}: it was trained further by ` +
+        'another command; delete the folder, and --resume trains the run anew',
+    );
+  }
+  return standingOf(model, until, last.validPerplexity);
+}
+
+/** Trains to the end and scores, unless that is done. */
+async function toResult(options: TrainOptions & { readonly directory: string }) {
+  const { directory, config } = options;
+  if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
+  const { models } = (await readJson(join(directory, runFiles.result))) as RunResult;
+  const last = models.at(-1)!;
+  return standingOf(await loadModel(join(directory, last.file)), config.epochs, last.validPerplexity);
+}

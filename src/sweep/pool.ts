@@ -1,0 +1,87 @@
+import { SlimError, UsageError } from '../errors.ts';
+import { InterruptedError } from '../train/trainer.ts';
+import type { Job, Launch, Launched } from './childProcess.ts';
+import type { WorkerMessage } from './messages.ts';
+
+/** Times that a worker is started again when it ended early without having finished an epoch. */
+export const RESTARTS = 5;
+
+/** What jobs need besides the jobs. */
+export interface PoolOptions {
+  readonly workers: number;
+  readonly launch: Launch;
+  /** True when the files of a run say that there is nothing left to do. */
+  readonly isDone: (job: Job) => Promise<boolean>;
+  readonly onStart: (job: Job) => void;
+  readonly onMessage: (job: Job, message: WorkerMessage) => void;
+  readonly onRestart: (job: Job, error: string, restart: number) => void;
+  readonly onDone: (job: Job) => Promise<void>;
+  /** A worker that cannot be kept alive. */
+  readonly onGivenUp: (job: Job, error: string) => Promise<void>;
+  readonly signal?: AbortSignal | undefined;
+}
+
+/**
+ * Does jobs on a number of workers at a time. A worker that ends before its job is done is started again, where the run
+ * goes on from its checkpoint. Throws InterruptedError when aborted, and what a worker says that no other try would
+ * mend (UsageError, SlimError), after all workers have ended.
+ */
+export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promise<void> {
+  const { workers, signal } = options;
+  const queue = [...jobs];
+  const launched = new Set<Launched>();
+  // Another place has failed, or the user has had enough: nobody begins anything, and those under way are asked to end.
+  let over = false;
+  const end = () => {
+    over = true;
+    for (const worker of launched) worker.stop();
+  };
+  const place = async (slot: number) => {
+    for (let job = queue.shift(); job !== undefined && !over; job = queue.shift()) {
+      await doJob(job, slot, options, launched, () => over);
+    }
+  };
+  signal?.addEventListener('abort', end);
+  if (signal?.aborted) end();
+  try {
+    const places = Array.from({ length: Math.min(workers, jobs.length) }, (_, slot) =>
+      place(slot).catch((error: unknown) => {
+        end();
+        throw error;
+      }),
+    );
+    const failed = (await Promise.allSettled(places)).find((p) => p.status === 'rejected');
+    if (failed) throw failed.reason;
+    if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
+  } finally {
+    signal?.removeEventListener('abort', end);
+  }
+}
+
+async function doJob(
+  job: Job,
+  slot: number,
+  options: PoolOptions,
+  launched: Set<Launched>,
+  isOver: () => boolean,
+): Promise<void> {
+  const { launch, isDone, onStart, onMessage, onRestart, onDone, onGivenUp } = options;
+  onStart(job);
+  let restarts = 0;
+  for (;;) {
+    const worker = launch(job, slot, (message) => {
+      if (message.kind === 'epoch') restarts = 0;
+      onMessage(job, message);
+    });
+    launched.add(worker);
+    const ending = await worker.ended.finally(() => launched.delete(worker));
+    if (await isDone(job)) return onDone(job);
+    if (isOver()) return;
+    if (ending.error !== undefined && ending.blame === 'user') throw new UsageError(ending.error);
+    if (ending.error !== undefined && ending.blame === 'surroundings') throw new SlimError(ending.error);
+    const { error = 'ended without a word' } = ending;
+    if (restarts === RESTARTS) return onGivenUp(job, error);
+    restarts++;
+    onRestart(job, error, restarts);
+  }
+}

@@ -1,0 +1,101 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../errors.ts';
+import { writeAtomically } from '../files.ts';
+import { withoutDropout } from '../graph/dropout.ts';
+import type { Model } from '../graph/types.ts';
+import { biasShares, countParameters } from '../slim/costs.ts';
+import { describeModel } from '../slim/describe.ts';
+import { shrinkZeros } from '../slim/shrink.ts';
+import { numbersOf } from '../sparsity/numbers.ts';
+import { readJson, runFiles } from '../train/runDirectory.ts';
+
+/*
+ * What a sweep knows of a run stands in the run's own folder: where it stood at each rung and at its end, and why it
+ * ended early by itself. Everything else follows from that.
+ */
+
+/** Files that a sweep adds to a run directory. */
+export const recordFiles = { rungs: 'rungs.json', failure: 'failure.json' } as const;
+
+const rungSchema = z.object({
+  /** Epochs trained. */
+  epoch: z.number(),
+  validPerplexity: z.number(),
+  /** Units of each layer without the dead ones. */
+  hidden: z.array(z.number()),
+  /** Parameters of the model without its dead units, and those of them that are not zero. */
+  parameters: z.number(),
+  nonzero: z.number(),
+});
+
+/** How a run stands after some epochs. */
+export type RungEntry = z.infer<typeof rungSchema>;
+
+const failureSchema = z.object({
+  /** Diverged by itself, or given up after its process had ended too often. */
+  kind: z.enum(['diverged', 'failed']),
+  /** Whole epochs before. */
+  epochs: z.number(),
+  reason: z.string(),
+});
+
+/** Why a run ended before its time. */
+export type Failure = z.infer<typeof failureSchema>;
+
+/** What is known of a run. */
+export interface RunRecord {
+  readonly rungs: readonly RungEntry[];
+  readonly failure?: Failure | undefined;
+  /** Its result.json is written. */
+  readonly finished: boolean;
+}
+
+/** Reads the record of a run, also of one that has not begun. */
+export async function readRecord(directory: string): Promise<RunRecord> {
+  return {
+    rungs: (await readIf(join(directory, recordFiles.rungs), z.array(rungSchema))) ?? [],
+    failure: await readIf(join(directory, recordFiles.failure), failureSchema),
+    finished: existsSync(join(directory, runFiles.result)),
+  };
+}
+
+async function readIf<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
+  if (!existsSync(path)) return undefined;
+  const parsed = schema.safeParse(await readJson(path));
+  if (parsed.success) return parsed.data;
+  throw new UsageError(`${path} was written by another version of slimrnn, or changed by hand`);
+}
+
+/** Adds how a run stands to its record; the same entry again changes nothing. */
+export async function addRung(directory: string, entry: RungEntry): Promise<void> {
+  const { rungs } = await readRecord(directory);
+  const all = [...rungs.filter(({ epoch }) => epoch !== entry.epoch), entry];
+  await writeAtomically(join(directory, recordFiles.rungs), `${JSON.stringify(all, null, 2)}\n`);
+}
+
+/** Records why a run ended. */
+export async function addFailure(directory: string, failure: Failure): Promise<void> {
+  await writeAtomically(join(directory, recordFiles.failure), `${JSON.stringify(failure, null, 2)}\n`);
+}
+
+/** How a trained model stands without its dead units, whether or not the training shrank it. */
+export function standingOf(trained: Model, epoch: number, validPerplexity: number): RungEntry {
+  const { model } = shrinkZeros(withoutDropout(trained));
+  const hidden = describeModel(model).layers.map((layer) => layer.units);
+  return { epoch, validPerplexity, hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
+}
+
+/** Weights that are not zero, counted as `countParameters` counts weights. */
+function countNonzero({ graph }: Model): number {
+  const shares = biasShares(graph);
+  let count = 0;
+  for (const [name, tensor] of graph.initializers) {
+    if (tensor.elementType !== 'float32' || tensor.dims.length === 0) continue;
+    let nonzero = 0;
+    for (const value of numbersOf(tensor) ?? []) if (value !== 0) nonzero++;
+    count += nonzero * (shares.get(name) ?? 1);
+  }
+  return Math.round(count);
+}

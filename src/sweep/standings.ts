@@ -1,0 +1,75 @@
+import type { TrainConfig } from '../train/config.ts';
+import { methodName } from '../train/sparsity.ts';
+import type { SweepPlan } from './plan.ts';
+import { ranked } from './ranking.ts';
+import { survivors } from './rungs.ts';
+import type { RungEntry, RunRecord } from './runRecord.ts';
+
+/** What is to become of a run, or became of it. */
+export type RunState =
+  | { readonly kind: 'open' /** Epoch to train to next. */; readonly until: number }
+  /** Has reached the rung where others are still on their way. */
+  | { readonly kind: 'waiting'; readonly entry: RungEntry }
+  | { readonly kind: 'stopped'; readonly entry: RungEntry }
+  | { readonly kind: 'finished'; readonly entry: RungEntry }
+  | { readonly kind: 'diverged' | 'failed'; readonly epochs: number; readonly reason: string };
+
+/**
+ * The state of every run, from the records alone: a rung is decided when all runs that set out for it have reached it
+ * or have ended, so neither the order in which they came nor what was killed on the way makes a difference.
+ */
+export function standings(plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta'>, records: readonly RunRecord[]): RunState[] {
+  const states: (RunState | undefined)[] = plan.runs.map(() => undefined);
+  let active = plan.runs.map((_, i) => i);
+  for (const rung of [...plan.rungs, undefined]) {
+    const reached: number[] = [];
+    for (const i of active) {
+      const state = stateAt(plan.runs[i]!.config, records[i]!, rung);
+      states[i] = state;
+      if (state.kind === 'waiting') reached.push(i);
+    }
+    if (rung === undefined || active.some((i) => states[i]!.kind === 'open')) break;
+    const order = ranked(reached.map((i) => objectives(plan.runs[i]!.config, entryAt(records[i]!, rung)!)));
+    const going = new Set(order.slice(0, survivors(active.length, plan.eta)).map((at) => reached[at]!));
+    for (const i of reached) {
+      if (!going.has(i)) states[i] = { kind: 'stopped', entry: entryAt(records[i]!, rung)! };
+    }
+    active = reached.filter((i) => going.has(i));
+  }
+  return states.map((state) => state!);
+}
+
+/** A run at a rung, or at its end when there is none. */
+function stateAt(config: TrainConfig, record: RunRecord, rung: number | undefined): RunState {
+  const entry = entryAt(record, rung ?? config.epochs);
+  if (rung !== undefined && entry) return { kind: 'waiting', entry };
+  if (rung === undefined && entry && record.finished) return { kind: 'finished', entry };
+  const { failure } = record;
+  if (failure) return failure;
+  return { kind: 'open', until: rung ?? config.epochs };
+}
+
+/** True when a run has nothing left to do before an epoch: it stands there, or it ended before. */
+export function hasReached(config: TrainConfig, record: RunRecord, epoch: number): boolean {
+  return stateAt(config, record, epoch < config.epochs ? epoch : undefined).kind !== 'open';
+}
+
+function entryAt({ rungs }: RunRecord, epoch: number): RungEntry | undefined {
+  return rungs.find((entry) => entry.epoch === epoch);
+}
+
+/** What counts: log perplexity and log size, so that distances are ratios. */
+export function objectives(config: TrainConfig, entry: RungEntry): [quality: number, size: number] {
+  return [Math.log(entry.validPerplexity), Math.log(Math.max(sizeOf(config, entry), 1))];
+}
+
+/** Parameters that remain; methods that leave zeros in place are judged by their weights that are not zero. */
+export function sizeOf(config: TrainConfig, { parameters, nonzero }: RungEntry): number {
+  return leavesZeros(config) ? nonzero : parameters;
+}
+
+/** True for methods whose zeros stand in matrices of unchanged size. */
+export function leavesZeros(config: TrainConfig): boolean {
+  const method = methodName(config);
+  return method === 'ℓ1' || method === 'magnitude';
+}

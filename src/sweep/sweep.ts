@@ -1,0 +1,146 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { TEMPORARY, writeAtomically } from '../files.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import type { EpochMetrics } from '../train/checkpoint.ts';
+import { checkNewRunDirectory, readJson } from '../train/runDirectory.ts';
+import { InterruptedError } from '../train/trainer.ts';
+import { type Job, type Launch, processLauncher } from './childProcess.ts';
+import { bindCores, defaultWorkers } from './cores.ts';
+import { acquireLock, waitUntilFree } from './lock.ts';
+import { checkSources, readPlan, requireSamePlan, type SweepPlan, sweepFiles } from './plan.ts';
+import { RESTARTS, runJobs } from './pool.ts';
+import { type SweepResult, sweepResult } from './result.ts';
+import { addFailure, readRecord } from './runRecord.ts';
+import { hasReached, type RunState, standings } from './standings.ts';
+
+/** What happens while a sweep is under way; `run` is an index into the plan's runs. */
+export type SweepEvent =
+  | { readonly kind: 'unbound'; readonly reason: string }
+  | { readonly kind: 'start'; readonly run: number; readonly until: number }
+  | { readonly kind: 'epoch'; readonly run: number; readonly metrics: EpochMetrics }
+  | { readonly kind: 'restart'; readonly run: number; readonly error: string; readonly restart: number }
+  | { readonly kind: 'state'; readonly run: number; readonly state: RunState }
+  | { readonly kind: 'timing'; readonly models: number };
+
+/** How a planned sweep is carried out; none of it changes what comes out, but for the latencies. */
+export interface SweepOptions {
+  readonly directory: string;
+  /** Go on with the sweep in the directory, which must have been started with the same plan. */
+  readonly resume?: boolean | undefined;
+  /** Runs that are trained at a time. Default: as many as there are cores for the threads of each. */
+  readonly workers?: number | undefined;
+  /** False: the finished models are not timed. */
+  readonly latency?: boolean | undefined;
+  /** How a worker is started. Default: a process of its own. */
+  readonly launch?: Launch | undefined;
+  readonly onEvent?: ((event: SweepEvent) => void) | undefined;
+  /** Aborting lets all workers write a checkpoint and throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Seconds that the workers of a parent that was killed have to end. */
+const ORPHANS = 30;
+
+/**
+ * Trains the runs of a plan in worker processes, stops the worst at each rung, and makes the table. Everything that was
+ * decided follows from files in the runs' directories, so a sweep that is killed and resumed ends with the same
+ * table. Throws LockedError when another process is at work in the directory.
+ */
+export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<SweepResult> {
+  const { directory, resume = false, signal } = options;
+  if (resume) requireSamePlan(await readPlan(directory), plan, directory);
+  else await checkNewSweepDirectory(directory);
+  await mkdir(directory, { recursive: true });
+  const lock = await acquireLock(directory);
+  try {
+    const finished = join(directory, sweepFiles.result);
+    if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
+    await clearTemporaries(directory);
+    if (resume) await checkSources(plan);
+    else await writeAtomically(join(directory, sweepFiles.plan), `${JSON.stringify(plan, null, 2)}\n`);
+    for (const { name } of plan.runs) {
+      if (existsSync(join(directory, name))) await waitUntilFree(join(directory, name), ORPHANS);
+    }
+    const states = await trainAll(plan, options);
+    const { latency = true } = options;
+    const models = states.filter(({ kind }) => kind === 'finished').length;
+    if (latency && models > 0) options.onEvent?.({ kind: 'timing', models });
+    const result = await sweepResult(plan, directory, states, { runtime: nodeRuntime, latency });
+    if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
+    await writeAtomically(finished, `${JSON.stringify(result, null, 2)}\n`);
+    return result;
+  } finally {
+    lock.release();
+  }
+}
+
+/**
+ * Throws UsageError when a sweep cannot be made there, as `checkNewRunDirectory` does; the lock of a dead process that
+ * came no further is no obstacle.
+ */
+export async function checkNewSweepDirectory(directory: string): Promise<void> {
+  if (existsSync(directory) && (await stat(directory)).isDirectory()) await waitUntilFree(directory, 0);
+  await checkNewRunDirectory(directory);
+}
+
+/** Trains rung by rung until every run has ended; returns how. */
+async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunState[]> {
+  const { directory, onEvent, signal } = options;
+  const folder = (run: number) => join(directory, plan.runs[run]!.name);
+  const record = (run: number) => readRecord(folder(run));
+  const told = plan.runs.map(() => '');
+  const look = async () => {
+    const states = standings(plan, await Promise.all(plan.runs.map((_, run) => record(run))));
+    for (const [run, state] of states.entries()) {
+      const text = JSON.stringify(state);
+      if (state.kind === 'open' || text === told[run]) continue;
+      told[run] = text;
+      onEvent?.({ kind: 'state', run, state });
+    }
+    return states;
+  };
+  const { workers, launch } = workplaces(plan, options);
+  for (;;) {
+    const states = await look();
+    const jobs = states.flatMap((state, run): Job[] => (state.kind === 'open' ? [{ run, until: state.until }] : []));
+    if (jobs.length === 0) return states;
+    await runJobs(jobs, {
+      workers,
+      launch,
+      signal,
+      isDone: async ({ run, until }) => hasReached(plan.runs[run]!.config, await record(run), until),
+      onStart: (job) => onEvent?.({ kind: 'start', ...job }),
+      onMessage: ({ run }, message) => {
+        if (message.kind === 'epoch') onEvent?.({ kind: 'epoch', run, metrics: message.metrics });
+      },
+      onRestart: ({ run }, error, restart) => onEvent?.({ kind: 'restart', run, error, restart }),
+      onDone: async () => void (await look()),
+      onGivenUp: async ({ run }, error) => {
+        await mkdir(folder(run), { recursive: true });
+        const epochs = (await record(run)).rungs.at(-1)?.epoch ?? 0;
+        const reason = `its process ended ${RESTARTS + 1} times in a row: ${error}`;
+        await addFailure(folder(run), { kind: 'failed', epochs, reason });
+        await look();
+      },
+    });
+  }
+}
+
+/** How many workers there are, and how one is started. */
+function workplaces(plan: SweepPlan, { directory, onEvent, ...options }: SweepOptions) {
+  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
+  const { workers = defaultWorkers(threads) } = options;
+  if (options.launch) return { workers, launch: options.launch };
+  const cores = bindCores(workers, threads);
+  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
+  return { workers, launch: processLauncher(directory, cores) };
+}
+
+async function clearTemporaries(directory: string): Promise<void> {
+  for (const file of await readdir(directory)) {
+    if (file.endsWith(TEMPORARY)) await rm(join(directory, file), { force: true });
+  }
+}

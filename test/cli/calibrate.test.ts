@@ -1,0 +1,109 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { Calibration } from '../../src/train/calibrate.ts';
+import type { RunResult } from '../../src/train/run.ts';
+import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from './runCli.ts';
+
+let folder: string;
+let dense: RunResult;
+const at = (...path: string[]) => join(folder, ...path);
+
+beforeAll(async () => {
+  folder = makeFolder();
+  writeCorpus(at('text'));
+  dense = await runJson<RunResult>(['train', ...tiny, '--data', 'text', '--out', 'dense'], folder);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+const calibrated = (...args: string[]) => runJson<Calibration>(['calibrate', ...args], folder);
+
+it('finds the end of the safe thresholds', async () => {
+  const found = await calibrated('dense', '--tolerance', '0.01');
+  const { points, threshold, validPerplexity: base } = found;
+  expect(base).toBeCloseTo(dense.models[0]!.validPerplexity, 5);
+  for (const [i, point] of points.entries()) {
+    expect(point.isSafe).toBe(point.validPerplexity <= base * 1.01);
+    if (i > 0) expect(point.threshold).toBeGreaterThan(points[i - 1]!.threshold);
+    if (i > 0) expect(point.share).toBeGreaterThanOrEqual(points[i - 1]!.share);
+  }
+  expect(points[0]!.validPerplexity).toBe(base);
+  const above = points.find((p) => p.threshold > threshold!)!;
+  expect(points.find((p) => p.threshold === threshold)!.isSafe).toBe(true);
+  expect(above.isSafe).toBe(false);
+  // A grid step of at most 2.5, halved six times on the log scale, and the rounding of what is tried.
+  expect(above.threshold / threshold!).toBeLessThan(1.05);
+  expect(found.advice).toBeLessThanOrEqual(threshold!);
+  expect(found.advice).toBeLessThanOrEqual(found.weightScale / 100);
+  expect(found.advice).toBeGreaterThan(Math.min(threshold!, found.weightScale / 100) / 2);
+  expect(points.find((p) => p.threshold === found.advice)!.isSafe).toBe(true);
+  // The curve goes on to where the model is broken.
+  expect(points.at(-1)!.validPerplexity).toBeGreaterThan(base * 1.1);
+});
+
+it('thresholds what the group lasso acts on, and nothing else', async () => {
+  const { parameters, weights } = await calibrated('dense');
+  expect(parameters).toEqual(['lstm_0.weight', 'lstm_0.recurrent', 'lstm_1.weight', 'lstm_1.recurrent', 'head.weight']);
+  const [own, vocabulary] = [48 * (8 + 12 + 12 + 12), dense.data.vocabulary];
+  expect(weights).toBe(own + 12 * vocabulary);
+});
+
+it('allows more with more tolerance', async () => {
+  const [strict, loose] = [
+    await calibrated('dense', '--tolerance', '0'),
+    await calibrated('dense', '--tolerance', '0.5'),
+  ];
+  expect(strict.threshold!).toBeLessThan(loose.threshold!);
+});
+
+it('takes a file with its text, and gives the same', async () => {
+  const sizes = ['--batch', '4', '--steps', '5'];
+  const [file, run] = [await calibrated('dense/model.onnx', '--data', 'text', ...sizes), await calibrated('dense')];
+  expect(file.points).toEqual(run.points);
+});
+
+it('ends with advice', async () => {
+  const { code, stdout, stderr } = await runCli(['calibrate', 'dense', '--tolerance', '0.01'], folder);
+  expect(code).toBe(0);
+  expect(stdout).toMatch(/^ τ +weights below +valid ppl +change +within 1 % $/m);
+  expect(stdout).toMatch(/^Up to τ = .* the trained model stays within 1 %\. /m);
+  expect(stdout).toMatch(/\nTrain with --threshold \de[-+]\d+\n$/);
+  expect(stderr).not.toContain('warning');
+});
+
+it('says when the run was not dense', async () => {
+  await runJson(['train', ...tiny, '--data', 'text', '--out', 'sparse', ...strongIss], folder);
+  const { stderr } = await runCli(['calibrate', 'sparse'], folder);
+  expect(stderr).toMatch(/^warning: sparse was trained with ISS λ 0\.02; τ is meant to be found on a dense model$/m);
+});
+
+it('refuses what cannot be meant', async () => {
+  writeCorpus(at('other'), 2);
+  writeFileSync(at('other', 'train.txt'), `${readFileSync(at('other', 'train.txt'), 'utf8')}a new word\n`);
+  writeFileSync(at('config.json'), '{}');
+  const cases: [args: string[], ...words: (string | RegExp)[]][] = [
+    [['nowhere'], 'nowhere', 'no such file'],
+    [['text'], 'text/config.json', 'no such file'],
+    [['.'], 'no model.onnx yet'],
+    [['dense/model.onnx'], 'name its text with --data'],
+    [['dense/model.onnx', '--data', 'nowhere'], 'nowhere does not exist'],
+    [['dense', '--data', 'other'], 'another vocabulary'],
+    [['dense', '--tolerance', '-0.1'], '--tolerance', "got '-0.1'"],
+    [['dense', '--tolerance', 'little'], '--tolerance', "got 'little'"],
+    [['dense', '--batch', '0'], '--batch', "got '0'"],
+    [['text/train.txt', '--data', 'text'], 'not an ONNX model'],
+  ];
+  const before = snapshot(folder);
+  for (const [args, ...words] of cases) {
+    const { code, stdout, stderr } = await runCli(['calibrate', ...args], folder);
+    expect(
+      stderr.split('\n').filter((line) => line.startsWith('error:')),
+      stderr,
+    ).toHaveLength(1);
+    for (const word of words) expect(stderr).toMatch(word);
+    expect(code, stderr).toBe(2);
+    expect(stdout).toBe('');
+  }
+  expect(snapshot(folder)).toEqual(before);
+});
