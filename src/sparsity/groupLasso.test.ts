@@ -3,12 +3,21 @@ import { sizeOf } from '../graph/dims.ts';
 import { statesOf } from '../graph/states.ts';
 import { randomNumbers } from '../graph/testGraphs.ts';
 import { languageModel } from '../models/languageModel.ts';
-import { EPSILON, groupLasso } from './groupLasso.ts';
+import { EPSILON } from './components.ts';
+import { groupLasso } from './groupLasso.ts';
 import type { Groups } from './groups.ts';
-import type { Matrix } from './method.ts';
+import type { Matrix, UpdateMoment, WeightPasses } from './method.ts';
 import { traceGroups } from './trace.ts';
 
 const LAMBDA = 0.3;
+const lasso = (groups: Groups, threshold = 0) => groupLasso(groups, { lambda: LAMBDA, threshold });
+const moment: UpdateMoment = { update: 0, gradientScale: 1 };
+
+/** Group lasso needs none of them. */
+const refuse = () => {
+  throw new Error('group lasso asks for nothing but the penalty');
+};
+const passes: WeightPasses = { addSign: refuse, maskGradient: refuse, scale: refuse, cut: refuse };
 
 /** A weight matrix in the trainer's memory with its current values. */
 interface Weights {
@@ -25,6 +34,8 @@ function weightsOf(name: string, dims: readonly number[], seed: number): Weights
     dims,
     rows,
     cols,
+    weights: new Float32Array(rows * cols),
+    passes,
     rowSquares: new Float32Array(rows),
     colSquares: new Float32Array(cols),
     // What is left from the update before must not count.
@@ -107,12 +118,12 @@ describe('groupLasso on a language model', () => {
 
   it('is equations 2–4 of the paper over the groups of the paper', () => {
     const all = fresh();
-    const method = groupLasso(groups, LAMBDA, 1e-4);
+    const method = lasso(groups, 1e-4);
     // Twice with different weights: nothing of the first update may stay.
     for (const scale of [1, 0.5]) {
       for (const { values } of all) values.set(values.map((v) => scale * v));
       const { penalty, gradients } = plainLasso(lists, all);
-      expect(method.beforeUpdate(prepare(all))).toBeCloseTo(penalty, 5);
+      expect(method.beforeUpdate(prepare(all), moment)).toBeCloseTo(penalty, 5);
       for (const weights of all) {
         gradients.get(weights.matrix.name)!.forEach((expected, i) => {
           expect(gradientAt(weights, i), `${weights.matrix.name}[${i}]`).toBeCloseTo(expected, 6);
@@ -133,7 +144,7 @@ describe('groupLasso on a language model', () => {
     const all = fresh();
     for (const { values } of all) values.fill(0);
     all[1]!.values[9] = 2;
-    const penalty = groupLasso(groups, LAMBDA, 0).beforeUpdate(prepare(all));
+    const penalty = lasso(groups).beforeUpdate(prepare(all), moment);
     // One group of norm √(2 · 2²), the four others of norm √ε.
     expect(penalty).toBeCloseTo(LAMBDA * (Math.sqrt(8) + 4 * Math.sqrt(EPSILON)), 6);
     expect(gradientAt(all[1]!, 9)).toBeCloseTo((LAMBDA * 2 * 2) / Math.sqrt(8), 6);
@@ -141,7 +152,7 @@ describe('groupLasso on a language model', () => {
 
   it('has the gradient that finite differences of its value give', () => {
     const all = fresh();
-    const penaltyOf = () => groupLasso(groups, LAMBDA, 0).beforeUpdate(prepare(all));
+    const penaltyOf = () => lasso(groups).beforeUpdate(prepare(all), moment);
     penaltyOf();
     const gradients = all.map((weights) => range(weights.values.length).map((i) => gradientAt(weights, i)));
     const h = 1e-3;
@@ -161,15 +172,32 @@ describe('groupLasso on a language model', () => {
   it('stays finite where a whole group is zero', () => {
     const all = fresh();
     for (const { values } of all) values.fill(0);
-    const penalty = groupLasso(groups, LAMBDA, 0).beforeUpdate(prepare(all));
+    const penalty = lasso(groups).beforeUpdate(prepare(all), moment);
     expect(penalty).toBeCloseTo(5 * LAMBDA * Math.sqrt(EPSILON), 9);
     for (const { matrix } of all) {
       expect([...matrix.rowPenalty, ...matrix.colPenalty].every(Number.isFinite), matrix.name).toBe(true);
     }
   });
 
+  it('presses some components harder', () => {
+    const all = fresh();
+    const strengths = Float64Array.from({ length: groups.count }, (_, k) => 1 + k);
+    const method = groupLasso(groups, { lambda: LAMBDA, threshold: 0, strengths });
+    const norms = lists.map((list) =>
+      Math.sqrt(
+        list.reduce((sum, [name, i]) => sum + all.find((w) => w.matrix.name === name)!.values[i]! ** 2, EPSILON),
+      ),
+    );
+    const expected = norms.reduce((sum, norm, k) => sum + LAMBDA * (1 + k) * norm, 0);
+    expect(method.beforeUpdate(prepare(all), moment)).toBeCloseTo(expected, 5);
+    // A row of the head is in the group of one unit of the upper layer alone.
+    const head = all.at(-1)!;
+    const unit = sizes.hidden[0] + 1;
+    expect(head.matrix.rowPenalty[1]).toBeCloseTo((LAMBDA * (1 + unit)) / norms[unit]!, 5);
+  });
+
   it('passes the threshold on', () => {
-    expect(groupLasso(groups, LAMBDA, 1e-4).threshold).toBe(1e-4);
+    expect(lasso(groups, 1e-4).threshold).toBe(1e-4);
   });
 });
 
@@ -196,7 +224,7 @@ describe('groupLasso on any axis', () => {
       }),
     );
     const { penalty, gradients } = plainLasso(lists, all);
-    expect(groupLasso(groups, LAMBDA, 0).beforeUpdate(prepare(all))).toBeCloseTo(penalty, 5);
+    expect(lasso(groups).beforeUpdate(prepare(all), moment)).toBeCloseTo(penalty, 5);
     for (const weights of all) {
       gradients.get(weights.matrix.name)!.forEach((expected, i) => {
         expect(gradientAt(weights, i), `${weights.matrix.name}[${i}]`).toBeCloseTo(expected, 6);

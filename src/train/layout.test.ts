@@ -37,10 +37,18 @@ describe('layOut', () => {
     }
   });
 
-  it('refuses a table that is looked up twice: each lookup would train a copy of its own', () => {
+  it('makes a table that is looked up twice a parameter, to which both lookups give their gradient', () => {
     const model = twoLookups(['time', 'batch']);
-    const plan = trainingGraph(model, LOGITS, sizes);
-    expect(() => layOut(model, plan, undefined)).toThrow("embedding 'table' is also used elsewhere in the graph");
+    const { trained, feeds } = layOut(model, trainingGraph(model, LOGITS, sizes), undefined);
+    expect(trained.tables).toEqual([]);
+    const [parameter] = trained.parameters;
+    expect(trained.parameters.map((p) => p.name)).toEqual(['table']);
+    expect(trained.shared.map((s) => [s.parameter === parameter, s.isWritten])).toEqual([
+      [true, false],
+      [true, false],
+    ]);
+    // The graph reads rows, not the table.
+    expect(Object.keys(feeds)).not.toContain('table');
   });
 
   it('refuses free dimensions other than batch and time', () => {

@@ -1,0 +1,129 @@
+// Makes the Penn Treebank evidence under results/: runs what is missing, each run resumable, then collects and times.
+//   node scripts/evidence.mjs small|medium|rhn [--data data/ptb] [--runs runs] [--workers 1] [--only a,b] [--collect]
+// Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none.
+import { spawn, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
+
+// The medium preset in 16 epochs instead of 39, for all models alike.
+const short = ['--epochs', '16', '--flat-epochs', '5', '--decay', '0.6'];
+
+/** Runs of each experiment: name and arguments of `slimrnn train`. */
+const experiments = {
+  small: {
+    'dense-keep1': ['zaremba-small'],
+    'dense-keep0.75': ['zaremba-small', '--keep', '0.75'],
+    'iss-0.0035': ['iss-small', '--iss', '0.0035'],
+    'iss-0.004': ['iss-small', '--iss', '0.004'],
+    'iss-0.004-noshrink': ['iss-small', '--iss', '0.004', '--no-shrink'],
+    'iss-0.006': ['iss-small', '--iss', '0.006'],
+    'iss-0.008': ['iss-small', '--iss', '0.008'],
+    'target-units0.3': ['zaremba-small', '--target', 'units=0.3'],
+    'direct-66-130': ['zaremba-small', '--hidden', '66,130'],
+    'direct-66-130-keep0.9': ['zaremba-small', '--hidden', '66,130', '--keep', '0.9'],
+    'magnitude-0.44': ['zaremba-small', '--magnitude', '0.44'],
+    'magnitude-0.75': ['zaremba-small', '--magnitude', '0.75'],
+    'l1-1e-4': ['zaremba-small', '--l1', '1e-4'],
+  },
+  medium: {
+    'medium-dense': ['zaremba-medium', ...short],
+    'medium-iss-0.0025': ['iss-medium', '--iss', '0.0025', '--keep', '0.6', ...short],
+  },
+  rhn: Object.fromEntries(
+    [0, 0.002, 0.004, 0.006, 0.008].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
+  ),
+};
+
+const { values: flags, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    data: { type: 'string', default: 'data/ptb' },
+    runs: { type: 'string', default: 'runs' },
+    workers: { type: 'string', default: '1' },
+    only: { type: 'string' },
+    collect: { type: 'boolean', default: false },
+  },
+});
+const experiment = positionals[0];
+const wanted = flags.only?.split(',');
+const runs = Object.entries(experiments[experiment] ?? {}).filter(([name]) => !wanted || wanted.includes(name));
+if (runs.length === 0) {
+  const known = Object.entries(experiments).map(([name, of]) => `${name}: ${Object.keys(of).join(', ')}`);
+  console.error(`name an experiment, and with --only runs of it:\n${known.join('\n')}`);
+  process.exit(2);
+}
+const directoryOf = (name) => join(flags.runs, name);
+const resultOf = (name) => join(directoryOf(name), 'result.json');
+const commandOf = (name, args) => [
+  'train',
+  ...args,
+  '--data',
+  flags.data,
+  '--threads',
+  '1',
+  '--seed',
+  '1',
+  '--out',
+  directoryOf(name),
+];
+
+if (!flags.collect) await trainMissing();
+collect();
+
+/** Takes the runs from the list, as many at a time as there are workers. */
+async function trainMissing() {
+  mkdirSync(flags.runs, { recursive: true });
+  const queue = runs.filter(([name]) => !existsSync(resultOf(name)));
+  await Promise.all(
+    Array.from({ length: Number(flags.workers) }, async () => {
+      for (let next = queue.shift(); next; next = queue.shift()) await trainOne(...next);
+    }),
+  );
+}
+
+async function trainOne(name, args) {
+  const resume = existsSync(join(directoryOf(name), 'config.json')) ? ['--resume'] : [];
+  console.error(`${name}: slimrnn ${commandOf(name, args).join(' ')}`);
+  const child = spawn(process.execPath, [cli, ...commandOf(name, args), ...resume], {
+    stdio: ['ignore', 'ignore', 'inherit'],
+  });
+  const code = await new Promise((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
+  if (code !== 0) process.exit(code);
+}
+
+/** Writes results/ptb-<experiment>/<run>.json for every finished run, its paths as anyone would have them, and latency.json. */
+function collect() {
+  const folder = fileURLToPath(new URL(`../results/ptb-${experiment}/`, import.meta.url));
+  mkdirSync(folder, { recursive: true });
+  const finished = runs.filter(([name]) => existsSync(resultOf(name)));
+  for (const [name, args] of finished) {
+    const result = JSON.parse(readFileSync(resultOf(name), 'utf8'));
+    result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
+    const shown = ['train', ...args, '--data', 'data/ptb', '--threads', '1', '--seed', '1', '--out', `runs/${name}`];
+    result.environment.command = `slimrnn ${shown.join(' ')}`;
+    writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
+  }
+  if (finished.length === 0) return;
+  const models = finished.map(([name]) => {
+    const slim = join(directoryOf(name), 'slim.onnx');
+    return existsSync(slim) ? slim : join(directoryOf(name), 'model.onnx');
+  });
+  const bench = ['bench', ...models, '--threads', '1', '--steps', '30', '--batch', '1,10', '--json'];
+  const { status, stdout } = spawnSync(process.execPath, [cli, ...bench], {
+    encoding: 'utf8',
+    stdio: ['ignore', 'pipe', 'inherit'],
+    maxBuffer: 2 ** 26,
+  });
+  if (status !== 0) process.exit(status ?? 1);
+  const { engines, results } = JSON.parse(stdout);
+  const rows = results.map(({ batch, steps, models: timed }) => ({
+    ...{ batch, steps },
+    models: timed.map(({ milliseconds }, i) => ({ name: finished[i][0], milliseconds })),
+  }));
+  const document = { engines, threads: 1, results: rows };
+  writeFileSync(join(folder, 'latency.json'), `${JSON.stringify(document, null, 2)}\n`);
+}
