@@ -12,7 +12,20 @@ export function figure1Text({ hidden, batch }: LayerShape, points: readonly Figu
   return [
     `W ${4 * hidden} × ${2 * hidden}, X ${2 * hidden} × ${batch}: median, and speed against the dense product`,
     table(['sparsity', 'units', ...columns.map(({ library, way }) => `${library}, ${HEADS[way]}`)], rows),
+    ...busyNote(points),
   ].join('\n');
+}
+
+/** Above this factor between two ways to take a speedup the machine has disturbed the medians. */
+const BUSY = 1.3;
+
+function busyNote(points: readonly Figure1Point[]): string[] {
+  const factors = points.flatMap(({ timings }) =>
+    timings.map(({ speedup, speedupOfFastest }) => Math.max(speedup / speedupOfFastest, speedupOfFastest / speedup)),
+  );
+  const worst = Math.max(...factors);
+  if (!(worst > BUSY)) return [];
+  return [`the machine was busy: speedups by the fastest runs differ from these by up to ${worst.toFixed(1)}×`];
 }
 
 const HEADS: Readonly<Record<Way, string>> = { dense: 'dense', 'random zeros': 'CSR', 'fewer units': 'fewer units' };

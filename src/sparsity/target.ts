@@ -39,16 +39,16 @@ const HORIZON = 0.05;
 /** Factors on s_k at each look: of units that should go and do not, before END and after it; of those that should stay. */
 const PRESS = 1.1;
 const PRESS_LATE = 1.3;
-const RELIEVE = 0.8;
+const RELIEVE = 0.7;
 const STRONGEST = 100;
 
 /**
  * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. Units that are gone say too
- * late that λ was wrong, because a norm takes long to fall; so the norms are followed, and each is expected to go on
- * until the target is due as it went since the last look. The units of largest expected norm should stay, as many as the
- * target allows. Of those that should not, the ones that are expected to stay are pressed harder; of those that should,
- * the ones that are expected to vanish are pressed less. The method must make groups zero at any strength, as the
- * proximal step does: a sub-gradient that is longer than the group swings around zero.
+ * late that λ was wrong, because a norm takes long to fall; so the norms are followed, and each is expected to go on as
+ * it went since the last look. The units of largest expected norm should stay, as many as the target allows. Of those
+ * that should not, the ones that are expected to be there when the target is due are pressed harder; of those that
+ * should, the ones that are expected to vanish before the run ends are pressed less. The method must make groups zero at
+ * any strength, as the proximal step does: a sub-gradient that is longer than the group swings around zero.
  * Costs two passes over rows and columns at each look; the state has two numbers for each unit.
  */
 export function steered(
@@ -64,15 +64,18 @@ export function steered(
   let components: Components | undefined;
 
   const steer = (norms: Float64Array, last: Float64Array, now: number) => {
-    const ahead = Math.max(END - now, HORIZON) / (now - at);
-    const expected = norms.map((norm, k) => (norm > ROOT ? norm + (norm - last[k]!) * ahead : 0));
-    const stay = largest(expected, target, shareOf);
+    /** Each norm when so much of the run's learning is done, if it goes on as it went. */
+    const expectedAt = (then: number) => {
+      const ahead = Math.max(then - now, HORIZON) / (now - at);
+      return norms.map((norm, k) => (norm > ROOT ? norm + (norm - last[k]!) * ahead : 0));
+    };
+    const [due, atEnd] = [expectedAt(END), expectedAt(1)];
+    const stay = largest(due, target, shareOf);
     for (let k = 0; k < factors.length; k++) {
-      const lasts = expected[k]! > 0;
       const factor = factors[k]!;
-      if (stay[k] === 1) factors[k] = lasts ? towardsOne(factor) : factor * RELIEVE;
+      if (stay[k] === 1) factors[k] = atEnd[k]! > 0 ? towardsOne(factor) : factor * RELIEVE;
       else if (now >= END) factors[k] = Math.min(factor * PRESS_LATE, STRONGEST);
-      else if (lasts) factors[k] = Math.min(factor * PRESS, STRONGEST);
+      else if (due[k]! > 0) factors[k] = Math.min(factor * PRESS, STRONGEST);
       strengths[k] = own[k]! * factors[k]!;
     }
   };

@@ -86,7 +86,7 @@ describe('--cell', () => {
     const wrong = await runCli([...onText, '--cell', 'gur', '--out', 'wrong'], folder);
     expect(wrong).toMatchObject({
       code: 2,
-      stderr: expect.stringContaining(`--cell: expected lstm or gru or rnn, got "gur" (did you mean 'gru'?)`),
+      stderr: expect.stringContaining(`--cell: expected lstm or gru or rnn or rhn, got "gur" (did you mean 'gru'?)`),
     });
   });
 });

@@ -31,12 +31,18 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
+const countShape = { stored: expect.any(Number), nonzero: expect.any(Number) };
 const modelShape = {
   name: expect.any(String),
   file: expect.any(String),
   bytes: expect.any(Number),
   hidden: [expect.any(Number), expect.any(Number)],
   parameters: expect.any(Number),
+  split: {
+    embedding: countShape,
+    recurrent: countShape,
+    output: countShape,
+  },
   multiplyAdds: expect.any(Number),
   validPerplexity: expect.any(Number),
   testPerplexity: expect.any(Number),
