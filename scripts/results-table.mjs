@@ -10,10 +10,18 @@ const runs = readdirSync(folder)
 
 const rows = runs.map(({ config, models, seconds }) => {
   const last = models[models.length - 1];
-  const what =
-    config.iss > 0 ? `ISS, λ ${config.iss}${config.shrink ? '' : ', shrunk at the end'}` : `dense, keep ${config.keep}`;
+  const what = described(config);
   const figures = [last.validPerplexity.toFixed(2), last.testPerplexity.toFixed(2), last.hidden.join(', ')];
   return [what, ...figures, `${(last.parameters / 1e6).toFixed(2)} M`, `${(seconds / 60).toFixed(0)} min`];
 });
 const head = ['', 'valid ppl', 'test ppl', 'hidden', 'parameters', 'training'];
 for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+
+function described({ iss, target, l1, magnitude, hidden, embedding, keep, shrink }) {
+  const dropout = keep < 1 ? `, keep ${keep}` : '';
+  if (target) return `ISS to ${target}${dropout}`;
+  if (iss > 0) return `ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
+  if (l1) return `ℓ1, λ ${l1}${dropout}`;
+  if (magnitude) return `magnitude, ${magnitude} zeros${dropout}`;
+  return `${hidden.every((h) => h === embedding) ? 'dense' : 'direct design'}, keep ${keep}`;
+}
