@@ -73,6 +73,16 @@ describe('checkConfig', () => {
     [{ seed: 2 ** 60 }, 'here: seed: expected'],
     [{ epoch: 3 }, "here: unknown field 'epoch' (did you mean 'epochs'?)"],
     [{ colour: 3 }, "here: unknown field 'colour'"],
+    [{ iss: 0.1, l1: 0.1 }, 'here: choose one of iss, l1'],
+    [{ target: 'units=0.3', magnitude: 0.5 }, 'here: choose one of iss, magnitude'],
+    [{ target: 'units=3' }, 'here: target: expected units=SHARE or params=SHARE, between 0 and 1, got "units=3"'],
+    [{ proximal: true }, 'here: proximal needs iss (or target)'],
+    [{ pruneTo: 3 }, 'here: pruneTo needs magnitude'],
+    [{ magnitude: 0.5, pruneFrom: 4, pruneTo: 3 }, 'here: pruneTo must be more than pruneFrom, got 3 and 4'],
+    [{ magnitude: 0.5, pruneTo: 30 }, 'here: pruneTo must be at most the 13 epochs, got 30'],
+    [{ depth: 3 }, 'here: depth needs cell rhn'],
+    [{ cell: 'rhn', hidden: [200] }, 'here: cell rhn needs depth'],
+    [{ cell: 'rhn', depth: 3 }, "here: cell rhn needs one hidden size that is the embedding's, got 200, 200 and 200"],
     [{ clip: undefined }, 'here: missing clip'],
   ])('%o: %s', (change, message) => {
     expect(problem(change)).toThrow(message);
