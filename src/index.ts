@@ -6,7 +6,8 @@ export { differentiableOperators, differentiate } from './autodiff/differentiate
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { loadArrays, saveArrays } from './data/arrays.ts';
 export { type Batches, batchWindows } from './data/batches.ts';
-export { type Corpus, type CorpusOptions, loadCorpus, makeCorpus } from './data/corpus.ts';
+export { loadCorpus } from './data/corpus.ts';
+export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
 export { getDataset, listDatasets } from './data/registry.ts';
 export { loadSotu, type SotuOptions } from './data/sotu.ts';
 export { buildVocabulary, encode, type Vocabulary } from './data/vocabulary.ts';
@@ -58,6 +59,7 @@ export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';
 export { type Calibration, calibrate } from './train/calibrate.ts';
 export { learningRate, type TrainConfig } from './train/config.ts';
 export { createEvaluator, type Evaluator } from './train/evaluate.ts';
+export { fileStore } from './train/fileStore.ts';
 export { type FinetuneConfig, type FinetuneSettings, finetuneConfig } from './train/finetune/config.ts';
 export {
   type FinetuneData,
@@ -68,9 +70,11 @@ export {
 } from './train/finetune/finetune.ts';
 export type { FinetuneMetrics } from './train/finetune/progress.ts';
 export { type FinetuneResult, finetuneRun } from './train/finetune/run.ts';
+export { freshModel } from './train/freshModel.ts';
 export { type LossName, losses } from './train/losses.ts';
 export { presets } from './train/presets.ts';
 export { type ModelResult, type RunOptions, type RunResult, run } from './train/run.ts';
 export { DivergedError, Stepper, type StepperOptions, type StepResult } from './train/stepper.ts';
+export type { RunStore } from './train/store.ts';
 export { type TrainedModel, type TrainOptions, train, type WindowProgress } from './train/trainer.ts';
 export { type TrainingGraph, trainingGraph } from './train/trainingGraph.ts';

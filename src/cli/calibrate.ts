@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import type { LoadedCorpus } from '../data/corpus.ts';
+import type { LoadedCorpus } from '../data/makeCorpus.ts';
 import { environment } from '../environment.ts';
 import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
@@ -9,10 +9,11 @@ import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
+import { trainedVocabulary, vocabularyDigest } from '../train/freshModel.ts';
 import { presets } from '../train/presets.ts';
 import { readJson, runFiles } from '../train/runDirectory.ts';
 import { describeMethod, methodName } from '../train/sparsity.ts';
-import { loadText, trainedVocabulary, vocabularyDigest } from '../train/start.ts';
+import { loadText } from '../train/start.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 
 interface CalibrateFlags {

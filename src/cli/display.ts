@@ -1,4 +1,4 @@
-import type { LoadedCorpus } from '../data/corpus.ts';
+import type { LoadedCorpus } from '../data/makeCorpus.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { type RunOptions, type RunResult, run } from '../train/run.ts';
 import { grouped, note } from './output.ts';

@@ -4,6 +4,7 @@ import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { checkConfig, type PartialConfig } from '../train/config.ts';
+import { freshModel } from '../train/freshModel.ts';
 import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
 import type { RunResult } from '../train/run.ts';
@@ -17,7 +18,7 @@ import {
   runFiles,
 } from '../train/runDirectory.ts';
 import { describeMethod } from '../train/sparsity.ts';
-import { freshModel, initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
+import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
 import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';

@@ -3,7 +3,8 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../errors.ts';
-import { type Corpus, loadCorpus, makeCorpus } from './corpus.ts';
+import { loadCorpus } from './corpus.ts';
+import { type Corpus, makeCorpus } from './makeCorpus.ts';
 
 let root = '';
 let folders = 0;

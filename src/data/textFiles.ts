@@ -5,12 +5,7 @@ import { constants } from 'node:buffer';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
-
-/** The three parts of a corpus, in their usual order. */
-export const PARTS = ['train', 'valid', 'test'] as const;
-
-/** A part of a corpus: `train`, `valid` or `test`. */
-export type Part = (typeof PARTS)[number];
+import { PARTS, type Part } from './parts.ts';
 
 const PART_FILE = /^(?:.+[._-])?(train|valid|validation|dev|test)\.(?:txt|tokens)$/i;
 

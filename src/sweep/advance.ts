@@ -6,9 +6,9 @@ import { writeAtomically } from '../files.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
-import { type RunResult, run as trainToEnd } from '../train/run.ts';
+import { type RunResult, trainInDirectory, run as trainToEnd } from '../train/run.ts';
 import { configText, openRunDirectory, readJson, runFiles } from '../train/runDirectory.ts';
-import { TrainingDivergedError, type TrainOptions, train, type WindowProgress } from '../train/trainer.ts';
+import { TrainingDivergedError, type TrainOptions, type WindowProgress } from '../train/trainer.ts';
 import { acquireLock } from './lock.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, standingOf } from './runRecord.ts';
@@ -58,9 +58,12 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
   }
 }
 
+/** What a run in a directory needs. */
+type DirectoryOptions = Omit<TrainOptions, 'store'> & { readonly directory: string };
+
 /** Trains up to a rung and leaves the run standing there. */
-async function toRung(options: TrainOptions & { readonly directory: string }, until: number) {
-  const { model, history } = await train({ ...options, untilEpoch: until });
+async function toRung(options: DirectoryOptions, until: number) {
+  const { model, history } = await trainInDirectory({ ...options, untilEpoch: until });
   const last = history.at(-1);
   if (last?.epoch !== until) {
     throw new SlimError(
@@ -72,7 +75,7 @@ async function toRung(options: TrainOptions & { readonly directory: string }, un
 }
 
 /** Trains to the end and scores, unless that is done. */
-async function toResult(options: TrainOptions & { readonly directory: string }) {
+async function toResult(options: DirectoryOptions) {
   const { directory, config } = options;
   if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
   const { models } = (await readJson(join(directory, runFiles.result))) as RunResult;

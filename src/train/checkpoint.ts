@@ -5,6 +5,7 @@ import { writeAtomically } from '../files.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { logHistogramSchema } from '../sparsity/logHistogram.ts';
 
 /*
  * A checkpoint is an ONNX file: the model as it is trained, the carried states as further initializers, and the place
@@ -30,6 +31,8 @@ export const epochMetricsSchema = z.object({
   penalty: z.number(),
   seconds: z.number(),
   tokensPerSecond: z.number(),
+  /** Norms ‖w_k‖ of the units in the graph, layer by layer; absent in runs of earlier versions. */
+  groupNorms: z.array(logHistogramSchema).optional(),
 });
 
 /** What an epoch achieved. */
@@ -48,6 +51,8 @@ const progressSchema = z.object({
   penalty: z.number(),
   seconds: z.number(),
   history: z.array(epochMetricsSchema),
+  /** Which of its first units each layer still has; absent in runs of earlier versions. */
+  kept: z.array(z.array(z.number())).optional(),
   /** State of the sparsity method, if it has any. */
   method: z.record(z.string(), z.union([z.number(), z.array(z.number()).readonly()])).optional(),
 });

@@ -116,7 +116,7 @@ describe.each(methods)('%s', (_, fields) => {
     const dying = trainee.groups.layers[0]!.components[3]!;
     const left = live.map((alive, k) => (k === dying ? 0 : alive));
     const gone = left.reduce((n, alive) => n + 1 - alive, 0);
-    const smaller = await shrinkTrainee(trainee, left, options);
+    const { trainee: smaller } = await shrinkTrainee(trainee, left, options);
     made.push(smaller);
     expect(smaller.groups.count).toBeLessThanOrEqual(trainee.groups.count - Math.min(gone, 1));
     for (const [name, value] of Object.entries(smaller.sparsity!.state?.() ?? {})) {

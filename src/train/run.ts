@@ -1,7 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
-import type { Corpus } from '../data/corpus.ts';
+import type { Corpus } from '../data/makeCorpus.ts';
 import { type Environment, environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
@@ -16,9 +16,12 @@ import { assertEqual, type Difference } from '../slim/verify.ts';
 import type { EpochMetrics } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
+import { fileStore } from './fileStore.ts';
+import { liveFile } from './live.ts';
 import { runFiles } from './runDirectory.ts';
 import { methodName } from './sparsity.ts';
-import { InterruptedError, type TrainOptions, train } from './trainer.ts';
+import { unitsThatStay } from './trainee.ts';
+import { InterruptedError, type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
 
 /** One finished model of a run. */
 export interface ModelResult {
@@ -52,10 +55,12 @@ export interface RunResult {
   readonly engine: string;
   readonly environment: Environment;
   readonly history: readonly EpochMetrics[];
+  /** Which of its first units each layer of the last model has; undefined when an earlier version began the run. */
+  readonly kept?: readonly (readonly number[])[] | undefined;
 }
 
 /** How a run ends. */
-export interface RunOptions extends Omit<TrainOptions, 'untilEpoch'> {
+export interface RunOptions extends Omit<TrainOptions, 'untilEpoch' | 'store'> {
   readonly directory: string;
   /** Called with a line about what is going on after training. */
   readonly onStage?: ((stage: string) => void) | undefined;
@@ -71,16 +76,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
     if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
     options.onStage?.(stage);
   };
-  const { model: trained, history } = await train(options);
+  const { model: trained, history, kept: trainedUnits } = await trainInDirectory(options);
   const model = withoutDropout(trained);
   const results: ModelResult[] = [];
   let verify: Difference | undefined;
+  let kept = trainedUnits;
   await writeAtomically(join(directory, runFiles.vocabulary), `${corpus.vocabulary.words.join('\n')}\n`);
   await saveModel(join(directory, runFiles.model), model);
   onStage('scoring the trained model on the validation and test text');
   results.push(await score('trained', model, runFiles.model, options));
   if (methodName(config) !== 'dense') {
-    const { model: slim, groups, removed } = shrinkZeros(model);
+    const { model: slim, groups, removed } = shrinkZeros(model, { embeddings: config.issEmbedding ?? false });
+    kept = kept && unitsThatStay(groups, removed, kept);
     onStage('verifying that the slim model computes the same');
     const feeds = realWindows(corpus.valid, config);
     verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
@@ -102,9 +109,30 @@ export async function run(options: RunOptions): Promise<RunResult> {
     engine: runtime.name,
     environment: environment(),
     history,
+    kept,
   };
   await writeAtomically(join(directory, runFiles.result), `${JSON.stringify(result, null, 2)}\n`);
   return result;
+}
+
+/** `train` with checkpoints, metrics and live.json in a run directory. */
+export async function trainInDirectory({
+  directory,
+  ...options
+}: Omit<TrainOptions, 'store'> & { readonly directory: string }): Promise<TrainedModel> {
+  const live = liveFile(directory);
+  const onWindow = (p: WindowProgress) => {
+    options.onWindow?.(p);
+    const { epoch, epochs, units, alive, secondsLeft } = p;
+    const metric = { name: 'perplexity', value: p.perplexity } as const;
+    const speed = p.tokensPerSecond;
+    live.report({ epoch, epochs, share: p.window / p.windows, metric, speed, secondsLeft, units, alive });
+  };
+  try {
+    return await train({ ...options, onWindow, store: fileStore(directory) });
+  } finally {
+    await live.end();
+  }
 }
 
 /** Windows that both models are compared on. */

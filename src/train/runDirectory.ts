@@ -13,6 +13,7 @@ export const runFiles = {
   config: 'config.json',
   vocabulary: 'vocabulary.txt',
   metrics: 'metrics.jsonl',
+  live: 'live.json',
   checkpoint: 'checkpoint.onnx',
   model: 'model.onnx',
   slim: 'slim.onnx',

@@ -1,26 +1,17 @@
-import { createHash } from 'node:crypto';
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
-import { type LoadedCorpus, loadCorpus } from '../data/corpus.ts';
+import { loadCorpus } from '../data/corpus.ts';
+import type { LoadedCorpus } from '../data/makeCorpus.ts';
 import { loadSotu } from '../data/sotu.ts';
 import type { Vocabulary } from '../data/vocabulary.ts';
 import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
-import { languageModel } from '../models/languageModel.ts';
-import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
 import { cellNames } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { TrainConfig } from './config.ts';
+import { freshModel, trainedVocabulary, vocabularyDigest } from './freshModel.ts';
 import { runFiles } from './runDirectory.ts';
-
-/** Metadata entry with the digest of the words that a model's token numbers stand for. */
-const VOCABULARY = 'slimrnn.vocabulary';
-
-/** Digest of the words that a model was trained with; undefined for one that slimrnn did not train. */
-export function trainedVocabulary({ metadata }: Model): string | undefined {
-  return metadata[VOCABULARY];
-}
 
 /**
  * Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out.
@@ -42,35 +33,6 @@ async function readText(config: TrainConfig, data: string | undefined): Promise<
   if (config.trainTokens !== undefined)
     throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
   return loadCorpus(data, { maxVocabulary: config.vocabulary });
-}
-
-/** The untrained model of a configuration. */
-export function freshModel(config: TrainConfig, vocabulary: Vocabulary): Model {
-  const model = withinMemory(config, () => modelFor(config, vocabulary.words.length));
-  return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
-}
-
-function modelFor(
-  { cell, hidden, depth = 1, transformBias = -2, keep, keepWords = 1, keepState = 1, ...rest }: TrainConfig,
-  vocabulary: number,
-) {
-  if (cell !== 'rhn') return languageModel({ ...rest, cell, hidden, keep, vocabulary });
-  const kept = { words: keepWords, input: keep, state: keepState, output: keep };
-  const { initScale, seed } = rest;
-  return rhnLanguageModel({ vocabulary, width: hidden[0]!, depth, transformBias, initScale, seed, keep: kept });
-}
-
-/** JavaScript answers a request for too much memory with a RangeError. */
-function withinMemory<T>({ hidden, embedding }: TrainConfig, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(
-      `the weights of --hidden ${hidden} and --embedding ${embedding} do not fit into memory: choose smaller sizes`,
-      { cause },
-    );
-  }
 }
 
 /** Path of the model that `--init` names: an ONNX file, or a run directory with one. */
@@ -135,9 +97,4 @@ export function modelFrom(trained: Model, config: TrainConfig, vocabulary: Vocab
     }),
   );
   return { ...fresh, graph: { ...fresh.graph, initializers } };
-}
-
-/** Identifies the words of a vocabulary and their order. */
-export function vocabularyDigest(vocabulary: Vocabulary): string {
-  return createHash('sha256').update(vocabulary.words.join('\n')).digest('hex');
 }

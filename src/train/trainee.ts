@@ -5,6 +5,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import type { Groups } from '../sparsity/groups.ts';
+import { type LogHistogram, normsByLayer } from '../sparsity/logHistogram.ts';
 import { liveComponents } from '../sparsity/measure.ts';
 import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
 import { traceGroups } from '../sparsity/trace.ts';
@@ -77,10 +78,27 @@ export function unitCounts(groups: Groups): number[] {
   return groups.layers.map((layer) => layer.components.length);
 }
 
+/** How the norms ‖w_k‖ of each layer's units are distributed. */
+export function normHistograms({ stepper, groups }: Pick<Trainee, 'stepper' | 'groups'>): LogHistogram[] {
+  return normsByLayer(groups, (name) => stepper.weights(name));
+}
+
+/** What is left of a list for each layer's units, such as their first numbers, without the removed components. */
+export function unitsThatStay<T>(groups: Groups, removed: Uint8Array, ofUnits: readonly (readonly T[])[]): T[][] {
+  return groups.layers.map(({ components }, i) =>
+    ofUnits[i]!.filter((_, unit) => components[unit]! < 0 || removed[components[unit]!] === 0),
+  );
+}
+
 /**
- * The same trainee without the components that are not `live` (but one in a layer where all are dead), states and all.
+ * The same trainee without the components that are not `live` (but one in a layer where all are dead), states and all,
+ * and 1 for each component that left.
  */
-export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options: TraineeOptions): Promise<Trainee> {
+export async function shrinkTrainee(
+  trainee: Trainee,
+  live: Uint8Array,
+  options: TraineeOptions,
+): Promise<{ trainee: Trainee; removed: Uint8Array }> {
   const { stepper, groups } = trainee;
   const removed = settleRemoval(
     groups,
@@ -95,7 +113,7 @@ export async function shrinkTrainee(trainee: Trainee, live: Uint8Array, options:
   const next = await prepare(model, options, withoutRemoved(trainee.sparsity?.state?.(), removed));
   next.stepper.setStates(states);
   await dismiss(trainee);
-  return next;
+  return { trainee: next, removed };
 }
 
 /** A method's state for what is left: components are numbered anew in the same order. */

@@ -1,18 +1,25 @@
-import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
 import { batchWindows } from '../data/batches.ts';
-import type { Corpus } from '../data/corpus.ts';
+import type { Corpus } from '../data/makeCorpus.ts';
+import { sha256Hex } from '../digest.ts';
 import { SlimError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type EpochMetrics, loadCheckpoint, type Progress, saveCheckpoint } from './checkpoint.ts';
+import type { EpochMetrics, Progress } from './checkpoint.ts';
 import { learningRate, type TrainConfig } from './config.ts';
-import { runFiles } from './runDirectory.ts';
 import { planSparsity, type SparsityPlan } from './sparsity.ts';
 import { DivergedError } from './stepper.ts';
-import { aliveUnits, dismiss, groupsOf, prepare, shrinkTrainee, type Trainee, unitCounts } from './trainee.ts';
+import type { RunStore } from './store.ts';
+import {
+  aliveUnits,
+  dismiss,
+  groupsOf,
+  normHistograms,
+  prepare,
+  shrinkTrainee,
+  type Trainee,
+  unitCounts,
+  unitsThatStay,
+} from './trainee.ts';
 
 /** What a training run needs. */
 export interface TrainOptions {
@@ -21,9 +28,9 @@ export interface TrainOptions {
   /** The model to start from, with Dropout where training wants it. */
   readonly model: Model;
   readonly runtime: Runtime;
-  /** Run directory for metrics and checkpoints; without it nothing is written. */
-  readonly directory?: string | undefined;
-  /** Go on from the checkpoint in the directory, if there is one. */
+  /** Where checkpoints go; without it nothing is left. */
+  readonly store?: RunStore | undefined;
+  /** Go on from the checkpoint in the store, if there is one. */
   readonly resume?: boolean | undefined;
   /** Stop after this epoch, with a checkpoint that goes on to the same end; by default all epochs are trained. */
   readonly untilEpoch?: number | undefined;
@@ -55,6 +62,8 @@ export interface WindowProgress {
 export interface TrainedModel {
   readonly model: Model;
   readonly history: readonly EpochMetrics[];
+  /** Which of its first units each layer still has; undefined when an earlier version began the run. */
+  readonly kept: readonly (readonly number[])[] | undefined;
 }
 
 /** The run was stopped from outside; its checkpoint is written. */
@@ -80,9 +89,7 @@ export class TrainingDivergedError extends SlimError {
 /** Identifies what a checkpoint belongs to: configuration and data, but not the number of threads or of checkpoints. */
 export function runDigest(config: TrainConfig, corpus: Corpus): string {
   const { threads: _threads, checkpointEvery: _every, ...rest } = config;
-  return createHash('sha256')
-    .update(JSON.stringify([rest, corpus.sha256]))
-    .digest('hex');
+  return sha256Hex(JSON.stringify([rest, corpus.sha256]));
 }
 
 /** Smallest share of the units that must have died before the graph is rebuilt in the middle of an epoch. */
@@ -100,28 +107,22 @@ const HOPELESS = 60;
  * results, interrupted and resumed or not.
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
-  const { config, corpus, directory, untilEpoch = config.epochs } = options;
+  const { config, corpus, store, untilEpoch = config.epochs } = options;
   const digest = runDigest(config, corpus);
-  const path = directory === undefined ? undefined : join(directory, runFiles.checkpoint);
-  let progress: Progress = { digest, epoch: 0, window: 0, updates: 0, loss: 0, penalty: 0, seconds: 0, history: [] };
-  let model = options.model;
-  let states: ReadonlyMap<string, Tensor> | undefined;
-  if (options.resume && path !== undefined && existsSync(path)) {
-    ({ model, states, progress } = await loadCheckpoint(path, digest));
-    // A process that was killed between the two files leaves metrics behind the checkpoint.
-    await saveMetrics(path, progress);
-  }
+  const groups = groupsOf(options.model, config);
+  const begun = { digest, epoch: 0, window: 0, updates: 0, loss: 0, penalty: 0, seconds: 0, history: [] };
+  const saved = options.resume ? await store?.load(digest) : undefined;
+  const progress: Progress = saved?.progress ?? { ...begun, kept: unitCounts(groups).map((n) => [...Array(n).keys()]) };
+  const { model, states } = saved ?? { model: options.model };
   const { windows } = batchWindows(corpus.train, config.batch, config.steps, { label: 'training text' });
-  const sparsity = planSparsity(config, options.model, groupsOf(options.model, config), windows);
+  const sparsity = planSparsity(config, options.model, groups, windows);
   const context: RunContext = { ...options, sparsity };
   const run: Run = { trainee: await prepare(model, context, progress.method), progress };
   if (states) run.trainee.stepper.setStates(states);
   const save = async () => {
-    if (path === undefined) return;
     const { stepper, sparsity: method } = run.trainee;
     run.progress = { ...run.progress, method: method?.state?.() };
-    await saveCheckpoint(path, { model: stepper.model(), states: stepper.stateTensors(), progress: run.progress });
-    await saveMetrics(path, run.progress);
+    await store?.save({ model: stepper.model(), states: stepper.stateTensors(), progress: run.progress });
   };
   try {
     while (run.progress.epoch < Math.min(config.epochs, untilEpoch)) {
@@ -129,7 +130,8 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       await save();
       options.onEpoch?.(metrics);
     }
-    return { model: detachedCopy(run.trainee.stepper.model()), history: run.progress.history };
+    const { history, kept } = run.progress;
+    return { model: detachedCopy(run.trainee.stepper.model()), history, kept };
   } finally {
     await dismiss(run.trainee);
   }
@@ -142,12 +144,6 @@ type RunContext = TrainOptions & { readonly sparsity: SparsityPlan };
 interface Run {
   trainee: Trainee;
   progress: Progress;
-}
-
-/** Writes the epochs so far beside the checkpoint that has them. */
-async function saveMetrics(checkpoint: string, { history }: Progress): Promise<void> {
-  const lines = history.map((m) => `${JSON.stringify(m)}\n`).join('');
-  await writeAtomically(join(dirname(checkpoint), runFiles.metrics), lines);
 }
 
 /** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
@@ -170,7 +166,7 @@ async function trainEpoch(run: Run, options: RunContext, save: () => Promise<voi
 
   while (run.progress.window < windows) {
     fillWindow(run.progress.window, inputs, run.trainee.stepper.targets);
-    const { loss, penalty } = await stepOrExplain(run, inputs, rate, options.directory);
+    const { loss, penalty } = await stepOrExplain(run, inputs, rate, options.store);
     run.progress = afterUpdate(run.progress, loss, penalty);
     const { epoch, window, updates } = run.progress;
     if (run.trainee.sparsity && updates % config.shrinkEvery === 0) {
@@ -209,6 +205,7 @@ async function trainEpoch(run: Run, options: RunContext, save: () => Promise<voi
     penalty: penalty / windows,
     seconds,
     tokensPerSecond: (windows * tokens) / seconds,
+    groupNorms: normHistograms(run.trainee),
   };
   const begun = { epoch: epoch + 1, window: 0, loss: 0, penalty: 0, seconds: 0 };
   run.progress = { ...run.progress, ...begun, history: [...history, metrics] };
@@ -234,7 +231,10 @@ async function removeDeadUnits(run: Run, options: RunContext, worthwhile: number
   const units = unitCounts(run.trainee.groups);
   const dead = units.map((n, i) => n - Math.max(alive[i]!, 1));
   if (!options.config.shrink || !dead.some((n, i) => n > 0 && n >= worthwhile * units[i]!)) return alive;
-  run.trainee = await shrinkTrainee(run.trainee, live, options);
+  const { groups } = run.trainee;
+  const { trainee, removed } = await shrinkTrainee(run.trainee, live, options);
+  run.trainee = trainee;
+  run.progress = { ...run.progress, kept: run.progress.kept && unitsThatStay(groups, removed, run.progress.kept) };
   options.onShrink?.(units, unitCounts(run.trainee.groups));
   return aliveUnits(run.trainee).alive;
 }
@@ -246,28 +246,28 @@ async function validate({ trainee, progress }: Run, options: TrainOptions, rate:
   const perplexity = await trainee.evaluator.perplexity(options.corpus.valid, how);
   if (Math.log(perplexity) <= HOPELESS) return perplexity;
   const what = `training diverged: the validation perplexity is ${perplexity.toPrecision(3)}`;
-  throw explained(what, rate, { ...progress, updates: progress.updates - 1 }, options.directory);
+  throw explained(what, rate, { ...progress, updates: progress.updates - 1 }, options.store);
 }
 
-async function stepOrExplain({ trainee, progress }: Run, inputs: Int32Array, rate: number, directory?: string) {
+async function stepOrExplain({ trainee, progress }: Run, inputs: Int32Array, rate: number, store?: RunStore) {
   try {
     const result = await trainee.stepper.step(inputs, rate, progress.updates);
     const loss = result.loss / inputs.length;
     if (loss <= HOPELESS) return result;
-    throw explained(`training diverged: the loss is ${loss.toFixed(1)} nats per token`, rate, progress, directory);
+    throw explained(`training diverged: the loss is ${loss.toFixed(1)} nats per token`, rate, progress, store);
   } catch (error) {
-    throw error instanceof DivergedError ? explained(error.message, rate, progress, directory) : error;
+    throw error instanceof DivergedError ? explained(error.message, rate, progress, store) : error;
   }
 }
 
 /** A divergence with its place, its likely cause and what is left. */
-function explained(what: string, rate: number, at: Progress, directory?: string): TrainingDivergedError {
-  const checkpoint = directory !== undefined && existsSync(join(directory, runFiles.checkpoint));
+function explained(what: string, rate: number, at: Progress, store?: RunStore): TrainingDivergedError {
+  const checkpoint = store?.place();
   return new TrainingDivergedError(
     `${what}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate})`,
     at.epoch + 1,
     'Likely the steps are too large: lower --learning-rate or --clip.' +
-      (checkpoint ? ` The last checkpoint, from before, is kept in ${directory}.` : ''),
+      (checkpoint === undefined ? '' : ` The last checkpoint, from before, is kept in ${checkpoint}.`),
   );
 }
 

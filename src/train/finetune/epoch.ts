@@ -7,7 +7,14 @@ import { DivergedError } from '../update.ts';
 import { shuffled } from './batches.ts';
 import { type FinetuneMetrics, type FinetuneProgress, freshProgress, saveFinetuned } from './progress.ts';
 import { batchSize } from './stepper.ts';
-import { aliveIn, type FinetuneTrainee, shrinkFinetuned, stateOf, type TraineeContext } from './trainee.ts';
+import {
+  aliveIn,
+  type FinetuneTrainee,
+  normHistogramsIn,
+  shrinkFinetuned,
+  stateOf,
+  type TraineeContext,
+} from './trainee.ts';
 
 /** Where a run is, for a progress display. */
 export interface BatchProgress {
@@ -19,6 +26,9 @@ export interface BatchProgress {
   readonly batches: number;
   /** Mean training loss of this epoch so far. */
   readonly loss: number;
+  /** Units of each layer, and those that something read when the epoch began. */
+  readonly units: readonly number[];
+  readonly alive: readonly number[];
 }
 
 /** What an epoch tells, and how it is stopped. */
@@ -80,6 +90,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
     since = now;
     return { ...progress, seconds };
   };
+  let { units, alive, live } = aliveIn(run.trainee);
   while (run.progress.batch < batches) {
     const at = run.progress.batch * size;
     const result = await stepOrExplain(run, order.subarray(at, at + size), rate, hopeless);
@@ -94,7 +105,15 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
       penalty: progress.penalty + result.penalty,
     };
     const { batch, loss, count: counted } = run.progress;
-    onBatch?.({ epoch: epoch + 1, epochs: config.epochs, batch, batches, loss: loss / Math.max(counted, 1) });
+    onBatch?.({
+      epoch: epoch + 1,
+      epochs: config.epochs,
+      batch,
+      batches,
+      loss: loss / Math.max(counted, 1),
+      units,
+      alive,
+    });
     if (signal?.aborted) {
       run.progress = withSeconds(run.progress);
       await saveRun(run, options.directory);
@@ -102,7 +121,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
       throw new InterruptedError(`stopped in epoch ${epoch + 1}${goesOn}`);
     }
   }
-  let { units, alive, live } = aliveIn(run.trainee);
+  ({ units, alive, live } = aliveIn(run.trainee));
   // The last epoch leaves its dead units in the model, for the slim one to be compared with.
   const removable = units.some((n, i) => Math.max(alive[i]!, 1) < n);
   if (config.shrink && removable && epoch + 1 < config.epochs) {
@@ -127,6 +146,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
     penalty: penalty / batches,
     seconds,
     examplesPerSecond: count / seconds,
+    ...(run.trainee.groups && { groupNorms: normHistogramsIn(run.trainee.groups, run.trainee) }),
   };
   const { digest, updates } = run.progress;
   run.progress = { ...freshProgress(digest), epoch: epoch + 1, updates, history: [...history, metrics] };

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Tensor } from '../../graph/types.ts';
+import { logHistogramSchema } from '../../sparsity/logHistogram.ts';
 import { loadCheckpointOf, saveCheckpoint } from '../checkpoint.ts';
 import type { TraineeState } from './trainee.ts';
 import { withWeights } from './weights.ts';
@@ -22,6 +23,8 @@ export const finetuneMetricsSchema = z.object({
   penalty: z.number(),
   seconds: z.number(),
   examplesPerSecond: z.number(),
+  /** Norms ‖w_k‖ of the units in the graph, layer by layer; absent without group lasso. */
+  groupNorms: z.array(logHistogramSchema).optional(),
 });
 
 /** What an epoch achieved. */

@@ -9,8 +9,10 @@ import type { Model } from '../../graph/types.ts';
 import { loadModel, saveModel } from '../../onnx/file.ts';
 import { describeModel } from '../../slim/describe.ts';
 import type { Difference } from '../../slim/verify.ts';
+import { liveFile } from '../live.ts';
 import { checkNewRunDirectory, createRunDirectory, openRunDirectory, readJson, runFiles } from '../runDirectory.ts';
 import { type FinetuneConfig, type FinetuneSettings, finetuneConfig } from './config.ts';
+import type { BatchProgress } from './epoch.ts';
 import { type FinetuneOptions, type FinetuneStart, finetune } from './finetune.ts';
 import type { FinetuneMetrics } from './progress.ts';
 
@@ -85,7 +87,19 @@ export async function finetuneRun(options: FinetuneRunOptions): Promise<Finetune
     }
     await options.onReady?.(start);
   };
-  const done = await finetune(model, { train, valid, names }, config, { ...options, directory, runtime, onReady });
+  const live = liveFile(directory);
+  const onBatch = (p: BatchProgress) => {
+    options.onBatch?.(p);
+    const { epoch, epochs, units, alive } = p;
+    live.report({ epoch, epochs, share: p.batch / p.batches, metric: { name: 'loss', value: p.loss }, units, alive });
+  };
+  const done = await finetune(model, { train, valid, names }, config, {
+    ...options,
+    directory,
+    runtime,
+    onReady,
+    onBatch,
+  }).finally(() => live.end());
   const { start, slim, history } = done;
   await saveModel(join(directory, runFiles.model), done.model);
   if (slim) await saveModel(join(directory, runFiles.slim), slim.model);

@@ -10,6 +10,7 @@ import { assertEqual } from '../../slim/verify.ts';
 import { constantPerUse } from '../../sparsity/constants.ts';
 import { groupLasso } from '../../sparsity/groupLasso.ts';
 import type { Groups } from '../../sparsity/groups.ts';
+import { type LogHistogram, normsByLayer } from '../../sparsity/logHistogram.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../../sparsity/measure.ts';
 import { traceGroups } from '../../sparsity/trace.ts';
 import { TARGETS } from '../trainingGraph.ts';
@@ -105,6 +106,11 @@ export function aliveIn(trainee: FinetuneTrainee): { units: number[]; alive: num
   const units = groups.layers.map((layer) => layer.components.length);
   const alive = groups.layers.map((layer) => layer.components.reduce((n, k) => n + (k < 0 ? 1 : live[k]!), 0));
   return { units, alive, live };
+}
+
+/** How the norms ‖w_k‖ of each layer's units are distributed. */
+export function normHistogramsIn(groups: Groups, trainee: FinetuneTrainee): LogHistogram[] {
+  return normsByLayer(groups, lookup(trainee));
 }
 
 /**

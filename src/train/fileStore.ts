@@ -1,0 +1,29 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { writeAtomically } from '../files.ts';
+import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { runFiles } from './runDirectory.ts';
+import type { RunStore } from './store.ts';
+
+/** Checkpoints in a run directory, and beside each of them the epochs so far as metrics.jsonl. */
+export function fileStore(directory: string): RunStore {
+  const path = join(directory, runFiles.checkpoint);
+  return {
+    async load(digest) {
+      if (!existsSync(path)) return undefined;
+      const checkpoint = await loadCheckpoint(path, digest);
+      // A process that was killed between the two files leaves metrics behind the checkpoint.
+      await saveMetrics(directory, checkpoint.progress.history);
+      return checkpoint;
+    },
+    async save(checkpoint) {
+      await saveCheckpoint(path, checkpoint);
+      await saveMetrics(directory, checkpoint.progress.history);
+    },
+    place: () => (existsSync(path) ? directory : undefined),
+  };
+}
+
+async function saveMetrics(directory: string, history: readonly EpochMetrics[]): Promise<void> {
+  await writeAtomically(join(directory, runFiles.metrics), history.map((m) => `${JSON.stringify(m)}\n`).join(''));
+}
