@@ -1,0 +1,87 @@
+import type { EChartsCoreOption } from 'echarts/core';
+import { useEffect, useRef } from 'preact/hooks';
+import { type Colors, colorsOf, onColorsChange } from './colors.ts';
+import { init } from './engine.ts';
+import { type DataTable, Table } from './table.tsx';
+
+/** A chart: what it shows in words, the same as numbers, and the drawing in the colours of the scheme. */
+export interface ChartProps {
+  readonly title: string;
+  /** One sentence on what to see, for everyone. */
+  readonly note?: string | undefined;
+  readonly table: DataTable;
+  readonly option: (colors: Colors) => EChartsCoreOption;
+  /** Pixels; 240 by default. */
+  readonly height?: number;
+}
+
+type Drawing = ReturnType<typeof init>;
+
+/** Draws in SVG, follows the width, the colour scheme and new data, and keeps a table behind it. */
+export function Chart({ title, note, table, option, height = 240 }: ChartProps) {
+  const holder = useRef<HTMLDivElement>(null);
+  const drawing = useRef<Drawing>(undefined);
+  const current = useRef(option);
+  current.current = option;
+
+  useEffect(() => {
+    const element = holder.current;
+    if (element === null) return;
+    const chart = init(element, null, { renderer: 'svg' });
+    drawing.current = chart;
+    const redraw = () => draw(chart, element, current.current);
+    redraw();
+    const resized = new ResizeObserver(() => chart.resize());
+    resized.observe(element);
+    const stop = onColorsChange(redraw);
+    return () => {
+      stop();
+      resized.disconnect();
+      chart.dispose();
+      drawing.current = undefined;
+    };
+  }, []);
+
+  useEffect(() => {
+    if (drawing.current && holder.current) draw(drawing.current, holder.current, option);
+  }, [option]);
+
+  return (
+    <figure class="card" style={{ margin: 0 }}>
+      <figcaption>
+        <h3>{title}</h3>
+        {note !== undefined && <p class="quiet small">{note}</p>}
+      </figcaption>
+      <div ref={holder} class="chart" role="img" aria-label={note ? `${title}. ${note}` : title} style={{ height }} />
+      <details class="chart-table">
+        <summary>Numbers</summary>
+        <div class="scroll" tabIndex={0} role="region" aria-label={`Numbers of: ${title}`}>
+          <Table {...table} />
+        </div>
+      </details>
+    </figure>
+  );
+}
+
+function draw(chart: Drawing, element: HTMLElement, option: ChartProps['option']): void {
+  const colors = colorsOf(element);
+  chart.setOption({ ...base(colors), ...option(colors) }, { notMerge: true });
+}
+
+/** What all charts have in common. */
+function base({ text, quiet, line, surface, series }: Colors): EChartsCoreOption {
+  return {
+    color: [...series],
+    animation: false,
+    textStyle: { fontFamily: 'inherit', color: text },
+    grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
+    legend: { top: 0, left: 0, icon: 'roundRect', itemWidth: 14, itemHeight: 4, textStyle: { color: quiet } },
+    tooltip: {
+      trigger: 'axis',
+      confine: true,
+      backgroundColor: surface,
+      borderColor: line,
+      textStyle: { color: text, fontSize: 12 },
+    },
+  };
+}
