@@ -4,7 +4,7 @@ import { randomStream } from '../random.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { type DimRole, dimRoles, freeDims } from '../slim/dimRoles.ts';
 import { boundDims, randomTensor } from '../slim/randomInputs.ts';
-import { interleave, type Spread, spread } from './statistics.ts';
+import { interleave, milliseconds, type Spread, spread, type Turns } from './statistics.ts';
 
 /** A model to time, with the name that a table shows. */
 export interface Contestant {
@@ -21,6 +21,8 @@ export interface LatencyOptions {
   readonly steps: number;
   readonly threads?: number | undefined;
   readonly rounds: number;
+  /** Milliseconds that all timed runs together may take, roughly: turns get shorter, down to three runs of each model. */
+  readonly budget?: number | undefined;
   /** Sizes of free dimensions, by name; needed for those that are neither batch nor time. */
   readonly sizes?: Readonly<Record<string, number>>;
 }
@@ -49,7 +51,8 @@ export async function benchLatency(contestants: readonly Contestant[], options: 
     for (const { model, name } of contestants) sessions.push(await runtime.createSession(model, { threads, name }));
     const runs: (() => Promise<unknown>)[] = [];
     for (const [i, session] of sessions.entries()) runs.push(await timedRun(session, feeds[i]!));
-    const spreads = (await interleave(runs, { rounds, burst: BURST, leadIn: LEAD_IN })).map(spread);
+    const turns = { rounds, burst: BURST, leadIn: LEAD_IN };
+    const spreads = (await interleave(runs, await withinBudget(turns, runs, options.budget))).map(spread);
     return contestants.map(({ name }, i) => ({
       name,
       threads: sessions[i]!.threads,
@@ -65,6 +68,20 @@ export async function benchLatency(contestants: readonly Contestant[], options: 
 const BURST = 5;
 /** Milliseconds of untimed runs before them: a model that serves finds its weights in the caches. */
 const LEAD_IN = 200;
+
+/** The same turns where they fit into a budget, else as many as do of one run each. */
+async function withinBudget(
+  turns: { readonly rounds: number; readonly burst: number; readonly leadIn: number },
+  runs: readonly (() => Promise<unknown>)[],
+  budget = Number.POSITIVE_INFINITY,
+): Promise<Turns> {
+  if (budget === Number.POSITIVE_INFINITY) return turns;
+  let once = 0;
+  for (const run of runs) once += await milliseconds(run);
+  const { rounds, burst, leadIn } = turns;
+  if ((rounds + 1) * (burst * once + leadIn * runs.length) <= budget) return turns;
+  return { rounds: Math.min(rounds * burst, Math.max(3, Math.floor(budget / once) - 1)), warmup: 1 };
+}
 
 /** A run whose outputs go into buffers that are there already, but for text, which has none. */
 async function timedRun(session: Session, feeds: Tensors): Promise<() => Promise<unknown>> {

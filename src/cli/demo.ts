@@ -68,9 +68,13 @@ export function addDemoCommand(program: Command): void {
 }
 
 async function demoRun(label: string, config: TrainConfig, corpus: Corpus, directory: string): Promise<RunResult> {
-  await createRunDirectory(directory);
-  await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
-  return runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
+  const lock = await createRunDirectory(directory);
+  try {
+    await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
+    return await runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
+  } finally {
+    lock.release();
+  }
 }
 
 /** The models of both runs with their latencies, timed in turn. */

@@ -65,28 +65,33 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
   const init = source === undefined ? undefined : await loadInitialModel(initialModelPath(source));
   const config = checkConfig({ ...base, ...init?.sizes, ...overrides }, `configuration ${name}`);
   const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
-  if (flags.resume) {
-    await openRunDirectory(directory);
-    const finished = join(directory, runFiles.result);
-    const wanted = runConfig(config, data, source);
-    requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
-    if (existsSync(finished)) {
-      note(`${directory} is finished already`);
-      return (await readJson(finished)) as RunResult;
+  if (!flags.resume) await checkNewRunDirectory(directory);
+  let lock = flags.resume ? await openRunDirectory(directory) : undefined;
+  try {
+    if (flags.resume) {
+      const wanted = runConfig(config, data, source);
+      requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
+      const finished = join(directory, runFiles.result);
+      if (existsSync(finished)) {
+        note(`${directory} is finished already`);
+        return (await readJson(finished)) as RunResult;
+      }
     }
-  } else await checkNewRunDirectory(directory);
-  const corpus = await loadText(config, data);
-  const model =
-    init && source !== undefined
-      ? modelFrom(init.model, config, corpus.vocabulary, source)
-      : freshModel(config, corpus.vocabulary);
-  if (!flags.resume) {
-    await createRunDirectory(directory);
-    await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
+    const corpus = await loadText(config, data);
+    const model =
+      init && source !== undefined
+        ? modelFrom(init.model, config, corpus.vocabulary, source)
+        : freshModel(config, corpus.vocabulary);
+    if (lock === undefined) {
+      lock = await createRunDirectory(directory);
+      await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
+    }
+    noteCorpus(corpus);
+    note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
+    return await runWithDisplay('', { config, corpus, model, directory, resume: flags.resume });
+  } finally {
+    lock?.release();
   }
-  noteCorpus(corpus);
-  note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
-  return runWithDisplay('', { config, corpus, model, directory, resume: flags.resume });
 }
 
 /** `train runs/x --resume` means the configuration and the directory of that run. */

@@ -3,13 +3,13 @@ import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SlimError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
+import { acquireLock } from '../lock.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
 import { type RunResult, trainInDirectory, run as trainToEnd } from '../train/run.ts';
-import { configText, openRunDirectory, readJson, runFiles } from '../train/runDirectory.ts';
+import { clearTemporaries, configText, readJson, runFiles } from '../train/runDirectory.ts';
 import { TrainingDivergedError, type TrainOptions, type WindowProgress } from '../train/trainer.ts';
-import { acquireLock } from './lock.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, standingOf } from './runRecord.ts';
 
@@ -41,12 +41,12 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
   await mkdir(directory, { recursive: true });
   const lock = await acquireLock(directory);
   try {
+    await clearTemporaries(directory);
     const { corpus, model } = await loadPlanned(plan, run);
     if (!existsSync(join(directory, runFiles.config))) {
       const content = configText(config, plan.data ?? undefined, plan.init?.path);
       await writeAtomically(join(directory, runFiles.config), content);
     }
-    await openRunDirectory(directory);
     const options = { config, corpus, model, directory, resume: true, ...rest };
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
     await addRung(directory, standing);

@@ -1,8 +1,8 @@
 import { SlimError, UsageError } from '../errors.ts';
+import { LockedError } from '../lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/trainer.ts';
 import { advance } from './advance.ts';
-import { LockedError } from './lock.ts';
 import type { Blame, WorkerMessage } from './messages.ts';
 import { readPlan } from './plan.ts';
 

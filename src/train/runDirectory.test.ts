@@ -1,7 +1,8 @@
+import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkNewRunDirectory, createRunDirectory, openRunDirectory, readJson } from './runDirectory.ts';
 
 let folder: string;
@@ -14,7 +15,7 @@ afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
 describe('a new run directory', () => {
   it('is made with the folders above it', async () => {
-    await createRunDirectory(at('a', 'b', 'run'));
+    (await createRunDirectory(at('a', 'b', 'run'))).release();
     expect(readdirSync(at('a', 'b', 'run'))).toEqual([]);
   });
 
@@ -23,7 +24,7 @@ describe('a new run directory', () => {
     writeFileSync(at('run', '.config.json.00.tmp'), '{');
     await checkNewRunDirectory(at('run'));
     expect(readdirSync(at('run'))).toHaveLength(1);
-    await createRunDirectory(at('run'));
+    (await createRunDirectory(at('run'))).release();
     expect(readdirSync(at('run'))).toEqual([]);
   });
 
@@ -49,8 +50,29 @@ describe('a run directory to resume', () => {
 
   it('is cleared of half-written files and of nothing else', async () => {
     for (const file of ['config.json', 'checkpoint.onnx', '.checkpoint.onnx.00.tmp']) writeFileSync(at(file), '');
-    await openRunDirectory(folder);
+    (await openRunDirectory(folder)).release();
     expect(readdirSync(folder).sort()).toEqual(['checkpoint.onnx', 'config.json']);
+  });
+});
+
+describe('two processes', () => {
+  const living = spawn(process.execPath, ['-e', 'setTimeout(() => {}, 60_000)']);
+  afterAll(() => living.kill());
+
+  it('cannot have the same run', async () => {
+    writeFileSync(at('config.json'), '{}');
+    writeFileSync(at('.checkpoint.onnx.00.tmp'), 'being written');
+    writeFileSync(at(`lock.${living.pid}.0.${hostname()}`), '');
+    await expect(openRunDirectory(folder)).rejects.toThrow(`in use by process ${living.pid}`);
+    expect(readdirSync(folder)).toContain('.checkpoint.onnx.00.tmp');
+  });
+
+  it('a dead one is no obstacle', async () => {
+    writeFileSync(at(`lock.4194303.1.${hostname()}`), '');
+    const lock = await createRunDirectory(folder);
+    expect(readdirSync(folder)).toHaveLength(1);
+    lock.release();
+    expect(readdirSync(folder)).toEqual([]);
   });
 });
 

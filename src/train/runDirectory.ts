@@ -3,6 +3,7 @@ import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/p
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { fileErrorReason, TEMPORARY } from '../files.ts';
+import { acquireLock, isLockFile, type Lock } from '../lock.ts';
 
 /*
  * A run directory holds all that is needed to understand, repeat and resume a run.
@@ -28,34 +29,43 @@ export async function checkNewRunDirectory(path: string): Promise<void> {
     return;
   }
   if (!(await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a file, not a folder`);
-  if ((await readdir(path)).some((file) => !file.endsWith(TEMPORARY))) {
+  if ((await readdir(path)).some((file) => !file.endsWith(TEMPORARY) && !isLockFile(file))) {
     throw new UsageError(`the run directory ${path} exists; add --resume to go on with it, or choose another --out`);
   }
   await checkWritable(path);
 }
 
-/** Makes a new run directory. */
-export async function createRunDirectory(path: string): Promise<void> {
+/** Makes a new run directory for this process alone, until it releases the lock. */
+export async function createRunDirectory(path: string): Promise<Lock> {
   await checkNewRunDirectory(path);
   try {
     await mkdir(path, { recursive: true });
   } catch (cause) {
     throw new UsageError(`cannot make the run directory ${path}: ${fileErrorReason(cause)}`, { cause });
   }
-  await checkWritable(path);
-  await clearTemporaries(path);
+  return hold(path);
 }
 
-/** Checks that a run directory is there to be resumed, and clears what a killed process left half written. */
-export async function openRunDirectory(path: string): Promise<void> {
+/**
+ * Takes a run directory that is to be resumed for this process alone, until it releases the lock, and clears what a
+ * killed process left half written. Throws LockedError when another process has it, UsageError when it is no run.
+ */
+export async function openRunDirectory(path: string): Promise<Lock> {
   if (!existsSync(join(path, runFiles.config))) {
     throw new UsageError(`${path} is no run directory (it has no ${runFiles.config}); start one without --resume`);
   }
-  await checkWritable(path);
-  await clearTemporaries(path);
+  return hold(path);
 }
 
-async function clearTemporaries(path: string): Promise<void> {
+async function hold(path: string): Promise<Lock> {
+  await checkWritable(path);
+  const lock = await acquireLock(path);
+  await clearTemporaries(path);
+  return lock;
+}
+
+/** Clears what a killed process left half written; the caller has the lock of the directory. */
+export async function clearTemporaries(path: string): Promise<void> {
   for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
 }
 

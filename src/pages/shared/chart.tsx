@@ -55,9 +55,10 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
       <div ref={holder} class="chart" role="img" aria-label={note ? `${title}. ${note}` : title} style={{ height }} />
       <details class="chart-table">
         <summary>Numbers</summary>
-        <div class="scroll" tabIndex={0} role="region" aria-label={`Numbers of: ${title}`}>
+        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard. */}
+        <section class="scroll" tabIndex={0} aria-label={`Numbers of: ${title}`}>
           <Table {...table} />
-        </div>
+        </section>
       </details>
     </figure>
   );

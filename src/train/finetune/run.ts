@@ -6,6 +6,7 @@ import { type Environment, environment } from '../../environment.ts';
 import { UsageError } from '../../errors.ts';
 import { writeAtomically } from '../../files.ts';
 import type { Model } from '../../graph/types.ts';
+import type { Lock } from '../../lock.ts';
 import { loadModel, saveModel } from '../../onnx/file.ts';
 import { describeModel } from '../../slim/describe.ts';
 import type { Difference } from '../../slim/verify.ts';
@@ -67,21 +68,38 @@ export interface FinetuneRunOptions extends Omit<FinetuneOptions, 'directory'> {
  * configuration are known to fit together. Throws UsageError or SlimError.
  */
 export async function finetuneRun(options: FinetuneRunOptions): Promise<FinetuneResult> {
+  const { directory, resume } = options;
+  const held: { lock?: Lock } = {};
+  try {
+    if (resume) held.lock = await openRunDirectory(directory);
+    else await checkNewRunDirectory(directory);
+    return await runInDirectory(options, async () => {
+      held.lock = await createRunDirectory(directory);
+    });
+  } finally {
+    held.lock?.release();
+  }
+}
+
+/** `makeDirectory` is called for a new run once all is known to fit. */
+async function runInDirectory(
+  options: FinetuneRunOptions,
+  makeDirectory: () => Promise<void>,
+): Promise<FinetuneResult> {
   const { sources, directory, runtime, resume } = options;
   const config = finetuneConfig(options.settings, options.nameOf);
   if (resume) {
-    await openRunDirectory(directory);
     requireSame(await readJson(join(directory, runFiles.config)), runConfig(sources, config), directory);
     const finished = join(directory, runFiles.result);
     if (existsSync(finished)) return (await readJson(finished)) as FinetuneResult;
-  } else await checkNewRunDirectory(directory);
+  }
   const model = await loadModel(sources.model);
   const train = await loadArrays(sources.data);
   const valid = sources.valid === undefined ? undefined : await loadArrays(sources.valid);
   const names = { train: sources.data, valid: sources.valid ?? '' };
   const onReady = async (start: FinetuneStart) => {
     if (!resume) {
-      await createRunDirectory(directory);
+      await makeDirectory();
       const text = `${JSON.stringify(runConfig(sources, config), null, 2)}\n`;
       await writeAtomically(join(directory, runFiles.config), text);
     }

@@ -3,7 +3,7 @@ import { open, readdir, rm } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { SlimError } from '../errors.ts';
+import { SlimError } from './errors.ts';
 
 /*
  * A lock is a file `lock.<pid>.<start>.<host>` in the directory that it is for. Everything is in the name, so that it
@@ -29,6 +29,13 @@ export class LockedError extends SlimError {
   override readonly name: string = 'LockedError';
 }
 
+/** Whether a file in a directory is a lock, of a living process or a dead one. */
+export function isLockFile(name: string): boolean {
+  return NAME.test(name);
+}
+
+const NAME = /^lock\.(\d+)\.(\d+)\.(.+)$/;
+
 /** Tries of someone who meets another one. */
 const TRIES = 3;
 
@@ -53,7 +60,7 @@ export async function acquireLock(directory: string): Promise<Lock> {
 export async function holderOf(directory: string, own?: string): Promise<Holder | undefined> {
   let found: Holder | undefined;
   for (const name of await readdir(directory)) {
-    const [, pid, start, host] = /^lock\.(\d+)\.(\d+)\.(.+)$/.exec(name) ?? [];
+    const [, pid, start, host] = NAME.exec(name) ?? [];
     const file = join(directory, name);
     if (pid === undefined || host === undefined || file === own) continue;
     if (isAlive(Number(pid), Number(start), host)) found ??= { pid: Number(pid), host, file };

@@ -1,0 +1,120 @@
+import type { EChartsCoreOption } from 'echarts/core';
+import { rounded } from '../../format.ts';
+import type { ReportModel, ReportRun } from '../../report/data.ts';
+import { paretoFront } from '../../sweep/ranking.ts';
+import { axisStyle, tickLabel } from '../shared/axes.ts';
+import { Chart } from '../shared/chart.tsx';
+import type { Colors } from '../shared/colors.ts';
+import { finalModel, qualityOf } from './figures.ts';
+
+/** Dense runs, which all others are measured by, have the diamond. */
+const SYMBOLS = ['circle', 'triangle', 'rect', 'pin', 'arrow', 'roundRect'];
+
+interface Point {
+  readonly run: string;
+  readonly method: string;
+  readonly cost: number;
+  readonly quality: number;
+  readonly isFront: boolean;
+}
+
+interface ParetoProps {
+  readonly runs: readonly ReportRun[];
+  readonly title: string;
+  /** Name and unit of the cost. */
+  readonly axis: string;
+  readonly cost: (model: ReportModel) => number | undefined;
+}
+
+/** Quality against a cost over all runs: a symbol for each method, the runs that nothing beats joined by a line. */
+export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
+  const rated = runs.flatMap((run) => {
+    const model = finalModel(run);
+    const quality = model && qualityOf(model);
+    const price = model && cost(model);
+    return quality === undefined || price === undefined ? [] : [{ run, quality, price }];
+  });
+  const kind = rated[0]?.quality;
+  const same = rated.filter(({ quality }) => quality.name === kind?.name);
+  if (kind === undefined || same.length < 2) return null;
+  const points = markFront(
+    same.map(({ run, quality, price }) => ({
+      run: run.name,
+      method: run.method,
+      cost: price,
+      quality: quality.value,
+    })),
+    kind.lessIsBetter,
+  );
+  const methods = [...new Set(points.map(({ method }) => method))].sort(
+    (a, b) => Number(b === 'dense') - Number(a === 'dense'),
+  );
+  const front = points.filter(({ isFront }) => isFront).sort((a, b) => a.cost - b.cost);
+  const table = {
+    head: ['run', 'method', axis, kind.name, 'nothing better'],
+    rows: points.map((p) => [p.run, p.method, rounded(p.cost), rounded(p.quality), p.isFront ? 'yes' : '']),
+  };
+  const option = (colors: Colors): EChartsCoreOption => {
+    const style = axisStyle(colors);
+    const label = { color: colors.quiet, formatter: tickLabel, hideOverlap: true };
+    return {
+      grid: { left: 8, right: 24, top: 36, bottom: 28, containLabel: true },
+      xAxis: {
+        type: 'value',
+        scale: true,
+        name: axis,
+        nameLocation: 'middle',
+        nameGap: 26,
+        ...style,
+        axisLabel: label,
+      },
+      yAxis: { type: 'value', scale: true, ...style, axisLabel: label },
+      tooltip: {
+        trigger: 'item',
+        formatter: ({ data }: { data: { name?: string; value: [number, number] } }) =>
+          escaped(`${data.name ?? ''}: ${axis} ${rounded(data.value[0])}, ${kind.name} ${rounded(data.value[1])}`),
+      },
+      series: [
+        {
+          type: 'line',
+          name: 'front',
+          silent: true,
+          symbol: 'none',
+          lineStyle: { color: colors.quiet, type: 'dotted', width: 1.5 },
+          data: front.map((p) => [p.cost, p.quality]),
+        },
+        ...methods.map((method, i) => ({
+          type: 'scatter',
+          name: method,
+          symbol: method === 'dense' ? 'diamond' : SYMBOLS[i % SYMBOLS.length],
+          symbolSize: 11,
+          itemStyle: { color: colors.series[i % colors.series.length] },
+          data: points.filter((p) => p.method === method).map((p) => ({ name: p.run, value: [p.cost, p.quality] })),
+          label: {
+            show: points.length <= 16,
+            position: 'top',
+            color: colors.quiet,
+            fontSize: 11,
+            formatter: ({ name }: { name: string }) => name,
+          },
+          labelLayout: { hideOverlap: true },
+        })),
+      ],
+      legend: { top: 0, left: 0, data: methods, textStyle: { color: colors.quiet } },
+    };
+  };
+  const better = kind.lessIsBetter ? 'lower' : 'higher';
+  const note = `Further left is smaller, ${better} is better; the dotted line joins the runs that no other beats in both.`;
+  return <Chart title={title} note={note} table={table} option={option} height={340} />;
+}
+
+/** Marks the points that no other beats in one figure without losing in the other. */
+function markFront(points: readonly Omit<Point, 'isFront'>[], lessIsBetter: boolean): Point[] {
+  const front = paretoFront(points.map(({ cost, quality }) => [lessIsBetter ? quality : -quality, cost]));
+  return points.map((p, i) => ({ ...p, isFront: front[i]! }));
+}
+
+/** ECharts takes tooltips for HTML. */
+function escaped(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`);
+}

@@ -1,0 +1,67 @@
+import type { ReportData, ReportRun } from '../../report/data.ts';
+import { finalModel, latencyOf } from './figures.ts';
+import { ModelTable } from './modelTable.tsx';
+import { ParetoChart } from './paretoChart.tsx';
+import { RunSection } from './runSection.tsx';
+
+/** The whole report: all runs side by side, then each by itself. */
+export function Report({ data }: { data: ReportData }) {
+  const { runs, title, madeAt, timing, problems } = data;
+  return (
+    <main>
+      <h1>{title}</h1>
+      <p class="quiet small">
+        Made by slimrnn {data.environment.slimrnn} on {madeAt.slice(0, 10)}.
+        {timing &&
+          ` Latencies: medians of models timed in turn, ${timing.steps} steps a run, on ${data.environment.machine.cores} × ${data.environment.machine.cpu}.`}
+      </p>
+      {problems.map((problem) => (
+        <p key={problem} class="problem" role="note">
+          {problem}
+        </p>
+      ))}
+      {runs.length > 1 && <Comparison runs={runs} />}
+      {runs.map((run, i) => (
+        <RunDetails key={run.id} run={run} runs={runs} isOpen={runs.length <= 3 || i === 0} />
+      ))}
+    </main>
+  );
+}
+
+function Comparison({ runs }: { runs: readonly ReportRun[] }) {
+  const models = runs.flatMap((run) => {
+    const model = finalModel(run);
+    return model ? [{ label: run.name, model }] : [];
+  });
+  const timed = models.flatMap(({ model }) => model.latencies)[0];
+  return (
+    <section aria-labelledby="comparison">
+      <h2 id="comparison">All runs</h2>
+      <ModelTable models={models} />
+      <div class="grid part">
+        <ParetoChart runs={runs} title="Quality against size" axis="parameters" cost={(model) => model.parameters} />
+        {timed && (
+          <ParetoChart
+            runs={runs}
+            title="Quality against latency"
+            axis={`ms a run, batch ${timed.batch}, ${timed.runtime}`}
+            cost={(model) => latencyOf(model, timed.batch, timed.runtime)}
+          />
+        )}
+      </div>
+    </section>
+  );
+}
+
+/** One of many runs is folded away; its heading says what it is. */
+function RunDetails({ run, runs, isOpen }: { run: ReportRun; runs: readonly ReportRun[]; isOpen: boolean }) {
+  if (runs.length === 1) return <RunSection run={run} runs={runs} />;
+  return (
+    <details class="run" open={isOpen}>
+      <summary>
+        <h2>{run.name}</h2>
+      </summary>
+      <RunSection run={run} runs={runs} />
+    </details>
+  );
+}

@@ -1,0 +1,107 @@
+import type { Environment } from '../environment.ts';
+import type { EpochRow } from '../runs/record.ts';
+import type { ParameterSplit } from '../slim/parameterSplit.ts';
+
+/*
+ * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
+ */
+
+/** Everything in a report. */
+export interface ReportData {
+  readonly title: string;
+  /** When it was made, ISO 8601. */
+  readonly madeAt: string;
+  /** Of the report: where latencies were measured. */
+  readonly environment: Environment;
+  readonly runs: readonly ReportRun[];
+  /** How latencies were measured; undefined when they were not. */
+  readonly timing: Timing | undefined;
+  /** What could not be read or done, in words. */
+  readonly problems: readonly string[];
+}
+
+/** How models were timed: in turn, in one process, medians. */
+export interface Timing {
+  readonly steps: number;
+  readonly batches: readonly number[];
+  readonly runtimes: readonly string[];
+  readonly threads: number | undefined;
+}
+
+/** One run. */
+export interface ReportRun {
+  readonly id: string;
+  readonly name: string;
+  readonly kind: 'language model' | 'fine-tuned';
+  readonly state: string;
+  /** The sparsity method: 'dense', 'group lasso', … */
+  readonly method: string;
+  readonly config: Readonly<Record<string, unknown>>;
+  readonly data: string | undefined;
+  /** The command, machine and versions of the training. */
+  readonly environment: Environment | undefined;
+  readonly seconds: number | undefined;
+  readonly epochs: readonly EpochRow[];
+  readonly layers: readonly string[];
+  /** The model as it began, after training and, with a sparsity method, without its dead units. */
+  readonly models: readonly ReportModel[];
+  readonly verify: ReportVerify | undefined;
+  readonly maps: readonly WeightMapData[];
+}
+
+/** A model of a run and its figures. */
+export interface ReportModel {
+  /** 'as it began', 'trained' or 'slim'. */
+  readonly name: string;
+  readonly hidden: readonly number[];
+  readonly parameters: number;
+  readonly bytes: number;
+  readonly multiplyAdds: number;
+  readonly split?: ParameterSplit | undefined;
+  readonly validPerplexity?: number | undefined;
+  readonly testPerplexity?: number | undefined;
+  readonly validLoss?: number | undefined;
+  readonly validAccuracy?: number | undefined;
+  readonly latencies: readonly ReportLatency[];
+}
+
+/** Median milliseconds of a run of the timing's steps. */
+export interface ReportLatency {
+  readonly runtime: string;
+  readonly batch: number;
+  readonly median: number;
+  readonly low: number;
+  readonly high: number;
+}
+
+/** How well the slim model agrees with the trained one. */
+export interface ReportVerify {
+  readonly maxDifference: number;
+  readonly maxRelativeDifference: number;
+  readonly batches: number;
+}
+
+/** A weight matrix as pictures: as it began with what was removed, and as it is. */
+export interface WeightMapData {
+  readonly name: string;
+  readonly rows: DrawnAxis;
+  readonly cols: DrawnAxis;
+  readonly before: Picture;
+  readonly after: Picture;
+}
+
+/** An axis of a weight map. */
+export interface DrawnAxis {
+  /** Gates and layers along the axis, in indices of the model as it began. */
+  readonly segments: readonly { readonly name: string; readonly length: number }[];
+  readonly before: number;
+  /** Indices that are left, as runs [first, length]. */
+  readonly kept: readonly (readonly [first: number, length: number])[];
+}
+
+/** A PNG in base64. */
+export interface Picture {
+  readonly width: number;
+  readonly height: number;
+  readonly png: string;
+}

@@ -1,0 +1,56 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import { renderToString } from 'preact-render-to-string';
+import { SlimError } from '../errors.ts';
+import { Report } from '../pages/report/report.tsx';
+import type { ReportData } from './data.ts';
+
+/** What `npm run build:pages` makes of src/pages/report, seen from src/report and from dist/report alike. */
+const BUILT = new URL('../../dist/pages/', import.meta.url);
+
+/**
+ * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script
+ * draws the charts. A policy in its head allows that script and nothing else. Throws SlimError when the pages of this
+ * installation are not built.
+ */
+export async function reportHtml(data: ReportData): Promise<string> {
+  const script = (await builtFile('report.js')).replaceAll('</script', '<\\/script');
+  const style = await builtFile('report.css');
+  const policy = [
+    "default-src 'none'",
+    'img-src data:',
+    "style-src 'unsafe-inline'",
+    `script-src 'sha256-${createHash('sha256').update(script).digest('base64')}'`,
+  ].join('; ');
+  // Within a script element only "<" could end the data.
+  const json = JSON.stringify(data).replaceAll('<', '\\u003c');
+  const body = renderToString(<Report data={data} />);
+  return `<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="${policy}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>${escaped(data.title)}</title>
+<style>${style}</style>
+</head>
+<body>
+<div id="report">${body}</div>
+<script type="application/json" id="report-data">${json}</script>
+<script>${script}</script>
+</body>
+</html>
+`;
+}
+
+async function builtFile(name: string): Promise<string> {
+  try {
+    return await readFile(new URL(name, BUILT), 'utf8');
+  } catch (cause) {
+    throw new SlimError(`the report's ${name} is not built; run npm run build`, { cause });
+  }
+}
+
+function escaped(text: string): string {
+  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
+}

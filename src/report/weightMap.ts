@@ -1,0 +1,122 @@
+import type { Groups } from '../sparsity/groups.ts';
+import type { Numbers } from '../sparsity/numbers.ts';
+
+/** A stretch of an axis that belongs together: the units of one layer for one gate, or indices that always stay. */
+export interface Segment {
+  /** Number of the layer whose units these are; undefined for indices that always stay. */
+  readonly layer: number | undefined;
+  /** Indices of the axis in the model as it began. */
+  readonly length: number;
+}
+
+/** An axis of a weight as it was when the training began, and which of its indices are left. */
+export interface MapAxis {
+  readonly segments: readonly Segment[];
+  /** Indices at the beginning. */
+  readonly before: number;
+  /** First number of each index that is left, ascending within a segment. */
+  readonly kept: Int32Array;
+}
+
+/** Which units each layer began with, and which of them it still has. */
+export interface KeptUnits {
+  readonly before: readonly number[];
+  readonly kept: readonly (readonly number[])[];
+}
+
+/**
+ * Lays the indices of a tensor's axis out as they were before units were removed. The axis is read as stretches of
+ * ascending units of one layer, so gates one behind the other and concatenated layers both come out. `axis` holds the
+ * component of each index, -1 where it always stays.
+ */
+export function mapAxis(groups: Groups, axis: Int32Array, units: KeptUnits): MapAxis {
+  const owner = unitsByComponent(groups);
+  const segments: { layer: number | undefined; length: number }[] = [];
+  const kept = new Int32Array(axis.length);
+  let start = 0;
+  let last: { layer: number; unit: number } | undefined;
+  for (const [index, component] of axis.entries()) {
+    const at = component < 0 ? undefined : owner.get(component);
+    const continues = at !== undefined && last?.layer === at.layer && at.unit > last.unit;
+    if (!continues) {
+      const open = segments.at(-1);
+      if (at === undefined && open !== undefined && open.layer === undefined) open.length++;
+      else {
+        start += open?.length ?? 0;
+        segments.push({ layer: at?.layer, length: at === undefined ? 1 : units.before[at.layer]! });
+      }
+    }
+    kept[index] = at === undefined ? start + segments.at(-1)!.length - 1 : start + units.kept[at.layer]![at.unit]!;
+    last = at;
+  }
+  return { segments, before: start + (segments.at(-1)?.length ?? 0), kept };
+}
+
+function unitsByComponent(groups: Groups): Map<number, { layer: number; unit: number }> {
+  const owner = new Map<number, { layer: number; unit: number }>();
+  for (const [layer, { components }] of groups.layers.entries()) {
+    for (const [unit, k] of components.entries()) if (k >= 0 && !owner.has(k)) owner.set(k, { layer, unit });
+  }
+  return owner;
+}
+
+/** Levels of a cell of a map: removed, all zero, and strengths from 1 on. */
+export const REMOVED = 0;
+export const ZERO = 1;
+/** Strengths: |w| relative to the largest cell, in steps of a factor of about two. */
+export const STRENGTHS = 9;
+
+/** A picture of a matrix: a level for each cell, row by row. */
+export interface Raster {
+  readonly width: number;
+  readonly height: number;
+  readonly levels: Uint8Array;
+}
+
+/**
+ * Draws a matrix [rows, cols] of what is left into a picture of the matrix as it began (`laidOut`), or of what is left
+ * alone. A cell covers several weights where the picture is smaller than the matrix; it shows their root mean square.
+ */
+export function rasterOf(
+  values: Numbers,
+  [rows, cols]: readonly [MapAxis, MapAxis],
+  size: { readonly width: number; readonly height: number },
+  laidOut: boolean,
+): Raster {
+  const [height, rowCell] = cells(rows, size.height, laidOut);
+  const [width, colCell] = cells(cols, size.width, laidOut);
+  const squares = new Float64Array(width * height);
+  const counts = new Uint32Array(width * height);
+  const columns = cols.kept.length;
+  for (let i = 0; i < rows.kept.length; i++) {
+    const line = rowCell[i]! * width;
+    for (let j = 0; j < columns; j++) {
+      const cell = line + colCell[j]!;
+      const w = Number(values[i * columns + j]!);
+      squares[cell]! += w * w;
+      counts[cell]!++;
+    }
+  }
+  return { width, height, levels: levelsOf(squares, counts) };
+}
+
+/** How many cells an axis has, and into which of them each index that is left falls. */
+function cells({ before, kept }: MapAxis, most: number, laidOut: boolean): [number, Int32Array] {
+  const length = laidOut ? before : kept.length;
+  const count = Math.max(1, Math.min(length, most));
+  return [count, kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length))];
+}
+
+function levelsOf(squares: Float64Array, counts: Uint32Array): Uint8Array {
+  let most = 0;
+  for (let cell = 0; cell < squares.length; cell++) {
+    if (counts[cell]! > 0) most = Math.max(most, squares[cell]! / counts[cell]!);
+  }
+  return Uint8Array.from(squares, (sum, cell) => {
+    if (counts[cell] === 0) return REMOVED;
+    if (sum === 0) return ZERO;
+    // A factor of 4 in the square is a factor of 2 in |w|.
+    const steps = Math.floor(Math.log2(most / (sum / counts[cell]!)) / 2);
+    return ZERO + Math.max(1, STRENGTHS - steps);
+  });
+}

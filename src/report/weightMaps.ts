@@ -1,0 +1,98 @@
+import { encode } from 'fast-png';
+import type { Model } from '../graph/types.ts';
+import { traceModel } from '../slim/prepare.ts';
+import { constantPerUse } from '../sparsity/constants.ts';
+import { weightsOf } from '../sparsity/measure.ts';
+import { numbersOf } from '../sparsity/numbers.ts';
+import type { DrawnAxis, WeightMapData } from './data.ts';
+import { type KeptUnits, type MapAxis, mapAxis, type Raster, REMOVED, rasterOf, STRENGTHS, ZERO } from './weightMap.ts';
+
+/** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
+const MOST_CELLS = 420;
+
+/** Gates of ONNX's recurrent operators in the order of their weights. */
+const GATES: Readonly<Record<string, readonly string[]>> = {
+  LSTM: ['input gate', 'output gate', 'forget gate', 'cell'],
+  GRU: ['update gate', 'reset gate', 'candidate'],
+  RNN: ['hidden'],
+};
+
+/**
+ * Pictures of every weight matrix that carries units of some layer, as it began and as it is now. `units` says which
+ * units the layers began with and which of them the model has; weights that no layer's units run along are left out.
+ */
+export function weightMaps(model: Model, units: KeptUnits | undefined, mostCells = MOST_CELLS): WeightMapData[] {
+  const { prepared, groups } = traceModel(model, { tolerant: true });
+  const weights = weightsOf(constantPerUse(prepared.graph));
+  const sizes = groups.layers.map(({ components }) => components.length);
+  const known = units ?? { before: sizes, kept: sizes.map((n) => [...Array(n).keys()]) };
+  const names = new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor));
+  return [...names].flatMap((name): WeightMapData[] => {
+    const tensor = weights(name);
+    const values = tensor && numbersOf(tensor);
+    // ONNX's recurrent weights have a first axis for directions, of size 1 after preparation.
+    const dims = tensor?.dims.filter((size, i) => size !== 1 || i >= tensor.dims.length - 2) ?? [];
+    if (values === undefined || dims.length !== 2) return [];
+    const offset = tensor!.dims.length - 2;
+    const [rows, cols] = [0, 1].map((i): MapAxis => {
+      const along = groups.axes.find((a) => a.tensor === name && a.axis === offset + i && a.role !== 'bias');
+      return mapAxis(groups, along?.components ?? new Int32Array(dims[i]!).fill(-1), known);
+    }) as [MapAxis, MapAxis];
+    const size = { width: mostCells, height: mostCells };
+    return [
+      {
+        name,
+        rows: drawn(rows, groups.layers),
+        cols: drawn(cols, groups.layers),
+        before: picture(rasterOf(values, [rows, cols], size, true)),
+        after: picture(rasterOf(values, [rows, cols], size, false)),
+      },
+    ];
+  });
+}
+
+/** An axis with names, as a page needs it. */
+function drawn({ segments, before, kept }: MapAxis, layers: readonly { name: string; operator: string }[]): DrawnAxis {
+  const seen = new Map<number, number>();
+  const named = segments.map(({ layer, length }) => {
+    if (layer === undefined) return { name: '', length };
+    const { name, operator } = layers[layer]!;
+    const nth = seen.get(layer) ?? 0;
+    seen.set(layer, nth + 1);
+    const repeats = segments.filter((s) => s.layer === layer).length;
+    const gates = GATES[operator];
+    const gate = repeats === 1 ? '' : gates?.length === repeats ? `, ${gates[nth]}` : `, block ${nth + 1}`;
+    return { name: `${name}${gate}`, length };
+  });
+  return { segments: named, before, kept: runsOf(kept) };
+}
+
+/** Ascending numbers as runs [first, length], which are far fewer. */
+export function runsOf(numbers: Int32Array): [first: number, length: number][] {
+  const runs: [number, number][] = [];
+  for (const n of numbers) {
+    const last = runs.at(-1);
+    if (last && last[0] + last[1] === n) last[1]++;
+    else runs.push([n, 1]);
+  }
+  return runs;
+}
+
+/** Colours with transparency, which suit a light and a dark page: nothing, grey, then blue from faint to full. */
+const PALETTE: [number, number, number, number][] = [
+  [0, 0, 0, 0],
+  [128, 136, 148, 40],
+  ...Array.from({ length: STRENGTHS }, (_, i): [number, number, number, number] => [
+    42,
+    111,
+    214,
+    Math.round(70 + (185 * i) / (STRENGTHS - 1)),
+  ]),
+];
+PALETTE[REMOVED] = [199, 96, 26, 46];
+PALETTE[ZERO] = [128, 136, 148, 40];
+
+function picture({ width, height, levels }: Raster): WeightMapData['before'] {
+  const png = encode({ width, height, data: levels, channels: 1, depth: 8, palette: PALETTE });
+  return { width, height, png: Buffer.from(png).toString('base64') };
+}
