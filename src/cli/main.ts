@@ -9,6 +9,7 @@ import { addExportCommand } from './export.ts';
 import { addFinetuneCommand } from './finetune.ts';
 import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
+import { addReportCommand } from './report.ts';
 import { addShrinkCommand } from './shrink.ts';
 import { addSweepCommand } from './sweep.ts';
 import { addTrainCommand } from './train.ts';
@@ -31,6 +32,7 @@ async function main(argv: readonly string[]): Promise<number> {
     addShrinkCommand,
     addBenchCommand,
     addExportCommand,
+    addReportCommand,
     addDataCommand,
   ];
   for (const add of commands) add(program);

@@ -1,4 +1,5 @@
 import type { Environment } from '../environment.ts';
+import type { ParameterSplit } from '../slim/parameterSplit.ts';
 import type { LogHistogram } from '../sparsity/logHistogram.ts';
 import type { LiveProgress } from '../train/live.ts';
 
@@ -68,8 +69,15 @@ export interface ResultModel {
   readonly hidden: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
+  readonly split?: ParameterSplit | undefined;
   readonly validPerplexity?: number | undefined;
   readonly testPerplexity?: number | undefined;
+}
+
+/** How a model does on held-out examples. */
+export interface HeldOutScore {
+  readonly validLoss: number;
+  readonly validAccuracy?: number | undefined;
 }
 
 /** What pages and reports read of result.json. */
@@ -81,6 +89,9 @@ export interface RunResultRecord {
     | undefined;
   readonly data?: { readonly name: string; readonly source: string; readonly vocabulary: number } | undefined;
   readonly environment?: Environment | undefined;
+  /** Scores of a fine-tuned model on the held-out examples, as it came and after the last epoch. */
+  readonly before?: HeldOutScore | undefined;
+  readonly after?: HeldOutScore | undefined;
   /** Which of its first units each layer of the last model has. */
   readonly kept?: readonly (readonly number[])[] | undefined;
 }

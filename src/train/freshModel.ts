@@ -16,8 +16,13 @@ export function trainedVocabulary({ metadata }: Model): string | undefined {
 
 /** The untrained model of a configuration. */
 export function freshModel(config: TrainConfig, vocabulary: Vocabulary): Model {
-  const model = withinMemory(config, () => modelFor(config, vocabulary.words.length));
+  const model = untrainedModel(config, vocabulary.words.length);
   return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
+}
+
+/** The same without a mark of its vocabulary, for so many words. */
+export function untrainedModel(config: TrainConfig, words: number): Model {
+  return withinMemory(config, () => modelFor(config, words));
 }
 
 function modelFor(

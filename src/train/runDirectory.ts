@@ -19,6 +19,7 @@ export const runFiles = {
   model: 'model.onnx',
   slim: 'slim.onnx',
   result: 'result.json',
+  report: 'report.html',
 } as const;
 
 /** Throws UsageError when a run directory cannot be made there: it exists and is not empty, or is not writable. */

@@ -22,7 +22,13 @@ import { detachLookups } from './passes.ts';
 export type MethodName = 'dense' | 'group lasso' | 'proximal' | 'ℓ1' | 'magnitude';
 
 /** What a configuration asks for. */
-export function methodName({ iss, target, proximal, l1, magnitude }: TrainConfig): MethodName {
+export function methodName({
+  iss,
+  target,
+  proximal,
+  l1,
+  magnitude,
+}: Pick<TrainConfig, 'iss' | 'target' | 'proximal' | 'l1' | 'magnitude'>): MethodName {
   if (iss > 0 || target !== undefined) return proximal ? 'proximal' : 'group lasso';
   if (l1) return 'ℓ1';
   return magnitude ? 'magnitude' : 'dense';

@@ -1,0 +1,159 @@
+import { basename, join, resolve } from 'node:path';
+import { environment } from '../environment.ts';
+import { SlimError, UsageError } from '../errors.ts';
+import { findRuns } from '../runs/findRuns.ts';
+import { readRun } from '../runs/readRun.ts';
+import type { RunRecord } from '../runs/record.ts';
+import type { ReportData, ReportRun } from './data.ts';
+import { timeModels } from './latencies.ts';
+import { type LoadedModel, loadModels } from './models.ts';
+import { weightMaps } from './weightMaps.ts';
+
+/** What a report is made of. */
+export interface ReportRequest {
+  /** Run directories, or folders with runs in them (a sweep, a demo). */
+  readonly paths: readonly string[];
+  readonly title?: string | undefined;
+  /** Times the models; about ten seconds. */
+  readonly latency: boolean;
+  readonly threads?: number | undefined;
+  readonly onStage?: ((stage: string) => void) | undefined;
+}
+
+/** Bytes that all weight maps together may take in the document, which should stay under 2 MB. */
+const PICTURE_BYTES = 900_000;
+/** Bytes of a cell, compressed and in base64: measured on trained weights. */
+const BYTES_PER_CELL = 0.6;
+const MOST_CELLS = 420;
+
+/**
+ * Collects what a report shows from run directories: records, models, latencies and weight maps. Nothing is written.
+ * Holds the models of all runs in memory while they are timed. Throws UsageError for a path without runs; what is
+ * damaged inside a run is a problem in words.
+ */
+export async function collectReport(request: ReportRequest): Promise<ReportData> {
+  const { onStage, latency, threads } = request;
+  const problems: string[] = [];
+  const found = await recordsOf(request.paths);
+  const loaded: LoadedModel[][] = [];
+  for (const { directory, record } of found) {
+    onStage?.(`reading ${directory}`);
+    problems.push(...record.problems.map((problem) => `${record.summary.name}: ${problem}`));
+    const { models, problems: more } = await loadModels(directory, record);
+    problems.push(...more.map((problem) => `${record.summary.name}: ${problem}`));
+    loaded.push(models);
+  }
+  const timed = latency ? await timeAll(loaded, { threads, onStage }) : undefined;
+  problems.push(...(timed?.problems ?? []));
+  onStage?.('drawing the weights');
+  const drawn = drawAll(loaded, found, problems);
+  const names = shortestNames(found.map(({ directory }) => directory));
+  const runs = found.map(
+    ({ record, directory }, i): ReportRun => ({
+      id: directory,
+      name: names[i]!,
+      kind: record.summary.kind,
+      state: record.summary.state,
+      method: record.summary.method,
+      config: record.config,
+      data: record.result?.data?.name,
+      environment: record.result?.environment,
+      seconds: record.result?.seconds,
+      epochs: record.epochs,
+      layers: layerNames(record, loaded[i]!),
+      models: loaded[i]!.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
+      verify: record.result?.verify && {
+        maxDifference: record.result.verify.maxAbsDifference,
+        maxRelativeDifference: record.result.verify.maxRelativeDifference,
+        batches: record.result.verify.batches,
+      },
+      maps: drawn[i]!,
+    }),
+  );
+  return {
+    title: request.title ?? titleOf(names),
+    madeAt: new Date().toISOString(),
+    environment: environment(),
+    runs,
+    timing: timed?.timing,
+    problems,
+  };
+}
+
+async function recordsOf(paths: readonly string[]): Promise<{ directory: string; record: RunRecord }[]> {
+  const found: { directory: string; record: RunRecord }[] = [];
+  for (const path of paths) {
+    const ids = await findRuns(path);
+    if (ids.length === 0) {
+      throw new UsageError(`${path} is no run directory (it has no config.json), and there is none in it`);
+    }
+    for (const id of ids) {
+      const directory = join(path, ...id.split('/'));
+      if (found.some((other) => resolve(other.directory) === resolve(directory))) continue;
+      found.push({ directory, record: await readRun(path, id) });
+    }
+  }
+  return found;
+}
+
+/** Times the models of all runs together, so that they can be compared. */
+async function timeAll(loaded: readonly LoadedModel[][], options: Parameters<typeof timeModels>[1]) {
+  const flat = loaded.flatMap((models, i) => models.map((entry) => ({ ...entry, run: i })));
+  const there = flat.filter(({ model }) => model !== undefined);
+  if (there.length === 0) return undefined;
+  const { timing, latencies, problems } = await timeModels(
+    there.map(({ model, figures }) => ({ name: figures.name, model: model! })),
+    options,
+  );
+  return {
+    timing,
+    problems,
+    latencies: loaded.map((models) =>
+      models.map(({ model }) => (model === undefined ? [] : latencies[there.findIndex((t) => t.model === model)]!)),
+    ),
+  };
+}
+
+/** Weight maps of all runs that removed something, as large as the document has room for. */
+function drawAll(
+  loaded: readonly LoadedModel[][],
+  found: readonly { record: RunRecord }[],
+  problems: string[],
+): ReportRun['maps'][] {
+  const wanted = found.map(({ record }, i) => (record.summary.method === 'dense' ? undefined : loaded[i]!.at(-1)));
+  const draw = (cells: number) =>
+    wanted.map((entry, i) => {
+      if (entry?.model === undefined) return [];
+      try {
+        return weightMaps(entry.model, entry.units, cells);
+      } catch (error) {
+        if (!(error instanceof SlimError)) throw error;
+        problems.push(`${found[i]!.record.summary.name}: its weights cannot be drawn: ${error.message}`);
+        return [];
+      }
+    });
+  const count = wanted.reduce((sum, entry) => sum + (entry?.matrices ?? 0), 0);
+  return draw(Math.min(MOST_CELLS, Math.floor(Math.sqrt(PICTURE_BYTES / (2 * Math.max(count, 1) * BYTES_PER_CELL)))));
+}
+
+function layerNames(record: RunRecord, models: readonly LoadedModel[]): string[] {
+  const named = models.at(-1)?.layers;
+  const units = record.epochs[0]?.units ?? [];
+  return named && named.length === units.length ? [...named] : units.map((_, i) => `layer ${i + 1}`);
+}
+
+/** The last segments of paths, with as many before them as it takes to tell them apart. */
+export function shortestNames(paths: readonly string[]): string[] {
+  const parts = paths.map((path) => resolve(path).split(/[\\/]/));
+  return parts.map((own, i) => {
+    for (let n = 1; n < own.length; n++) {
+      const name = own.slice(-n).join('/');
+      if (parts.every((other, j) => j === i || other.slice(-n).join('/') !== name)) return name;
+    }
+    return own.join('/');
+  });
+}
+
+function titleOf(names: readonly string[]): string {
+  return names.length === 1 ? basename(names[0]!) : `${names.length} runs`;
+}

@@ -1,0 +1,172 @@
+import { realpath } from 'node:fs/promises';
+import { posix } from 'node:path';
+import type { z } from 'zod';
+import { UsageError } from '../errors.ts';
+import { runFiles } from '../train/runDirectory.ts';
+import { methodName } from '../train/sparsity.ts';
+import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
+import { runFolder } from './findRuns.ts';
+import type { EpochRow, RunRecord, RunState, RunSummary } from './record.ts';
+import { epochRowSchema, liveSchema, resultSchema } from './schemas.ts';
+
+/** Most bytes of a JSON document, and of the end of metrics.jsonl; most epochs. */
+const MOST_BYTES = 8 * 1024 * 1024;
+const MOST_ROWS = 5000;
+/** Milliseconds without a sign of life after which a run counts as stopped. */
+const SILENCE = 30_000;
+
+/** Files of a run that may be had as they are. */
+export const sharedFiles = [
+  runFiles.model,
+  runFiles.slim,
+  runFiles.vocabulary,
+  runFiles.config,
+  runFiles.metrics,
+  runFiles.result,
+  runFiles.report,
+] as const;
+
+/**
+ * Reads what is known of a run. Bounded in memory and time whatever the files hold: documents of at most 8 MB, the last
+ * 8 MB of metrics.jsonl, files as long as they are when opened, nothing outside `root`. A damaged file is a problem in
+ * words, not an error. Throws UsageError for an id that is no run below the root (`findRuns`).
+ */
+export async function readRun(root: string, id: string): Promise<RunRecord> {
+  const folder = await runFolder(root, id);
+  if (folder === undefined) throw new UsageError(`there is no run '${id}' in ${root}`);
+  const base = await realpath(root);
+  const problems: string[] = [];
+  const files = await filesOf(base, folder);
+  try {
+    const config = await documentOf(files.get(runFiles.config), runFiles.config, asRecord, problems);
+    const result = await documentOf(
+      files.get(runFiles.result),
+      runFiles.result,
+      (v) => parsed(resultSchema, v),
+      problems,
+    );
+    const isOver = files.has(runFiles.result);
+    const live = isOver
+      ? undefined
+      : await documentOf(files.get(runFiles.live), runFiles.live, (v) => parsed(liveSchema, v), problems);
+    const { epochs, truncated } = await epochsOf(files.get(runFiles.metrics), problems);
+    const isRunning = live !== undefined && Date.now() - live.updatedAt < SILENCE;
+    const state: RunState = isOver
+      ? 'finished'
+      : config === undefined
+        ? 'unreadable'
+        : isRunning
+          ? 'running'
+          : 'stopped';
+    const model = result?.models.at(-1);
+    const last = epochs.at(-1);
+    const summary: RunSummary = {
+      id,
+      name: posix.basename(id === '' ? folder.replaceAll('\\', '/') : id),
+      kind: config !== undefined && 'loss' in config ? 'fine-tuned' : 'language model',
+      state,
+      method: methodOf(config ?? {}),
+      epochs: { done: last?.epoch ?? 0, all: typeof config?.epochs === 'number' ? config.epochs : undefined },
+      last,
+      alive: epochs.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
+      parameters: model?.parameters ?? last?.parameters,
+      bytes: model?.bytes,
+      modifiedAt: Math.max(0, ...[...files.values()].map(({ modifiedAt }) => modifiedAt)),
+      files: sharedFiles.filter((name) => files.has(name)),
+      hasReport: files.has(runFiles.report),
+    };
+    return { summary, config: config ?? {}, epochs, truncated, live: isRunning ? live : undefined, result, problems };
+  } finally {
+    for (const { handle } of files.values()) await handle.close();
+  }
+}
+
+/** A file of a run to hand out; undefined when there is none of that name to be had. The caller closes it. */
+export async function openRunFile(root: string, id: string, name: string): Promise<OpenFile | undefined> {
+  if (!(sharedFiles as readonly string[]).includes(name)) return undefined;
+  const folder = await runFolder(root, id);
+  return folder === undefined ? undefined : openInside(await realpath(root), folder, name);
+}
+
+/** The files of a run that are there, open, so that all that is read of them is of one time. */
+async function filesOf(base: string, folder: string): Promise<Map<string, OpenFile>> {
+  const files = new Map<string, OpenFile>();
+  for (const name of [...sharedFiles, runFiles.live]) {
+    const file = await openInside(base, folder, name);
+    if (file) files.set(name, file);
+  }
+  return files;
+}
+
+async function documentOf<T>(
+  file: OpenFile | undefined,
+  name: string,
+  parse: (value: unknown) => T | undefined,
+  problems: string[],
+): Promise<T | undefined> {
+  if (file === undefined) return undefined;
+  if (file.size > MOST_BYTES) {
+    problems.push(`${name} is not read: it has ${file.size} bytes, and more than ${MOST_BYTES} are none of a run`);
+    return undefined;
+  }
+  const value = parse(jsonOf((await readBetween(file, 0, file.size)).toString('utf8')));
+  if (value === undefined) problems.push(`${name} is damaged, or of another version`);
+  return value;
+}
+
+/** The last epochs of metrics.jsonl; a last line without its end is still being written. */
+async function epochsOf(
+  file: OpenFile | undefined,
+  problems: string[],
+): Promise<{ epochs: EpochRow[]; truncated: boolean }> {
+  if (file === undefined) return { epochs: [], truncated: false };
+  const from = Math.max(0, file.size - MOST_BYTES);
+  const lines = (await readBetween(file, from, file.size)).toString('utf8').split('\n');
+  lines.pop();
+  // What stands before the first line break belongs to a line whose beginning was not read.
+  if (from > 0) lines.shift();
+  const epochs: EpochRow[] = [];
+  let damaged = 0;
+  for (const line of lines.slice(-MOST_ROWS)) {
+    const row = parseEpoch(line);
+    if (row) epochs.push(row);
+    else damaged++;
+  }
+  if (damaged > 0) problems.push(`${runFiles.metrics}: ${damaged} lines are damaged, or of another version`);
+  return { epochs, truncated: from > 0 || lines.length > MOST_ROWS };
+}
+
+/** A line of metrics.jsonl; undefined when it is none. */
+export function parseEpoch(line: string): EpochRow | undefined {
+  return parsed(epochRowSchema, jsonOf(line));
+}
+
+function parsed<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
+  const result = schema.safeParse(value);
+  return result.success ? result.data : undefined;
+}
+
+function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
+  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+}
+
+/** The sparsity method of a configuration of either kind. */
+function methodOf(config: Readonly<Record<string, unknown>>): string {
+  const number = (name: string) => (typeof config[name] === 'number' ? config[name] : undefined);
+  const target = typeof config.target === 'string' ? config.target : undefined;
+  return methodName({
+    iss: number('iss') ?? 0,
+    target,
+    proximal: config.proximal === true,
+    l1: number('l1'),
+    magnitude: number('magnitude'),
+  });
+}
