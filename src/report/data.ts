@@ -84,8 +84,10 @@ export interface ReportVerify {
 /** A weight matrix as pictures: as it began with what was removed, and as it is. */
 export interface WeightMapData {
   readonly name: string;
-  readonly rows: DrawnAxis;
-  readonly cols: DrawnAxis;
+  /** Whether the matrix's rows run from left to right in the pictures. */
+  readonly isTurned: boolean;
+  readonly down: DrawnAxis;
+  readonly across: DrawnAxis;
   readonly before: Picture;
   readonly after: Picture;
 }

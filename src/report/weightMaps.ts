@@ -5,7 +5,7 @@ import { constantPerUse } from '../sparsity/constants.ts';
 import { weightsOf } from '../sparsity/measure.ts';
 import { numbersOf } from '../sparsity/numbers.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
-import { type KeptUnits, type MapAxis, mapAxis, type Raster, REMOVED, rasterOf, STRENGTHS, ZERO } from './weightMap.ts';
+import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS } from './weightMap.ts';
 
 /** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
 const MOST_CELLS = 420;
@@ -38,16 +38,14 @@ export function weightMaps(model: Model, units: KeptUnits | undefined, mostCells
       const along = groups.axes.find((a) => a.tensor === name && a.axis === offset + i && a.role !== 'bias');
       return mapAxis(groups, along?.components ?? new Int32Array(dims[i]!).fill(-1), known);
     }) as [MapAxis, MapAxis];
-    const size = { width: mostCells, height: mostCells };
-    return [
-      {
-        name,
-        rows: drawn(rows, groups.layers),
-        cols: drawn(cols, groups.layers),
-        before: picture(rasterOf(values, [rows, cols], size, true)),
-        after: picture(rasterOf(values, [rows, cols], size, false)),
-      },
-    ];
+    // Lying pictures fit a page better: the rows of a tall matrix run from left to right.
+    const isTurned = rows.before > cols.before;
+    const draw = (laidOut: boolean) => {
+      const raster = rasterOf(values, [rows, cols], { width: mostCells, height: mostCells }, laidOut);
+      return picture(isTurned ? turned(raster) : raster);
+    };
+    const [down, across] = (isTurned ? [cols, rows] : [rows, cols]).map((axis) => drawn(axis, groups.layers));
+    return [{ name, isTurned, down: down!, across: across!, before: draw(true), after: draw(false) }];
   });
 }
 
@@ -78,10 +76,19 @@ export function runsOf(numbers: Int32Array): [first: number, length: number][] {
   return runs;
 }
 
-/** Colours with transparency, which suit a light and a dark page: nothing, grey, then blue from faint to full. */
+/** Rows become columns. */
+function turned({ width, height, levels }: Raster): Raster {
+  const other = levels.map((_, i) => levels[(i % height) * width + Math.floor(i / height)]!);
+  return { width: height, height: width, levels: other };
+}
+
+/**
+ * Colours of the levels, with transparency so that they suit a light and a dark page: REMOVED orange, ZERO grey, then
+ * blue from faint to full.
+ */
 const PALETTE: [number, number, number, number][] = [
-  [0, 0, 0, 0],
-  [128, 136, 148, 40],
+  [199, 96, 26, 61],
+  [128, 136, 148, 31],
   ...Array.from({ length: STRENGTHS }, (_, i): [number, number, number, number] => [
     42,
     111,
@@ -89,8 +96,6 @@ const PALETTE: [number, number, number, number][] = [
     Math.round(70 + (185 * i) / (STRENGTHS - 1)),
   ]),
 ];
-PALETTE[REMOVED] = [199, 96, 26, 46];
-PALETTE[ZERO] = [128, 136, 148, 40];
 
 function picture({ width, height, levels }: Raster): WeightMapData['before'] {
   const png = encode({ width, height, data: levels, channels: 1, depth: 8, palette: PALETTE });

@@ -100,7 +100,7 @@ export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
           labelLayout: { hideOverlap: true },
         })),
       ],
-      legend: { top: 0, left: 0, data: methods, textStyle: { color: colors.quiet } },
+      legend: { data: methods },
     };
   };
   const better = kind.lessIsBetter ? 'lower' : 'higher';

@@ -3,20 +3,27 @@ import type { DrawnAxis, Picture, WeightMapData } from '../../report/data.ts';
 
 /** A weight matrix as it began, with what was removed, beside what is left (the paper's Figures 4 and 5). */
 export function WeightMapView({ map }: { map: WeightMapData }) {
-  const left = map.rows.kept.reduce((sum, [, n]) => sum + n, 0);
-  const right = map.cols.kept.reduce((sum, [, n]) => sum + n, 0);
+  const { down, across, isTurned } = map;
+  const sizes = (left: (axis: DrawnAxis) => number) =>
+    (isTurned ? [across, down] : [down, across]).map(left).join(', ');
+  const left = (axis: DrawnAxis) => countBelow(axis.kept, axis.before);
+  const before = sizes((axis) => axis.before);
+  const after = sizes(left);
   return (
     <div class="card">
       <h3>
-        <code>{map.name}</code>
+        <code>{map.name}</code>{' '}
+        <span class="quiet small">{before === after ? `[${before}], all of it left` : `[${before}] → [${after}]`}</span>
       </h3>
-      <p class="quiet small">
-        [{map.rows.before}, {map.cols.before}] → [{left}, {right}]
-        {map.rows.before === left && map.cols.before === right ? ': nothing was removed' : ''}
-      </p>
       <div class="maps">
-        <MapPicture map={map} picture={map.before} title="as it began" isLaidOut />
-        <MapPicture map={map} picture={map.after} title="as it is" isLaidOut={false} />
+        <MapPicture map={map} picture={map.before} title="as it began" isLaidOut share={1} />
+        <MapPicture
+          map={map}
+          picture={map.after}
+          title="as it is, to the same scale"
+          isLaidOut={false}
+          share={left(across) / across.before}
+        />
       </div>
     </div>
   );
@@ -28,6 +35,8 @@ interface MapPictureProps {
   readonly title: string;
   /** Whether the picture has the removed rows and columns too. */
   readonly isLaidOut: boolean;
+  /** Width relative to the first picture. */
+  readonly share: number;
 }
 
 /** Where the pointer or the arrow keys are, in cells. */
@@ -36,9 +45,11 @@ interface Cell {
   readonly y: number;
 }
 
-function MapPicture({ map, picture, title, isLaidOut }: MapPictureProps) {
+function MapPicture({ map, picture, title, isLaidOut, share }: MapPictureProps) {
   const [cell, point] = useState<Cell>();
   const { width, height, png } = picture;
+  const { down, across } = map;
+  const left = (axis: DrawnAxis) => (isLaidOut ? axis.before : countBelow(axis.kept, axis.before));
   const pointed = (event: PointerEvent & { readonly currentTarget: HTMLElement }) => {
     const box = event.currentTarget.getBoundingClientRect();
     const at = (offset: number, extent: number, count: number) =>
@@ -67,7 +78,7 @@ function MapPicture({ map, picture, title, isLaidOut }: MapPictureProps) {
         onPointerDown={pointed}
         onPointerLeave={() => point(undefined)}
         onKeyDown={moved}
-        style={{ aspectRatio: `${width} / ${height}`, width: `min(100%, ${sizeOnPage(width, height)}px)` }}
+        style={{ aspectRatio: `${left(across)} / ${left(down)}`, width: `${share * widthOnPage(map)}%` }}
       >
         <img
           src={`data:image/png;base64,${png}`}
@@ -75,10 +86,10 @@ function MapPicture({ map, picture, title, isLaidOut }: MapPictureProps) {
           width={width}
           height={height}
         />
-        {marks(map.rows, isLaidOut).map((share) => (
+        {marks(down, isLaidOut).map((share) => (
           <span key={`row ${share}`} class="mark" style={{ top: `${share * 100}%`, left: 0, right: 0, height: 0 }} />
         ))}
-        {marks(map.cols, isLaidOut).map((share) => (
+        {marks(across, isLaidOut).map((share) => (
           <span key={`col ${share}`} class="mark" style={{ left: `${share * 100}%`, top: 0, bottom: 0, width: 0 }} />
         ))}
       </section>
@@ -96,9 +107,9 @@ const ARROWS: Readonly<Record<string, readonly [dx: number, dy: number]>> = {
   ArrowDown: [0, 1],
 };
 
-/** A narrow matrix should neither be a sliver nor fill the page. */
-function sizeOnPage(width: number, height: number): number {
-  return Math.max(120, Math.min(520, (width / Math.max(width, height)) * 520));
+/** Per cent of the page for a picture of the whole matrix: a square one would be higher than a screen. */
+function widthOnPage({ down, across }: WeightMapData): number {
+  return Math.min(100, Math.max(36, 45 * (across.before / down.before)));
 }
 
 /** Where one gate or layer ends and the next begins, as shares of the axis. */
@@ -121,9 +132,9 @@ function countBelow(kept: DrawnAxis['kept'], bound: number): number {
 
 /** What a cell covers, in words: gates, units, and whether they are left. */
 function describe(map: WeightMapData, { width, height }: Picture, { x, y }: Cell, isLaidOut: boolean): string {
-  const row = axisText(map.rows, y, height, isLaidOut);
-  const column = axisText(map.cols, x, width, isLaidOut);
-  return `row ${row} · column ${column}`;
+  const down = axisText(map.down, y, height, isLaidOut);
+  const across = axisText(map.across, x, width, isLaidOut);
+  return map.isTurned ? `row ${across} · column ${down}` : `row ${down} · column ${across}`;
 }
 
 function axisText(axis: DrawnAxis, cell: number, cells: number, isLaidOut: boolean): string {

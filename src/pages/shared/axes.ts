@@ -1,4 +1,4 @@
-import { rounded, short } from '../../format.ts';
+import { rounded } from '../../format.ts';
 import type { Colors } from './colors.ts';
 
 /** How an axis looks. */
@@ -12,9 +12,16 @@ export function axisStyle({ quiet, line }: Colors) {
   };
 }
 
-/** Tick labels of counts and figures: 1.2M, 345k, 0.015. */
+const SIZES = [
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+] as const;
+
+/** Tick labels of counts and figures: 1.2M, 345k, 6k, 0.015. */
 export function tickLabel(value: number): string {
-  return Math.abs(value) >= 1000 ? short(value) : rounded(value);
+  const [size, unit] = SIZES.find(([from]) => Math.abs(value) >= from) ?? [1, ''];
+  return `${rounded(value / size)}${unit}`;
 }
 
 /** A horizontal axis of epochs, which are whole numbers. */

@@ -66,17 +66,20 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
 
 function draw(chart: Drawing, element: HTMLElement, option: ChartProps['option']): void {
   const colors = colorsOf(element);
-  chart.setOption({ ...base(colors), ...option(colors) }, { notMerge: true });
+  const own = option(colors);
+  const shared = base(colors);
+  const legend = { ...shared.legend, ...(own.legend as object | undefined) };
+  chart.setOption({ ...shared, ...own, legend }, { notMerge: true });
 }
 
 /** What all charts have in common. */
-function base({ text, quiet, line, surface, series }: Colors): EChartsCoreOption {
+function base({ text, quiet, line, surface, series }: Colors) {
   return {
     color: [...series],
     animation: false,
     textStyle: { fontFamily: 'inherit', color: text },
     grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
-    legend: { top: 0, left: 0, icon: 'roundRect', itemWidth: 14, itemHeight: 4, textStyle: { color: quiet } },
+    legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 8, itemGap: 18, textStyle: { color: quiet } },
     tooltip: {
       trigger: 'axis',
       confine: true,

@@ -51,6 +51,7 @@ export function CourseCharts({ rows, layers }: { rows: readonly CourseRow[]; lay
         title="Learning rate"
         courses={[courseOf('learning rate', rows, (row) => row.learningRate)]}
         isLog={rows.every((row) => row.learningRate > 0)}
+        fromZero
       />
       {rows.some((row) => row.penalty > 0) && (
         <EpochChart
@@ -141,7 +142,7 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
     ]),
   };
   const option = (colors: Colors): EChartsCoreOption => ({
-    legend: { show: courses.length > 1, top: 0, left: 0, textStyle: { color: colors.quiet } },
+    legend: { show: courses.length > 1 },
     grid: { left: 8, right: 16, top: courses.length > 1 ? 32 : 12, bottom: 28, containLabel: true },
     xAxis: epochAxis(colors, epochs.at(-1) ?? 1),
     yAxis: {

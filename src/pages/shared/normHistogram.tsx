@@ -20,6 +20,9 @@ export interface NormRow {
 }
 
 const BINS_PER_DECADE = 10;
+/** Empty places between the bar of the zeros and the first bin. */
+const GAP = ['', ' '];
+const FIRST = 1 + GAP.length;
 
 interface NormHistogramsProps {
   readonly rows: readonly NormRow[];
@@ -87,15 +90,15 @@ function NormChart({ title, bins, gone, range: [from, to], highest, threshold }:
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const count = (bin: number) => bins.counts[bin - bins.from] ?? 0;
   const edges = (bin: number) => `${rounded(edge(bin))} to ${rounded(edge(bin + 1))}`;
-  const labels = ['0', ...numbers.map(edges)];
-  const values = [gone, ...numbers.map(count)];
+  const labels = ['0', ...GAP, ...numbers.map(edges)];
+  const values = [gone, ...GAP.map(() => 0), ...numbers.map(count)];
   const rows = labels.map((label, i) => [label, String(values[i])]).filter(([, value], i) => i === 0 || value !== '0');
   const left = bins.counts.reduce((sum, n) => sum + n, 0);
   const option = (colors: Colors): EChartsCoreOption => {
     const style = axisStyle(colors);
     return {
       legend: { show: false },
-      grid: { left: 8, right: 16, top: 20, bottom: 28, containLabel: true },
+      grid: { left: 8, right: 16, top: 24, bottom: 28, containLabel: true },
       xAxis: {
         type: 'category',
         data: labels,
@@ -105,17 +108,17 @@ function NormChart({ title, bins, gone, range: [from, to], highest, threshold }:
         ...style,
         axisLabel: {
           color: colors.quiet,
-          interval: (index: number) => index === 0 || isDecade(from + index - 1),
-          formatter: (_: string, index: number) => (index === 0 ? '0' : decadeLabel(from + index - 1)),
+          interval: (index: number) => index === 0 || (index >= FIRST && isDecade(from + index - FIRST)),
+          formatter: (_: string, index: number) => (index === 0 ? '0' : decadeLabel(from + index - FIRST)),
         },
         axisTick: { show: false },
       },
-      yAxis: { type: 'value', name: 'units', min: 0, max: highest, ...style },
+      yAxis: { type: 'value', min: 0, max: highest, ...style },
       series: [
         {
           type: 'bar',
           barCategoryGap: '8%',
-          data: values.map((value, i) => (i === 0 ? { value, itemStyle: { color: colors.series[7] } } : value)),
+          data: values.map((value, i) => (i === 0 ? zeroBar(value, colors) : value)),
           itemStyle: { color: colors.series[0] },
           ...(threshold !== undefined && threshold > 0 && { markLine: thresholdLine(threshold, from, colors) }),
         },
@@ -126,14 +129,27 @@ function NormChart({ title, bins, gone, range: [from, to], highest, threshold }:
   return <Chart title={title} note={note} table={{ head: ['norm', 'units'], rows }} option={option} />;
 }
 
+/** Zeros have their count beside them, since they may be more than the axis has room for. */
+function zeroBar(value: number, colors: Colors) {
+  const label = { show: value > 0, position: 'insideTop', distance: -14, formatter: String(value), color: colors.text };
+  return { value, itemStyle: { color: colors.series[7] }, label };
+}
+
 function thresholdLine(threshold: number, from: number, colors: Colors) {
   const bin = Math.floor(Math.log10(threshold) * BINS_PER_DECADE);
   return {
     symbol: 'none',
     silent: true,
     lineStyle: { color: colors.series[1], type: 'dashed' },
-    label: { formatter: `τ ${rounded(threshold)}`, color: colors.series[1], position: 'end' },
-    data: [{ xAxis: bin - from + 1 }],
+    label: {
+      formatter: `τ ${rounded(threshold)}`,
+      color: colors.series[1],
+      position: 'insideEndTop',
+      rotate: 0,
+      distance: [4, -8],
+      align: 'left',
+    },
+    data: [{ xAxis: bin - from + FIRST }],
   };
 }
 
