@@ -67,17 +67,18 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
 function draw(chart: Drawing, element: HTMLElement, option: ChartProps['option']): void {
   const colors = colorsOf(element);
   const own = option(colors);
-  const shared = base(colors);
+  const shared = base(colors, getComputedStyle(element).fontFamily);
   const legend = { ...shared.legend, ...(own.legend as object | undefined) };
   chart.setOption({ ...shared, ...own, legend }, { notMerge: true });
 }
 
 /** What all charts have in common. */
-function base({ text, quiet, line, surface, series }: Colors) {
+function base({ text, quiet, line, surface, series }: Colors, fontFamily: string) {
   return {
     color: [...series],
     animation: false,
-    textStyle: { fontFamily: 'inherit', color: text },
+    // Named, not inherited: the widths of labels are measured outside the page.
+    textStyle: { fontFamily, color: text },
     grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
     legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 8, itemGap: 18, textStyle: { color: quiet } },
     tooltip: {
