@@ -57,6 +57,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
       method: record.summary.method,
       config: record.config,
       data: record.result?.data?.name,
+      dataDigest: record.result?.data?.sha256,
       environment: record.result?.environment,
       seconds: record.result?.seconds,
       epochs: record.epochs,

@@ -38,6 +38,8 @@ export interface ReportRun {
   readonly method: string;
   readonly config: Readonly<Record<string, unknown>>;
   readonly data: string | undefined;
+  /** Digest of the words and texts. */
+  readonly dataDigest: string | undefined;
   /** The command, machine and versions of the training. */
   readonly environment: Environment | undefined;
   readonly seconds: number | undefined;

@@ -87,7 +87,14 @@ export interface RunResultRecord {
   readonly verify?:
     | { readonly maxAbsDifference: number; readonly maxRelativeDifference: number; readonly batches: number }
     | undefined;
-  readonly data?: { readonly name: string; readonly source: string; readonly vocabulary: number } | undefined;
+  readonly data?:
+    | {
+        readonly name: string;
+        readonly source: string;
+        readonly sha256?: string | undefined;
+        readonly vocabulary: number;
+      }
+    | undefined;
   readonly environment?: Environment | undefined;
   /** Scores of a fine-tuned model on the held-out examples, as it came and after the last epoch. */
   readonly before?: HeldOutScore | undefined;

@@ -65,7 +65,9 @@ export const resultSchema: z.ZodType<RunResultRecord> = z.object({
   ),
   seconds: z.number(),
   verify: z.object({ maxAbsDifference: z.number(), maxRelativeDifference: z.number(), batches: z.number() }).optional(),
-  data: z.object({ name: z.string(), source: z.string(), vocabulary: z.number() }).optional(),
+  data: z
+    .object({ name: z.string(), source: z.string(), sha256: z.string().optional(), vocabulary: z.number() })
+    .optional(),
   environment: z
     .object({
       command: z.string(),

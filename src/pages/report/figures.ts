@@ -12,10 +12,22 @@ export function finalModel(run: ReportRun): ReportModel | undefined {
 export function baselineOf(runs: readonly ReportRun[], run: ReportRun): ReportRun | undefined {
   const rated = runs.flatMap((other) => {
     const perplexity = finalModel(other)?.validPerplexity;
-    const comparable = other.method === 'dense' && other.data === run.data && other !== run;
+    const comparable = other.method === 'dense' && dataOf(other) === dataOf(run) && other !== run;
     return comparable && perplexity !== undefined ? [{ other, perplexity }] : [];
   });
   return rated.sort((a, b) => a.perplexity - b.perplexity)[0]?.other;
+}
+
+/** Identifies the text that a run was trained on: perplexities on other words mean other things. */
+function dataOf(run: ReportRun): string {
+  return run.dataDigest ?? run.data ?? '';
+}
+
+/** The runs on the data that most runs have. */
+export function onSameData(runs: readonly ReportRun[]): ReportRun[] {
+  const groups = new Map<string, ReportRun[]>();
+  for (const run of runs) groups.set(dataOf(run), [...(groups.get(dataOf(run)) ?? []), run]);
+  return [...groups.values()].reduce((most, group) => (group.length > most.length ? group : most), []);
 }
 
 /** Milliseconds of a model, undefined where it was not timed. */

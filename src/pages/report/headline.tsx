@@ -22,13 +22,13 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
         label="Parameters"
         before={short(before.parameters)}
         after={short(after.parameters)}
-        remark={`${times(before.parameters, after.parameters)} fewer, ${said}`}
+        remark={before === after ? '' : `${times(before.parameters, after.parameters)} fewer, ${said}`}
       />
       <Figure
         label="Model file"
         before={fileSize(before.bytes)}
         after={fileSize(after.bytes)}
-        remark={`${times(before.bytes, after.bytes)} smaller`}
+        remark={before === after ? '' : `${times(before.bytes, after.bytes)} smaller`}
       />
       <Latency before={before} after={after} />
     </ul>
@@ -62,7 +62,7 @@ function Latency({ before, after }: { before: ReportModel; after: ReportModel })
       label={`Latency, batch ${timed.batch}`}
       before={milliseconds(was)}
       after={milliseconds(timed.median)}
-      remark={`${times(was, timed.median)} faster`}
+      remark={before === after ? '' : `${times(was, timed.median)} faster`}
     />
   );
 }

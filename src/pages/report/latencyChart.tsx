@@ -13,7 +13,7 @@ export function SpeedupChart({ run, before }: { run: ReportRun; before: ReportMo
     const was = latencyOf(before, batch, runtime);
     return was === undefined ? [] : [{ label: `${runtime}, batch ${batch}`, was, is: median, ratio: was / median }];
   });
-  if (after === undefined || speedups.length === 0) return null;
+  if (after === undefined || before === after || speedups.length === 0) return null;
   const fewer = before.multiplyAdds / after.multiplyAdds;
   const bars = [{ label: 'multiply-adds', ratio: fewer }, ...speedups];
   const table = {

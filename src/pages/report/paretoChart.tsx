@@ -5,7 +5,7 @@ import { paretoFront } from '../../sweep/ranking.ts';
 import { axisStyle, tickLabel } from '../shared/axes.ts';
 import { Chart } from '../shared/chart.tsx';
 import type { Colors } from '../shared/colors.ts';
-import { finalModel, qualityOf } from './figures.ts';
+import { finalModel, onSameData, qualityOf } from './figures.ts';
 
 /** Dense runs, which all others are measured by, have the diamond. */
 const SYMBOLS = ['circle', 'triangle', 'rect', 'pin', 'arrow', 'roundRect'];
@@ -28,7 +28,7 @@ interface ParetoProps {
 
 /** Quality against a cost over all runs: a symbol for each method, the runs that nothing beats joined by a line. */
 export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
-  const rated = runs.flatMap((run) => {
+  const rated = onSameData(runs).flatMap((run) => {
     const model = finalModel(run);
     const quality = model && qualityOf(model);
     const price = model && cost(model);
@@ -62,13 +62,14 @@ export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
       xAxis: {
         type: 'value',
         scale: true,
+        boundaryGap: ['6%', '6%'],
         name: axis,
         nameLocation: 'middle',
         nameGap: 26,
         ...style,
         axisLabel: label,
       },
-      yAxis: { type: 'value', scale: true, ...style, axisLabel: label },
+      yAxis: { type: 'value', scale: true, boundaryGap: ['6%', '10%'], ...style, axisLabel: label },
       tooltip: {
         trigger: 'item',
         formatter: ({ data }: { data: { name?: string; value: [number, number] } }) =>
@@ -100,11 +101,13 @@ export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
           labelLayout: { hideOverlap: true },
         })),
       ],
-      legend: { data: methods },
+      legend: { data: methods, itemWidth: 12, itemHeight: 12 },
     };
   };
   const better = kind.lessIsBetter ? 'lower' : 'higher';
-  const note = `Further left is smaller, ${better} is better; the dotted line joins the runs that no other beats in both.`;
+  const others = runs.length - onSameData(runs).length;
+  const left = others === 0 ? '' : ` ${others} on other data cannot be compared and are left out.`;
+  const note = `Further left is smaller, ${better} is better; the dotted line joins the runs that no other beats in both.${left}`;
   return <Chart title={title} note={note} table={table} option={option} height={340} />;
 }
 
