@@ -6,13 +6,17 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { loadModel, splitParameters } from '../dist/index.js';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 
 // The medium preset in 16 epochs instead of 39, for all models alike.
 const short = ['--epochs', '16', '--flat-epochs', '5', '--decay', '0.6'];
 
-/** Runs of each experiment: name and arguments of `slimrnn train`. */
+/** A dense model from scratch with the sizes that another run has ended with. */
+const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
+
+/** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
   small: {
     'dense-keep1': ['zaremba-small'],
@@ -32,6 +36,7 @@ const experiments = {
   medium: {
     'medium-dense': ['zaremba-medium', ...short],
     'medium-iss-0.0025': ['iss-medium', '--iss', '0.0025', '--keep', '0.6', ...short],
+    'medium-direct': directDesign('medium-iss-0.0025', 'zaremba-medium', '--keep', '0.6', ...short),
   },
   rhn: Object.fromEntries(
     [0, 0.002, 0.004, 0.006, 0.008].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
@@ -72,7 +77,7 @@ const commandOf = (name, args) => [
 ];
 
 if (!flags.collect) await trainMissing();
-collect();
+await collect();
 
 /** Takes the runs from the list, as many at a time as there are workers. */
 async function trainMissing() {
@@ -80,12 +85,29 @@ async function trainMissing() {
   const queue = runs.filter(([name]) => !existsSync(resultOf(name)));
   await Promise.all(
     Array.from({ length: Number(flags.workers) }, async () => {
-      for (let next = queue.shift(); next; next = queue.shift()) await trainOne(...next);
+      for (let next = takeReady(queue); next; next = takeReady(queue)) await trainOne(...next);
     }),
   );
 }
 
-async function trainOne(name, args) {
+/** The first run whose arguments are known; what still waits for another run is left to the next call. */
+function takeReady(queue) {
+  const at = queue.findIndex(([, run]) => argumentsOf(run) !== undefined);
+  return at < 0 ? undefined : queue.splice(at, 1)[0];
+}
+
+/** Arguments of a run; undefined while the run that it comes after is not finished. */
+function argumentsOf(run) {
+  if (Array.isArray(run)) return run;
+  return existsSync(resultOf(run.after)) ? run.args(readResult(run.after).models.at(-1).hidden) : undefined;
+}
+
+function readResult(name) {
+  return JSON.parse(readFileSync(resultOf(name), 'utf8'));
+}
+
+async function trainOne(name, run) {
+  const args = argumentsOf(run);
   const resume = existsSync(join(directoryOf(name), 'config.json')) ? ['--resume'] : [];
   console.error(`${name}: slimrnn ${commandOf(name, args).join(' ')}`);
   const child = spawn(process.execPath, [cli, ...commandOf(name, args), ...resume], {
@@ -96,14 +118,29 @@ async function trainOne(name, args) {
 }
 
 /** Writes results/ptb-<experiment>/<run>.json for every finished run, its paths as anyone would have them, and latency.json. */
-function collect() {
+async function collect() {
   const folder = fileURLToPath(new URL(`../results/ptb-${experiment}/`, import.meta.url));
   mkdirSync(folder, { recursive: true });
   const finished = runs.filter(([name]) => existsSync(resultOf(name)));
-  for (const [name, args] of finished) {
-    const result = JSON.parse(readFileSync(resultOf(name), 'utf8'));
+  for (const [name, run] of finished) {
+    const result = readResult(name);
+    // Runs of earlier versions have no split.
+    for (const model of result.models) {
+      model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
+    }
     result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
-    const shown = ['train', ...args, '--data', 'data/ptb', '--threads', '1', '--seed', '1', '--out', `runs/${name}`];
+    const shown = [
+      'train',
+      ...argumentsOf(run),
+      '--data',
+      'data/ptb',
+      '--threads',
+      '1',
+      '--seed',
+      '1',
+      '--out',
+      `runs/${name}`,
+    ];
     result.environment.command = `slimrnn ${shown.join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }

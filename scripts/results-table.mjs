@@ -1,21 +1,47 @@
-// Prints the Markdown table of the Penn Treebank runs in results/ptb-small, so that no figure is copied by hand.
-// Each file there is the result.json of one run.  node scripts/results-table.mjs
-import { readdirSync, readFileSync } from 'node:fs';
+// Prints the Markdown table of the Penn Treebank runs of an experiment, so that no figure is copied by hand.
+//   node scripts/results-table.mjs small|medium|rhn
+// Each file in results/ptb-<experiment> is the result.json of one run; latency.json has the times of all.
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-const folder = new URL('../results/ptb-small/', import.meta.url);
+const folder = new URL(`../results/ptb-${process.argv[2] ?? 'small'}/`, import.meta.url);
+if (!existsSync(folder)) {
+  console.error('name an experiment that has results: small, medium or rhn');
+  process.exit(2);
+}
+const read = (file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
 const runs = readdirSync(folder)
-  .filter((file) => file.endsWith('.json'))
-  .map((file) => ({ file, ...JSON.parse(readFileSync(new URL(file, folder), 'utf8')) }))
-  .sort((a, b) => a.config.iss - b.config.iss || b.config.keep - a.config.keep || a.file.localeCompare(b.file));
+  .filter((file) => file.endsWith('.json') && file !== 'latency.json')
+  .map((file) => ({ name: file.replace(/\.json$/, ''), ...read(file) }))
+  .sort((a, b) => order(a.config) - order(b.config) || b.config.keep - a.config.keep || a.name.localeCompare(b.name));
+const latencies = existsSync(new URL('latency.json', folder)) ? read('latency.json').results : [];
 
-const rows = runs.map(({ config, models, seconds }) => {
-  const last = models[models.length - 1];
-  const what = described(config);
-  const figures = [last.validPerplexity.toFixed(2), last.testPerplexity.toFixed(2), last.hidden.join(', ')];
-  return [what, ...figures, `${(last.parameters / 1e6).toFixed(2)} M`, `${(seconds / 60).toFixed(0)} min`];
+const rows = runs.map(({ name, config, models, seconds }) => {
+  const { validPerplexity, testPerplexity, hidden, split, multiplyAdds } = models.at(-1);
+  const parts = [split.embedding, split.recurrent, split.output].map(({ nonzero }) => millions(nonzero));
+  return [
+    described(config),
+    validPerplexity.toFixed(2),
+    testPerplexity.toFixed(2),
+    hidden.join(', '),
+    parts.join(' / '),
+    millions(multiplyAdds),
+    latency(name, 1),
+    latency(name, 10),
+    `${(seconds / 60).toFixed(0)} min`,
+  ];
 });
-const head = ['', 'valid ppl', 'test ppl', 'hidden', 'parameters', 'training'];
+const head = ['', 'valid ppl', 'test ppl', 'hidden', 'not zero: embedding / recurrent / output', 'multiply-adds'];
+head.push('batch 1', 'batch 10', 'training');
 for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+
+/** Dense runs, then group lasso by λ, then the others. */
+function order({ iss, target, l1, magnitude, hidden, embedding }) {
+  if (target) return 100;
+  if (iss > 0) return iss;
+  if (l1) return 201;
+  if (magnitude) return 202 + magnitude;
+  return hidden.every((h) => h === embedding) ? 0 : 300;
+}
 
 function described({ iss, target, l1, magnitude, hidden, embedding, keep, shrink }) {
   const dropout = keep < 1 ? `, keep ${keep}` : '';
@@ -23,5 +49,14 @@ function described({ iss, target, l1, magnitude, hidden, embedding, keep, shrink
   if (iss > 0) return `ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
   if (l1) return `ℓ1, λ ${l1}${dropout}`;
   if (magnitude) return `magnitude, ${magnitude} zeros${dropout}`;
-  return `${hidden.every((h) => h === embedding) ? 'dense' : 'direct design'}, keep ${keep}`;
+  return `${hidden.every((h) => h === embedding) ? 'dense' : 'direct design'}${dropout}`;
+}
+
+function millions(count) {
+  return `${(count / 1e6).toFixed(2)} M`;
+}
+
+function latency(name, batch) {
+  const times = latencies.find((l) => l.batch === batch)?.models.find((m) => m.name === name);
+  return times ? `${times.milliseconds.median.toFixed(1)} ms` : '–';
 }

@@ -40,6 +40,7 @@ export { describeModel, type LayerSummary, type ModelSummary } from './slim/desc
 export { detectStates } from './slim/detectStates.ts';
 export { givenInputs } from './slim/givenInputs.ts';
 export { joinDirections } from './slim/joinDirections.ts';
+export { type ParameterSplit, splitParameters } from './slim/parameterSplit.ts';
 export { type PrepareOptions, prepareModel, type TracedModel, traceModel } from './slim/prepare.ts';
 export { type ResizedValue, type Shrunk, type ShrunkLayer, shrink, shrinkModel, shrinkZeros } from './slim/shrink.ts';
 export { type Streaming, streamingModel } from './slim/streaming.ts';
