@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plainMatrix, type PlainMatrix } from '../../test/support/plainMatrix.ts';
+import { type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
 import { randomStream, uniform } from '../random.ts';
 import { type MagnitudeOptions, magnitude } from './magnitude.ts';
 

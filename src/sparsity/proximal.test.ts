@@ -79,7 +79,8 @@ describe('proximal, overlapping components', () => {
     const recurrent = random(9, 2).map((w, i) => (Math.floor(i / 3) === 1 || i % 3 === 1 ? 0.05 * w : w));
     return [plainMatrix('recurrent', [1, 3, 3], recurrent), plainMatrix('head', [3, 2], random(6, 3))];
   };
-  const at = ({ weights }: { weights: ArrayLike<number> }, i: number, j: number, cols: number) => weights[i * cols + j]!;
+  const at = ({ weights }: { weights: ArrayLike<number> }, i: number, j: number, cols: number) =>
+    weights[i * cols + j]!;
 
   it('takes all norms first, and multiplies an element by the factor of each group that it is in', () => {
     // The stored axis 0 of recurrent has size 1, so its rows are axis 1.
@@ -104,7 +105,8 @@ describe('proximal, overlapping components', () => {
     // The penalty's value is that of the groups, and no gradient comes from it.
     const penalty = method.beforeUpdate(after, { update: 0, gradientScale: 1 });
     expect(penalty).toBeCloseTo(LAMBDA * norms.reduce((a, b) => a + b), 5);
-    for (const { rowPenalty, colPenalty } of after) expect([...rowPenalty, ...colPenalty].every((p) => p === 0)).toBe(true);
+    for (const { rowPenalty, colPenalty } of after)
+      expect([...rowPenalty, ...colPenalty].every((p) => p === 0)).toBe(true);
 
     method.afterUpdate!(after, { update: 0, step: STEP });
     for (let i = 0; i < 3; i++) {

@@ -1,14 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { batchWindows } from '../data/batches.ts';
 import type { Corpus } from '../data/makeCorpus.ts';
 import { type Environment, environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
 import type { Model } from '../graph/types.ts';
-import { LOGITS, TOKENS } from '../models/languageModel.ts';
+import { LOGITS } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
-import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import type { Runtime } from '../runtime/runtime.ts';
 import { describeModel } from '../slim/describe.ts';
 import { type ParameterSplit, splitParameters } from '../slim/parameterSplit.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
@@ -20,6 +19,7 @@ import { fileStore } from './fileStore.ts';
 import { liveFile } from './live.ts';
 import { runFiles } from './runDirectory.ts';
 import { methodName } from './sparsity.ts';
+import { textWindows } from './textWindows.ts';
 import { unitsThatStay } from './trainee.ts';
 import { InterruptedError, type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
 
@@ -89,7 +89,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     const { model: slim, groups, removed } = shrinkZeros(model, { embeddings: config.issEmbedding ?? false });
     kept = kept && unitsThatStay(groups, removed, kept);
     onStage('verifying that the slim model computes the same');
-    const feeds = realWindows(corpus.valid, config);
+    const feeds = textWindows(corpus.valid, config);
     verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
     await saveModel(join(directory, runFiles.slim), slim);
     onStage('scoring the slim model');
@@ -133,19 +133,6 @@ export async function trainInDirectory({
   } finally {
     await live.end();
   }
-}
-
-/** Windows that both models are compared on. */
-const VERIFIED_WINDOWS = 5;
-
-/** The first consecutive windows of a text, as feeds. */
-function realWindows(ids: Int32Array, { batch, steps }: TrainConfig): Tensors[] {
-  const windows = batchWindows(ids, batch, steps, { keepTail: true, label: 'validation text' });
-  return Array.from({ length: Math.min(VERIFIED_WINDOWS, windows.windows) }, (_, i) => {
-    const data = new Int32Array(batch * steps);
-    const time = windows.fillWindow(i, data, new Int32Array(batch * steps));
-    return { [TOKENS]: { elementType: 'int32', dims: [time, batch], data: data.slice(0, time * batch) } };
-  });
 }
 
 async function score(

@@ -1,0 +1,66 @@
+/**
+ * Bundles the pages into dist/pages: the report's script and style as one file each, which go into every report, and the
+ * page that `slimrnn serve` and `slimrnn site` show, with the engine in WebAssembly beside it. All of it works offline
+ * and below any path.
+ */
+import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { createRequire } from 'node:module';
+import { dirname, join, relative } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { rolldown } from 'rolldown';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const pages = join(root, 'src', 'pages');
+const out = join(root, 'dist', 'pages');
+const assets = join(out, 'app', 'assets');
+
+await rm(out, { recursive: true, force: true });
+await mkdir(assets, { recursive: true });
+
+await bundle({ report: join(pages, 'report', 'client.tsx') }, { file: join(out, 'report.js'), format: 'iife' });
+await concatenate(['shared/theme.css', 'report/report.css'], join(out, 'report.css'));
+
+await bundle(
+  {
+    main: join(pages, 'app', 'main.tsx'),
+    'training.worker': join(pages, 'app', 'playground', 'training.worker.ts'),
+    'generation.worker': join(pages, 'app', 'playground', 'generation.worker.ts'),
+  },
+  { dir: assets, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
+);
+await concatenate(['shared/theme.css', 'app/app.css'], join(assets, 'app.css'));
+await copyFile(join(pages, 'app', 'index.html'), join(out, 'app', 'index.html'));
+const engine = 'ort-wasm-simd-threaded.wasm';
+const ortFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
+await copyFile(join(ortFolder, engine), join(assets, engine));
+
+for (const file of ['report.js', join('app', 'assets', 'main.js')]) {
+  const { size } = await stat(join(out, file));
+  console.log(`dist/pages/${file.replaceAll('\\', '/')}: ${(size / 1e3).toFixed(0)} kB`);
+}
+
+/** Bundles entries for browsers. A module of Node among them is a mistake, and is named with who imports it. */
+async function bundle(input, output) {
+  const bundler = await rolldown({
+    input,
+    platform: 'browser',
+    tsconfig: join(root, 'tsconfig.json'),
+    resolve: { alias: { 'onnxruntime-web': 'onnxruntime-web/wasm' } },
+    plugins: [
+      {
+        name: 'no-node',
+        resolveId(source, importer) {
+          if (!source.startsWith('node:') && source !== 'onnxruntime-node') return null;
+          throw new Error(`${relative(root, importer ?? '')} imports '${source}', which no browser has`);
+        },
+      },
+    ],
+  });
+  await bundler.write({ ...output, minify: true });
+  await bundler.close();
+}
+
+async function concatenate(files, to) {
+  const parts = await Promise.all(files.map((file) => readFile(join(pages, file), 'utf8')));
+  await writeFile(to, parts.join('\n'));
+}
