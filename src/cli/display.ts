@@ -17,7 +17,10 @@ export async function runWithDisplay(label: string, options: Omit<RunOptions, 'r
       runtime: nodeRuntime,
       signal: stop.signal,
       onWindow: display.window,
-      onEpoch: display.epoch,
+      onEpoch: (metrics) => {
+        display.epoch(metrics);
+        options.onEpoch?.(metrics);
+      },
       onShrink: (from, to) => display.line(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
       onStage: display.line,
     });

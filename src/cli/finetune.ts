@@ -3,6 +3,7 @@ import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { openTensorBoard, type TensorBoardFile } from '../tensorboard/writer.ts';
 import { type FinetuneSettings, finetuneConfigSchema } from '../train/finetune/config.ts';
 import type { FinetuneStart } from '../train/finetune/finetune.ts';
 import { type FinetuneResult, type FinetuneSources, finetuneRun, savedRun } from '../train/finetune/run.ts';
@@ -18,6 +19,7 @@ interface FinetuneFlags {
   valid?: string;
   out?: string;
   resume?: boolean;
+  tensorboard?: boolean;
   json?: boolean;
   target?: string;
   input: Record<string, string>;
@@ -84,6 +86,7 @@ export function addFinetuneCommand(program: Command): void {
     .option('--no-shrink', 'keep dead units in the graph until the end')
     .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
     .option('--resume', 'go on with the run in --out from its last checkpoint')
+    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
     .option('--json', 'print one JSON document on stdout')
     .action(async (path: string, flags: FinetuneFlags) => {
       const result = await finetuneCommand(path, flags, command);
@@ -110,12 +113,13 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, command: Comm
   };
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
   const display = finetuneDisplay();
+  let board: TensorBoardFile | undefined;
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    return await finetuneRun({
+    const result = await finetuneRun({
       sources,
       settings: { ...rest, loss, target },
       directory,
@@ -123,11 +127,20 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, command: Comm
       runtime: nodeRuntime,
       signal: stop.signal,
       nameOf: (field) => (field === 'inputs' ? '--input' : `--${flagName(field)}`),
-      onReady: (start) => noteStart(start, sources, directory),
+      onReady: (start) => {
+        noteStart(start, sources, directory);
+        if (flags.tensorboard) board = openTensorBoard(directory);
+      },
       onBatch: display.batch,
-      onEpoch: display.epoch,
+      onEpoch: (metrics) => {
+        display.epoch(metrics);
+        board?.update();
+      },
       onShrink: (from, to) => display.line(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
     });
+    // A run that was finished already has come by without getting ready; one that was resumed, perhaps without an epoch.
+    if (flags.tensorboard) (board ?? openTensorBoard(directory)).update();
+    return result;
   } finally {
     display.done();
     process.removeListener('SIGINT', interrupt);

@@ -10,6 +10,7 @@ import { addFinetuneCommand } from './finetune.ts';
 import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
 import { addReportCommand } from './report.ts';
+import { addServeCommand } from './serve.ts';
 import { addShrinkCommand } from './shrink.ts';
 import { addSweepCommand } from './sweep.ts';
 import { addTrainCommand } from './train.ts';
@@ -33,6 +34,7 @@ async function main(argv: readonly string[]): Promise<number> {
     addBenchCommand,
     addExportCommand,
     addReportCommand,
+    addServeCommand,
     addDataCommand,
   ];
   for (const add of commands) add(program);

@@ -3,7 +3,10 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
-import { checkConfig, type PartialConfig } from '../train/config.ts';
+import type { Model } from '../graph/types.ts';
+import { loadModel } from '../onnx/file.ts';
+import { openTensorBoard } from '../tensorboard/writer.ts';
+import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
@@ -19,6 +22,7 @@ import {
 } from '../train/runDirectory.ts';
 import { describeMethod } from '../train/sparsity.ts';
 import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
+import { groupsOf } from '../train/trainee.ts';
 import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
@@ -28,6 +32,7 @@ interface TrainFlags {
   out?: string;
   init?: string;
   resume?: boolean;
+  tensorboard?: boolean;
   json?: boolean;
 }
 
@@ -49,6 +54,7 @@ export function addTrainCommand(program: Command): void {
     .option('--out <dir>', 'run directory (default: runs/<preset>)')
     .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
     .option('--resume', 'go on with the run in --out from its last checkpoint')
+    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
     .option('--json', 'print one JSON document on stdout');
   addConfigFlags(command);
   command.action(async (name: string, flags: TrainFlags & Record<string, unknown>) => {
@@ -73,6 +79,10 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
       requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
       const finished = join(directory, runFiles.result);
       if (existsSync(finished)) {
+        if (flags.tensorboard) {
+          const model = await loadModel(join(directory, runFiles.model));
+          openTensorBoard(directory, layerNames(model, config));
+        }
         note(`${directory} is finished already`);
         return (await readJson(finished)) as RunResult;
       }
@@ -88,10 +98,20 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
     }
     noteCorpus(corpus);
     note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
-    return await runWithDisplay('', { config, corpus, model, directory, resume: flags.resume });
+    const board = flags.tensorboard ? openTensorBoard(directory, layerNames(model, config)) : undefined;
+    const onEpoch = () => board?.update();
+    const result = await runWithDisplay('', { config, corpus, model, directory, resume: flags.resume, onEpoch });
+    // A run that was resumed behind its last epoch has completed its metrics without another one.
+    board?.update();
+    return result;
   } finally {
     lock?.release();
   }
+}
+
+/** Layers with units that can vanish, from the bottom, as rows of metrics list them. */
+function layerNames(model: Model, config: TrainConfig): string[] {
+  return groupsOf(model, config).layers.map((layer) => layer.name);
 }
 
 /** `train runs/x --resume` means the configuration and the directory of that run. */

@@ -6,7 +6,7 @@ import { Report } from '../pages/report/report.tsx';
 import type { ReportData } from './data.ts';
 
 /** What `npm run build:pages` makes of src/pages/report, seen from src/report and from dist/report alike. */
-const BUILT = new URL('../../dist/pages/', import.meta.url);
+const BUILT = new URL('../../dist/web/', import.meta.url);
 
 /**
  * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script

@@ -21,10 +21,10 @@ const random = randomNumbers(1);
 const table = Array.from({ length: VOCABULARY * WIDTH }, () => 2 * random() - 1);
 
 /** Words of a window and what follows them; word 4 comes in the second one only, word 0 twice in the first. */
-const windows = [
+const windows: readonly { readonly tokens: readonly number[]; readonly targets: readonly number[] }[] = [
   { tokens: [0, 1, 2, 0, 3, 3, 1, 2], targets: [1, 2, 0, 3, 4, 1, 2, 2] },
   { tokens: [4, 4, 0, 1, 2, 0, 4, 1], targets: [0, 1, 1, 2, 3, 0, 1, 4] },
-] as const;
+];
 
 const made: Stepper[] = [];
 afterEach(async () => {

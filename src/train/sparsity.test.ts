@@ -83,7 +83,7 @@ describe('the method of a configuration', () => {
     expect([...method!.parameters].sort()).toEqual(names.filter((n) => n !== 'embedding').sort());
     // Tied: the output's matrix is that table.
     const rhn = rhnLanguageModel({ vocabulary: 9, width: 4, depth: 2 });
-    const fields = { l1: 1e-4, cell: 'rhn', hidden: [4], embedding: 4, depth: 2 } as const;
+    const fields: PartialConfig = { l1: 1e-4, cell: 'rhn', hidden: [4], embedding: 4, depth: 2 };
     const { parameters } = methodOf(fields, rhn).method!;
     expect(parameters.has('embedding')).toBe(false);
     expect(parameters.has('rhn.recurrent_0')).toBe(true);

@@ -1,0 +1,98 @@
+import type { EpochRow, RunLive, RunRecord, RunState, RunSummary } from '../../runs/record.ts';
+import type { GivenModel } from './playground/protocol.ts';
+
+/*
+ * What the page asks its server for. All addresses are relative and plain files would do, so that the page works below
+ * any path and from a static site; only the events need a server.
+ */
+
+/** All runs, and whether the page can be told of changes. */
+export interface RunList {
+  readonly runs: readonly RunSummary[];
+  readonly live: boolean;
+}
+
+/** The list of runs. */
+export function fetchRuns(): Promise<RunList> {
+  return fetchJson('api/runs.json');
+}
+
+/** Everything about one run. */
+export function fetchRun(id: string): Promise<RunRecord> {
+  return fetchJson(`api/runs/${pathOf(id)}.json`);
+}
+
+/** Address of a file of a run. */
+export function fileUrl(id: string, name: string): string {
+  return `files/${pathOf(id)}/${encodeURIComponent(name)}`;
+}
+
+/** A model that can be loaded with its vocabulary. */
+export interface ModelChoice {
+  readonly key: string;
+  readonly label: string;
+  readonly run: RunSummary;
+  readonly file: string;
+}
+
+/** The models of finished language models, slim ones first. */
+export function modelChoices(runs: readonly RunSummary[]): ModelChoice[] {
+  const ready = runs.filter((run) => run.kind === 'language model' && run.files.includes('vocabulary.txt'));
+  const of = (file: string, what: string) =>
+    ready
+      .filter((run) => run.files.includes(file))
+      .map((run) => ({ key: `${run.id}\n${file}`, label: `${run.id === '' ? run.name : run.id}${what}`, run, file }));
+  return [...of('slim.onnx', ', slim'), ...of('model.onnx', '')];
+}
+
+/** Fetches a model's file and its words. */
+export async function fetchModel({ label, run, file }: ModelChoice): Promise<GivenModel> {
+  const [model, words] = await Promise.all([fetchFile(run.id, file), fetchFile(run.id, 'vocabulary.txt')]);
+  return { label, model: new Uint8Array(await model.arrayBuffer()), vocabulary: await words.text() };
+}
+
+/** What a server tells of one run. */
+export interface RunListener {
+  /** Epochs from the `from`-th row on are these now. */
+  epochs(from: number, rows: readonly EpochRow[]): void;
+  live(live: RunLive | undefined): void;
+  state(state: RunState): void;
+}
+
+/** Listens to a run until the returned function is called; the browser connects again by itself. */
+export function followRun(id: string, listener: RunListener): () => void {
+  const source = new EventSource(`api/events?run=${encodeURIComponent(id)}`);
+  source.addEventListener('epochs', ({ data }) => {
+    const { from, rows } = JSON.parse(data) as { from: number; rows: EpochRow[] };
+    listener.epochs(from, rows);
+  });
+  source.addEventListener('live', ({ data }) => listener.live((JSON.parse(data) as RunLive | null) ?? undefined));
+  source.addEventListener('state', ({ data }) => listener.state(JSON.parse(data) as RunState));
+  return () => source.close();
+}
+
+/** Listens to the list of runs. */
+export function followRuns(changed: (runs: readonly RunSummary[]) => void): () => void {
+  const source = new EventSource('api/events');
+  source.addEventListener('runs', ({ data }) => changed(JSON.parse(data) as RunSummary[]));
+  return () => source.close();
+}
+
+/** The id of a run as part of an address; the run that is the root itself has no segments, hence the tilde. */
+function pathOf(id: string): string {
+  return id === '' ? '~' : id.split('/').map(encodeURIComponent).join('/');
+}
+
+async function fetchJson<T>(path: string): Promise<T> {
+  return (await (await fetched(path)).json()) as T;
+}
+
+function fetchFile(id: string, name: string): Promise<Response> {
+  return fetched(fileUrl(id, name));
+}
+
+async function fetched(path: string): Promise<Response> {
+  const response = await fetch(path);
+  if (!response.ok) throw new Error(`${path} cannot be had: ${response.status} ${response.statusText}`);
+  return response;
+}

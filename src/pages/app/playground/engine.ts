@@ -1,0 +1,52 @@
+import type { Runtime } from '../../../runtime/runtime.ts';
+import { loadWebRuntime } from '../../../runtime/web.ts';
+
+/** Milliseconds that a worker may be deaf to the page. */
+const DEAF = 100;
+
+/**
+ * The engine in a worker: its WebAssembly lies beside the worker's script. It has as many threads as the machine where
+ * the page is cross-origin isolated, else one.
+ */
+export async function workerRuntime(): Promise<Runtime> {
+  const { env } = await import('onnxruntime-web');
+  env.wasm.wasmPaths = { wasm: new URL('ort-wasm-simd-threaded.wasm', import.meta.url).href };
+  return listening(await loadWebRuntime());
+}
+
+/**
+ * The same engine with pauses in which messages arrive: one run after the other is otherwise a single task, since the
+ * engine works synchronously.
+ */
+function listening(runtime: Runtime): Runtime {
+  let heard = performance.now();
+  return {
+    ...runtime,
+    async createSession(model, options) {
+      const session = await runtime.createSession(model, options);
+      return {
+        ...session,
+        async run(feeds, how) {
+          const made = await session.run(feeds, how);
+          if (performance.now() - heard > DEAF) {
+            await nextTask();
+            heard = performance.now();
+          }
+          return made;
+        },
+      };
+    },
+  };
+}
+
+/** Resolves in a task of its own, at once; timers would wait for milliseconds. */
+function nextTask(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}

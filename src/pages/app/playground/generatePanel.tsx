@@ -1,0 +1,224 @@
+import { useEffect, useState } from 'preact/hooks';
+import { fileSize, short } from '../../../format.ts';
+import type { RunSummary } from '../../../runs/record.ts';
+import { fetchModel, fetchRuns, modelChoices } from '../api.ts';
+import { ModelFiles } from './modelFiles.tsx';
+import { writeProse } from './prose.ts';
+import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
+import { useWorker } from './useWorker.ts';
+
+/** What a model has written so far. */
+interface Written {
+  readonly tokens: readonly string[];
+  readonly unknown: readonly string[];
+  readonly count: number;
+  readonly milliseconds: number;
+}
+
+const NOTHING: Written = { tokens: [], unknown: [], count: 0, milliseconds: 0 };
+
+type Phase = 'idle' | 'loading' | 'ready' | 'writing';
+
+/** Continues a text with two models side by side, each timed by itself. */
+export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | undefined }) {
+  const [runs, setRuns] = useState<readonly RunSummary[]>([]);
+  const [phase, setPhase] = useState<Phase>('idle');
+  const [models, setModels] = useState<readonly LoadedInfo[]>([]);
+  const [written, setWritten] = useState<readonly Written[]>([]);
+  const [message, setMessage] = useState('');
+  const [chosen, choose] = useState<readonly [string, string]>(['', '']);
+  const [prompt, setPrompt] = useState('The people of the United States');
+  const [temperature, setTemperature] = useState(0.8);
+  const [words, setWords] = useState(120);
+  const [seed, setSeed] = useState(1);
+
+  const update = (at: number, change: (w: Written) => Written) =>
+    setWritten((all) => all.map((w, i) => (i === at ? change(w) : w)));
+  const worker = useWorker<GenerationRequest, GenerationEvent>('generation.worker.js', (event) => {
+    switch (event.kind) {
+      case 'loaded':
+        setModels(event.models);
+        setWritten(event.models.map(() => NOTHING));
+        setPhase('ready');
+        setMessage('');
+        break;
+      case 'read':
+        update(event.model, () => ({ ...NOTHING, unknown: event.unknown }));
+        break;
+      case 'words': {
+        const { tokens, count, milliseconds } = event;
+        update(event.model, (w) => ({ ...w, tokens: [...w.tokens, ...tokens], count, milliseconds }));
+        break;
+      }
+      case 'done':
+        setPhase('ready');
+        break;
+      case 'failed':
+        setPhase(models.length > 0 ? 'ready' : 'idle');
+        setMessage(event.message);
+        break;
+    }
+  });
+
+  const load = (given: readonly GivenModel[]) => {
+    setPhase('loading');
+    setMessage('');
+    worker.send({ kind: 'load', models: given });
+  };
+  useEffect(() => {
+    fetchRuns().then(
+      ({ runs: all }) => {
+        setRuns(all);
+        const choices = modelChoices(all);
+        const slim = choices.find(({ file }) => file === 'slim.onnx') ?? choices[0];
+        const dense = choices.find(({ run, file }) => run.method === 'dense' && file === 'model.onnx') ?? slim;
+        if (slim && dense) choose([dense.key, slim.key]);
+      },
+      () => setRuns([]),
+    );
+  }, []);
+  useEffect(() => {
+    if (trained) load(trained);
+  }, [trained]);
+
+  const choices = modelChoices(runs);
+  const loadChosen = async () => {
+    const wanted = chosen.flatMap((key) => choices.find((c) => c.key === key) ?? []);
+    setPhase('loading');
+    setMessage('');
+    try {
+      load(await Promise.all(wanted.map(fetchModel)));
+    } catch (error) {
+      setPhase('idle');
+      setMessage(error instanceof Error ? error.message : String(error));
+    }
+  };
+  const start = () => {
+    setPhase('writing');
+    setMessage('');
+    worker.send({ kind: 'generate', prompt, words, temperature, seed });
+  };
+  const isBusy = phase === 'loading' || phase === 'writing';
+  return (
+    <section class="card" aria-labelledby="generate">
+      <h2 id="generate">Continue a text</h2>
+      {choices.length > 0 ? (
+        <div class="fields">
+          {['Left', 'Right'].map((side, i) => (
+            <label key={side}>
+              {side} model
+              <select
+                value={chosen[i]}
+                disabled={isBusy}
+                onChange={({ currentTarget: { value } }) => choose(i === 0 ? [value, chosen[1]] : [chosen[0], value])}
+              >
+                {choices.map(({ key, label }) => (
+                  <option key={key} value={key}>
+                    {label}
+                  </option>
+                ))}
+              </select>
+            </label>
+          ))}
+          <button type="button" onClick={loadChosen} disabled={isBusy}>
+            Load these models
+          </button>
+        </div>
+      ) : (
+        <p class="quiet">No finished run with a vocabulary is here. Choose files, or train a model below.</p>
+      )}
+      <ModelFiles onChosen={load} isDisabled={isBusy} onProblem={setMessage} />
+      <label class="wide">
+        Beginning of the text
+        <textarea rows={3} value={prompt} onInput={({ currentTarget }) => setPrompt(currentTarget.value)} />
+      </label>
+      <div class="fields">
+        <NumberField label="Words" value={words} min={1} max={2000} step={1} onChange={setWords} />
+        <NumberField label="Temperature" value={temperature} min={0} max={3} step={0.1} onChange={setTemperature} />
+        <NumberField label="Seed" value={seed} min={0} max={2 ** 31} step={1} onChange={setSeed} />
+        <button type="button" class="primary" onClick={start} disabled={phase !== 'ready'}>
+          Continue
+        </button>
+        <button type="button" onClick={() => worker.send({ kind: 'stop' })} disabled={phase !== 'writing'}>
+          Stop
+        </button>
+      </div>
+      <p role="status" class="quiet">
+        {phase === 'loading' ? 'Loading models …' : phase === 'writing' ? 'Writing …' : ''}
+      </p>
+      {message !== '' && (
+        <p role="alert" class="problem">
+          {message}
+        </p>
+      )}
+      <div class="grid">
+        {models.map((model, i) => (
+          <WrittenText key={i} model={model} written={written[i] ?? NOTHING} other={written[1 - i]} prompt={prompt} />
+        ))}
+      </div>
+    </section>
+  );
+}
+
+interface WrittenTextProps {
+  readonly model: LoadedInfo;
+  readonly written: Written;
+  readonly other: Written | undefined;
+  readonly prompt: string;
+}
+
+function WrittenText({ model, written, other, prompt }: WrittenTextProps) {
+  const { tokens, unknown, count, milliseconds } = written;
+  const rate = count / (milliseconds / 1e3);
+  const otherRate = other && other.count > 0 ? other.count / (other.milliseconds / 1e3) : undefined;
+  return (
+    <article class="card" data-testid="written">
+      <h3>{model.label}</h3>
+      <p class="quiet small">
+        {model.hidden.join(' + ')} units, {short(model.parameters)} parameters, {fileSize(model.bytes)}
+      </p>
+      <p class="rate">
+        <strong>{count > 0 ? Math.round(rate) : '–'}</strong> words per second
+        {count > 0 && <span class="quiet"> · {(milliseconds / count).toFixed(2)} ms a word</span>}
+        {count > 0 && otherRate !== undefined && rate > otherRate * 1.05 && (
+          <span class="faster"> · {(rate / otherRate).toFixed(1)}× the other</span>
+        )}
+      </p>
+      {unknown.length > 0 && <p class="quiet small">Not in its vocabulary: {unknown.join(', ')}</p>}
+      {count > 0 && (
+        <p class="prose">
+          <span class="quiet">{prompt} </span>
+          {writeProse(tokens)}
+        </p>
+      )}
+    </article>
+  );
+}
+
+interface NumberFieldProps {
+  readonly label: string;
+  readonly value: number;
+  readonly min: number;
+  readonly max: number;
+  readonly step: number | 'any';
+  readonly onChange: (value: number) => void;
+  readonly isDisabled?: boolean;
+}
+
+/** A number within bounds; what is typed beyond them is brought back when the field is left. */
+export function NumberField({ label, value, min, max, step, onChange, isDisabled = false }: NumberFieldProps) {
+  return (
+    <label>
+      {label}
+      <input
+        type="number"
+        {...{ value, min, max, step }}
+        disabled={isDisabled}
+        onChange={({ currentTarget }) => {
+          const typed = currentTarget.valueAsNumber;
+          onChange(Number.isFinite(typed) ? Math.min(max, Math.max(min, typed)) : value);
+        }}
+      />
+    </label>
+  );
+}

@@ -1,0 +1,89 @@
+import { EOS } from '../../../data/tokens.ts';
+import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
+import { readModel } from '../../../onnx/read.ts';
+import { randomStream } from '../../../random.ts';
+import { describeModel } from '../../../slim/describe.ts';
+import { workerRuntime } from './engine.ts';
+import { inWords } from './inWords.ts';
+import { readPrompt } from './prose.ts';
+import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
+import { sample } from './sampling.ts';
+import { type TextSession, textSession } from './textSession.ts';
+
+/*
+ * Continues a text with several models in turn, so that each is timed alone and a slow moment meets all of them.
+ */
+
+interface Writer {
+  readonly session: TextSession;
+  readonly vocabulary: Vocabulary;
+  readonly banned: ReadonlySet<number>;
+}
+
+/** Words of a turn. */
+const TURN = 8;
+
+let writers: Writer[] = [];
+let stopped = false;
+
+const say = (event: GenerationEvent) => postMessage(event);
+
+addEventListener('message', ({ data }: MessageEvent<GenerationRequest>) => {
+  if (data.kind === 'stop') {
+    stopped = true;
+    return;
+  }
+  const work = data.kind === 'load' ? load(data.models) : generate(data);
+  work.catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
+});
+
+async function load(models: readonly GivenModel[]): Promise<void> {
+  const runtime = await workerRuntime();
+  for (const { session } of writers) await session.release();
+  writers = [];
+  const loaded: LoadedInfo[] = [];
+  for (const { label, model: bytes, vocabulary: text } of models) {
+    const words = text.trimEnd().split('\n');
+    const vocabulary = { words, ids: new Map(words.map((word, id) => [word, id])) };
+    const model = readModel(bytes);
+    const unknown = vocabulary.ids.get(UNKNOWN);
+    writers.push({
+      session: await textSession(model, runtime),
+      vocabulary,
+      banned: new Set(unknown === undefined ? [] : [unknown]),
+    });
+    const { layers, parameters } = describeModel(model);
+    loaded.push({ label, words: words.length, hidden: layers.map((l) => l.units), parameters, bytes: bytes.length });
+  }
+  say({ kind: 'loaded', models: loaded });
+}
+
+async function generate({ prompt, words, temperature, seed }: GenerationRequest & { kind: 'generate' }): Promise<void> {
+  stopped = false;
+  const texts = [];
+  for (const [model, writer] of writers.entries()) {
+    const { ids, tokens, unknown } = readPrompt(prompt, writer.vocabulary);
+    say({ kind: 'read', model, tokens, unknown });
+    writer.session.reset();
+    // A text begins after the end of another one.
+    const begin = writer.vocabulary.ids.get(EOS);
+    const logits = await writer.session.read(begin === undefined || ids[0] === begin ? ids : [begin, ...ids]);
+    texts.push({ writer, model, logits, random: randomStream(seed), count: 0, milliseconds: 0 });
+  }
+  for (let done = 0; done < words && !stopped; done += TURN) {
+    for (const text of texts) {
+      const { session, vocabulary, banned } = text.writer;
+      const tokens: string[] = [];
+      const start = performance.now();
+      for (let i = 0; i < Math.min(TURN, words - done); i++) {
+        const id = sample(text.logits, temperature, banned, text.random);
+        tokens.push(vocabulary.words[id]!);
+        text.logits = await session.read([id]);
+      }
+      text.milliseconds += performance.now() - start;
+      text.count += tokens.length;
+      say({ kind: 'words', model: text.model, tokens, count: text.count, milliseconds: text.milliseconds });
+    }
+  }
+  say({ kind: 'done' });
+}

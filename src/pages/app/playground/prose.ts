@@ -1,0 +1,38 @@
+import { EOS, tokenizeProse } from '../../../data/tokens.ts';
+import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
+
+/** A prompt as ids, with its words and those that the model does not know. */
+export interface ReadPrompt {
+  readonly ids: number[];
+  readonly tokens: string[];
+  readonly unknown: string[];
+}
+
+/**
+ * Reads typed text as the words that a model was trained on. Unknown words become `<unk>`, or are left out where the
+ * vocabulary has none. A prompt that does not end a sentence has no `<eos>`; an empty one is the beginning of a sentence.
+ */
+export function readPrompt(text: string, vocabulary: Vocabulary): ReadPrompt {
+  const tokens = tokenizeProse(text);
+  const isOpen = !/[.!?]["')\]]*\s*$/.test(text);
+  if (isOpen && tokens.at(-1) === EOS) tokens.pop();
+  if (tokens.length === 0) tokens.push(EOS);
+  const unknown = tokens.filter((token) => !vocabulary.ids.has(token) && token !== EOS);
+  const ids = tokens.flatMap((token) => vocabulary.ids.get(token) ?? vocabulary.ids.get(UNKNOWN) ?? []);
+  return { ids: ids.length > 0 ? ids : [0], tokens, unknown: [...new Set(unknown)] };
+}
+
+const NO_SPACE_BEFORE = /^(?:[.,;:!?)\]%]|'\p{L}+|n't)$/u;
+const NO_SPACE_AFTER = /^[([$]$/;
+
+/** Words as a person would write them: punctuation closes up, `<eos>` ends a line. */
+export function writeProse(tokens: readonly string[]): string {
+  let text = '';
+  let last = EOS;
+  for (const token of tokens) {
+    if (token === EOS) text += last === EOS ? '' : '\n';
+    else text += last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last) ? token : ` ${token}`;
+    last = token;
+  }
+  return text;
+}

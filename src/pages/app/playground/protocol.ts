@@ -1,0 +1,118 @@
+import type { EpochMetrics } from '../../../train/checkpoint.ts';
+
+/*
+ * What the page and its workers say to each other. The page speaks in requests, a worker in events; both are plain data.
+ */
+
+/** A model as the page has it: bytes of an ONNX file, and its words, one a line. */
+export interface GivenModel {
+  readonly label: string;
+  readonly model: Uint8Array;
+  readonly vocabulary: string;
+}
+
+/** To the generation worker. */
+export type GenerationRequest =
+  | { readonly kind: 'load'; readonly models: readonly GivenModel[] }
+  | {
+      readonly kind: 'generate';
+      readonly prompt: string;
+      /** Words for each model. */
+      readonly words: number;
+      /** 0 always takes the likeliest word. */
+      readonly temperature: number;
+      readonly seed: number;
+    }
+  | { readonly kind: 'stop' };
+
+/** A model that is ready. */
+export interface LoadedInfo {
+  readonly label: string;
+  readonly words: number;
+  readonly hidden: readonly number[];
+  readonly parameters: number;
+  readonly bytes: number;
+}
+
+/** From the generation worker. */
+export type GenerationEvent =
+  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
+  /** How a model read the prompt; `unknown` are words that it does not know. */
+  | {
+      readonly kind: 'read';
+      readonly model: number;
+      readonly tokens: readonly string[];
+      readonly unknown: readonly string[];
+    }
+  /** Further words of a model; `count` of them so far took `milliseconds` in all. */
+  | {
+      readonly kind: 'words';
+      readonly model: number;
+      readonly tokens: readonly string[];
+      readonly count: number;
+      readonly milliseconds: number;
+    }
+  | { readonly kind: 'done' }
+  | { readonly kind: 'failed'; readonly message: string };
+
+/** What a person chooses for a training. */
+export interface TrainingChoice {
+  readonly text: string;
+  readonly hidden: readonly number[];
+  /** λ. */
+  readonly iss: number;
+  readonly epochs: number;
+  readonly learningRate: number;
+  readonly seed: number;
+}
+
+/** To the training worker: one training, which may be asked to end early. */
+export type TrainingRequest = { readonly kind: 'train'; readonly choice: TrainingChoice } | { readonly kind: 'stop' };
+
+/** What the text turned out to be. */
+export interface TextInfo {
+  readonly train: number;
+  readonly valid: number;
+  readonly test: number;
+  readonly words: number;
+}
+
+/** A model that training ended with, ready to be saved. */
+export interface TrainedFile {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+  readonly hidden: readonly number[];
+  readonly parameters: number;
+  readonly multiplyAdds: number;
+  /** Absent for a model that is not trained. */
+  readonly validPerplexity?: number;
+  /** Median milliseconds of 30 steps at batch 1. */
+  readonly latency: number;
+}
+
+/** What training came to. */
+export interface TrainingOutcome {
+  /** As it began (untrained), as trained, and without its dead units. */
+  readonly models: readonly TrainedFile[];
+  readonly vocabulary: string;
+  readonly verify: { readonly maxRelativeDifference: number; readonly batches: number };
+  readonly stoppedEarly: boolean;
+}
+
+/** From the training worker. */
+export type TrainingEvent =
+  | { readonly kind: 'text'; readonly info: TextInfo; readonly threshold: number }
+  | {
+      readonly kind: 'progress';
+      readonly epoch: number;
+      readonly epochs: number;
+      readonly share: number;
+      readonly perplexity: number;
+      readonly tokensPerSecond: number;
+      readonly secondsLeft: number;
+      readonly alive: readonly number[];
+    }
+  | { readonly kind: 'epoch'; readonly metrics: EpochMetrics }
+  | { readonly kind: 'stage'; readonly text: string }
+  | { readonly kind: 'finished'; readonly outcome: TrainingOutcome }
+  | { readonly kind: 'failed'; readonly message: string };

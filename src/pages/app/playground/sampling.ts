@@ -1,0 +1,32 @@
+import type { Numbers } from '../../../sparsity/numbers.ts';
+
+/**
+ * Draws an id from softmax(logits / temperature); temperature 0 takes the largest. `logits` are V numbers, `banned` ids
+ * are never drawn, `random` gives uniform numbers in [0, 1).
+ */
+export function sample(
+  logits: Numbers,
+  temperature: number,
+  banned: ReadonlySet<number>,
+  random: () => number,
+): number {
+  let best = -1;
+  for (let id = 0; id < logits.length; id++) {
+    if (!banned.has(id) && (best < 0 || logits[id]! > logits[best]!)) best = id;
+  }
+  if (temperature <= 0) return best;
+  const most = Number(logits[best]!);
+  const weights = new Float64Array(logits.length);
+  let total = 0;
+  for (let id = 0; id < logits.length; id++) {
+    if (banned.has(id)) continue;
+    weights[id] = Math.exp((Number(logits[id]!) - most) / temperature);
+    total += weights[id]!;
+  }
+  let left = random() * total;
+  for (let id = 0; id < weights.length; id++) {
+    left -= weights[id]!;
+    if (left < 0 && weights[id]! > 0) return id;
+  }
+  return best;
+}

@@ -1,0 +1,141 @@
+import { benchLatency } from '../../../bench/latency.ts';
+import { makeCorpus } from '../../../data/makeCorpus.ts';
+import { UsageError } from '../../../errors.ts';
+import { withoutDropout } from '../../../graph/dropout.ts';
+import type { Model } from '../../../graph/types.ts';
+import { LOGITS } from '../../../models/languageModel.ts';
+import { writeModel } from '../../../onnx/write.ts';
+import type { Runtime } from '../../../runtime/runtime.ts';
+import { describeModel } from '../../../slim/describe.ts';
+import { shrinkZeros } from '../../../slim/shrink.ts';
+import { assertEqual } from '../../../slim/verify.ts';
+import type { Checkpoint } from '../../../train/checkpoint.ts';
+import { checkConfig, type TrainConfig } from '../../../train/config.ts';
+import { createEvaluator } from '../../../train/evaluate.ts';
+import { freshModel } from '../../../train/freshModel.ts';
+import { presets } from '../../../train/presets.ts';
+import { textWindows } from '../../../train/textWindows.ts';
+import { InterruptedError, train } from '../../../train/trainer.ts';
+import { workerRuntime } from './engine.ts';
+import { inWords } from './inWords.ts';
+import type { TrainedFile, TrainingChoice, TrainingEvent, TrainingRequest } from './protocol.ts';
+import { splitProse } from './splitProse.ts';
+
+/*
+ * Trains in a worker with the trainer that Node has; all that differs is the engine.
+ */
+
+const stop = new AbortController();
+const say = (event: TrainingEvent) => postMessage(event);
+
+addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
+  if (data.kind === 'stop') stop.abort();
+  else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
+});
+
+/** Milliseconds between two reports of progress. */
+const INTERVAL = 200;
+/** Most words of the vocabulary. */
+const MOST_WORDS = 2000;
+
+async function run(choice: TrainingChoice): Promise<void> {
+  const config = configOf(choice);
+  const corpus = makeCorpus('pasted text', 'text that was pasted', splitProse(choice.text), {
+    maxVocabulary: MOST_WORDS,
+    minCount: 2,
+  });
+  const { train: t, valid, test, vocabulary } = corpus;
+  const info = { train: t.length, valid: valid.length, test: test.length, words: vocabulary.words.length };
+  say({ kind: 'text', info, threshold: config.threshold });
+  const runtime = await workerRuntime();
+  const untrained = freshModel(config, vocabulary);
+  let last: Checkpoint | undefined;
+  let said = 0;
+  const trained = await train({
+    config,
+    corpus,
+    model: untrained,
+    runtime,
+    signal: stop.signal,
+    // A training that is stopped leaves its model here.
+    store: {
+      load: async () => undefined,
+      save: async (checkpoint) => {
+        last = checkpoint;
+      },
+      place: () => undefined,
+    },
+    onWindow({ epoch, epochs, window, windows, perplexity, tokensPerSecond, secondsLeft, alive }) {
+      if (performance.now() - said < INTERVAL) return;
+      said = performance.now();
+      const share = window / windows;
+      say({ kind: 'progress', epoch, epochs, share, perplexity, tokensPerSecond, secondsLeft, alive });
+    },
+    onEpoch: (metrics) => say({ kind: 'epoch', metrics }),
+  }).catch((error: unknown) => {
+    if (error instanceof InterruptedError && last) return { model: last.model };
+    throw error;
+  });
+  const model = withoutDropout(trained.model);
+  say({ kind: 'stage', text: 'removing dead units and verifying that nothing changed' });
+  const { model: slim, groups, removed } = shrinkZeros(model);
+  const feeds = textWindows(valid, config);
+  const verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
+  say({ kind: 'stage', text: 'scoring and timing' });
+  const perplexity = await perplexityOf(model, valid, config, runtime);
+  const began = withoutDropout(untrained);
+  const [beganTime, trainedTime, slimTime] = await timesOf([began, model, slim], runtime);
+  say({
+    kind: 'finished',
+    outcome: {
+      models: [
+        fileOf('as it began', began, beganTime!),
+        { ...fileOf('trained', model, trainedTime!), validPerplexity: perplexity },
+        {
+          ...fileOf('slim', slim, slimTime!),
+          validPerplexity: slim === model ? perplexity : await perplexityOf(slim, valid, config, runtime),
+        },
+      ],
+      vocabulary: `${vocabulary.words.join('\n')}\n`,
+      verify,
+      stoppedEarly: stop.signal.aborted,
+    },
+  });
+}
+
+/** The small preset with what the person chose. A short text is read in short windows, for enough updates. */
+function configOf({ hidden, iss, epochs, learningRate, seed }: TrainingChoice): TrainConfig {
+  const size = Math.max(...hidden);
+  return checkConfig(
+    {
+      ...presets['iss-small'],
+      ...{ hidden: [...hidden], embedding: size, iss, epochs, learningRate, seed },
+      flatEpochs: Math.ceil(epochs / 2),
+      shrinkEvery: 50,
+      checkpointEvery: Number.MAX_SAFE_INTEGER,
+    },
+    'these settings',
+  );
+}
+
+async function perplexityOf(model: Model, ids: Int32Array, config: TrainConfig, runtime: Runtime): Promise<number> {
+  const evaluator = await createEvaluator(model, LOGITS, runtime);
+  try {
+    return await evaluator.perplexity(ids, { batch: config.batch, steps: config.steps, label: 'validation text' });
+  } finally {
+    await evaluator.release();
+  }
+}
+
+/** Median milliseconds of 30 steps at batch 1, models in turn. */
+async function timesOf(models: readonly Model[], runtime: Runtime): Promise<number[]> {
+  const contestants = models.map((model, i) => ({ name: `model ${i + 1}`, model }));
+  const timed = await benchLatency(contestants, { runtime, batch: 1, steps: 30, rounds: 5, budget: 1500 });
+  return timed.map(({ milliseconds }) => milliseconds.median);
+}
+
+function fileOf(name: string, model: Model, latency: number): TrainedFile {
+  const { layers, parameters, multiplyAdds } = describeModel(model);
+  if (layers.length === 0) throw new UsageError('the model has no recurrent layer');
+  return { name, bytes: writeModel(model), hidden: layers.map((l) => l.units), parameters, multiplyAdds, latency };
+}

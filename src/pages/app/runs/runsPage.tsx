@@ -1,0 +1,106 @@
+import { useEffect, useState } from 'preact/hooks';
+import { grouped } from '../../../format.ts';
+import type { RunSummary } from '../../../runs/record.ts';
+import { fetchRuns, followRuns } from '../api.ts';
+import { compareHref, runHref } from '../routes.ts';
+import { figureOf, nameOf, STATES } from './describe.ts';
+import { Sparkline } from './sparkline.tsx';
+
+/** Most runs side by side: more lines than colours. */
+const MOST_COMPARED = 8;
+
+/** All runs in the folder, newest first; with a server the list keeps itself up to date. */
+export function RunsPage() {
+  const [runs, setRuns] = useState<readonly RunSummary[]>();
+  const [problem, setProblem] = useState('');
+  const [filter, setFilter] = useState('');
+  const [chosen, setChosen] = useState<readonly string[]>([]);
+  useEffect(() => {
+    let stop: (() => void) | undefined;
+    let isGone = false;
+    fetchRuns().then(
+      ({ runs: all, live }) => {
+        if (isGone) return;
+        setRuns(all);
+        if (live) stop = followRuns(setRuns);
+      },
+      (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+    );
+    return () => {
+      isGone = true;
+      stop?.();
+    };
+  }, []);
+
+  if (problem !== '')
+    return (
+      <p role="alert" class="problem">
+        {problem}
+      </p>
+    );
+  if (runs === undefined) return <p class="quiet">Reading runs …</p>;
+  const wanted = filter.trim().toLowerCase();
+  const shown = runs
+    .filter((run) => `${run.id} ${run.method} ${STATES[run.state]}`.toLowerCase().includes(wanted))
+    .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.modifiedAt - a.modifiedAt);
+  const toggle = (id: string) =>
+    setChosen((ids) => (ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-MOST_COMPARED)));
+  return (
+    <>
+      <h1>Runs</h1>
+      {runs.length === 0 ? (
+        <p>
+          There is no run in this folder yet. <code>npx slimrnn demo</code> makes two.
+        </p>
+      ) : (
+        <div class="fields">
+          <label>
+            Filter by name, method or state
+            <input type="search" value={filter} onInput={({ currentTarget }) => setFilter(currentTarget.value)} />
+          </label>
+          {chosen.length > 1 ? (
+            <a class="button" href={compareHref(chosen)}>
+              Compare {chosen.length} runs
+            </a>
+          ) : (
+            <span class="quiet small">Tick two runs or more to compare them.</span>
+          )}
+        </div>
+      )}
+      <ul class="runs">
+        {shown.map((run) => (
+          <RunItem key={run.id} run={run} isChosen={chosen.includes(run.id)} onToggle={() => toggle(run.id)} />
+        ))}
+      </ul>
+      {runs.length > 0 && shown.length === 0 && <p class="quiet">No run fits the filter.</p>}
+    </>
+  );
+}
+
+interface RunItemProps {
+  readonly run: RunSummary;
+  readonly isChosen: boolean;
+  readonly onToggle: () => void;
+}
+
+function RunItem({ run, isChosen, onToggle }: RunItemProps) {
+  const { state, method, epochs, last, parameters, alive } = run;
+  return (
+    <li class="card">
+      <input type="checkbox" checked={isChosen} onChange={onToggle} aria-label={`Compare ${nameOf(run)}`} />
+      <a class="title" href={runHref(run.id)}>
+        {nameOf(run)}
+      </a>
+      <span class={`state ${state}`}>{STATES[state]}</span>
+      <span class="quiet small">{method}</span>
+      <span class="quiet small">
+        epoch {epochs.done}
+        {epochs.all === undefined ? '' : ` of ${epochs.all}`}
+      </span>
+      <span class="small">{last ? figureOf(last) : ''}</span>
+      <span class="small">{last ? `${last.alive.join(' + ')} units` : ''}</span>
+      <span class="quiet small">{parameters === undefined ? '' : `${grouped(parameters)} parameters`}</span>
+      <Sparkline values={alive} label="Units alive by epoch" />
+    </li>
+  );
+}

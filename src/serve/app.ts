@@ -1,0 +1,167 @@
+import { Readable } from 'node:stream';
+import { type Context, Hono } from 'hono';
+import { UsageError } from '../errors.ts';
+import { openRunFile, readRun } from '../runs/readRun.ts';
+import { createHub } from './hub.ts';
+import { loadPages } from './pages.ts';
+import { createSummaries } from './summaries.ts';
+
+/** What is served, and to whom. */
+export interface AppOptions {
+  /** Folder with runs. */
+  readonly root: string;
+  /** Names that requests may address the server by, without port; others are refused, against DNS rebinding. */
+  readonly hosts: readonly string[];
+  /** Most listeners at a time. */
+  readonly maxClients?: number;
+}
+
+/** The server as a function from requests to responses, and how to end what it keeps watching. */
+export interface App {
+  fetch(request: Request): Response | Promise<Response>;
+  close(): void;
+}
+
+/** Bytes that may wait for a client that does not read; then it is dropped. */
+const WAITING = 1 << 20;
+
+/** Only the page's own scripts, its workers and WebAssembly; nothing from elsewhere, in no frame. */
+const PAGE_POLICY =
+  "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self' data:; style-src 'self' " +
+  "'unsafe-inline'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+/** A report has its script inside. It comes from the folder, so it may do nothing but draw itself. */
+const REPORT_POLICY =
+  "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; " +
+  "frame-ancestors 'none'";
+
+/**
+ * A read-only view of a folder of runs: the page, JSON about runs, their files, and events while they run. Answers GET
+ * and HEAD and nothing else; every path is checked against the runs that are there.
+ */
+export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions): Promise<App> {
+  const pages = await loadPages();
+  const summaries = createSummaries(root);
+  const hub = createHub(root, summaries);
+  const app = new Hono();
+
+  app.use(async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      return c.text('only GET and HEAD are answered here\n', 405, { Allow: 'GET, HEAD' });
+    }
+    if (!hosts.includes(hostOf(c.req.header('host')))) return c.text('this server is not called so\n', 403);
+    await next();
+    c.header('X-Content-Type-Options', 'nosniff');
+    c.header('Referrer-Policy', 'no-referrer');
+    // Threads of WebAssembly need both.
+    c.header('Cross-Origin-Opener-Policy', 'same-origin');
+    c.header('Cross-Origin-Embedder-Policy', 'require-corp');
+    c.header('Cross-Origin-Resource-Policy', 'same-origin');
+    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
+    if (!c.res.headers.has('Content-Security-Policy')) c.header('Content-Security-Policy', PAGE_POLICY);
+  });
+
+  app.get('/api/runs.json', async (c) => c.json({ runs: await summaries.list(), live: true }));
+
+  app.get('/api/runs/*', async (c) => {
+    const id = idIn(c, '/api/runs/', '.json');
+    if (id === undefined) return c.notFound();
+    return c.json(await readRun(root, id));
+  });
+
+  app.get('/api/events', async (c) => {
+    if (hub.clients >= maxClients) return c.text('too many listeners\n', 503, { 'Retry-After': '30' });
+    const stream = await eventStream((client) => hub.follow(c.req.query('run'), client));
+    return c.body(stream, 200, { 'Content-Type': 'text/event-stream' });
+  });
+
+  app.get('/files/*', async (c) => {
+    const path = pathOf(c);
+    const slash = path.lastIndexOf('/');
+    const id = idOf(path.slice('/files/'.length, slash));
+    const name = path.slice(slash + 1);
+    const file = id === undefined ? undefined : await openRunFile(root, id, name);
+    if (file === undefined) return c.notFound();
+    const isReport = name === 'report.html';
+    const headers = {
+      'Content-Length': String(file.size),
+      'Content-Type': isReport ? 'text/html; charset=utf-8' : 'application/octet-stream',
+      'Content-Security-Policy': isReport ? REPORT_POLICY : "default-src 'none'; sandbox",
+      ...(!isReport && { 'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}` }),
+    };
+    if (c.req.method === 'HEAD' || file.size === 0) {
+      await file.handle.close();
+      return c.body(null, 200, headers);
+    }
+    const bytes = file.handle.createReadStream({ start: 0, end: file.size - 1 });
+    return c.body(Readable.toWeb(bytes) as ReadableStream, 200, headers);
+  });
+
+  app.get('*', (c) => {
+    const page = pages.get(pathOf(c) === '/' ? 'index.html' : pathOf(c).slice(1));
+    if (page === undefined) return c.notFound();
+    return c.body(page.bytes, 200, { 'Content-Type': page.type, 'Cache-Control': 'no-cache' });
+  });
+
+  app.notFound((c) => c.text('there is nothing here\n', 404));
+  app.onError((error, c) => {
+    // An id that is no run of this folder.
+    if (error instanceof UsageError) return c.text('there is no such run\n', 404);
+    process.stderr.write(`${c.req.method} ${c.req.path}: ${error.stack ?? error.message}\n`);
+    return c.text('the server failed at this; its terminal says why\n', 500);
+  });
+  return { fetch: (request) => app.fetch(request), close: hub.close };
+}
+
+/** A response that stays open; a client that reads too slowly is cut off. */
+async function eventStream(follow: (client: (message: Uint8Array) => boolean) => Promise<() => void>) {
+  let leave: (() => void) | undefined;
+  let controller!: ReadableStreamDefaultController<Uint8Array>;
+  const stream = new ReadableStream<Uint8Array>(
+    {
+      start(made) {
+        controller = made;
+      },
+      cancel: () => leave?.(),
+    },
+    new ByteLengthQueuingStrategy({ highWaterMark: WAITING }),
+  );
+  leave = await follow((message) => {
+    try {
+      if ((controller.desiredSize ?? 0) >= message.length) {
+        controller.enqueue(message);
+        return true;
+      }
+      controller.close();
+    } catch {
+      // Closed by the other side meanwhile.
+    }
+    return false;
+  });
+  return stream;
+}
+
+/** The path as it was sent, percent-encoding and all; dot segments are gone. */
+function pathOf(c: Context): string {
+  return new URL(c.req.url).pathname;
+}
+
+function idIn(c: Context, prefix: string, suffix: string): string | undefined {
+  const path = pathOf(c);
+  if (!path.endsWith(suffix)) return undefined;
+  return idOf(path.slice(prefix.length, -suffix.length));
+}
+
+/** A run's id from its part of an address; '~' is the root itself. Undefined for what no address of a run has. */
+function idOf(part: string): string | undefined {
+  if (part === '~') return '';
+  try {
+    return part.split('/').map(decodeURIComponent).join('/');
+  } catch {
+    return undefined;
+  }
+}
+
+/** The name in a Host header, without its port. */
+function hostOf(header: string | undefined): string {
+  return (header ?? '').replace(/:\d+$/, '').toLowerCase();
+}

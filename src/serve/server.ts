@@ -1,0 +1,79 @@
+import type { Server } from 'node:http';
+import { hostname, networkInterfaces } from 'node:os';
+import { serve } from '@hono/node-server';
+import { UsageError } from '../errors.ts';
+import { createApp } from './app.ts';
+
+/** Where to listen. */
+export interface ServeOptions {
+  readonly root: string;
+  readonly host: string;
+  /** 0: any that is free. Undefined: the usual one, or the next that is free. */
+  readonly port: number | undefined;
+  readonly maxClients?: number;
+}
+
+/** A server that listens. */
+export interface RunningServer {
+  readonly url: string;
+  readonly port: number;
+  /** Ends it and all connections. */
+  close(): Promise<void>;
+}
+
+/** The port that is tried first. */
+const USUAL_PORT = 8270;
+const TRIES = 20;
+
+/** Serves a folder of runs; throws UsageError when the address cannot be had. */
+export async function startServer({ root, host, port, maxClients }: ServeOptions): Promise<RunningServer> {
+  const app = await createApp({
+    root,
+    hosts: ['localhost', '127.0.0.1', '[::1]', ...(host === '0.0.0.0' || host === '::' ? allHosts() : [host])],
+    ...(maxClients !== undefined && { maxClients }),
+  });
+  const ports = port === undefined ? Array.from({ length: TRIES }, (_, i) => USUAL_PORT + i) : [port];
+  for (const wanted of ports) {
+    const server = await listen(app.fetch, host, wanted).catch((error: NodeJS.ErrnoException) => {
+      if (error.code === 'EADDRINUSE' && port === undefined) return undefined;
+      app.close();
+      throw new UsageError(`cannot listen on ${host} port ${wanted}: ${reasonOf(error)}`, { cause: error });
+    });
+    if (server === undefined) continue;
+    const address = server.address();
+    const listening = typeof address === 'object' && address !== null ? address.port : wanted;
+    return {
+      url: `http://${host.includes(':') ? `[${host}]` : host}:${listening}/`,
+      port: listening,
+      close() {
+        app.close();
+        const closed = new Promise<void>((resolve) => server.close(() => resolve()));
+        server.closeAllConnections();
+        return closed;
+      },
+    };
+  }
+  app.close();
+  throw new UsageError(`ports ${USUAL_PORT} to ${USUAL_PORT + TRIES - 1} are all in use; name another one with --port`);
+}
+
+function listen(fetch: Parameters<typeof serve>[0]['fetch'], host: string, port: number): Promise<Server> {
+  return new Promise((resolve, reject) => {
+    const server = serve({ fetch, hostname: host, port }) as Server;
+    server.once('listening', () => resolve(server));
+    server.once('error', reject);
+  });
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === 'EADDRINUSE') return 'it is in use';
+  if (code === 'EACCES') return 'permission denied';
+  return code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? 'this machine has no such address' : message;
+}
+
+/** Listening everywhere, the machine is known by the addresses of its interfaces and by its name. */
+function allHosts(): string[] {
+  const addresses = Object.values(networkInterfaces()).flatMap((list) => list ?? []);
+  const numbers = addresses.map(({ address, family }) => (family === 'IPv6' ? `[${address}]` : address));
+  return [hostname().toLowerCase(), ...numbers];
+}

@@ -1,0 +1,60 @@
+import { stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { findRuns } from '../runs/findRuns.ts';
+import { readRun } from '../runs/readRun.ts';
+import type { RunSummary } from '../runs/record.ts';
+import { runFiles } from '../train/runDirectory.ts';
+
+/** Lists the runs of a folder, again and again. */
+export interface Summaries {
+  list(): Promise<readonly RunSummary[]>;
+}
+
+/** Files whose change means that a run has changed. */
+const TELLING = [runFiles.metrics, runFiles.live, runFiles.result, runFiles.config, runFiles.report];
+
+/**
+ * Summaries of all runs below a root. A run is read again only when one of its files has changed, and one that seems to
+ * be running at every call, since silence is what tells that it has stopped.
+ */
+export function createSummaries(root: string): Summaries {
+  const known = new Map<string, { signature: string; summary: RunSummary }>();
+  let reading: Promise<readonly RunSummary[]> | undefined;
+  const list = async () => {
+    const ids = await findRuns(root);
+    const listed: RunSummary[] = [];
+    for (const id of ids) {
+      const signature = await signatureOf(root, id);
+      const before = known.get(id);
+      if (before?.signature === signature && before.summary.state !== 'running') listed.push(before.summary);
+      else {
+        const record = await readRun(root, id).catch(() => undefined);
+        if (record === undefined) continue;
+        known.set(id, { signature, summary: record.summary });
+        listed.push(record.summary);
+      }
+    }
+    for (const id of known.keys()) if (!ids.includes(id)) known.delete(id);
+    return listed;
+  };
+  return {
+    // However many ask at once, the folder is read once.
+    list() {
+      reading ??= list().finally(() => {
+        reading = undefined;
+      });
+      return reading;
+    },
+  };
+}
+
+/** Sizes and times of the files that tell of a change. */
+export async function signatureOf(root: string, id: string): Promise<string> {
+  const parts = await Promise.all(
+    TELLING.map(async (name) => {
+      const status = await stat(join(root, id, name)).catch(() => undefined);
+      return status ? `${status.ino} ${status.size} ${status.mtimeMs}` : '';
+    }),
+  );
+  return parts.join('|');
+}
