@@ -25,7 +25,8 @@ export async function textSession(model: Model, runtime: Runtime): Promise<TextS
       `the model is none that continues text: it needs an input '${TOKENS}' and an output '${LOGITS}'`,
     );
   }
-  const session = await runtime.createSession(model);
+  // One word at a time leaves nothing to share among threads.
+  const session = await runtime.createSession(model, { threads: 1 });
   const zeros = (): Map<string, Tensor> =>
     new Map(
       states.map(({ input }) => {

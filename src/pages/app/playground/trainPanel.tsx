@@ -16,7 +16,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
   const [text, setText] = useState('');
   const [hidden, setHidden] = useState(64);
   const [layers, setLayers] = useState(2);
-  const [iss, setIss] = useState(0.02);
+  const [iss, setIss] = useState(0.009);
   const [epochs, setEpochs] = useState(12);
   const [learningRate, setLearningRate] = useState(1);
   const [phase, setPhase] = useState<Phase>('idle');
