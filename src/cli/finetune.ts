@@ -3,7 +3,7 @@ import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { openTensorBoard, type TensorBoardFile } from '../tensorboard/writer.ts';
+import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { type FinetuneSettings, finetuneConfigSchema } from '../train/finetune/config.ts';
 import type { FinetuneStart } from '../train/finetune/finetune.ts';
 import { type FinetuneResult, type FinetuneSources, finetuneRun, savedRun } from '../train/finetune/run.ts';
@@ -113,7 +113,9 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, command: Comm
   };
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
   const display = finetuneDisplay();
-  let board: TensorBoardFile | undefined;
+  const noteEpochs = () => {
+    if (flags.tensorboard) updateTensorBoard(directory);
+  };
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
@@ -129,17 +131,17 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, command: Comm
       nameOf: (field) => (field === 'inputs' ? '--input' : `--${flagName(field)}`),
       onReady: (start) => {
         noteStart(start, sources, directory);
-        if (flags.tensorboard) board = openTensorBoard(directory);
+        noteEpochs();
       },
       onBatch: display.batch,
       onEpoch: (metrics) => {
         display.epoch(metrics);
-        board?.update();
+        noteEpochs();
       },
       onShrink: (from, to) => display.line(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
     });
-    // A run that was finished already has come by without getting ready; one that was resumed, perhaps without an epoch.
-    if (flags.tensorboard) (board ?? openTensorBoard(directory)).update();
+    // A run that was finished already, or behind its last epoch, has come by without one.
+    noteEpochs();
     return result;
   } finally {
     display.done();

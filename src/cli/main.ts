@@ -12,6 +12,7 @@ import { exitCodes, explain } from './output.ts';
 import { addReportCommand } from './report.ts';
 import { addServeCommand } from './serve.ts';
 import { addShrinkCommand } from './shrink.ts';
+import { addSiteCommand } from './site.ts';
 import { addSweepCommand } from './sweep.ts';
 import { addTrainCommand } from './train.ts';
 
@@ -35,6 +36,7 @@ async function main(argv: readonly string[]): Promise<number> {
     addExportCommand,
     addReportCommand,
     addServeCommand,
+    addSiteCommand,
     addDataCommand,
   ];
   for (const add of commands) add(program);

@@ -5,7 +5,7 @@ import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
-import { openTensorBoard } from '../tensorboard/writer.ts';
+import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { namedConfig } from '../train/namedConfig.ts';
@@ -81,7 +81,7 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
       if (existsSync(finished)) {
         if (flags.tensorboard) {
           const model = await loadModel(join(directory, runFiles.model));
-          openTensorBoard(directory, layerNames(model, config));
+          updateTensorBoard(directory, layerNames(model, config));
         }
         note(`${directory} is finished already`);
         return (await readJson(finished)) as RunResult;
@@ -98,11 +98,14 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
     }
     noteCorpus(corpus);
     note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
-    const board = flags.tensorboard ? openTensorBoard(directory, layerNames(model, config)) : undefined;
-    const onEpoch = () => board?.update();
+    const layers = flags.tensorboard ? layerNames(model, config) : undefined;
+    const onEpoch = () => {
+      if (layers) updateTensorBoard(directory, layers);
+    };
+    onEpoch();
     const result = await runWithDisplay('', { config, corpus, model, directory, resume: flags.resume, onEpoch });
     // A run that was resumed behind its last epoch has completed its metrics without another one.
-    board?.update();
+    onEpoch();
     return result;
   } finally {
     lock?.release();

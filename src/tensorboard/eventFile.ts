@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import { create, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
+import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/protobuf';
 import CRC32C from 'crc-32/crc32c.js';
 import { type Event, EventSchema, SessionLog_SessionStatus } from './events_pb.ts';
 
@@ -7,6 +7,9 @@ import { type Event, EventSchema, SessionLog_SessionStatus } from './events_pb.t
  * TensorBoard's event files: records of the form that TFRecord files have, one protobuf message each. They only ever grow,
  * because a TensorBoard that looks on keeps them open and reads what comes.
  */
+
+/** Bytes before and after the message of a record. */
+const [HEAD, TAIL] = [8 + 4, 4];
 
 const NAME = /^events\.out\.tfevents\.(\d+)\..*\.slimrnn$/;
 
@@ -32,7 +35,7 @@ export function eventNow(step: number, what: Content): Event {
 
 /**
  * What an event file begins with: its version, and that a session starts. The second tells a TensorBoard that has read
- * an earlier file of the run to forget it.
+ * an earlier file of the folder to forget it.
  */
 export function openingEvents(): Event[] {
   return [
@@ -47,13 +50,33 @@ export function openingEvents(): Event[] {
  */
 export function recordOf(event: Event): Uint8Array {
   const data = toBinary(EventSchema, event);
-  const record = new Uint8Array(8 + 4 + data.length + 4);
+  const record = new Uint8Array(HEAD + data.length + TAIL);
   const view = new DataView(record.buffer);
   view.setBigUint64(0, BigInt(data.length), true);
   view.setUint32(8, maskedChecksum(record.subarray(0, 8)), true);
-  record.set(data, 12);
-  view.setUint32(12 + data.length, maskedChecksum(data), true);
+  record.set(data, HEAD);
+  view.setUint32(HEAD + data.length, maskedChecksum(data), true);
   return record;
+}
+
+/** The events of a file up to the first record that is damaged or has no end, and the bytes that they take. */
+export function readRecords(file: Uint8Array): { events: Event[]; length: number } {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const events: Event[] = [];
+  let length = 0;
+  while (length + HEAD + TAIL <= file.length) {
+    const size = Number(view.getBigUint64(length, true));
+    const end = length + HEAD + size;
+    if (end + TAIL > file.length) break;
+    const data = file.subarray(length + HEAD, end);
+    const isWhole =
+      maskedChecksum(file.subarray(length, length + 8)) === view.getUint32(length + 8, true) &&
+      maskedChecksum(data) === view.getUint32(end, true);
+    if (!isWhole) break;
+    events.push(fromBinary(EventSchema, data));
+    length = end + TAIL;
+  }
+  return { events, length };
 }
 
 /** TFRecord's mask, for data that hold checksums themselves: rotated right by 15 bits, plus a constant. */

@@ -1,112 +1,149 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { course, eventFiles, onlyEvents } from '../../test/support/eventFile.ts';
 import { SlimError, UsageError } from '../errors.ts';
 import type { EpochRow } from '../runs/record.ts';
 import { logHistogram } from '../sparsity/logHistogram.ts';
-import { secondsOf } from './eventFile.ts';
-import { openTensorBoard } from './writer.ts';
+import { eventFileName, secondsOf } from './eventFile.ts';
+import { updateTensorBoard } from './writer.ts';
+
+const disk = vi.hoisted(() => ({ isFull: false }));
+vi.mock('node:fs', async (original) => {
+  const fs = await original<typeof import('node:fs')>();
+  /** A full disk takes the first half of what is written. */
+  const appendFileSync = (path: string, data: Buffer) => {
+    fs.appendFileSync(path, disk.isFull ? data.subarray(0, data.length / 2) : data);
+    if (disk.isFull) throw Object.assign(new Error('ENOSPC: no space left on device, write'), { code: 'ENOSPC' });
+  };
+  return { ...fs, appendFileSync };
+});
 
 let folder: string;
 const at = (name: string) => join(folder, name);
 beforeEach(() => {
+  disk.isFull = false;
   folder = mkdtempSync(join(tmpdir(), 'slimrnn-tensorboard-'));
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const rowOf = (epoch: number, validPerplexity = 100 - epoch): EpochRow => ({
-  ...{ epoch, learningRate: 1, parameters: 10, penalty: 0, seconds: 1, validPerplexity, units: [3], alive: [2] },
+const rowOf = (epoch: number, validPerplexity = 100 - epoch / 3): EpochRow => ({
+  ...{ epoch, learningRate: 1 / 3, parameters: 10, penalty: 0, seconds: 1, validPerplexity, units: [3], alive: [2] },
   groupNorms: [logHistogram([0, 0.5, epoch])],
 });
-const perplexities = (epochs: readonly number[]) => epochs.map((epoch) => [epoch, 100 - epoch]);
+const rowsOf = (...epochs: number[]) => epochs.map((epoch) => rowOf(epoch));
 
 /** Writes metrics.jsonl as a run does: all epochs so far. */
 function writeMetrics(rows: readonly EpochRow[]): void {
   writeFileSync(at('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
 
-/** The validation perplexity epoch by epoch, as the event file has it. */
-const written = () => course(onlyEvents(folder), 'perplexity/valid');
+const onlyName = () => eventFiles(folder)[0]!;
+const content = () => readFileSync(at(onlyName()));
 
-describe('openTensorBoard', () => {
+/** Checks that the event file has these epochs, each once and in order. */
+function expectEpochs(rows: readonly EpochRow[]): void {
+  const events = onlyEvents(folder);
+  expect(events.slice(0, 2)).toMatchObject([{ fileVersion: 'brain.Event:2' }, { sessionStatus: 1 }]);
+  expect(events).toHaveLength(2 + rows.length);
+  const expected = rows.map((row) => [row.epoch, Math.fround(row.validPerplexity!)]);
+  expect(course(events, 'perplexity/valid')).toEqual(expected);
+}
+
+describe('updateTensorBoard', () => {
   it('follows metrics.jsonl epoch by epoch, and only adds to the file', () => {
-    const board = openTensorBoard(folder, ['lstm_0']);
-    expect(onlyEvents(folder)).toHaveLength(2);
-    const rows: EpochRow[] = [];
-    for (let epoch = 1; epoch <= 3; epoch++) {
-      const before = readFileSync(at(eventFiles(folder)[0]!));
-      rows.push(rowOf(epoch));
+    updateTensorBoard(folder, ['lstm_0']);
+    expectEpochs([]);
+    for (const rows of [rowsOf(1), rowsOf(1, 2), rowsOf(1, 2, 3, 4)]) {
+      const before = content();
       writeMetrics(rows);
-      board.update();
-      const after = readFileSync(at(eventFiles(folder)[0]!));
-      expect(after.subarray(0, before.length).equals(before)).toBe(true);
-      expect(written()).toEqual(perplexities(rows.map((r) => r.epoch)));
-      board.update();
-      expect(readFileSync(at(eventFiles(folder)[0]!)).equals(after)).toBe(true);
+      updateTensorBoard(folder, ['lstm_0']);
+      expect(content().subarray(0, before.length).equals(before)).toBe(true);
+      expectEpochs(rows);
+      const after = content();
+      updateTensorBoard(folder, ['lstm_0']);
+      expect(content().equals(after)).toBe(true);
     }
-    const [norms] = onlyEvents(folder)[4]!.values.filter((v) => v.tag === 'group_norms/lstm_0');
-    expect(norms!.histogram).toMatchObject({
-      figures: [expect.any(Number), expect.any(Number), 2, expect.any(Number), expect.any(Number)],
-    });
-    expect(norms!.histogram!.counts.reduce((a, b) => a + b)).toBe(2);
-    expect(course(onlyEvents(folder), 'group_norms_zero/lstm_0')).toEqual([1, 2, 3].map((epoch) => [epoch, 1]));
+    const events = onlyEvents(folder);
+    expect(course(events, 'units_alive/lstm_0')).toEqual([1, 2, 3, 4].map((epoch) => [epoch, 2]));
+    expect(course(events, 'group_norms_zero/lstm_0')).toEqual([1, 2, 3, 4].map((epoch) => [epoch, 1]));
+    const norms = events.flatMap((e) => e.values.filter((v) => v.tag === 'group_norms/lstm_0'));
+    expect(norms.map((v) => v.histogram!.counts.reduce((a, b) => a + b))).toEqual([2, 2, 2, 2]);
   });
 
-  it('begins a new file with all epochs so far, in place of its earlier ones; files of others stay', () => {
-    writeMetrics([rowOf(1), rowOf(2)]);
-    openTensorBoard(folder);
-    const [first] = eventFiles(folder);
-    const other = 'events.out.tfevents.1600000000.host.7.v2';
-    writeFileSync(at(other), 'of another program');
-    writeMetrics([rowOf(1), rowOf(2), rowOf(3)]);
-    openTensorBoard(folder);
-    expect(readFileSync(at(other), 'utf8')).toBe('of another program');
-    rmSync(at(other));
-    const [second] = eventFiles(folder);
-    expect(written()).toEqual(perplexities([1, 2, 3]));
+  it('goes on behind the last whole epoch wherever a killed process has left the file', () => {
+    writeMetrics(rowsOf(1));
+    updateTensorBoard(folder);
+    const first = content().length;
+    writeMetrics(rowsOf(1, 2));
+    updateTensorBoard(folder);
+    const whole = content();
+    const name = onlyName();
+    for (let end = first; end <= whole.length; end += 1) {
+      writeFileSync(at(name), whole.subarray(0, end));
+      updateTensorBoard(folder);
+      expectEpochs(rowsOf(1, 2));
+      expect(onlyName()).toBe(name);
+      expect(content().subarray(0, first).equals(whole.subarray(0, first))).toBe(true);
+    }
+  });
+
+  it.each<[what: string, before: EpochRow[], layerNames?: string[]]>([
+    ['other figures', [rowOf(1, 50), rowOf(2, 40)]],
+    ['more epochs than the run, which began anew', rowsOf(1, 2, 3, 4)],
+    ['other layers', rowsOf(1, 2), ['lstm_0']],
+  ])('replaces a file that has %s', (_, before, layerNames) => {
+    writeMetrics(before);
+    updateTensorBoard(folder, layerNames);
+    const old = onlyName();
+    writeMetrics(rowsOf(1, 2, 3));
+    updateTensorBoard(folder);
+    expectEpochs(rowsOf(1, 2, 3));
     // A TensorBoard that looks on goes from file to file in the order of their names.
-    expect(secondsOf(second!)).toBeGreaterThan(secondsOf(first!)!);
-    expect(existsSync(at(first!))).toBe(false);
+    expect(secondsOf(onlyName())).toBeGreaterThan(secondsOf(old)!);
   });
 
-  it('catches up with epochs that were added without a word', () => {
-    writeMetrics([rowOf(1)]);
-    const board = openTensorBoard(folder);
-    writeMetrics([rowOf(1), rowOf(2), rowOf(3)]);
-    board.update();
-    expect(written()).toEqual(perplexities([1, 2, 3]));
+  it('replaces several files, and one that lost its beginning', () => {
+    writeMetrics(rowsOf(1, 2));
+    updateTensorBoard(folder);
+    writeFileSync(at(eventFileName(1_600_000_000)), content());
+    updateTensorBoard(folder);
+    expectEpochs(rowsOf(1, 2));
+    writeFileSync(at(onlyName()), content().subarray(0, 10));
+    updateTensorBoard(folder);
+    expectEpochs(rowsOf(1, 2));
   });
 
-  it('begins anew when the run did, and when its file is gone', () => {
-    writeMetrics([rowOf(1, 50), rowOf(2, 40)]);
-    const board = openTensorBoard(folder);
-    writeMetrics([rowOf(1)]);
-    board.update();
-    expect(written()).toEqual(perplexities([1]));
-    rmSync(at(eventFiles(folder)[0]!));
-    board.update();
-    expect(written()).toEqual(perplexities([1]));
+  it('leaves files of other programs, and folders, alone', () => {
+    const others = ['events.out.tfevents.1600000000.host.7.v2', 'events.out.tfevents.1600000000.host.slimrnn'];
+    writeFileSync(at(others[0]!), 'of another program');
+    mkdirSync(at(others[1]!));
+    writeMetrics(rowsOf(1));
+    updateTensorBoard(folder);
+    expect(readFileSync(at(others[0]!), 'utf8')).toBe('of another program');
+    expect(existsSync(at(others[1]!))).toBe(true);
+    expect(eventFiles(folder)).toHaveLength(3);
+  });
+
+  it('says when the disk is full, and mends the file when there is room again', () => {
+    writeMetrics(rowsOf(1));
+    updateTensorBoard(folder);
+    writeMetrics(rowsOf(1, 2));
+    disk.isFull = true;
+    expect(() => updateTensorBoard(folder)).toThrow(SlimError);
+    expect(() => updateTensorBoard(folder)).toThrow(`--tensorboard: cannot use ${at(onlyName())}: the disk is full`);
+    disk.isFull = false;
+    updateTensorBoard(folder);
+    expectEpochs(rowsOf(1, 2));
   });
 
   it('says what is wrong with a folder that it cannot write to', () => {
-    expect(() => openTensorBoard(at('absent'))).toThrow(SlimError);
-    expect(() => openTensorBoard(at('absent'))).toThrow(
-      `cannot write ${at('absent')} for --tensorboard: there is no such file or folder`,
-    );
+    const attempt = (name: string) => () => updateTensorBoard(at(name));
+    expect(attempt('absent')).toThrow(SlimError);
+    expect(attempt('absent')).toThrow(`--tensorboard: cannot use ${at('absent')}: there is no such file or folder`);
     writeFileSync(at('file'), '');
-    expect(() => openTensorBoard(at('file'))).toThrow('a part of the path is a file, not a folder');
-  });
-
-  it.skipIf(!existsSync('/dev/full'))('says when the disk is full', () => {
-    const board = openTensorBoard(folder);
-    const [name] = eventFiles(folder);
-    rmSync(at(name!));
-    symlinkSync('/dev/full', at(name!));
-    writeMetrics([rowOf(1)]);
-    expect(() => board.update()).toThrow(SlimError);
-    expect(() => board.update()).toThrow(`cannot write ${at(name!)} for --tensorboard: the disk is full`);
+    expect(attempt('file')).toThrow('a part of the path is a file, not a folder');
   });
 
   it.each([
@@ -114,16 +151,7 @@ describe('openTensorBoard', () => {
     ['no epoch', '{"epoch": "one"}'],
   ])('refuses metrics that are %s, and says how to mend them', (_, line) => {
     writeFileSync(at('metrics.jsonl'), `${JSON.stringify(rowOf(1))}\n${line}\n`);
-    expect(() => openTensorBoard(folder)).toThrow(UsageError);
-    expect(() => openTensorBoard(folder)).toThrow(/metrics\.jsonl: line 2 does not hold .* delete the file/);
-  });
-
-  it('does not take a folder for one of its files', () => {
-    const name = 'events.out.tfevents.1600000000.host.slimrnn';
-    mkdirSync(at(name));
-    writeMetrics([rowOf(1)]);
-    openTensorBoard(folder);
-    expect(existsSync(at(name))).toBe(true);
-    expect(eventFiles(folder)).toHaveLength(2);
+    expect(() => updateTensorBoard(folder)).toThrow(UsageError);
+    expect(() => updateTensorBoard(folder)).toThrow(/metrics\.jsonl: line 2 does not hold .* delete the file/);
   });
 });

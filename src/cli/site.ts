@@ -1,0 +1,35 @@
+import { existsSync, readdirSync } from 'node:fs';
+import type { Command } from 'commander';
+import { UsageError } from '../errors.ts';
+import { writeSite } from '../site/writeSite.ts';
+import { fileSize, print } from './output.ts';
+
+interface SiteFlags {
+  out: string;
+  json?: boolean;
+}
+
+/** `slimrnn site [folder] --out <dir>` */
+export function addSiteCommand(program: Command): void {
+  program
+    .command('site')
+    .summary('the page of serve as plain files, playground and all, for any web server')
+    .description(
+      'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can\n' +
+        'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a\n' +
+        'server that sends Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy; without them there is one.',
+    )
+    .argument('[folder]', 'folder with run directories', 'runs')
+    .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
+    .option('--json', 'print one JSON document on stdout')
+    .action(async (folder: string, flags: SiteFlags) => {
+      if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
+      if (existsSync(flags.out) && readdirSync(flags.out).length > 0) {
+        throw new UsageError(`--out ${flags.out} is not empty; choose a new folder`);
+      }
+      const { runs, bytes } = await writeSite(folder, flags.out);
+      const document = { directory: flags.out, runs, bytes };
+      const s = runs.length === 1 ? '' : 's';
+      print(flags.json, document, () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`);
+    });
+}

@@ -1,0 +1,52 @@
+import { cp, mkdir, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { findRuns } from '../runs/findRuns.ts';
+import { openRunFile, readRun } from '../runs/readRun.ts';
+import type { RunSummary } from '../runs/record.ts';
+import { BUILT_APP, loadPages } from '../serve/pages.ts';
+
+/** What was written. */
+export interface SiteResult {
+  readonly runs: readonly string[];
+  /** Bytes of all files of runs, the page itself apart. */
+  readonly bytes: number;
+}
+
+/**
+ * Writes the page of `slimrnn serve` as plain files into a folder, which any web server shows, below any path: what the
+ * page asks a server for lies there under the same addresses. Runs that are not finished are left out. Time and size
+ * grow with the files of the runs, their models above all. Throws SlimError when the page is not built.
+ */
+export async function writeSite(root: string, out: string): Promise<SiteResult> {
+  await loadPages();
+  await cp(fileURLToPath(BUILT_APP), out, { recursive: true });
+  const summaries: RunSummary[] = [];
+  let bytes = 0;
+  for (const id of await findRuns(root)) {
+    const record = await readRun(root, id);
+    const { summary } = record;
+    if (summary.state !== 'finished') continue;
+    summaries.push(summary);
+    const place = id === '' ? '~' : id;
+    await writeInside(out, `api/runs/${place}.json`, JSON.stringify(record));
+    for (const name of summary.files) {
+      const file = await openRunFile(root, id, name);
+      if (file === undefined) continue;
+      try {
+        await writeInside(out, `files/${place}/${name}`, file.handle.createReadStream({ autoClose: false }));
+      } finally {
+        await file.handle.close();
+      }
+      bytes += file.size;
+    }
+  }
+  await writeInside(out, 'api/runs.json', JSON.stringify({ runs: summaries, live: false }));
+  return { runs: summaries.map(({ id }) => id), bytes };
+}
+
+async function writeInside(out: string, path: string, content: string | AsyncIterable<Uint8Array>): Promise<void> {
+  const target = join(out, path);
+  await mkdir(dirname(target), { recursive: true });
+  await writeFile(target, content);
+}
