@@ -1,0 +1,170 @@
+import { execFileSync } from 'node:child_process';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
+import { epochLines, epochRow, liveDocument, makeRun } from '../../test/support/runFolder.ts';
+import { findRuns, runFolder } from './findRuns.ts';
+import { openRunFile, readRun } from './readRun.ts';
+
+let outside: string;
+let root: string;
+const at = (...path: string[]) => join(root, ...path);
+
+beforeEach(() => {
+  outside = mkdtempSync(join(tmpdir(), 'slimrnn-runs-'));
+  root = join(outside, 'root');
+  mkdirSync(root);
+});
+afterEach(() => rmSync(outside, { recursive: true, force: true }));
+
+describe('findRuns', () => {
+  it('finds runs at any level, and the root itself', async () => {
+    makeRun(at('a'));
+    makeRun(at('sweep', 'run-1'));
+    makeRun(at('sweep', 'run-2'));
+    mkdirSync(at('empty'));
+    expect(await findRuns(root)).toEqual(['a', 'sweep/run-1', 'sweep/run-2']);
+    expect(await findRuns(at('a'))).toEqual(['']);
+  });
+
+  it('follows links inside the root, and none out of it or in circles', async () => {
+    makeRun(at('a'));
+    makeRun(join(outside, 'secret'));
+    symlinkSync(at('a'), at('same'));
+    symlinkSync(join(outside, 'secret'), at('secret'));
+    symlinkSync(root, at('circle'));
+    expect(await findRuns(root)).toEqual(['a', 'same']);
+  });
+
+  it('looks at four levels and skips hidden folders', async () => {
+    makeRun(at('1', '2', '3', '4'));
+    makeRun(at('1', '2', '3', '4', '5'));
+    makeRun(at('.hidden'));
+    expect(await findRuns(root)).toEqual(['1/2/3/4']);
+  });
+
+  it('refuses what is no folder', async () => {
+    writeFileSync(at('file'), '');
+    await expect(findRuns(at('file'))).rejects.toThrow('is no folder');
+    await expect(findRuns(at('nothing'))).rejects.toThrow('there is no such file or folder');
+  });
+});
+
+test.each([
+  '..',
+  '../secret',
+  'a/../../secret',
+  'a/..',
+  './a',
+  'a//b',
+  '/etc',
+  'a/',
+  '\\..\\secret',
+  'a\u0000',
+  '.hidden',
+  'secret',
+  'nothing',
+  'empty',
+])('%j is the id of no run', async (id) => {
+  makeRun(at('a'));
+  makeRun(at('.hidden'));
+  makeRun(join(outside, 'secret'));
+  mkdirSync(at('empty'));
+  symlinkSync(join(outside, 'secret'), at('secret'));
+  expect(await runFolder(root, id)).toBeUndefined();
+  await expect(readRun(root, id)).rejects.toThrow('there is no run');
+  expect(await openRunFile(root, id, 'config.json')).toBeUndefined();
+});
+
+describe('readRun', () => {
+  it('reads a finished run', async () => {
+    makeRun(at('a'), { epochs: 3, finished: true });
+    const { summary, epochs, result, problems } = await readRun(root, 'a');
+    expect(summary).toMatchObject({ id: 'a', name: 'a', state: 'finished', method: 'group lasso', parameters: 900 });
+    expect(summary.epochs).toEqual({ done: 3, all: 9 });
+    expect(summary.files).toEqual(['slim.onnx', 'vocabulary.txt', 'config.json', 'metrics.jsonl', 'result.json']);
+    expect(summary.alive).toEqual([15, 14, 13]);
+    expect(epochs).toEqual([1, 2, 3].map((n) => epochRow(n)));
+    expect(result?.models[0]?.validPerplexity).toBe(75);
+    expect(problems).toEqual([]);
+  });
+
+  it('tells running from stopped by the age of live.json', async () => {
+    makeRun(at('a'));
+    expect((await readRun(root, 'a')).summary.state).toBe('stopped');
+    writeFileSync(at('a', 'live.json'), liveDocument());
+    expect(await readRun(root, 'a')).toMatchObject({ summary: { state: 'running' }, live: { share: 0.25 } });
+    writeFileSync(at('a', 'live.json'), liveDocument({ updatedAt: Date.now() - 60_000 }));
+    const { summary, live } = await readRun(root, 'a');
+    expect([summary.state, live]).toEqual(['stopped', undefined]);
+  });
+
+  it('leaves out a line that is still being written, and counts damaged ones', async () => {
+    makeRun(at('a'));
+    appendFileSync(at('a', 'metrics.jsonl'), `garbage\n{"epoch": "three"}\n${JSON.stringify(epochRow(3))}`);
+    const { epochs, problems } = await readRun(root, 'a');
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(problems).toEqual(['metrics.jsonl: 2 lines are damaged, or of another version']);
+  });
+
+  it.each([
+    ['config.json', '{', 'unreadable'],
+    ['config.json', '[]', 'unreadable'],
+    ['result.json', '{"models": 3}', 'finished'],
+    ['result.json', `${'['.repeat(100_000)}`, 'finished'],
+  ])('%s that holds %j is a problem in words', async (name, content, state) => {
+    makeRun(at('a'));
+    writeFileSync(at('a', name), content);
+    const { summary, problems } = await readRun(root, 'a');
+    expect(summary.state).toBe(state);
+    expect(problems).toEqual([`${name} is damaged, or of another version`]);
+  });
+
+  it('reads the end of a huge metrics.jsonl, and nothing of a huge document', async () => {
+    makeRun(at('a'));
+    // Sparse: a gigabyte of zeros in front of two epochs takes no room on the disk.
+    truncateSync(at('a', 'metrics.jsonl'), 2 ** 30);
+    appendFileSync(at('a', 'metrics.jsonl'), `\n${epochLines(2)}`);
+    writeFileSync(at('a', 'result.json'), '');
+    truncateSync(at('a', 'result.json'), 2 ** 30);
+    const before = process.memoryUsage().arrayBuffers;
+    const { epochs, truncated, problems } = await readRun(root, 'a');
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 ** 26);
+    expect(epochs.map(({ epoch }) => epoch)).toEqual([1, 2]);
+    expect(truncated).toBe(true);
+    expect(problems[0]).toMatch(/result.json is not read/);
+  });
+
+  it('keeps the last 5000 epochs', async () => {
+    makeRun(at('a'));
+    writeFileSync(at('a', 'metrics.jsonl'), epochLines(5010));
+    const { epochs, truncated } = await readRun(root, 'a');
+    expect([epochs.length, epochs[0]!.epoch, truncated]).toEqual([5000, 11, true]);
+  });
+
+  it('does not wait at a pipe, nor read a link that leads out', async () => {
+    makeRun(at('a'));
+    rmSync(at('a', 'metrics.jsonl'));
+    execFileSync('mkfifo', [at('a', 'metrics.jsonl')]);
+    writeFileSync(join(outside, 'secret.json'), '{"models": [], "seconds": 1}');
+    symlinkSync(join(outside, 'secret.json'), at('a', 'result.json'));
+    const { epochs, result, summary } = await readRun(root, 'a');
+    expect([epochs, result]).toEqual([[], undefined]);
+    expect(summary.files).toEqual(['config.json']);
+    expect(await openRunFile(root, 'a', 'result.json')).toBeUndefined();
+    expect(await openRunFile(root, 'a', 'metrics.jsonl')).toBeUndefined();
+  });
+
+  it('hands out the files of a run and no others', async () => {
+    makeRun(at('a'), { finished: true });
+    writeFileSync(at('a', 'private.txt'), 'x');
+    const file = await openRunFile(root, 'a', 'slim.onnx');
+    appendFileSync(at('a', 'slim.onnx'), ' and more');
+    expect([file?.size, await file?.handle.readFile('utf8')]).toEqual([4, 'onnx and more']);
+    await file?.handle.close();
+    for (const name of ['private.txt', '../a/slim.onnx', 'checkpoint.onnx', '', '.']) {
+      expect(await openRunFile(root, 'a', name), name).toBeUndefined();
+    }
+  });
+});
