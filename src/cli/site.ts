@@ -30,6 +30,10 @@ export function addSiteCommand(program: Command): void {
       const { runs, bytes } = await writeSite(folder, flags.out);
       const document = { directory: flags.out, runs, bytes };
       const s = runs.length === 1 ? '' : 's';
-      print(flags.json, document, () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`);
+      print(
+        flags.json,
+        document,
+        () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`,
+      );
     });
 }

@@ -110,8 +110,9 @@ function watchRun(root: string, id: string): Watcher {
     signature = now;
   };
   return {
+    // What was found at the last look, so that nothing new is kept from those who were here before.
     async greeting() {
-      await refresh();
+      if (record === undefined) await refresh();
       return messagesOf(undefined, record!);
     },
     async look() {
@@ -151,7 +152,7 @@ function watchList(summaries: Summaries): Watcher {
   const runs = async () => JSON.stringify(await summaries.list());
   return {
     async greeting() {
-      last = await runs();
+      if (last === '') last = await runs();
       return [encode(`event: runs\ndata: ${last}\n\n`)];
     },
     async look() {

@@ -1,0 +1,82 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { epochLines, makeRun } from '../../test/support/runFolder.ts';
+import { readRun } from '../runs/readRun.ts';
+import { createHub, messagesOf } from './hub.ts';
+import { createSummaries } from './summaries.ts';
+
+let root: string;
+beforeEach(() => {
+  root = mkdtempSync(join(tmpdir(), 'slimrnn-hub-'));
+  makeRun(join(root, 'a'), { epochs: 3 });
+});
+afterEach(() => rmSync(root, { recursive: true, force: true }));
+
+const said = (messages: readonly Uint8Array[]) =>
+  messages.map((message) => new TextDecoder().decode(message).split('\n')[0]!.replace('event: ', ''));
+
+it('says only what is new, also when a resumed run writes its last epochs anew', async () => {
+  const metrics = join(root, 'a', 'metrics.jsonl');
+  const before = await readRun(root, 'a');
+  expect(said(messagesOf(undefined, before))).toEqual(['epochs', 'state']);
+  expect(messagesOf(before, await readRun(root, 'a'))).toEqual([]);
+  writeFileSync(metrics, epochLines(2));
+  const shorter = messagesOf(before, await readRun(root, 'a'));
+  expect(new TextDecoder().decode(shorter[0])).toBe('event: epochs\ndata: {"from":2,"rows":[]}\n\n');
+});
+
+it('forgets a client that takes nothing more, and stops watching without clients', async () => {
+  const hub = createHub(root, createSummaries(root));
+  await hub.follow('a', () => false);
+  expect(hub.clients).toBe(0);
+  const leave = await hub.follow('a', () => true);
+  await hub.follow(undefined, () => true);
+  expect(hub.clients).toBe(2);
+  leave();
+  leave();
+  expect(hub.clients).toBe(1);
+  hub.close();
+});
+
+it('makes each message once, however many listen', async () => {
+  const hub = createHub(root, createSummaries(root));
+  const heard = new Map<number, Set<Uint8Array>>();
+  let told: () => void;
+  const all = new Promise<void>((resolve) => {
+    told = resolve;
+  });
+  for (let client = 0; client < 50; client++) {
+    let greeted = false;
+    heard.set(client, new Set());
+    await hub.follow('a', (message) => {
+      if (greeted) heard.get(client)!.add(message);
+      if ([...heard.values()].every((set) => set.size > 0)) told();
+      return true;
+    });
+    greeted = true;
+    expect(greeted).toBe(true);
+  }
+  writeFileSync(join(root, 'a', 'metrics.jsonl'), epochLines(4));
+  await all;
+  hub.close();
+  expect(new Set([...heard.values()].flatMap((set) => [...set])).size).toBe(1);
+});
+
+it('keeps nothing from those who were there when another one comes', async () => {
+  const hub = createHub(root, createSummaries(root));
+  const heard: string[] = [];
+  const news = new Promise<void>((resolve) => {
+    hub.follow('a', (message) => {
+      heard.push(new TextDecoder().decode(message));
+      if (heard.some((text) => text.includes('"from":3'))) resolve();
+      return true;
+    });
+  });
+  while (heard.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
+  writeFileSync(join(root, 'a', 'metrics.jsonl'), epochLines(4));
+  await hub.follow('a', () => true);
+  await news;
+  hub.close();
+});
