@@ -52,7 +52,13 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
         <h3>{title}</h3>
         {note !== undefined && <p class="quiet small">{note}</p>}
       </figcaption>
-      <div ref={holder} class="chart" role="img" aria-label={note ? `${title}. ${note}` : title} style={{ height: `${height}px` }} />
+      <div
+        ref={holder}
+        class="chart"
+        role="img"
+        aria-label={note ? `${title}. ${note}` : title}
+        style={{ height: `${height}px` }}
+      />
       <details class="chart-table">
         <summary>Numbers</summary>
         {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard. */}

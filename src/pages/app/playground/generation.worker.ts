@@ -25,6 +25,7 @@ const TURN = 8;
 
 let writers: Writer[] = [];
 let stopped = false;
+let turn: Promise<void> = Promise.resolve();
 
 const say = (event: GenerationEvent) => postMessage(event);
 
@@ -33,8 +34,11 @@ addEventListener('message', ({ data }: MessageEvent<GenerationRequest>) => {
     stopped = true;
     return;
   }
-  const work = data.kind === 'load' ? load(data.models) : generate(data);
-  work.catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
+  // One after the other: models that are replaced must not be writing.
+  stopped = true;
+  turn = turn
+    .then(() => (data.kind === 'load' ? load(data.models) : generate(data)))
+    .catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
 });
 
 async function load(models: readonly GivenModel[]): Promise<void> {

@@ -1,0 +1,96 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Browser } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeFolder, runCli, startCli, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
+import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeRun } from '../support/runFolder.ts';
+import { type Serving, startServing } from '../support/serving.ts';
+
+let folder: string;
+let server: Serving;
+beforeAll(async () => {
+  folder = makeFolder();
+  writeCorpus(join(folder, 'text'));
+  makeRun(join(folder, 'runs', '<img src=x onerror=alert(1)>'), { finished: true });
+  server = await startServing('runs', folder);
+});
+afterAll(async () => {
+  await server.stop();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+describe('slimrnn serve', () => {
+  it('refuses what cannot be served', async () => {
+    const answer = async (...args: string[]) => (await runCli(['serve', ...args], folder)).stderr;
+    expect(await answer('nowhere')).toContain('there is no folder nowhere');
+    expect(await answer('text/train.txt')).toContain('is a file, not a folder');
+    expect(await answer('runs', '--port', '70000')).toContain('--port: expected a whole number from 0 to 65535');
+    expect(await answer('runs', '--port', new URL(server.url).port)).toContain('it is in use');
+  });
+
+  it('ends in order', async () => {
+    const other = await startServing('runs', folder);
+    expect((await fetch(other.url)).status).toBe(200);
+    expect(await other.stop()).toMatchObject({ code: 0, stderr: '' });
+  });
+});
+
+describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
+  let browser: Browser;
+  beforeAll(async () => {
+    browser = await startBrowser();
+  });
+  afterAll(() => browser.close());
+
+  it('shows a name of HTML as text, at 390 pixels too', async () => {
+    const { page, problems } = await watchedPage(browser, { viewport: { width: 390, height: 800 } });
+    await page.goto(server.url);
+    await page.getByRole('link', { name: '<img src=x onerror=alert(1)>' }).click();
+    await page.getByRole('heading', { level: 1, name: '<img src=x onerror=alert(1)>' }).waitFor();
+    await page.locator('.chart svg').first().waitFor();
+    expect(await scrollsSideways(page)).toBe(false);
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('follows a training from its first epoch to its result', async () => {
+    const { page, problems } = await watchedPage(browser, { viewport: { width: 1280, height: 900 } });
+    await page.goto(server.url);
+    const args = ['train', ...tiny, ...strongIss, '--epochs', '8', '--hidden', '96,96', '--data', 'text'];
+    const training = startCli([...args, '--out', 'runs/live'], folder);
+    // The list finds the new run by itself.
+    await page.getByRole('link', { name: 'live' }).click();
+    await page.getByTestId('live').waitFor();
+    await expect.poll(() => page.getByTestId('live').innerText(), { timeout: 20_000 }).toMatch(/epoch \d of 8/);
+    const alive = page.locator('figure', { hasText: 'Units alive' });
+    await alive.getByText(/After [1-7] epochs/).waitFor();
+    const { code } = await training.finished;
+    expect(code).toBe(0);
+    await alive.getByText('After 8 epochs').waitFor();
+    await page.getByRole('link', { name: 'slim.onnx' }).waitFor();
+    const [download] = await Promise.all([
+      page.waitForEvent('download'),
+      page.getByRole('link', { name: 'slim.onnx' }).click(),
+    ]);
+    const path = join(folder, 'downloaded.onnx');
+    await download.saveAs(path);
+    expect((await runCli(['inspect', 'downloaded.onnx'], folder)).stdout).toContain('lstm_1');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('compares runs', async () => {
+    makeRun(join(folder, 'runs', 'other'), { epochs: 4 });
+    const { page, problems } = await watchedPage(browser, { viewport: { width: 1280, height: 900 } });
+    await page.goto(server.url);
+    await page.getByRole('checkbox', { name: 'Compare other' }).check();
+    await page.getByRole('checkbox', { name: 'Compare <img' }).check();
+    await page.getByRole('link', { name: 'Compare 2 runs' }).click();
+    await page.getByRole('heading', { level: 1, name: '2 runs' }).waitFor();
+    await page.locator('.chart svg').first().waitFor();
+    expect(await page.getByRole('row').first().innerText()).toContain('valid ppl');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+});

@@ -1,0 +1,177 @@
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { extname, join } from 'node:path';
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { makeCorpus } from '../../src/data/makeCorpus.ts';
+import { LOGITS } from '../../src/models/languageModel.ts';
+import { loadModel } from '../../src/onnx/file.ts';
+import { splitProse } from '../../src/pages/app/playground/splitProse.ts';
+import { randomStream } from '../../src/random.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
+import { describeModel } from '../../src/slim/describe.ts';
+import { verifyEqual } from '../../src/slim/verify.ts';
+import { createEvaluator } from '../../src/train/evaluate.ts';
+import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
+import { chromiumPath, startBrowser, watchedPage } from '../support/browser.ts';
+import { type Serving, startServing } from '../support/serving.ts';
+
+const TYPES: Record<string, string> = {
+  '.html': 'text/html',
+  '.js': 'text/javascript',
+  '.css': 'text/css',
+  '.wasm': 'application/wasm',
+};
+
+/** A server of plain files below /some/path/, as a host of static sites is: no headers of its own, no events. */
+async function staticServer(folder: string): Promise<{ url: string; server: Server }> {
+  const server = createServer((request, response) => {
+    const path = decodeURIComponent(new URL(request.url!, 'http://x').pathname).replace(/^\/some\/path\//, '');
+    try {
+      const bytes = readFileSync(join(folder, path === '' ? 'index.html' : path));
+      response.writeHead(200, {
+        'Content-Type': TYPES[extname(path === '' ? 'index.html' : path)] ?? 'application/octet-stream',
+      });
+      response.end(bytes);
+    } catch {
+      response.writeHead(404).end();
+    }
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return { url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/some/path/`, server };
+}
+
+describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => {
+  let folder: string;
+  let serving: Serving;
+  let browser: Browser;
+  beforeAll(async () => {
+    folder = makeFolder();
+    writeCorpus(join(folder, 'text'));
+    await runJson(['train', ...tiny, '--data', 'text', '--out', 'runs/dense'], folder);
+    await runJson(['train', ...tiny, ...strongIss, '--data', 'text', '--out', 'runs/iss'], folder);
+    serving = await startServing('runs', folder);
+    browser = await startBrowser();
+  });
+  afterAll(async () => {
+    await browser.close();
+    await serving.stop();
+    rmSync(folder, { recursive: true, force: true });
+  });
+
+  const load = async (page: Page) => {
+    await page.getByRole('button', { name: 'Load these models' }).click();
+    await page.getByTestId('written').last().waitFor();
+  };
+
+  /** Lets both models write, and returns what they show. */
+  async function write(page: Page): Promise<string[]> {
+    await page.getByLabel('Beginning of the text').fill('the noun1a verb1b of Timbuktu');
+    await page.getByLabel('Words').fill('24');
+    await page.getByRole('button', { name: 'Continue', exact: true }).click();
+    await expect.poll(() => page.getByRole('status').first().textContent(), { timeout: 30_000 }).toBe('');
+    await expect.poll(() => page.getByRole('button', { name: 'Continue', exact: true }).isEnabled()).toBe(true);
+    return page.getByTestId('written').allInnerTexts();
+  }
+
+  it('continues a text with a dense and a slim model, and is the same with the same seed', async () => {
+    const { page, problems } = await watchedPage(browser);
+    await page.goto(`${serving.url}#/playground`);
+    await load(page);
+    const first = await write(page);
+    expect(first[0]).toContain('dense');
+    expect(first[1]).toContain('iss, slim');
+    for (const text of first) {
+      expect(text).toMatch(/\d+ words per second/);
+      expect(text).toContain('Not in its vocabulary: of, Timbuktu');
+      expect(text).toMatch(/of Timbuktu .*(?:noun|verb|thing|place|the|some)/s);
+    }
+    const prose = (texts: string[]) => texts.map((text) => text.split('of Timbuktu')[1]);
+    expect(prose(await write(page))).toEqual(prose(first));
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('does so from a static site below a path', async () => {
+    await runJson(['site', 'runs', '--out', 'site'], folder);
+    const { url, server } = await staticServer(join(folder, 'site'));
+    const { page, problems } = await watchedPage(browser);
+    await page.goto(`${url}#/playground`);
+    await load(page);
+    expect(await write(page)).toHaveLength(2);
+    await page.getByRole('link', { name: 'Runs' }).click();
+    await page.getByRole('link', { name: 'iss' }).click();
+    await page.locator('.chart svg').first().waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+    server.close();
+  });
+
+  it('trains until units have died; the models it hands out are equal, and score in Node as they did in the page', async () => {
+    const { page, problems } = await watchedPage(browser, { viewport: { width: 1280, height: 900 } });
+    await page.goto(`${serving.url}#/playground`);
+    // The made-up language of the other tests, as prose.
+    const text = sentencesOf(500, randomStream(3)).replaceAll('\n', '.\n\n');
+    await page.getByLabel('Text', { exact: true }).fill(text);
+    const fields = { 'Units a layer': '16', λ: '0.05', Epochs: '8', 'Learning rate': '1' };
+    for (const [label, value] of Object.entries(fields)) await page.getByLabel(label, { exact: true }).fill(value);
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    const outcome = page.getByTestId('outcome');
+    await outcome.waitFor({ timeout: 50_000 });
+    const died = Number(/^(\d+) of 32 units died/.exec(await outcome.innerText())?.[1]);
+    expect(died).toBeGreaterThan(0);
+    expect(await page.locator('.chart svg').count()).toBeGreaterThan(5);
+
+    const save = async (name: RegExp, file: string) => {
+      const [download] = await Promise.all([
+        page.waitForEvent('download'),
+        outcome.getByRole('link', { name }).click(),
+      ]);
+      await download.saveAs(join(folder, file));
+      return join(folder, file);
+    };
+    const trained = await loadModel(await save(/^model\.onnx/, 'page-model.onnx'));
+    const slim = await loadModel(await save(/^slim\.onnx/, 'page-slim.onnx'));
+    const words = readFileSync(await save(/^vocabulary/, 'page-words.txt'), 'utf8')
+      .trimEnd()
+      .split('\n');
+    expect(32 - describeModel(slim).layers.reduce((sum, { units }) => sum + units, 0)).toBe(died);
+    const { maxRelativeDifference } = await verifyEqual(nodeRuntime, trained, slim);
+    expect(maxRelativeDifference).toBeLessThan(1e-5);
+    const corpus = makeCorpus('page', 'page', splitProse(text), { maxVocabulary: 2000, minCount: 2 });
+    expect(corpus.vocabulary.words).toEqual(words);
+    const evaluator = await createEvaluator(slim, LOGITS, nodeRuntime, { threads: 1 });
+    const perplexity = await evaluator.perplexity(corpus.valid, { batch: 20, steps: 20 });
+    await evaluator.release();
+    const row = await outcome.getByRole('row', { name: /^slim/ }).innerText();
+    expect(row.split('\t')[1]).toBe(perplexity.toFixed(2));
+
+    await outcome.getByRole('button', { name: 'Let it continue a text' }).click();
+    await page.getByRole('button', { name: 'Continue', exact: true }).click();
+    await expect.poll(() => page.getByTestId('written').last().innerText()).toContain('words per second');
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+
+  it('says what is wrong with a text, and goes on', async () => {
+    const { page, problems } = await watchedPage(browser);
+    await page.goto(`${serving.url}#/playground`);
+    await page.getByLabel('Text', { exact: true }).fill('Too short.');
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    await page.getByRole('alert').getByText('paste at least 2000').waitFor();
+    expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+    writeFileSync(join(folder, 'bad.onnx'), 'no model');
+    await page.getByText('Take models from files').click();
+    await page.getByLabel('One or two models').setInputFiles(join(folder, 'bad.onnx'));
+    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
+    await page.getByRole('button', { name: 'Load these files' }).click();
+    await page
+      .getByRole('alert')
+      .getByText(/not|cannot/)
+      .first()
+      .waitFor();
+    expect(problems).toEqual([]);
+    await page.close();
+  });
+});
