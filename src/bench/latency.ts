@@ -21,7 +21,7 @@ export interface LatencyOptions {
   readonly steps: number;
   readonly threads?: number | undefined;
   readonly rounds: number;
-  /** Milliseconds that all timed runs together may take, roughly: turns get shorter, down to three runs of each model. */
+  /** Milliseconds that all timed runs together may take, roughly: turns get shorter, down to one run of each model. */
   readonly budget?: number | undefined;
   /** Sizes of free dimensions, by name; needed for those that are neither batch nor time. */
   readonly sizes?: Readonly<Record<string, number>>;
@@ -80,7 +80,8 @@ async function withinBudget(
   for (const run of runs) once += await milliseconds(run);
   const { rounds, burst, leadIn } = turns;
   if ((rounds + 1) * (burst * once + leadIn * runs.length) <= budget) return turns;
-  return { rounds: Math.min(rounds * burst, Math.max(3, Math.floor(budget / once) - 1)), warmup: 1 };
+  // The runs just now were the warm-up.
+  return { rounds: Math.min(rounds * burst, Math.max(1, Math.floor(budget / once) - 1)), warmup: 0 };
 }
 
 /** A run whose outputs go into buffers that are there already, but for text, which has none. */

@@ -10,6 +10,8 @@ const BATCHES = [1, 10];
 const ROUNDS = 6;
 /** Milliseconds for one batch on one engine. */
 const BUDGET = 2500;
+/** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
+const LONGEST = 5000;
 
 /** What timing models gave: latencies in their order, and what could not be done. */
 export interface TimedModels {
@@ -33,7 +35,15 @@ export async function timeModels(
     try {
       const runtime = await loadRuntime(name);
       onStage?.(`timing ${contestants.length} models on ${runtime.name}`);
+      let sum = 0;
       for (const batch of BATCHES) {
+        const expected = sum * batch;
+        if (expected > LONGEST) {
+          problems.push(
+            `Batch ${batch} on ${LABELS[name]} was not timed: a run would take ${Math.round(expected / 1e3)} s.`,
+          );
+          continue;
+        }
         const timed = await benchLatency(contestants, {
           ...{ runtime, batch, steps: STEPS, rounds: ROUNDS, budget: BUDGET },
           // The engine in WebAssembly has one set of threads in a process; one is what most pages have.
@@ -42,6 +52,7 @@ export async function timeModels(
         for (const [i, { milliseconds }] of timed.entries()) {
           const { median, min: low, max: high } = milliseconds;
           latencies[i]!.push({ runtime: LABELS[name], batch, median, low, high });
+          if (batch === 1) sum += median;
         }
       }
       runtimes.push(`${LABELS[name]}: ${runtime.name}`);
