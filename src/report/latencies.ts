@@ -1,5 +1,8 @@
 import { benchLatency, type Contestant } from '../bench/latency.ts';
 import { SlimError } from '../errors.ts';
+import { fileSize } from '../format.ts';
+import { sizeOf } from '../graph/dims.ts';
+import type { Model } from '../graph/types.ts';
 import type { RuntimeName } from '../runtime/runtimes.ts';
 import { loadRuntime } from '../runtime/runtimes.ts';
 import type { ReportLatency, Timing } from './data.ts';
@@ -12,6 +15,9 @@ const ROUNDS = 6;
 const BUDGET = 1500;
 /** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
 const LONGEST = 5000;
+
+/** Bytes of all models together that WebAssembly, which copies them several times, is asked to load. */
+const MOST_WEB_BYTES = 2 ** 28;
 
 /** What timing models gave: latencies in their order, and what could not be done. */
 export interface TimedModels {
@@ -31,7 +37,14 @@ export async function timeModels(
   const latencies = contestants.map((): ReportLatency[] => []);
   const problems: string[] = [];
   const runtimes: string[] = [];
+  const bytes = contestants.reduce((sum, { model }) => sum + weightBytes(model), 0);
   for (const name of ['node', 'web'] satisfies RuntimeName[]) {
+    if (name === 'web' && bytes > MOST_WEB_BYTES) {
+      problems.push(
+        `Models of ${fileSize(bytes)} in all were not timed on ${LABELS[name]}, where loading them takes long.`,
+      );
+      continue;
+    }
     try {
       const runtime = await loadRuntime(name);
       onStage?.(`timing ${contestants.length} models on ${runtime.name}`);
@@ -63,6 +76,13 @@ export async function timeModels(
   }
   const timing = runtimes.length === 0 ? undefined : { steps: STEPS, batches: BATCHES, runtimes, threads };
   return { timing, latencies, problems };
+}
+
+/** What the weights take, in float32. */
+function weightBytes({ graph }: Model): number {
+  let numbers = 0;
+  for (const { dims } of graph.initializers.values()) numbers += sizeOf(dims);
+  return 4 * numbers;
 }
 
 /** What the engines are called in a report. */
