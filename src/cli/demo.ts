@@ -7,6 +7,7 @@ import { environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { DEFAULT_CELL } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
+import { writeReport } from '../report/writeReport.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
@@ -41,7 +42,7 @@ export function addDemoCommand(program: Command): void {
     .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
     .description(
       'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units\n' +
-        'that died, verifies that nothing changed, and compares perplexity, size and speed.',
+        'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
     )
     .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
     .option('--json', 'print one JSON document on stdout');
@@ -59,11 +60,18 @@ export function addDemoCommand(program: Command): void {
     const dense = await demoRun('dense', { ...config, iss: 0 }, corpus, join(directory, 'dense'));
     const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
     const models = await timed(directory, dense, iss);
+    const { file: report } = await writeReport(join(directory, runFiles.report), {
+      paths: [directory],
+      title: 'slimrnn demo',
+      latency: true,
+      threads: config.threads,
+      onStage: note,
+    });
     const seconds = (performance.now() - started) / 1e3;
     const made = { environment: environment(), engine: nodeRuntime.name };
-    const document = { directory, config, models, verify: iss.verify, seconds, ...made };
+    const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
     await writeAtomically(join(directory, 'demo.json'), `${JSON.stringify(document, null, 2)}\n`);
-    print(flags.json, document, () => demoText(models, iss, directory, seconds));
+    print(flags.json, document, () => demoText(models, iss, report, seconds));
   });
 }
 
@@ -95,7 +103,7 @@ async function timed(directory: string, dense: RunResult, iss: RunResult): Promi
   }));
 }
 
-function demoText(models: readonly DemoModel[], iss: RunResult, directory: string, seconds: number): string {
+function demoText(models: readonly DemoModel[], iss: RunResult, report: string, seconds: number): string {
   const [dense, , slim] = models as [DemoModel, DemoModel, DemoModel];
   const rows = models.map((m) => [
     m.name,
@@ -122,7 +130,8 @@ function demoText(models: readonly DemoModel[], iss: RunResult, directory: strin
       `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
       `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians, models in turn).`,
     `Verified: its outputs ${agreement(iss.verify!)} those of the ISS model on ${iss.verify!.batches} windows of the validation text.`,
-    `Models, metrics and checkpoints are in ${directory}; all of it took ${duration(seconds)}.`,
+    `Open ${report} in a browser for all figures and pictures; models, metrics and checkpoints are beside it.`,
+    `All of it took ${duration(seconds)}. Next: npx slimrnn serve`,
   ].join('\n');
 }
 

@@ -2,9 +2,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
-import { collectReport } from '../report/collect.ts';
-import { reportHtml } from '../report/html.tsx';
+import { writeReport } from '../report/writeReport.ts';
 import { runFiles } from '../train/runDirectory.ts';
 import { checkNewFile } from './newFile.ts';
 import { fileSize, note, print } from './output.ts';
@@ -45,16 +43,8 @@ export function addReportCommand(program: Command): void {
       }
       const out = flags.out ?? join(paths[0]!, runFiles.report);
       if (flags.out !== undefined) await checkNewFile(paths[0]!, out, flags.force === true);
-      const data = await collectReport({
-        paths,
-        title: flags.title,
-        latency: flags.latency,
-        threads: flags.threads,
-        onStage: note,
-      });
-      const html = await reportHtml(data);
-      await writeAtomically(out, html);
-      const bytes = Buffer.byteLength(html);
+      const { latency, threads, title } = flags;
+      const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
       const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
       print(flags.json, document, () =>
         [

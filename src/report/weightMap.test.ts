@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { decode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
 import { traceModel } from '../slim/prepare.ts';
 import { shrinkModel } from '../slim/shrink.ts';
@@ -93,6 +94,15 @@ describe('rasterOf', () => {
     expect([...levels]).toEqual([ZERO + STRENGTHS, ZERO]);
   });
 
+  test('a cell that lost a part of its weights is thinner', () => {
+    const rows = axis(1, [0]);
+    const cols = axis(8, [0, 1, 2, 3, 4, 6]);
+    const { levels } = rasterOf(Float32Array.of(1, 1, 1, 1, 1, 1), [rows, cols], { width: 2, height: 1 }, true);
+    expect([...levels]).toEqual([ZERO + STRENGTHS, ZERO + STRENGTHS + STRENGTHS]);
+    const few = rasterOf(Float32Array.of(1), [rows, axis(8, [7])], { width: 1, height: 1 }, true);
+    expect([...few.levels]).toEqual([ZERO + STRENGTHS + 3 * STRENGTHS]);
+  });
+
   test('what is left alone has no removed cells', () => {
     const rows = axis(4, [1]);
     const cols = axis(2, [0]);
@@ -125,6 +135,16 @@ test('weightMaps draws every matrix that carries units, before and after, gates 
   ]);
   expect([recurrent.before.width, recurrent.before.height]).toEqual([20, 5]);
   expect([recurrent.after.width, recurrent.after.height]).toEqual([12, 3]);
+});
+
+test('the picture of a matrix that is all there is blue, the stronger the fuller', () => {
+  const { png } = weightMaps(model, undefined).find(({ name }) => name === 'lstm_1.weight')!.before;
+  const { palette, data } = decode(Buffer.from(png, 'base64'));
+  const used = [...new Set(data)].sort((a, b) => a - b).map((level) => palette![level]!);
+  for (const [red, green, blue] of used) expect([red, green, blue]).toEqual([42, 111, 214]);
+  const opacities = used.map(([, , , alpha]) => alpha!);
+  expect(opacities).toEqual([...opacities].sort((a, b) => a - b));
+  expect(opacities.at(-1)).toBe(254);
 });
 
 test('runsOf', () => {

@@ -60,11 +60,16 @@ function unitsByComponent(groups: Groups): Map<number, { layer: number; unit: nu
   return owner;
 }
 
-/** Levels of a cell of a map: removed, all zero, and strengths from 1 on. */
+/**
+ * Levels of a cell of a map: all removed, all that is left zero, and then ZERO + strength + STRENGTHS · thinness. A
+ * strength from 1 to STRENGTHS is |w| relative to the largest cell, in steps of a factor of two; a thinness from 0 to
+ * THIN − 1 says how much of the cell was removed, where it covers several weights: nothing, up to a half, up to three
+ * quarters, more.
+ */
 export const REMOVED = 0;
 export const ZERO = 1;
-/** Strengths: |w| relative to the largest cell, in steps of a factor of about two. */
 export const STRENGTHS = 9;
+export const THIN = 4;
 
 /** A picture of a matrix: a level for each cell, row by row. */
 export interface Raster {
@@ -97,7 +102,9 @@ export function rasterOf(
       counts[cell]!++;
     }
   }
-  return { width, height, levels: levelsOf(squares, counts) };
+  const [tall, wide] = [sizesOfCells(rows, height, laidOut), sizesOfCells(cols, width, laidOut)];
+  const sizeOf = (cell: number) => tall[Math.floor(cell / width)]! * wide[cell % width]!;
+  return { width, height, levels: levelsOf(squares, counts, sizeOf) };
 }
 
 /** How many cells an axis has, and into which of them each index that is left falls. */
@@ -107,7 +114,15 @@ function cells({ before, kept }: MapAxis, most: number, laidOut: boolean): [numb
   return [count, kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length))];
 }
 
-function levelsOf(squares: Float64Array, counts: Uint32Array): Uint8Array {
+/** How many indices of the axis each cell covers, left or not. */
+function sizesOfCells({ before, kept }: MapAxis, count: number, laidOut: boolean): Uint32Array {
+  const length = laidOut ? before : kept.length;
+  const sizes = new Uint32Array(count);
+  for (let index = 0; index < length; index++) sizes[Math.floor((index * count) / length)]!++;
+  return sizes;
+}
+
+function levelsOf(squares: Float64Array, counts: Uint32Array, sizeOf: (cell: number) => number): Uint8Array {
   let most = 0;
   for (let cell = 0; cell < squares.length; cell++) {
     if (counts[cell]! > 0) most = Math.max(most, squares[cell]! / counts[cell]!);
@@ -117,6 +132,11 @@ function levelsOf(squares: Float64Array, counts: Uint32Array): Uint8Array {
     if (sum === 0) return ZERO;
     // A factor of 4 in the square is a factor of 2 in |w|.
     const steps = Math.floor(Math.log2(most / (sum / counts[cell]!)) / 2);
-    return ZERO + Math.max(1, STRENGTHS - steps);
+    return ZERO + Math.max(1, STRENGTHS - steps) + STRENGTHS * thinness(counts[cell]! / sizeOf(cell));
   });
+}
+
+function thinness(left: number): number {
+  if (left === 1) return 0;
+  return left >= 0.5 ? 1 : left >= 0.25 ? 2 : 3;
 }

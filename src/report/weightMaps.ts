@@ -5,7 +5,7 @@ import { constantPerUse } from '../sparsity/constants.ts';
 import { weightsOf } from '../sparsity/measure.ts';
 import { numbersOf } from '../sparsity/numbers.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
-import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS } from './weightMap.ts';
+import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 
 /** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
 const MOST_CELLS = 420;
@@ -82,20 +82,32 @@ function turned({ width, height, levels }: Raster): Raster {
   return { width: height, height: width, levels: other };
 }
 
+type Color = [red: number, green: number, blue: number, opacity: number];
+
+const GONE: Color = [199, 96, 26, 61];
+
 /**
  * Colours of the levels, with transparency so that they suit a light and a dark page: REMOVED orange, ZERO grey, then
- * blue from faint to full.
+ * blue from faint to full, mixed with orange where a part of a cell was removed.
  */
-const PALETTE: [number, number, number, number][] = [
-  [199, 96, 26, 61],
+const PALETTE: Color[] = [
+  GONE,
   [128, 136, 148, 31],
-  ...Array.from({ length: STRENGTHS }, (_, i): [number, number, number, number] => [
-    42,
-    111,
-    214,
-    Math.round(70 + (185 * i) / (STRENGTHS - 1)),
-  ]),
+  ...Array.from({ length: THIN * STRENGTHS }, (_, i): Color => {
+    const strength = i % STRENGTHS;
+    const blue: Color = [42, 111, 214, 70 + (184 * strength) / (STRENGTHS - 1)];
+    return mixed(blue, GONE, [1, 0.7, 0.4, 0.2][Math.floor(i / STRENGTHS)]!);
+  }),
 ];
+
+/** The colour that cells of both colours give from afar. */
+function mixed(a: Color, b: Color, share: number): Color {
+  const [alphaA, alphaB] = [share * a[3], (1 - share) * b[3]];
+  const opacity = alphaA + alphaB;
+  const [red, green, blue] = [0, 1, 2].map((i) => Math.round((alphaA * a[i]! + alphaB * b[i]!) / opacity));
+  // fast-png 8.0 leaves opaque entries out of the list of opacities, which moves those after them to other colours.
+  return [red!, green!, blue!, Math.min(254, Math.round(opacity))];
+}
 
 function picture({ width, height, levels }: Raster): WeightMapData['before'] {
   const png = encode({ width, height, data: levels, channels: 1, depth: 8, palette: PALETTE });
