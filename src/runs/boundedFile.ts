@@ -10,6 +10,8 @@ export interface OpenFile {
   readonly size: number;
   /** Milliseconds since 1970. */
   readonly modifiedAt: number;
+  /** Another one when the file was replaced or written to. */
+  readonly version: string;
 }
 
 /**
@@ -24,7 +26,8 @@ export async function openInside(root: string, folder: string, name: string): Pr
   const handle = await open(path, flags).catch(() => undefined);
   if (handle === undefined) return undefined;
   const status = await handle.stat();
-  if (status.isFile()) return { handle, size: status.size, modifiedAt: status.mtimeMs };
+  const { size, mtimeMs: modifiedAt, ino } = status;
+  if (status.isFile()) return { handle, size, modifiedAt, version: `${ino} ${size} ${modifiedAt}` };
   await handle.close();
   return undefined;
 }

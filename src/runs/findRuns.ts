@@ -1,4 +1,5 @@
-import { lstat, readdir, realpath, stat } from 'node:fs/promises';
+import type { Dirent } from 'node:fs';
+import { lstat, opendir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { fileErrorReason } from '../files.ts';
@@ -11,25 +12,28 @@ const MOST_ENTRIES = 10_000;
 /**
  * Ids of all run directories in a folder, itself included (its id is empty): paths below the root, segments joined by
  * '/', in the order of their names. A symbolic link counts only when it leads to a place inside the root. Looks at most
- * at four levels and 10 000 entries. Throws UsageError when the root is no folder.
+ * at four levels and 10 000 entries, level by level, so that a folder with much else in it does not hide the runs
+ * beside it. Throws UsageError when the root is no folder.
  */
 export async function findRuns(root: string): Promise<string[]> {
   const base = await realRoot(root);
   const found: string[] = [];
-  let entries = 0;
-  const visit = async (id: string, level: number): Promise<void> => {
-    const folder = join(base, id);
-    const names = await readdir(folder).catch((): string[] => []);
-    if (names.includes(runFiles.config)) found.push(id);
-    if (level === MOST_LEVELS) return;
-    for (const name of names.sort()) {
-      if (++entries > MOST_ENTRIES) return;
-      const inside = id === '' ? name : `${id}/${name}`;
-      if (!name.startsWith('.') && (await isFolderInside(base, inside))) await visit(inside, level + 1);
+  let left = MOST_ENTRIES;
+  let folders = [''];
+  for (let level = 0; level <= MOST_LEVELS; level++) {
+    const below: string[] = [];
+    for (const id of folders) {
+      const entries = await entriesOf(join(base, id), left);
+      left -= entries.length;
+      if (entries.some(({ name }) => name === runFiles.config)) found.push(id);
+      for (const entry of entries) {
+        const inside = id === '' ? entry.name : `${id}/${entry.name}`;
+        if (isPlain(entry.name) && (await isFolderInside(base, inside, entry))) below.push(inside);
+      }
     }
-  };
-  await visit('', 0);
-  return found;
+    folders = below.sort();
+  }
+  return found.sort();
 }
 
 /**
@@ -38,8 +42,6 @@ export async function findRuns(root: string): Promise<string[]> {
  */
 export async function runFolder(root: string, id: string): Promise<string | undefined> {
   const segments = id === '' ? [] : id.split('/');
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not pass.
-  const isPlain = (s: string) => s !== '' && !s.startsWith('.') && !/[\u0000-\u001f\\]/.test(s);
   if (segments.length > MOST_LEVELS || !segments.every(isPlain)) return undefined;
   const base = await realRoot(root).catch(() => undefined);
   if (base === undefined) return undefined;
@@ -64,11 +66,31 @@ async function realRoot(root: string): Promise<string> {
   throw new UsageError(`${root} is no folder`);
 }
 
-async function isFolderInside(base: string, id: string): Promise<boolean> {
+/** A segment of an id: neither empty nor hidden, no '.' or '..', without control characters and backslashes. */
+function isPlain(name: string): boolean {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must not pass.
+  return name !== '' && !name.startsWith('.') && !/[\u0000-\u001f\\]/.test(name);
+}
+
+/** The first entries of a folder; none when it cannot be read. */
+async function entriesOf(folder: string, most: number): Promise<Dirent[]> {
+  const entries: Dirent[] = [];
+  if (most <= 0) return entries;
+  try {
+    for await (const entry of await opendir(folder)) {
+      entries.push(entry);
+      if (entries.length >= most) break;
+    }
+  } catch {
+    // Gone meanwhile, or not for this user to read.
+  }
+  return entries;
+}
+
+async function isFolderInside(base: string, id: string, entry: Dirent): Promise<boolean> {
+  if (entry.isDirectory()) return true;
+  if (!entry.isSymbolicLink()) return false;
   const path = join(base, id);
-  const status = await lstat(path).catch(() => undefined);
-  if (status?.isDirectory()) return true;
-  if (!status?.isSymbolicLink()) return false;
   const target = await realpath(path).catch(() => undefined);
   // A link to a folder above it would be walked in circles until the levels end.
   if (target === undefined || !isInside(base, target) || isInside(target, path)) return false;

@@ -2,18 +2,22 @@ import { realpath } from 'node:fs/promises';
 import { posix } from 'node:path';
 import type { z } from 'zod';
 import { UsageError } from '../errors.ts';
+import { recordFiles } from '../sweep/runRecord.ts';
 import { runFiles } from '../train/runDirectory.ts';
 import { methodName } from '../train/sparsity.ts';
 import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
+import { createEpochReader, type EpochReader } from './epochs.ts';
 import { runFolder } from './findRuns.ts';
-import type { EpochRow, RunRecord, RunState, RunSummary } from './record.ts';
-import { epochRowSchema, liveSchema, resultSchema } from './schemas.ts';
+import type { RunRecord, RunState, RunSummary } from './record.ts';
+import { failureSchema, liveSchema, resultSchema } from './schemas.ts';
 
-/** Most bytes of a JSON document, and of the end of metrics.jsonl; most epochs. */
+/** Most bytes of a JSON document, and how deep it may be nested. */
 const MOST_BYTES = 8 * 1024 * 1024;
-const MOST_ROWS = 5000;
+const MOST_LEVELS = 32;
 /** Milliseconds without a sign of life after which a run counts as stopped. */
 const SILENCE = 30_000;
+
+const NO_EPOCHS = { rows: [], truncated: false, damaged: 0 };
 
 /** Files of a run that may be had as they are. */
 export const sharedFiles = [
@@ -29,9 +33,14 @@ export const sharedFiles = [
 /**
  * Reads what is known of a run. Bounded in memory and time whatever the files hold: documents of at most 8 MB, the last
  * 8 MB of metrics.jsonl, files as long as they are when opened, nothing outside `root`. A damaged file is a problem in
- * words, not an error. Throws UsageError for an id that is no run below the root (`findRuns`).
+ * words, not an error. Who reads a run often keeps a reader of its epochs. Throws UsageError for an id that is no run
+ * below the root (`findRuns`).
  */
-export async function readRun(root: string, id: string): Promise<RunRecord> {
+export async function readRun(
+  root: string,
+  id: string,
+  readEpochs: EpochReader = createEpochReader(),
+): Promise<RunRecord> {
   const folder = await runFolder(root, id);
   if (folder === undefined) throw new UsageError(`there is no run '${id}' in ${root}`);
   const base = await realpath(root);
@@ -49,8 +58,15 @@ export async function readRun(root: string, id: string): Promise<RunRecord> {
     const live = isOver
       ? undefined
       : await documentOf(files.get(runFiles.live), runFiles.live, (v) => parsed(liveSchema, v), problems);
-    const { epochs, truncated } = await epochsOf(files.get(runFiles.metrics), problems);
-    const isRunning = live !== undefined && Date.now() - live.updatedAt < SILENCE;
+    const metrics = files.get(runFiles.metrics);
+    const { rows: epochs, truncated, damaged } = metrics ? await readEpochs(metrics) : NO_EPOCHS;
+    if (damaged > 0) problems.push(`${runFiles.metrics}: ${damaged} lines are damaged, or of another version`);
+    if (!isOver) {
+      const file = files.get(recordFiles.failure);
+      const failure = await documentOf(file, recordFiles.failure, (v) => parsed(failureSchema, v), problems);
+      if (failure) problems.push(`it ended early: ${failure.reason}`);
+    }
+    const isRunning = live !== undefined && Math.abs(Date.now() - live.updatedAt) < SILENCE;
     const state: RunState = isOver
       ? 'finished'
       : config === undefined
@@ -91,7 +107,7 @@ export async function openRunFile(root: string, id: string, name: string): Promi
 /** The files of a run that are there, open, so that all that is read of them is of one time. */
 async function filesOf(base: string, folder: string): Promise<Map<string, OpenFile>> {
   const files = new Map<string, OpenFile>();
-  for (const name of [...sharedFiles, runFiles.live]) {
+  for (const name of [...sharedFiles, runFiles.live, recordFiles.failure]) {
     const file = await openInside(base, folder, name);
     if (file) files.set(name, file);
   }
@@ -114,33 +130,6 @@ async function documentOf<T>(
   return value;
 }
 
-/** The last epochs of metrics.jsonl; a last line without its end is still being written. */
-async function epochsOf(
-  file: OpenFile | undefined,
-  problems: string[],
-): Promise<{ epochs: EpochRow[]; truncated: boolean }> {
-  if (file === undefined) return { epochs: [], truncated: false };
-  const from = Math.max(0, file.size - MOST_BYTES);
-  const lines = (await readBetween(file, from, file.size)).toString('utf8').split('\n');
-  lines.pop();
-  // What stands before the first line break belongs to a line whose beginning was not read.
-  if (from > 0) lines.shift();
-  const epochs: EpochRow[] = [];
-  let damaged = 0;
-  for (const line of lines.slice(-MOST_ROWS)) {
-    const row = parseEpoch(line);
-    if (row) epochs.push(row);
-    else damaged++;
-  }
-  if (damaged > 0) problems.push(`${runFiles.metrics}: ${damaged} lines are damaged, or of another version`);
-  return { epochs, truncated: from > 0 || lines.length > MOST_ROWS };
-}
-
-/** A line of metrics.jsonl; undefined when it is none. */
-export function parseEpoch(line: string): EpochRow | undefined {
-  return parsed(epochRowSchema, jsonOf(line));
-}
-
 function parsed<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
   const result = schema.safeParse(value);
   return result.success ? result.data : undefined;
@@ -155,7 +144,14 @@ function jsonOf(text: string): unknown {
 }
 
 function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? { ...value } : undefined;
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
+  return isShallow(value, MOST_LEVELS) ? { ...value } : undefined;
+}
+
+/** Nested deeper, a value could not be written as JSON again: that takes a call for each level. */
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
 }
 
 /** The sparsity method of a configuration of either kind. */

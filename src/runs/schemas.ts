@@ -43,6 +43,9 @@ export const liveSchema: z.ZodType<RunLive> = z.object({
   updatedAt: z.number(),
 });
 
+/** Why a run of a sweep ended before its time. */
+export const failureSchema = z.object({ reason: z.string() });
+
 const count = z.object({ stored: z.number(), nonzero: z.number() });
 const score = z
   .object({ validLoss: z.number(), validAccuracy: z.number().optional() })

@@ -1,5 +1,6 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
+import '../shared/engine.ts';
 import { Playground } from './playground/playground.tsx';
 import { type Route, routeOf } from './routes.ts';
 import { ComparePage } from './runs/comparePage.tsx';

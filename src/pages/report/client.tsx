@@ -1,5 +1,6 @@
 import { hydrate } from 'preact';
 import type { ReportData } from '../../report/data.ts';
+import '../shared/engine.ts';
 import { Report } from './report.tsx';
 
 /*

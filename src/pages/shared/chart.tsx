@@ -1,7 +1,6 @@
-import type { EChartsCoreOption } from 'echarts/core';
+import type { EChartsCoreOption, init } from 'echarts/core';
 import { useEffect, useRef } from 'preact/hooks';
 import { type Colors, colorsOf, onColorsChange } from './colors.ts';
-import { init } from './engine.ts';
 import { type DataTable, Table } from './table.tsx';
 
 /** A chart: what it shows in words, the same as numbers, and the drawing in the colours of the scheme. */
@@ -17,6 +16,16 @@ export interface ChartProps {
 
 type Drawing = ReturnType<typeof init>;
 
+let library: typeof init | undefined;
+
+/**
+ * Names the library that draws. A page does so once (`engine.ts`); Node, which writes headings and tables into a report,
+ * has none and needs none.
+ */
+export function drawChartsWith(initialize: typeof init): void {
+  library = initialize;
+}
+
 /** Draws in SVG, follows the width, the colour scheme and new data, and keeps a table behind it. */
 export function Chart({ title, note, table, option, height = 240 }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
@@ -26,8 +35,8 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
 
   useEffect(() => {
     const element = holder.current;
-    if (element === null) return;
-    const chart = init(element, null, { renderer: 'svg' });
+    if (element === null || library === undefined) return;
+    const chart = library(element, null, { renderer: 'svg' });
     drawing.current = chart;
     const redraw = () => draw(chart, element, current.current);
     redraw();

@@ -2,9 +2,11 @@ import { BarChart, LineChart, ScatterChart } from 'echarts/charts';
 import { AriaComponent, GridComponent, LegendComponent, MarkLineComponent, TooltipComponent } from 'echarts/components';
 import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
+import { drawChartsWith } from './chart.tsx';
 
 /*
- * The parts of ECharts that the charts here need; what is not named does not reach a page.
+ * The parts of ECharts that the charts here need; what is not named does not reach a page. Importing this file is what
+ * makes a page draw.
  */
 
 use([
@@ -19,4 +21,4 @@ use([
   TooltipComponent,
 ]);
 
-export { init };
+drawChartsWith(init);
