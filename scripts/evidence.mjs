@@ -35,8 +35,8 @@ const experiments = {
   },
   medium: {
     'medium-dense': ['zaremba-medium', ...short],
-    'medium-iss-0.0025': ['iss-medium', '--iss', '0.0025', '--keep', '0.6', ...short],
-    'medium-direct': directDesign('medium-iss-0.0025', 'zaremba-medium', '--keep', '0.6', ...short),
+    'medium-iss-params0.53': ['iss-medium', '--target', 'params=0.53', '--keep', '0.6', ...short],
+    'medium-direct': directDesign('medium-iss-params0.53', 'zaremba-medium', '--keep', '0.6', ...short),
   },
   rhn: Object.fromEntries(
     [0, 0.002, 0.004, 0.006, 0.008].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),

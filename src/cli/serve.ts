@@ -1,7 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { startServer } from '../serve/server.ts';
+import { startServer, USUAL_PORT } from '../serve/server.ts';
 import { note } from './output.ts';
 
 interface ServeFlags {
@@ -27,8 +27,10 @@ export function addServeCommand(program: Command): void {
     .action(async (folder: string, flags: ServeFlags) => {
       if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
       if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file, not a folder with runs`);
+      if (flags.host.trim() === '') throw new UsageError('--host: expected an address or a name, got nothing');
       const server = await startServer({ root: folder, host: flags.host, port: portOf(flags.port) });
-      if (!['127.0.0.1', 'localhost', '::1'].includes(flags.host)) {
+      if (flags.port === undefined && server.port !== USUAL_PORT) note(`port ${USUAL_PORT} is in use`);
+      if (!/^(127\..*|localhost|::1)$/i.test(flags.host)) {
         note(`everyone who reaches this machine at ${flags.host} can read the runs`);
       }
       if (flags.json) process.stdout.write(`${JSON.stringify({ url: server.url, folder })}\n`);

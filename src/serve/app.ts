@@ -1,7 +1,10 @@
+import { basename, posix, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
 import { UsageError } from '../errors.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
+import { runFiles } from '../train/runDirectory.ts';
+import { eventStream } from './eventStream.ts';
 import { createHub } from './hub.ts';
 import { loadPages } from './pages.ts';
 import { createSummaries } from './summaries.ts';
@@ -16,14 +19,16 @@ export interface AppOptions {
   readonly maxClients?: number;
 }
 
-/** The server as a function from requests to responses, and how to end what it keeps watching. */
-export interface App {
-  fetch(request: Request): Response | Promise<Response>;
-  close(): void;
+/** What Node's server tells of the connection that a request came by. */
+export interface Connection {
+  readonly outgoing?: { destroy(): unknown };
 }
 
-/** Bytes that may wait for a client that does not read; then it is dropped. */
-const WAITING = 1 << 20;
+/** The server as a function from requests to responses, and how to end what it keeps watching. */
+export interface App {
+  fetch(request: Request, connection?: Connection): Response | Promise<Response>;
+  close(): void;
+}
 
 /** Only the page's own scripts, its workers and WebAssembly; nothing from elsewhere, in no frame. */
 const PAGE_POLICY =
@@ -42,13 +47,9 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
   const pages = await loadPages();
   const summaries = createSummaries(root);
   const hub = createHub(root, summaries);
-  const app = new Hono();
+  const app = new Hono<{ Bindings: Connection }>();
 
   app.use(async (c, next) => {
-    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
-      return c.text('only GET and HEAD are answered here\n', 405, { Allow: 'GET, HEAD' });
-    }
-    if (!hosts.includes(hostOf(c.req.header('host')))) return c.text('this server is not called so\n', 403);
     await next();
     c.header('X-Content-Type-Options', 'nosniff');
     c.header('Referrer-Policy', 'no-referrer');
@@ -58,6 +59,14 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     c.header('Cross-Origin-Resource-Policy', 'same-origin');
     if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
     if (!c.res.headers.has('Content-Security-Policy')) c.header('Content-Security-Policy', PAGE_POLICY);
+  });
+
+  app.use(async (c, next) => {
+    if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
+      return c.text('only GET and HEAD are answered here\n', 405, { Allow: 'GET, HEAD' });
+    }
+    if (!hosts.includes(hostOf(c.req.header('host')))) return c.text('this server has another name\n', 403);
+    return next();
   });
 
   app.get('/api/runs.json', async (c) => c.json({ runs: await summaries.list(), live: true }));
@@ -70,8 +79,11 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
 
   app.get('/api/events', async (c) => {
     if (hub.clients >= maxClients) return c.text('too many listeners\n', 503, { 'Retry-After': '30' });
-    const stream = await eventStream((client) => hub.follow(c.req.query('run'), client));
-    return c.body(stream, 200, { 'Content-Type': 'text/event-stream' });
+    const headers = { 'Content-Type': 'text/event-stream' };
+    if (c.req.method === 'HEAD') return c.body(null, 200, headers);
+    const cutOff = () => c.env?.outgoing?.destroy();
+    const stream = await eventStream((client) => hub.follow(c.req.query('run'), client), cutOff);
+    return c.body(stream, 200, headers);
   });
 
   app.get('/files/*', async (c) => {
@@ -80,13 +92,16 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     const id = idOf(path.slice('/files/'.length, slash));
     const name = path.slice(slash + 1);
     const file = id === undefined ? undefined : await openRunFile(root, id, name);
-    if (file === undefined) return c.notFound();
-    const isReport = name === 'report.html';
+    const isReport = name === runFiles.report;
+    if (file === undefined)
+      return isReport ? c.text('there is no report; slimrnn report makes one\n', 404) : c.notFound();
     const headers = {
       'Content-Length': String(file.size),
       'Content-Type': isReport ? 'text/html; charset=utf-8' : 'application/octet-stream',
       'Content-Security-Policy': isReport ? REPORT_POLICY : "default-src 'none'; sandbox",
-      ...(!isReport && { 'Content-Disposition': `attachment; filename*=UTF-8''${encodeURIComponent(name)}` }),
+      ...(!isReport && {
+        'Content-Disposition': attachment(`${posix.basename(id || basename(resolve(root)))}-${name}`),
+      }),
     };
     if (c.req.method === 'HEAD' || file.size === 0) {
       await file.handle.close();
@@ -109,35 +124,13 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     process.stderr.write(`${c.req.method} ${c.req.path}: ${error.stack ?? error.message}\n`);
     return c.text('the server failed at this; its terminal says why\n', 500);
   });
-  return { fetch: (request) => app.fetch(request), close: hub.close };
+  return { fetch: (request, connection) => app.fetch(request, connection), close: hub.close };
 }
 
-/** A response that stays open; a client that reads too slowly is cut off. */
-async function eventStream(follow: (client: (message: Uint8Array) => boolean) => Promise<() => void>) {
-  let leave: (() => void) | undefined;
-  let controller!: ReadableStreamDefaultController<Uint8Array>;
-  const stream = new ReadableStream<Uint8Array>(
-    {
-      start(made) {
-        controller = made;
-      },
-      cancel: () => leave?.(),
-    },
-    new ByteLengthQueuingStrategy({ highWaterMark: WAITING }),
-  );
-  leave = await follow((message) => {
-    try {
-      if ((controller.desiredSize ?? 0) >= message.length) {
-        controller.enqueue(message);
-        return true;
-      }
-      controller.close();
-    } catch {
-      // Closed by the other side meanwhile.
-    }
-    return false;
-  });
-  return stream;
+/** Tells a browser to save a file under a name of any characters (RFC 8187). */
+function attachment(name: string): string {
+  const encoded = encodeURIComponent(name).replace(/['()*]/g, (c) => `%${c.charCodeAt(0).toString(16).toUpperCase()}`);
+  return `attachment; filename*=UTF-8''${encoded}`;
 }
 
 /** The path as it was sent, percent-encoding and all; dot segments are gone. */

@@ -1,3 +1,5 @@
+import { UsageError } from '../errors.ts';
+import { createEpochReader } from '../runs/epochs.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import { type Summaries, signatureOf } from './summaries.ts';
@@ -24,8 +26,8 @@ const HEARTBEAT = 15_000;
 /** What all clients of one topic share: one watcher, and each message made once. */
 interface Topic {
   readonly clients: Set<Client>;
-  /** All that a new client must know, one message after the other. */
-  greeting(): Promise<Uint8Array[]>;
+  /** All that a new client must know. */
+  greeting(): Promise<Uint8Array>;
   readonly timers: readonly NodeJS.Timeout[];
 }
 
@@ -36,11 +38,10 @@ interface Topic {
 export function createHub(root: string, summaries: Summaries): Hub {
   const topics = new Map<string | undefined, Topic>();
 
-  const tell = (id: string | undefined, messages: readonly Uint8Array[]) => {
-    const topic = topics.get(id);
-    if (topic === undefined || messages.length === 0) return;
-    for (const client of [...topic.clients]) {
-      if (!messages.every((message) => client(message))) leave(id, client);
+  const tell = (id: string | undefined, message: Uint8Array | undefined) => {
+    if (message === undefined) return;
+    for (const client of [...(topics.get(id)?.clients ?? [])]) {
+      if (!client(message)) leave(id, client);
     }
   };
   const leave = (id: string | undefined, client: Client) => {
@@ -51,13 +52,13 @@ export function createHub(root: string, summaries: Summaries): Hub {
   };
   const open = (id: string | undefined): Topic => {
     const watcher = id === undefined ? watchList(summaries) : watchRun(root, id);
-    const every = (milliseconds: number, work: () => Promise<Uint8Array[]>) => {
+    const every = (milliseconds: number, work: () => Promise<Uint8Array | undefined>) => {
       let isBusy = false;
       return setInterval(() => {
         if (isBusy) return;
         isBusy = true;
         work()
-          .then((messages) => tell(id, messages))
+          .then((message) => tell(id, message))
           .catch(() => undefined)
           .finally(() => {
             isBusy = false;
@@ -66,7 +67,7 @@ export function createHub(root: string, summaries: Summaries): Hub {
     };
     const timers = [
       every(id === undefined ? LIST_INTERVAL : RUN_INTERVAL, watcher.look),
-      every(HEARTBEAT, async () => [encode(': still here\n\n')]),
+      every(HEARTBEAT, async () => encode(': still here\n\n')),
     ];
     const topic = { clients: new Set<Client>(), greeting: watcher.greeting, timers };
     topics.set(id, topic);
@@ -80,11 +81,15 @@ export function createHub(root: string, summaries: Summaries): Hub {
       return count;
     },
     async follow(id, client) {
-      if (id !== undefined) await readRun(root, id);
+      // Counted at once, so that many who come together do not all pass the limit.
       const topic = topics.get(id) ?? open(id);
       topic.clients.add(client);
-      const greeting = await topic.greeting();
-      if (!greeting.every((message) => client(message))) leave(id, client);
+      try {
+        if (!client(await topic.greeting())) leave(id, client);
+      } catch (error) {
+        leave(id, client);
+        throw error;
+      }
       return () => leave(id, client);
     },
     close() {
@@ -95,78 +100,92 @@ export function createHub(root: string, summaries: Summaries): Hub {
 }
 
 interface Watcher {
-  greeting(): Promise<Uint8Array[]>;
-  /** What is new since the last look. */
-  look(): Promise<Uint8Array[]>;
+  greeting(): Promise<Uint8Array>;
+  /** What is new since the last look; undefined when nothing is. */
+  look(): Promise<Uint8Array | undefined>;
 }
 
 function watchRun(root: string, id: string): Watcher {
+  const readEpochs = createEpochReader();
   let signature = '';
   let record: RunRecord | undefined;
-  const refresh = async () => {
+  let greeting: { readonly to: RunRecord; readonly message: Uint8Array } | undefined;
+  const refresh = async (): Promise<RunRecord> => {
     const now = await signatureOf(root, id);
     // A run that falls silent changes its state without a change of its files.
-    if (now !== signature || record?.summary.state === 'running') record = await readRun(root, id);
+    if (record === undefined || now !== signature || record.summary.state === 'running') {
+      record = await readRun(root, id, readEpochs).catch((error: unknown) => {
+        if (record && error instanceof UsageError) return withoutFiles(record);
+        throw error;
+      });
+    }
     signature = now;
+    return record;
   };
   return {
     // What was found at the last look, so that nothing new is kept from those who were here before.
     async greeting() {
-      if (record === undefined) await refresh();
-      return messagesOf(undefined, record!);
+      const now = record ?? (await refresh());
+      if (greeting?.to !== now) greeting = { to: now, message: messageOf(undefined, now)! };
+      return greeting.message;
     },
     async look() {
       const before = record;
-      await refresh();
-      return messagesOf(before, record!);
+      return messageOf(before, await refresh());
     },
   };
 }
 
-/** What tells a client of `before` about `now`; all of it when there is no before. */
-export function messagesOf(before: RunRecord | undefined, now: RunRecord): Uint8Array[] {
-  if (before === now) return [];
-  const messages: Uint8Array[] = [];
+/** A run whose folder has gone while it was watched. */
+function withoutFiles(record: RunRecord): RunRecord {
+  return { ...record, live: undefined, summary: { ...record.summary, state: 'unreadable' } };
+}
+
+/** Events that tell a client of `before` about `now`, all of it when there is no before; undefined when nothing is new. */
+export function messageOf(before: RunRecord | undefined, now: RunRecord): Uint8Array | undefined {
+  if (before === now) return undefined;
+  let text = '';
   const from = commonEpochs(before, now);
   if (before === undefined || from < Math.max(before.epochs.length, now.epochs.length)) {
-    messages.push(event('epochs', { from, rows: now.epochs.slice(from) }));
+    text += event('epochs', { from, rows: now.epochs.slice(from) });
   }
-  if (JSON.stringify(before?.live) !== JSON.stringify(now.live)) messages.push(event('live', now.live ?? null));
-  if (before?.summary.state !== now.summary.state) messages.push(event('state', now.summary.state));
-  return messages;
+  // One who comes back may have what is no longer so: said even when there is nothing live.
+  if (before === undefined || JSON.stringify(before.live) !== JSON.stringify(now.live)) {
+    text += event('live', now.live ?? null);
+  }
+  if (before?.summary.state !== now.summary.state) text += event('state', now.summary.state);
+  return text === '' ? undefined : encode(text);
 }
 
 /** How many rows at the beginning are the same: a resumed run may write its last ones anew. */
 function commonEpochs(before: RunRecord | undefined, now: RunRecord): number {
   const old = before?.epochs ?? [];
   let same = 0;
-  while (same < old.length && same < now.epochs.length) {
-    if (JSON.stringify(old[same]) !== JSON.stringify(now.epochs[same])) break;
-    same++;
-  }
+  // The reader of epochs keeps the object of a line that did not change.
+  while (same < old.length && same < now.epochs.length && old[same] === now.epochs[same]) same++;
   return same;
 }
 
 function watchList(summaries: Summaries): Watcher {
-  let last = '';
-  const runs = async () => JSON.stringify(await summaries.list());
+  let last: { readonly text: string; readonly message: Uint8Array } | undefined;
+  const refresh = async () => {
+    const text = JSON.stringify(await summaries.list());
+    if (text !== last?.text) last = { text, message: encode(`event: runs\ndata: ${text}\n\n`) };
+    return last;
+  };
   return {
-    async greeting() {
-      if (last === '') last = await runs();
-      return [encode(`event: runs\ndata: ${last}\n\n`)];
-    },
+    greeting: async () => (last ?? (await refresh())).message,
     async look() {
-      const now = await runs();
-      if (now === last) return [];
-      last = now;
-      return [encode(`event: runs\ndata: ${now}\n\n`)];
+      const before = last;
+      const now = await refresh();
+      return now === before ? undefined : now.message;
     },
   };
 }
 
 /** A server-sent event; JSON has no line breaks. */
-function event(name: string, data: unknown): Uint8Array {
-  return encode(`event: ${name}\ndata: ${JSON.stringify(data)}\n\n`);
+function event(name: string, data: unknown): string {
+  return `event: ${name}\ndata: ${JSON.stringify(data)}\n\n`;
 }
 
 function encode(text: string): Uint8Array {

@@ -22,14 +22,16 @@ export interface RunningServer {
 }
 
 /** The port that is tried first. */
-const USUAL_PORT = 8270;
+export const USUAL_PORT = 8270;
 const TRIES = 20;
 
 /** Serves a folder of runs; throws UsageError when the address cannot be had. */
 export async function startServer({ root, host, port, maxClients }: ServeOptions): Promise<RunningServer> {
+  const isEverywhere = host === '0.0.0.0' || host === '::';
+  const name = host.includes(':') ? `[${host}]` : host.toLowerCase();
   const app = await createApp({
     root,
-    hosts: ['localhost', '127.0.0.1', '[::1]', ...(host === '0.0.0.0' || host === '::' ? allHosts() : [host])],
+    hosts: ['localhost', '127.0.0.1', '[::1]', ...(isEverywhere ? allHosts() : [name])],
     ...(maxClients !== undefined && { maxClients }),
   });
   const ports = port === undefined ? Array.from({ length: TRIES }, (_, i) => USUAL_PORT + i) : [port];
@@ -43,7 +45,7 @@ export async function startServer({ root, host, port, maxClients }: ServeOptions
     const address = server.address();
     const listening = typeof address === 'object' && address !== null ? address.port : wanted;
     return {
-      url: `http://${host.includes(':') ? `[${host}]` : host}:${listening}/`,
+      url: `http://${isEverywhere ? 'localhost' : name}:${listening}/`,
       port: listening,
       close() {
         app.close();

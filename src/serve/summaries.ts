@@ -1,6 +1,6 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { findRuns } from '../runs/findRuns.ts';
+import { findRuns, runFolder } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
 import { runFiles } from '../train/runDirectory.ts';
@@ -48,11 +48,13 @@ export function createSummaries(root: string): Summaries {
   };
 }
 
-/** Sizes and times of the files that tell of a change. */
+/** Sizes and times of the files that tell of a change; empty when the run is not there. */
 export async function signatureOf(root: string, id: string): Promise<string> {
+  const folder = await runFolder(root, id);
+  if (folder === undefined) return '';
   const parts = await Promise.all(
     TELLING.map(async (name) => {
-      const status = await stat(join(root, id, name)).catch(() => undefined);
+      const status = await stat(join(folder, name)).catch(() => undefined);
       return status ? `${status.ino} ${status.size} ${status.mtimeMs}` : '';
     }),
   );

@@ -59,23 +59,46 @@ export interface RunListener {
   state(state: RunState): void;
 }
 
-/** Listens to a run until the returned function is called; the browser connects again by itself. */
+/** Listens to a run until the returned function is called. */
 export function followRun(id: string, listener: RunListener): () => void {
-  const source = new EventSource(`api/events?run=${encodeURIComponent(id)}`);
-  source.addEventListener('epochs', ({ data }) => {
-    const { from, rows } = JSON.parse(data) as { from: number; rows: EpochRow[] };
-    listener.epochs(from, rows);
+  return listen(`api/events?run=${encodeURIComponent(id)}`, {
+    epochs: (data) => {
+      const { from, rows } = data as { from: number; rows: EpochRow[] };
+      listener.epochs(from, rows);
+    },
+    live: (data) => listener.live((data as RunLive | null) ?? undefined),
+    state: (data) => listener.state(data as RunState),
   });
-  source.addEventListener('live', ({ data }) => listener.live((JSON.parse(data) as RunLive | null) ?? undefined));
-  source.addEventListener('state', ({ data }) => listener.state(JSON.parse(data) as RunState));
-  return () => source.close();
 }
 
 /** Listens to the list of runs. */
 export function followRuns(changed: (runs: readonly RunSummary[]) => void): () => void {
-  const source = new EventSource('api/events');
-  source.addEventListener('runs', ({ data }) => changed(JSON.parse(data) as RunSummary[]));
-  return () => source.close();
+  return listen('api/events', { runs: (data) => changed(data as RunSummary[]) });
+}
+
+/**
+ * Listens to events, and connects again when the connection breaks. Only while the page is seen: browsers keep six
+ * connections to a server for all their tabs, and hidden ones would leave none. Who comes back is told everything anew.
+ */
+function listen(address: string, handlers: Readonly<Record<string, (data: unknown) => void>>): () => void {
+  let source: EventSource | undefined;
+  const adjust = () => {
+    if (document.hidden) {
+      source?.close();
+      source = undefined;
+    } else if (source === undefined) {
+      source = new EventSource(address);
+      for (const [name, handle] of Object.entries(handlers)) {
+        source.addEventListener(name, ({ data }) => handle(JSON.parse(data)));
+      }
+    }
+  };
+  adjust();
+  document.addEventListener('visibilitychange', adjust);
+  return () => {
+    document.removeEventListener('visibilitychange', adjust);
+    source?.close();
+  };
 }
 
 /** The id of a run as part of an address; the run that is the root itself has no segments, hence the tilde. */

@@ -72,8 +72,8 @@ function LiveNow({ live }: { live: RunLive }) {
   const { epoch, epochs, share, metric, speed, secondsLeft, alive, units } = live;
   const facts = [
     `epoch ${epoch} of ${epochs}`,
-    `training ${metric.name} ${metric.value.toFixed(2)}`,
-    speed === undefined ? '' : `${grouped(speed)} tokens per second`,
+    `training ${metric.name} ${metric.value.toFixed(metric.name === 'loss' ? 4 : 2)}`,
+    speed === undefined ? '' : `${grouped(speed)} ${metric.name === 'loss' ? 'examples' : 'tokens'} per second`,
     `units ${alive.map((n, i) => (n === units[i] ? String(n) : `${n} of ${units[i]}`)).join(' + ')}`,
     secondsLeft === undefined ? '' : `${duration(secondsLeft)} left`,
   ].filter((fact) => fact !== '');
@@ -96,7 +96,7 @@ function Files({ record: { summary } }: { record: RunRecord }) {
         </a>
       )}
       {files.map((name) => (
-        <a key={name} class="button" href={fileUrl(summary.id, name)} download={name}>
+        <a key={name} class="button" href={fileUrl(summary.id, name)} download={`${summary.name}-${name}`}>
           {name}
         </a>
       ))}
