@@ -1,7 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { access, constants } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
+import { fileErrorReason } from '../files.ts';
 import { writeReport } from '../report/writeReport.ts';
 import { runFiles } from '../train/runDirectory.ts';
 import { checkNewFile } from './newFile.ts';
@@ -39,9 +41,10 @@ export function addReportCommand(program: Command): void {
     .action(async (paths: string[], flags: ReportFlags) => {
       for (const path of paths) if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
       if (flags.threads !== undefined && !(Number.isInteger(flags.threads) && flags.threads > 0)) {
-        throw new UsageError(`--threads: expected a whole number above 0`);
+        throw new UsageError('--threads: expected a whole number above 0');
       }
       const out = flags.out ?? join(paths[0]!, runFiles.report);
+      await checkWritable(dirname(out));
       if (flags.out !== undefined) await checkNewFile(paths[0]!, out, flags.force === true);
       const { latency, threads, title } = flags;
       const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
@@ -53,4 +56,15 @@ export function addReportCommand(program: Command): void {
         ].join('\n'),
       );
     });
+}
+
+/** Whether the report can be written shows before the work. */
+async function checkWritable(folder: string): Promise<void> {
+  try {
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw new UsageError(`cannot write into ${folder}: ${fileErrorReason(cause)}; name another place with --out`, {
+      cause,
+    });
+  }
 }

@@ -18,8 +18,9 @@ export interface LiveProgress {
   readonly alive: readonly number[];
 }
 
-/** Milliseconds between two writings. */
+/** Milliseconds between two writings, and after which the last one is written again although nothing was told. */
 const INTERVAL = 1000;
+const SIGN_OF_LIFE = 10_000;
 
 /** Keeps live.json of a run directory up to date while the run goes on. */
 export interface LiveFile {
@@ -39,24 +40,32 @@ export function liveFile(directory: string): LiveFile {
   let written = Number.NEGATIVE_INFINITY;
   let writing: Promise<void> = Promise.resolve();
   let isWriting = false;
+  let last: LiveProgress | undefined;
   const write = async (text: string) => {
     await writeFile(temporary, text);
     await rename(temporary, path);
   };
+  const begin = (progress: LiveProgress) => {
+    written = performance.now();
+    isWriting = true;
+    writing = write(`${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+      .catch(() => undefined)
+      .finally(() => {
+        isWriting = false;
+      });
+  };
+  // Scoring a long text tells nothing for minutes, and a run that is silent counts as stopped.
+  const signs = setInterval(() => {
+    if (last && !isWriting && performance.now() - written >= SIGN_OF_LIFE) begin(last);
+  }, SIGN_OF_LIFE / 2);
+  signs.unref();
   return {
     report(progress) {
-      const now = performance.now();
-      if (isWriting || now - written < INTERVAL) return;
-      written = now;
-      isWriting = true;
-      const document = { ...progress, updatedAt: Date.now() };
-      writing = write(`${JSON.stringify(document)}\n`)
-        .catch(() => undefined)
-        .finally(() => {
-          isWriting = false;
-        });
+      last = progress;
+      if (!isWriting && performance.now() - written >= INTERVAL) begin(progress);
     },
     async end() {
+      clearInterval(signs);
       await writing;
       await rm(temporary, { force: true }).catch(() => undefined);
       await rm(path, { force: true }).catch(() => undefined);
