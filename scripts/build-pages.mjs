@@ -3,7 +3,7 @@
  * page that `slimrnn serve` and `slimrnn site` show, with the engine in WebAssembly beside it. All of it works offline
  * and below any path.
  */
-import { copyFile, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { copyFile, mkdir, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -38,13 +38,15 @@ const engine = 'ort-wasm-simd-threaded.wasm';
 const ortFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
 await copyFile(join(ortFolder, engine), join(assets, engine));
 
-for (const file of ['report.js', join('app', 'assets', 'main.js')]) {
+for (const file of ['report.js', ...(await readdir(assets)).map((name) => `app/assets/${name}`)]) {
   const { size } = await stat(join(out, file));
-  console.log(`dist/web/${file.replaceAll('\\', '/')}: ${(size / 1e3).toFixed(0)} kB`);
+  console.log(`dist/web/${file}: ${(size / 1e3).toFixed(0)} kB`);
 }
 
-/** Bundles entries for browsers. A module of Node among them is a mistake, and is named with who imports it. */
+/** Bundles entries for browsers. A module of Node among them is a mistake, and is named with the chain that leads to it. */
 async function bundle(input, output) {
+  /** Of each module, the one that was the first to import it. */
+  const importers = new Map();
   const bundler = await rolldown({
     input,
     platform: 'browser',
@@ -53,15 +55,26 @@ async function bundle(input, output) {
     plugins: [
       {
         name: 'no-node',
-        resolveId(source, importer) {
-          if (!source.startsWith('node:') && source !== 'onnxruntime-node') return null;
-          throw new Error(`${relative(root, importer ?? '')} imports '${source}', which no browser has`);
+        async resolveId(source, importer) {
+          if (source.startsWith('node:') || source === 'onnxruntime-node') {
+            throw new Error(`no browser has '${source}', which a page imports: ${chainTo(importer, importers)}`);
+          }
+          const resolved = await this.resolve(source, importer, { skipSelf: true });
+          if (importer !== undefined && resolved && !importers.has(resolved.id)) importers.set(resolved.id, importer);
+          return resolved;
         },
       },
     ],
   });
   await bundler.write({ ...output, minify: true });
   await bundler.close();
+}
+
+/** The modules from an entry to one that they import, in order. */
+function chainTo(module, importers) {
+  const chain = [];
+  for (let at = module; at !== undefined && !chain.includes(at); at = importers.get(at)) chain.unshift(at);
+  return chain.map((path) => relative(root, path)).join(' → ');
 }
 
 /** Text for trying out the training: some addresses of the embedded corpus, which are in the public domain. */

@@ -12,20 +12,21 @@ const MOST_ENTRIES = 10_000;
 /**
  * Ids of all run directories in a folder, itself included (its id is empty): paths below the root, segments joined by
  * '/', in the order of their names. A symbolic link counts only when it leads to a place inside the root. Looks at most
- * at four levels and 10 000 entries, level by level, so that a folder with much else in it does not hide the runs
+ * at four levels and `mostEntries` entries, level by level, so that a folder with much else in it does not hide the runs
  * beside it. Throws UsageError when the root is no folder.
  */
-export async function findRuns(root: string): Promise<string[]> {
+export async function findRuns(root: string, mostEntries: number = MOST_ENTRIES): Promise<string[]> {
   const base = await realRoot(root);
   const found: string[] = [];
-  let left = MOST_ENTRIES;
+  let left = mostEntries;
   let folders = [''];
   for (let level = 0; level <= MOST_LEVELS; level++) {
     const below: string[] = [];
     for (const id of folders) {
+      if (await isRun(join(base, id))) found.push(id);
+      if (level === MOST_LEVELS) continue;
       const entries = await entriesOf(join(base, id), left);
       left -= entries.length;
-      if (entries.some(({ name }) => name === runFiles.config)) found.push(id);
       for (const entry of entries) {
         const inside = id === '' ? entry.name : `${id}/${entry.name}`;
         if (isPlain(entry.name) && (await isFolderInside(base, inside, entry))) below.push(inside);
@@ -41,14 +42,22 @@ export async function findRuns(root: string): Promise<string[]> {
  * segments, '.', '..', hidden names or control characters, one that leads out of the root, one that is no run.
  */
 export async function runFolder(root: string, id: string): Promise<string | undefined> {
+  const folder = await folderInside(root, id);
+  return folder !== undefined && (await isRun(folder)) ? folder : undefined;
+}
+
+/** As `runFolder`, for folders that need not be runs. */
+export async function folderInside(root: string, id: string): Promise<string | undefined> {
   const segments = id === '' ? [] : id.split('/');
   if (segments.length > MOST_LEVELS || !segments.every(isPlain)) return undefined;
   const base = await realRoot(root).catch(() => undefined);
   if (base === undefined) return undefined;
   const folder = await realpath(join(base, ...segments)).catch(() => undefined);
-  if (folder === undefined || !isInside(base, folder)) return undefined;
-  const config = await lstat(join(folder, runFiles.config)).catch(() => undefined);
-  return config === undefined ? undefined : folder;
+  return folder !== undefined && isInside(base, folder) ? folder : undefined;
+}
+
+async function isRun(folder: string): Promise<boolean> {
+  return (await lstat(join(folder, runFiles.config)).catch(() => undefined)) !== undefined;
 }
 
 /** True when a real path is the root's or below it. */

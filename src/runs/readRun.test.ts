@@ -1,9 +1,19 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, truncateSync, writeFileSync } from 'node:fs';
+import {
+  appendFileSync,
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { epochLines, epochRow, liveDocument, makeRun } from '../../test/support/runFolder.ts';
+import { createEpochReader } from './epochs.ts';
 import { findRuns, runFolder } from './findRuns.ts';
 import { openRunFile, readRun } from './readRun.ts';
 
@@ -42,6 +52,16 @@ describe('findRuns', () => {
     makeRun(at('1', '2', '3', '4', '5'));
     makeRun(at('.hidden'));
     expect(await findRuns(root)).toEqual(['1/2/3/4']);
+  });
+
+  it('is not led astray by a folder with much else in it', async () => {
+    for (const folder of ['b', 'c']) {
+      mkdirSync(at('a-packages', folder), { recursive: true });
+      for (let i = 0; i < 10; i++) writeFileSync(at('a-packages', folder, `${i}`), '');
+    }
+    makeRun(at('runs', 'a'));
+    expect(await findRuns(root, 10)).toEqual(['runs/a']);
+    expect(await findRuns(root, 3)).toEqual([]);
   });
 
   it('refuses what is no folder', async () => {
@@ -98,6 +118,8 @@ describe('readRun', () => {
     writeFileSync(at('a', 'live.json'), liveDocument({ updatedAt: Date.now() - 60_000 }));
     const { summary, live } = await readRun(root, 'a');
     expect([summary.state, live]).toEqual(['stopped', undefined]);
+    writeFileSync(at('a', 'live.json'), liveDocument({ updatedAt: Date.now() + 1e9 }));
+    expect((await readRun(root, 'a')).summary.state).toBe('stopped');
   });
 
   it('leaves out a line that is still being written, and counts damaged ones', async () => {
@@ -109,11 +131,52 @@ describe('readRun', () => {
   });
 
   it.each([
-    ['config.json', '{', 'unreadable'],
-    ['config.json', '[]', 'unreadable'],
-    ['result.json', '{"models": 3}', 'finished'],
-    ['result.json', `${'['.repeat(100_000)}`, 'finished'],
-  ])('%s that holds %j is a problem in words', async (name, content, state) => {
+    ['a number of a million digits', `{"epoch": ${'9'.repeat(1_000_000)}}`],
+    ['a deep nest', `{"epoch": ${'['.repeat(200_000)}${']'.repeat(200_000)}}`],
+    ['a thousand layers', JSON.stringify(epochRow(3, { alive: Array(1000).fill(1) }))],
+    ['a null', 'null'],
+    ['no character of UTF-8', '\u{fffd}\u0000'],
+  ])('takes %s for a damaged line', async (_, line) => {
+    makeRun(at('a'));
+    appendFileSync(at('a', 'metrics.jsonl'), `${line}\n`);
+    const { epochs, problems } = await readRun(root, 'a');
+    expect(epochs).toHaveLength(2);
+    expect(problems).toEqual(['metrics.jsonl: 1 lines are damaged, or of another version']);
+  });
+
+  it('leaves out of a line what is none of its own', async () => {
+    makeRun(at('a'));
+    appendFileSync(at('a', 'metrics.jsonl'), `${JSON.stringify(epochRow(3, { html: '<script>' }))}\n`);
+    expect((await readRun(root, 'a')).epochs[2]).toEqual(epochRow(3));
+  });
+
+  it('knows the nearest report of a folder that it is in', async () => {
+    makeRun(at('sweep', 'a'));
+    expect((await readRun(root, 'sweep/a')).summary.folderReport).toBeUndefined();
+    writeFileSync(at('report.html'), '');
+    expect((await readRun(root, 'sweep/a')).summary.folderReport).toBe('');
+    writeFileSync(at('sweep', 'report.html'), 'x');
+    expect((await readRun(root, 'sweep/a')).summary.folderReport).toBe('sweep');
+    expect((await readRun(at('sweep', 'a'), '')).summary.folderReport).toBeUndefined();
+    const report = await openRunFile(root, 'sweep', 'report.html');
+    expect(report?.size).toBe(1);
+    await report?.handle.close();
+    expect(await openRunFile(at('sweep', 'a'), '..', 'report.html')).toBeUndefined();
+  });
+
+  it('says why a run of a sweep ended', async () => {
+    makeRun(at('a'));
+    writeFileSync(at('a', 'failure.json'), JSON.stringify({ kind: 'diverged', epochs: 2, reason: 'loss is NaN' }));
+    expect((await readRun(root, 'a')).problems).toEqual(['it ended early: loss is NaN']);
+  });
+
+  it.each([
+    ['config.json', 'half an object', '{', 'unreadable'],
+    ['config.json', 'a list', '[]', 'unreadable'],
+    ['config.json', 'a deep nest', `{"a": ${'['.repeat(100_000)}${']'.repeat(100_000)}}`, 'unreadable'],
+    ['result.json', 'something else', '{"models": 3}', 'finished'],
+    ['result.json', 'half a nest', '['.repeat(100_000), 'finished'],
+  ])('%s with %s is a problem in words', async (name, _, content, state) => {
     makeRun(at('a'));
     writeFileSync(at('a', name), content);
     const { summary, problems } = await readRun(root, 'a');
@@ -154,6 +217,22 @@ describe('readRun', () => {
     expect(summary.files).toEqual(['config.json']);
     expect(await openRunFile(root, 'a', 'result.json')).toBeUndefined();
     expect(await openRunFile(root, 'a', 'metrics.jsonl')).toBeUndefined();
+  });
+
+  it.skipIf(process.getuid?.() === 0)('takes a file that may not be read for none', async () => {
+    makeRun(at('a'), { finished: true });
+    chmodSync(at('a', 'result.json'), 0);
+    const { summary, result } = await readRun(root, 'a');
+    expect([summary.files.includes('result.json'), result]).toEqual([false, undefined]);
+  });
+
+  it('reads what was there at the beginning of a file that grows', async () => {
+    makeRun(at('a'));
+    const file = (await openRunFile(root, 'a', 'metrics.jsonl'))!;
+    appendFileSync(at('a', 'metrics.jsonl'), epochLines(1));
+    const { rows } = await createEpochReader()(file);
+    await file.handle.close();
+    expect(rows.map(({ epoch }) => epoch)).toEqual([1, 2]);
   });
 
   it('hands out the files of a run and no others', async () => {

@@ -1,5 +1,5 @@
 import { realpath } from 'node:fs/promises';
-import { posix } from 'node:path';
+import { join, posix } from 'node:path';
 import type { z } from 'zod';
 import { UsageError } from '../errors.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
@@ -7,7 +7,7 @@ import { runFiles } from '../train/runDirectory.ts';
 import { methodName } from '../train/sparsity.ts';
 import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
 import { createEpochReader, type EpochReader } from './epochs.ts';
-import { runFolder } from './findRuns.ts';
+import { folderInside, runFolder } from './findRuns.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
 import { failureSchema, liveSchema, resultSchema } from './schemas.ts';
 
@@ -90,6 +90,7 @@ export async function readRun(
       modifiedAt: Math.max(0, ...[...files.values()].map(({ modifiedAt }) => modifiedAt)),
       files: sharedFiles.filter((name) => files.has(name)),
       hasReport: files.has(runFiles.report),
+      folderReport: await folderReportOf(base, id),
     };
     return { summary, config: config ?? {}, epochs, truncated, live: isRunning ? live : undefined, result, problems };
   } finally {
@@ -97,11 +98,25 @@ export async function readRun(
   }
 }
 
-/** A file of a run to hand out; undefined when there is none of that name to be had. The caller closes it. */
+/**
+ * A file of a run to hand out, or the report of a folder; undefined when there is none of that name to be had. The caller
+ * closes it.
+ */
 export async function openRunFile(root: string, id: string, name: string): Promise<OpenFile | undefined> {
   if (!(sharedFiles as readonly string[]).includes(name)) return undefined;
-  const folder = await runFolder(root, id);
+  const folder = await (name === runFiles.report ? folderInside : runFolder)(root, id);
   return folder === undefined ? undefined : openInside(await realpath(root), folder, name);
+}
+
+/** The nearest folder above a run that has a report. */
+async function folderReportOf(base: string, id: string): Promise<string | undefined> {
+  const segments = id === '' ? [] : id.split('/');
+  while (segments.pop() !== undefined) {
+    const report = await openInside(base, join(base, ...segments), runFiles.report);
+    await report?.handle.close();
+    if (report) return segments.join('/');
+  }
+  return undefined;
 }
 
 /** The files of a run that are there, open, so that all that is read of them is of one time. */

@@ -59,6 +59,8 @@ export interface RunSummary {
   /** Names of the files that can be had. */
   readonly files: readonly string[];
   readonly hasReport: boolean;
+  /** The nearest folder above the run that has a report of the runs in it: its path below the root, as of a run. */
+  readonly folderReport?: string | undefined;
 }
 
 /** A model as result.json has it. */

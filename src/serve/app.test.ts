@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
@@ -47,7 +47,7 @@ describe('what is there', () => {
     expect(Object.fromEntries(file.headers)).toMatchObject({
       'content-type': 'application/octet-stream',
       'content-length': '4',
-      'content-disposition': "attachment; filename*=UTF-8''slim.onnx",
+      'content-disposition': "attachment; filename*=UTF-8''a-slim.onnx",
       'x-content-type-options': 'nosniff',
     });
     const head = await get('/files/sweep/a/slim.onnx', { method: 'HEAD' });
@@ -78,7 +78,31 @@ describe('what is there', () => {
     expect(runs.map(({ id }) => id)).toContain(name);
     const run = (await (await get(`/api/runs/${encodeURIComponent(name)}.json`)).json()) as RunRecord;
     expect(run.summary.name).toBe(name);
-    expect((await get(`/files/${encodeURIComponent(name)}/slim.onnx`)).status).toBe(200);
+    const file = await get(`/files/${encodeURIComponent(name)}/slim.onnx`);
+    expect(file.headers.get('content-disposition')).toBe(
+      "attachment; filename*=UTF-8''%3Cimg%20src%3Dx%20onerror%3Dalert%281%29%3E%20100%25%20%C3%A4%23%3F-slim.onnx",
+    );
+  });
+
+  it('a file that grows meanwhile as it was in the beginning', async () => {
+    writeFileSync(at('sweep', 'a', 'metrics.jsonl'), 'x'.repeat(1_000_000));
+    const answer = await get('/files/sweep/a/metrics.jsonl');
+    appendFileSync(at('sweep', 'a', 'metrics.jsonl'), 'y'.repeat(1_000_000));
+    expect(answer.headers.get('content-length')).toBe('1000000');
+    expect(await answer.text()).toBe('x'.repeat(1_000_000));
+  });
+
+  it('the report of a folder of runs, and nothing else of it', async () => {
+    writeFileSync(at('sweep', 'report.html'), 'of both');
+    writeFileSync(at('sweep', 'metrics.jsonl'), '');
+    expect(await (await get('/files/sweep/report.html')).text()).toBe('of both');
+    expect((await get('/files/sweep/metrics.jsonl')).status).toBe(404);
+    expect((await get('/files/..%2fsecret/report.html')).status).toBe(404);
+  });
+
+  it('no report yet, but how to make one', async () => {
+    const answer = await get('/files/sweep/a/report.html');
+    expect([answer.status, await answer.text()]).toEqual([404, 'there is no report; slimrnn report makes one\n']);
   });
 });
 
@@ -127,8 +151,15 @@ describe('what is refused', () => {
 });
 
 test('every answer keeps browsers from guessing, framing, caching and loading from elsewhere', async () => {
-  for (const path of ['/', '/api/runs.json', '/nothing', '/files/sweep/a/config.json']) {
-    const { headers } = await get(path);
+  const answers = {
+    page: await get('/'),
+    list: await get('/api/runs.json'),
+    nothing: await get('/nothing'),
+    file: await get('/files/sweep/a/config.json'),
+    method: await get('/', { method: 'POST' }),
+    host: await get('/', { host: 'evil.example' }),
+  };
+  for (const [path, { headers }] of Object.entries(answers)) {
     expect(headers.get('x-content-type-options'), path).toBe('nosniff');
     expect(headers.get('content-security-policy'), path).toContain("default-src 'none'");
     expect(headers.get('cross-origin-opener-policy'), path).toBe('same-origin');
@@ -163,16 +194,17 @@ describe('events', () => {
     makeRun(at('b'), { epochs: 1 });
     const answers = await Promise.all([get('/api/events?run=b'), get('/api/events?run=b')]);
     expect(answers[0].headers.get('content-type')).toBe('text/event-stream');
-    const heard = Promise.all(answers.map((answer) => events(answer, 5)));
+    const heard = Promise.all(answers.map((answer) => events(answer, 6)));
     // Both at once for a look, which comes once a second.
     writeFileSync(at('b', 'live.json'), liveDocument());
     writeFileSync(at('b', 'metrics.jsonl'), epochLines(2));
     for (const told of await heard) {
-      expect(told.slice(0, 2)).toMatchObject([
+      expect(told.slice(0, 3)).toMatchObject([
         { event: 'epochs', data: { from: 0, rows: [{ epoch: 1 }] } },
+        { event: 'live', data: null },
         { event: 'state', data: 'stopped' },
       ]);
-      expect(told.slice(2)).toMatchObject([
+      expect(told.slice(3)).toMatchObject([
         { event: 'epochs', data: { from: 1, rows: [{ epoch: 2 }] } },
         { event: 'live', data: { share: 0.25 } },
         { event: 'state', data: 'running' },
@@ -190,12 +222,20 @@ describe('events', () => {
   });
 
   it('are for so many clients and no more, and gone clients do not count', async () => {
-    const open = await Promise.all([1, 2, 3].map(() => get('/api/events?run=sweep%2Fa')));
-    expect((await get('/api/events?run=sweep%2Fa')).status).toBe(503);
+    const all = await Promise.all([1, 2, 3, 4].map(() => get('/api/events?run=sweep%2Fa')));
+    expect(all.map(({ status }) => status)).toEqual([200, 200, 200, 503]);
+    const open = all.slice(0, 3);
     await open[0]!.body!.cancel();
     const again = await get('/api/events?run=sweep%2Fa');
     expect(again.status).toBe(200);
     for (const answer of [...open.slice(1), again]) await answer.body!.cancel();
+  });
+
+  it('are no matter of HEAD, which would never end', async () => {
+    for (let i = 0; i < 4; i++) {
+      const answer = await get('/api/events', { method: 'HEAD' });
+      expect([answer.status, answer.headers.get('content-type')]).toEqual([200, 'text/event-stream']);
+    }
   });
 
   it('are not to be had of what is no run', async () => {

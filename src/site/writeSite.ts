@@ -5,6 +5,7 @@ import { findRuns } from '../runs/findRuns.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
 import { BUILT_APP, loadPages } from '../serve/pages.ts';
+import { runFiles } from '../train/runDirectory.ts';
 
 /** What was written. */
 export interface SiteResult {
@@ -28,21 +29,31 @@ export async function writeSite(root: string, out: string): Promise<SiteResult> 
     const { summary } = record;
     if (summary.state !== 'finished') continue;
     summaries.push(summary);
-    const place = id === '' ? '~' : id;
-    await writeInside(out, `api/runs/${place}.json`, JSON.stringify(record));
-    for (const name of summary.files) {
-      const file = await openRunFile(root, id, name);
-      if (file === undefined) continue;
-      try {
-        await writeInside(out, `files/${place}/${name}`, file.handle.createReadStream({ autoClose: false }));
-      } finally {
-        await file.handle.close();
-      }
-      bytes += file.size;
-    }
+    await writeInside(out, `api/runs/${placeOf(id)}.json`, JSON.stringify(record));
+    for (const name of summary.files) bytes += await copyOut(root, id, name, out);
+  }
+  for (const folder of new Set(summaries.flatMap(({ folderReport }) => folderReport ?? []))) {
+    bytes += await copyOut(root, folder, runFiles.report, out);
   }
   await writeInside(out, 'api/runs.json', JSON.stringify({ runs: summaries, live: false }));
   return { runs: summaries.map(({ id }) => id), bytes };
+}
+
+/** Copies a file of a run to where the page looks for it; gives its bytes. */
+async function copyOut(root: string, id: string, name: string, out: string): Promise<number> {
+  const file = await openRunFile(root, id, name);
+  if (file === undefined) return 0;
+  try {
+    await writeInside(out, `files/${placeOf(id)}/${name}`, file.handle.createReadStream({ autoClose: false }));
+  } finally {
+    await file.handle.close();
+  }
+  return file.size;
+}
+
+/** An id as part of a path; the root itself has no name. */
+function placeOf(id: string): string {
+  return id === '' ? '~' : id;
 }
 
 async function writeInside(out: string, path: string, content: string | AsyncIterable<Uint8Array>): Promise<void> {

@@ -75,7 +75,13 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     ]);
     const path = join(folder, 'downloaded.onnx');
     await download.saveAs(path);
+    expect(download.suggestedFilename()).toBe('live-slim.onnx');
     expect((await runCli(['inspect', 'downloaded.onnx'], folder)).stdout).toContain('lstm_1');
+    expect((await runCli(['report', 'runs', '--no-latency'], folder)).code).toBe(0);
+    await page.reload();
+    // In its sandbox it still draws its charts, without a word on the console.
+    await page.getByRole('link', { name: 'Report of all runs' }).click();
+    await page.locator('.chart svg').first().waitFor();
     expect(problems).toEqual([]);
     await page.close();
   });

@@ -2,7 +2,7 @@ import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import '../shared/engine.ts';
 import { Playground } from './playground/playground.tsx';
-import { type Route, routeOf } from './routes.ts';
+import { type Route, routeOf, titleOf } from './routes.ts';
 import { ComparePage } from './runs/comparePage.tsx';
 import { RunPage } from './runs/runPage.tsx';
 import { RunsPage } from './runs/runsPage.tsx';
@@ -21,6 +21,9 @@ function App() {
     addEventListener('hashchange', changed);
     return () => removeEventListener('hashchange', changed);
   }, []);
+  useEffect(() => {
+    document.title = titleOf(route);
+  }, [route]);
   return (
     <>
       <nav class="top" aria-label="Pages">

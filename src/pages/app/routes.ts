@@ -19,6 +19,20 @@ export function routeOf(hash: string): Route {
   return { page: 'unknown' };
 }
 
+/** What a browser calls the page in its tabs and its history. */
+export function titleOf(route: Route): string {
+  switch (route.page) {
+    case 'run':
+      return route.id === '' ? 'Run – slimrnn' : `${route.id} – slimrnn`;
+    case 'compare':
+      return `${route.ids.length} runs – slimrnn`;
+    case 'playground':
+      return 'Playground – slimrnn';
+    default:
+      return 'slimrnn';
+  }
+}
+
 /** Address of a run's page. */
 export function runHref(id: string): string {
   return `#/run/${id.split('/').map(encodeURIComponent).join('/')}`;

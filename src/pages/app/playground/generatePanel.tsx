@@ -1,3 +1,4 @@
+import { Fragment } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import { fileSize, short } from '../../../format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
@@ -9,13 +10,15 @@ import { useWorker } from './useWorker.ts';
 
 /** What a model has written so far. */
 interface Written {
+  /** The beginning as the model reads it. */
+  readonly prompt: readonly string[];
   readonly tokens: readonly string[];
   readonly unknown: readonly string[];
   readonly count: number;
   readonly milliseconds: number;
 }
 
-const NOTHING: Written = { tokens: [], unknown: [], count: 0, milliseconds: 0 };
+const NOTHING: Written = { prompt: [], tokens: [], unknown: [], count: 0, milliseconds: 0 };
 
 type Phase = 'idle' | 'loading' | 'ready' | 'writing';
 
@@ -43,7 +46,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
         setMessage('');
         break;
       case 'read':
-        update(event.model, () => ({ ...NOTHING, unknown: event.unknown }));
+        update(event.model, () => ({ ...NOTHING, prompt: event.tokens, unknown: event.unknown }));
         break;
       case 'words': {
         const { tokens, count, milliseconds } = event;
@@ -153,7 +156,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       )}
       <div class="grid">
         {models.map((model, i) => (
-          <WrittenText key={i} model={model} written={written[i] ?? NOTHING} other={written[1 - i]} prompt={prompt} />
+          <WrittenText key={i} model={model} written={written[i] ?? NOTHING} other={written[1 - i]} />
         ))}
       </div>
     </section>
@@ -164,11 +167,12 @@ interface WrittenTextProps {
   readonly model: LoadedInfo;
   readonly written: Written;
   readonly other: Written | undefined;
-  readonly prompt: string;
 }
 
-function WrittenText({ model, written, other, prompt }: WrittenTextProps) {
-  const { tokens, unknown, count, milliseconds } = written;
+function WrittenText({ model, written, other }: WrittenTextProps) {
+  const { prompt, tokens, unknown, count, milliseconds } = written;
+  const pieces = writeProse([...prompt, ...tokens]);
+  const ownWords = pieces.slice(prompt.length).map(({ space, word }) => space + word);
   const rate = count / (milliseconds / 1e3);
   const otherRate = other && other.count > 0 ? other.count / (other.milliseconds / 1e3) : undefined;
   return (
@@ -187,8 +191,15 @@ function WrittenText({ model, written, other, prompt }: WrittenTextProps) {
       {unknown.length > 0 && <p class="quiet small">Not in its vocabulary: {unknown.join(', ')}</p>}
       {count > 0 && (
         <p class="prose">
-          <span class="quiet">{prompt} </span>
-          {writeProse(tokens)}
+          <span class="quiet">
+            {pieces.slice(0, prompt.length).map(({ space, word }, i) => (
+              <Fragment key={i}>
+                {space}
+                {unknown.includes(word) ? <mark title="not in its vocabulary">{word}</mark> : word}
+              </Fragment>
+            ))}
+          </span>
+          {ownWords.join('')}
         </p>
       )}
     </article>

@@ -1,5 +1,6 @@
 import { EOS } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
+import { UsageError } from '../../../errors.ts';
 import { readModel } from '../../../onnx/read.ts';
 import { randomStream } from '../../../random.ts';
 import { describeModel } from '../../../slim/describe.ts';
@@ -51,8 +52,16 @@ async function load(models: readonly GivenModel[]): Promise<void> {
     const vocabulary = { words, ids: new Map(words.map((word, id) => [word, id])) };
     const model = readModel(bytes);
     const unknown = vocabulary.ids.get(UNKNOWN);
+    const session = await textSession(model, runtime);
+    const { length: predicted } = await session.read([0]);
+    if (predicted !== words.length) {
+      await session.release();
+      throw new UsageError(
+        `${label} predicts ${predicted} words, but this vocabulary has ${words.length}; choose the vocabulary.txt of its run`,
+      );
+    }
     writers.push({
-      session: await textSession(model, runtime),
+      session,
       vocabulary,
       banned: new Set(unknown === undefined ? [] : [unknown]),
     });

@@ -35,9 +35,10 @@ test('without <unk> unknown words are left out, and something is always read', (
 });
 
 test('words are written as a person would', () => {
-  expect(writeProse(['the', 'country', "'s", 'debt', ',', '(', 'or', 'not', ')', 'is', '.', EOS, EOS, 'it'])).toBe(
-    "the country's debt, (or not) is.\nit",
-  );
+  const tokens = ['the', 'country', "'s", 'debt', ',', '(', 'or', 'not', ')', 'is', '.', EOS, EOS, 'it'];
+  const pieces = writeProse(tokens);
+  expect(pieces).toHaveLength(tokens.length);
+  expect(pieces.map(({ space, word }) => space + word).join('')).toBe("the country's debt, (or not) is.\nit");
 });
 
 test('a text is split at sentences, nothing is lost, and too short a one is refused', () => {

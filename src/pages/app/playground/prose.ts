@@ -28,14 +28,18 @@ export function readPrompt(text: string, vocabulary: Vocabulary): ReadPrompt {
 const NO_SPACE_BEFORE = /^(?:[.,;:!?)\]%]|'\p{L}+|n't)$/u;
 const NO_SPACE_AFTER = /^[([$]$/;
 
-/** Words as a person would write them: punctuation closes up, `<eos>` ends a line. */
-export function writeProse(tokens: readonly string[]): string {
-  let text = '';
-  let last = EOS;
-  for (const token of tokens) {
-    if (token === EOS) text += last === EOS ? '' : '\n';
-    else text += last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last) ? token : ` ${token}`;
-    last = token;
-  }
-  return text;
+/** A word of a text with the white space before it. */
+export interface Piece {
+  readonly space: string;
+  readonly word: string;
+}
+
+/** Words as a person would write them, one piece for each: punctuation closes up, `<eos>` ends a line. */
+export function writeProse(tokens: readonly string[]): Piece[] {
+  return tokens.map((token, i) => {
+    const last = tokens[i - 1] ?? EOS;
+    if (token === EOS) return { space: last === EOS ? '' : '\n', word: '' };
+    const closesUp = last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last);
+    return { space: closesUp ? '' : ' ', word: token };
+  });
 }

@@ -79,21 +79,20 @@ export interface TextInfo {
 
 /** A model that training ended with, ready to be saved. */
 export interface TrainedFile {
-  readonly name: string;
+  readonly name: 'trained' | 'slim';
   readonly bytes: Uint8Array;
   readonly hidden: readonly number[];
   readonly parameters: number;
   readonly multiplyAdds: number;
-  /** Absent for a model that is not trained. */
-  readonly validPerplexity?: number;
+  readonly validPerplexity: number;
   /** Median milliseconds of 30 steps at batch 1. */
   readonly latency: number;
 }
 
 /** What training came to. */
 export interface TrainingOutcome {
-  /** As it began (untrained), as trained, and without its dead units. */
-  readonly models: readonly TrainedFile[];
+  /** As trained, and the same without its dead units. */
+  readonly models: readonly [TrainedFile, TrainedFile];
   readonly vocabulary: string;
   readonly verify: { readonly maxRelativeDifference: number; readonly batches: number };
   readonly stoppedEarly: boolean;

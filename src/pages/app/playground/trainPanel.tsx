@@ -14,9 +14,9 @@ type Progress = Extract<TrainingEvent, { kind: 'progress' }>;
 /** Trains a language model with ISS on pasted text, in a worker of this tab, and shows how its units die. */
 export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenModel[]) => void }) {
   const [text, setText] = useState('');
-  const [hidden, setHidden] = useState(64);
+  const [hidden, setHidden] = useState(128);
   const [layers, setLayers] = useState(2);
-  const [iss, setIss] = useState(0.009);
+  const [iss, setIss] = useState(0.014);
   const [epochs, setEpochs] = useState(12);
   const [learningRate, setLearningRate] = useState(1);
   const [phase, setPhase] = useState<Phase>('idle');
@@ -89,7 +89,8 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       <h2 id="train">Train on your text</h2>
       <p class="quiet small">
         An LSTM learns to predict the next word; a penalty on whole units (ISS) makes those vanish that are not worth
-        their weights, and the model shrinks while it trains. Some pages of prose are enough to see it.
+        their weights, and without them the model is smaller and computes the same. Some pages of prose are enough to
+        see it.
       </p>
       <label class="wide">
         Text
@@ -197,20 +198,19 @@ function described({ epoch, epochs, perplexity, tokensPerSecond, secondsLeft, al
   ].join(' · ');
 }
 
+const LABELS = { trained: 'trained here', slim: 'trained here, slim' } as const;
+
 function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: (m: readonly GivenModel[]) => void }) {
   const { models, vocabulary, verify, stoppedEarly } = outcome;
-  const began = models[0]!;
-  const slim = models.at(-1)!;
+  const [whole, slim] = models;
   const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
   const give = () =>
-    onTrained(
-      models.slice(1).map(({ name, bytes }) => ({ label: `${name}, trained here`, model: bytes.slice(), vocabulary })),
-    );
+    onTrained(models.map(({ name, bytes }) => ({ label: LABELS[name], model: bytes.slice(), vocabulary })));
   return (
     <div class="part" data-testid="outcome">
       <p role="status" class="verified">
         <strong>
-          {sum(began.hidden) - sum(slim.hidden)} of {sum(began.hidden)} units died.
+          {sum(whole.hidden) - sum(slim.hidden)} of {sum(whole.hidden)} units died.
         </strong>{' '}
         {stoppedEarly ? 'Stopped early. ' : ''}
         The slim model computes what the trained one does
@@ -224,7 +224,7 @@ function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: 
           head={['model', 'valid ppl', 'hidden', 'parameters', 'multiply-adds', 'file', '30 steps']}
           rows={models.map((m) => [
             m.name,
-            m.validPerplexity?.toFixed(2) ?? '–',
+            m.validPerplexity.toFixed(2),
             m.hidden.join(', '),
             short(m.parameters),
             short(m.multiplyAdds),
@@ -234,7 +234,7 @@ function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: 
         />
       </div>
       <p class="fields">
-        {models.slice(1).map((model) => (
+        {models.map((model) => (
           <Download key={model.name} model={model} />
         ))}
         <a class="button" download="vocabulary.txt" href={textUrl(vocabulary)}>

@@ -18,7 +18,13 @@ export function useWorker<Request, Event>(script: string, onEvent: (event: Event
   }, []);
   const send = useCallback(
     (request: Request) => {
-      worker.current ??= begin(script, (event) => listener.current(event as Event));
+      worker.current ??= begin(
+        script,
+        (event) => listener.current(event as Event),
+        () => {
+          worker.current = undefined;
+        },
+      );
       worker.current.postMessage(request);
     },
     [script],
@@ -27,11 +33,14 @@ export function useWorker<Request, Event>(script: string, onEvent: (event: Event
   return { send, end };
 }
 
-function begin(script: string, onEvent: (event: unknown) => void): Worker {
+/** What no one in the worker caught has left it in pieces: it ends, and the next request begins another one. */
+function begin(script: string, onEvent: (event: unknown) => void, onEnd: () => void): Worker {
   const worker = new Worker(new URL(script, import.meta.url), { type: 'module' });
   worker.onmessage = ({ data }) => onEvent(data);
   worker.onerror = (event) => {
     event.preventDefault();
+    worker.terminate();
+    onEnd();
     onEvent({ kind: 'failed', message: `the worker ended: ${event.message || 'its script cannot be loaded'}` });
   };
   return worker;

@@ -15,8 +15,8 @@ export function nameOf({ id, name }: Pick<RunSummary, 'id' | 'name'>): string {
 
 /** The figure of quality of an epoch. */
 export function figureOf(row: EpochRow): string {
-  if (row.validPerplexity !== undefined) return `validation perplexity ${row.validPerplexity.toFixed(2)}`;
-  if (row.validAccuracy !== undefined) return `validation accuracy ${row.validAccuracy.toFixed(4)}`;
-  if (row.validLoss !== undefined) return `validation loss ${row.validLoss.toFixed(4)}`;
-  return row.trainLoss === undefined ? '' : `training loss ${row.trainLoss.toFixed(4)}`;
+  if (row.validPerplexity !== undefined) return `valid ppl ${row.validPerplexity.toFixed(2)}`;
+  if (row.validAccuracy !== undefined) return `valid accuracy ${row.validAccuracy.toFixed(4)}`;
+  if (row.validLoss !== undefined) return `valid loss ${row.validLoss.toFixed(4)}`;
+  return row.trainLoss === undefined ? '' : `train loss ${row.trainLoss.toFixed(4)}`;
 }

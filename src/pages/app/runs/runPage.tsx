@@ -32,7 +32,9 @@ function RunDetails({ record }: { record: RunRecord }) {
     <>
       <h1>{nameOf(summary)}</h1>
       <p>
-        <span class={`state ${summary.state}`}>{STATES[summary.state]}</span>{' '}
+        <span class={`state ${summary.state}`} role="status">
+          {STATES[summary.state]}
+        </span>{' '}
         <span class="quiet">
           {summary.method} · epoch {epochs.at(-1)?.epoch ?? 0}
           {summary.epochs.all === undefined ? '' : ` of ${summary.epochs.all}`}
@@ -95,12 +97,17 @@ function Files({ record: { summary } }: { record: RunRecord }) {
           Report
         </a>
       )}
+      {summary.folderReport !== undefined && (
+        <a class="button" href={fileUrl(summary.folderReport, 'report.html')}>
+          Report of {summary.folderReport === '' ? 'all runs' : summary.folderReport}
+        </a>
+      )}
       {files.map((name) => (
         <a key={name} class="button" href={fileUrl(summary.id, name)} download={`${summary.name}-${name}`}>
           {name}
         </a>
       ))}
-      {!summary.hasReport && summary.state === 'finished' && (
+      {!summary.hasReport && summary.folderReport === undefined && summary.state === 'finished' && (
         <span class="quiet small">
           <code>slimrnn report</code> makes a report with weight maps and latencies.
         </span>
