@@ -17,13 +17,15 @@ export function WeightMapView({ map }: { map: WeightMapData }) {
       </h3>
       <div class="maps">
         <MapPicture map={map} picture={map.before} title="as it began" isLaidOut share={1} />
-        <MapPicture
-          map={map}
-          picture={map.after}
-          title="as it is, to the same scale"
-          isLaidOut={false}
-          share={left(across) / across.before}
-        />
+        {before !== after && (
+          <MapPicture
+            map={map}
+            picture={map.after}
+            title="as it is, to the same scale"
+            isLaidOut={false}
+            share={left(across) / across.before}
+          />
+        )}
       </div>
     </div>
   );

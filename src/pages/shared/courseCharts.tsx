@@ -146,7 +146,7 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
     grid: { left: 8, right: 16, top: courses.length > 1 ? 32 : 12, bottom: 28, containLabel: true },
     xAxis: epochAxis(colors, epochs.at(-1) ?? 1),
     yAxis: {
-      ...(isLog ? logRange(courses) : { type: 'value', scale: !fromZero, min: fromZero ? 0 : undefined }),
+      ...((isLog && logRange(courses)) || { type: 'value', scale: !fromZero, min: fromZero ? 0 : undefined }),
       ...axisStyle(colors),
       axisLabel: { color: colors.quiet, formatter: tickLabel, hideOverlap: true },
     },
@@ -163,10 +163,10 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
   return <Chart title={title} note={note} table={table} option={option} />;
 }
 
-/** A logarithmic axis over less than a factor of ten would have one label or none: then a linear one. */
+/** Whole powers of ten around all values; undefined where that would leave an axis with one label or two. */
 function logRange(courses: readonly Course[]) {
   const values = courses.flatMap(({ points }) => points.map(([, value]) => value));
   const [low, high] = [Math.min(...values), Math.max(...values)];
-  if (!(low > 0) || high / low < 20) return { type: 'value', scale: true } as const;
+  if (!(low > 0) || high / low < 20) return undefined;
   return { type: 'log', min: 10 ** Math.floor(Math.log10(low)), max: 10 ** Math.ceil(Math.log10(high)) } as const;
 }
