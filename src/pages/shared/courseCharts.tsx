@@ -1,26 +1,12 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { duration, grouped, rounded } from '../../format.ts';
+import type { EpochRow } from '../../runs/record.ts';
 import { axisStyle, epochAxis, tickLabel } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';
 
 /** What the charts of a training read of an epoch: of a language model, or of a model that is fine-tuned. */
-export interface CourseRow {
-  readonly epoch: number;
-  readonly learningRate: number;
-  readonly trainPerplexity?: number | undefined;
-  readonly validPerplexity?: number | undefined;
-  readonly trainLoss?: number | undefined;
-  readonly validLoss?: number | undefined;
-  readonly trainAccuracy?: number | undefined;
-  readonly validAccuracy?: number | undefined;
-  readonly units: readonly number[];
-  readonly alive: readonly number[];
-  readonly penalty: number;
-  readonly seconds: number;
-  readonly tokensPerSecond?: number | undefined;
-  readonly examplesPerSecond?: number | undefined;
-}
+export type CourseRow = Omit<EpochRow, 'parameters' | 'groupNorms'>;
 
 /** A line of a chart over epochs. */
 interface Course {

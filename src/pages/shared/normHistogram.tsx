@@ -1,24 +1,16 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { useState } from 'preact/hooks';
 import { rounded } from '../../format.ts';
+import type { EpochRow } from '../../runs/record.ts';
+import type { LogHistogram } from '../../sparsity/logHistogram.ts';
 import { axisStyle } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';
 
-/** Bins of norms as metrics.jsonl has them: bin b holds those in [10^(b/10), 10^((b+1)/10)). */
-export interface NormBins {
-  readonly zeros: number;
-  readonly from: number;
-  readonly counts: readonly number[];
-}
-
 /** What the histogram reads of an epoch. */
-export interface NormRow {
-  readonly epoch: number;
-  readonly units: readonly number[];
-  readonly groupNorms?: readonly NormBins[] | undefined;
-}
+export type NormRow = Pick<EpochRow, 'epoch' | 'units' | 'groupNorms'>;
 
+/** As `logHistogram` has them; not imported, because its checks of data would come along. */
 const BINS_PER_DECADE = 10;
 /** Empty places between the bar of the zeros and the first bin. */
 const GAP = ['', ' '];
@@ -78,7 +70,7 @@ export function NormHistograms({ rows, layers, threshold }: NormHistogramsProps)
 
 interface NormChartProps {
   readonly title: string;
-  readonly bins: NormBins;
+  readonly bins: LogHistogram;
   /** Units that are removed already, or whose group is all zero. */
   readonly gone: number;
   readonly range: readonly [from: number, to: number];
