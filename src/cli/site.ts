@@ -1,4 +1,5 @@
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, statSync } from 'node:fs';
+import { isAbsolute, relative } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
 import { writeSite } from '../site/writeSite.ts';
@@ -23,10 +24,7 @@ export function addSiteCommand(program: Command): void {
     .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
     .option('--json', 'print one JSON document on stdout')
     .action(async (folder: string, flags: SiteFlags) => {
-      if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
-      if (existsSync(flags.out) && readdirSync(flags.out).length > 0) {
-        throw new UsageError(`--out ${flags.out} is not empty; choose a new folder`);
-      }
+      checkPlaces(folder, flags.out);
       const { runs, bytes } = await writeSite(folder, flags.out);
       const document = { directory: flags.out, runs, bytes };
       const s = runs.length === 1 ? '' : 's';
@@ -36,4 +34,22 @@ export function addSiteCommand(program: Command): void {
         () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`,
       );
     });
+}
+
+function checkPlaces(folder: string, out: string): void {
+  if (!isFolder(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
+  if (existsSync(out)) {
+    if (!isFolder(out)) throw new UsageError(`--out ${out} is a file; choose a new folder`);
+    if (readdirSync(out).length > 0) throw new UsageError(`--out ${out} is not empty; choose a new folder`);
+  }
+  const path = relative(folder, out);
+  if (!isAbsolute(path) && !/^\.\.(?:[/\\]|$)/.test(path)) {
+    throw new UsageError(
+      `--out ${out} is inside ${folder}, where its copies would look like runs; choose a place outside`,
+    );
+  }
+}
+
+function isFolder(path: string): boolean {
+  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

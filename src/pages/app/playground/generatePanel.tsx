@@ -1,6 +1,6 @@
 import { Fragment } from 'preact';
-import { useEffect, useState } from 'preact/hooks';
-import { fileSize, short } from '../../../format.ts';
+import { useEffect, useRef, useState } from 'preact/hooks';
+import { fileSize, grouped, short } from '../../../format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { fetchModel, fetchRuns, modelChoices } from '../api.ts';
 import { ModelFiles } from './modelFiles.tsx';
@@ -14,11 +14,11 @@ interface Written {
   readonly prompt: readonly string[];
   readonly tokens: readonly string[];
   readonly unknown: readonly string[];
-  readonly count: number;
-  readonly milliseconds: number;
+  /** Milliseconds for a word; undefined before the first one. */
+  readonly perWord: number | undefined;
 }
 
-const NOTHING: Written = { prompt: [], tokens: [], unknown: [], count: 0, milliseconds: 0 };
+const NOTHING: Written = { prompt: [], tokens: [], unknown: [], perWord: undefined };
 
 type Phase = 'idle' | 'loading' | 'ready' | 'writing';
 
@@ -34,6 +34,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
   const [temperature, setTemperature] = useState(0.8);
   const [words, setWords] = useState(120);
   const [seed, setSeed] = useState(1);
+  const heading = useRef<HTMLHeadingElement>(null);
 
   const update = (at: number, change: (w: Written) => Written) =>
     setWritten((all) => all.map((w, i) => (i === at ? change(w) : w)));
@@ -49,8 +50,8 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
         update(event.model, () => ({ ...NOTHING, prompt: event.tokens, unknown: event.unknown }));
         break;
       case 'words': {
-        const { tokens, count, milliseconds } = event;
-        update(event.model, (w) => ({ ...w, tokens: [...w.tokens, ...tokens], count, milliseconds }));
+        const { tokens, perWord } = event;
+        update(event.model, (w) => ({ ...w, tokens: [...w.tokens, ...tokens], perWord }));
         break;
       }
       case 'done':
@@ -81,7 +82,9 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
     );
   }, []);
   useEffect(() => {
-    if (trained) load(trained);
+    if (trained === undefined) return;
+    heading.current?.scrollIntoView();
+    load(trained);
   }, [trained]);
 
   const choices = modelChoices(runs);
@@ -104,7 +107,9 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
   const isBusy = phase === 'loading' || phase === 'writing';
   return (
     <section class="card" aria-labelledby="generate">
-      <h2 id="generate">Continue a text</h2>
+      <h2 id="generate" ref={heading}>
+        Continue a text
+      </h2>
       {choices.length > 0 ? (
         <div class="fields">
           {['Left', 'Right'].map((side, i) => (
@@ -170,11 +175,10 @@ interface WrittenTextProps {
 }
 
 function WrittenText({ model, written, other }: WrittenTextProps) {
-  const { prompt, tokens, unknown, count, milliseconds } = written;
+  const { prompt, tokens, unknown, perWord } = written;
   const pieces = writeProse([...prompt, ...tokens]);
   const ownWords = pieces.slice(prompt.length).map(({ space, word }) => space + word);
-  const rate = count / (milliseconds / 1e3);
-  const otherRate = other && other.count > 0 ? other.count / (other.milliseconds / 1e3) : undefined;
+  const timesFaster = perWord !== undefined && other?.perWord !== undefined ? other.perWord / perWord : 1;
   return (
     <article class="card" data-testid="written">
       <h3>{model.label}</h3>
@@ -182,14 +186,12 @@ function WrittenText({ model, written, other }: WrittenTextProps) {
         {model.hidden.join(' + ')} units, {short(model.parameters)} parameters, {fileSize(model.bytes)}
       </p>
       <p class="rate">
-        <strong>{count > 0 ? Math.round(rate) : '–'}</strong> words per second
-        {count > 0 && <span class="quiet"> · {(milliseconds / count).toFixed(2)} ms a word</span>}
-        {count > 0 && otherRate !== undefined && rate > otherRate * 1.05 && (
-          <span class="faster"> · {(rate / otherRate).toFixed(1)}× the other</span>
-        )}
+        <strong>{perWord === undefined ? '–' : grouped(1e3 / perWord)}</strong> words per second
+        {perWord !== undefined && <span class="quiet"> · {perWord.toFixed(2)} ms a word</span>}
+        {timesFaster > 1.05 && <span class="faster"> · {timesFaster.toFixed(1)}× the other</span>}
       </p>
       {unknown.length > 0 && <p class="quiet small">Not in its vocabulary: {unknown.join(', ')}</p>}
-      {count > 0 && (
+      {tokens.length > 0 && (
         <p class="prose">
           <span class="quiet">
             {pieces.slice(0, prompt.length).map(({ space, word }, i) => (

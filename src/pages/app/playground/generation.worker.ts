@@ -1,3 +1,4 @@
+import { median } from '../../../bench/statistics.ts';
 import { EOS } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
 import { UsageError } from '../../../errors.ts';
@@ -81,7 +82,7 @@ async function generate({ prompt, words, temperature, seed }: GenerationRequest 
     // A text begins after the end of another one.
     const begin = writer.vocabulary.ids.get(EOS);
     const logits = await writer.session.read(begin === undefined || ids[0] === begin ? ids : [begin, ...ids]);
-    texts.push({ writer, model, logits, random: randomStream(seed), count: 0, milliseconds: 0 });
+    texts.push({ writer, model, logits, random: randomStream(seed), perWord: [] as number[] });
   }
   for (let done = 0; done < words && !stopped; done += TURN) {
     for (const text of texts) {
@@ -93,9 +94,8 @@ async function generate({ prompt, words, temperature, seed }: GenerationRequest 
         tokens.push(vocabulary.words[id]!);
         text.logits = await session.read([id]);
       }
-      text.milliseconds += performance.now() - start;
-      text.count += tokens.length;
-      say({ kind: 'words', model: text.model, tokens, count: text.count, milliseconds: text.milliseconds });
+      text.perWord.push((performance.now() - start) / tokens.length);
+      say({ kind: 'words', model: text.model, tokens, perWord: median(text.perWord) });
     }
   }
   say({ kind: 'done' });

@@ -44,13 +44,12 @@ export type GenerationEvent =
       readonly tokens: readonly string[];
       readonly unknown: readonly string[];
     }
-  /** Further words of a model; `count` of them so far took `milliseconds` in all. */
+  /** Further words of a model, and the median of its turns so far: milliseconds for a word. */
   | {
       readonly kind: 'words';
       readonly model: number;
       readonly tokens: readonly string[];
-      readonly count: number;
-      readonly milliseconds: number;
+      readonly perWord: number;
     }
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
@@ -64,6 +63,8 @@ export interface TrainingChoice {
   readonly epochs: number;
   readonly learningRate: number;
   readonly seed: number;
+  /** Slices dead units away while training, which then goes faster; else they stay until the end. */
+  readonly shrink: boolean;
 }
 
 /** To the training worker: one training, which may be asked to end early. */
@@ -91,6 +92,8 @@ export interface TrainedFile {
 
 /** What training came to. */
 export interface TrainingOutcome {
+  /** Units of each layer before training. */
+  readonly began: readonly number[];
   /** As trained, and the same without its dead units. */
   readonly models: readonly [TrainedFile, TrainedFile];
   readonly vocabulary: string;
@@ -111,7 +114,8 @@ export type TrainingEvent =
       readonly secondsLeft: number;
       readonly alive: readonly number[];
     }
-  | { readonly kind: 'epoch'; readonly metrics: EpochMetrics }
+  /** Epochs that have ended since the last time. */
+  | { readonly kind: 'epochs'; readonly rows: readonly EpochMetrics[] }
   | { readonly kind: 'stage'; readonly text: string }
   | { readonly kind: 'finished'; readonly outcome: TrainingOutcome }
   | { readonly kind: 'failed'; readonly message: string };

@@ -19,6 +19,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
   const [iss, setIss] = useState(0.014);
   const [epochs, setEpochs] = useState(12);
   const [learningRate, setLearningRate] = useState(1);
+  const [shrink, setShrink] = useState(false);
   const [phase, setPhase] = useState<Phase>('idle');
   const [info, setInfo] = useState<TextInfo>();
   const [threshold, setThreshold] = useState<number>();
@@ -37,8 +38,8 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       case 'progress':
         setProgress(event);
         break;
-      case 'epoch':
-        setRows((before) => [...before, event.metrics]);
+      case 'epochs':
+        setRows((before) => [...before, ...event.rows]);
         break;
       case 'stage':
         setStage(event.text);
@@ -67,7 +68,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     setMessage('');
     setOutcome(undefined);
     const sizes = Array<number>(layers).fill(hidden);
-    worker.send({ kind: 'train', choice: { text, hidden: sizes, iss, epochs, learningRate, seed: 1 } });
+    worker.send({ kind: 'train', choice: { text, hidden: sizes, iss, epochs, learningRate, seed: 1, shrink } });
   };
   const stop = () => {
     setPhase('stopping');
@@ -138,6 +139,15 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
           onChange={setLearningRate}
           isDisabled={isBusy}
         />
+        <label class="tick">
+          <input
+            type="checkbox"
+            checked={shrink}
+            disabled={isBusy}
+            onChange={({ currentTarget }) => setShrink(currentTarget.checked)}
+          />
+          Shrink while training, which makes it faster
+        </label>
         <button type="button" class="primary" onClick={start} disabled={isBusy || text.trim() === ''}>
           Train
         </button>
@@ -151,14 +161,18 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
         </p>
       )}
       {isBusy && <TrainingProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
+      {outcome && <Outcome outcome={outcome} onTrained={onTrained} />}
       {rows.length > 0 && (
         <>
           <CourseCharts rows={rows} layers={names} />
           <h3 class="part">Group norms</h3>
+          <p class="quiet small">
+            Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it;
+            the weights that make it then fade, and leave with it.
+          </p>
           <NormHistograms rows={rows} layers={names} threshold={threshold} />
         </>
       )}
-      {outcome && <Outcome outcome={outcome} onTrained={onTrained} />}
     </section>
   );
 }
@@ -175,9 +189,8 @@ function TrainingProgress({ info, progress, stage, isStopping }: TrainingProgres
   return (
     <div class="part">
       <progress value={done} max={1} aria-label="Training" />
-      <p class="quiet small">
-        {stage !== '' ? `${stage} …` : isStopping ? 'stopping …' : progress ? described(progress) : 'preparing …'}
-      </p>
+      <p role="status">{stageOf(progress, stage, isStopping)}</p>
+      {progress && <p class="quiet small">{described(progress)}</p>}
       {info && (
         <p class="quiet small">
           {grouped(info.train)} training, {grouped(info.valid)} validation and {grouped(info.test)} test words,{' '}
@@ -188,9 +201,15 @@ function TrainingProgress({ info, progress, stage, isStopping }: TrainingProgres
   );
 }
 
-function described({ epoch, epochs, perplexity, tokensPerSecond, secondsLeft, alive }: Progress): string {
+/** Read out by a screen reader whenever it changes, so nothing in it changes often. */
+function stageOf(progress: Progress | undefined, stage: string, isStopping: boolean): string {
+  if (stage !== '') return `${stage} …`;
+  if (isStopping) return 'Stopping …';
+  return progress ? `Epoch ${progress.epoch} of ${progress.epochs}` : 'Preparing …';
+}
+
+function described({ perplexity, tokensPerSecond, secondsLeft, alive }: Progress): string {
   return [
-    `epoch ${epoch} of ${epochs}`,
     `perplexity ${perplexity.toFixed(1)}`,
     `${grouped(tokensPerSecond)} words per second`,
     `${alive.join(' + ')} units alive`,
@@ -201,8 +220,8 @@ function described({ epoch, epochs, perplexity, tokensPerSecond, secondsLeft, al
 const LABELS = { trained: 'trained here', slim: 'trained here, slim' } as const;
 
 function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: (m: readonly GivenModel[]) => void }) {
-  const { models, vocabulary, verify, stoppedEarly } = outcome;
-  const [whole, slim] = models;
+  const { began, models, vocabulary, verify, stoppedEarly } = outcome;
+  const [, slim] = models;
   const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
   const give = () =>
     onTrained(models.map(({ name, bytes }) => ({ label: LABELS[name], model: bytes.slice(), vocabulary })));
@@ -210,7 +229,7 @@ function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: 
     <div class="part" data-testid="outcome">
       <p role="status" class="verified">
         <strong>
-          {sum(whole.hidden) - sum(slim.hidden)} of {sum(whole.hidden)} units died.
+          {sum(began) - sum(slim.hidden)} of {sum(began)} units died.
         </strong>{' '}
         {stoppedEarly ? 'Stopped early. ' : ''}
         The slim model computes what the trained one does

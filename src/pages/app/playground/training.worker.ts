@@ -8,7 +8,7 @@ import type { Runtime } from '../../../runtime/runtime.ts';
 import { describeModel } from '../../../slim/describe.ts';
 import { shrinkZeros } from '../../../slim/shrink.ts';
 import { assertEqual } from '../../../slim/verify.ts';
-import type { Checkpoint } from '../../../train/checkpoint.ts';
+import type { Checkpoint, EpochMetrics } from '../../../train/checkpoint.ts';
 import { checkConfig, type TrainConfig } from '../../../train/config.ts';
 import { createEvaluator } from '../../../train/evaluate.ts';
 import { freshModel } from '../../../train/freshModel.ts';
@@ -32,8 +32,8 @@ addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
   else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
 });
 
-/** Milliseconds between two reports of progress. */
-const INTERVAL = 200;
+/** Milliseconds between two reports of progress, which cost the page some drawing. */
+const INTERVAL = 300;
 /** Most words of the vocabulary. */
 const MOST_WORDS = 2000;
 
@@ -49,6 +49,10 @@ async function run(choice: TrainingChoice): Promise<void> {
   const runtime = await workerRuntime();
   let last: Checkpoint | undefined;
   let said = 0;
+  const epochs: EpochMetrics[] = [];
+  const tellEpochs = () => {
+    if (epochs.length > 0) say({ kind: 'epochs', rows: epochs.splice(0) });
+  };
   const trained = await train({
     config,
     corpus,
@@ -63,29 +67,33 @@ async function run(choice: TrainingChoice): Promise<void> {
       },
       place: () => undefined,
     },
-    onWindow({ epoch, epochs, window, windows, perplexity, tokensPerSecond, secondsLeft, alive }) {
+    onWindow({ epoch, epochs: all, window, windows, perplexity, tokensPerSecond, secondsLeft, alive }) {
       if (performance.now() - said < INTERVAL) return;
       said = performance.now();
+      tellEpochs();
       const share = window / windows;
-      say({ kind: 'progress', epoch, epochs, share, perplexity, tokensPerSecond, secondsLeft, alive });
+      say({ kind: 'progress', epoch, epochs: all, share, perplexity, tokensPerSecond, secondsLeft, alive });
     },
-    onEpoch: (metrics) => say({ kind: 'epoch', metrics }),
-  }).catch((error: unknown) => {
-    if (error instanceof InterruptedError && last) return { model: last.model };
-    throw error;
-  });
+    onEpoch: (metrics) => epochs.push(metrics),
+  })
+    .finally(tellEpochs)
+    .catch((error: unknown) => {
+      if (error instanceof InterruptedError && last) return { model: last.model };
+      throw error;
+    });
   const model = withoutDropout(trained.model);
-  say({ kind: 'stage', text: 'removing dead units and verifying that nothing changed' });
+  say({ kind: 'stage', text: 'Removing dead units and verifying that nothing changed' });
   const { model: slim, groups, removed } = shrinkZeros(model);
   const feeds = textWindows(valid, config);
   const verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
-  say({ kind: 'stage', text: 'scoring and timing' });
+  say({ kind: 'stage', text: 'Scoring and timing' });
   const perplexity = await perplexityOf(model, valid, config, runtime);
   const slimPerplexity = slim === model ? perplexity : await perplexityOf(slim, valid, config, runtime);
   const [trainedTime, slimTime] = await timesOf([model, slim], runtime);
   say({
     kind: 'finished',
     outcome: {
+      began: config.hidden,
       models: [fileOf('trained', model, perplexity, trainedTime!), fileOf('slim', slim, slimPerplexity, slimTime!)],
       vocabulary: `${vocabulary.words.join('\n')}\n`,
       verify,
@@ -94,18 +102,15 @@ async function run(choice: TrainingChoice): Promise<void> {
   });
 }
 
-/**
- * The small preset with what the person chose. Dead units stay until the end, so that the slim model can be compared
- * with one that computes the same.
- */
-function configOf({ hidden, iss, epochs, learningRate, seed }: TrainingChoice): TrainConfig {
+/** The small preset with what the person chose. */
+function configOf({ hidden, iss, epochs, learningRate, seed, shrink }: TrainingChoice): TrainConfig {
   const size = Math.max(...hidden);
   return checkConfig(
     {
       ...presets['iss-small'],
-      ...{ hidden: [...hidden], embedding: size, iss, epochs, learningRate, seed },
+      ...{ hidden: [...hidden], embedding: size, iss, epochs, learningRate, seed, shrink },
       flatEpochs: Math.ceil(epochs / 2),
-      shrink: false,
+      shrinkEvery: 50,
       checkpointEvery: Number.MAX_SAFE_INTEGER,
     },
     'these settings',
