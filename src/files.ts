@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
-import { open, rename, rm } from 'node:fs/promises';
+import { access, constants, open, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { SlimError } from './errors.ts';
+import { SlimError, UsageError } from './errors.ts';
 
 /** The system's own messages name temporary files and system calls, which tell the user nothing. */
 const REASONS: Readonly<Record<string, string>> = {
@@ -20,6 +20,15 @@ const REASONS: Readonly<Record<string, string>> = {
 export function fileErrorReason(error: unknown): string {
   const code = error instanceof Error && 'code' in error ? String(error.code) : '';
   return REASONS[code] ?? (error instanceof Error ? error.message : String(error));
+}
+
+/** Throws UsageError, beginning with what cannot be done, when a folder may not be written to. */
+export async function requireWritable(folder: string, complaint: string, advice = ''): Promise<void> {
+  try {
+    await access(folder, constants.W_OK);
+  } catch (cause) {
+    throw new UsageError(`${complaint}: ${fileErrorReason(cause)}${advice}`, { cause });
+  }
 }
 
 /** Ending of files that are being written; one that is still there was left by a process that was killed. */

@@ -1,6 +1,5 @@
 import { LOGITS, languageModel } from '../models/languageModel.ts';
 import { randomStream } from '../random.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import type { PartialConfig } from '../train/config.ts';
 import { checkConfig } from '../train/config.ts';
 import { presets } from '../train/presets.ts';
@@ -8,18 +7,7 @@ import { createMethod, planSparsity } from '../train/sparsity.ts';
 import { Stepper } from '../train/stepper.ts';
 import { groupsOf } from '../train/trainee.ts';
 import { interleave, median, type Spread, spread } from './statistics.ts';
-
-/** Sizes of the steps that are timed, and how often. */
-export interface MethodCostOptions {
-  readonly runtime: Runtime;
-  /** Hidden and embedding size of the two-layer language model. */
-  readonly hidden: number;
-  readonly vocabulary: number;
-  readonly batch: number;
-  readonly steps: number;
-  readonly threads?: number | undefined;
-  readonly rounds: number;
-}
+import type { StepBenchOptions } from './trainingStep.ts';
 
 /** What a sparsity method costs in each training step. */
 export interface MethodCost {
@@ -45,7 +33,7 @@ const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
  * Times the update of every sparsity method in turn, in one process. Memory: a model with its gradients for each method.
  * λ and the learning rate are such that nothing dies meanwhile.
  */
-export async function benchMethods(options: MethodCostOptions): Promise<MethodCost[]> {
+export async function benchMethods(options: StepBenchOptions): Promise<MethodCost[]> {
   const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
   const random = randomStream(2);
   const words = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * vocabulary));

@@ -8,7 +8,7 @@ import { Stepper } from '../train/stepper.ts';
 import { gemmWork } from './gemm.ts';
 import { interleave, median, type Spread, spread } from './statistics.ts';
 
-/** Sizes of the step that is timed: the presets' but for the hidden size. */
+/** Sizes of the steps that are timed, and how often: the presets' but for the hidden size. */
 export interface StepBenchOptions {
   readonly runtime: Runtime;
   readonly hidden: number;

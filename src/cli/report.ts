@@ -1,9 +1,8 @@
 import { existsSync } from 'node:fs';
-import { access, constants } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../errors.ts';
-import { fileErrorReason } from '../files.ts';
+import { requireWritable } from '../files.ts';
 import { writeReport } from '../report/writeReport.ts';
 import { runFiles } from '../train/runDirectory.ts';
 import { checkNewFile } from './newFile.ts';
@@ -44,7 +43,8 @@ export function addReportCommand(program: Command): void {
         throw new UsageError('--threads: expected a whole number above 0');
       }
       const out = flags.out ?? join(paths[0]!, runFiles.report);
-      await checkWritable(dirname(out));
+      const place = dirname(out);
+      await requireWritable(place, `cannot write into ${place}`, '; name another place with --out');
       if (flags.out !== undefined) await checkNewFile(paths[0]!, out, flags.force === true);
       const { latency, threads, title } = flags;
       const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
@@ -56,15 +56,4 @@ export function addReportCommand(program: Command): void {
         ].join('\n'),
       );
     });
-}
-
-/** Whether the report can be written shows before the work. */
-async function checkWritable(folder: string): Promise<void> {
-  try {
-    await access(folder, constants.W_OK);
-  } catch (cause) {
-    throw new UsageError(`cannot write into ${folder}: ${fileErrorReason(cause)}; name another place with --out`, {
-      cause,
-    });
-  }
 }

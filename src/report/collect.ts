@@ -63,11 +63,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
       epochs: record.epochs,
       layers: layerNames(record, loaded[i]!),
       models: loaded[i]!.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
-      verify: record.result?.verify && {
-        maxDifference: record.result.verify.maxAbsDifference,
-        maxRelativeDifference: record.result.verify.maxRelativeDifference,
-        batches: record.result.verify.batches,
-      },
+      verify: record.result?.verify,
       maps: drawn[i]!,
     }),
   );

@@ -1,6 +1,5 @@
 import type { Environment } from '../environment.ts';
-import type { EpochRow } from '../runs/record.ts';
-import type { ParameterSplit } from '../slim/parameterSplit.ts';
+import type { EpochRow, HeldOutScore, ResultModel, RunResultRecord } from '../runs/record.ts';
 
 /*
  * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
@@ -47,23 +46,13 @@ export interface ReportRun {
   readonly layers: readonly string[];
   /** The model as it began, after training and, with a sparsity method, without its dead units. */
   readonly models: readonly ReportModel[];
-  readonly verify: ReportVerify | undefined;
+  /** How well the slim model agrees with the trained one. */
+  readonly verify: RunResultRecord['verify'];
   readonly maps: readonly WeightMapData[];
 }
 
-/** A model of a run and its figures. */
-export interface ReportModel {
-  /** 'as it began', 'trained' or 'slim'. */
-  readonly name: string;
-  readonly hidden: readonly number[];
-  readonly parameters: number;
-  readonly bytes: number;
-  readonly multiplyAdds: number;
-  readonly split?: ParameterSplit | undefined;
-  readonly validPerplexity?: number | undefined;
-  readonly testPerplexity?: number | undefined;
-  readonly validLoss?: number | undefined;
-  readonly validAccuracy?: number | undefined;
+/** A model of a run and its figures; its name is 'as it began', 'trained', 'slim' or, fine-tuned, 'original'. */
+export interface ReportModel extends Omit<ResultModel, 'file'>, Partial<HeldOutScore> {
   readonly latencies: readonly ReportLatency[];
 }
 
@@ -74,13 +63,6 @@ export interface ReportLatency {
   readonly median: number;
   readonly low: number;
   readonly high: number;
-}
-
-/** How well the slim model agrees with the trained one. */
-export interface ReportVerify {
-  readonly maxDifference: number;
-  readonly maxRelativeDifference: number;
-  readonly batches: number;
 }
 
 /** A weight matrix as pictures: as it began with what was removed, and as it is. */

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { findRuns, runFolder } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
+import { recordFiles } from '../sweep/runRecord.ts';
 import { runFiles } from '../train/runDirectory.ts';
 
 /** Lists the runs of a folder, again and again. */
@@ -11,7 +12,14 @@ export interface Summaries {
 }
 
 /** Files whose change means that a run has changed. */
-const TELLING = [runFiles.metrics, runFiles.live, runFiles.result, runFiles.config, runFiles.report];
+const TELLING = [
+  runFiles.metrics,
+  runFiles.live,
+  runFiles.result,
+  runFiles.config,
+  runFiles.report,
+  recordFiles.failure,
+];
 
 /**
  * Summaries of all runs below a root. A run is read again only when one of its files has changed, and one that seems to

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import { writeAtomically } from '../files.ts';
-import { type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import { saveMetrics } from './metricsFile.ts';
 import { runFiles } from './runDirectory.ts';
 import type { RunStore } from './store.ts';
 
@@ -22,8 +22,4 @@ export function fileStore(directory: string): RunStore {
     },
     place: () => (existsSync(path) ? directory : undefined),
   };
-}
-
-async function saveMetrics(directory: string, history: readonly EpochMetrics[]): Promise<void> {
-  await writeAtomically(join(directory, runFiles.metrics), history.map((m) => `${JSON.stringify(m)}\n`).join(''));
 }

@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs';
-import { access, constants, mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../errors.ts';
-import { fileErrorReason, TEMPORARY } from '../files.ts';
+import { fileErrorReason, requireWritable, TEMPORARY } from '../files.ts';
 import { acquireLock, isLockFile, type Lock } from '../lock.ts';
 
 /*
@@ -77,12 +77,8 @@ function existingParent(path: string): string {
 }
 
 /** `directory` names the run in the message when `path` is a folder above it. */
-async function checkWritable(path: string, directory = path): Promise<void> {
-  try {
-    await access(path, constants.W_OK);
-  } catch (cause) {
-    throw new UsageError(`cannot write to the run directory ${directory}: ${fileErrorReason(cause)}`, { cause });
-  }
+function checkWritable(path: string, directory = path): Promise<void> {
+  return requireWritable(path, `cannot write to the run directory ${directory}`);
 }
 
 /** Parses a JSON file; throws UsageError when it cannot be read or is damaged. */

@@ -1,7 +1,7 @@
-import type { ReportRun, ReportVerify } from '../../report/data.ts';
+import type { ReportRun } from '../../report/data.ts';
+import { ConfigTable, said } from '../shared/configTable.tsx';
 import { CourseCharts } from '../shared/courseCharts.tsx';
 import { NormHistograms } from '../shared/normHistogram.tsx';
-import { Table } from '../shared/table.tsx';
 import { baselineOf, finalModel } from './figures.ts';
 import { Headline } from './headline.tsx';
 import { SpeedupChart } from './latencyChart.tsx';
@@ -54,15 +54,7 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           </div>
         </>
       )}
-      <details class="part">
-        <summary>Configuration</summary>
-        <div class="scroll">
-          <Table
-            head={['field', 'value']}
-            rows={Object.entries(run.config).map(([key, value]) => [key, said(value)])}
-          />
-        </div>
-      </details>
+      <ConfigTable config={run.config} />
     </>
   );
 }
@@ -90,10 +82,10 @@ function Origin({ run }: { run: ReportRun }) {
   );
 }
 
-function Verification({ verify, run }: { verify: ReportVerify; run: ReportRun }) {
+function Verification({ verify, run }: { verify: NonNullable<ReportRun['verify']>; run: ReportRun }) {
   const trained = run.models.find(({ name }) => name === 'trained');
   const slim = finalModel(run);
-  const same = verify.maxDifference === 0;
+  const same = verify.maxAbsDifference === 0;
   const perplexities =
     trained?.validPerplexity === undefined || slim?.validPerplexity === undefined
       ? ''
@@ -103,13 +95,8 @@ function Verification({ verify, run }: { verify: ReportVerify; run: ReportRun })
       <strong>Verified.</strong>{' '}
       {same
         ? `On ${verify.batches} windows the slim model gives the same outputs to the last bit.`
-        : `On ${verify.batches} windows the outputs of the slim model differ by ${verify.maxDifference.toExponential(1)} at most (${verify.maxRelativeDifference.toExponential(1)} relative).`}
+        : `On ${verify.batches} windows the outputs of the slim model differ by ${verify.maxAbsDifference.toExponential(1)} at most (${verify.maxRelativeDifference.toExponential(1)} relative).`}
       {perplexities}
     </p>
   );
-}
-
-function said(value: unknown): string {
-  if (value === null || value === undefined) return '–';
-  return typeof value === 'object' ? JSON.stringify(value) : String(value);
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { SlimError } from '../../errors.ts';
-import { writeAtomically } from '../../files.ts';
+import { saveMetrics } from '../metricsFile.ts';
 import { runFiles } from '../runDirectory.ts';
 import { InterruptedError } from '../trainer.ts';
 import { DivergedError } from '../update.ts';
@@ -54,14 +54,7 @@ export interface Run {
 export async function saveRun(run: Run, directory: string | undefined): Promise<void> {
   if (directory === undefined) return;
   await saveFinetuned(join(directory, runFiles.checkpoint), stateOf(run.trainee), run.progress);
-  await saveMetrics(directory, run.progress);
-}
-
-/** Writes the epochs so far beside the checkpoint that has them. */
-export async function saveMetrics(directory: string | undefined, { history }: FinetuneProgress): Promise<void> {
-  if (directory === undefined) return;
-  const lines = history.map((m) => `${JSON.stringify(m)}\n`).join('');
-  await writeAtomically(join(directory, runFiles.metrics), lines);
+  await saveMetrics(directory, run.progress.history);
 }
 
 /** Weights that are trained. */

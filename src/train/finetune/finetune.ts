@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { statesOf } from '../../graph/states.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
@@ -8,9 +8,10 @@ import type { Runtime } from '../../runtime/runtime.ts';
 import { traceModel } from '../../slim/prepare.ts';
 import { type ShrunkLayer, shrinkZeros } from '../../slim/shrink.ts';
 import { assertEqual, type Difference } from '../../slim/verify.ts';
+import { saveMetrics } from '../metricsFile.ts';
 import { runFiles } from '../runDirectory.ts';
 import { type FinetuneConfig, type FinetuneSettings, finetuneConfig } from './config.ts';
-import { countParameters, type EpochOptions, type Run, saveMetrics, saveRun, trainEpoch } from './epoch.ts';
+import { countParameters, type EpochOptions, type Run, saveRun, trainEpoch } from './epoch.ts';
 import { examplesOf, type NamedArrays } from './examples.ts';
 import { hasFloat16 } from './float32.ts';
 import { type FinetuneMetrics, freshProgress, loadFinetuned } from './progress.ts';
@@ -119,7 +120,7 @@ export async function finetune(
       await dismissTrainee(run.trainee);
       run.trainee = resumed;
       run.progress = saved.progress;
-      await saveMetrics(directory, run.progress);
+      await saveMetrics(dirname(path), run.progress.history);
     }
     while (run.progress.epoch < config.epochs) {
       const metrics = await trainEpoch(run, context, options);

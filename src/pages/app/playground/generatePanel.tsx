@@ -2,8 +2,11 @@ import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fileSize, grouped, short } from '../../../format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
+import { messageOf } from '../../shared/messageOf.ts';
+import { Problem } from '../../shared/problem.tsx';
 import { fetchModel, fetchRuns, modelChoices } from '../api.ts';
 import { ModelFiles } from './modelFiles.tsx';
+import { NumberField } from './numberField.tsx';
 import { writeProse } from './prose.ts';
 import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
 import { useWorker } from './useWorker.ts';
@@ -96,7 +99,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       load(await Promise.all(wanted.map(fetchModel)));
     } catch (error) {
       setPhase('idle');
-      setMessage(error instanceof Error ? error.message : String(error));
+      setMessage(messageOf(error));
     }
   };
   const start = () => {
@@ -154,11 +157,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       <p role="status" class="quiet">
         {phase === 'loading' ? 'Loading models …' : phase === 'writing' ? 'Writing …' : ''}
       </p>
-      {message !== '' && (
-        <p role="alert" class="problem">
-          {message}
-        </p>
-      )}
+      {message !== '' && <Problem message={message} />}
       <div class="grid">
         {models.map((model, i) => (
           <WrittenText key={i} model={model} written={written[i] ?? NOTHING} other={written[1 - i]} />
@@ -205,33 +204,5 @@ function WrittenText({ model, written, other }: WrittenTextProps) {
         </p>
       )}
     </article>
-  );
-}
-
-interface NumberFieldProps {
-  readonly label: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number | 'any';
-  readonly onChange: (value: number) => void;
-  readonly isDisabled?: boolean;
-}
-
-/** A number within bounds; what is typed beyond them is brought back when the field is left. */
-export function NumberField({ label, value, min, max, step, onChange, isDisabled = false }: NumberFieldProps) {
-  return (
-    <label>
-      {label}
-      <input
-        type="number"
-        {...{ value, min, max, step }}
-        disabled={isDisabled}
-        onChange={({ currentTarget }) => {
-          const typed = currentTarget.valueAsNumber;
-          onChange(Number.isFinite(typed) ? Math.min(max, Math.max(min, typed)) : value);
-        }}
-      />
-    </label>
   );
 }

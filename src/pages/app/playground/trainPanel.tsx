@@ -2,9 +2,11 @@ import { useState } from 'preact/hooks';
 import { duration, fileSize, grouped, short } from '../../../format.ts';
 import type { EpochMetrics } from '../../../train/checkpoint.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
+import { messageOf } from '../../shared/messageOf.ts';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
+import { Problem } from '../../shared/problem.tsx';
 import { Table } from '../../shared/table.tsx';
-import { NumberField } from './generatePanel.tsx';
+import { NumberField } from './numberField.tsx';
 import type { GivenModel, TextInfo, TrainedFile, TrainingEvent, TrainingOutcome, TrainingRequest } from './protocol.ts';
 import { useWorker } from './useWorker.ts';
 
@@ -80,7 +82,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
       setText(await response.text());
     } catch (error) {
-      setMessage(`the sample cannot be had: ${error instanceof Error ? error.message : String(error)}`);
+      setMessage(`the sample cannot be had: ${messageOf(error)}`);
     }
   };
   const isBusy = phase === 'training' || phase === 'stopping';
@@ -155,11 +157,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
           Stop and keep
         </button>
       </div>
-      {message !== '' && (
-        <p role="alert" class="problem">
-          {message}
-        </p>
-      )}
+      {message !== '' && <Problem message={message} />}
       {isBusy && <TrainingProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
       {outcome && <Outcome outcome={outcome} onTrained={onTrained} />}
       {rows.length > 0 && (

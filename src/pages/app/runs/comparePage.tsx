@@ -2,6 +2,8 @@ import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../format.ts';
 import type { EpochRow, ResultModel, RunRecord } from '../../../runs/record.ts';
 import { courseOf, EpochChart } from '../../shared/courseCharts.tsx';
+import { messageOf } from '../../shared/messageOf.ts';
+import { Problem } from '../../shared/problem.tsx';
 import { type DataTable, Table } from '../../shared/table.tsx';
 import { fetchRun } from '../api.ts';
 import { nameOf, STATES } from './describe.ts';
@@ -11,16 +13,9 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   const [records, setRecords] = useState<readonly RunRecord[]>();
   const [problem, setProblem] = useState('');
   useEffect(() => {
-    Promise.all(ids.map(fetchRun)).then(setRecords, (error: unknown) =>
-      setProblem(error instanceof Error ? error.message : String(error)),
-    );
+    Promise.all(ids.map(fetchRun)).then(setRecords, (error: unknown) => setProblem(messageOf(error)));
   }, [ids]);
-  if (problem !== '')
-    return (
-      <p role="alert" class="problem">
-        {problem}
-      </p>
-    );
+  if (problem !== '') return <Problem message={problem} />;
   if (records === undefined) return <p class="quiet">Reading {ids.length} runs …</p>;
   // A run without such figures stays in the chart, so that every run has one colour in all of them.
   const courses = (read: (row: EpochRow) => number | undefined) =>

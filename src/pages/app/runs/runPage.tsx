@@ -1,7 +1,9 @@
 import { duration, fileSize, grouped } from '../../../format.ts';
 import type { RunLive, RunRecord } from '../../../runs/record.ts';
+import { ConfigTable } from '../../shared/configTable.tsx';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
+import { Problem } from '../../shared/problem.tsx';
 import { Table } from '../../shared/table.tsx';
 import { fileUrl } from '../api.ts';
 import { nameOf, STATES } from './describe.ts';
@@ -14,11 +16,7 @@ export function RunPage({ id }: { id: string }) {
     case 'loading':
       return <p class="quiet">Reading the run …</p>;
     case 'failed':
-      return (
-        <p role="alert" class="problem">
-          {run.message}
-        </p>
-      );
+      return <Problem message={run.message} />;
     case 'there':
       return <RunDetails record={run.record} />;
   }
@@ -57,15 +55,7 @@ function RunDetails({ record }: { record: RunRecord }) {
           <NormHistograms rows={epochs} layers={layers} threshold={threshold} />
         </>
       )}
-      <details class="part">
-        <summary>Configuration</summary>
-        <div class="scroll">
-          <Table
-            head={['field', 'value']}
-            rows={Object.entries(config).map(([key, value]) => [key, JSON.stringify(value) ?? '–'])}
-          />
-        </div>
-      </details>
+      <ConfigTable config={config} />
     </>
   );
 }

@@ -1,6 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
+import { messageOf } from '../../shared/messageOf.ts';
+import { Problem } from '../../shared/problem.tsx';
 import { fetchRuns, followRuns } from '../api.ts';
 import { compareHref, runHref } from '../routes.ts';
 import { figureOf, nameOf, STATES } from './describe.ts';
@@ -24,7 +26,7 @@ export function RunsPage() {
         setRuns(all);
         if (live) stop = followRuns(setRuns);
       },
-      (error: unknown) => setProblem(error instanceof Error ? error.message : String(error)),
+      (error: unknown) => setProblem(messageOf(error)),
     );
     return () => {
       isGone = true;
@@ -32,12 +34,7 @@ export function RunsPage() {
     };
   }, []);
 
-  if (problem !== '')
-    return (
-      <p role="alert" class="problem">
-        {problem}
-      </p>
-    );
+  if (problem !== '') return <Problem message={problem} />;
   if (runs === undefined) return <p class="quiet">Reading runs …</p>;
   const wanted = filter.trim().toLowerCase();
   const shown = runs

@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { RunRecord } from '../../../runs/record.ts';
+import { messageOf } from '../../shared/messageOf.ts';
 import { fetchRun, followRun } from '../api.ts';
 
 /** A run as the page has it now: on its way, there, or not to be had. */
@@ -36,7 +37,7 @@ export function useRun(id: string): RunInPage {
         });
       },
       (error: unknown) => {
-        if (!isGone) setRun({ kind: 'failed', message: error instanceof Error ? error.message : String(error) });
+        if (!isGone) setRun({ kind: 'failed', message: messageOf(error) });
       },
     );
     return () => {
