@@ -1,5 +1,6 @@
-// Makes the Penn Treebank evidence under results/: runs what is missing, each run resumable, then collects and times.
-//   node scripts/evidence.mjs small|medium|rhn [--data data/ptb] [--runs runs] [--workers 1] [--only a,b] [--collect]
+// Makes the evidence under results/: trains what is missing, each run resumable, then collects and times.
+//   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|target [--data data/ptb] [--runs runs] [--workers 1] [--only a,b] [--collect]
+// Penn Treebank in --data; `target` takes the embedded corpus.
 // Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -13,12 +14,16 @@ const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
 // The medium preset in 16 epochs instead of 39, for all models alike.
 const short = ['--epochs', '16', '--flat-epochs', '5', '--decay', '0.6'];
 
+// The demo's models and corpus.
+const demo = ['--hidden', '128,128', '--embedding', '128', '--vocabulary', '3000', '--train-tokens', '120000'];
+demo.push('--epochs', '8', '--flat-epochs', '4');
+
 /** A dense model from scratch with the sizes that another run has ended with. */
 const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
 
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
-  small: {
+  'ptb-small': {
     'dense-keep1': ['zaremba-small'],
     'dense-keep0.75': ['zaremba-small', '--keep', '0.75'],
     'iss-0.0035': ['iss-small', '--iss', '0.0035'],
@@ -33,15 +38,21 @@ const experiments = {
     'magnitude-0.75': ['zaremba-small', '--magnitude', '0.75'],
     'l1-1e-4': ['zaremba-small', '--l1', '1e-4'],
   },
-  medium: {
+  'ptb-medium': {
     'medium-dense': ['zaremba-medium', ...short],
     'medium-iss-params0.53': ['iss-medium', '--target', 'params=0.53', '--keep', '0.6', ...short],
     'medium-direct': directDesign('medium-iss-params0.53', 'zaremba-medium', '--keep', '0.6', ...short),
   },
-  rhn: Object.fromEntries(
+  'ptb-rhn': Object.fromEntries(
     [0, 0.002, 0.004, 0.006, 0.008].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
   ),
+  target: {
+    'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
+    'demo-target': ['zaremba-small', '--target', 'units=0.3', ...demo],
+    'demo-target-iss-0.01': ['zaremba-small', '--target', 'units=0.3', '--iss', '0.01', ...demo],
+  },
 };
+const withEmbeddedCorpus = ['target'];
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -63,17 +74,18 @@ if (runs.length === 0) {
 }
 const directoryOf = (name) => join(flags.runs, name);
 const resultOf = (name) => join(directoryOf(name), 'result.json');
-const commandOf = (name, args) => [
+const corpusOf = (data) => (withEmbeddedCorpus.includes(experiment) ? [] : ['--data', data]);
+/** Arguments of the command line for a run whose text and folder are in these places. */
+const commandOf = (args, data, directory) => [
   'train',
   ...args,
-  '--data',
-  flags.data,
+  ...corpusOf(data),
   '--threads',
   '1',
   '--seed',
   '1',
   '--out',
-  directoryOf(name),
+  directory,
 ];
 
 if (!flags.collect) await trainMissing();
@@ -108,18 +120,19 @@ function readResult(name) {
 
 async function trainOne(name, run) {
   const args = argumentsOf(run);
+  const command = commandOf(args, flags.data, directoryOf(name));
   const resume = existsSync(join(directoryOf(name), 'config.json')) ? ['--resume'] : [];
-  console.error(`${name}: slimrnn ${commandOf(name, args).join(' ')}`);
-  const child = spawn(process.execPath, [cli, ...commandOf(name, args), ...resume], {
+  console.error(`${name}: slimrnn ${command.join(' ')}`);
+  const child = spawn(process.execPath, [cli, ...command, ...resume], {
     stdio: ['ignore', 'ignore', 'inherit'],
   });
   const code = await new Promise((resolve) => child.once('exit', (status) => resolve(status ?? 1)));
   if (code !== 0) process.exit(code);
 }
 
-/** Writes results/ptb-<experiment>/<run>.json for every finished run, its paths as anyone would have them, and latency.json. */
+/** Writes a folder of results/ with <run>.json for every finished run, its paths as anyone would have them, and latency.json. */
 async function collect() {
-  const folder = fileURLToPath(new URL(`../results/ptb-${experiment}/`, import.meta.url));
+  const folder = fileURLToPath(new URL(`../results/${experiment}/`, import.meta.url));
   mkdirSync(folder, { recursive: true });
   const finished = runs.filter(([name]) => existsSync(resultOf(name)));
   for (const [name, run] of finished) {
@@ -128,20 +141,8 @@ async function collect() {
     for (const model of result.models) {
       model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
     }
-    result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
-    const shown = [
-      'train',
-      ...argumentsOf(run),
-      '--data',
-      'data/ptb',
-      '--threads',
-      '1',
-      '--seed',
-      '1',
-      '--out',
-      `runs/${name}`,
-    ];
-    result.environment.command = `slimrnn ${shown.join(' ')}`;
+    if (corpusOf('').length > 0) result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
+    result.environment.command = `slimrnn ${commandOf(argumentsOf(run), 'data/ptb', `runs/${name}`).join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0) return;

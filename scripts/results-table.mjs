@@ -1,11 +1,11 @@
-// Prints the Markdown table of the Penn Treebank runs of an experiment, so that no figure is copied by hand.
-//   node scripts/results-table.mjs small|medium|rhn
-// Each file in results/ptb-<experiment> is the result.json of one run; latency.json has the times of all.
+// Prints the Markdown table of the runs of an experiment, so that no figure is copied by hand.
+//   node scripts/results-table.mjs ptb-small|ptb-medium|ptb-rhn|target
+// Each file in results/<experiment> is the result.json of one run; latency.json has the times of all.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
-const folder = new URL(`../results/ptb-${process.argv[2] ?? 'small'}/`, import.meta.url);
+const folder = new URL(`../results/${process.argv[2] ?? 'ptb-small'}/`, import.meta.url);
 if (!existsSync(folder)) {
-  console.error('name an experiment that has results: small, medium or rhn');
+  console.error('name an experiment that has results: ptb-small, ptb-medium, ptb-rhn or target');
   process.exit(2);
 }
 const read = (file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));

@@ -1,20 +1,27 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../environment.ts';
-import { addBenchCommand } from './bench.ts';
-import { addCalibrateCommand } from './calibrate.ts';
-import { addDataCommand } from './data.ts';
-import { addDemoCommand } from './demo.ts';
-import { addExportCommand } from './export.ts';
-import { addFinetuneCommand } from './finetune.ts';
-import { addInspectCommand } from './inspect.ts';
 import { exitCodes, explain } from './output.ts';
-import { addReportCommand } from './report.ts';
-import { addServeCommand } from './serve.ts';
-import { addShrinkCommand } from './shrink.ts';
-import { addSiteCommand } from './site.ts';
-import { addSweepCommand } from './sweep.ts';
-import { addTrainCommand } from './train.ts';
+
+/**
+ * How each command is added to the program, in the order of the help. A command that is called is loaded alone, because
+ * loading all of them takes longer than inspecting a model.
+ */
+const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
+  demo: async () => (await import('./demo.ts')).addDemoCommand,
+  train: async () => (await import('./train.ts')).addTrainCommand,
+  finetune: async () => (await import('./finetune.ts')).addFinetuneCommand,
+  sweep: async () => (await import('./sweep.ts')).addSweepCommand,
+  calibrate: async () => (await import('./calibrate.ts')).addCalibrateCommand,
+  inspect: async () => (await import('./inspect.ts')).addInspectCommand,
+  shrink: async () => (await import('./shrink.ts')).addShrinkCommand,
+  bench: async () => (await import('./bench.ts')).addBenchCommand,
+  export: async () => (await import('./export.ts')).addExportCommand,
+  report: async () => (await import('./report.ts')).addReportCommand,
+  serve: async () => (await import('./serve.ts')).addServeCommand,
+  site: async () => (await import('./site.ts')).addSiteCommand,
+  data: async () => (await import('./data.ts')).addDataCommand,
+};
 
 /** Runs the command line and returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
@@ -24,22 +31,9 @@ async function main(argv: readonly string[]): Promise<number> {
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
     .exitOverride();
-  const commands = [
-    addDemoCommand,
-    addTrainCommand,
-    addFinetuneCommand,
-    addSweepCommand,
-    addCalibrateCommand,
-    addInspectCommand,
-    addShrinkCommand,
-    addBenchCommand,
-    addExportCommand,
-    addReportCommand,
-    addServeCommand,
-    addSiteCommand,
-    addDataCommand,
-  ];
-  for (const add of commands) add(program);
+  const name = argv[2] ?? '';
+  const wanted = Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands);
+  for (const load of wanted) (await load())(program);
   for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
   try {
     await program.parseAsync([...argv]);

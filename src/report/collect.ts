@@ -6,8 +6,8 @@ import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
-import { type LoadedModel, loadModels } from './models.ts';
-import { weightMaps } from './weightMaps.ts';
+import { type LoadedRun, loadModels } from './models.ts';
+import { MOST_CELLS, unitMatrices, weightMaps } from './weightMaps.ts';
 
 /** What a report is made of. */
 export interface ReportRequest {
@@ -24,7 +24,6 @@ export interface ReportRequest {
 const PICTURE_BYTES = 900_000;
 /** Bytes of a cell, compressed and in base64: measured on trained weights. */
 const BYTES_PER_CELL = 0.6;
-const MOST_CELLS = 420;
 
 /**
  * Collects what a report shows from run directories: records, models, latencies and weight maps. Nothing is written.
@@ -35,13 +34,12 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
   const { onStage, latency, threads } = request;
   const problems: string[] = [];
   const found = await recordsOf(request.paths);
-  const loaded: LoadedModel[][] = [];
+  const loaded: LoadedRun[] = [];
   for (const { directory, record } of found) {
     onStage?.(`reading ${directory}`);
-    problems.push(...record.problems.map((problem) => `${record.summary.name}: ${problem}`));
-    const { models, problems: more } = await loadModels(directory, record);
-    problems.push(...more.map((problem) => `${record.summary.name}: ${problem}`));
-    loaded.push(models);
+    const own = [...record.problems];
+    loaded.push(await loadModels(directory, record, own));
+    problems.push(...own.map((problem) => `${record.summary.name}: ${problem}`));
   }
   const timed = latency ? await timeAll(loaded, { threads, onStage }) : undefined;
   problems.push(...(timed?.problems ?? []));
@@ -62,7 +60,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
       seconds: record.result?.seconds,
       epochs: record.epochs,
       layers: layerNames(record, loaded[i]!),
-      models: loaded[i]!.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
+      models: loaded[i]!.models.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
       verify: record.result?.verify,
       maps: drawn[i]!,
     }),
@@ -94,9 +92,8 @@ async function recordsOf(paths: readonly string[]): Promise<{ directory: string;
 }
 
 /** Times the models of all runs together, so that they can be compared. */
-async function timeAll(loaded: readonly LoadedModel[][], options: Parameters<typeof timeModels>[1]) {
-  const flat = loaded.flatMap((models, i) => models.map((entry) => ({ ...entry, run: i })));
-  const there = flat.filter(({ model }) => model !== undefined);
+async function timeAll(loaded: readonly LoadedRun[], options: Parameters<typeof timeModels>[1]) {
+  const there = loaded.flatMap(({ models }) => models).filter(({ model }) => model !== undefined);
   if (there.length === 0) return undefined;
   const { timing, latencies, problems } = await timeModels(
     there.map(({ model, figures }) => ({ name: figures.name, model: model! })),
@@ -105,7 +102,7 @@ async function timeAll(loaded: readonly LoadedModel[][], options: Parameters<typ
   return {
     timing,
     problems,
-    latencies: loaded.map((models) =>
+    latencies: loaded.map(({ models }) =>
       models.map(({ model }) => (model === undefined ? [] : latencies[there.findIndex((t) => t.model === model)]!)),
     ),
   };
@@ -113,30 +110,29 @@ async function timeAll(loaded: readonly LoadedModel[][], options: Parameters<typ
 
 /** Weight maps of all runs that removed something, as large as the document has room for. */
 function drawAll(
-  loaded: readonly LoadedModel[][],
+  loaded: readonly LoadedRun[],
   found: readonly { record: RunRecord }[],
   problems: string[],
 ): ReportRun['maps'][] {
-  const wanted = found.map(({ record }, i) => (record.summary.method === 'dense' ? undefined : loaded[i]!.at(-1)));
-  const draw = (cells: number) =>
-    wanted.map((entry, i) => {
-      if (entry?.model === undefined) return [];
-      try {
-        return weightMaps(entry.model, entry.units, cells);
-      } catch (error) {
-        if (!(error instanceof SlimError)) throw error;
-        problems.push(`${found[i]!.record.summary.name}: its weights cannot be drawn: ${error.message}`);
-        return [];
-      }
-    });
-  const count = wanted.reduce((sum, entry) => sum + (entry?.matrices ?? 0), 0);
-  return draw(Math.min(MOST_CELLS, Math.floor(Math.sqrt(PICTURE_BYTES / (2 * Math.max(count, 1) * BYTES_PER_CELL)))));
+  const wanted = found.map(({ record }, i) => (record.summary.method === 'dense' ? undefined : loaded[i]!.final));
+  const count = wanted.reduce((sum, final) => sum + (final ? unitMatrices(final.groups).size : 0), 0);
+  const room = PICTURE_BYTES / (2 * Math.max(count, 1) * BYTES_PER_CELL);
+  const cells = Math.min(MOST_CELLS, Math.floor(Math.sqrt(room)));
+  return wanted.map((final, i) => {
+    try {
+      return final === undefined ? [] : weightMaps(final, final.units, cells);
+    } catch (error) {
+      if (!(error instanceof SlimError)) throw error;
+      problems.push(`${found[i]!.record.summary.name}: its weights cannot be drawn: ${error.message}`);
+      return [];
+    }
+  });
 }
 
-function layerNames(record: RunRecord, models: readonly LoadedModel[]): string[] {
-  const named = models.at(-1)?.layers;
+function layerNames(record: RunRecord, { final }: LoadedRun): string[] {
+  const named = final?.groups.layers.map(({ name }) => name);
   const units = record.epochs[0]?.units ?? [];
-  return named && named.length === units.length ? [...named] : units.map((_, i) => `layer ${i + 1}`);
+  return named?.length === units.length ? named : units.map((_, i) => `layer ${i + 1}`);
 }
 
 /** The last segments of paths, with as many before them as it takes to tell them apart. */

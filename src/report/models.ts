@@ -7,7 +7,8 @@ import { encodeModel } from '../onnx/write.ts';
 import type { ResultModel, RunRecord } from '../runs/record.ts';
 import { costsOf } from '../slim/costs.ts';
 import { splitParameters } from '../slim/parameterSplit.ts';
-import { traceModel } from '../slim/prepare.ts';
+import { type TracedModel, traceModel } from '../slim/prepare.ts';
+import type { Groups } from '../sparsity/groups.ts';
 import { checkConfig } from '../train/config.ts';
 import { untrainedModel } from '../train/freshModel.ts';
 import { runFiles } from '../train/runDirectory.ts';
@@ -18,33 +19,34 @@ import type { KeptUnits } from './weightMap.ts';
 export interface LoadedModel {
   readonly figures: Omit<ReportModel, 'latencies'>;
   readonly model: Model | undefined;
-  /** Names of the layers, where the model can be traced. */
-  readonly layers: readonly string[] | undefined;
-  /** Which of the units that the run began with the model has, where that is known. */
-  readonly units: KeptUnits | undefined;
-  /** Matrices that carry units. */
-  readonly matrices: number;
 }
 
-/**
- * Loads the models of a finished run in order: as it began (where training made it smaller), trained, slim. A run that
- * is not finished has none. What cannot be loaded is a problem in words.
- */
-export async function loadModels(
-  directory: string,
-  record: RunRecord,
-): Promise<{ models: LoadedModel[]; problems: string[] }> {
+/** The models of a run in order: as it began (where training made it smaller), trained, slim. */
+export interface LoadedRun {
+  readonly models: readonly LoadedModel[];
+  /** The last of them, where it could be traced. */
+  readonly final: FinalModel | undefined;
+}
+
+/** The model that a run ended with. */
+export interface FinalModel extends TracedModel {
+  /** Which of the units that the run began with it has, where that is known. */
+  readonly units: KeptUnits | undefined;
+}
+
+/** Loads the models of a run; one that is not finished has none. What cannot be had is a problem in words. */
+export async function loadModels(directory: string, record: RunRecord, problems: string[]): Promise<LoadedRun> {
   const { result } = record;
-  const problems: string[] = [];
-  if (result === undefined) return { models: [], problems };
+  if (result === undefined) return { models: [], final: undefined };
   const models: LoadedModel[] = [];
   for (const saved of result.models) {
     const path = insideRun(directory, saved.file);
     const model = path === undefined ? undefined : await loadModel(path).catch(inWords(problems));
-    models.push(loaded(figuresOf(saved, record), model, record));
+    models.push({ figures: figuresOf(saved, record), model });
   }
   const began = record.summary.kind === 'language model' ? beginning(record, models[0], problems) : undefined;
-  return { models: began ? [began, ...models] : models, problems };
+  const last = models.at(-1)?.model;
+  return { models: began ? [began, ...models] : models, final: last && traced(last, record, problems) };
 }
 
 /** Reports read the model files of a run directory and no others, whatever its result names. */
@@ -60,23 +62,23 @@ function figuresOf(saved: ResultModel, { result }: RunRecord): LoadedModel['figu
   return { name, hidden, parameters, bytes, multiplyAdds, split, validPerplexity, testPerplexity, ...score };
 }
 
-function loaded(figures: LoadedModel['figures'], model: Model | undefined, record: RunRecord): LoadedModel {
-  if (model === undefined) return { figures, model, layers: undefined, units: undefined, matrices: 0 };
-  const { groups } = traceModel(model, { tolerant: true });
-  const { kept } = record.result ?? {};
-  const before = record.config.hidden;
+function traced(model: Model, record: RunRecord, problems: string[]): FinalModel | undefined {
+  try {
+    const { prepared, groups } = traceModel(model, { tolerant: true });
+    return { prepared, groups, units: unitsOf(groups, record) };
+  } catch (error) {
+    return inWords(problems)(error);
+  }
+}
+
+function unitsOf({ layers }: Groups, { result, config: { hidden } }: RunRecord): KeptUnits | undefined {
+  const kept = result?.kept;
   const fits =
     kept !== undefined &&
-    isNumbers(before) &&
-    before.length === groups.layers.length &&
-    groups.layers.every(({ components }, i) => kept[i]?.length === components.length);
-  return {
-    figures,
-    model,
-    layers: groups.layers.map(({ name }) => name),
-    units: fits ? { before, kept } : undefined,
-    matrices: new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor)).size,
-  };
+    isNumbers(hidden) &&
+    hidden.length === layers.length &&
+    layers.every(({ components }, i) => kept[i]?.length === components.length);
+  return fits ? { before: hidden, kept } : undefined;
 }
 
 /** The untrained model of the configuration, where training shrank it; its figures are sizes and speed alone. */
@@ -91,11 +93,9 @@ function beginning(record: RunRecord, first: LoadedModel | undefined, problems: 
     let bytes = 0;
     for (const piece of encodeModel(model)) bytes += piece.length;
     const split = splitParameters(model.graph);
-    return loaded({ name: 'as it began', hidden: config.hidden, ...costsOf(model), bytes, split }, model, record);
+    return { figures: { name: 'as it began', hidden: config.hidden, ...costsOf(model), bytes, split }, model };
   } catch (error) {
-    if (!(error instanceof SlimError)) throw error;
-    problems.push(`the model as it began cannot be made again: ${error.message}`);
-    return undefined;
+    return inWords(problems, 'the model as it began cannot be made again: ')(error);
   }
 }
 
@@ -104,10 +104,10 @@ function isNumbers(value: unknown): value is number[] {
 }
 
 /** Turns an error that a user can understand into a line; undefined stands for what could not be had. */
-function inWords(problems: string[]): (error: unknown) => undefined {
+function inWords(problems: string[], beginning = ''): (error: unknown) => undefined {
   return (error) => {
     if (!(error instanceof SlimError)) throw error;
-    problems.push(error.message);
+    problems.push(beginning + error.message);
     return undefined;
   };
 }

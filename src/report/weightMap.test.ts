@@ -116,7 +116,7 @@ test('weightMaps draws every matrix that carries units, before and after, gates 
     [true, false, false, true, false],
     [false, true, false, false],
   ]);
-  const maps = weightMaps(small.model, small.units);
+  const maps = weightMaps(traceModel(small.model), small.units);
   const recurrent = maps.find(({ name }) => name === 'lstm_0.recurrent')!;
   expect(maps.map(({ name }) => name).sort()).toEqual(
     ['lstm_0.recurrent', 'lstm_0.weight', 'lstm_1.recurrent', 'lstm_1.weight', 'head.weight'].sort(),
@@ -138,7 +138,7 @@ test('weightMaps draws every matrix that carries units, before and after, gates 
 });
 
 test('the picture of a matrix that is all there is blue, the stronger the fuller', () => {
-  const { png } = weightMaps(model, undefined).find(({ name }) => name === 'lstm_1.weight')!.before;
+  const { png } = weightMaps(traceModel(model), undefined).find(({ name }) => name === 'lstm_1.weight')!.before;
   const { palette, data } = decode(Buffer.from(png, 'base64'));
   const used = [...new Set(data)].sort((a, b) => a - b).map((level) => palette![level]!);
   for (const [red, green, blue] of used) expect([red, green, blue]).toEqual([42, 111, 214]);

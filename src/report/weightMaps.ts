@@ -1,14 +1,14 @@
 import { encode } from 'fast-png';
-import type { Model } from '../graph/types.ts';
-import { traceModel } from '../slim/prepare.ts';
+import type { TracedModel } from '../slim/prepare.ts';
 import { constantPerUse } from '../sparsity/constants.ts';
+import type { Groups } from '../sparsity/groups.ts';
 import { weightsOf } from '../sparsity/measure.ts';
 import { numbersOf } from '../sparsity/numbers.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
 import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 
 /** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
-const MOST_CELLS = 420;
+export const MOST_CELLS = 420;
 
 /** Gates of ONNX's recurrent operators in the order of their weights. */
 const GATES: Readonly<Record<string, readonly string[]>> = {
@@ -17,17 +17,24 @@ const GATES: Readonly<Record<string, readonly string[]>> = {
   RNN: ['hidden'],
 };
 
+/** Names of the weight matrices that carry units of some layer. */
+export function unitMatrices({ axes }: Groups): Set<string> {
+  return new Set(axes.filter(({ role }) => role !== 'bias').map(({ tensor }) => tensor));
+}
+
 /**
  * Pictures of every weight matrix that carries units of some layer, as it began and as it is now. `units` says which
  * units the layers began with and which of them the model has; weights that no layer's units run along are left out.
  */
-export function weightMaps(model: Model, units: KeptUnits | undefined, mostCells = MOST_CELLS): WeightMapData[] {
-  const { prepared, groups } = traceModel(model, { tolerant: true });
+export function weightMaps(
+  { prepared, groups }: TracedModel,
+  units: KeptUnits | undefined,
+  mostCells = MOST_CELLS,
+): WeightMapData[] {
   const weights = weightsOf(constantPerUse(prepared.graph));
   const sizes = groups.layers.map(({ components }) => components.length);
   const known = units ?? { before: sizes, kept: sizes.map((n) => [...Array(n).keys()]) };
-  const names = new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor));
-  return [...names].flatMap((name): WeightMapData[] => {
+  return [...unitMatrices(groups)].flatMap((name): WeightMapData[] => {
     const tensor = weights(name);
     const values = tensor && numbersOf(tensor);
     // ONNX's recurrent weights have a first axis for directions, of size 1 after preparation.

@@ -45,7 +45,7 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           <p class="quiet small legend">
             <span class="swatch removed" /> removed <span class="swatch zero" /> zero{' '}
             <span class="swatch small-weight" /> small <span class="swatch large-weight" /> large. Lines part gates and
-            layers.
+            layers. A point that stands for several weights has their colours mixed.
           </p>
           <div class="maps-grid">
             {run.maps.map((map) => (
