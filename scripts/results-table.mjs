@@ -45,7 +45,7 @@ function order({ iss, target, l1, magnitude, hidden, embedding }) {
 
 function described({ iss, target, l1, magnitude, hidden, embedding, keep, shrink }) {
   const dropout = keep < 1 ? `, keep ${keep}` : '';
-  if (target) return `ISS to ${target}${dropout}`;
+  if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${dropout}`;
   if (iss > 0) return `ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
   if (l1) return `ℓ1, λ ${l1}${dropout}`;
   if (magnitude) return `magnitude, ${magnitude} zeros${dropout}`;

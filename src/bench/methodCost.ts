@@ -1,11 +1,8 @@
-import { LOGITS, languageModel } from '../models/languageModel.ts';
-import { randomStream } from '../random.ts';
 import type { PartialConfig } from '../train/config.ts';
 import { checkConfig } from '../train/config.ts';
+import { untrainedModel } from '../train/freshModel.ts';
 import { presets } from '../train/presets.ts';
-import { createMethod, planSparsity } from '../train/sparsity.ts';
-import { Stepper } from '../train/stepper.ts';
-import { groupsOf } from '../train/trainee.ts';
+import { type RandomSteps, randomSteps } from './randomSteps.ts';
 import { interleave, median, type Spread, spread } from './statistics.ts';
 import type { StepBenchOptions } from './trainingStep.ts';
 
@@ -35,34 +32,21 @@ const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
  */
 export async function benchMethods(options: StepBenchOptions): Promise<MethodCost[]> {
   const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
-  const random = randomStream(2);
-  const words = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * vocabulary));
-  const model = languageModel({ vocabulary, embedding: hidden, hidden: [hidden, hidden], initScale: 0.05 });
-  const steppers: Stepper[] = [];
+  const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
   const updates: number[][] = methods.map(() => []);
   const shares: number[][] = methods.map(() => []);
-  const runs: (() => Promise<void>)[] = [];
-  for (const [i, [name, fields]] of methods.entries()) {
-    const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps, ...fields };
-    const config = checkConfig({ ...presets['zaremba-medium'], ...sizes }, name);
-    const groups = groupsOf(model, config);
-    const sparsity = createMethod(planSparsity(config, model, groups, 1000), model.graph, groups);
-    const { clip, seed } = config;
-    const stepper = await Stepper.create(model, {
-      ...{ runtime, logits: LOGITS, batch, time: steps, clip, sparsity, seed, threads },
-    });
-    steppers.push(stepper);
-    const [indices, targets] = [words(), words()];
-    stepper.targets.set(targets);
-    let index = 0;
-    runs.push(async () => {
-      const start = performance.now();
-      const { updateTime } = await stepper.step(indices, 0.01, index++);
-      updates[i]!.push(updateTime);
-      shares[i]!.push(updateTime / (performance.now() - start));
-    });
+  const runs: RandomSteps[] = [];
+  for (const [name, fields] of methods) {
+    const config = checkConfig({ ...presets['zaremba-medium'], keep: 1, ...sizes, ...fields }, name);
+    runs.push(await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads));
   }
-  await interleave(runs, { rounds, burst: 5 });
-  for (const stepper of steppers) await stepper.release();
+  const timed = runs.map(({ step }, i) => async () => {
+    const start = performance.now();
+    const { updateTime } = await step();
+    updates[i]!.push(updateTime);
+    shares[i]!.push(updateTime / (performance.now() - start));
+  });
+  await interleave(timed, { rounds, burst: 5 });
+  for (const run of runs) await run.release();
   return methods.map(([method], i) => ({ method, milliseconds: spread(updates[i]!), share: median(shares[i]!) }));
 }

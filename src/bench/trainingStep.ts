@@ -1,11 +1,9 @@
-import { statesOf } from '../graph/states.ts';
-import { LOGITS, languageModel } from '../models/languageModel.ts';
-import { randomStream } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { groupLasso } from '../sparsity/groupLasso.ts';
-import { traceGroups } from '../sparsity/trace.ts';
-import { Stepper } from '../train/stepper.ts';
+import { checkConfig } from '../train/config.ts';
+import { untrainedModel } from '../train/freshModel.ts';
+import { presets } from '../train/presets.ts';
 import { gemmWork } from './gemm.ts';
+import { randomSteps } from './randomSteps.ts';
 import { interleave, median, type Spread, spread } from './statistics.ts';
 
 /** Sizes of the steps that are timed, and how often: the presets' but for the hidden size. */
@@ -44,32 +42,19 @@ const gemmShapes: readonly (readonly [number, number, number])[] = [
 /** Times ISS training steps of the two-layer language model beside the machine's best GEMM, in one process. */
 export async function benchTrainingStep(options: StepBenchOptions): Promise<StepBench> {
   const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
-  const model = languageModel({ vocabulary, embedding: hidden, hidden: [hidden, hidden], initScale: 0.04 });
-  const groups = traceGroups(model.graph, { states: statesOf(model) });
-  const stepper = await Stepper.create(model, {
-    runtime,
-    logits: LOGITS,
-    batch,
-    time: steps,
-    clip: 10,
-    sparsity: groupLasso(groups, { lambda: 0.00245, threshold: 1e-4 }),
-    seed: 1,
-    threads,
-  });
-  const random = randomStream(2);
-  const indices = Int32Array.from({ length: batch * steps }, () => Math.floor(random() * vocabulary));
-  stepper.targets.set(Int32Array.from(indices, () => Math.floor(random() * vocabulary)));
+  const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
+  const config = checkConfig({ ...presets['iss-large'], keep: 1, ...sizes }, 'bench');
+  const random = await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads);
   const gemms = await Promise.all(gemmShapes.map((shape) => gemmWork(runtime, shape, threads)));
   const updateShares: number[] = [];
-  let index = 0;
   const step = async () => {
     const start = performance.now();
-    const { updateTime } = await stepper.step(indices, 0.1, index++);
+    const { updateTime } = await random.step();
     updateShares.push(updateTime / (performance.now() - start));
   };
   const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 500 });
   const residentMegabytes = process.memoryUsage().rss / 1e6;
-  await stepper.release();
+  await random.release();
   for (const g of gemms) await g.release();
   const weights = 2 * 8 * hidden * hidden + hidden * vocabulary;
   const gflops = (6 * weights * batch * steps) / median(times!) / 1e6;

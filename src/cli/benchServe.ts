@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -9,6 +9,7 @@ import { median } from '../bench/statistics.ts';
 import { environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { startServer } from '../serve/server.ts';
 import { checkConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { presets } from '../train/presets.ts';
@@ -19,8 +20,9 @@ import { InterruptedError } from '../train/trainer.ts';
 import { explain, note, print } from './output.ts';
 
 /*
- * `npm run bench:serve`: what followers cost a training. A training in this process, `slimrnn serve` in another one and
- * the followers in a third take turns of some seconds: alone, with the server idle, with all followers.
+ * `npm run bench:serve`: what followers cost a training. A training in this process, the server in another one and the
+ * followers in a third take turns of some seconds: alone, with the server idle, and with all followers. The server tells
+ * its own CPU time, which the noise of the training's speed cannot hide.
  */
 
 const { values: flags } = parseArgs({
@@ -30,36 +32,54 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '7' },
     out: { type: 'string' },
     followers: { type: 'string' },
+    server: { type: 'string' },
   },
 });
 
-/** In the process of the followers: opens them and tells the parent; ends with it. */
+/** What the process of the server or of the followers says when it is ready, and whenever it is asked. */
+interface Answer {
+  readonly url?: string;
+  /** CPU time of the process so far, user and system. */
+  readonly cpuSeconds: number;
+  /** Messages received so far. */
+  readonly received: number;
+}
+
+/** In the process of the server. */
+async function serve(root: string): Promise<void> {
+  const { url } = await startServer({ root, host: '127.0.0.1', port: 0 });
+  answerParent(() => ({ url, received: 0 }));
+}
+
+/** In the process of the followers. */
 async function follow(url: string): Promise<void> {
   const followers = await openFollowers(url, Number(flags.clients));
-  process.send?.({ open: true });
-  process.on('message', () => process.send?.({ received: followers.received() }));
+  answerParent(() => ({ received: followers.received() }));
+}
+
+/** Answers now and whenever the parent asks; ends with it. */
+function answerParent(say: () => Omit<Answer, 'cpuSeconds'>): void {
+  const answer = () => {
+    const { user, system } = process.cpuUsage();
+    process.send?.({ ...say(), cpuSeconds: (user + system) / 1e6 } satisfies Answer);
+  };
+  process.on('message', answer);
   process.on('disconnect', () => process.exit());
+  answer();
 }
 
 async function bench(): Promise<void> {
   const [rounds, seconds] = [Number(flags.rounds), Number(flags.seconds)];
   const root = mkdtempSync(join(tmpdir(), 'slimrnn-bench-serve-'));
   const directory = join(root, 'run');
-  const server = spawn(process.execPath, [
-    fileURLToPath(new URL('main.js', import.meta.url)),
-    'serve',
-    root,
-    '--port',
-    '0',
-    '--json',
-  ]);
+  const server = await startHelper('--server', root);
   const stop = new AbortController();
   try {
     const config = checkConfig({ ...presets['zaremba-small'], vocabulary: 10_000, epochs: 1000 }, 'bench');
     const corpus = await loadText(config, undefined);
     const lock = await createRunDirectory(directory);
     await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
-    const url = `${await addressOf(server)}api/events?run=run`;
+    const url = `${server.first.url}api/events?run=run`;
     let tokens = 0;
     const training = trainInDirectory({
       ...{ config, corpus, directory, runtime: nodeRuntime, signal: stop.signal },
@@ -78,12 +98,15 @@ async function bench(): Promise<void> {
     await sleep(5);
     const alone: number[] = [];
     const followed: number[] = [];
+    const serverShares: number[] = [];
     let received = 0;
     for (let round = 0; round < rounds; round++) {
       alone.push(await speed());
-      const followers = await openInProcess(url);
+      const followers = await startHelper('--followers', url, '--clients', flags.clients);
+      const [before, start] = [await server.ask(), performance.now()];
       followed.push(await speed());
-      received += await followers.received();
+      serverShares.push(((await server.ask()).cpuSeconds - before.cpuSeconds) / ((performance.now() - start) / 1e3));
+      received += (await followers.ask()).received;
       followers.process.kill();
       // What closing 200 connections costs belongs to neither.
       await sleep(1);
@@ -100,6 +123,8 @@ async function bench(): Promise<void> {
       seconds,
       tokensPerSecond: { alone, followed },
       median: { alone: median(alone), followed: median(followed), ratio: median(ratios) },
+      /** Cores that the server is busy with while it is followed. */
+      serverCores: { each: serverShares, median: median(serverShares) },
       messagesPerClient: received / rounds / Number(flags.clients),
       engine: nodeRuntime.name,
       environment: { ...environment(), command: ['npm run bench:serve --', ...process.argv.slice(2)].join(' ').trim() },
@@ -107,39 +132,31 @@ async function bench(): Promise<void> {
     if (flags.out) await writeAtomically(flags.out, `${JSON.stringify(document, null, 2)}\n`);
     print(true, document, () => '');
   } finally {
-    server.kill();
+    server.process.kill();
     rmSync(root, { recursive: true, force: true });
   }
 }
 
-async function addressOf(server: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let text = '';
-    server.stdout!.setEncoding('utf8').on('data', (piece: string) => {
-      text += piece;
-      if (text.includes('\n')) resolve((JSON.parse(text) as { url: string }).url);
-    });
-    server.once('exit', (code) => reject(new Error(`serve ended with exit code ${code}`)));
-  });
-}
-
-async function openInProcess(url: string) {
-  const args = ['--followers', url, '--clients', flags.clients];
+/** Starts this program again in another role; resolves with its first answer. */
+async function startHelper(...args: readonly string[]) {
   const child = spawn(process.execPath, [fileURLToPath(import.meta.url), ...args], {
     stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
   });
-  await new Promise((resolve, reject) => {
-    child.once('message', resolve);
-    child.once('exit', (code) => reject(new Error(`the followers ended with exit code ${code}`)));
-  });
-  return {
-    process: child,
-    received: () =>
-      new Promise<number>((resolve) => {
-        child.once('message', (message) => resolve((message as { received: number }).received));
-        child.send('how many');
-      }),
+  const answered = () =>
+    new Promise<Answer>((resolve, reject) => {
+      const onExit = (code: number | null) => reject(new Error(`${args[0]} ended with exit code ${code}`));
+      child.once('exit', onExit);
+      child.once('message', (answer) => {
+        child.off('exit', onExit);
+        resolve(answer as Answer);
+      });
+    });
+  const ask = () => {
+    const answer = answered();
+    child.send('how much');
+    return answer;
   };
+  return { process: child, first: await answered(), ask };
 }
 
 function sleep(seconds: number): Promise<void> {
@@ -147,7 +164,9 @@ function sleep(seconds: number): Promise<void> {
 }
 
 try {
-  await (flags.followers === undefined ? bench() : follow(flags.followers));
+  if (flags.server !== undefined) await serve(flags.server);
+  else if (flags.followers !== undefined) await follow(flags.followers);
+  else await bench();
 } catch (error) {
   const { message, code } = explain(error);
   note(message);

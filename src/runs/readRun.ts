@@ -42,7 +42,9 @@ export async function readRun(
   readEpochs: EpochReader = createEpochReader(),
 ): Promise<RunRecord> {
   const folder = await runFolder(root, id);
-  if (folder === undefined) throw new UsageError(`there is no run '${id}' in ${root}`);
+  if (folder === undefined) {
+    throw new UsageError(id === '' ? `${root} is no run directory` : `there is no run '${id}' in ${root}`);
+  }
   const base = await realpath(root);
   const problems: string[] = [];
   const files = await filesOf(base, folder);

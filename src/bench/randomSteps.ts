@@ -1,0 +1,44 @@
+import type { Model } from '../graph/types.ts';
+import { LOGITS } from '../models/languageModel.ts';
+import { randomStream } from '../random.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { TrainConfig } from '../train/config.ts';
+import { createMethod, planSparsity } from '../train/sparsity.ts';
+import { Stepper, type StepResult } from '../train/stepper.ts';
+import { groupsOf } from '../train/trainee.ts';
+
+/** A learning rate at which nothing dies while steps are timed. */
+const RATE = 0.01;
+/** Windows of an epoch, for methods whose schedule needs them. */
+const WINDOWS = 1000;
+
+/** Training steps of a language model that can be repeated, to time them. */
+export interface RandomSteps {
+  step(): Promise<StepResult>;
+  release(): Promise<void>;
+}
+
+/** Steps of a model with the configuration's method, batch and clipping, on random words. Memory: model and gradients. */
+export async function randomSteps(
+  runtime: Runtime,
+  model: Model,
+  config: TrainConfig,
+  words: number,
+  threads?: number,
+): Promise<RandomSteps> {
+  const { batch, steps, clip, seed } = config;
+  const groups = groupsOf(model, config);
+  const sparsity = createMethod(planSparsity(config, model, groups, WINDOWS), model.graph, groups);
+  const stepper = await Stepper.create(model, {
+    ...{ runtime, logits: LOGITS, batch, time: steps, clip, sparsity, seed, threads },
+  });
+  const random = randomStream(2);
+  const drawn = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * words));
+  const indices = drawn();
+  stepper.targets.set(drawn());
+  let index = 0;
+  return {
+    step: () => stepper.step(indices, RATE, index++),
+    release: () => stepper.release(),
+  };
+}
