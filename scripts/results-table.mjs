@@ -27,7 +27,7 @@ const rows = runs.map(({ name, config, models, seconds }) => {
     millions(multiplyAdds),
     latency(name, 1),
     latency(name, 10),
-    `${(seconds / 60).toFixed(0)} min`,
+    seconds < 120 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`,
   ];
 });
 const head = ['', 'valid ppl', 'test ppl', 'hidden', 'not zero: embedding / recurrent / output', 'multiply-adds'];
