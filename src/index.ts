@@ -80,6 +80,7 @@ export {
 export type { FinetuneMetrics } from './train/finetune/progress.ts';
 export { type FinetuneResult, finetuneRun } from './train/finetune/run.ts';
 export { freshModel } from './train/freshModel.ts';
+export { InterruptedError } from './train/interrupted.ts';
 export { type LossName, losses } from './train/losses.ts';
 export { presets } from './train/presets.ts';
 export { type ModelResult, type RunOptions, type RunResult, run } from './train/run.ts';

@@ -34,7 +34,7 @@ export interface EpochSpeed {
  */
 export async function benchEpochs(options: EpochSpeedOptions): Promise<EpochSpeed[]> {
   const { runtime, config, units, words, threads, rounds } = options;
-  const denseConfig: TrainConfig = { ...config, iss: 0, target: undefined };
+  const denseConfig: TrainConfig = { ...config, iss: 0, target: undefined, l1: undefined, magnitude: undefined };
   const dense = await randomSteps(runtime, untrainedModel(denseConfig, words), denseConfig, words, threads);
   const timed = new Map<string, Omit<EpochSpeed, 'epoch' | 'units'>>();
   for (const hidden of units) {

@@ -3,9 +3,8 @@ import { LOGITS } from '../models/languageModel.ts';
 import { randomStream } from '../random.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { TrainConfig } from '../train/config.ts';
-import { createMethod, planSparsity } from '../train/sparsity.ts';
+import { createMethod, groupsOf, planSparsity } from '../train/sparsity.ts';
 import { Stepper, type StepResult } from '../train/stepper.ts';
-import { groupsOf } from '../train/trainee.ts';
 
 /** A learning rate at which nothing dies while steps are timed. */
 const RATE = 0.01;

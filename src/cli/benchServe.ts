@@ -12,11 +12,11 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { startServer } from '../serve/server.ts';
 import { checkConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
+import { InterruptedError } from '../train/interrupted.ts';
 import { presets } from '../train/presets.ts';
 import { trainInDirectory } from '../train/run.ts';
 import { configText, createRunDirectory, runFiles } from '../train/runDirectory.ts';
 import { loadText } from '../train/start.ts';
-import { InterruptedError } from '../train/trainer.ts';
 import { explain, note, print } from './output.ts';
 
 /*

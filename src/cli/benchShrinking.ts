@@ -29,6 +29,8 @@ async function bench(): Promise<void> {
   if (words === undefined) throw new UsageError(`${flags.run} is no finished run of slimrnn train`);
   const { data: _data, init: _init, ...own } = fields;
   const config = checkConfig(own, 'its configuration');
+  if (config.issEmbedding)
+    throw new UsageError(`${flags.run} let its embedding shrink, too: only hidden sizes are timed`);
   const [threads, rounds] = [Number(flags.threads), Number(flags.rounds)];
   note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${config.hidden.join(', ')}`);
   // An epoch shrinks on the way: the size it began with is the largest it had.

@@ -22,6 +22,7 @@ interface CalibrateFlags {
   batch?: number;
   steps?: number;
   threads?: number;
+  issEmbedding?: boolean;
   json?: boolean;
 }
 
@@ -40,6 +41,7 @@ export function addCalibrateCommand(program: Command): void {
     .option('--batch <number>', 'sequences side by side (default: as in training; for a file 20)', whole('--batch'))
     .option('--steps <number>', 'time steps of a window (default: as in training; for a file 35)', whole('--steps'))
     .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
+    .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
     .option('--json', 'print one JSON document on stdout')
     .action(async (path: string, flags: CalibrateFlags) => {
       const { file, model, config, corpus } = await load(path, flags);
@@ -55,7 +57,7 @@ export function addCalibrateCommand(program: Command): void {
         runtime: nodeRuntime,
         threads: flags.threads ?? config.threads,
         tolerance: flags.tolerance,
-        embeddings: config.issEmbedding,
+        embeddings: flags.issEmbedding ?? config.issEmbedding,
         onPoint: (p) => note(`τ ${p.threshold.toExponential()}  perplexity ${p.validPerplexity.toFixed(3)}`),
       });
       const data = { source: corpus.source, sha256: corpus.sha256 };

@@ -1,7 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
@@ -17,12 +16,12 @@ import {
   createRunDirectory,
   openRunDirectory,
   readJson,
+  requireSameConfig,
   runConfig,
   runFiles,
 } from '../train/runDirectory.ts';
-import { describeMethod } from '../train/sparsity.ts';
+import { checkTarget, describeMethod, groupsOf } from '../train/sparsity.ts';
 import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
-import { groupsOf } from '../train/trainee.ts';
 import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
@@ -75,8 +74,7 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
   let lock = flags.resume ? await openRunDirectory(directory) : undefined;
   try {
     if (flags.resume) {
-      const wanted = runConfig(config, data, source);
-      requireSame(await readJson(join(directory, runFiles.config)), wanted, directory);
+      await requireSameConfig(directory, runConfig(config, data, source), free, said);
       const finished = join(directory, runFiles.result);
       if (existsSync(finished)) {
         if (flags.tensorboard) {
@@ -92,6 +90,7 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
       init && source !== undefined
         ? modelFrom(init.model, config, corpus.vocabulary, source)
         : freshModel(config, corpus.vocabulary);
+    checkTarget(config, model);
     if (lock === undefined) {
       lock = await createRunDirectory(directory);
       await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
@@ -124,25 +123,8 @@ function resumedRun(name: string, flags: TrainFlags): { name: string; flags: Tra
   return { name: config, flags: { ...flags, out: flags.out ?? name } };
 }
 
-function recordOf(content: unknown, path: string): Record<string, unknown> {
-  if (typeof content !== 'object' || content === null || Array.isArray(content)) {
-    throw new UsageError(`${path} must hold one JSON object, as config.json of a run does`);
-  }
-  return { ...content };
-}
-
-/** A resumed run must ask for what the run was started with; threads and checkpoint interval may change. */
-function requireSame(saved: unknown, now: Record<string, unknown>, directory: string): void {
-  const before = recordOf(saved, join(directory, runFiles.config));
-  const free = new Set(['threads', 'checkpointEvery']);
-  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;
-    throw new UsageError(
-      `${directory} was started with ${said(key, before[key])}, not ${said(key, now[key])}; ` +
-        '--resume needs the same, or start anew with another --out',
-    );
-  }
-}
+/** Settings that a resumed run may change. */
+const free = new Set(['threads', 'checkpointEvery']);
 
 /** A setting as the command line has it. */
 function said(key: string, value: unknown): string {

@@ -46,9 +46,10 @@ const STRONGEST = 100;
  * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. Units that are gone say too
  * late that λ was wrong, because a norm takes long to fall; so the norms are followed, and each is expected to go on as
  * it went since the last look. The units of largest expected norm, on a scale that suits all layers (`layerScores`),
- * should stay, as many as the target allows. Of those that should not, the ones that are expected to be there when the target is due are pressed harder; of those that
- * should, the ones that are expected to vanish before the run ends are pressed less. The method must make groups zero at
- * any strength, as the proximal step does: a sub-gradient that is longer than the group swings around zero.
+ * should stay, as many as the target allows. Of those that should not, the ones that are expected to be there when the
+ * target is due are pressed harder; of those that should, the ones that are expected to vanish before the run ends are
+ * pressed less. The method must make groups zero at any strength, as the proximal step does: a sub-gradient that is
+ * longer than the group swings around zero.
  * Costs two passes over rows and columns at each look; the state has two numbers for each unit.
  */
 export function steered(

@@ -30,8 +30,8 @@ export interface TraceOptions {
 
 /**
  * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
- * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit that cannot leave has component
- * -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component
+ * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit
+ * that cannot leave has component -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component
  * (`splitDirections` parts them). Constants that several nodes use stand once per use, as `constantPerUse` names them.
  * Throws a SlimError where units pass an operator that the trace does not know, unless `fix` names their layers, and a
  * UsageError when `fix` names a layer that is not there.

@@ -71,7 +71,7 @@ async function toRung(options: DirectoryOptions, until: number) {
         'another command; delete the folder, and --resume trains the run anew',
     );
   }
-  return standingOf(model, until, last.validPerplexity);
+  return standingOf(model, options.config, until, last.validPerplexity);
 }
 
 /** Trains to the end and scores, unless that is done. */
@@ -80,5 +80,5 @@ async function toResult(options: DirectoryOptions) {
   if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
   const { models } = (await readJson(join(directory, runFiles.result))) as RunResult;
   const last = models.at(-1)!;
-  return standingOf(await loadModel(join(directory, last.file)), config.epochs, last.validPerplexity);
+  return standingOf(await loadModel(join(directory, last.file)), config, config.epochs, last.validPerplexity);
 }

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import type { TrainConfig } from '../train/config.ts';
 import { presets } from '../train/presets.ts';
 import { gridRuns } from './grid.ts';
 
@@ -20,6 +21,13 @@ it('names folders so that they sort and hold nothing odd', () => {
   const names = gridRuns(base, { hidden }).map(({ name }) => name);
   expect(names).toEqual([...names].sort());
   expect(names[0]).toBe('01-hidden-1-1');
+});
+
+it('holds a dense run beside runs with a group penalty, whatever the penalty has', () => {
+  const fields: TrainConfig = { ...base, proximal: true, issScaling: 'sqrt', issLayers: [1, 2] };
+  const [dense, sparse] = gridRuns(fields, { iss: [0, 0.002] });
+  expect(dense!.config).toEqual({ ...base, iss: 0 });
+  expect(sparse!.config).toEqual({ ...fields, iss: 0.002 });
 });
 
 it('refuses what is no sweep', () => {

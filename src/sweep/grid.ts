@@ -1,6 +1,6 @@
 import { UsageError } from '../errors.ts';
 import { didYouMean } from '../suggest.ts';
-import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
+import { checkConfig, issFields, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { type FieldValue, fieldNames } from './values.ts';
 
 /** The values of each field that differs between the runs of a sweep. */
@@ -36,9 +36,15 @@ export function gridRuns(base: PartialConfig, varied: Varied): GridRun[] {
   }
   const digits = String(points.length).length;
   return points.map((point, i) => {
-    const config = checkConfig({ ...base, ...point }, `run ${i + 1} (${describeVaried(point)})`);
+    const config = checkConfig(withoutIdle({ ...base, ...point }), `run ${i + 1} (${describeVaried(point)})`);
     return { name: `${String(i + 1).padStart(digits, '0')}-${folderName(point)}`, varied: point, config };
   });
+}
+
+/** A dense run among others with a group penalty, `--iss 0,0.002 --proximal`, does not need what only the penalty has. */
+function withoutIdle(fields: PartialConfig): PartialConfig {
+  if (fields.iss !== 0 || fields.target !== undefined) return fields;
+  return { ...fields, ...Object.fromEntries(issFields.map((field) => [field, undefined])) };
 }
 
 /** `iss 0.002, keep 0.5` */

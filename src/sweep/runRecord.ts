@@ -9,6 +9,7 @@ import { biasShares, countParameters } from '../slim/costs.ts';
 import { describeModel } from '../slim/describe.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { numbersOf } from '../sparsity/numbers.ts';
+import type { TrainConfig } from '../train/config.ts';
 import { readJson, runFiles } from '../train/runDirectory.ts';
 
 /*
@@ -81,8 +82,13 @@ export async function addFailure(directory: string, failure: Failure): Promise<v
 }
 
 /** How a trained model stands without its dead units, whether or not the training shrank it. */
-export function standingOf(trained: Model, epoch: number, validPerplexity: number): RungEntry {
-  const { model } = shrinkZeros(withoutDropout(trained));
+export function standingOf(
+  trained: Model,
+  { issEmbedding = false }: Pick<TrainConfig, 'issEmbedding'>,
+  epoch: number,
+  validPerplexity: number,
+): RungEntry {
+  const { model } = shrinkZeros(withoutDropout(trained), { embeddings: issEmbedding });
   const hidden = describeModel(model).layers.map((layer) => layer.units);
   return { epoch, validPerplexity, hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
 }

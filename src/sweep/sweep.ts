@@ -1,13 +1,13 @@
 import { existsSync } from 'node:fs';
-import { mkdir, readdir, rm, stat } from 'node:fs/promises';
+import { mkdir, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { TEMPORARY, writeAtomically } from '../files.ts';
+import { writeAtomically } from '../files.ts';
 import { acquireLock, waitUntilFree } from '../lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
-import { checkNewRunDirectory, readJson } from '../train/runDirectory.ts';
-import { InterruptedError } from '../train/trainer.ts';
+import { InterruptedError } from '../train/interrupted.ts';
+import { checkNewRunDirectory, clearTemporaries, readJson } from '../train/runDirectory.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, readPlan, requireSamePlan, type SweepPlan, sweepFiles } from './plan.ts';
@@ -137,10 +137,4 @@ function workplaces(plan: SweepPlan, { directory, onEvent, ...options }: SweepOp
   const cores = bindCores(workers, threads);
   if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
   return { workers, launch: processLauncher(directory, cores) };
-}
-
-async function clearTemporaries(directory: string): Promise<void> {
-  for (const file of await readdir(directory)) {
-    if (file.endsWith(TEMPORARY)) await rm(join(directory, file), { force: true });
-  }
 }

@@ -1,7 +1,7 @@
 import { SlimError, UsageError } from '../errors.ts';
 import { LockedError } from '../lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/trainer.ts';
+import { InterruptedError } from '../train/interrupted.ts';
 import { advance } from './advance.ts';
 import type { Blame, WorkerMessage } from './messages.ts';
 import { readPlan } from './plan.ts';

@@ -68,7 +68,7 @@ const HALVINGS = 6;
 /**
  * Finds the largest threshold that leaves a model's validation perplexity within a relative tolerance, as Wen et al.
  * (ICLR 2018, section 3) choose τ: once on the dense model, for all parameters that the group lasso acts on. A log grid
- * from 1e-6, then bisection: about 20 passes over the text. Throws UsageError for a model without such parameters.
+ * from 1e-6, then bisection: about 25 passes over the text. Throws UsageError for a model without such parameters.
  */
 export async function calibrate(options: CalibrationOptions): Promise<Calibration> {
   const { model, valid, batch, steps, runtime, tolerance, embeddings = false, onPoint } = options;

@@ -80,6 +80,15 @@ describe('checkConfig', () => {
     [{ pruneTo: 3 }, 'here: pruneTo needs magnitude'],
     [{ magnitude: 0.5, pruneFrom: 4, pruneTo: 3 }, 'here: pruneTo must be more than pruneFrom, got 3 and 4'],
     [{ magnitude: 0.5, pruneTo: 30 }, 'here: pruneTo must be at most the 13 epochs, got 30'],
+    [{ magnitude: 0.5, pruneFrom: 10 }, 'here: pruneTo must be more than pruneFrom, got 8.6'],
+    [{ target: 'units=0.3', proximal: true }, 'here: target takes the proximal step anyway: leave out proximal'],
+    [{ iss: 0.1, issLayers: [1] }, 'here: issLayers must have a factor for each of the 2 layers, got 1'],
+    [{ iss: 0.1, issLayers: [1, 1, 1] }, 'here: issLayers must have a factor for each of the 2 layers, got 3'],
+    [
+      { iss: 0.1, issLayers: [1, 1, 1, 1], issEmbedding: true },
+      'here: issLayers must have a factor for each of the 2 layers, and may have one for the embedding, got 4',
+    ],
+    [{ target: 'units=0.3', issLayers: [1, 0] }, 'here: issLayers must be above 0 with a target'],
     [{ depth: 3 }, 'here: depth needs cell rhn'],
     [{ cell: 'rhn', hidden: [200] }, 'here: cell rhn needs depth'],
     [{ cell: 'rhn', depth: 3 }, "here: cell rhn needs one hidden size that is the embedding's, got 200, 200 and 200"],
@@ -87,6 +96,14 @@ describe('checkConfig', () => {
   ])('%o: %s', (change, message) => {
     expect(problem(change)).toThrow(message);
     expect(problem(change)).toThrow(UsageError);
+  });
+
+  it.each([
+    { epochs: 2, magnitude: 0.5, pruneTo: 0.9 },
+    { proximal: false, issEmbedding: false, issScaling: 'none' },
+    { iss: 0.1, issLayers: [1, 1, 1], issEmbedding: true },
+  ])('takes %o', (fields) => {
+    expect(problem(fields)).not.toThrow();
   });
 
   it('lists all problems at once', () => {

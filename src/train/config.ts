@@ -40,7 +40,10 @@ export const trainConfigSchema = z.strictObject({
   batch: positive.describe('sequences side by side'),
   steps: positive.describe('time steps of a window'),
   iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
-  issLayers: z.array(z.number().nonnegative()).optional().describe('factors on λ for each layer, from the bottom'),
+  issLayers: z
+    .array(z.number().nonnegative())
+    .optional()
+    .describe('factors on λ for each layer, from the bottom; with --iss-embedding one more for the embedding'),
   issScaling: z
     .enum(['none', 'sqrt'])
     .optional()
@@ -51,11 +54,15 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
     .optional()
-    .describe('search λ while training for what should be left: units=0.3 or params=0.25'),
+    .describe('search λ while training for what should be left: units=0.3 or params=0.6'),
   l1: z.number().nonnegative().optional().describe('λ of ℓ1 over single weights instead'),
   magnitude: z.number().gt(0).lt(1).optional().describe('prune so large a share of the weights by magnitude instead'),
   pruneSchedule: z.enum(['cubic', 'narang']).optional().describe('course of the pruning: cubic (default), narang'),
-  pruneFrom: z.number().nonnegative().optional().describe('epochs before the pruning begins (default: 1)'),
+  pruneFrom: z
+    .number()
+    .nonnegative()
+    .optional()
+    .describe('epochs before the pruning begins (default: 1, or a quarter of less than 4)'),
   pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
   pruneEvery: positive.optional().describe('prune every so many updates (default: 100)'),
   threshold: z.number().nonnegative().describe('τ: weights below it become 0 after every update'),
@@ -98,12 +105,17 @@ function contradictionsIn(config: TrainConfig): string[] {
     isThere ? [] : fields.map((field) => `${field} needs ${what}`);
   const isRhn = config.cell === 'rhn';
   const [width] = config.hidden;
+  const pruning = pruningEpochs(config);
   return [
     ...(methods.length > 1 ? [`choose one of ${methods.join(', ')}`] : []),
-    ...needs(given('issLayers', 'issScaling', 'issEmbedding', 'proximal'), 'iss (or target)', methods.includes('iss')),
+    ...needs(givenIssFields(config), 'iss (or target)', methods.includes('iss')),
     ...needs(given('pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'), 'magnitude', methods.includes('magnitude')),
-    ...(config.pruneTo !== undefined && config.pruneTo <= (config.pruneFrom ?? 1)
-      ? [`pruneTo must be more than pruneFrom, got ${config.pruneTo} and ${config.pruneFrom ?? 1}`]
+    ...(config.proximal && config.target !== undefined
+      ? ['target takes the proximal step anyway: leave out proximal']
+      : []),
+    ...layerFactorProblems(config),
+    ...(methods.includes('magnitude') && pruning.to <= pruning.from
+      ? [`pruneTo must be more than pruneFrom, got ${pruning.to} and ${pruning.from}`]
       : []),
     ...(config.pruneTo !== undefined && config.pruneTo > config.epochs
       ? [`pruneTo must be at most the ${config.epochs} epochs, got ${config.pruneTo}`]
@@ -116,6 +128,32 @@ function contradictionsIn(config: TrainConfig): string[] {
         ]
       : []),
   ];
+}
+
+/** Fields of the group penalty that ask for something. */
+export const issFields = ['issLayers', 'issScaling', 'issEmbedding', 'proximal'] as const;
+
+function givenIssFields(config: TrainConfig): (keyof TrainConfig)[] {
+  return issFields.filter(
+    (field) => ![undefined, false, 'none'].includes(config[field] as string | boolean | undefined),
+  );
+}
+
+/** `issLayers` has a factor for each recurrent layer and, where its columns are components too, maybe the embedding. */
+function layerFactorProblems({ issLayers, issEmbedding, hidden, target }: TrainConfig): string[] {
+  if (issLayers === undefined) return [];
+  const most = hidden.length + (issEmbedding ? 1 : 0);
+  const fits = issLayers.length === hidden.length || issLayers.length === most;
+  const layers = `each of the ${hidden.length} layers${issEmbedding ? ', and may have one for the embedding' : ''}`;
+  return [
+    ...(fits ? [] : [`issLayers must have a factor for ${layers}, got ${issLayers.length}`]),
+    ...(target !== undefined && issLayers.includes(0) ? ['issLayers must be above 0 with a target'] : []),
+  ];
+}
+
+/** When pruning by magnitude begins and ends, in epochs; without the fields from the first epoch on to two thirds of all. */
+export function pruningEpochs({ pruneFrom, pruneTo, epochs }: TrainConfig): { from: number; to: number } {
+  return { from: pruneFrom ?? Math.min(1, epochs / 4), to: pruneTo ?? (2 * epochs) / 3 };
 }
 
 /** What does not fit, each with what is expected and what was given; `nameOf` says how the user writes a field. */

@@ -3,6 +3,7 @@ import { sizeOf } from '../graph/dims.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
+import { InterruptedError } from './interrupted.ts';
 import { lookUpRows } from './lookupTable.ts';
 import { LOSS, type ScoringGraph, scoringGraph, TARGETS } from './trainingGraph.ts';
 
@@ -16,6 +17,8 @@ export interface EvaluationOptions {
   readonly label?: string;
   /** Called now and then with the share of the text that is done. */
   readonly onProgress?: (share: number) => void;
+  /** Aborting throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
 }
 
 /** Scores texts with a model whose weights may change between calls. */
@@ -48,7 +51,7 @@ async function score(
   fed: Map<string, Tensor>,
   weights: (name: string) => Tensor | undefined,
   ids: Int32Array,
-  { batch, steps, label = 'text', onProgress }: EvaluationOptions,
+  { batch, steps, label = 'text', onProgress, signal }: EvaluationOptions,
 ): Promise<number> {
   const windows = batchWindows(ids, batch, steps, { keepTail: true, label });
   const feeds: Record<string, Tensor> = {};
@@ -80,6 +83,7 @@ async function score(
       feeds[values] = { elementType: 'float32', dims: [time, batch, size], data: looked };
     }
     feeds[TARGETS] = { elementType: 'int32', dims: [rows], data: targets.slice(0, rows) };
+    if (signal?.aborted) throw new InterruptedError(`stopped while scoring the ${label}; --resume goes on from here`);
     const results = await session.run(feeds, { outputs });
     total += results[LOSS]!.data[0] as number;
     for (const { input, output } of plan.states) feeds[input] = results[output]!;

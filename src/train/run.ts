@@ -1,13 +1,11 @@
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Corpus } from '../data/makeCorpus.ts';
 import { type Environment, environment } from '../environment.ts';
 import { writeAtomically } from '../files.ts';
 import { withoutDropout } from '../graph/dropout.ts';
 import type { Model } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { describeModel } from '../slim/describe.ts';
 import { type ParameterSplit, splitParameters } from '../slim/parameterSplit.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
@@ -16,12 +14,13 @@ import type { EpochMetrics } from './checkpoint.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
 import { fileStore } from './fileStore.ts';
+import { InterruptedError } from './interrupted.ts';
 import { liveFile } from './live.ts';
 import { runFiles } from './runDirectory.ts';
 import { methodName } from './sparsity.ts';
 import { textWindows } from './textWindows.ts';
 import { unitsThatStay } from './trainee.ts';
-import { InterruptedError, type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
+import { type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
 
 /** One finished model of a run. */
 export interface ModelResult {
@@ -46,7 +45,7 @@ export interface RunResult {
     readonly sha256: string;
     readonly vocabulary: number;
   };
-  /** The model after its last epoch and, with ISS, the one without its dead units. */
+  /** The model after its last epoch and, unless it was trained dense, the one without its dead units. */
   readonly models: readonly ModelResult[];
   /** Difference between the two on the same inputs. */
   readonly verify?: Difference | undefined;
@@ -67,8 +66,8 @@ export interface RunOptions extends Omit<TrainOptions, 'untilEpoch' | 'store'> {
 }
 
 /**
- * Trains a language model into a run directory and finishes it: test perplexity at batch 1, the model as ONNX and, with
- * ISS, the slim model, verified equal to the other before it is written.
+ * Trains a language model into a run directory and finishes it: test perplexity at batch 1, the model as ONNX and, unless
+ * dense, the slim model, verified equal to the other before it is written.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { config, corpus, directory, runtime } = options;
@@ -139,16 +138,18 @@ async function score(
   name: string,
   model: Model,
   file: string,
-  { config, corpus, runtime, directory }: { config: TrainConfig; corpus: Corpus; runtime: Runtime; directory: string },
+  { config, corpus, runtime, directory, signal }: RunOptions,
 ): Promise<ModelResult> {
   const evaluator = await createEvaluator(model, LOGITS, runtime, { threads: config.threads });
   const { batch, steps } = config;
-  const validPerplexity = await evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text' });
-  const testPerplexity = await evaluator.perplexity(corpus.test, { batch: 1, steps, label: 'test text' });
-  await evaluator.release();
+  const scored = async () => ({
+    validPerplexity: await evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text', signal }),
+    testPerplexity: await evaluator.perplexity(corpus.test, { batch: 1, steps, label: 'test text', signal }),
+  });
+  const perplexities = await scored().finally(() => evaluator.release());
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const { size: bytes } = await stat(join(directory, file));
   const hidden = layers.map((l) => l.units);
   const split = splitParameters(model.graph);
-  return { name, file, bytes, hidden, parameters, split, multiplyAdds, validPerplexity, testPerplexity };
+  return { name, file, bytes, hidden, parameters, split, multiplyAdds, ...perplexities };
 }

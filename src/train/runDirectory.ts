@@ -70,6 +70,37 @@ export async function clearTemporaries(path: string): Promise<void> {
   for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
 }
 
+/** How a setting is called in the message that a run was started with another value. */
+export type SettingName = (key: string, value: unknown) => string;
+
+/**
+ * Throws a UsageError unless a resumed run asks for what config.json in its directory says that it was started with;
+ * the settings in `free` may change.
+ */
+export async function requireSameConfig(
+  directory: string,
+  now: Readonly<Record<string, unknown>>,
+  free: ReadonlySet<string>,
+  said: SettingName,
+): Promise<void> {
+  const before = await readConfig(directory);
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;
+    throw new UsageError(
+      `${directory} was started with ${said(key, before[key])}, not ${said(key, now[key])}; ` +
+        '--resume needs the same, or start anew with another --out',
+    );
+  }
+}
+
+/** The fields of config.json in a run directory. Throws a UsageError when they are none. */
+export async function readConfig(directory: string): Promise<Record<string, unknown>> {
+  const path = join(directory, runFiles.config);
+  const content = await readJson(path);
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
+  throw new UsageError(`${path} must hold one JSON object`);
+}
+
 function existingParent(path: string): string {
   let parent = dirname(resolve(path));
   while (!existsSync(parent)) parent = dirname(parent);

@@ -6,8 +6,15 @@ import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
 import { EPSILON } from '../sparsity/components.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from './config.ts';
 import { presets } from './presets.ts';
-import { createMethod, describeMethod, learnedShare, methodName, planSparsity } from './sparsity.ts';
-import { groupsOf } from './trainee.ts';
+import {
+  checkTarget,
+  createMethod,
+  describeMethod,
+  groupsOf,
+  learnedShare,
+  methodName,
+  planSparsity,
+} from './sparsity.ts';
 
 const WINDOWS = 20;
 const sizes = { hidden: [4, 3], embedding: 5, epochs: 6 };
@@ -46,7 +53,7 @@ describe('the method of a configuration', () => {
     [{ l1: 0 }, 'dense', undefined, 'dense'],
     [{ iss: 0.01 }, 'group lasso', 'group lasso', 'ISS λ 0.01'],
     [{ iss: 0.01, proximal: true }, 'proximal', 'proximal group lasso', 'proximal ISS λ 0.01'],
-    [{ target: 'units=0.3' }, 'group lasso', 'proximal group lasso, steered', 'ISS to units=0.3'],
+    [{ target: 'units=0.3' }, 'target', 'proximal group lasso, steered', 'ISS to units=0.3'],
     [{ l1: 1e-4 }, 'ℓ1', 'ℓ1', 'ℓ1, λ 0.0001'],
     [{ magnitude: 0.9 }, 'magnitude', 'gradual magnitude', 'magnitude pruning to 0.9 zeros'],
     [
@@ -81,13 +88,17 @@ describe('the method of a configuration', () => {
     const names = [...model.graph.initializers.keys()];
     expect(names).toContain('embedding');
     expect([...method!.parameters].sort()).toEqual(names.filter((n) => n !== 'embedding').sort());
-    // Tied: the output's matrix is that table.
-    const rhn = rhnLanguageModel({ vocabulary: 9, width: 4, depth: 2 });
-    const fields: PartialConfig = { l1: 1e-4, cell: 'rhn', hidden: [4], embedding: 4, depth: 2 };
-    const { parameters } = methodOf(fields, rhn).method!;
-    expect(parameters.has('embedding')).toBe(false);
-    expect(parameters.has('rhn.recurrent_0')).toBe(true);
   });
+
+  it.each<PartialConfig>([{ l1: 1e-4 }, { magnitude: 0.9 }])(
+    "%j leaves a tied table alone, which is the output's",
+    (fields) => {
+      const rhn = rhnLanguageModel({ vocabulary: 9, width: 4, depth: 2 });
+      const { parameters } = methodOf({ ...fields, cell: 'rhn', hidden: [4], embedding: 4, depth: 2 }, rhn).method!;
+      expect(parameters.has('embedding')).toBe(false);
+      expect(parameters.has('rhn.recurrent_0')).toBe(true);
+    },
+  );
 });
 
 describe('strengths', () => {
@@ -124,13 +135,14 @@ describe('strengths', () => {
     [{ issLayers: [2, 0.5] }, [2, 0.5]],
     [{ issLayers: [0, 1] }, [0, 1]],
     [{ issScaling: 'sqrt' }, [Math.sqrt(groupSize[0]), Math.sqrt(groupSize[1])]],
-    [{ issScaling: 'sqrt', issLayers: [3] }, [3 * Math.sqrt(groupSize[0]), Math.sqrt(groupSize[1])]],
+    [{ issScaling: 'sqrt', issLayers: [3, 1] }, [3 * Math.sqrt(groupSize[0]), Math.sqrt(groupSize[1])]],
   ])('%j multiply λ', (fields, factors) => {
     const [a, b] = normSums;
     for (const method of [{}, { proximal: true }]) {
       const penalty = penaltyOf({ iss: 0.01, ...fields, ...method });
       expect(penalty).toBeCloseTo(0.01 * (factors[0] * a + factors[1] * b), 5);
     }
+    if (fields.issLayers?.includes(0)) return;
     // The search begins with λ as it is given.
     expect(penaltyOf({ iss: 0.01, target: 'units=0.5', ...fields })).toBeCloseTo(
       0.01 * (factors[0] * a + factors[1] * b),
@@ -152,7 +164,38 @@ describe('strengths', () => {
   });
 });
 
+describe('a target', () => {
+  it('counts the units of recurrent layers, not the columns of an embedding', () => {
+    const { plan, config, groups } = methodOf({ target: 'units=0.3', issEmbedding: true });
+    expect(groups.layers.map(({ components }) => components.length)).toEqual([...config.hidden, config.embedding]);
+    expect(plan.units).toBe(7);
+  });
+
+  // Of 7 units one in each layer stays; beside them the embedding of 45 weights.
+  it.each<[PartialConfig, string | undefined]>([
+    [{ target: 'units=0.28' }, 'target units=0.28 cannot be reached: with one unit in each layer 28.6 % of the units'],
+    [{ target: 'units=0.3' }, undefined],
+    [{ target: 'params=0.25' }, 'let columns of the embedding vanish too'],
+    [{ target: 'params=0.25', issEmbedding: true }, undefined],
+    [{ target: 'params=0.5' }, undefined],
+    [{ iss: 0.1 }, undefined],
+  ])('%j is checked before training', (fields, message) => {
+    const config = configOf(fields);
+    const check = () => checkTarget(config, modelOf(config));
+    if (message === undefined) expect(check).not.toThrow();
+    else expect(check).toThrow(message);
+  });
+});
+
 describe('pruning by epochs', () => {
+  it('has an update of its own even where it begins and ends in the same one', () => {
+    const { method, model } = methodOf({ magnitude: 0.5, pruneFrom: 1, pruneTo: 1.01 });
+    const matrices = matricesOf(model, method!.parameters);
+    for (let update = 0; update < 2 * WINDOWS; update++) method!.afterUpdate!(matrices, { update, step: 1 });
+    const zeros = matrices.reduce((n, { weights }) => n + weights.filter((w) => w === 0).length, 0);
+    expect(zeros).toBeGreaterThan(0);
+  });
+
   it('becomes updates of the run', () => {
     const { method, model } = methodOf({ magnitude: 0.5, pruneFrom: 1, pruneTo: 2.5, pruneEvery: 7 });
     const matrices = matricesOf(model, method!.parameters);

@@ -1,3 +1,5 @@
+import { UsageError } from '../errors.ts';
+import { statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import { lowerRecurrent } from '../recurrent/lower.ts';
 import { countParameters } from '../slim/costs.ts';
@@ -11,7 +13,8 @@ import { groupSizes } from '../sparsity/measure.ts';
 import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
 import { proximal } from '../sparsity/proximal.ts';
 import { parseTarget, steered } from '../sparsity/target.ts';
-import { learningRate, type TrainConfig } from './config.ts';
+import { traceGroups } from '../sparsity/trace.ts';
+import { learningRate, pruningEpochs, type TrainConfig } from './config.ts';
 import { detachLookups } from './passes.ts';
 
 /*
@@ -19,7 +22,7 @@ import { detachLookups } from './passes.ts';
  */
 
 /** The methods by the names that tables give them. */
-export type MethodName = 'dense' | 'group lasso' | 'proximal' | 'ℓ1' | 'magnitude';
+export type MethodName = 'dense' | 'group lasso' | 'proximal' | 'target' | 'ℓ1' | 'magnitude';
 
 /** What a configuration asks for. */
 export function methodName({
@@ -29,7 +32,8 @@ export function methodName({
   l1,
   magnitude,
 }: Pick<TrainConfig, 'iss' | 'target' | 'proximal' | 'l1' | 'magnitude'>): MethodName {
-  if (iss > 0 || target !== undefined) return proximal ? 'proximal' : 'group lasso';
+  if (target !== undefined) return 'target';
+  if (iss > 0) return proximal ? 'proximal' : 'group lasso';
   if (l1) return 'ℓ1';
   return magnitude ? 'magnitude' : 'dense';
 }
@@ -42,7 +46,12 @@ export function describeMethod(config: TrainConfig): string {
   if (name === 'ℓ1') return `ℓ1, λ ${l1}`;
   if (name === 'magnitude')
     return `magnitude pruning to ${magnitude} zeros${pruneSchedule === 'narang' ? ' (Narang)' : ''}`;
-  return `${name === 'proximal' ? 'proximal ISS' : 'ISS'} ${target === undefined ? `λ ${iss}` : `to ${target}`}`;
+  return name === 'target' ? `ISS to ${target}` : `${name === 'proximal' ? 'proximal ISS' : 'ISS'} λ ${iss}`;
+}
+
+/** The groups of a model, as its configuration wants them. */
+export function groupsOf(model: Model, { issEmbedding = false }: TrainConfig): Groups {
+  return traceGroups(model.graph, { states: statesOf(model), embeddings: issEmbedding });
 }
 
 /** Looks at the norms in an epoch, when λ is searched for. */
@@ -70,10 +79,10 @@ export function planSparsity(config: TrainConfig, first: Model, groups: Groups, 
   const sizes = new Map([...first.graph.initializers].map(([name, { data }]) => [name, data.length]));
   const groupSize = groupSizes(groups, first.graph);
   const strengths = groups.layers.map(({ name, components }, i): [string, number] => {
-    const size = groupSize[components.find((k) => k >= 0) ?? -1] ?? 1;
+    const size = groupSize[components.find((k: number) => k >= 0) ?? -1] ?? 1;
     return [name, (config.issLayers?.[i] ?? 1) * (config.issScaling === 'sqrt' ? Math.sqrt(size) : 1)];
   });
-  const units = groups.layers.reduce((n, { components }) => n + components.length, 0);
+  const units = hiddenLayers(groups).reduce((n, { components }) => n + components.length, 0);
   return { config, windows, sizes, strengths: new Map(strengths), units, parameters: countParameters(first.graph) };
 }
 
@@ -85,51 +94,82 @@ export function createMethod(
   state?: MethodState,
 ): SparsityMethod | undefined {
   const { config, windows, sizes, strengths } = plan;
-  const { threshold, target } = config;
+  const { threshold } = config;
   switch (methodName(config)) {
     case 'dense':
       return undefined;
     case 'ℓ1':
-      return l1(trainedBesideTables(graph), config.l1!, threshold);
+      return l1(withoutTables(graph, trainedTensors(graph)), config.l1!, threshold);
     case 'magnitude': {
-      const epochs = (count: number) => Math.round(count * windows);
+      const { from, to } = pruningEpochs(config);
+      const end = Math.max(1, Math.round(to * windows));
       return magnitude({
-        parameters: groupedTensors(groups),
+        parameters: withoutTables(graph, groupedTensors(groups)),
         sizes,
         schedule: config.pruneSchedule ?? 'cubic',
         share: config.magnitude!,
-        from: epochs(config.pruneFrom ?? Math.min(1, config.epochs / 4)),
-        to: epochs(config.pruneTo ?? (2 * config.epochs) / 3),
+        from: Math.min(Math.round(from * windows), end - 1),
+        to: end,
         every: config.pruneEvery ?? 100,
         state,
       });
     }
-    default: {
-      const press = config.proximal ? proximal : groupLasso;
-      const options = { threshold, strengths: strengthsOf(groups, strengths) };
-      const goal = target === undefined ? undefined : parseTarget(target);
-      if (goal === undefined) return press(groups, { ...options, lambda: config.iss });
-      const remaining = remainingParameters(graph, groups);
-      const shares = {
-        units: (left: Uint8Array) => countUnits(groups, left) / plan.units,
-        params: (left: Uint8Array) => remaining(left.map((l) => 1 - l)) / plan.parameters,
-      };
+    case 'target': {
+      const { goal, shareOf } = goalOf(plan, graph, groups);
       const lambda = config.iss > 0 ? config.iss : FIRST_LAMBDA;
-      return steered((strengths) => proximal(groups, { threshold, lambda, strengths }), groups, {
+      return steered((pressed) => proximal(groups, { threshold, lambda, strengths: pressed }), groups, {
         target: goal.share,
-        shareOf: shares[goal.what],
-        strengths: options.strengths ?? new Float64Array(groups.count).fill(1),
+        shareOf,
+        strengths: strengthsOf(groups, strengths) ?? new Float64Array(groups.count).fill(1),
         learned: (update) => learnedShare(config, update / windows),
         every: Math.max(1, Math.round(windows / LOOKS)),
         state,
       });
     }
+    default: {
+      const press = config.proximal ? proximal : groupLasso;
+      return press(groups, { threshold, strengths: strengthsOf(groups, strengths), lambda: config.iss });
+    }
   }
 }
 
-/** Units of all layers whose components are left, or that have none. */
+/** What a target asks for, and what share of the run's first model is left with these components. */
+function goalOf({ config, units, parameters }: SparsityPlan, graph: Graph, groups: Groups) {
+  const goal = parseTarget(config.target!)!;
+  const remaining = remainingParameters(graph, groups);
+  const shares = {
+    units: (left: Uint8Array) => countUnits(groups, left) / units,
+    params: (left: Uint8Array) => remaining(left.map((l) => 1 - l)) / parameters,
+  };
+  return { goal, shareOf: shares[goal.what] };
+}
+
+/** Throws a UsageError for a target that a model would miss even with a single unit in each layer. */
+export function checkTarget(config: TrainConfig, first: Model): void {
+  if (config.target === undefined) return;
+  const groups = groupsOf(first, config);
+  const { goal, shareOf } = goalOf(planSparsity(config, first, groups, 1), first.graph, groups);
+  const left = new Uint8Array(groups.count);
+  for (const { components } of groups.layers) left[components.find((k) => k >= 0) ?? left.length] = 1;
+  const least = shareOf(left);
+  if (least <= goal.share) return;
+  const embedding = goal.what === 'params' && !config.issEmbedding && config.cell !== 'rhn';
+  throw new UsageError(
+    `target ${config.target} cannot be reached: with one unit in each layer ${(least * 100).toFixed(1)} % of the ` +
+      `${goal.what === 'params' ? 'parameters' : 'units'} are left; ask for more` +
+      (embedding ? ', for a share of the units, or let columns of the embedding vanish too (issEmbedding)' : ''),
+  );
+}
+
+/** Layers of recurrent units: what `units=` counts, beside which columns of the embedding may be components too. */
+function hiddenLayers({ layers }: Groups): Groups['layers'] {
+  return layers.filter(({ operator }) => operator !== 'Gather');
+}
+
+/** Units of the recurrent layers whose components are left, or that have none. */
 function countUnits(groups: Groups, left: Uint8Array): number {
-  return groups.layers.reduce((n, { components }) => components.reduce((m, k) => m + (k < 0 ? 1 : left[k]!), n), 0);
+  const countIn = (components: Int32Array) => components.reduce((n, k) => n + (k < 0 ? 1 : left[k]!), 0);
+  return hiddenLayers(groups).reduce((n, { components }) => n + countIn(components), 0);
 }
 
 /** s_k of each component: that of the first layer that has it. */
@@ -142,11 +182,14 @@ function strengthsOf(groups: Groups, byLayer: ReadonlyMap<string, number>): Floa
   return strengths;
 }
 
-/** Every parameter but tables that words are looked up in. */
-function trainedBesideTables(graph: Graph): Set<string> {
+function trainedTensors({ initializers }: Graph): Set<string> {
+  return new Set([...initializers].filter(([, t]) => t.elementType === 'float32').map(([name]) => name));
+}
+
+/** Without tables that words are looked up in, also one that is the output's matrix at the same time. */
+function withoutTables(graph: Graph, names: ReadonlySet<string>): Set<string> {
   const tables = new Set(detachLookups(lowerRecurrent(graph)).lookups.map((l) => l.table));
-  const trained = [...graph.initializers].filter(([name, t]) => t.elementType === 'float32' && !tables.has(name));
-  return new Set(trained.map(([name]) => name));
+  return new Set([...names].filter((name) => !tables.has(name)));
 }
 
 /** Σ η so far / Σ η of the whole run, after `epochs` epochs (with a fraction). */

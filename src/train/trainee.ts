@@ -1,4 +1,3 @@
-import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -8,10 +7,9 @@ import type { Groups } from '../sparsity/groups.ts';
 import { type LogHistogram, normsByLayer } from '../sparsity/logHistogram.ts';
 import { liveComponents } from '../sparsity/measure.ts';
 import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
-import { traceGroups } from '../sparsity/trace.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator, type Evaluator } from './evaluate.ts';
-import { createMethod, type SparsityPlan } from './sparsity.ts';
+import { createMethod, groupsOf, type SparsityPlan } from './sparsity.ts';
 import { Stepper } from './stepper.ts';
 
 /** The model in training with all that is made anew when it shrinks: groups, update, evaluation. */
@@ -28,11 +26,6 @@ export interface TraineeOptions {
   readonly config: TrainConfig;
   readonly runtime: Runtime;
   readonly sparsity: SparsityPlan;
-}
-
-/** The groups of a model, as its configuration wants them. */
-export function groupsOf(model: Model, { issEmbedding = false }: TrainConfig): Groups {
-  return traceGroups(model.graph, { states: statesOf(model), embeddings: issEmbedding });
 }
 
 /**
@@ -53,11 +46,14 @@ export async function prepare(model: Model, options: TraineeOptions, state?: Met
     seed: config.seed,
     threads: config.threads,
   });
-  const evaluator = await createEvaluator(model, LOGITS, runtime, {
-    threads: config.threads,
-    weights: (name) => stepper.weights(name),
-  });
-  return { stepper, groups, evaluator, sparsity };
+  try {
+    const weights = (name: string) => stepper.weights(name);
+    const evaluator = await createEvaluator(model, LOGITS, runtime, { threads: config.threads, weights });
+    return { stepper, groups, evaluator, sparsity };
+  } catch (error) {
+    await stepper.release();
+    throw error;
+  }
 }
 
 /** Gives the sessions of a trainee back. */

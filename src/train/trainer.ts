@@ -6,13 +6,14 @@ import type { Model, Tensor } from '../graph/types.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EpochMetrics, Progress } from './checkpoint.ts';
 import { learningRate, type TrainConfig } from './config.ts';
-import { planSparsity, type SparsityPlan } from './sparsity.ts';
+import { InterruptedError } from './interrupted.ts';
+import { checkTarget, groupsOf, planSparsity, type SparsityPlan } from './sparsity.ts';
 import { DivergedError } from './stepper.ts';
+import { stopwatch } from './stopwatch.ts';
 import type { RunStore } from './store.ts';
 import {
   aliveUnits,
   dismiss,
-  groupsOf,
   normHistograms,
   prepare,
   shrinkTrainee,
@@ -66,11 +67,6 @@ export interface TrainedModel {
   readonly kept: readonly (readonly number[])[] | undefined;
 }
 
-/** The run was stopped from outside; its checkpoint is written. */
-export class InterruptedError extends SlimError {
-  override readonly name: string = 'InterruptedError';
-}
-
 /** Training came to numbers from which there is no way back. */
 export class TrainingDivergedError extends SlimError {
   override readonly name: string = 'TrainingDivergedError';
@@ -108,6 +104,7 @@ const HOPELESS = 60;
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
   const { config, corpus, store, untilEpoch = config.epochs } = options;
+  checkTarget(config, options.model);
   const digest = runDigest(config, corpus);
   const groups = groupsOf(options.model, config);
   const begun = { digest, epoch: 0, window: 0, updates: 0, loss: 0, penalty: 0, seconds: 0, history: [] };
@@ -118,13 +115,13 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   const sparsity = planSparsity(config, options.model, groups, windows);
   const context: RunContext = { ...options, sparsity };
   const run: Run = { trainee: await prepare(model, context, progress.method), progress };
-  if (states) run.trainee.stepper.setStates(states);
   const save = async () => {
     const { stepper, sparsity: method } = run.trainee;
     run.progress = { ...run.progress, method: method?.state?.() };
     await store?.save({ model: stepper.model(), states: stepper.stateTensors(), progress: run.progress });
   };
   try {
+    if (states) run.trainee.stepper.setStates(states);
     while (run.progress.epoch < Math.min(config.epochs, untilEpoch)) {
       const metrics = await trainEpoch(run, context, save);
       await save();
@@ -156,13 +153,7 @@ async function trainEpoch(run: Run, options: RunContext, save: () => Promise<voi
   if (run.progress.window === 0) run.trainee.stepper.resetStates();
   let { alive } = aliveUnits(run.trainee);
   const speed = movingSpeed(tokens);
-  let since = performance.now();
-  const withSeconds = (progress: Progress): Progress => {
-    const now = performance.now();
-    const seconds = progress.seconds + (now - since) / 1e3;
-    since = now;
-    return { ...progress, seconds };
-  };
+  const clock = stopwatch();
 
   while (run.progress.window < windows) {
     fillWindow(run.progress.window, inputs, run.trainee.stepper.targets);
@@ -185,14 +176,16 @@ async function trainEpoch(run: Run, options: RunContext, save: () => Promise<voi
       alive,
     });
     if (signal?.aborted || (window < windows && updates % config.checkpointEvery === 0)) {
-      run.progress = withSeconds(run.progress);
+      run.progress = clock.addTo(run.progress);
       await save();
-      since = performance.now();
+      clock.restart();
       if (signal?.aborted) throw new InterruptedError(`stopped in epoch ${epoch + 1}; --resume goes on from here`);
     }
   }
   if (run.trainee.sparsity) alive = await removeDeadUnits(run, options, 0);
-  run.progress = withSeconds(run.progress);
+  run.progress = clock.addTo(run.progress);
+  // The validation may be stopped, too: the epoch before it is not lost then.
+  await save();
   const { loss, penalty, seconds, epoch, history } = run.progress;
   const metrics: EpochMetrics = {
     epoch: epoch + 1,
@@ -242,7 +235,7 @@ async function removeDeadUnits(run: Run, options: RunContext, worthwhile: number
 /** Perplexity of the validation text; throws SlimError when it shows that training diverged. */
 async function validate({ trainee, progress }: Run, options: TrainOptions, rate: number): Promise<number> {
   const { batch, steps } = options.config;
-  const how = { batch, steps, label: 'validation text' };
+  const how = { batch, steps, label: 'validation text', signal: options.signal };
   const perplexity = await trainee.evaluator.perplexity(options.corpus.valid, how);
   if (Math.log(perplexity) <= HOPELESS) return perplexity;
   const what = `training diverged: the validation perplexity is ${perplexity.toPrecision(3)}`;

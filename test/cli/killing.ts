@@ -27,13 +27,19 @@ export async function untilTraining(run: Started): Promise<void> {
  * Trains into `out` while killing the process at random moments, then to the end. Every other process writes a checkpoint
  * after each update, so that many kills hit the writing itself. Returns how many kills found the process alive.
  */
-export async function trainWithKills(folder: string, out: string, kills: number, seed: number): Promise<number> {
+export async function trainWithKills(
+  folder: string,
+  out: string,
+  kills: number,
+  seed: number,
+  training: readonly string[] = eventful,
+): Promise<number> {
   const random = randomStream(seed);
   let landed = 0;
   for (let i = 0; landed < kills; i++) {
     const resume = existsSync(join(folder, out, 'config.json')) ? ['--resume'] : [];
     const every = i % 2 === 0 ? '1' : '13';
-    const run = startCli([...eventful, '--out', out, '--checkpoint-every', every, ...resume], folder);
+    const run = startCli([...training, '--out', out, '--checkpoint-every', every, ...resume], folder);
     await Promise.race([untilTraining(run), run.finished]).catch(() => undefined);
     await new Promise((resolve) => setTimeout(resolve, random() * 150));
     run.child.kill('SIGKILL');
@@ -44,7 +50,7 @@ export async function trainWithKills(folder: string, out: string, kills: number,
     }
     landed++;
   }
-  await runJson([...eventful, '--out', out, '--resume'], folder);
+  await runJson([...training, '--out', out, '--resume'], folder);
   return landed;
 }
 

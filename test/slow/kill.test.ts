@@ -2,7 +2,7 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventful, expectSameRun, trainWithKills } from '../cli/killing.ts';
-import { makeFolder, runJson, writeCorpus } from '../cli/runCli.ts';
+import { makeFolder, runJson, tiny, writeCorpus } from '../cli/runCli.ts';
 
 let folder: string;
 
@@ -19,4 +19,14 @@ it.each([1, 2, 3])('ten kills change nothing (seed %i)', async (seed) => {
   // The last ones may come too late: a process that is done cannot be killed.
   expect(await trainWithKills(folder, out, 10, seed)).toBeGreaterThanOrEqual(7);
   expectSameRun(folder, out, 'reference');
+});
+
+it.each([
+  ['proximal', [...eventful, '--proximal']],
+  ['target', ['train', ...tiny, '--data', 'text', '--keep', '0.9', '--target', 'units=0.5', '--iss', '0.01']],
+])('five kills change nothing (%s)', async (name, training) => {
+  await runJson([...training, '--out', name], folder);
+  const out = `killed-${name}`;
+  expect(await trainWithKills(folder, out, 5, 4, training)).toBeGreaterThanOrEqual(3);
+  expectSameRun(folder, out, name);
 });

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
 import { SlimError } from '../../errors.ts';
+import { InterruptedError } from '../interrupted.ts';
 import { saveMetrics } from '../metricsFile.ts';
 import { runFiles } from '../runDirectory.ts';
-import { InterruptedError } from '../trainer.ts';
+import { stopwatch } from '../stopwatch.ts';
 import { DivergedError } from '../update.ts';
 import { shuffled } from './batches.ts';
 import { type FinetuneMetrics, type FinetuneProgress, freshProgress, saveFinetuned } from './progress.ts';
@@ -76,13 +77,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
   const rate = config.learningRate * config.decay ** epoch;
   const knowsRight = train.scored.classes !== undefined || config.loss === 'bce';
   const hopeless = knowsRight ? HOPELESS : Number.POSITIVE_INFINITY;
-  let since = performance.now();
-  const withSeconds = (progress: FinetuneProgress): FinetuneProgress => {
-    const now = performance.now();
-    const seconds = progress.seconds + (now - since) / 1e3;
-    since = now;
-    return { ...progress, seconds };
-  };
+  const clock = stopwatch();
   let { units, alive, live } = aliveIn(run.trainee);
   while (run.progress.batch < batches) {
     const at = run.progress.batch * size;
@@ -108,7 +103,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
       alive,
     });
     if (signal?.aborted) {
-      run.progress = withSeconds(run.progress);
+      run.progress = clock.addTo(run.progress);
       await saveRun(run, options.directory);
       const goesOn = options.directory === undefined ? '' : '; --resume goes on from here';
       throw new InterruptedError(`stopped in epoch ${epoch + 1}${goesOn}`);
@@ -123,7 +118,7 @@ export async function trainEpoch(run: Run, context: TraineeContext, options: Epo
     ({ units, alive } = aliveIn(run.trainee));
     onShrink?.(from, units);
   }
-  run.progress = withSeconds(run.progress);
+  run.progress = clock.addTo(run.progress);
   const { loss, right, count: counted, penalty, seconds, history } = run.progress;
   const valid = await run.trainee.valid?.score();
   const metrics: FinetuneMetrics = {

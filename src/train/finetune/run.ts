@@ -11,7 +11,15 @@ import { loadModel, saveModel } from '../../onnx/file.ts';
 import { describeModel } from '../../slim/describe.ts';
 import type { Difference } from '../../slim/verify.ts';
 import { liveFile } from '../live.ts';
-import { checkNewRunDirectory, createRunDirectory, openRunDirectory, readJson, runFiles } from '../runDirectory.ts';
+import {
+  checkNewRunDirectory,
+  createRunDirectory,
+  openRunDirectory,
+  readConfig,
+  readJson,
+  requireSameConfig,
+  runFiles,
+} from '../runDirectory.ts';
 import { type FinetuneConfig, type FinetuneSettings, finetuneConfig } from './config.ts';
 import type { BatchProgress } from './epoch.ts';
 import { type FinetuneOptions, type FinetuneStart, finetune } from './finetune.ts';
@@ -89,7 +97,7 @@ async function runInDirectory(
   const { sources, directory, runtime, resume } = options;
   const config = finetuneConfig(options.settings, options.nameOf);
   if (resume) {
-    requireSame(await readJson(join(directory, runFiles.config)), runConfig(sources, config), directory);
+    await requireSameConfig(directory, runConfig(sources, config), new Set(['threads']), said);
     const finished = join(directory, runFiles.result);
     if (existsSync(finished)) return (await readJson(finished)) as FinetuneResult;
   }
@@ -156,8 +164,7 @@ function runConfig({ model, data, valid }: FinetuneSources, config: FinetuneConf
 /** Reads config.json of a fine-tuning run as sources and settings. Throws UsageError for other files. */
 export async function savedRun(directory: string): Promise<{ sources: FinetuneSources; settings: FinetuneSettings }> {
   const path = join(directory, runFiles.config);
-  const content = await readJson(path);
-  const { model, data, valid, ...fields } = recordOf(content, path);
+  const { model, data, valid, ...fields } = await readConfig(directory);
   if (typeof model !== 'string' || typeof data !== 'string' || (valid !== null && typeof valid !== 'string')) {
     throw new UsageError(`${path} is not that of a fine-tuning run`);
   }
@@ -165,19 +172,7 @@ export async function savedRun(directory: string): Promise<{ sources: FinetuneSo
   return { sources: { model, data, valid: valid ?? undefined }, settings };
 }
 
-function recordOf(content: unknown, path: string): Record<string, unknown> {
-  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
-  throw new UsageError(`${path} must hold one JSON object`);
-}
-
-/** A resumed run must ask for what the run was started with; threads may change. */
-function requireSame(saved: unknown, now: Record<string, unknown>, directory: string): void {
-  const before = recordOf(saved, join(directory, runFiles.config));
-  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    const [was, is] = [before[key], now[key]].map((value) => JSON.stringify(value) ?? 'nothing');
-    if (key === 'threads' || was === is) continue;
-    throw new UsageError(
-      `${directory} was started with ${key} ${was}, not ${is}; --resume needs the same, or start anew with another --out`,
-    );
-  }
+/** A setting as messages have it. */
+function said(key: string, value: unknown): string {
+  return `${key} ${JSON.stringify(value) ?? 'nothing'}`;
 }

@@ -68,8 +68,13 @@ export async function prepareTrainee(state: TraineeState, context: TraineeContex
   const sparsity = groups && groupLasso(groups, { lambda: config.iss, threshold: config.threshold });
   const stepper = await FinetuneStepper.create({ model, weights, moments, data: train, config, sparsity, runtime });
   const current = () => new Map([...weights, ...stepper.weights()]);
-  const scorer = valid && (await exampleScorer(model, valid, config, runtime, current));
-  return { model, groups, stepper, valid: scorer };
+  try {
+    const scorer = valid && (await exampleScorer(model, valid, config, runtime, current));
+    return { model, groups, stepper, valid: scorer };
+  } catch (error) {
+    await stepper.release();
+    throw error;
+  }
 }
 
 function groupsOf(model: Model, { fix }: FinetuneConfig): Groups {

@@ -1,0 +1,6 @@
+import { SlimError } from '../errors.ts';
+
+/** The run was stopped from outside; its checkpoint is written. */
+export class InterruptedError extends SlimError {
+  override readonly name: string = 'InterruptedError';
+}
