@@ -27,4 +27,10 @@ export { InterruptedError } from './train/interrupted.ts';
 export { presets } from './train/presets.ts';
 export type { RunStore } from './train/store.ts';
 export { textWindows } from './train/textWindows.ts';
-export { type TrainedModel, type TrainOptions, train, type WindowProgress } from './train/trainer.ts';
+export {
+  type TrainedModel,
+  TrainingDivergedError,
+  type TrainOptions,
+  train,
+  type WindowProgress,
+} from './train/trainer.ts';

@@ -1,5 +1,5 @@
 import type { Runtime } from '../runtime/runtime.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { type TrainConfig, withoutSparsity } from '../train/config.ts';
 import { untrainedModel } from '../train/freshModel.ts';
 import { randomSteps } from './randomSteps.ts';
 import { interleave, median } from './statistics.ts';
@@ -34,7 +34,7 @@ export interface EpochSpeed {
  */
 export async function benchEpochs(options: EpochSpeedOptions): Promise<EpochSpeed[]> {
   const { runtime, config, units, words, threads, rounds } = options;
-  const denseConfig: TrainConfig = { ...config, iss: 0, target: undefined, l1: undefined, magnitude: undefined };
+  const denseConfig = withoutSparsity(config);
   const dense = await randomSteps(runtime, untrainedModel(denseConfig, words), denseConfig, words, threads);
   const timed = new Map<string, Omit<EpochSpeed, 'epoch' | 'units'>>();
   for (const hidden of units) {

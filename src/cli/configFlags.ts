@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
-import { type PartialConfig, problemsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import { flagName, type PartialConfig, problemsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 
 /*
  * Every field of a training configuration is a flag: the schema is the only list of them.
@@ -9,31 +9,26 @@ import { type PartialConfig, problemsOf, type TrainConfig, trainConfigSchema } f
 
 const fields = Object.entries(trainConfigSchema.shape) as [keyof TrainConfig, z.ZodType][];
 
-/** `learningRate` → `learning-rate` */
-export function flagName(field: string): string {
-  return field.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
-}
-
 /** Adds a flag for each configuration field to a command. */
 export function addConfigFlags(command: Command): void {
   for (const [field, schema] of fields) {
     const about = schema.description ?? '';
     const inner = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
     if (inner instanceof z.ZodBoolean) {
-      command.addOption(new Option(`--${flagName(field)}`, about));
-      command.addOption(new Option(`--no-${flagName(field)}`, `do not ${about}`));
+      command.addOption(new Option(flagName(field), about));
+      command.addOption(new Option(flagName(field).replace('--', '--no-'), `do not ${about}`));
     } else if (inner instanceof z.ZodArray) {
       const example = field === 'hidden' ? '200,200' : '1,0.5';
       command.addOption(
-        new Option(`--${flagName(field)} <list>`, `${about}, for example ${example}`).argParser(parseList(field)),
+        new Option(`${flagName(field)} <list>`, `${about}, for example ${example}`).argParser(parseList(field)),
       );
     } else if (inner instanceof z.ZodString) {
-      command.addOption(new Option(`--${flagName(field)} <goal>`, about));
+      command.addOption(new Option(`${flagName(field)} <goal>`, about));
     } else if (inner instanceof z.ZodEnum) {
-      command.addOption(new Option(`--${flagName(field)} <name>`, about));
+      command.addOption(new Option(`${flagName(field)} <name>`, about));
     } else {
       const placeholder = field === 'iss' ? 'lambda' : 'number';
-      command.addOption(new Option(`--${flagName(field)} <${placeholder}>`, about).argParser(parseNumber(field)));
+      command.addOption(new Option(`${flagName(field)} <${placeholder}>`, about).argParser(parseNumber(field)));
     }
   }
   command.addOption(new Option('--dropout <number>').hideHelp().argParser(refuseDropout));
@@ -46,14 +41,14 @@ export function configFrom(options: Record<string, unknown>): PartialConfig {
   );
   const parsed = trainConfigSchema.partial().safeParse(given);
   if (parsed.success) return parsed.data;
-  throw new UsageError(problemsOf(parsed.error, given, (field) => `--${flagName(field)}`).join('; '));
+  throw new UsageError(problemsOf(parsed.error, given, flagName).join('; '));
 }
 
 function parseNumber(field: string) {
   return (text: string): number => {
     const value = Number(text);
     if (text.trim() === '' || Number.isNaN(value))
-      throw new UsageError(`--${flagName(field)} takes a number, got '${text}'`);
+      throw new UsageError(`${flagName(field)} takes a number, got '${text}'`);
     return value;
   };
 }

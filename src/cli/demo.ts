@@ -2,18 +2,20 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
 import { benchLatency } from '../bench/latency.ts';
-import type { Corpus } from '../data/makeCorpus.ts';
+import type { LoadedCorpus } from '../data/makeCorpus.ts';
 import { environment } from '../environment.ts';
+import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { DEFAULT_CELL } from '../nn/layers.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/writeReport.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { checkConfig, type TrainConfig } from '../train/config.ts';
+import { checkConfig, flagName, type TrainConfig, withoutSparsity } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { demoPreset } from '../train/presets.ts';
 import type { ModelResult, RunResult } from '../train/run.ts';
-import { checkNewRunDirectory, configText, createRunDirectory, runFiles } from '../train/runDirectory.ts';
+import { checkNewRunDirectory, runFiles } from '../train/runDirectory.ts';
+import { describeMethod, methodName } from '../train/sparsity.ts';
 import { loadText } from '../train/start.ts';
 import { addConfigFlags, configFrom } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
@@ -49,15 +51,17 @@ export function addDemoCommand(program: Command): void {
   addConfigFlags(command);
   command.action(async (flags: DemoFlags & Record<string, unknown>) => {
     const started = performance.now();
-    const config = checkConfig({ ...demoPreset, ...configFrom(flags) }, 'demo');
+    const config = checkConfig({ ...demoPreset, ...configFrom(flags) }, 'demo', flagName);
+    if (methodName(config) === 'dense')
+      throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
     const directory = flags.out ?? freeDirectory();
     await checkNewRunDirectory(directory);
     const corpus = await loadText(config, undefined);
     noteCorpus(corpus);
     note(
-      `two ${(config.cell ?? DEFAULT_CELL).toUpperCase()} layers of ${config.hidden.join(' and ')} units, dense and with ISS λ ${config.iss}`,
+      `two ${(config.cell ?? DEFAULT_CELL).toUpperCase()} layers of ${config.hidden.join(' and ')} units, dense and with ${describeMethod(config)}`,
     );
-    const dense = await demoRun('dense', { ...config, iss: 0 }, corpus, join(directory, 'dense'));
+    const dense = await demoRun('dense', withoutSparsity(config), corpus, join(directory, 'dense'));
     const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
     const models = await timed(directory, dense, iss);
     const { file: report } = await writeReport(join(directory, runFiles.report), {
@@ -75,14 +79,13 @@ export function addDemoCommand(program: Command): void {
   });
 }
 
-async function demoRun(label: string, config: TrainConfig, corpus: Corpus, directory: string): Promise<RunResult> {
-  const lock = await createRunDirectory(directory);
-  try {
-    await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
-    return await runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
-  } finally {
-    lock.release();
-  }
+async function demoRun(
+  label: string,
+  config: TrainConfig,
+  corpus: LoadedCorpus,
+  directory: string,
+): Promise<RunResult> {
+  return runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
 }
 
 /** The models of both runs with their latencies, timed in turn. */

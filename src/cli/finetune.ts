@@ -4,6 +4,7 @@ import { type Command, Option } from 'commander';
 import { UsageError } from '../errors.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { updateTensorBoard } from '../tensorboard/writer.ts';
+import { flagName } from '../train/config.ts';
 import { type FinetuneSettings, finetuneConfigSchema } from '../train/finetune/config.ts';
 import type { FinetuneStart } from '../train/finetune/finetune.ts';
 import { type FinetuneResult, type FinetuneSources, finetuneRun, savedRun } from '../train/finetune/run.ts';
@@ -74,12 +75,12 @@ export function addFinetuneCommand(program: Command): void {
       collect,
       [],
     )
-    .option('--fix <layer>', 'layer that keeps all units (repeatable)', collect, [])
+    .option('--fix <layers>', 'layers that keep all units (separated by commas, or repeated)', collectList, [])
     .addOption(
       new Option('--optimizer <name>', 'how weights follow the gradient (default: adam)').choices(optimizerNames),
     );
   for (const [field, about] of Object.entries(numbers)) {
-    const flag = `--${flagName(field)}`;
+    const flag = flagName(field);
     command.addOption(new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag)));
   }
   command
@@ -128,7 +129,7 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, command: Comm
       resume: flags.resume,
       runtime: nodeRuntime,
       signal: stop.signal,
-      nameOf: (field) => (field === 'inputs' ? '--input' : `--${flagName(field)}`),
+      nameOf: (field) => (field === 'inputs' ? '--input' : flagName(field)),
       onReady: (start) => {
         noteStart(start, sources, directory);
         noteEpochs();
@@ -170,9 +171,8 @@ function required(what: string): never {
   throw new UsageError(`finetune needs ${what}`);
 }
 
-/** `learningRate` → `learning-rate` */
-function flagName(field: string): string {
-  return field.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`);
+function collectList(value: string, earlier: string[]): string[] {
+  return [...earlier, ...value.split(',')];
 }
 
 function collect(value: string, earlier: string[]): string[] {

@@ -9,10 +9,10 @@ import { plannedEpochs } from '../sweep/rungs.ts';
 import { leavesZeros, type RunState } from '../sweep/standings.ts';
 import { checkNewSweepDirectory, type SweepEvent, sweep } from '../sweep/sweep.ts';
 import { type FieldValue, fieldKind, fieldNames, isRange, parseValues } from '../sweep/values.ts';
-import { type PartialConfig, trainConfigSchema } from '../train/config.ts';
+import { flagName, type PartialConfig, trainConfigSchema } from '../train/config.ts';
 import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
-import { configFrom, flagName } from './configFlags.ts';
+import { configFrom } from './configFlags.ts';
 import { duration, fileSize, grouped, note, print, table } from './output.ts';
 
 interface SweepFlags {
@@ -59,10 +59,10 @@ export function addSweepCommand(program: Command): void {
     .option('--json', 'print one JSON document on stdout');
   for (const field of variableFields) {
     const about = trainConfigSchema.shape[field].description ?? '';
-    const flag = `--${flagName(field)}`;
+    const flag = flagName(field);
     if (fieldKind(field) === 'boolean') {
       command.addOption(new Option(`${flag} [values]`, `${about} (true, false or both)`));
-      command.addOption(new Option(`--no-${flagName(field)}`, `do not ${about}`));
+      command.addOption(new Option(flagName(field).replace('--', '--no-'), `do not ${about}`));
     } else command.addOption(new Option(`${flag} <values>`, about));
   }
   command.action(async (name: string, flags: SweepFlags & Record<string, unknown>) => {
@@ -82,8 +82,8 @@ async function planned(name: string, flags: SweepFlags & Record<string, unknown>
     const fixed = [...Object.keys(base), ...Object.keys(varied), 'count', 'data', 'init', 'threads', 'rungs', 'eta'];
     const given = fixed.find((flag) => flags[flag] !== undefined);
     if (given !== undefined || !flags.halving) {
-      const flag = given === undefined ? 'no-halving' : flagName(given);
-      throw new UsageError(`${name} has its plan already; resume it without --${flag}`);
+      const flag = given === undefined ? '--no-halving' : flagName(given);
+      throw new UsageError(`${name} has its plan already; resume it without ${flag}`);
     }
     return { plan: await readPlan(name), directory: flags.out ?? name };
   }
@@ -114,7 +114,7 @@ function fieldsFrom(flags: SweepFlags & Record<string, unknown>): { base: Partia
     throw new UsageError('--count is the number of values of a range, as in --iss 1e-3..1e-2, and there is none');
   }
   for (const [field, text] of texts) {
-    const values = parseValues(field, text, `--${flagName(field)}`, flags.count);
+    const values = parseValues(field, text, flagName(field), flags.count);
     for (const value of values) configFrom({ [field]: value });
     if (values.length === 1) base[field] = values[0]!;
     else varied[field] = values;
@@ -237,7 +237,7 @@ function resultText(result: SweepResult, plan: SweepPlan): string {
   const ppl = (value: number) => value.toFixed(2);
   const columns: [head: string, text: (row: SweepRow) => string][] = [
     ...Object.keys(plan.runs[0]!.varied).map((field): [string, (row: SweepRow) => string] => [
-      field === 'iss' ? 'λ' : flagName(field),
+      field === 'iss' ? 'λ' : flagName(field).slice(2),
       ({ varied }) => valueText(varied[field]!),
     ]),
     ['state', ({ state }) => state],

@@ -1,28 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
-import { writeAtomically } from '../files.ts';
 import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { updateTensorBoard } from '../tensorboard/writer.ts';
-import { checkConfig, type PartialConfig, type TrainConfig } from '../train/config.ts';
+import { checkConfig, flagName, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
-import type { RunResult } from '../train/run.ts';
-import {
-  checkNewRunDirectory,
-  configText,
-  createRunDirectory,
-  openRunDirectory,
-  readJson,
-  requireSameConfig,
-  runConfig,
-  runFiles,
-} from '../train/runDirectory.ts';
-import { checkTarget, describeMethod, groupsOf } from '../train/sparsity.ts';
+import { finishedRun, type RunResult } from '../train/run.ts';
+import { checkNewRunDirectory, runFiles } from '../train/runDirectory.ts';
+import { describeMethod, groupsOf } from '../train/sparsity.ts';
 import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
-import { addConfigFlags, configFrom, flagName } from './configFlags.ts';
+import { addConfigFlags, configFrom } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 
@@ -68,47 +58,39 @@ async function trainCommand(named: string, given: TrainFlags, overrides: Partial
   const data = flags.data ?? sources.data;
   const source = flags.init ?? sources.init;
   const init = source === undefined ? undefined : await loadInitialModel(initialModelPath(source));
-  const config = checkConfig({ ...base, ...init?.sizes, ...overrides }, `configuration ${name}`);
+  const config = checkConfig({ ...base, ...init?.sizes, ...overrides }, `configuration ${name}`, flagName);
   const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
-  if (!flags.resume) await checkNewRunDirectory(directory);
-  let lock = flags.resume ? await openRunDirectory(directory) : undefined;
-  try {
-    if (flags.resume) {
-      await requireSameConfig(directory, runConfig(config, data, source), free, said);
-      const finished = join(directory, runFiles.result);
-      if (existsSync(finished)) {
-        if (flags.tensorboard) {
-          const model = await loadModel(join(directory, runFiles.model));
-          updateTensorBoard(directory, layerNames(model, config));
-        }
-        note(`${directory} is finished already`);
-        return (await readJson(finished)) as RunResult;
-      }
+  // Here, too, and not only in `run`: before the text is read.
+  const finished = flags.resume ? await finishedRun(directory, config, { data, init: source }) : undefined;
+  if (finished) {
+    note(`${directory} is finished already`);
+    if (flags.tensorboard) {
+      updateTensorBoard(directory, layerNames(await loadModel(join(directory, runFiles.model)), config));
     }
-    const corpus = await loadText(config, data);
-    const model =
-      init && source !== undefined
-        ? modelFrom(init.model, config, corpus.vocabulary, source)
-        : freshModel(config, corpus.vocabulary);
-    checkTarget(config, model);
-    if (lock === undefined) {
-      lock = await createRunDirectory(directory);
-      await writeAtomically(join(directory, runFiles.config), configText(config, data, source));
-    }
-    noteCorpus(corpus);
-    note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
-    const layers = flags.tensorboard ? layerNames(model, config) : undefined;
-    const onEpoch = () => {
-      if (layers) updateTensorBoard(directory, layers);
-    };
-    onEpoch();
-    const result = await runWithDisplay('', { config, corpus, model, directory, resume: flags.resume, onEpoch });
-    // A run that was resumed behind its last epoch has completed its metrics without another one.
-    onEpoch();
-    return result;
-  } finally {
-    lock?.release();
+    return finished;
   }
+  if (!flags.resume) await checkNewRunDirectory(directory);
+  const corpus = await loadText(config, data);
+  const model =
+    init && source !== undefined
+      ? modelFrom(init.model, config, corpus.vocabulary, source)
+      : freshModel(config, corpus.vocabulary);
+  const layers = flags.tensorboard ? layerNames(model, config) : undefined;
+  const updateEvents = () => {
+    if (layers) updateTensorBoard(directory, layers);
+  };
+  const result = await runWithDisplay('', {
+    ...{ config, corpus, model, directory, sources: { data, init: source }, resume: flags.resume },
+    onReady: () => {
+      noteCorpus(corpus);
+      note(`hidden ${config.hidden.join(', ')}; ${describeMethod(config)}; run directory ${directory}`);
+      updateEvents();
+    },
+    onEpoch: updateEvents,
+  });
+  // A run that was resumed behind its last epoch has completed its metrics without another one.
+  updateEvents();
+  return result;
 }
 
 /** Layers with units that can vanish, from the bottom, as rows of metrics list them. */
@@ -121,17 +103,6 @@ function resumedRun(name: string, flags: TrainFlags): { name: string; flags: Tra
   const config = join(name, runFiles.config);
   if (!flags.resume || !existsSync(config)) return { name, flags };
   return { name: config, flags: { ...flags, out: flags.out ?? name } };
-}
-
-/** Settings that a resumed run may change. */
-const free = new Set(['threads', 'checkpointEvery']);
-
-/** A setting as the command line has it. */
-function said(key: string, value: unknown): string {
-  const flag = flagName(key);
-  if (value === undefined || value === null) return `no --${flag}`;
-  if (typeof value === 'boolean') return value ? `--${flag}` : `--no-${flag}`;
-  return `--${flag} ${String(value)}`;
 }
 
 function resultText(result: RunResult): string {

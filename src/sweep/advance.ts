@@ -7,7 +7,7 @@ import { acquireLock } from '../lock.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { EpochMetrics } from '../train/checkpoint.ts';
-import { type RunResult, trainInDirectory, run as trainToEnd } from '../train/run.ts';
+import { type RunResult, trainInDirectory, trainToEnd } from '../train/run.ts';
 import { clearTemporaries, configText, readJson, runFiles } from '../train/runDirectory.ts';
 import { TrainingDivergedError, type TrainOptions, type WindowProgress } from '../train/trainer.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';

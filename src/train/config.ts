@@ -23,7 +23,11 @@ export const trainConfigSchema = z.strictObject({
   depth: positive.optional().describe('rhn: micro-layers in a step'),
   transformBias: z.number().optional().describe('rhn: where the biases of the transform gates start (default: -2)'),
   embedding: positive.describe('embedding size'),
-  vocabulary: z.int().min(2).optional().describe('keep at most this many words (default: all that the text has)'),
+  vocabulary: z
+    .int()
+    .min(2)
+    .optional()
+    .describe('keep at most this many words (default: all that the text has; of the embedded corpus 10 000)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
   keep: kept.describe('probability that dropout keeps a value (1: no dropout)'),
   keepWords: kept
@@ -34,7 +38,10 @@ export const trainConfigSchema = z.strictObject({
   learningRate: z.number().positive().describe('learning rate of the first epochs'),
   decay: z.number().positive().lte(1).describe('factor on the learning rate at each decay'),
   flatEpochs: z.int().nonnegative().describe('epochs before the rate decays at every epoch'),
-  decayEvery: z.int().nonnegative().describe('decay once every so many epochs instead (0: use flatEpochs)'),
+  decayEvery: z
+    .int()
+    .nonnegative()
+    .describe('decay once every so many epochs instead (0: every epoch, after --flat-epochs)'),
   epochs: positive.describe('epochs in all'),
   clip: z.number().positive().describe('bound on the norm of the whole gradient'),
   batch: positive.describe('sequences side by side'),
@@ -79,52 +86,65 @@ export type TrainConfig = z.infer<typeof trainConfigSchema>;
 /** Some fields of a configuration, as a file or flags give them. */
 export type PartialConfig = { [K in keyof TrainConfig]?: TrainConfig[K] | undefined };
 
+/** How the command line writes a field: `learningRate` → `--learning-rate`. */
+export function flagName(field: string): string {
+  return `--${field.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
+
+/** How messages name a field. */
+export type FieldName = (field: string) => string;
+
 /**
- * Checks a configuration; throws UsageError listing every field that does not fit, with what is expected. The default
+ * Checks a configuration; throws UsageError listing every field that does not fit, with what is expected; `nameOf` says
+ * how the user writes a field. The default
  * cell is left out, so that a run that names it is the same as one that does not.
  */
-export function checkConfig(config: unknown, source: string): TrainConfig {
+export function checkConfig(config: unknown, source: string, nameOf: FieldName = (field) => field): TrainConfig {
   const parsed = trainConfigSchema.safeParse(config);
   if (parsed.success) {
-    const contradictions = contradictionsIn(parsed.data);
+    const contradictions = contradictionsIn(parsed.data, nameOf);
     if (contradictions.length > 0) throw new UsageError(`${source}: ${contradictions.join('; ')}`);
     const { cell, ...rest } = parsed.data;
     return cell === DEFAULT_CELL ? rest : parsed.data;
   }
-  throw new UsageError(`${source}: ${problemsOf(parsed.error, config).join('; ')}`);
+  throw new UsageError(`${source}: ${problemsOf(parsed.error, config, nameOf).join('; ')}`);
 }
 
 /** Fields that do not go together. */
-function contradictionsIn(config: TrainConfig): string[] {
+function contradictionsIn(config: TrainConfig, nameOf: FieldName): string[] {
   const given = (...fields: (keyof TrainConfig)[]) => fields.filter((field) => config[field] !== undefined);
   const methods = [
     ...(config.iss > 0 || config.target !== undefined ? ['iss'] : []),
     ...given('l1', 'magnitude').filter((field) => config[field] !== 0),
   ];
   const needs = (fields: (keyof TrainConfig)[], what: string, isThere: boolean) =>
-    isThere ? [] : fields.map((field) => `${field} needs ${what}`);
+    isThere ? [] : fields.map((field) => `${nameOf(field)} needs ${what}`);
   const isRhn = config.cell === 'rhn';
   const [width] = config.hidden;
   const pruning = pruningEpochs(config);
   return [
-    ...(methods.length > 1 ? [`choose one of ${methods.join(', ')}`] : []),
-    ...needs(givenIssFields(config), 'iss (or target)', methods.includes('iss')),
-    ...needs(given('pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'), 'magnitude', methods.includes('magnitude')),
+    ...(methods.length > 1 ? [`choose one of ${methods.map(nameOf).join(', ')}`] : []),
+    ...needs(givenIssFields(config), `${nameOf('iss')} (or ${nameOf('target')})`, methods.includes('iss')),
+    ...needs(
+      given('pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'),
+      nameOf('magnitude'),
+      methods.includes('magnitude'),
+    ),
     ...(config.proximal && config.target !== undefined
-      ? ['target takes the proximal step anyway: leave out proximal']
+      ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`]
       : []),
-    ...layerFactorProblems(config),
+    ...layerFactorProblems(config, nameOf('issLayers')),
     ...(methods.includes('magnitude') && pruning.to <= pruning.from
-      ? [`pruneTo must be more than pruneFrom, got ${pruning.to} and ${pruning.from}`]
+      ? [`${nameOf('pruneTo')} must be more than ${nameOf('pruneFrom')}, got ${pruning.to} and ${pruning.from}`]
       : []),
     ...(config.pruneTo !== undefined && config.pruneTo > config.epochs
-      ? [`pruneTo must be at most the ${config.epochs} epochs, got ${config.pruneTo}`]
+      ? [`${nameOf('pruneTo')} must be at most the ${config.epochs} epochs, got ${config.pruneTo}`]
       : []),
-    ...needs(given('depth', 'transformBias', 'keepWords', 'keepState'), 'cell rhn', isRhn),
-    ...(isRhn && config.depth === undefined ? ['cell rhn needs depth'] : []),
+    ...needs(given('depth', 'transformBias', 'keepWords', 'keepState'), `${nameOf('cell')} rhn`, isRhn),
+    ...(isRhn && config.depth === undefined ? [`${nameOf('cell')} rhn needs ${nameOf('depth')}`] : []),
     ...(isRhn && (config.hidden.length > 1 || width !== config.embedding)
       ? [
-          `cell rhn needs one hidden size that is the embedding's, got ${config.hidden.join(', ')} and ${config.embedding}`,
+          `${nameOf('cell')} rhn needs one hidden size that is the embedding's, got ${config.hidden.join(', ')} and ${config.embedding}`,
         ]
       : []),
   ];
@@ -133,6 +153,18 @@ function contradictionsIn(config: TrainConfig): string[] {
 /** Fields of the group penalty that ask for something. */
 export const issFields = ['issLayers', 'issScaling', 'issEmbedding', 'proximal'] as const;
 
+/** Fields that choose a sparsity method or belong to one. */
+const sparsityFields: readonly string[] = [
+  ...['iss', 'target', 'l1', 'magnitude', 'pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'],
+  ...issFields,
+];
+
+/** The same training without anything that makes weights vanish. */
+export function withoutSparsity(config: TrainConfig): TrainConfig {
+  const left = Object.entries(config).filter(([field]) => !sparsityFields.includes(field));
+  return checkConfig({ ...Object.fromEntries(left), iss: 0 }, 'without sparsity');
+}
+
 function givenIssFields(config: TrainConfig): (keyof TrainConfig)[] {
   return issFields.filter(
     (field) => ![undefined, false, 'none'].includes(config[field] as string | boolean | undefined),
@@ -140,14 +172,14 @@ function givenIssFields(config: TrainConfig): (keyof TrainConfig)[] {
 }
 
 /** `issLayers` has a factor for each recurrent layer and, where its columns are components too, maybe the embedding. */
-function layerFactorProblems({ issLayers, issEmbedding, hidden, target }: TrainConfig): string[] {
+function layerFactorProblems({ issLayers, issEmbedding, hidden, target }: TrainConfig, name: string): string[] {
   if (issLayers === undefined) return [];
   const most = hidden.length + (issEmbedding ? 1 : 0);
   const fits = issLayers.length === hidden.length || issLayers.length === most;
   const layers = `each of the ${hidden.length} layers${issEmbedding ? ', and may have one for the embedding' : ''}`;
   return [
-    ...(fits ? [] : [`issLayers must have a factor for ${layers}, got ${issLayers.length}`]),
-    ...(target !== undefined && issLayers.includes(0) ? ['issLayers must be above 0 with a target'] : []),
+    ...(fits ? [] : [`${name} must have a factor for ${layers}, got ${issLayers.length}`]),
+    ...(target !== undefined && issLayers.includes(0) ? [`${name} must be above 0 with a target`] : []),
   ];
 }
 
@@ -157,7 +189,7 @@ export function pruningEpochs({ pruneFrom, pruneTo, epochs }: TrainConfig): { fr
 }
 
 /** What does not fit, each with what is expected and what was given; `nameOf` says how the user writes a field. */
-export function problemsOf(error: z.ZodError, config: unknown, nameOf = (field: string) => field): string[] {
+export function problemsOf(error: z.ZodError, config: unknown, nameOf: FieldName = (field) => field): string[] {
   const missing: string[] = [];
   const problems = error.issues.flatMap((issue) => {
     if (issue.code === 'unrecognized_keys') {

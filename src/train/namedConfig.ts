@@ -1,8 +1,10 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { UsageError } from '../errors.ts';
 import { didYouMean } from '../suggest.ts';
 import type { PartialConfig } from './config.ts';
 import { presets } from './presets.ts';
-import { readJson } from './runDirectory.ts';
+import { readJson, runFiles } from './runDirectory.ts';
 
 /** What a preset or a file says: fields of a configuration, and where text and first weights come from. */
 export interface NamedConfig {
@@ -20,6 +22,11 @@ export async function namedConfig(name: string): Promise<NamedConfig> {
   const known = Object.keys(presets);
   const choices = `presets: ${known.join(', ')}`;
   if (!name.endsWith('.json')) {
+    if (existsSync(join(name, runFiles.config))) {
+      throw new UsageError(
+        `${name} is a run: add --resume to go on with it, or name ${join(name, runFiles.config)} to repeat it`,
+      );
+    }
     throw new UsageError(`unknown preset '${name}'${didYouMean(name, known)}; ${choices}; or name a .json file`);
   }
   const content = await readJson(name);

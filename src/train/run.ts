@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, environment } from '../environment.ts';
@@ -11,13 +12,21 @@ import { type ParameterSplit, splitParameters } from '../slim/parameterSplit.ts'
 import { shrinkZeros } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../slim/verify.ts';
 import type { EpochMetrics } from './checkpoint.ts';
-import type { TrainConfig } from './config.ts';
+import { flagName, type TrainConfig } from './config.ts';
 import { createEvaluator } from './evaluate.ts';
 import { fileStore } from './fileStore.ts';
 import { InterruptedError } from './interrupted.ts';
 import { liveFile } from './live.ts';
-import { runFiles } from './runDirectory.ts';
-import { methodName } from './sparsity.ts';
+import {
+  configText,
+  createRunDirectory,
+  openRunDirectory,
+  readJson,
+  requireSameConfig,
+  runConfig,
+  runFiles,
+} from './runDirectory.ts';
+import { checkTarget, methodName } from './sparsity.ts';
 import { textWindows } from './textWindows.ts';
 import { unitsThatStay } from './trainee.ts';
 import { type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
@@ -58,18 +67,75 @@ export interface RunResult {
   readonly kept?: readonly (readonly number[])[] | undefined;
 }
 
-/** How a run ends. */
+/** Where a run's text and first weights come from, as config.json keeps it. */
+export interface RunSources {
+  /** Folder or file; undefined for the embedded corpus, or for text from elsewhere. */
+  readonly data?: string | undefined;
+  /** ONNX file or run directory; undefined for fresh weights. */
+  readonly init?: string | undefined;
+}
+
+/** A run into a directory. */
 export interface RunOptions extends Omit<TrainOptions, 'untilEpoch' | 'store'> {
   readonly directory: string;
+  readonly sources?: RunSources | undefined;
+  /** Called when the directory is this run's own and says what it is. */
+  readonly onReady?: (() => void) | undefined;
   /** Called with a line about what is going on after training. */
   readonly onStage?: ((stage: string) => void) | undefined;
 }
 
 /**
- * Trains a language model into a run directory and finishes it: test perplexity at batch 1, the model as ONNX and, unless
- * dense, the slim model, verified equal to the other before it is written.
+ * A whole run: makes the directory, or with `resume` goes on in it, keeps other processes out, and leaves there what
+ * reports, servers and sweeps read; then `trainToEnd`. A run that is finished already is not trained again. Throws
+ * UsageError before anything is written when the directory is another run's or the configuration cannot be met, and
+ * LockedError when another process has it.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
+  const { config, directory, resume = false, sources = {} } = options;
+  checkTarget(config, options.model);
+  const lock = await (resume ? openRunDirectory(directory) : createRunDirectory(directory));
+  try {
+    const finished = resume ? await finishedRun(directory, config, sources) : undefined;
+    if (!resume)
+      await writeAtomically(join(directory, runFiles.config), configText(config, sources.data, sources.init));
+    options.onReady?.();
+    return finished ?? (await trainToEnd(options));
+  } finally {
+    lock.release();
+  }
+}
+
+/** Settings that a resumed run may change. */
+const free: ReadonlySet<string> = new Set(['threads', 'checkpointEvery']);
+
+/**
+ * The result of a run that is resumed, if it is finished. Throws a UsageError when the directory is no run, or one with
+ * another configuration or other sources.
+ */
+export async function finishedRun(
+  directory: string,
+  config: TrainConfig,
+  { data, init }: RunSources,
+): Promise<RunResult | undefined> {
+  await requireSameConfig(directory, runConfig(config, data, init), free, said);
+  const file = join(directory, runFiles.result);
+  return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
+}
+
+/** A setting as the command line has it. */
+function said(key: string, value: unknown): string {
+  const flag = flagName(key);
+  if (value === undefined || value === null) return `no ${flag}`;
+  if (typeof value === 'boolean') return value ? flag : flag.replace('--', '--no-');
+  return `${flag} ${String(value)}`;
+}
+
+/**
+ * Trains a language model into a run directory that the caller holds and finishes it: test perplexity at batch 1, the model as ONNX and, unless
+ * dense, the slim model, verified equal to the other before it is written.
+ */
+export async function trainToEnd(options: RunOptions): Promise<RunResult> {
   const { config, corpus, directory, runtime } = options;
   const onStage = (stage: string) => {
     if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');

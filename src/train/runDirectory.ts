@@ -52,10 +52,12 @@ export async function createRunDirectory(path: string): Promise<Lock> {
  * killed process left half written. Throws LockedError when another process has it, UsageError when it is no run.
  */
 export async function openRunDirectory(path: string): Promise<Lock> {
-  if (!existsSync(join(path, runFiles.config))) {
-    throw new UsageError(`${path} is no run directory (it has no ${runFiles.config}); start one without --resume`);
-  }
+  if (!existsSync(join(path, runFiles.config))) throw noRun(path);
   return hold(path);
+}
+
+function noRun(path: string): UsageError {
+  return new UsageError(`${path} is no run directory (it has no ${runFiles.config}); start one without --resume`);
 }
 
 async function hold(path: string): Promise<Lock> {
@@ -83,6 +85,7 @@ export async function requireSameConfig(
   free: ReadonlySet<string>,
   said: SettingName,
 ): Promise<void> {
+  if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
   const before = await readConfig(directory);
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;

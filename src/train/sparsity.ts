@@ -155,9 +155,9 @@ export function checkTarget(config: TrainConfig, first: Model): void {
   if (least <= goal.share) return;
   const embedding = goal.what === 'params' && !config.issEmbedding && config.cell !== 'rhn';
   throw new UsageError(
-    `target ${config.target} cannot be reached: with one unit in each layer ${(least * 100).toFixed(1)} % of the ` +
+    `--target ${config.target} cannot be reached: with one unit in each layer ${(least * 100).toFixed(1)} % of the ` +
       `${goal.what === 'params' ? 'parameters' : 'units'} are left; ask for more` +
-      (embedding ? ', for a share of the units, or let columns of the embedding vanish too (issEmbedding)' : ''),
+      (embedding ? ', for a share of the units, or let columns of the embedding vanish too (--iss-embedding)' : ''),
   );
 }
 
