@@ -143,7 +143,7 @@ describe.concurrent('what does not fit', () => {
     ['an unknown optimizer', [...classes, 'y', '--optimizer', 'adan'], 'adan', 'sgd, adam'],
     ['a run directory that exists', [...classes, 'y', '--out', 'reference'], 'reference exists', '--resume'],
     ['nothing to resume', [...classes, 'y', '--out', 'absent', '--resume'], 'absent is no run directory'],
-    ['another configuration', ['finetune', 'reference', '--resume', '--epochs', '9'], 'epochs 4, not 9'],
+    ['another configuration', ['finetune', 'reference', '--resume', '--epochs', '9'], 'epochs 4, not epochs 9'],
   ];
   it.each(cases)('%s', (_title, args, ...words) => refused(args, ...words));
 
