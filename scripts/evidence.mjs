@@ -20,10 +20,6 @@ demo.push('--epochs', '8', '--flat-epochs', '4');
 
 // To 30 % of the medium model's recurrent and output weights; its embedding is a third of all parameters.
 const third = ['--target', 'params=0.53', '--iss', '0.001', '--keep', '0.7'];
-const again = ['--learning-rate', '0.5', '--epochs', '12', '--flat-epochs', '4', '--decay', '0.6'];
-
-/** A run that begins with the weights of another one. */
-const fromRun = (run, ...args) => ({ after: run, args: (_, directory) => [...args, '--init', directory] });
 
 /** A dense model from scratch with the sizes that another run has ended with. */
 const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
@@ -49,11 +45,9 @@ const experiments = {
     'medium-dense': ['zaremba-medium', ...short],
     'medium-iss': ['iss-medium', ...third, ...short],
     'medium-direct': directDesign('medium-iss', 'zaremba-medium', '--keep', '0.7', ...short),
-    'medium-iss-init': fromRun('medium-dense', 'iss-medium', ...third, ...again),
-    'medium-direct-init': directDesign('medium-iss-init', 'zaremba-medium', '--keep', '0.7', ...short),
   },
   'ptb-rhn': Object.fromEntries(
-    [0, 0.002, 0.004, 0.006, 0.008].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
+    [0, 0.004, 0.008, 0.012, 0.016].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
   ),
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
@@ -118,11 +112,11 @@ function takeReady(queue) {
   return at < 0 ? undefined : queue.splice(at, 1)[0];
 }
 
-/** Arguments of a run whose runs are in a folder; undefined while the run that it comes after is not finished. */
-function argumentsOf(run, folder = flags.runs) {
+/** Arguments of a run; undefined while the run that it comes after is not finished. */
+function argumentsOf(run) {
   if (Array.isArray(run)) return run;
   if (!existsSync(resultOf(run.after))) return undefined;
-  return run.args(readResult(run.after).models.at(-1).hidden, join(folder, run.after));
+  return run.args(readResult(run.after).models.at(-1).hidden);
 }
 
 function readResult(name) {
@@ -153,7 +147,7 @@ async function collect() {
       model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
     }
     if (corpusOf('').length > 0) result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
-    result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), 'data/ptb', `runs/${name}`).join(' ')}`;
+    result.environment.command = `slimrnn ${commandOf(argumentsOf(run), 'data/ptb', `runs/${name}`).join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0) return;
