@@ -132,8 +132,8 @@ function said(key: string, value: unknown): string {
 }
 
 /**
- * Trains a language model into a run directory that the caller holds and finishes it: test perplexity at batch 1, the model as ONNX and, unless
- * dense, the slim model, verified equal to the other before it is written.
+ * Trains a language model into a run directory that the caller holds and finishes it: test perplexity at batch 1, the
+ * model as ONNX and, unless dense, the slim model, verified equal to the other before it is written.
  */
 export async function trainToEnd(options: RunOptions): Promise<RunResult> {
   const { config, corpus, directory, runtime } = options;
