@@ -21,6 +21,12 @@ demo.push('--epochs', '8', '--flat-epochs', '4');
 // To 30 % of the medium model's recurrent and output weights; its embedding is a third of all parameters.
 const third = ['--target', 'params=0.53', '--iss', '0.001', '--keep', '0.7'];
 
+// Pruning goes on from the dense model with tuned dropout, for five epochs.
+const prune = ['--keep', '0.75', '--learning-rate', '0.25', '--epochs', '5', '--flat-epochs', '2'];
+
+/** A run that begins with the weights of another one. */
+const fromRun = (run, ...args) => ({ after: run, args: (_, directory) => [...args, '--init', directory] });
+
 /** A dense model from scratch with the sizes that another run has ended with. */
 const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
 
@@ -37,8 +43,8 @@ const experiments = {
     'target-units0.3': ['zaremba-small', '--target', 'units=0.3'],
     'direct-66-130': ['zaremba-small', '--hidden', '66,130'],
     'direct-66-130-keep0.9': ['zaremba-small', '--hidden', '66,130', '--keep', '0.9'],
-    'magnitude-0.44': ['zaremba-small', '--magnitude', '0.44'],
-    'magnitude-0.75': ['zaremba-small', '--magnitude', '0.75'],
+    'magnitude-0.44': fromRun('dense-keep0.75', 'zaremba-small', '--magnitude', '0.44', ...prune),
+    'magnitude-0.75': fromRun('dense-keep0.75', 'zaremba-small', '--magnitude', '0.75', ...prune),
     'l1-1e-4': ['zaremba-small', '--l1', '1e-4'],
   },
   'ptb-medium': {
@@ -47,7 +53,7 @@ const experiments = {
     'medium-direct': directDesign('medium-iss', 'zaremba-medium', '--keep', '0.7', ...short),
   },
   'ptb-rhn': Object.fromEntries(
-    [0, 0.004, 0.008, 0.012, 0.016].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss)]]),
+    [0.004, 0.008, 0.012, 0.016].map((iss) => [`rhn-${iss}`, ['rhn-small', '--iss', String(iss), '--proximal']]),
   ),
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
@@ -112,11 +118,11 @@ function takeReady(queue) {
   return at < 0 ? undefined : queue.splice(at, 1)[0];
 }
 
-/** Arguments of a run; undefined while the run that it comes after is not finished. */
-function argumentsOf(run) {
+/** Arguments of a run whose runs are in a folder; undefined while the run that it comes after is not finished. */
+function argumentsOf(run, folder = flags.runs) {
   if (Array.isArray(run)) return run;
   if (!existsSync(resultOf(run.after))) return undefined;
-  return run.args(readResult(run.after).models.at(-1).hidden);
+  return run.args(readResult(run.after).models.at(-1).hidden, join(folder, run.after));
 }
 
 function readResult(name) {
@@ -147,7 +153,7 @@ async function collect() {
       model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
     }
     if (corpusOf('').length > 0) result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
-    result.environment.command = `slimrnn ${commandOf(argumentsOf(run), 'data/ptb', `runs/${name}`).join(' ')}`;
+    result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), 'data/ptb', `runs/${name}`).join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0) return;

@@ -43,10 +43,10 @@ function order({ iss, target, l1, magnitude, hidden, embedding }) {
   return hidden.every((h) => h === embedding) ? 0 : 300;
 }
 
-function described({ iss, target, l1, magnitude, hidden, embedding, keep, shrink }) {
+function described({ iss, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }) {
   const dropout = keep < 1 ? `, keep ${keep}` : '';
   if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${dropout}`;
-  if (iss > 0) return `ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
+  if (iss > 0) return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
   if (l1) return `ℓ1, λ ${l1}${dropout}`;
   if (magnitude) return `magnitude, ${magnitude} zeros${dropout}`;
   return `${hidden.every((h) => h === embedding) ? 'dense' : 'direct design'}${dropout}`;
