@@ -78,7 +78,7 @@ const rhn: TrainConfig = {
  * `iss-large` is the ISS paper's; λ of `iss-small` is measured in results/; `iss-medium` interpolates between them.
  * `direct-large` is the paper's direct design: a dense model of the sizes that ISS found. `rhn-sota` and `rhn-iss` are the
  * Recurrent Highway Networks of the ISS paper, whose dropout is weaker with ISS by a factor of 0.6; `rhn-small` trains
- * in half an hour.
+ * in an hour.
  */
 export const presets: Readonly<Record<string, TrainConfig>> = {
   'zaremba-small': small,
