@@ -15,11 +15,11 @@ const runs = readdirSync(folder)
   .sort((a, b) => order(a.config) - order(b.config) || b.config.keep - a.config.keep || a.name.localeCompare(b.name));
 const latencies = existsSync(new URL('latency.json', folder)) ? read('latency.json').results : [];
 
-const rows = runs.map(({ name, config, models, seconds }) => {
+const rows = runs.map(({ name, config, models, seconds, environment }) => {
   const { validPerplexity, testPerplexity, hidden, split, multiplyAdds } = models.at(-1);
   const parts = [split.embedding, split.recurrent, split.output].map(({ nonzero }) => millions(nonzero));
   return [
-    described(config),
+    described(config, startOf(environment.command)),
     validPerplexity.toFixed(2),
     testPerplexity.toFixed(2),
     hidden.join(', '),
@@ -40,16 +40,27 @@ function order({ iss, target, l1, magnitude, hidden, embedding }) {
   if (iss > 0) return iss;
   if (l1) return 201;
   if (magnitude) return 202 + magnitude;
-  return hidden.every((h) => h === embedding) ? 0 : 300;
+  return isDense({ hidden, embedding }) ? 0 : 300;
 }
 
-function described({ iss, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }) {
-  const dropout = keep < 1 ? `, keep ${keep}` : '';
-  if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${dropout}`;
-  if (iss > 0) return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${dropout}`;
-  if (l1) return `ℓ1, λ ${l1}${dropout}`;
-  if (magnitude) return `magnitude, ${magnitude} zeros${dropout}`;
-  return `${hidden.every((h) => h === embedding) ? 'dense' : 'direct design'}${dropout}`;
+function described({ iss, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }, start) {
+  const more = `${keep < 1 ? `, keep ${keep}` : ''}${start ? `, from ${start}` : ''}`;
+  if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${more}`;
+  if (iss > 0) return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${more}`;
+  if (l1) return `ℓ1, λ ${l1}${more}`;
+  if (magnitude) return `magnitude, ${magnitude} zeros${more}`;
+  if (isDense({ hidden, embedding })) return `dense${more}`;
+  return `${start ? 'trained on' : 'direct design'}${more}`;
+}
+
+/** Layers are as wide as the embedding until ISS, or whoever designs the model, makes them smaller. */
+function isDense({ hidden, embedding }) {
+  return hidden.every((h) => h === embedding);
+}
+
+/** The run whose weights a run began with; undefined: from scratch. */
+function startOf(command) {
+  return /--init runs\/(\S+)/.exec(command)?.[1];
 }
 
 function millions(count) {

@@ -95,6 +95,7 @@ export const presets: Readonly<Record<string, TrainConfig>> = {
     embedding: 200,
     depth: 4,
     learningRate: 1,
+    clip: 5,
     steps: 20,
     flatEpochs: 4,
     epochs: 13,
