@@ -10,7 +10,7 @@ import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
 import { finishedRun, type RunResult } from '../train/run.ts';
 import { checkNewRunDirectory, runFiles } from '../train/runDirectory.ts';
-import { describeMethod, groupsOf } from '../train/sparsity.ts';
+import { describeMethod, groupsOf, type TargetOutcome } from '../train/sparsity.ts';
 import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
 import { addConfigFlags, configFrom } from './configFlags.ts';
 import { noteCorpus, runWithDisplay } from './display.ts';
@@ -122,5 +122,14 @@ function resultText(result: RunResult): string {
   if (result.verify) {
     lines.push(`verified: outputs of the slim model ${agreement(result.verify)} those of the trained one`);
   }
+  if (result.target) lines.push(...targetText(result.target));
   return lines.join('\n');
+}
+
+/** What a user can do when a target was missed by more than a twentieth. */
+function targetText({ what, asked, reached }: TargetOutcome): string[] {
+  if (Math.abs(reached - asked) <= 0.05) return [];
+  const more = reached > asked ? 'more epochs or a higher --iss take away more' : 'a lower --iss keeps more';
+  const left = `${(reached * 100).toFixed(0)} % of the ${what === 'units' ? 'units' : 'parameters'} are left`;
+  return [`missed --target ${what}=${asked}: ${left}; ${more}`];
 }

@@ -181,5 +181,6 @@ function methodOf(config: Readonly<Record<string, unknown>>): string {
     proximal: config.proximal === true,
     l1: number('l1'),
     magnitude: number('magnitude'),
+    keepZeros: config.keepZeros === true,
   });
 }

@@ -61,7 +61,7 @@ export const trainConfigSchema = z.strictObject({
     .string()
     .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
     .optional()
-    .describe('search λ while training for what should be left: units=0.3 or params=0.6'),
+    .describe('search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6'),
   l1: z.number().nonnegative().optional().describe('λ of ℓ1 over single weights instead'),
   magnitude: z.number().gt(0).lt(1).optional().describe('prune so large a share of the weights by magnitude instead'),
   pruneSchedule: z.enum(['cubic', 'narang']).optional().describe('course of the pruning: cubic (default), narang'),
@@ -72,6 +72,7 @@ export const trainConfigSchema = z.strictObject({
     .describe('epochs before the pruning begins (default: 1, or a quarter of less than 4)'),
   pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
   pruneEvery: positive.optional().describe('prune every so many updates (default: 100)'),
+  keepZeros: z.boolean().optional().describe('weights that are zero stay zero, as in the model of --init'),
   threshold: z.number().nonnegative().describe('τ: weights below it become 0 after every update'),
   shrink: z.boolean().describe('slice dead units away while training'),
   shrinkEvery: positive.describe('look for dead units every so many updates, besides the end of each epoch'),
@@ -114,7 +115,7 @@ export function checkConfig(config: unknown, source: string, nameOf: FieldName =
 function contradictionsIn(config: TrainConfig, nameOf: FieldName): string[] {
   const given = (...fields: (keyof TrainConfig)[]) => fields.filter((field) => config[field] !== undefined);
   const methods = [
-    ...(config.iss > 0 || config.target !== undefined ? ['iss'] : []),
+    ...(config.target !== undefined ? ['target'] : config.iss > 0 ? ['iss'] : []),
     ...given('l1', 'magnitude').filter((field) => config[field] !== 0),
   ];
   const needs = (fields: (keyof TrainConfig)[], what: string, isThere: boolean) =>
@@ -124,7 +125,11 @@ function contradictionsIn(config: TrainConfig, nameOf: FieldName): string[] {
   const pruning = pruningEpochs(config);
   return [
     ...(methods.length > 1 ? [`choose one of ${methods.map(nameOf).join(', ')}`] : []),
-    ...needs(givenIssFields(config), `${nameOf('iss')} (or ${nameOf('target')})`, methods.includes('iss')),
+    ...needs(
+      givenIssFields(config),
+      `${nameOf('iss')} (or ${nameOf('target')})`,
+      methods.some((m) => m === 'iss' || m === 'target'),
+    ),
     ...needs(
       given('pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'),
       nameOf('magnitude'),
@@ -132,6 +137,12 @@ function contradictionsIn(config: TrainConfig, nameOf: FieldName): string[] {
     ),
     ...(config.proximal && config.target !== undefined
       ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`]
+      : []),
+    ...(isRhn && config.issEmbedding
+      ? [`${nameOf('cell')} rhn has no columns of the embedding besides its units: leave out ${nameOf('issEmbedding')}`]
+      : []),
+    ...(config.keepZeros && methods.includes('magnitude')
+      ? [`${nameOf('magnitude')} keeps zeros anyway: leave out ${nameOf('keepZeros')}`]
       : []),
     ...layerFactorProblems(config, nameOf('issLayers')),
     ...(methods.includes('magnitude') && pruning.to <= pruning.from
@@ -155,7 +166,7 @@ export const issFields = ['issLayers', 'issScaling', 'issEmbedding', 'proximal']
 
 /** Fields that choose a sparsity method or belong to one. */
 const sparsityFields: readonly string[] = [
-  ...['iss', 'target', 'l1', 'magnitude', 'pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery'],
+  ...['iss', 'target', 'l1', 'magnitude', 'pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery', 'keepZeros'],
   ...issFields,
 ];
 

@@ -143,6 +143,28 @@ describe('what single methods promise', () => {
     expect(Math.abs(alive! / units - share)).toBeLessThanOrEqual(0.05);
   });
 
+  it.each<[string, PartialConfig]>([
+    ['alone', {}],
+    ['with group lasso over embedding columns', { iss: 0.01, issEmbedding: true }],
+    ['with the proximal step', { iss: 0.01, proximal: true, threshold: 0 }],
+    ['with ℓ1', { l1: 0.001 }],
+  ])('zeros stay zero, %s, and the other weights learn', async (_, fields) => {
+    const { model, options } = optionsFor({ initScale: 0.5, ...fields, keepZeros: true });
+    const initializers = copied(model.graph.initializers);
+    // Not the biases, which begin at zero.
+    const weights = [...initializers].filter(([name]) => !name.endsWith('bias'));
+    for (const [, { data }] of weights) for (let i = 0; i < data.length; i += 3) data[i] = 0;
+    const trainee = await traineeOf({ ...model, graph: { ...model.graph, initializers } }, options);
+    const results = await train(trainee, 0, 30);
+    for (const [name, { data }] of weights.filter(([name]) => trainee.sparsity!.parameters.has(name))) {
+      const old = data as Float32Array;
+      const now = trainee.stepper.weights(name)!.data as Float32Array;
+      expect(old.filter((w, i) => w === 0 && now[i] !== 0)).toHaveLength(0);
+      expect(old.filter((w, i) => w !== 0 && now[i] !== w).length, name).toBeGreaterThan(old.length / 2);
+    }
+    expect(results.at(-1)!.loss).toBeLessThan(results[0]!.loss);
+  });
+
   it('pruning follows the cubic ramp at its updates, ends with its share, and zeros stay', async () => {
     const { model, options } = optionsFor({ magnitude: 0.8, pruneEvery: 5, pruneFrom: 0.5, pruneTo: 2 });
     const trainee = await traineeOf(model, options);

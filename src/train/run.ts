@@ -26,7 +26,7 @@ import {
   runConfig,
   runFiles,
 } from './runDirectory.ts';
-import { checkTarget, methodName } from './sparsity.ts';
+import { checkMethod, methodName, type TargetOutcome, targetOutcome } from './sparsity.ts';
 import { textWindows } from './textWindows.ts';
 import { unitsThatStay } from './trainee.ts';
 import { type TrainedModel, type TrainOptions, train, type WindowProgress } from './trainer.ts';
@@ -58,6 +58,8 @@ export interface RunResult {
   readonly models: readonly ModelResult[];
   /** Difference between the two on the same inputs. */
   readonly verify?: Difference | undefined;
+  /** Share of units or parameters that was asked for and that the last model has. */
+  readonly target?: TargetOutcome | undefined;
   /** Seconds of training, evaluation left out. */
   readonly seconds: number;
   readonly engine: string;
@@ -93,7 +95,7 @@ export interface RunOptions extends Omit<TrainOptions, 'untilEpoch' | 'store'> {
  */
 export async function run(options: RunOptions): Promise<RunResult> {
   const { config, directory, resume = false, sources = {} } = options;
-  checkTarget(config, options.model);
+  checkMethod(config, options.model);
   const lock = await (resume ? openRunDirectory(directory) : createRunDirectory(directory));
   try {
     const finished = resume ? await finishedRun(directory, config, sources) : undefined;
@@ -145,6 +147,7 @@ export async function trainToEnd(options: RunOptions): Promise<RunResult> {
   const model = withoutDropout(trained);
   const results: ModelResult[] = [];
   let verify: Difference | undefined;
+  let target: TargetOutcome | undefined;
   let kept = trainedUnits;
   await writeAtomically(join(directory, runFiles.vocabulary), `${corpus.vocabulary.words.join('\n')}\n`);
   await saveModel(join(directory, runFiles.model), model);
@@ -153,6 +156,7 @@ export async function trainToEnd(options: RunOptions): Promise<RunResult> {
   if (methodName(config) !== 'dense') {
     const { model: slim, groups, removed } = shrinkZeros(model, { embeddings: config.issEmbedding ?? false });
     kept = kept && unitsThatStay(groups, removed, kept);
+    target = targetOutcome(config, options.model, slim);
     onStage('verifying that the slim model computes the same');
     const feeds = textWindows(corpus.valid, config);
     verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
@@ -170,6 +174,7 @@ export async function trainToEnd(options: RunOptions): Promise<RunResult> {
     },
     models: results,
     verify,
+    target,
     seconds: history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
     environment: environment(),

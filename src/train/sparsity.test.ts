@@ -1,19 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
+import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
+import { countParameters } from '../slim/costs.ts';
 import { EPSILON } from '../sparsity/components.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from './config.ts';
 import { presets } from './presets.ts';
 import {
-  checkTarget,
+  checkMethod,
   createMethod,
   describeMethod,
   groupsOf,
   learnedShare,
   methodName,
   planSparsity,
+  targetOutcome,
 } from './sparsity.ts';
 
 const WINDOWS = 20;
@@ -62,6 +65,8 @@ describe('the method of a configuration', () => {
       "magnitude by Narang's schedule",
       'magnitude pruning to 0.9 zeros (Narang)',
     ],
+    [{ keepZeros: true }, 'zeros kept', 'zeros kept', 'zeros kept'],
+    [{ l1: 1e-4, keepZeros: true }, 'ℓ1', 'ℓ1', 'ℓ1, λ 0.0001, zeros kept'],
   ])('%j is %s', (fields, name, made, described) => {
     const { config, method } = methodOf(fields);
     expect(methodName(config)).toBe(name);
@@ -181,9 +186,37 @@ describe('a target', () => {
     [{ iss: 0.1 }, undefined],
   ])('%j is checked before training', (fields, message) => {
     const config = configOf(fields);
-    const check = () => checkTarget(config, modelOf(config));
+    const check = () => checkMethod(config, modelOf(config));
     if (message === undefined) expect(check).not.toThrow();
     else expect(check).toThrow(message);
+  });
+
+  it('keeps zeros only where there are some, in a weight that it can keep', () => {
+    const config = configOf({ keepZeros: true });
+    const model = modelOf(config);
+    const zeroIn = (name: string) => {
+      const tensor = model.graph.initializers.get(name)!;
+      const data = (tensor.data as Float32Array).with(0, 0);
+      const initializers = new Map(model.graph.initializers).set(name, { ...tensor, data });
+      return () => checkMethod(config, { ...model, graph: { ...model.graph, initializers } });
+    };
+    expect(() => checkMethod(config, model)).toThrow('--keep-zeros: no weight of the first model is zero');
+    expect(zeroIn('embedding')).toThrow(UsageError);
+    expect(zeroIn('head.weight')).not.toThrow();
+  });
+
+  it.each<[PartialConfig, number | undefined]>([
+    [{ target: 'units=0.5' }, 4 / 7],
+    [{ target: 'params=0.5' }, undefined],
+    [{ iss: 0.1 }, undefined],
+  ])('%j is compared with what is left', (fields, units) => {
+    const config = configOf(fields);
+    const first = modelOf(config);
+    const last = modelOf({ ...config, hidden: [2, 2] });
+    const outcome = targetOutcome(config, first, last);
+    if (config.target === undefined) return expect(outcome).toBeUndefined();
+    const reached = units ?? countParameters(last.graph) / countParameters(first.graph);
+    expect(outcome).toEqual({ what: config.target.split('=')[0], asked: 0.5, reached });
   });
 });
 

@@ -9,10 +9,11 @@ import { groupLasso } from '../sparsity/groupLasso.ts';
 import type { Groups } from '../sparsity/groups.ts';
 import { l1 } from '../sparsity/l1.ts';
 import { magnitude } from '../sparsity/magnitude.ts';
+import { masked } from '../sparsity/masked.ts';
 import { groupSizes } from '../sparsity/measure.ts';
 import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
 import { proximal } from '../sparsity/proximal.ts';
-import { parseTarget, steered } from '../sparsity/target.ts';
+import { parseTarget, steered, type Target } from '../sparsity/target.ts';
 import { traceGroups } from '../sparsity/trace.ts';
 import { learningRate, pruningEpochs, type TrainConfig } from './config.ts';
 import { detachLookups } from './passes.ts';
@@ -22,7 +23,7 @@ import { detachLookups } from './passes.ts';
  */
 
 /** The methods by the names that tables give them. */
-export type MethodName = 'dense' | 'group lasso' | 'proximal' | 'target' | 'ℓ1' | 'magnitude';
+export type MethodName = 'dense' | 'group lasso' | 'proximal' | 'target' | 'ℓ1' | 'magnitude' | 'zeros kept';
 
 /** What a configuration asks for. */
 export function methodName({
@@ -31,18 +32,25 @@ export function methodName({
   proximal,
   l1,
   magnitude,
-}: Pick<TrainConfig, 'iss' | 'target' | 'proximal' | 'l1' | 'magnitude'>): MethodName {
+  keepZeros,
+}: Pick<TrainConfig, 'iss' | 'target' | 'proximal' | 'l1' | 'magnitude' | 'keepZeros'>): MethodName {
   if (target !== undefined) return 'target';
   if (iss > 0) return proximal ? 'proximal' : 'group lasso';
   if (l1) return 'ℓ1';
-  return magnitude ? 'magnitude' : 'dense';
+  if (magnitude) return 'magnitude';
+  return keepZeros ? 'zeros kept' : 'dense';
 }
 
 /** What a configuration asks for, in a few words with its numbers. */
 export function describeMethod(config: TrainConfig): string {
+  const method = describePenalty(config);
+  return config.keepZeros && method !== 'zeros kept' ? `${method}, zeros kept` : method;
+}
+
+function describePenalty(config: TrainConfig): string {
   const { iss, target, l1, magnitude, pruneSchedule } = config;
   const name = methodName(config);
-  if (name === 'dense') return 'dense';
+  if (name === 'dense' || name === 'zeros kept') return name;
   if (name === 'ℓ1') return `ℓ1, λ ${l1}`;
   if (name === 'magnitude')
     return `magnitude pruning to ${magnitude} zeros${pruneSchedule === 'narang' ? ' (Narang)' : ''}`;
@@ -82,8 +90,8 @@ export function planSparsity(config: TrainConfig, first: Model, groups: Groups, 
     const size = groupSize[components.find((k: number) => k >= 0) ?? -1] ?? 1;
     return [name, (config.issLayers?.[i] ?? 1) * (config.issScaling === 'sqrt' ? Math.sqrt(size) : 1)];
   });
-  const units = hiddenLayers(groups).reduce((n, { components }) => n + components.length, 0);
-  return { config, windows, sizes, strengths: new Map(strengths), units, parameters: countParameters(first.graph) };
+  const [units, parameters] = [hiddenUnits(groups), countParameters(first.graph)];
+  return { config, windows, sizes, strengths: new Map(strengths), units, parameters };
 }
 
 /** The method of a run for its model as it is now; undefined for dense training. */
@@ -93,10 +101,22 @@ export function createMethod(
   groups: Groups,
   state?: MethodState,
 ): SparsityMethod | undefined {
+  const method = createPenalty(plan, graph, groups, state);
+  if (!plan.config.keepZeros) return method;
+  return masked(method?.parameters ?? prunable(graph, groups), method);
+}
+
+function createPenalty(
+  plan: SparsityPlan,
+  graph: Graph,
+  groups: Groups,
+  state?: MethodState,
+): SparsityMethod | undefined {
   const { config, windows, sizes, strengths } = plan;
   const { threshold } = config;
   switch (methodName(config)) {
     case 'dense':
+    case 'zeros kept':
       return undefined;
     case 'ℓ1':
       return l1(withoutTables(graph, trainedTensors(graph)), config.l1!, threshold);
@@ -104,7 +124,7 @@ export function createMethod(
       const { from, to } = pruningEpochs(config);
       const end = Math.max(1, Math.round(to * windows));
       return magnitude({
-        parameters: withoutTables(graph, groupedTensors(groups)),
+        parameters: prunable(graph, groups),
         sizes,
         schedule: config.pruneSchedule ?? 'cubic',
         share: config.magnitude!,
@@ -144,9 +164,23 @@ function goalOf({ config, units, parameters }: SparsityPlan, graph: Graph, group
   return { goal, shareOf: shares[goal.what] };
 }
 
-/** Throws a UsageError for a target that a model would miss even with a single unit in each layer. */
-export function checkTarget(config: TrainConfig, first: Model): void {
-  if (config.target === undefined) return;
+/** Throws a UsageError when a method cannot do with a model what it is asked for. */
+export function checkMethod(config: TrainConfig, first: Model): void {
+  if (config.target !== undefined) checkTarget(config, first);
+  if (config.keepZeros) checkZeros(config, first);
+}
+
+/** Something is zero that can be kept. */
+function checkZeros(config: TrainConfig, first: Model): void {
+  const { graph } = first;
+  for (const name of prunable(graph, groupsOf(first, config))) {
+    if ((graph.initializers.get(name)?.data as Float32Array | undefined)?.includes(0)) return;
+  }
+  throw new UsageError('--keep-zeros: no weight of the first model is zero; start from a sparse model with --init');
+}
+
+/** A target can be reached with at least one unit in each layer. */
+function checkTarget(config: TrainConfig, first: Model): void {
   const groups = groupsOf(first, config);
   const { goal, shareOf } = goalOf(planSparsity(config, first, groups, 1), first.graph, groups);
   const left = new Uint8Array(groups.count);
@@ -159,6 +193,26 @@ export function checkTarget(config: TrainConfig, first: Model): void {
       `${goal.what === 'params' ? 'parameters' : 'units'} are left; ask for more` +
       (embedding ? ', for a share of the units, or let columns of the embedding vanish too (--iss-embedding)' : ''),
   );
+}
+
+/** A share of the units or the parameters of a run's first model: what was asked for, and what its last one has. */
+export interface TargetOutcome {
+  readonly what: Target['what'];
+  readonly asked: number;
+  readonly reached: number;
+}
+
+/** How near a run with a target came to it; undefined for other runs. */
+export function targetOutcome(config: TrainConfig, first: Model, last: Model): TargetOutcome | undefined {
+  if (config.target === undefined) return undefined;
+  const { what, share } = parseTarget(config.target)!;
+  const sizeOf = (model: Model) =>
+    what === 'units' ? hiddenUnits(groupsOf(model, config)) : countParameters(model.graph);
+  return { what, asked: share, reached: sizeOf(last) / sizeOf(first) };
+}
+
+function hiddenUnits(groups: Groups): number {
+  return hiddenLayers(groups).reduce((n, { components }) => n + components.length, 0);
 }
 
 /** Layers of recurrent units: what `units=` counts, beside which columns of the embedding may be components too. */
@@ -180,6 +234,11 @@ function strengthsOf(groups: Groups, byLayer: ReadonlyMap<string, number>): Floa
     for (const k of components) if (k >= 0) strengths[k] = byLayer.get(name) ?? 1;
   }
   return strengths;
+}
+
+/** The matrices that units have weights in, tables that words are looked up in left out. */
+function prunable(graph: Graph, groups: Groups): Set<string> {
+  return withoutTables(graph, groupedTensors(groups));
 }
 
 function trainedTensors({ initializers }: Graph): Set<string> {

@@ -7,7 +7,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { EpochMetrics, Progress } from './checkpoint.ts';
 import { learningRate, type TrainConfig } from './config.ts';
 import { InterruptedError } from './interrupted.ts';
-import { checkTarget, groupsOf, planSparsity, type SparsityPlan } from './sparsity.ts';
+import { checkMethod, groupsOf, planSparsity, type SparsityPlan } from './sparsity.ts';
 import { DivergedError } from './stepper.ts';
 import { stopwatch } from './stopwatch.ts';
 import type { RunStore } from './store.ts';
@@ -104,7 +104,7 @@ const HOPELESS = 60;
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
   const { config, corpus, store, untilEpoch = config.epochs } = options;
-  checkTarget(config, options.model);
+  checkMethod(config, options.model);
   const digest = runDigest(config, corpus);
   const groups = groupsOf(options.model, config);
   const begun = { digest, epoch: 0, window: 0, updates: 0, loss: 0, penalty: 0, seconds: 0, history: [] };

@@ -59,6 +59,12 @@ describe.concurrent('what is typed', () => {
     ['a demo of nothing', ['demo', '--iss', '0', '--out', 'new'], 'the demo compares', '--iss must be above 0'],
     ['fields of another method', ['train', ...train, '--prune-to', '2'], '--prune-to needs --magnitude'],
     ['a target out of reach', ['train', ...train, '--target', 'params=0.01'], '--target params=0.01 cannot be reached'],
+    [
+      'zeros of a model without any',
+      ['train', ...train, '--keep-zeros'],
+      'no weight of the first model is zero',
+      '--init',
+    ],
     ['an unknown flag', ['train', ...train, '--hiden', '3'], "unknown option '--hiden'", '--hidden'],
     ['no preset', ['train'], "missing required argument 'config'"],
     ['an argument too many', ['train', ...train, 'more'], 'too many arguments'],

@@ -116,6 +116,29 @@ describe('train', () => {
     expect(stdout).not.toMatch(/\u001b/);
   });
 
+  it('says by how much a target was missed, and what helps', async () => {
+    const missed = [...onText, '--target', 'units=0.3', '--learning-rate', '0.001', '--out', 'missed'];
+    const { code, stdout } = await runCli(missed, folder);
+    expect(stdout).toMatch(/^missed --target units=0\.3: 100 % of the units are left; more epochs or a higher --iss/m);
+    expect(code).toBe(0);
+    const { target } = JSON.parse(readFileSync(at('missed', 'result.json'), 'utf8')) as RunResult;
+    expect(target).toEqual({ what: 'units', asked: 0.3, reached: 1 });
+  });
+
+  it('trains a pruned model on, whose zeros stay', async () => {
+    const weights = ({ models }: RunResult) => {
+      const { recurrent, output } = models[0]!.split;
+      return recurrent.nonzero + output.nonzero;
+    };
+    const pruned = await runJson<RunResult>([...onText, '--magnitude', '0.7', '--out', 'pruned'], folder);
+    const onward = [...onText, '--init', 'pruned', '--epochs', '1'];
+    const kept = await runJson<RunResult>([...onward, '--keep-zeros', '--out', 'pruned-on'], folder);
+    expect(weights(kept)).toBeLessThanOrEqual(weights(pruned));
+    const regrown = await runJson<RunResult>([...onward, '--out', 'regrown'], folder);
+    expect(weights(regrown)).toBeGreaterThan(weights(pruned));
+    expect(kept.models.map(({ name }) => name)).toEqual(['trained', 'slim']);
+  });
+
   it('fills the run directory', () => {
     const files = 'checkpoint.onnx config.json metrics.jsonl model.onnx result.json slim.onnx vocabulary.txt';
     expect(readdirSync(at('iss')).sort()).toEqual(files.split(' '));
