@@ -47,3 +47,16 @@ it('keeps an epoch whose validation is stopped, and goes on to the same end', as
   expect(timeless(resumed.history)).toEqual(timeless(whole.history));
   expect([...resumed.model.graph.initializers]).toEqual([...whole.model.graph.initializers]);
 });
+
+it('goes on from its own first weights, even when it was killed at once and the model of --init has changed', async () => {
+  const whole = await train(start);
+  const store = memoryStore(() => undefined);
+  const killed = () => {
+    throw new Error('killed');
+  };
+  await expect(train({ ...start, store, onWindow: killed })).rejects.toThrow('killed');
+
+  const other = freshModel({ ...config, seed: 7 }, corpus.vocabulary);
+  const resumed = await train({ ...start, model: other, store, resume: true });
+  expect([...resumed.model.graph.initializers]).toEqual([...whole.model.graph.initializers]);
+});

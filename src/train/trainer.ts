@@ -122,6 +122,8 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   };
   try {
     if (states) run.trainee.stepper.setStates(states);
+    // So that a run that is resumed has its own first weights, whatever became of the model that they were taken from.
+    if (!saved) await save();
     while (run.progress.epoch < Math.min(config.epochs, untilEpoch)) {
       const metrics = await trainEpoch(run, context, save);
       await save();
