@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
-import { SlimError } from '../errors.ts';
+import { UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { acquireLock } from '../lock.ts';
 import { loadModel } from '../onnx/file.ts';
@@ -66,7 +66,7 @@ async function toRung(options: DirectoryOptions, until: number) {
   const { model, history } = await trainInDirectory({ ...options, untilEpoch: until });
   const last = history.at(-1);
   if (last?.epoch !== until) {
-    throw new SlimError(
+    throw new UsageError(
       `${options.directory} has ${last?.epoch ?? 0} epochs already and should stand after ${until}: it was trained further by ` +
         'another command; delete the folder, and --resume trains the run anew',
     );

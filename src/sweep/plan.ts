@@ -10,6 +10,7 @@ import type { Model } from '../graph/types.ts';
 import { checkConfig, type PartialConfig, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 import { freshModel } from '../train/freshModel.ts';
 import { readJson } from '../train/runDirectory.ts';
+import { checkMethod } from '../train/sparsity.ts';
 import { initialModelPath, loadInitialModel, loadText, modelFrom } from '../train/start.ts';
 import { runDigest } from '../train/trainer.ts';
 import { type GridRun, gridRuns, type Varied } from './grid.ts';
@@ -50,7 +51,8 @@ export interface SweepRequest extends HalvingOptions {
 
 /**
  * Plans a sweep without starting or writing anything: the runs, their rungs and the digests of their data. Throws a
- * UsageError for whatever would stop it later: fields, values, text, sizes that do not fit into memory.
+ * UsageError for whatever would stop it later: fields, values, text, sizes that do not fit into memory, targets out of
+ * reach.
  */
 export async function planSweep({ base, overrides, varied, data, init, ...halving }: SweepRequest): Promise<SweepPlan> {
   const start = init === undefined ? undefined : await startFrom(init);
@@ -60,16 +62,17 @@ export async function planSweep({ base, overrides, varied, data, init, ...halvin
     halving,
   );
   const corpora = new Map<string, LoadedCorpus>();
-  const models = new Set<string>();
+  const checked = new Set<string>();
   const planned: PlannedRun[] = [];
   for (const run of runs) {
     const { config } = run;
     const text = JSON.stringify([config.vocabulary, config.trainTokens, config.batch, config.steps]);
     const corpus = corpora.get(text) ?? (await loadText(config, data));
     corpora.set(text, corpus);
-    const sizes = JSON.stringify([text, config.cell, config.hidden, config.depth, config.embedding]);
-    if (!models.has(sizes)) firstModel(config, corpus, start);
-    models.add(sizes);
+    const { cell, hidden, depth, embedding, target, issEmbedding, keepZeros } = config;
+    const model = JSON.stringify([text, cell, hidden, depth, embedding, target, issEmbedding, keepZeros]);
+    if (!checked.has(model)) checkMethod(config, firstModel(config, corpus, start));
+    checked.add(model);
     planned.push({ ...run, digest: runDigest(config, corpus) });
   }
   const from = start && { path: start.source, sha256: await fileDigest(initialModelPath(start.source)) };

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../errors.ts';
@@ -79,6 +80,14 @@ export async function addRung(directory: string, entry: RungEntry): Promise<void
 /** Records why a run ended. */
 export async function addFailure(directory: string, failure: Failure): Promise<void> {
   await writeAtomically(join(directory, recordFiles.failure), `${JSON.stringify(failure, null, 2)}\n`);
+}
+
+/** Forgets that a run was given up, so that it is tried again; returns whether it was. A divergence stays. */
+export async function forgetGivenUp(directory: string): Promise<boolean> {
+  const { failure } = await readRecord(directory);
+  if (failure?.kind !== 'failed') return false;
+  await rm(join(directory, recordFiles.failure));
+  return true;
 }
 
 /** How a trained model stands without its dead units, whether or not the training shrank it. */

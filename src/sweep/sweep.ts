@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir, stat } from 'node:fs/promises';
+import { mkdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../files.ts';
@@ -13,7 +13,7 @@ import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, readPlan, requireSamePlan, type SweepPlan, sweepFiles } from './plan.ts';
 import { RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
-import { addFailure, readRecord } from './runRecord.ts';
+import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
 /** What happens while a sweep is under way; `run` is an index into the plan's runs. */
@@ -57,6 +57,8 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   const lock = await acquireLock(directory);
   try {
     const finished = join(directory, sweepFiles.result);
+    // What ended the processes of runs that were given up may be gone.
+    if (resume && (await anyGivenUp(plan, directory))) await rm(finished, { force: true });
     if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
     await clearTemporaries(directory);
     if (resume) await checkSources(plan);
@@ -75,6 +77,11 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   } finally {
     lock.release();
   }
+}
+
+async function anyGivenUp(plan: SweepPlan, directory: string): Promise<boolean> {
+  const wasGivenUp = await Promise.all(plan.runs.map(({ name }) => forgetGivenUp(join(directory, name))));
+  return wasGivenUp.includes(true);
 }
 
 /**

@@ -1,4 +1,13 @@
-import { appendFileSync, cpSync, existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import {
+  appendFileSync,
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { randomStream } from '../../src/random.ts';
@@ -159,6 +168,33 @@ describe('nothing is lost', () => {
     expect(rows.map(({ state, epochs }) => [state, epochs])).toEqual(Array(2).fill(['finished', 3]));
   });
 
+  it('when a run was given up: --resume tries it again', async () => {
+    cpSync(at('reference'), at('given-up'), { recursive: true });
+    const { run } = reference.rows[2]!;
+    rmSync(at('given-up', run), { recursive: true });
+    mkdirSync(at('given-up', run));
+    const failure = { kind: 'failed', epochs: 0, reason: 'its process ended 6 times in a row: killed by SIGKILL' };
+    writeFileSync(at('given-up', run, 'failure.json'), JSON.stringify(failure));
+    const { code, stderr } = await runCli(['sweep', 'given-up', '--resume', '--no-latency'], folder);
+    expect(code, stderr).toBe(0);
+    expectSameSweep('given-up');
+  });
+
+  it('when a run was trained further by hand: the sweep stops, says what to do, and that helps', async () => {
+    cpSync(at('reference'), at('further'), { recursive: true });
+    const { run } = reference.rows.find(({ state }) => state === 'stopped')!;
+    expect((await runCli(['train', join('further', run), '--resume'], folder)).code).toBe(0);
+    rmSync(at('further', run, 'rungs.json'));
+    rmSync(at('further', 'sweep-result.json'));
+    const resume = ['sweep', 'further', '--resume', '--no-latency'];
+    const { code, stderr } = await runCli(resume, folder);
+    expect(stderr).toMatch(/^error: .* was trained further by another command; delete the folder, and --resume/m);
+    expect(code).toBe(2);
+    rmSync(at('further', run), { recursive: true });
+    expect((await runCli(resume, folder)).code).toBe(0);
+    expectSameSweep('further');
+  });
+
   it('when another process wants the same sweep', async () => {
     const two = ['sweep', ...short, '--epochs', '3', '--iss', '0.01,0.02', '--out', 'contested'];
     const first = startCli(two, folder);
@@ -223,6 +259,7 @@ describe.concurrent('what cannot be meant is refused before anything starts', ()
     ['missing text', ['sweep', ...tiny, '--data', 'nowhere', '--out', 'new', ...iss], 'nowhere does not exist'],
     ['a folder that is not empty', ['sweep', ...short, '--out', 'text', ...iss], 'text exists', '--resume'],
     ['no sweep to resume', [...one, ...iss, '--resume'], 'new is no sweep', 'without --resume'],
+    ['a target out of reach', [...one, '--target', 'units=0.5,units=0.01'], '--target units=0.01 cannot be reached'],
     ['a rung after the end', [...one, ...iss, '--rungs', '3'], '--rungs 3', 'from 1 to 2'],
     ['no workers', [...one, ...iss, '--workers', '0'], '--workers', "got '0'"],
     ['runs of different length', [...one, '--epochs', '2,3'], '--no-halving'],
