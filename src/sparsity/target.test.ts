@@ -193,3 +193,74 @@ describe('steered', () => {
     expect(forgetful).not.toEqual(whole);
   });
 });
+
+/*
+ * Single looks at norms that are made up: two layers of two units, of which half should stay.
+ */
+const four: Groups = {
+  layers: [
+    { name: 'small', operator: 'LSTM', components: Int32Array.of(0, 1) },
+    { name: 'large', operator: 'LSTM', components: Int32Array.of(2, 3) },
+  ],
+  count: 4,
+  axes: [{ tensor: 'w', axis: 0, role: 'produces', components: Int32Array.of(0, 1, 2, 3) }],
+  entangled: new Map(),
+};
+
+/** λ's factor for each unit after looks at these norms, when so much of the learning is done. */
+function afterLooks(looks: readonly { learned: number; norms: readonly number[] }[], own = [1, 1, 1, 1]): number[] {
+  let pressed = new Float64Array();
+  const idle = { name: 'idle', parameters: new Set(['w']), threshold: 0, beforeUpdate: () => 0 };
+  const make = (strengths: Float64Array) => {
+    pressed = strengths as Float64Array<ArrayBuffer>;
+    return idle;
+  };
+  const method = steered(make, four, {
+    target: 0.5,
+    shareOf: (left) => left.reduce((n, l) => n + l, 0) / 4,
+    strengths: Float64Array.from(own),
+    learned: (update) => looks[update]!.learned,
+    every: 1,
+  });
+  const matrix = plainMatrix('w', [4, 1], [0, 0, 0, 0]);
+  for (const [update, { norms }] of looks.entries()) {
+    matrix.weights.set(norms);
+    matrix.passes.cut(0);
+    method.beforeUpdate([matrix], { update, gradientScale: 1 });
+  }
+  return [...pressed].map((s) => Number(s.toFixed(6)));
+}
+
+describe('a look at the norms', () => {
+  const steady = [1, 0.2, 100, 20];
+
+  it('compares units with those of their own layer, whatever the scale of the layer', () => {
+    const factors = afterLooks([0.2, 0.25].map((learned) => ({ learned, norms: steady })));
+    expect(factors).toEqual([1, 1.1, 1, 1.1]);
+  });
+
+  it('multiplies the factors that each unit has of its own', () => {
+    const looks = [0.2, 0.25, 0.3].map((learned) => ({ learned, norms: steady }));
+    expect(afterLooks(looks, [1, 2, 3, 4])).toEqual([1, 2 * 1.21, 3, 4 * 1.21]);
+  });
+
+  it('changes nothing before a tenth of the learning is done, and presses harder when the target is due', () => {
+    const at = (...learned: number[]) => afterLooks(learned.map((l) => ({ learned: l, norms: steady })));
+    expect(at(0.05, 0.08, 0.099)).toEqual([1, 1, 1, 1]);
+    expect(at(0.05, 0.08, 0.101)).toEqual([1, 1.1, 1, 1.1]);
+    expect(at(0.55, 0.61)).toEqual([1, 1.3, 1, 1.3]);
+  });
+
+  it('expects norms to go on as they went, a little ahead even when the target is due', () => {
+    const before = { learned: 0.65, norms: [1.3, 0.9, 1, 0.2] };
+    const after = { learned: 0.7, norms: [1, 0.9, 1, 0.2] };
+    // The first unit is still the largest of its layer, but 0.3 smaller at every look.
+    expect(afterLooks([before, after])).toEqual([1.3, 1, 1, 1.3]);
+  });
+
+  it('relieves a unit that should stay and would vanish', () => {
+    const before = { learned: 0.2, norms: [1.2, 0.2, 1, 0.2] };
+    const after = { learned: 0.3, norms: [1, 0.05, 1, 0.2] };
+    expect(afterLooks([before, after])).toEqual([0.7, 1, 1, 1.1]);
+  });
+});

@@ -220,6 +220,22 @@ describe('a target', () => {
   });
 });
 
+it('the search for a target looks ten times an epoch, and takes the learning rates for its clock', () => {
+  const { method, model } = methodOf({ target: 'units=0.5', flatEpochs: 4, decay: 0.5, learningRate: 1 });
+  const matrices = matricesOf(model, method!.parameters);
+  const learned: number[] = [];
+  for (let update = 0; update < 6 * WINDOWS; update++) {
+    method!.beforeUpdate(matrices, { update, gradientScale: 1 });
+    learned.push(method!.state!().at as number);
+  }
+  // Rates of the epochs: 1, 1, 1, 1, 0.5, 0.25.
+  const looks = [...new Set(learned)];
+  expect(looks).toHaveLength(60);
+  expect(looks[1]).toBeCloseTo(0.1 / 4.75, 12);
+  expect(looks[40]).toBeCloseTo(4 / 4.75, 12);
+  expect(looks[51]).toBeCloseTo((4.5 + 0.025) / 4.75, 12);
+});
+
 describe('pruning by epochs', () => {
   it('has an update of its own even where it begins and ends in the same one', () => {
     const { method, model } = methodOf({ magnitude: 0.5, pruneFrom: 1, pruneTo: 1.01 });
@@ -229,8 +245,9 @@ describe('pruning by epochs', () => {
     expect(zeros).toBeGreaterThan(0);
   });
 
-  it('becomes updates of the run', () => {
-    const { method, model } = methodOf({ magnitude: 0.5, pruneFrom: 1, pruneTo: 2.5, pruneEvery: 7 });
+  /** Updates after which there were more zeros. */
+  const prunings = (fields: PartialConfig) => {
+    const { method, model } = methodOf(fields);
     const matrices = matricesOf(model, method!.parameters);
     const zeros = () => matrices.reduce((n, { weights }) => n + weights.filter((w) => w === 0).length, 0);
     const changes: number[] = [];
@@ -239,6 +256,15 @@ describe('pruning by epochs', () => {
       if (zeros() !== last) changes.push(done);
       last = zeros();
     }
+    return { changes, matrices, zeros };
+  };
+
+  it('comes every 100 updates, and at the end, when nothing else is said', () => {
+    expect(prunings({ magnitude: 0.5, pruneFrom: 0, pruneTo: 6 }).changes).toEqual([100, 120]);
+  });
+
+  it('becomes updates of the run', () => {
+    const { changes, matrices, zeros } = prunings({ magnitude: 0.5, pruneFrom: 1, pruneTo: 2.5, pruneEvery: 7 });
     // At update 20 the share is still 0; then every 7 updates until update 50.
     expect(changes).toEqual([27, 34, 41, 48, 50]);
     const size = matrices.reduce((n, { weights }) => n + weights.length, 0);
