@@ -3,7 +3,7 @@ import { checkConfig } from '../train/config.ts';
 import { untrainedModel } from '../train/freshModel.ts';
 import { presets } from '../train/presets.ts';
 import { type RandomSteps, randomSteps } from './randomSteps.ts';
-import { interleave, median, type Spread, spread } from './statistics.ts';
+import { interleave, type Spread, spread } from './statistics.ts';
 import type { StepBenchOptions } from './trainingStep.ts';
 
 /** What a sparsity method costs in each training step. */
@@ -11,11 +11,11 @@ export interface MethodCost {
   readonly method: string;
   /** Milliseconds of penalty, clipping, update, threshold and what else the method does. */
   readonly milliseconds: Spread;
-  /** Share of the whole step: the median over steps. */
+  /** Share of all the steps together, so that what happens at every tenth update counts. */
   readonly share: number;
 }
 
-/** Each method as a configuration asks for it; magnitude prunes at every tenth update. */
+/** Each method as a configuration asks for it; magnitude prunes, and the search for a target looks, at every tenth update. */
 const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
   ['dense', {}],
   ['group lasso', { iss: 0.003 }],
@@ -26,6 +26,9 @@ const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
   ['magnitude', { magnitude: 0.9, pruneFrom: 0, pruneEvery: 10 }],
 ];
 
+/** Steps of a method in a turn. */
+const BURST = 5;
+
 /**
  * Times the update of every sparsity method in turn, in one process. Memory: a model with its gradients for each method.
  * λ and the learning rate are such that nothing dies meanwhile.
@@ -33,20 +36,23 @@ const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
 export async function benchMethods(options: StepBenchOptions): Promise<MethodCost[]> {
   const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
   const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
-  const updates: number[][] = methods.map(() => []);
-  const shares: number[][] = methods.map(() => []);
+  const timed: { update: number; whole: number }[][] = methods.map(() => []);
   const runs: RandomSteps[] = [];
   for (const [name, fields] of methods) {
     const config = checkConfig({ ...presets['zaremba-medium'], keep: 1, ...sizes, ...fields }, name);
     runs.push(await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads));
   }
-  const timed = runs.map(({ step }, i) => async () => {
+  const works = runs.map(({ step }, i) => async () => {
     const start = performance.now();
     const { updateTime } = await step();
-    updates[i]!.push(updateTime);
-    shares[i]!.push(updateTime / (performance.now() - start));
+    timed[i]!.push({ update: updateTime, whole: performance.now() - start });
   });
-  await interleave(timed, { rounds, burst: 5 });
+  await interleave(works, { rounds, burst: BURST });
   for (const run of runs) await run.release();
-  return methods.map(([method], i) => ({ method, milliseconds: spread(updates[i]!), share: median(shares[i]!) }));
+  return methods.map(([method], i) => {
+    // The first turn is warming up.
+    const counted = timed[i]!.slice(BURST);
+    const sum = (part: 'update' | 'whole') => counted.reduce((ms, step) => ms + step[part], 0);
+    return { method, milliseconds: spread(counted.map(({ update }) => update)), share: sum('update') / sum('whole') };
+  });
 }

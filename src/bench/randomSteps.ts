@@ -8,8 +8,9 @@ import { Stepper, type StepResult } from '../train/stepper.ts';
 
 /** A learning rate at which nothing dies while steps are timed. */
 const RATE = 0.01;
-/** Windows of an epoch, for methods whose schedule needs them. */
-const WINDOWS = 1000;
+/** Windows of an epoch, for methods with a schedule, and the update that steps begin at: after two epochs all are at work. */
+const WINDOWS = 100;
+const FIRST = 2 * WINDOWS;
 
 /** Training steps of a language model that can be repeated, to time them. */
 export interface RandomSteps {
@@ -35,7 +36,7 @@ export async function randomSteps(
   const drawn = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * words));
   const indices = drawn();
   stepper.targets.set(drawn());
-  let index = 0;
+  let index = FIRST;
   return {
     step: () => stepper.step(indices, RATE, index++),
     release: () => stepper.release(),

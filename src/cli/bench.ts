@@ -8,6 +8,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { loadRuntime, parseRuntimeName, type RuntimeName } from '../runtime/runtimes.ts';
 import { describeModel } from '../slim/describe.ts';
 import { type BenchEntry, type BenchModel, benchText, threadsOf } from './benchDisplay.ts';
+import { whole } from './flags.ts';
 import { note, print } from './output.ts';
 
 interface BenchFlags {
@@ -32,12 +33,12 @@ export function addBenchCommand(program: Command): void {
     .argument('<models...>', 'ONNX files')
     .option('--runtime <list>', 'engines: node (native), web (WebAssembly)', parseRuntimes, ['node'])
     .option('--batch <list>', 'batch sizes', parseWholes('--batch'), [1, 10])
-    .option('--steps <number>', 'time steps in one run', parseWhole('--steps'), 30)
-    .option('--rounds <number>', 'turns of each model, of 5 timed runs each', parseWhole('--rounds'), 6)
+    .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
+    .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
     .option(
       '--threads <number>',
       'threads of each engine (default: one per core; web: half, at most 4)',
-      parseWhole('--threads'),
+      whole('--threads'),
     )
     .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
     .option('--json', 'print one JSON document on stdout')
@@ -109,21 +110,12 @@ function parseRuntimes(text: string): RuntimeName[] {
   return [...new Set(text.split(',').map((name) => parseRuntimeName(name.trim())))];
 }
 
-function parseWhole(flag: string) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (!Number.isInteger(value) || value < 1)
-      throw new UsageError(`${flag} takes a positive whole number, got '${text}'`);
-    return value;
-  };
-}
-
 function parseWholes(flag: string) {
-  return (text: string): number[] => text.split(',').map(parseWhole(flag));
+  return (text: string): number[] => text.split(',').map(whole(flag));
 }
 
 function parseSize(text: string, before: Record<string, number>): Record<string, number> {
   const [name, value] = text.split('=');
   if (!name || value === undefined) throw new UsageError(`--size takes name=number, got '${text}'`);
-  return { ...before, [name]: parseWhole('--size')(value) };
+  return { ...before, [name]: whole('--size')(value) };
 }

@@ -14,6 +14,7 @@ import { presets } from '../train/presets.ts';
 import { readJson, runFiles } from '../train/runDirectory.ts';
 import { describeMethod, methodName } from '../train/sparsity.ts';
 import { loadText } from '../train/start.ts';
+import { whole } from './flags.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 
 interface CalibrateFlags {
@@ -123,15 +124,7 @@ function isFolder(path: string): boolean {
 function tolerance(text: string): number {
   const value = Number(text);
   if (text.trim() !== '' && value >= 0 && value < 1) return value;
-  throw new UsageError(`--tolerance takes a share from 0 to 1 (0.001 is 0.1 %), got '${text}'`);
-}
-
-function whole(flag: string) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new UsageError(`${flag} takes a positive whole number, got '${text}'`);
-  };
+  throw new UsageError(`--tolerance takes a share from 0 to less than 1 (0.001 is 0.1 %), got '${text}'`);
 }
 
 function calibrationText(found: Calibration): string {

@@ -11,6 +11,7 @@ import { SlimError, UsageError } from '../errors.ts';
 import { writeAtomically } from '../files.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { figure1Text } from './figure1Display.ts';
+import { scriptFlags, whole } from './flags.ts';
 import { explain, note, print } from './output.ts';
 
 /*
@@ -81,16 +82,29 @@ async function findKernels(threads: number, mklPath: string | undefined) {
 }
 
 function readFlags() {
-  const { values } = parseFlags();
+  const { values } = scriptFlags(() =>
+    parseArgs({
+      options: {
+        shapes: { type: 'string', default: '1500x10,650x20,1500x1' },
+        sparsities: { type: 'string', default: '0,10,20,30,40,50,60,70,80,90,95' },
+        threads: { type: 'string', default: '1' },
+        rounds: { type: 'string', default: '7' },
+        seed: { type: 'string', default: '1' },
+        mkl: { type: 'string' },
+        out: { type: 'string' },
+        json: { type: 'boolean', default: false },
+      },
+    }),
+  );
   const { mkl } = values;
   if (mkl !== undefined && !existsSync(mkl)) throw new UsageError(`--mkl: there is no file ${mkl}`);
   return {
     mkl,
     json: values.json,
     out: values.out,
-    threads: whole('threads', values.threads),
-    rounds: whole('rounds', values.rounds),
-    seed: whole('seed', values.seed),
+    threads: whole('--threads')(values.threads),
+    rounds: whole('--rounds')(values.rounds),
+    seed: whole('--seed')(values.seed),
     sparsities: values.sparsities.split(',').map((text) => {
       const percent = Number(text);
       if (text.trim() !== '' && percent >= 0 && percent < 100) return percent / 100;
@@ -102,28 +116,4 @@ function readFlags() {
       throw new UsageError(`--shapes: hidden size and batch such as 1500x10, got '${text}'`);
     }),
   };
-}
-
-function parseFlags() {
-  try {
-    return parseArgs({
-      options: {
-        shapes: { type: 'string', default: '1500x10,650x20,1500x1' },
-        sparsities: { type: 'string', default: '0,10,20,30,40,50,60,70,80,90,95' },
-        threads: { type: 'string', default: '1' },
-        rounds: { type: 'string', default: '7' },
-        seed: { type: 'string', default: '1' },
-        mkl: { type: 'string' },
-        out: { type: 'string' },
-        json: { type: 'boolean', default: false },
-      },
-    });
-  } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
-  }
-}
-
-function whole(flag: string, text: string): number {
-  if (/^[1-9]\d*$/.test(text)) return Number(text);
-  throw new UsageError(`--${flag}: a whole number from 1, got '${text}'`);
 }

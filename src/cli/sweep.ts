@@ -13,6 +13,7 @@ import { flagName, type PartialConfig, trainConfigSchema } from '../train/config
 import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
 import { configFrom } from './configFlags.ts';
+import { whole } from './flags.ts';
 import { duration, fileSize, grouped, note, print, table } from './output.ts';
 
 interface SweepFlags {
@@ -120,14 +121,6 @@ function fieldsFrom(flags: SweepFlags & Record<string, unknown>): { base: Partia
     else varied[field] = values;
   }
   return { base: configFrom(base), varied };
-}
-
-function whole(flag: string) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (Number.isInteger(value) && value > 0) return value;
-    throw new UsageError(`${flag} takes positive whole numbers, got '${text}'`);
-  };
 }
 
 function eta(text: string): number {
