@@ -7,11 +7,13 @@ import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { isSweepDirectory } from '../sweep/plan.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
 import { trainedVocabulary, vocabularyDigest } from '../train/freshModel.ts';
+import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
-import { readJson, runFiles } from '../train/runDirectory.ts';
+import { runFiles } from '../train/runDirectory.ts';
 import { describeMethod, methodName } from '../train/sparsity.ts';
 import { loadText } from '../train/start.ts';
 import { whole } from './flags.ts';
@@ -99,15 +101,12 @@ function embeddedWords(model: Model): number | undefined {
 }
 
 async function fromRun(path: string) {
+  if (isSweepDirectory(path)) throw new UsageError(`${path} is a sweep: name the folder of one of its runs`);
   const file = join(path, runFiles.model);
-  const {
-    data,
-    init: _init,
-    ...fields
-  } = { ...((await readJson(join(path, runFiles.config))) as Record<string, unknown>) };
+  const { fields, data } = await namedConfig(join(path, runFiles.config));
   if (!existsSync(file)) throw new UsageError(`${path} has no ${runFiles.model} yet: finish the run first`);
   const config = checkConfig(fields, join(path, runFiles.config));
-  return { file, config, data: typeof data === 'string' ? data : undefined };
+  return { file, config, data };
 }
 
 async function fromFile(file: string, data: string | undefined) {

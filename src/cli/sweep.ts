@@ -88,6 +88,7 @@ async function planned(name: string, flags: SweepFlags & Record<string, unknown>
     }
     return { plan: await readPlan(name), directory: flags.out ?? name };
   }
+  if (isSweepDirectory(name)) throw new UsageError(`${name} is a sweep: add --resume to go on with it`);
   const { fields, ...sources } = await namedConfig(name);
   const directory = flags.out ?? join('runs', `sweep-${name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')}`);
   if (!flags.resume) await checkNewSweepDirectory(directory);

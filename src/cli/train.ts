@@ -31,7 +31,7 @@ export function addTrainCommand(program: Command): void {
     .command('train')
     .summary('train a language model, dense or with ISS')
     .description(
-      'Trains a language model of stacked LSTM layers (or --cell gru, rnn). With --iss λ hidden units die while it\n' +
+      'Trains a language model of stacked LSTM layers (or --cell gru, rnn, rhn). With --iss λ hidden units die while it\n' +
         'trains and the model shrinks.\n' +
         `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
     )

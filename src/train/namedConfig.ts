@@ -24,7 +24,7 @@ export async function namedConfig(name: string): Promise<NamedConfig> {
   if (!name.endsWith('.json')) {
     if (existsSync(join(name, runFiles.config))) {
       throw new UsageError(
-        `${name} is a run: add --resume to go on with it, or name ${join(name, runFiles.config)} to repeat it`,
+        `${name} is a run: slimrnn train ${name} --resume goes on with it, ${join(name, runFiles.config)} as a name repeats it`,
       );
     }
     throw new UsageError(`unknown preset '${name}'${didYouMean(name, known)}; ${choices}; or name a .json file`);

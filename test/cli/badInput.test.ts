@@ -55,7 +55,7 @@ describe.concurrent('what is typed', () => {
     ['an unknown command', ['trian'], "unknown command 'trian'", 'train'],
     ['an unknown preset', ['train', 'zaremba-smal'], "preset 'zaremba-smal'", "did you mean 'zaremba-small'"],
     ['a preset named as a property of objects', ['train', 'constructor'], "unknown preset 'constructor'"],
-    ['a run without --resume', ['train', 'run'], 'run is a run: add --resume'],
+    ['a run without --resume', ['train', 'run'], 'run is a run: slimrnn train run --resume'],
     ['a demo of nothing', ['demo', '--iss', '0', '--out', 'new'], 'the demo compares', '--iss must be above 0'],
     ['fields of another method', ['train', ...train, '--prune-to', '2'], '--prune-to needs --magnitude'],
     ['a target out of reach', ['train', ...train, '--target', 'params=0.01'], '--target params=0.01 cannot be reached'],

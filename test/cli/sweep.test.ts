@@ -261,6 +261,7 @@ describe.concurrent('what cannot be meant is refused before anything starts', ()
     ['no sweep to resume', [...one, ...iss, '--resume'], 'new is no sweep', 'without --resume'],
     ['a target out of reach', [...one, '--target', 'units=0.5,units=0.01'], '--target units=0.01 cannot be reached'],
     ['a rung after the end', [...one, ...iss, '--rungs', '3'], '--rungs 3', 'from 1 to 2'],
+    ['a sweep without --resume', ['sweep', 'reference', ...iss], 'reference is a sweep: add --resume'],
     ['no workers', [...one, ...iss, '--workers', '0'], '--workers', "got '0'"],
     ['runs of different length', [...one, '--epochs', '2,3'], '--no-halving'],
     ['a model too large for memory', [...one, '--hidden', '12,12/1000000'], '--hidden 1000000', 'memory'],
