@@ -46,6 +46,7 @@ export type { AxisComponents, GroupLayer, Groups, Role } from './sparsity/groups
 export { l1 } from './sparsity/l1.ts';
 export { type LogHistogram, logHistogram } from './sparsity/logHistogram.ts';
 export { type MagnitudeOptions, magnitude } from './sparsity/magnitude.ts';
+export { masked } from './sparsity/masked.ts';
 export { groupNorms, groupSizes, liveComponents, removableByLayer } from './sparsity/measure.ts';
 export type { Matrix, MethodState, SparsityMethod, UpdateDone, UpdateMoment, WeightPasses } from './sparsity/method.ts';
 export { proximal } from './sparsity/proximal.ts';
@@ -70,6 +71,7 @@ export type { FinetuneMetrics } from './train/finetune/progress.ts';
 export { type FinetuneResult, finetuneRun } from './train/finetune/run.ts';
 export { type LossName, losses } from './train/losses.ts';
 export { type ModelResult, type RunOptions, type RunResult, type RunSources, run } from './train/run.ts';
+export type { TargetOutcome } from './train/sparsity.ts';
 export { type InitialModel, loadInitialModel, modelFrom } from './train/start.ts';
 export { DivergedError, Stepper, type StepperOptions, type StepResult } from './train/stepper.ts';
 export { type TrainingGraph, trainingGraph } from './train/trainingGraph.ts';
