@@ -17,6 +17,7 @@ import { presets } from '../train/presets.ts';
 import { trainInDirectory } from '../train/run.ts';
 import { configText, createRunDirectory, runFiles } from '../train/runDirectory.ts';
 import { loadText } from '../train/start.ts';
+import { scriptFlags, whole } from './flags.ts';
 import { explain, note, print } from './output.ts';
 
 /*
@@ -25,16 +26,18 @@ import { explain, note, print } from './output.ts';
  * its own CPU time, which the noise of the training's speed cannot hide.
  */
 
-const { values: flags } = parseArgs({
-  options: {
-    clients: { type: 'string', default: '200' },
-    seconds: { type: 'string', default: '10' },
-    rounds: { type: 'string', default: '7' },
-    out: { type: 'string' },
-    followers: { type: 'string' },
-    server: { type: 'string' },
-  },
-});
+const { values: flags } = scriptFlags(() =>
+  parseArgs({
+    options: {
+      clients: { type: 'string', default: '200' },
+      seconds: { type: 'string', default: '10' },
+      rounds: { type: 'string', default: '7' },
+      out: { type: 'string' },
+      followers: { type: 'string' },
+      server: { type: 'string' },
+    },
+  }),
+);
 
 /** What the process of the server or of the followers says when it is ready, and whenever it is asked. */
 interface Answer {
@@ -53,7 +56,7 @@ async function serve(root: string): Promise<void> {
 
 /** In the process of the followers. */
 async function follow(url: string): Promise<void> {
-  const followers = await openFollowers(url, Number(flags.clients));
+  const followers = await openFollowers(url, whole('--clients')(flags.clients));
   answerParent(() => ({ received: followers.received() }));
 }
 
@@ -69,7 +72,7 @@ function answerParent(say: () => Omit<Answer, 'cpuSeconds'>): void {
 }
 
 async function bench(): Promise<void> {
-  const [rounds, seconds] = [Number(flags.rounds), Number(flags.seconds)];
+  const [rounds, seconds] = [whole('--rounds')(flags.rounds), whole('--seconds')(flags.seconds)];
   const root = mkdtempSync(join(tmpdir(), 'slimrnn-bench-serve-'));
   const directory = join(root, 'run');
   const server = await startHelper('--server', root);
@@ -119,13 +122,13 @@ async function bench(): Promise<void> {
     lock.release();
     const ratios = followed.map((value, i) => value / alone[i]!);
     const document = {
-      clients: Number(flags.clients),
+      clients: whole('--clients')(flags.clients),
       seconds,
       tokensPerSecond: { alone, followed },
       median: { alone: median(alone), followed: median(followed), ratio: median(ratios) },
       /** Cores that the server is busy with while it is followed. */
       serverCores: { each: serverShares, median: median(serverShares) },
-      messagesPerClient: received / rounds / Number(flags.clients),
+      messagesPerClient: received / rounds / whole('--clients')(flags.clients),
       engine: nodeRuntime.name,
       environment: { ...environment(), command: ['npm run bench:serve --', ...process.argv.slice(2)].join(' ').trim() },
     };

@@ -6,6 +6,7 @@ import { writeAtomically } from '../files.ts';
 import { readRun } from '../runs/readRun.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkConfig } from '../train/config.ts';
+import { scriptFlags, whole } from './flags.ts';
 import { explain, note, table } from './output.ts';
 
 /*
@@ -14,14 +15,16 @@ import { explain, note, table } from './output.ts';
  * the wall-clock times of trainings on different days cannot be compared.
  */
 
-const { values: flags } = parseArgs({
-  options: {
-    run: { type: 'string', default: 'runs/iss-small' },
-    threads: { type: 'string', default: '1' },
-    rounds: { type: 'string', default: '7' },
-    out: { type: 'string' },
-  },
-});
+const { values: flags } = scriptFlags(() =>
+  parseArgs({
+    options: {
+      run: { type: 'string', default: 'runs/iss-small' },
+      threads: { type: 'string', default: '1' },
+      rounds: { type: 'string', default: '7' },
+      out: { type: 'string' },
+    },
+  }),
+);
 
 async function bench(): Promise<void> {
   const { config: fields, epochs, result } = await readRun(flags.run, '');
@@ -31,7 +34,7 @@ async function bench(): Promise<void> {
   const config = checkConfig(own, 'its configuration');
   if (config.issEmbedding)
     throw new UsageError(`${flags.run} let its embedding shrink, too: only hidden sizes are timed`);
-  const [threads, rounds] = [Number(flags.threads), Number(flags.rounds)];
+  const [threads, rounds] = [whole('--threads')(flags.threads), whole('--rounds')(flags.rounds)];
   note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${config.hidden.join(', ')}`);
   // An epoch shrinks on the way: the size it began with is the largest it had.
   const units = [config.hidden, ...epochs.slice(0, -1).map((row) => row.units)];

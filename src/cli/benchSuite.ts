@@ -11,6 +11,7 @@ import { withoutDropout } from '../graph/dropout.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { describeModel } from '../slim/describe.ts';
+import { scriptFlags, whole } from './flags.ts';
 import { grouped, note, table } from './output.ts';
 
 /*
@@ -29,19 +30,24 @@ interface PeerResult {
   readonly stepMsNoEmbedding?: { readonly median: number };
 }
 
-const { values: flags } = parseArgs({
-  options: {
-    hidden: { type: 'string', default: '200,650,1500' },
-    threads: { type: 'string' },
-    rounds: { type: 'string', default: '6' },
-    python: { type: 'string', default: process.env.SLIMRNN_PYTHON ?? 'python3' },
-    out: { type: 'string' },
-    'skip-training': { type: 'boolean', default: false },
-    'skip-latency': { type: 'boolean', default: false },
-  },
-});
-const threads = flags.threads === undefined ? undefined : Number(flags.threads);
-const sizes = flags.hidden.split(',').map(Number);
+const { values: flags } = scriptFlags(() =>
+  parseArgs({
+    options: {
+      hidden: { type: 'string', default: '200,650,1500' },
+      threads: { type: 'string' },
+      rounds: { type: 'string', default: '6' },
+      python: { type: 'string', default: process.env.SLIMRNN_PYTHON ?? 'python3' },
+      out: { type: 'string' },
+      'skip-training': { type: 'boolean', default: false },
+      'skip-latency': { type: 'boolean', default: false },
+    },
+  }),
+);
+const { threads, sizes, rounds } = scriptFlags(() => ({
+  threads: flags.threads === undefined ? undefined : whole('--threads')(flags.threads),
+  sizes: flags.hidden.split(',').map(whole('--hidden')),
+  rounds: whole('--rounds')(flags.rounds),
+}));
 
 const training = flags['skip-training'] ? [] : await benchTraining();
 const latency = flags['skip-latency'] ? [] : await benchPaperSizes();
@@ -70,7 +76,7 @@ async function benchTraining() {
       batch: BATCH,
       steps: STEPS,
       threads,
-      rounds: Number(flags.rounds),
+      rounds,
     });
     const peer = benchTorch(hidden);
     results.push({ ours, peer, faster: peer && peer.stepMs.median / ours.milliseconds.median });
@@ -112,7 +118,7 @@ async function benchPaperSizes() {
       batch,
       steps,
       threads,
-      rounds: Number(flags.rounds),
+      rounds,
     });
     results.push({ batch, steps, models });
   }

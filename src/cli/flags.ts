@@ -1,4 +1,5 @@
 import { UsageError } from '../errors.ts';
+import { exitCodes, note } from './output.ts';
 
 /** A parser of positive whole numbers for a flag. */
 export function whole(flag: string) {
@@ -9,11 +10,12 @@ export function whole(flag: string) {
   };
 }
 
-/** What `parseArgs` makes of the flags of a script; throws UsageError for those that it does not know. */
-export function scriptFlags<T>(parse: () => T): T {
+/** Reads the flags of a script that is no command of its own; ends it with one message where they cannot be meant. */
+export function scriptFlags<T>(read: () => T): T {
   try {
-    return parse();
+    return read();
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : String(error));
+    note(`error: ${error instanceof Error ? error.message : String(error)}`);
+    process.exit(exitCodes.usage);
   }
 }

@@ -72,7 +72,7 @@ export const trainConfigSchema = z.strictObject({
     .describe('epochs before the pruning begins (default: 1, or a quarter of less than 4)'),
   pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
   pruneEvery: positive.optional().describe('prune every so many updates (default: 100)'),
-  keepZeros: z.boolean().optional().describe('weights that are zero stay zero, as in the model of --init'),
+  keepZeros: z.boolean().optional().describe('keep the zeros of the model of --init at zero'),
   threshold: z.number().nonnegative().describe('τ: weights below it become 0 after every update'),
   shrink: z.boolean().describe('slice dead units away while training'),
   shrinkEvery: positive.describe('look for dead units every so many updates, besides the end of each epoch'),

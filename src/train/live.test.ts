@@ -22,7 +22,7 @@ const read = () => JSON.parse(readFileSync(join(folder, 'live.json'), 'utf8')) a
 
 /** Waits for real file operations while the clock stands still. */
 async function until(assertion: () => void): Promise<void> {
-  for (let attempt = 0; attempt < 500; attempt++) {
+  for (let attempt = 0; attempt < 5000; attempt++) {
     try {
       return assertion();
     } catch {
