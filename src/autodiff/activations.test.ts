@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { distinct } from '../../test/support/graphs.ts';
 import { float } from '../graph/attributes.ts';
 import { apply, mul } from '../graph/ops.ts';
-import { distinct } from '../graph/testGraphs.ts';
 import { activationGradients } from './activations.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 
 const x = distinct([3, 4]);
 

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { distinct, graphOver, randomTensor } from '../../test/support/graphs.ts';
 import { apply, reduceSum } from '../graph/ops.ts';
-import { distinct, graphOver, randomTensor } from '../graph/testGraphs.ts';
 import { convolutionGradients } from './convolution.ts';
 import { differentiate } from './differentiate.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 
 const inputs = (length: readonly number[], kernel: readonly number[]) => ({
   x: randomTensor([2, 2, ...length]),

@@ -1,14 +1,14 @@
 import { describe, expect, it } from 'vitest';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { graphOver, loop, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { floats, int64s } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { add, apply, concat, crossEntropy, dropout, matmul, mul, reduceSum, slice, tanh } from '../graph/ops.ts';
-import { graphOver, loop, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
 import type { Attribute } from '../graph/types.ts';
 import { activationGradients } from './activations.ts';
 import { convolutionGradients } from './convolution.ts';
 import { differentiableOperators, differentiate } from './differentiate.ts';
 import { elementwiseGradients } from './elementwise.ts';
-import { wrongGradients } from './gradientCheck.ts';
 import { indexingGradients } from './indexing.ts';
 import { matrixGradients } from './matrix.ts';
 import { movementGradients } from './movement.ts';

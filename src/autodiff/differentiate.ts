@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { fullLike } from '../graph/ops.ts';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { distinct, positive, randomTensor } from '../../test/support/graphs.ts';
 import { float } from '../graph/attributes.ts';
 import { add, apply, cast, div, greater, mul, pow, softmax, sub, tanh, where } from '../graph/ops.ts';
-import { distinct, positive, randomTensor } from '../graph/testGraphs.ts';
 import type { Tensor } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 
 const x = distinct([2, 3]);
 const condition: Tensor = { elementType: 'bool', dims: [2, 3], data: Uint8Array.of(1, 0, 0, 1, 1, 0) };

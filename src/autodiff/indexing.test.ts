@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { int64s } from '../graph/attributes.ts';
 import { add, apply, crossEntropy, gather, gatherElements, mul, scatterAdd, tanh } from '../graph/ops.ts';
-import { randomTensor } from '../graph/testGraphs.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 import { indexingGradients } from './indexing.ts';
 
 const table = randomTensor([4, 3]);

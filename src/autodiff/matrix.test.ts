@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { float } from '../graph/attributes.ts';
 import { add, apply, gemm, matmul, mul, tanh, transpose } from '../graph/ops.ts';
-import { randomTensor } from '../graph/testGraphs.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 import { matrixGradients } from './matrix.ts';
 
 const product = (variant: string, a: readonly number[], b: readonly number[]) =>

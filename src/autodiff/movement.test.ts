@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import {
   add,
   apply,
@@ -14,8 +16,6 @@ import {
   transpose,
   unsqueeze,
 } from '../graph/ops.ts';
-import { randomTensor } from '../graph/testGraphs.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 import { movementGradients } from './movement.ts';
 
 const cube = { x: randomTensor([2, 3, 4]) };

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase, wrongGradients } from '../../test/support/gradientCheck.ts';
+import { graphOver, positive, randomTensor } from '../../test/support/graphs.ts';
 import { float } from '../graph/attributes.ts';
 import { apply, reduceSum } from '../graph/ops.ts';
-import { graphOver, positive, randomTensor } from '../graph/testGraphs.ts';
 import { differentiate } from './differentiate.ts';
-import { type GradientCase, gradientCase, wrongGradients } from './gradientCheck.ts';
 import { normalizationGradients } from './normalization.ts';
 
 const x = randomTensor([2, 3, 4]);

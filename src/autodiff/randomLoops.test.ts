@@ -1,11 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { graphOver, largestDifference, loop, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import type { Value } from '../graph/builder.ts';
-import { hoistLoops } from '../graph/hoist.ts';
 import { add, matmul, mul, neg, sigmoid, sub, tanh, transpose } from '../graph/ops.ts';
-import { graphOver, largestDifference, loop, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
 import type { Graph } from '../graph/types.ts';
-import { wrongGradients } from './gradientCheck.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
 
 // Loops with random bodies: two states, two scanned inputs and captured weights, over T = 3 steps.
 const inputs = {

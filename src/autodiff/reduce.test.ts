@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { distinct } from '../../test/support/graphs.ts';
 import { add, apply, mul, reduceMax, reduceMean, reduceSum, sub } from '../graph/ops.ts';
-import { distinct } from '../graph/testGraphs.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 import { reduceGradients } from './reduce.ts';
 
 const cube = { x: distinct([2, 3, 4]) };

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic } from '../graph/dims.ts';
 import { ShapeError } from '../graph/infer/context.ts';

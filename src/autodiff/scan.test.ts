@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { graphOver, loop, randomTensor, type Step } from '../../test/support/graphs.ts';
 import { int64s } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { hoistLoops } from '../graph/hoist.ts';
 import { add, apply, cast, matmul, mul, reduceSum, scan, sigmoid, split, sub, tanh, transpose } from '../graph/ops.ts';
-import { graphOver, loop, randomTensor, type Step } from '../graph/testGraphs.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
 import { differentiate } from './differentiate.ts';
-import { wrongGradients } from './gradientCheck.ts';
 
 // T = 3 steps, B = 2 examples, H = 2 hidden units; feature-major bodies have h [H, B], others h [B, H].
 const square = (seed: number) => randomTensor([2, 2], seed);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { type GradientCase, gradientCase } from '../../test/support/gradientCheck.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { apply } from '../graph/ops.ts';
-import { randomTensor } from '../graph/testGraphs.ts';
-import { type GradientCase, gradientCase } from './gradientCheck.ts';
 import { sequenceGradients } from './sequence.ts';
 
 const x = randomTensor([4, 3, 2]);

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { flatten, gemm, transpose } from '../graph/ops.ts';
 import type { Node } from '../graph/types.ts';

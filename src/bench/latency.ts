@@ -1,9 +1,9 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { randomStream } from '../base/random.ts';
 import type { Graph, Model, Tensor } from '../graph/types.ts';
-import { randomStream } from '../random.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { type DimRole, dimRoles, freeDims } from '../slim/dimRoles.ts';
-import { boundDims, randomTensor } from '../slim/randomInputs.ts';
+import { boundDims, randomTensor } from '../verify/randomInputs.ts';
 import { interleave, milliseconds, type Spread, spread, type Turns } from './statistics.ts';
 
 /** A model to time, with the name that a table shows. */

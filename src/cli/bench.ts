@@ -1,12 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
+import { UsageError } from '../base/errors.ts';
 import { benchLatency } from '../bench/latency.ts';
-import { UsageError } from '../errors.ts';
+import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { loadRuntime, parseRuntimeName, type RuntimeName } from '../runtime/runtimes.ts';
-import { describeModel } from '../slim/describe.ts';
 import { type BenchEntry, type BenchModel, benchText, threadsOf } from './benchDisplay.ts';
 import { whole } from './flags.ts';
 import { note, print } from './output.ts';

@@ -1,21 +1,21 @@
 import { existsSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { environment } from '../base/environment.ts';
+import { UsageError } from '../base/errors.ts';
 import type { LoadedCorpus } from '../data/makeCorpus.ts';
-import { environment } from '../environment.ts';
-import { UsageError } from '../errors.ts';
 import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
+import { namedConfig } from '../runs/namedConfig.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { isSweepDirectory } from '../sweep/plan.ts';
+import { trainedVocabulary, vocabularyDigest } from '../tasks/language-model/freshModel.ts';
+import { loadText } from '../tasks/language-model/start.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { checkConfig, type TrainConfig } from '../train/config.ts';
-import { trainedVocabulary, vocabularyDigest } from '../train/freshModel.ts';
-import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
-import { runFiles } from '../train/runDirectory.ts';
 import { describeMethod, methodName } from '../train/sparsity.ts';
-import { loadText } from '../train/start.ts';
 import { whole } from './flags.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 

@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { flagName, type PartialConfig, problemsOf, type TrainConfig, trainConfigSchema } from '../train/config.ts';
 
 /*

@@ -1,5 +1,5 @@
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { CutTarget } from '../slim/cut.ts';
 
 /** How much the user wants to be left, as typed. */

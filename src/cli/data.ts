@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import { UsageError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { getDataset, listDatasets } from '../data/registry.ts';
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../suggest.ts';
 import { note, print, table } from './output.ts';
 
 /** `slimrnn data list` and `slimrnn data get NAME` */

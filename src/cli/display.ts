@@ -1,6 +1,6 @@
 import type { LoadedCorpus } from '../data/makeCorpus.ts';
+import { type RunOptions, type RunResult, run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { type RunOptions, type RunResult, run } from '../train/run.ts';
 import { grouped, note } from './output.ts';
 import { progressDisplay } from './progress.ts';
 

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { formatShape } from '../graph/dims.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../onnx/functions.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { streamingModel } from '../passes/streaming.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { assertStreams } from '../slim/assertStreams.ts';
-import { streamingModel } from '../slim/streaming.ts';
+import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile } from './newFile.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';

@@ -1,16 +1,16 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { type Command, Option } from 'commander';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { type FinetuneSettings, finetuneConfigSchema } from '../tasks/arrays/config.ts';
+import type { FinetuneStart } from '../tasks/arrays/finetune.ts';
+import { losses } from '../tasks/arrays/losses.ts';
+import { type FinetuneResult, type FinetuneSources, finetuneRun, savedRun } from '../tasks/arrays/run.ts';
 import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { flagName } from '../train/config.ts';
-import { type FinetuneSettings, finetuneConfigSchema } from '../train/finetune/config.ts';
-import type { FinetuneStart } from '../train/finetune/finetune.ts';
-import { type FinetuneResult, type FinetuneSources, finetuneRun, savedRun } from '../train/finetune/run.ts';
-import { losses } from '../train/losses.ts';
 import { optimizerNames } from '../train/optimizers.ts';
-import { runFiles } from '../train/runDirectory.ts';
 import { finetuneDisplay } from './finetuneDisplay.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 

@@ -1,6 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import type { BatchProgress } from '../train/finetune/epoch.ts';
-import type { FinetuneMetrics } from '../train/finetune/progress.ts';
+import type { BatchProgress } from '../tasks/arrays/epoch.ts';
+import type { FinetuneMetrics } from '../tasks/arrays/progress.ts';
 import { grouped, note } from './output.ts';
 
 const logUpdate = createLogUpdate(process.stderr);

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { exitCodes, note } from './output.ts';
 
 /** A parser of positive whole numbers for a flag. */

@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
-import { packageVersion } from '../environment.ts';
+import { packageVersion } from '../base/environment.ts';
 import { exitCodes, explain } from './output.ts';
 
 /**

@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 
 /** Throws UsageError when a command that reads one file cannot put another one at `out`, before any work is done. */
 export async function checkNewFile(read: string, out: string, replace: boolean): Promise<void> {

@@ -1,7 +1,7 @@
 import Table from 'cli-table3';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 
-export { agreement, bars, duration, fileSize, grouped, rounded, short } from '../format.ts';
+export { agreement, bars, duration, fileSize, grouped, rounded, short } from '../base/format.ts';
 
 /** Exit codes of every command. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;

@@ -1,5 +1,5 @@
 import { createLogUpdate } from 'log-update';
-import type { EpochMetrics } from '../train/checkpoint.ts';
+import type { EpochMetrics } from '../runs/checkpoint.ts';
 import type { WindowProgress } from '../train/trainer.ts';
 import { duration, grouped, note } from './output.ts';
 

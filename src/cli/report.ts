@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
-import { requireWritable } from '../files.ts';
+import { UsageError } from '../base/errors.ts';
+import { requireWritable } from '../base/files.ts';
 import { writeReport } from '../report/writeReport.ts';
-import { runFiles } from '../train/runDirectory.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { checkNewFile } from './newFile.ts';
 import { fileSize, note, print } from './output.ts';
 

@@ -1,6 +1,6 @@
 import { existsSync, statSync } from 'node:fs';
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { startServer, USUAL_PORT } from '../serve/server.ts';
 import { note } from './output.ts';
 

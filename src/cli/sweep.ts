@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { type Command, Option } from 'commander';
 import { createLogUpdate } from 'log-update';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { namedConfig } from '../runs/namedConfig.ts';
 import { describeVaried, type Varied, valueText } from '../sweep/grid.ts';
 import { isSweepDirectory, planSweep, readPlan, type SweepPlan } from '../sweep/plan.ts';
 import { LATENCY_STEPS, type SweepResult, type SweepRow } from '../sweep/result.ts';
@@ -10,7 +11,6 @@ import { leavesZeros, type RunState } from '../sweep/standings.ts';
 import { checkNewSweepDirectory, type SweepEvent, sweep } from '../sweep/sweep.ts';
 import { type FieldValue, fieldKind, fieldNames, isRange, parseValues } from '../sweep/values.ts';
 import { flagName, type PartialConfig, trainConfigSchema } from '../train/config.ts';
-import { namedConfig } from '../train/namedConfig.ts';
 import { presets } from '../train/presets.ts';
 import { configFrom } from './configFlags.ts';
 import { whole } from './flags.ts';

@@ -1,11 +1,11 @@
 import type { Command } from 'commander';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
+import { layersNamed } from '../groups/layerNames.ts';
+import type { TraceOptions } from '../groups/trace.ts';
 import { type PrepareOptions, traceModel } from '../slim/prepare.ts';
-import { layersNamed } from '../sparsity/layerNames.ts';
-import type { TraceOptions } from '../sparsity/trace.ts';
-import { didYouMean } from '../suggest.ts';
 
 /** What the user says about a model's graph. */
 export interface TraceFlags {

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import type { Tensor } from '../graph/types.ts';
 import { bytesPerElement, elementsOf, type NumericType } from './arrays/elements.ts';
 import { loadArrays, saveArrays } from './arrays.ts';

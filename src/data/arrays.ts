@@ -2,8 +2,8 @@
  * Named arrays in files: what NumPy and safetensors write, and examples as JSON lines.
  */
 import { basename, extname } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
+import { UsageError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
 import { type ArrayFile, chunksOf, withFile } from './arrays/arrayFile.ts';
 import { readJsonLines } from './arrays/jsonLines.ts';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { type Batches, batchWindows } from './batches.ts';
 
 const count = (length: number) => Int32Array.from({ length }, (_, index) => index);

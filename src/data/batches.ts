@@ -3,7 +3,7 @@
  * The stream is cut into B contiguous rows of L = ⌊length / B⌋ tokens; window i covers columns iT to iT+T of every row,
  * so row b of one window goes on where row b of the window before stopped. B batch, T time.
  */
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 
 /** Windows over a stream of ids, read one at a time with `fillWindow`. */
 export interface Batches {

@@ -2,7 +2,7 @@
  * A word-level corpus: three streams of ids over one vocabulary, from a folder or a single file.
  */
 import { basename, resolve } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { type CorpusOptions, type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import type { Part } from './parts.ts';
 import { findParts, pathKind, readTextFile } from './textFiles.ts';

@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { type DownloadProgress, downloadDataset, type RemoteFile } from './download.ts';
 
 const content = 'some words '.repeat(50_000);

@@ -5,8 +5,8 @@ import { createHash } from 'node:crypto';
 import { constants, createReadStream } from 'node:fs';
 import { access, mkdir, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { SlimError, UsageError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
 
 /** A file at a public address. */
 export interface RemoteFile {

@@ -1,8 +1,8 @@
 /**
  * A word-level corpus out of tokens: three streams of ids over one vocabulary. Free of Node, for browsers too.
  */
-import { sha256Hex } from '../digest.ts';
-import { UsageError } from '../errors.ts';
+import { sha256Hex } from '../base/digest.ts';
+import { UsageError } from '../base/errors.ts';
 import { PARTS, type Part } from './parts.ts';
 import { buildVocabulary, encode, type Vocabulary } from './vocabulary.ts';
 

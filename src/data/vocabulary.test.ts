@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { buildVocabulary, encode, UNKNOWN } from './vocabulary.ts';
 
 const split = (text: string) => text.split(' ');

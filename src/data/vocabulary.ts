@@ -2,7 +2,7 @@
  * Words and their ids. Id 0 is the most frequent word of the training text;
  * words of equal count are ordered by their UTF-16 code units, so that the ids depend on the text alone.
  */
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 
 /** The word that stands for every word outside the vocabulary. */
 export const UNKNOWN = '<unk>';

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, loop, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { bindDims } from '../passes/bindDims.ts';
 import { floats } from './attributes.ts';
-import { bindDims } from './bind.ts';
 import { GraphBuilder } from './builder.ts';
 import { add, matmul, mul, scan, tanh } from './ops.ts';
 import { capturedNames, removeDeadNodes, renameCaptured } from './rewrite.ts';
-import { graphOver, loop, randomTensor, runGraph } from './testGraphs.ts';
 
 const inputs = { h: randomTensor([2, 2], 1), x: randomTensor([3, 2, 2], 2), w: randomTensor([2, 2], 3) };
 

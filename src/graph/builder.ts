@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
 import { isKnownOperator, Scope } from './infer/infer.ts';
 import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';

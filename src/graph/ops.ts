@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { float, isIntegers } from './attributes.ts';
 import type { GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { Graph, Model } from './types.ts';
 
 /**

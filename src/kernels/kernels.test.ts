@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { instantiateKernels } from './kernels.ts';
 import { Arena } from './memory.ts';
 

@@ -1,5 +1,5 @@
 /** The fused passes over weights, bound to one WebAssembly memory. Sources: assembly/*.ts. */
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { KERNELS_BASE64 } from './wasm.generated.ts';
 
 /** Operands of {@link Kernels.update}: byte offsets of float32 arrays, none of which may overlap. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { Arena, bytesFor } from './memory.ts';
 
 describe('Arena', () => {

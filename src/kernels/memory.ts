@@ -1,5 +1,5 @@
 /** One WebAssembly memory for all weights and gradients, handed out piece by piece and never grown or freed. */
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 
 const PAGE_BYTES = 65536;
 const MAX_BYTES = 65536 * PAGE_BYTES;

@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { numbersOf, runGraph } from '../../test/support/graphs.ts';
+import { UsageError } from '../base/errors.ts';
 import { statesOf } from '../graph/states.ts';
-import { numbersOf, runGraph } from '../graph/testGraphs.ts';
 import type { Tensor } from '../graph/types.ts';
+import { groupSizes } from '../groups/measure.ts';
+import { traceGroups } from '../groups/trace.ts';
 import { cellNames } from '../nn/layers.ts';
 import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { groupSizes } from '../sparsity/measure.ts';
-import { traceGroups } from '../sparsity/trace.ts';
 import { trainingGraph } from '../train/trainingGraph.ts';
 import { LOGITS, languageModel, TOKENS } from './languageModel.ts';
 

@@ -1,4 +1,5 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
 import {
@@ -18,7 +19,6 @@ import type { Model } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';
 import { sharedMask } from '../nn/sharedMask.ts';
 import { modelOf } from '../onnx/model.ts';
-import { randomStream, uniform } from '../random.ts';
 import { rhnLayer } from '../recurrent/rhn.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 

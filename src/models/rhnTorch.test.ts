@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { asOurRhn, type RhnWindow, rhnFixture, torchRhn, transposed } from '../../test/fixtures/torch/rhn.ts';
+import { runGraph } from '../../test/support/graphs.ts';
 import { floats } from '../graph/attributes.ts';
-import { withoutDropout } from '../graph/dropout.ts';
-import { runGraph } from '../graph/testGraphs.ts';
 import type { Tensor } from '../graph/types.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
 import { LOSS, scoringGraph, TARGETS, type TrainingGraph, trainingGraph } from '../train/trainingGraph.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 

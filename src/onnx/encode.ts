@@ -1,5 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 
 /*
  * Messages as lists of pieces: what the protobuf library's writer encodes, and between that large byte strings, the

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { ENTRY } from './fields.ts';
 import { malformed, quoted, type Reading } from './reading.ts';
 import { type Field, messageIn, textOf } from './wire.ts';

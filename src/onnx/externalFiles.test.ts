@@ -4,12 +4,12 @@ import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
 import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { meaning } from '../../test/support/protos.ts';
+import { UsageError } from '../base/errors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { loadModel, saveModel } from './file.ts';
 import { modelOf } from './model.ts';
 import { ModelProtoSchema, TensorProto_DataLocation, TensorProto_DataType as Type } from './onnx_pb.ts';
-import { meaning } from './testProtos.ts';
 import { writeModel } from './write.ts';
 
 let folder: string;

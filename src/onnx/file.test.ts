@@ -2,7 +2,7 @@ import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'n
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { loadModel, saveModel } from './file.ts';
 import { readModel } from './read.ts';

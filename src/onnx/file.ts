@@ -1,7 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { fileErrorReason, writeAtomically } from '../files.ts';
+import { UsageError } from '../base/errors.ts';
+import { fileErrorReason, writeAtomically } from '../base/files.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import { externalFiles } from './externalFiles.ts';
 import { readFrom } from './read.ts';

@@ -2,9 +2,9 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { expect, it } from 'vitest';
+import { meaning } from '../../test/support/protos.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { loadModel } from './file.ts';
-import { inlineFunctions } from './functions.ts';
-import { meaning } from './testProtos.ts';
 import { writeModel } from './write.ts';
 
 const root = fileURLToPath(new URL('../../test/fixtures', import.meta.url));

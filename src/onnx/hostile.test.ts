@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { readDamaged } from '../../test/support/damage.ts';
+import { UsageError } from '../base/errors.ts';
 import { joined, putBytes, putEncoded, putInt, putMessage, putText, startWriting, type Writer } from './encode.ts';
 import { readModel } from './read.ts';
-import { readDamaged } from './testDamage.ts';
 
 describe('damaged models', () => {
   it('are refused or read, and nothing worse', () => {

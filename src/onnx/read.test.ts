@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { meaning } from '../../test/support/protos.ts';
+import { UsageError } from '../base/errors.ts';
 import {
   AttributeProto_AttributeType as Kind,
   ModelProtoSchema,
@@ -9,7 +10,6 @@ import {
   TensorProto_DataType as Type,
 } from './onnx_pb.ts';
 import { readModel } from './read.ts';
-import { meaning } from './testProtos.ts';
 import { writeModel } from './write.ts';
 
 type Init = Exclude<Parameters<typeof create<typeof ModelProtoSchema>>[1], undefined>;

@@ -1,5 +1,5 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { ExternalData } from './external.ts';
 
 /** What every part of the reader needs to know of the file it reads. */

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
 import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { Attribute, Model, Tensor } from '../graph/types.ts';
 import { readModel } from './read.ts';
 import { encodeModel, writeModel } from './write.ts';

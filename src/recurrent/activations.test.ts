@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { wrongGradients } from '../autodiff/gradientCheck.ts';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { distinct, graphOver, largestDifference, numbersOf, runGraph } from '../../test/support/graphs.ts';
+import { layerGraph, reals, strings, type TestLayer, tensorsOf } from '../../test/support/recurrentLayers.ts';
 import { float } from '../graph/attributes.ts';
 import type { AttributeValues } from '../graph/builder.ts';
-import { distinct, graphOver, largestDifference, numbersOf, runGraph } from '../graph/testGraphs.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { activationsOf } from './activations.ts';
-import { lowerRecurrent } from './lower.ts';
-import { layerGraph, reals, strings, type TestLayer, tensorsOf } from './testLayers.ts';
 
 async function difference(graph: Graph, feeds: Record<string, Tensor>): Promise<number> {
   const [expected, got] = [await runGraph(graph, feeds), await runGraph(lowerRecurrent(graph), feeds)];

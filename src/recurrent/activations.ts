@@ -1,4 +1,5 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { floatAttribute, floatsAttribute, stringsAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import {
@@ -21,7 +22,6 @@ import {
   where,
 } from '../graph/ops.ts';
 import type { Node } from '../graph/types.ts';
-import { didYouMean } from '../suggest.ts';
 
 /*
  * The activations that ONNX's recurrent operators may name, out of operators that have gradients.

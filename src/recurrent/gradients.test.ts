@@ -1,11 +1,18 @@
 import { describe, expect, it } from 'vitest';
-import { wrongGradients } from '../autodiff/gradientCheck.ts';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { graphOver } from '../../test/support/graphs.ts';
+import {
+  cellVariants,
+  directionNames,
+  layerGraph,
+  recurrentNode,
+  type TestLayer,
+  tensorsOf,
+} from '../../test/support/recurrentLayers.ts';
 import type { Value } from '../graph/builder.ts';
-import { hoistLoops } from '../graph/hoist.ts';
 import { squeeze } from '../graph/ops.ts';
-import { graphOver } from '../graph/testGraphs.ts';
-import { lowerRecurrent } from './lower.ts';
-import { cellVariants, directionNames, layerGraph, recurrentNode, type TestLayer, tensorsOf } from './testLayers.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** What the gradient has to pass besides the cell; each cell and direction takes the next two, one of them hoisted. */
 const inputs: readonly Partial<TestLayer>[] = [

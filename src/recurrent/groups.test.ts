@@ -1,15 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { matmul, reshape, squeeze, transpose } from '../graph/ops.ts';
-import { stateMetadata, statesOf } from '../graph/states.ts';
-import { largestDifference, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
-import type { Graph, Model, Tensor, ValueInfo } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
-import { shrinkZeros } from '../slim/shrink.ts';
-import { groupSizes } from '../sparsity/measure.ts';
-import { zeroSlices } from '../sparsity/testModels.ts';
-import { traceGroups } from '../sparsity/trace.ts';
-import { lowerRecurrent } from './lower.ts';
+import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { zeroSlices } from '../../test/support/models.ts';
 import {
   cellVariants,
   directionNames,
@@ -19,7 +10,16 @@ import {
   recurrentNode,
   type TestLayer,
   tensorsOf,
-} from './testLayers.ts';
+} from '../../test/support/recurrentLayers.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { matmul, reshape, squeeze, transpose } from '../graph/ops.ts';
+import { stateMetadata, statesOf } from '../graph/states.ts';
+import type { Graph, Model, Tensor, ValueInfo } from '../graph/types.ts';
+import { groupSizes } from '../groups/measure.ts';
+import { traceGroups } from '../groups/trace.ts';
+import { modelOf } from '../onnx/model.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { shrinkZeros } from '../slim/shrink.ts';
 
 const HIDDEN = 3;
 const CLASSES = 2;

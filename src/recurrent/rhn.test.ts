@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
-import { wrongGradients } from '../autodiff/gradientCheck.ts';
+import { wrongGradients } from '../../test/support/gradientCheck.ts';
+import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { GraphBuilder } from '../graph/builder.ts';
-import { hoistLoops } from '../graph/hoist.ts';
-import { largestDifference, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
-import { maskDropout, parametersAsInputs } from '../train/passes.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
+import { maskDropout, parametersAsInputs } from '../passes/trainingPasses.ts';
 import { rhnLayer } from './rhn.ts';
 
 const [TIME, BATCH, INPUTS, HIDDEN] = [3, 2, 3, 4];

@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { relativeError } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { onnxLayers, torchLayers } from '../../test/fixtures/torch/recurrentLayers.ts';
+import { numbersOf, runGraph } from '../../test/support/graphs.ts';
 import { differentiate } from '../autodiff/differentiate.ts';
-import { hoistLoops } from '../graph/hoist.ts';
-import { numbersOf, runGraph } from '../graph/testGraphs.ts';
-import { lowerRecurrent } from './lower.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 
 describe("PyTorch's layers", () => {
   it.each(Object.entries(torchLayers))('%s: outputs, loss and all gradients are the same', async (name, torch) => {

@@ -1,6 +1,6 @@
 import { basename, join, resolve } from 'node:path';
-import { environment } from '../environment.ts';
-import { SlimError, UsageError } from '../errors.ts';
+import { environment } from '../base/environment.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { findRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';

@@ -1,4 +1,4 @@
-import type { Environment } from '../environment.ts';
+import type { Environment } from '../base/environment.ts';
 import type { EpochRow, HeldOutScore, ResultModel, RunResultRecord } from '../runs/record.ts';
 
 /*

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { renderToString } from 'preact-render-to-string';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { Report } from '../pages/report/report.tsx';
 import type { ReportData } from './data.ts';
 

@@ -1,6 +1,6 @@
+import { SlimError } from '../base/errors.ts';
+import { fileSize } from '../base/format.ts';
 import { benchLatency, type Contestant } from '../bench/latency.ts';
-import { SlimError } from '../errors.ts';
-import { fileSize } from '../format.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Model } from '../graph/types.ts';
 import type { RuntimeName } from '../runtime/runtimes.ts';

@@ -1,17 +1,17 @@
 import { join } from 'node:path';
-import { SlimError } from '../errors.ts';
-import { withoutDropout } from '../graph/dropout.ts';
+import { SlimError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
+import type { Groups } from '../groups/groups.ts';
+import { costsOf } from '../inspect/costs.ts';
+import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
 import type { ResultModel, RunRecord } from '../runs/record.ts';
-import { costsOf } from '../slim/costs.ts';
-import { splitParameters } from '../slim/parameterSplit.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { type TracedModel, traceModel } from '../slim/prepare.ts';
-import type { Groups } from '../sparsity/groups.ts';
+import { untrainedModel } from '../tasks/language-model/freshModel.ts';
 import { checkConfig } from '../train/config.ts';
-import { untrainedModel } from '../train/freshModel.ts';
-import { runFiles } from '../train/runDirectory.ts';
 import type { ReportModel } from './data.ts';
 import type { KeptUnits } from './weightMap.ts';
 

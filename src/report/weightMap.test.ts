@@ -1,10 +1,10 @@
 import fc from 'fast-check';
 import { decode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
+import { testModel } from '../../test/support/models.ts';
+import { weightsOf } from '../groups/measure.ts';
 import { traceModel } from '../slim/prepare.ts';
 import { shrinkModel } from '../slim/shrink.ts';
-import { weightsOf } from '../sparsity/measure.ts';
-import { testModel } from '../sparsity/testModels.ts';
 import { type KeptUnits, mapAxis, REMOVED, rasterOf, STRENGTHS, ZERO } from './weightMap.ts';
 import { runsOf, weightMaps } from './weightMaps.ts';
 

@@ -1,5 +1,5 @@
-import type { Groups } from '../sparsity/groups.ts';
-import type { Numbers } from '../sparsity/numbers.ts';
+import type { Numbers } from '../graph/numbers.ts';
+import type { Groups } from '../groups/groups.ts';
 
 /** A stretch of an axis that belongs together: the units of one layer for one gate, or indices that always stay. */
 export interface Segment {

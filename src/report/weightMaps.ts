@@ -1,9 +1,9 @@
 import { encode } from 'fast-png';
+import { numbersOf } from '../graph/numbers.ts';
+import type { Groups } from '../groups/groups.ts';
+import { weightsOf } from '../groups/measure.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { TracedModel } from '../slim/prepare.ts';
-import { constantPerUse } from '../sparsity/constants.ts';
-import type { Groups } from '../sparsity/groups.ts';
-import { weightsOf } from '../sparsity/measure.ts';
-import { numbersOf } from '../sparsity/numbers.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
 import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 

@@ -1,4 +1,4 @@
-import { writeAtomically } from '../files.ts';
+import { writeAtomically } from '../base/files.ts';
 import { collectReport, type ReportRequest } from './collect.ts';
 import type { ReportData } from './data.ts';
 import { reportHtml } from './html.tsx';

@@ -1,9 +1,9 @@
 import type { Dirent } from 'node:fs';
 import { lstat, opendir, realpath, stat } from 'node:fs/promises';
 import { join, sep } from 'node:path';
-import { UsageError } from '../errors.ts';
-import { fileErrorReason } from '../files.ts';
-import { runFiles } from '../train/runDirectory.ts';
+import { UsageError } from '../base/errors.ts';
+import { fileErrorReason } from '../base/files.ts';
+import { runFiles } from './runDirectory.ts';
 
 /** How far below the root runs are looked for, and how many entries of folders are looked at. */
 const MOST_LEVELS = 4;

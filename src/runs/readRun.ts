@@ -1,14 +1,14 @@
 import { realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import type { z } from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
-import { runFiles } from '../train/runDirectory.ts';
 import { methodName } from '../train/sparsity.ts';
 import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
 import { createEpochReader, type EpochReader } from './epochs.ts';
 import { folderInside, runFolder } from './findRuns.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
+import { runFiles } from './runDirectory.ts';
 import { failureSchema, liveSchema, resultSchema } from './schemas.ts';
 
 /** Most bytes of a JSON document, and how deep it may be nested. */

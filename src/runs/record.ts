@@ -1,7 +1,7 @@
-import type { Environment } from '../environment.ts';
-import type { ParameterSplit } from '../slim/parameterSplit.ts';
-import type { LogHistogram } from '../sparsity/logHistogram.ts';
-import type { LiveProgress } from '../train/live.ts';
+import type { Environment } from '../base/environment.ts';
+import type { LogHistogram } from '../groups/logHistogram.ts';
+import type { ParameterSplit } from '../inspect/parameterSplit.ts';
+import type { LiveProgress } from './live.ts';
 
 /*
  * What is known of a run from its directory: plain data for reports, for the server and for its pages.

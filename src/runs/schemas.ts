@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { logHistogramSchema } from '../sparsity/logHistogram.ts';
+import { logHistogramSchema } from '../groups/logHistogram.ts';
 import type { EpochRow, RunLive, RunResultRecord } from './record.ts';
 
 /*

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 
 /** An engine refuses a model, or fails while it runs one; the message names the model and, where known, the operator. */
 export class EngineError extends SlimError {

@@ -1,15 +1,15 @@
 import { existsSync, readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { randomStream } from '../base/random.ts';
 import { floatToHalf } from '../graph/half.ts';
 import type { Graph, Model, Node, Tensor, TensorType } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { loadModel } from '../onnx/file.ts';
 import { modelOf } from '../onnx/model.ts';
 import { writeModel } from '../onnx/write.ts';
-import { randomStream } from '../random.ts';
-import { boundDims, randomTensor, smallSizes } from '../slim/randomInputs.ts';
+import { boundDims, randomTensor, smallSizes } from '../verify/randomInputs.ts';
 import { EngineError } from './explain.ts';
 import { nodeRuntime } from './node.ts';
 import type { Runtime, Session, Tensors } from './runtime.ts';

@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../suggest.ts';
+import { UsageError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { nodeRuntime } from './node.ts';
 import type { Runtime } from './runtime.ts';
 import { loadWebRuntime } from './web.ts';

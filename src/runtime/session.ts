@@ -1,5 +1,5 @@
 import type * as ort from 'onnxruntime-node';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import type { ElementType, Model, Tensor } from '../graph/types.ts';
 import { writeModel } from '../onnx/write.ts';

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { Runtime } from './runtime.ts';
 import { createSession, type Engine, SILENT } from './session.ts';
 

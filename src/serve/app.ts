@@ -1,9 +1,9 @@
 import { basename, posix, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { type Context, Hono } from 'hono';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
-import { runFiles } from '../train/runDirectory.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { eventStream } from './eventStream.ts';
 import { createHub } from './hub.ts';
 import { loadPages } from './pages.ts';

@@ -1,4 +1,4 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { createEpochReader } from '../runs/epochs.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';

@@ -1,6 +1,6 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 
 /** A file of the page. */
 export interface PageFile {

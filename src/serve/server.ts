@@ -1,7 +1,7 @@
 import type { Server } from 'node:http';
 import { hostname, networkInterfaces } from 'node:os';
 import { serve } from '@hono/node-server';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { createApp } from './app.ts';
 
 /** Where to listen. */

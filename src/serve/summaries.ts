@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { findRuns, runFolder } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
-import { runFiles } from '../train/runDirectory.ts';
 
 /** Lists the runs of a folder, again and again. */
 export interface Summaries {

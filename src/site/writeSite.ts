@@ -4,8 +4,8 @@ import { fileURLToPath } from 'node:url';
 import { findRuns } from '../runs/findRuns.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { BUILT_APP, loadPages } from '../serve/pages.ts';
-import { runFiles } from '../train/runDirectory.ts';
 
 /** What was written. */
 export interface SiteResult {

@@ -1,19 +1,19 @@
 import { describe, expect, it } from 'vitest';
+import { testModel, zeroSlices } from '../../test/support/models.ts';
+import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { add, matmul, relu, squeeze } from '../graph/ops.ts';
 import type { Model } from '../graph/types.ts';
+import { groupNorms, weightsOf } from '../groups/measure.ts';
+import { costsOf } from '../inspect/costs.ts';
+import { describeModel } from '../inspect/describe.ts';
 import { modelOf } from '../onnx/model.ts';
-import { randomStream, uniform } from '../random.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { groupNorms, weightsOf } from '../sparsity/measure.ts';
-import { testModel, zeroSlices } from '../sparsity/testModels.ts';
-import { costsOf } from './costs.ts';
+import { verifyEqual } from '../verify/verify.ts';
 import { type CutTarget, planCut } from './cut.ts';
-import { describeModel } from './describe.ts';
 import { traceModel } from './prepare.ts';
 import { shrinkModel } from './shrink.ts';
-import { verifyEqual } from './verify.ts';
 
 const stacked = testModel({
   vocabulary: 12,

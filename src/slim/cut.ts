@@ -1,9 +1,9 @@
-import { UsageError } from '../errors.ts';
-import { constantPerUse } from '../sparsity/constants.ts';
-import type { GroupLayer, Groups } from '../sparsity/groups.ts';
-import { layersNamed } from '../sparsity/layerNames.ts';
-import { groupNorms, liveComponents, weightsOf } from '../sparsity/measure.ts';
-import { countParameters } from './costs.ts';
+import { UsageError } from '../base/errors.ts';
+import type { GroupLayer, Groups } from '../groups/groups.ts';
+import { layersNamed } from '../groups/layerNames.ts';
+import { groupNorms, liveComponents, weightsOf } from '../groups/measure.ts';
+import { countParameters } from '../inspect/costs.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { TracedModel } from './prepare.ts';
 import { type RemainingParameters, remainingParameters } from './remaining.ts';
 import { layerSizes, type ShrunkLayer, settleRemoval } from './shrink.ts';

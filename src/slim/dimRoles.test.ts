@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { loop, randomTensor } from '../../test/support/graphs.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { apply, concat, gather, shapeOf, split, transpose } from '../graph/ops.ts';
-import { loop, randomTensor } from '../graph/testGraphs.ts';
 import type { Dim, ElementType, Graph } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { dimRoles, freeDims } from './dimRoles.ts';

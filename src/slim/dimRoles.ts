@@ -1,8 +1,8 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
-import { isRecurrent } from '../recurrent/lower.ts';
+import { knownTypes } from '../inspect/knownTypes.ts';
+import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { equalDims } from './equalDims.ts';
-import { knownTypes } from './knownTypes.ts';
 
 /** What a free dimension of an input counts: sequences side by side, or time steps. */
 export type DimRole = 'batch' | 'time';

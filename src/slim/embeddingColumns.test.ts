@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { zeroSlices } from '../../test/support/models.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
+import { traceGroups } from '../groups/trace.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { zeroSlices } from '../sparsity/testModels.ts';
-import { traceGroups } from '../sparsity/trace.ts';
+import { roundingOf, verifyEqual } from '../verify/verify.ts';
 import { shrinkZeros } from './shrink.ts';
-import { roundingOf, verifyEqual } from './verify.ts';
 
 const EMBEDDING = 6;
 const columns = (model: Model) => model.graph.initializers.get('embedding')!.dims[1];

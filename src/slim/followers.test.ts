@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
+import { zeroSlices } from '../../test/support/models.ts';
+import { randomStream, uniform } from '../base/random.ts';
 import { constantTensor, int64s, integers } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { add, apply, concat, gather, matmul, mul, reshape, shapeOf, squeeze } from '../graph/ops.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { traceGroups } from '../groups/trace.ts';
 import { modelOf } from '../onnx/model.ts';
-import { randomStream, uniform } from '../random.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { zeroSlices } from '../sparsity/testModels.ts';
-import { traceGroups } from '../sparsity/trace.ts';
+import { assertEqual } from '../verify/verify.ts';
 import { shrink } from './shrink.ts';
-import { assertEqual } from './verify.ts';
 
 const random = randomStream(9);
 const tensor = (dims: readonly number[]): Tensor => {

@@ -3,8 +3,8 @@ import { normalizeAxis } from '../graph/dims.ts';
 import { Scope } from '../graph/infer/infer.ts';
 import { mapBodies, producers, usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
-import { normalizeStart } from '../sparsity/tracing/movement.ts';
-import { idsAlong, shapeOf, type Traced } from '../sparsity/tracing/traced.ts';
+import { normalizeStart } from '../groups/tracing/movement.ts';
+import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
 import { adaptedIntegers, type Wanted } from './sizes.ts';
 
 /*

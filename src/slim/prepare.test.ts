@@ -1,13 +1,13 @@
 import { describe, expect, it } from 'vitest';
+import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { zeroSlices } from '../../test/support/models.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { apply, concat, matmul, reshape, slice, squeeze, transpose } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
-import { largestDifference, numbersOf, randomTensor, runGraph } from '../graph/testGraphs.ts';
 import type { Model, Node, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
-import { isRecurrent } from '../recurrent/lower.ts';
-import { zeroSlices } from '../sparsity/testModels.ts';
-import { detectStates } from './detectStates.ts';
+import { detectStates } from '../passes/detectStates.ts';
+import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { prepareModel, traceModel } from './prepare.ts';
 import { shrinkZeros } from './shrink.ts';
 

@@ -1,15 +1,15 @@
 import { inferTypes } from '../graph/infer/infer.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { uniqueNames } from '../graph/uniqueNames.ts';
-import { inlineFunctions } from '../onnx/functions.ts';
-import type { Groups } from '../sparsity/groups.ts';
-import { type TraceOptions, traceGroups } from '../sparsity/trace.ts';
-import { detectStates } from './detectStates.ts';
-import { fillsPerUse } from './fillsPerUse.ts';
-import { splitDirections } from './splitDirections.ts';
-import { unstackStates } from './unstackStates.ts';
-import { dropZeroStates } from './zeroStates.ts';
+import type { Groups } from '../groups/groups.ts';
+import { type TraceOptions, traceGroups } from '../groups/trace.ts';
+import { detectStates } from '../passes/detectStates.ts';
+import { fillsPerUse } from '../passes/fillsPerUse.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { splitDirections } from '../passes/splitDirections.ts';
+import { uniqueNames } from '../passes/uniqueNames.ts';
+import { unstackStates } from '../passes/unstackStates.ts';
+import { dropZeroStates } from '../passes/zeroStates.ts';
 
 /** What is not to be seen in a model's graph. */
 export interface PrepareOptions {

@@ -1,8 +1,8 @@
 import { constantTensor } from '../graph/attributes.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
-import { constantPerUse, storedTensors } from '../sparsity/constants.ts';
-import type { AxisComponents, Groups } from '../sparsity/groups.ts';
-import { biasShares, isAllZero, parametersIn } from './costs.ts';
+import type { AxisComponents, Groups } from '../groups/groups.ts';
+import { biasShares, isAllZero, parametersIn } from '../inspect/costs.ts';
+import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
 import { sliceByGroups } from './slice.ts';
 
 /** Parameters of a model after a removal (1 for each component that goes). */

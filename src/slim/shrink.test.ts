@@ -1,22 +1,22 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { type TestModelOptions, testModel, zeroSlices } from '../../test/support/models.ts';
+import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { concat, matmul, reshape, slice, split, squeeze } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
-import { randomTensor, runGraph } from '../graph/testGraphs.ts';
 import type { Model } from '../graph/types.ts';
+import { liveComponents, weightsOf } from '../groups/measure.ts';
+import { traceGroups } from '../groups/trace.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { modelOf } from '../onnx/model.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
-import { randomStream, uniform } from '../random.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { liveComponents, weightsOf } from '../sparsity/measure.ts';
-import { type TestModelOptions, testModel, zeroSlices } from '../sparsity/testModels.ts';
-import { traceGroups } from '../sparsity/trace.ts';
+import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { shrink, shrinkZeros } from './shrink.ts';
 import { sliceByGroups } from './slice.ts';
-import { assertEqual, verifyEqual } from './verify.ts';
 
 const trace = (model: Model) => traceGroups(model.graph, { states: statesOf(model) });
 

@@ -1,7 +1,7 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Tensor, TensorData } from '../graph/types.ts';
-import type { Groups } from '../sparsity/groups.ts';
+import type { Groups } from '../groups/groups.ts';
 
 /** Which components go: a flag for each, or a question. */
 export type Removal = Uint8Array | ((component: number) => boolean);

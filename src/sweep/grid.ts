@@ -1,5 +1,5 @@
-import { UsageError } from '../errors.ts';
-import { didYouMean } from '../suggest.ts';
+import { UsageError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
 import { checkConfig, issFields, type PartialConfig, type TrainConfig } from '../train/config.ts';
 import { type FieldValue, fieldNames } from './values.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import type { Ending, Job, Launch } from './childProcess.ts';
 import { type PoolOptions, RESTARTS, runJobs } from './pool.ts';
 

@@ -1,4 +1,4 @@
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import type { Job, Launch, Launched } from './childProcess.ts';
 import type { WorkerMessage } from './messages.ts';

@@ -1,10 +1,10 @@
 import { join } from 'node:path';
+import { type Environment, environment } from '../base/environment.ts';
 import { benchLatency, type Contestant } from '../bench/latency.ts';
-import { type Environment, environment } from '../environment.ts';
 import { loadModel } from '../onnx/file.ts';
+import type { RunResult } from '../runs/run.ts';
+import { readJson, runFiles } from '../runs/runDirectory.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { RunResult } from '../train/run.ts';
-import { readJson, runFiles } from '../train/runDirectory.ts';
 import { methodName } from '../train/sparsity.ts';
 import type { SweepPlan } from './plan.ts';
 import { paretoFront } from './ranking.ts';

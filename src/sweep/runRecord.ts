@@ -2,16 +2,16 @@ import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
-import { UsageError } from '../errors.ts';
-import { writeAtomically } from '../files.ts';
-import { withoutDropout } from '../graph/dropout.ts';
+import { UsageError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
+import { numbersOf } from '../graph/numbers.ts';
 import type { Model } from '../graph/types.ts';
-import { biasShares, countParameters } from '../slim/costs.ts';
-import { describeModel } from '../slim/describe.ts';
+import { biasShares, countParameters } from '../inspect/costs.ts';
+import { describeModel } from '../inspect/describe.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
+import { readJson, runFiles } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
-import { numbersOf } from '../sparsity/numbers.ts';
 import type { TrainConfig } from '../train/config.ts';
-import { readJson, runFiles } from '../train/runDirectory.ts';
 
 /*
  * What a sweep knows of a run stands in the run's own folder: where it stood at each rung and at its end, and why it

@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { type TrainConfig, trainConfigSchema } from '../train/config.ts';
 
 /*

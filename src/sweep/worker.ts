@@ -1,5 +1,5 @@
-import { SlimError, UsageError } from '../errors.ts';
-import { LockedError } from '../lock.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { LockedError } from '../base/lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import { advance } from './advance.ts';

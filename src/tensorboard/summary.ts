@@ -1,5 +1,5 @@
+import { BINS_PER_DECADE, binStart, type LogHistogram } from '../groups/logHistogram.ts';
 import type { EpochRow } from '../runs/record.ts';
-import { BINS_PER_DECADE, binStart, type LogHistogram } from '../sparsity/logHistogram.ts';
 
 /*
  * What TensorBoard shows of an epoch.

@@ -3,9 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { course, eventFiles, onlyEvents } from '../../test/support/eventFile.ts';
-import { SlimError, UsageError } from '../errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { logHistogram } from '../groups/logHistogram.ts';
 import type { EpochRow } from '../runs/record.ts';
-import { logHistogram } from '../sparsity/logHistogram.ts';
 import { eventFileName, secondsOf } from './eventFile.ts';
 import { updateTensorBoard } from './writer.ts';
 

@@ -1,11 +1,11 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { create, equals } from '@bufbuild/protobuf';
-import { SlimError, UsageError } from '../errors.ts';
-import { fileErrorReason } from '../files.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { fileErrorReason } from '../base/files.ts';
 import type { EpochRow } from '../runs/record.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { epochRowSchema } from '../runs/schemas.ts';
-import { runFiles } from '../train/runDirectory.ts';
 import { eventFileName, eventNow, openingEvents, readRecords, recordOf, secondsOf } from './eventFile.ts';
 import { type Summary, SummarySchema } from './events_pb.ts';
 import { histogramsOf, scalarsOf } from './summary.ts';

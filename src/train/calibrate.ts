@@ -1,10 +1,10 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import { traceGroups } from '../groups/trace.ts';
+import { groupedTensors } from '../methods/components.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { groupedTensors } from '../sparsity/components.ts';
-import { traceGroups } from '../sparsity/trace.ts';
 import { createEvaluator } from './evaluate.ts';
 
 /** The validation metric under one threshold. */

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { checkConfig, learningRate, type TrainConfig } from './config.ts';
 import { presets } from './presets.ts';
 

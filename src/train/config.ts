@@ -1,8 +1,8 @@
 import { z } from 'zod';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
+import { didYouMean } from '../base/suggest.ts';
+import { parseTarget } from '../methods/target.ts';
 import { cellNames, DEFAULT_CELL } from '../nn/layers.ts';
-import { parseTarget } from '../sparsity/target.ts';
-import { didYouMean } from '../suggest.ts';
 
 const positive = z.int().positive();
 const kept = z.number().gt(0).lte(1);

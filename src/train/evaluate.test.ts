@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { UsageError } from '../errors.ts';
+import { randomNumbers, runGraph } from '../../test/support/graphs.ts';
+import { UsageError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
-import { randomNumbers, runGraph } from '../graph/testGraphs.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS, languageModel, TOKENS } from '../models/languageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';

@@ -1,4 +1,4 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 
 /** The run was stopped from outside; its checkpoint is written. */
 export class InterruptedError extends SlimError {

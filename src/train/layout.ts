@@ -1,9 +1,9 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import type { Model, Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
-import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
+import type { Matrix, SparsityMethod } from '../methods/method.ts';
 import { LookupTable } from './lookupTable.ts';
 import {
   type Parameter,

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { floats, int64s } from '../graph/attributes.ts';
 import { LookupTable, lookUpRows } from './lookupTable.ts';
 

@@ -1,9 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { randomStream } from '../base/random.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import type { MethodState } from '../methods/method.ts';
 import { languageModel } from '../models/languageModel.ts';
-import { randomStream } from '../random.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { MethodState } from '../sparsity/method.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from './config.ts';
 import { presets } from './presets.ts';
 import { groupsOf, planSparsity } from './sparsity.ts';

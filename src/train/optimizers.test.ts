@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { randomTensor } from '../graph/testGraphs.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { instantiateKernels } from '../kernels/kernels.ts';
 import { Arena } from '../kernels/memory.ts';
-import type { SparsityMethod } from '../sparsity/method.ts';
+import type { SparsityMethod } from '../methods/method.ts';
 import { placeParameters } from './layout.ts';
 import { adam, type Moments } from './optimizers.ts';
 import { DivergedError, type TrainedWeights } from './update.ts';

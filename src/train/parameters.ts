@@ -1,9 +1,9 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Graph } from '../graph/types.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Arena, Buffer32 } from '../kernels/memory.ts';
-import type { Matrix, WeightPasses } from '../sparsity/method.ts';
+import type { Matrix, WeightPasses } from '../methods/method.ts';
 import type { ParameterInput } from './trainingGraph.ts';
 
 /*

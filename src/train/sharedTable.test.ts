@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { randomNumbers } from '../../test/support/graphs.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { add, gather, matmul, tanh, transpose } from '../graph/ops.ts';
-import { randomNumbers } from '../graph/testGraphs.ts';
 import { LOGITS, TOKENS } from '../models/languageModel.ts';
 import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
+import { countParameters } from '../inspect/costs.ts';
+import { EPSILON } from '../methods/components.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
-import { countParameters } from '../slim/costs.ts';
-import { EPSILON } from '../sparsity/components.ts';
 import { checkConfig, type PartialConfig, type TrainConfig } from './config.ts';
 import { presets } from './presets.ts';
 import {

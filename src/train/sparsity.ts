@@ -1,22 +1,22 @@
-import { UsageError } from '../errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
-import { lowerRecurrent } from '../recurrent/lower.ts';
-import { countParameters } from '../slim/costs.ts';
+import type { Groups } from '../groups/groups.ts';
+import { groupSizes } from '../groups/measure.ts';
+import { traceGroups } from '../groups/trace.ts';
+import { countParameters } from '../inspect/costs.ts';
+import { groupedTensors } from '../methods/components.ts';
+import { groupLasso } from '../methods/groupLasso.ts';
+import { l1 } from '../methods/l1.ts';
+import { magnitude } from '../methods/magnitude.ts';
+import { masked } from '../methods/masked.ts';
+import type { MethodState, SparsityMethod } from '../methods/method.ts';
+import { proximal } from '../methods/proximal.ts';
+import { parseTarget, steered, type Target } from '../methods/target.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { detachLookups } from '../passes/trainingPasses.ts';
 import { remainingParameters } from '../slim/remaining.ts';
-import { groupedTensors } from '../sparsity/components.ts';
-import { groupLasso } from '../sparsity/groupLasso.ts';
-import type { Groups } from '../sparsity/groups.ts';
-import { l1 } from '../sparsity/l1.ts';
-import { magnitude } from '../sparsity/magnitude.ts';
-import { masked } from '../sparsity/masked.ts';
-import { groupSizes } from '../sparsity/measure.ts';
-import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
-import { proximal } from '../sparsity/proximal.ts';
-import { parseTarget, steered, type Target } from '../sparsity/target.ts';
-import { traceGroups } from '../sparsity/trace.ts';
 import { learningRate, pruningEpochs, type TrainConfig } from './config.ts';
-import { detachLookups } from './passes.ts';
 
 /*
  * From a configuration to its sparsity method.

@@ -6,11 +6,11 @@ import {
   type TorchWindow,
   torchModel,
 } from '../../test/fixtures/torch/lstmLanguageModel.ts';
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
+import type { Matrix, SparsityMethod } from '../methods/method.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
 import { DivergedError, Stepper, type StepperOptions } from './stepper.ts';
 
 const { batch, time } = fixture.sizes;

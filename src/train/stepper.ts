@@ -1,8 +1,8 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import type { SparsityMethod } from '../methods/method.ts';
 import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
-import type { SparsityMethod } from '../sparsity/method.ts';
 import { layOut, type StepMemory } from './layout.ts';
 import { lookUpRows } from './lookupTable.ts';
 import { LOSS, trainingGraph } from './trainingGraph.ts';

@@ -1,4 +1,4 @@
-import type { Checkpoint } from './checkpoint.ts';
+import type { Checkpoint } from '../runs/checkpoint.ts';
 
 /** Where a run leaves what it needs to go on: files in Node (`fileStore`); a run without a store leaves nothing. */
 export interface RunStore {

@@ -1,12 +1,12 @@
 import type { Model, Tensor } from '../graph/types.ts';
+import type { Groups } from '../groups/groups.ts';
+import { type LogHistogram, normsByLayer } from '../groups/logHistogram.ts';
+import { liveComponents } from '../groups/measure.ts';
+import type { MethodState, SparsityMethod } from '../methods/method.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
-import type { Groups } from '../sparsity/groups.ts';
-import { type LogHistogram, normsByLayer } from '../sparsity/logHistogram.ts';
-import { liveComponents } from '../sparsity/measure.ts';
-import type { MethodState, SparsityMethod } from '../sparsity/method.ts';
 import type { TrainConfig } from './config.ts';
 import { createEvaluator, type Evaluator } from './evaluate.ts';
 import { createMethod, groupsOf, type SparsityPlan } from './sparsity.ts';

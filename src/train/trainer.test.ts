@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
 import { makeCorpus } from '../data/makeCorpus.ts';
+import type { Checkpoint } from '../runs/checkpoint.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { Checkpoint } from './checkpoint.ts';
+import { freshModel } from '../tasks/language-model/freshModel.ts';
 import { checkConfig } from './config.ts';
-import { freshModel } from './freshModel.ts';
 import { InterruptedError } from './interrupted.ts';
 import { presets } from './presets.ts';
 import type { RunStore } from './store.ts';

@@ -1,10 +1,10 @@
+import { sha256Hex } from '../base/digest.ts';
+import { SlimError } from '../base/errors.ts';
 import { batchWindows } from '../data/batches.ts';
 import type { Corpus } from '../data/makeCorpus.ts';
-import { sha256Hex } from '../digest.ts';
-import { SlimError } from '../errors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import type { EpochMetrics, Progress } from '../runs/checkpoint.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { EpochMetrics, Progress } from './checkpoint.ts';
 import { learningRate, type TrainConfig } from './config.ts';
 import { InterruptedError } from './interrupted.ts';
 import { checkMethod, groupsOf, planSparsity, type SparsityPlan } from './sparsity.ts';

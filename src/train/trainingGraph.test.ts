@@ -7,11 +7,11 @@ import {
   torchModel,
   zeroStates,
 } from '../../test/fixtures/torch/lstmLanguageModel.ts';
-import { SlimError } from '../errors.ts';
+import { runGraph } from '../../test/support/graphs.ts';
+import { SlimError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { add, gather } from '../graph/ops.ts';
-import { runGraph } from '../graph/testGraphs.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import { modelOf } from '../onnx/model.ts';

@@ -1,15 +1,14 @@
 import { differentiate } from '../autodiff/differentiate.ts';
-import { SlimError } from '../errors.ts';
-import { bindDims } from '../graph/bind.ts';
+import { SlimError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { multiplyDims } from '../graph/dims.ts';
-import { withoutDropout } from '../graph/dropout.ts';
-import { hoistLoops } from '../graph/hoist.ts';
 import { crossEntropy, flatten } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
-import { lowerRecurrent } from '../recurrent/lower.ts';
+import { bindDims } from '../passes/bindDims.ts';
+import { hoistLoops } from '../passes/hoistLoops.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import {
   detachLookups,
   expandCrossEntropy,
@@ -18,7 +17,8 @@ import {
   type Mask,
   maskDropout,
   parametersAsInputs,
-} from './passes.ts';
+} from '../passes/trainingPasses.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
 
 /** Input that takes the target indices, int32 [T·B] in the order of the logits' rows. */
 export const TARGETS = 'targets';

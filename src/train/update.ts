@@ -1,7 +1,7 @@
-import { SlimError } from '../errors.ts';
+import { SlimError } from '../base/errors.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Buffer32 } from '../kernels/memory.ts';
-import type { Matrix, SparsityMethod } from '../sparsity/method.ts';
+import type { Matrix, SparsityMethod } from '../methods/method.ts';
 import { addRows, clearRows, type LookupTable } from './lookupTable.ts';
 import type { Parameter } from './parameters.ts';
 

@@ -3,12 +3,12 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { add, apply, matmul } from '../../src/graph/ops.ts';
-import { randomTensor } from '../../src/graph/testGraphs.ts';
 import type { Dim } from '../../src/graph/types.ts';
+import { describeModel } from '../../src/inspect/describe.ts';
 import { languageModel } from '../../src/models/languageModel.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { modelOf } from '../../src/onnx/model.ts';
-import { describeModel } from '../../src/slim/describe.ts';
+import { randomTensor } from '../support/graphs.ts';
 import { makeFolder, runCli, runJson } from './runCli.ts';
 
 /*

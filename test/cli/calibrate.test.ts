@@ -1,8 +1,8 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import type { RunResult } from '../../src/runs/run.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
-import type { RunResult } from '../../src/train/run.ts';
 import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from './runCli.ts';
 
 let folder: string;

@@ -2,8 +2,8 @@ import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { randomStream } from '../../src/random.ts';
-import type { ModelResult, RunResult } from '../../src/train/run.ts';
+import { randomStream } from '../../src/base/random.ts';
+import type { ModelResult, RunResult } from '../../src/runs/run.ts';
 import {
   makeFolder,
   runCli,

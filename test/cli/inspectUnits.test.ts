@@ -1,10 +1,10 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ModelSummary } from '../../src/inspect/describe.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import type { ModelSummary } from '../../src/slim/describe.ts';
 import { traceModel } from '../../src/slim/prepare.ts';
-import { testModel, zeroSlices } from '../../src/sparsity/testModels.ts';
+import { testModel, zeroSlices } from '../support/models.ts';
 import { makeFolder, runCli, runJson, snapshot } from './runCli.ts';
 
 /*

@@ -4,7 +4,7 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, statSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { randomStream } from '../../src/random.ts';
+import { randomStream } from '../../src/base/random.ts';
 
 /*
  * Runs the built command line as a user does: its own process, a folder of its own, a small corpus.

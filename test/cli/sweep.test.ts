@@ -10,7 +10,7 @@ import {
 } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
-import { randomStream } from '../../src/random.ts';
+import { randomStream } from '../../src/base/random.ts';
 import type { SweepResult } from '../../src/sweep/result.ts';
 import { expectSameRun } from './killing.ts';
 import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from './runCli.ts';

@@ -3,10 +3,10 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { matmul, squeeze } from '../../src/graph/ops.ts';
-import { randomTensor } from '../../src/graph/testGraphs.ts';
 import type { Node } from '../../src/graph/types.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { modelOf } from '../../src/onnx/model.ts';
+import { randomTensor } from '../support/graphs.ts';
 import { makeFolder, runCli, runJson } from './runCli.ts';
 
 /*

@@ -4,16 +4,16 @@ import { describe, expect, it } from 'vitest';
 import type { StatePair } from '../../src/graph/states.ts';
 import { statesOf } from '../../src/graph/states.ts';
 import type { ElementType, Model, Tensor, TensorData } from '../../src/graph/types.ts';
+import { costsOf } from '../../src/inspect/costs.ts';
 import { loadModel } from '../../src/onnx/file.ts';
+import { detectStates } from '../../src/passes/detectStates.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Runtime, Tensors } from '../../src/runtime/runtime.ts';
 import { loadWebRuntime } from '../../src/runtime/web.ts';
-import { costsOf } from '../../src/slim/costs.ts';
 import { planCut } from '../../src/slim/cut.ts';
-import { detectStates } from '../../src/slim/detectStates.ts';
 import { traceModel } from '../../src/slim/prepare.ts';
 import { shrinkModel, shrinkZeros } from '../../src/slim/shrink.ts';
-import { assertEqual, verifyEqual } from '../../src/slim/verify.ts';
+import { assertEqual, verifyEqual } from '../../src/verify/verify.ts';
 
 /*
  * Models as PyTorch's and Keras' own exporters write them, with some units that nothing reads: exactly those must go,

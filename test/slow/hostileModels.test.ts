@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readDamaged } from '../../src/onnx/testDamage.ts';
+import { readDamaged } from '../support/damage.ts';
 
 it('7000 damaged models are refused or read, and nothing worse', () => {
   const { refused, read, failures, peakGrowth } = readDamaged(7000, 21);

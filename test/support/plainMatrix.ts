@@ -1,5 +1,5 @@
 import { sizeOf } from '../../src/graph/dims.ts';
-import type { Matrix, SparsityMethod, WeightPasses } from '../../src/sparsity/method.ts';
+import type { Matrix, SparsityMethod, WeightPasses } from '../../src/methods/method.ts';
 
 /*
  * For tests of sparsity methods: matrices in plain memory, and an update, written as loops that share nothing with the

@@ -1,3 +1,4 @@
+import { randomStream, uniform } from '../../src/base/random.ts';
 import { int64s } from '../../src/graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
@@ -27,10 +28,9 @@ import {
   unsqueeze,
   where,
 } from '../../src/graph/ops.ts';
-import { loop } from '../../src/graph/testGraphs.ts';
 import type { Model } from '../../src/graph/types.ts';
 import { modelOf } from '../../src/onnx/model.ts';
-import { randomStream, uniform } from '../../src/random.ts';
+import { loop } from './graphs.ts';
 
 /*
  * For tests: recurrent models at random. Features [time, batch, size] go through layers and other operators in any

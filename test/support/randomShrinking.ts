@@ -1,14 +1,14 @@
 import fc from 'fast-check';
-import { SlimError } from '../../src/errors.ts';
+import { SlimError } from '../../src/base/errors.ts';
+import { randomStream } from '../../src/base/random.ts';
 import type { Model } from '../../src/graph/types.ts';
-import { randomStream } from '../../src/random.ts';
+import type { Groups } from '../../src/groups/groups.ts';
+import { liveComponents, weightsOf } from '../../src/groups/measure.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { traceModel } from '../../src/slim/prepare.ts';
 import { shrinkModel } from '../../src/slim/shrink.ts';
-import { assertEqual, verifyEqual } from '../../src/slim/verify.ts';
-import type { Groups } from '../../src/sparsity/groups.ts';
-import { liveComponents, weightsOf } from '../../src/sparsity/measure.ts';
-import { zeroSlices } from '../../src/sparsity/testModels.ts';
+import { assertEqual, verifyEqual } from '../../src/verify/verify.ts';
+import { zeroSlices } from './models.ts';
 import { randomGraph, steps } from './randomGraphs.ts';
 
 /*

@@ -2,8 +2,8 @@
  * A file that is read piece by piece at given places, so that memory holds the arrays and nothing beside them.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
-import { UsageError } from '../../errors.ts';
-import { fileErrorReason } from '../../files.ts';
+import { UsageError } from '../../base/errors.ts';
+import { fileErrorReason } from '../../base/files.ts';
 
 /** An open file. */
 export interface ArrayFile {

@@ -7,7 +7,7 @@ import { createInflateRaw } from 'node:zlib';
 import CRC32 from 'crc-32';
 import { Zip, ZipPassThrough } from 'fflate';
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader } from 'yauzl';
-import { SlimError, UsageError } from '../../errors.ts';
+import { SlimError, UsageError } from '../../base/errors.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { type ArrayFile, chunksOf, malformed } from './arrayFile.ts';
 import { npyPieces, readNpy } from './npy.ts';

@@ -3,7 +3,7 @@
  * https://github.com/huggingface/safetensors#format
  */
 import { z } from 'zod';
-import { UsageError } from '../../errors.ts';
+import { UsageError } from '../../base/errors.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { type ArrayFile, allocate, malformed } from './arrayFile.ts';

@@ -1,4 +1,4 @@
-import { SlimError } from '../../errors.ts';
+import { SlimError } from '../../base/errors.ts';
 import { intAttribute } from '../attributes.ts';
 import { formatShape, isStatic, normalizeAxis } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';

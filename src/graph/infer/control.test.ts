@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, loop, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { int64s } from '../attributes.ts';
 import { GraphBuilder, type Value } from '../builder.ts';
 import { add, apply, concat, equal, gather, identity, matmul, shapeOf, squeeze, transpose } from '../ops.ts';
-import { graphOver, loop, randomTensor } from '../testGraphs.ts';
 import type { Graph, Tensor } from '../types.ts';
 import { controlShapes } from './control.ts';
 import { inferTypes } from './infer.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 // T = 5, B = 2, I = 3
 const x = randomTensor([5, 2, 3]);

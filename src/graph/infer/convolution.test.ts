@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { floats } from '../attributes.ts';
 import { apply } from '../ops.ts';
-import { graphOver, randomTensor } from '../testGraphs.ts';
 import { convolutionShapes } from './convolution.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 // N = 2, C = 4
 const line = { x: randomTensor([2, 4, 9]), w: randomTensor([6, 4, 3]) };

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { apply } from '../ops.ts';
-import { graphOver, randomTensor } from '../testGraphs.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const inputs = { x: randomTensor([2, 3, 4]), w: randomTensor([4, 5]) };
 const free = { x: ['time', 'batch', 4] };

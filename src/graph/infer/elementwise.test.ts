@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { positive, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { apply, cast } from '../ops.ts';
-import { positive, randomTensor } from '../testGraphs.ts';
 import type { ElementType, Tensor } from '../types.ts';
 import { elementwiseShapes } from './elementwise.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const x = positive([2, 3]);
 const flags: Tensor = { elementType: 'bool', dims: [2, 3], data: Uint8Array.of(1, 0, 0, 1, 1, 0) };

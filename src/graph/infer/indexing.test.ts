@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import { randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { floats, int64s } from '../attributes.ts';
 import { apply, gather } from '../ops.ts';
-import { randomTensor } from '../testGraphs.ts';
 import type { Tensor } from '../types.ts';
 import { indexingShapes } from './indexing.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const x = randomTensor([2, 3, 4]);
 const free = { x: ['time', 'batch', 4] };

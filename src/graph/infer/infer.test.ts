@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, randomTensor } from '../../../test/support/graphs.ts';
 import { int64s } from '../attributes.ts';
 import { GraphBuilder } from '../builder.ts';
 import {
@@ -19,7 +20,6 @@ import {
   unsqueeze,
   where,
 } from '../ops.ts';
-import { graphOver, randomTensor } from '../testGraphs.ts';
 import type { Attribute, Dim, Graph, Node } from '../types.ts';
 import { ShapeError } from './context.ts';
 import { inferTypes } from './infer.ts';

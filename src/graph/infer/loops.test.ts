@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { floats, int64s } from '../attributes.ts';
 import type { GraphBuilder, Value } from '../builder.ts';
 import { add, apply, shapeOf } from '../ops.ts';
-import { graphOver, randomTensor } from '../testGraphs.ts';
 import { ShapeError } from './context.ts';
 import { inferTypes } from './infer.ts';
 import { gateCounts, loopShapes } from './loops.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 // T = 5, B = 2, I = 3, H = 4
 const x = randomTensor([5, 2, 3]);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { apply, matmul } from '../ops.ts';
-import { randomTensor } from '../testGraphs.ts';
 import type { Dim } from '../types.ts';
 import { matrixShapes } from './matrix.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const product = (a: readonly number[], b: readonly number[], free: { a?: readonly Dim[]; b?: readonly Dim[] } = {}) =>
   shapeCase('MatMul', `[${a}] · [${b}]`, { a: randomTensor(a), b: randomTensor(b) }, (v) => matmul(v.a, v.b), { free });

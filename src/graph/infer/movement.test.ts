@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { int64s } from '../attributes.ts';
 import {
   apply,
@@ -14,9 +16,7 @@ import {
   transpose,
   unsqueeze,
 } from '../ops.ts';
-import { randomTensor } from '../testGraphs.ts';
 import { movementShapes, sliceLength } from './movement.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const x = randomTensor([2, 3, 4]);
 const free = { x: ['time', 'batch', 4] };

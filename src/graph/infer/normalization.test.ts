@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
+import { graphOver, positive, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { apply } from '../ops.ts';
-import { graphOver, positive, randomTensor } from '../testGraphs.ts';
 import { normalizationShapes } from './normalization.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 // N = 2, C = 4, T = 3
 const x = randomTensor([2, 4, 3]);

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
+import { positive, randomTensor } from '../../../test/support/graphs.ts';
+import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { int64s } from '../attributes.ts';
 import { apply } from '../ops.ts';
-import { positive, randomTensor } from '../testGraphs.ts';
 import { reduceShapes } from './reduce.ts';
-import { type ShapeCase, shapeCase } from './shapeCheck.ts';
 
 const x = positive([2, 3, 4]);
 const free = { x: ['time', 'batch', 4] };

@@ -1,4 +1,4 @@
-import { fileSize, short } from '../../format.ts';
+import { fileSize, short } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
 import { baselineOf, change, finalModel, latencyOf, milliseconds, qualityOf, times } from './figures.ts';
 

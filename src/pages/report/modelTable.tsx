@@ -1,4 +1,4 @@
-import { fileSize, grouped } from '../../format.ts';
+import { fileSize, grouped } from '../../base/format.ts';
 import type { ReportModel } from '../../report/data.ts';
 import { type DataTable, Table } from '../shared/table.tsx';
 import { milliseconds } from './figures.ts';

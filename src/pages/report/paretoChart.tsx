@@ -1,5 +1,5 @@
 import type { EChartsCoreOption } from 'echarts/core';
-import { rounded } from '../../format.ts';
+import { rounded } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
 import { paretoFront } from '../../sweep/ranking.ts';
 import { axisStyle, tickLabel } from '../shared/axes.ts';

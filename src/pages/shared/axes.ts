@@ -1,4 +1,4 @@
-import { rounded } from '../../format.ts';
+import { rounded } from '../../base/format.ts';
 import type { Colors } from './colors.ts';
 
 /** How an axis looks. */

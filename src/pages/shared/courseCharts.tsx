@@ -1,5 +1,5 @@
 import type { EChartsCoreOption } from 'echarts/core';
-import { duration, grouped, rounded } from '../../format.ts';
+import { duration, grouped, rounded } from '../../base/format.ts';
 import type { EpochRow } from '../../runs/record.ts';
 import { axisStyle, epochAxis, tickLabel } from './axes.ts';
 import { Chart } from './chart.tsx';

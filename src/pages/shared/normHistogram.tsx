@@ -1,8 +1,8 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { useState } from 'preact/hooks';
-import { rounded } from '../../format.ts';
+import { rounded } from '../../base/format.ts';
+import type { LogHistogram } from '../../groups/logHistogram.ts';
 import type { EpochRow } from '../../runs/record.ts';
-import type { LogHistogram } from '../../sparsity/logHistogram.ts';
 import { axisStyle } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';

@@ -1,6 +1,6 @@
 import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
-import { fileSize, grouped, short } from '../../../format.ts';
+import { fileSize, grouped, short } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';

@@ -1,10 +1,10 @@
+import { UsageError } from '../../../base/errors.ts';
+import { randomStream } from '../../../base/random.ts';
 import { median } from '../../../bench/statistics.ts';
 import { EOS } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
-import { UsageError } from '../../../errors.ts';
+import { describeModel } from '../../../inspect/describe.ts';
 import { readModel } from '../../../onnx/read.ts';
-import { randomStream } from '../../../random.ts';
-import { describeModel } from '../../../slim/describe.ts';
 import { workerRuntime } from './engine.ts';
 import { inWords } from './inWords.ts';
 import { readPrompt } from './prose.ts';

@@ -1,4 +1,4 @@
-import { SlimError } from '../../../errors.ts';
+import { SlimError } from '../../../base/errors.ts';
 import { messageOf } from '../../shared/messageOf.ts';
 
 /** An error as a sentence for the person at the page. */

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { randomStream } from '../../../random.ts';
+import { randomStream } from '../../../base/random.ts';
 import { sample } from './sampling.ts';
 
 test('temperature 0 takes the largest that is not banned', () => {

@@ -1,4 +1,4 @@
-import type { Numbers } from '../../../sparsity/numbers.ts';
+import type { Numbers } from '../../../graph/numbers.ts';
 
 /**
  * Draws an id from softmax(logits / temperature); temperature 0 takes the largest. `logits` are V numbers, `banned` ids

@@ -1,6 +1,6 @@
+import { UsageError } from '../../../base/errors.ts';
 import type { Part } from '../../../data/parts.ts';
 import { EOS, tokenizeProse } from '../../../data/tokens.ts';
-import { UsageError } from '../../../errors.ts';
 
 /** Fewest words that a training makes sense with. */
 export const FEWEST_TOKENS = 2000;

@@ -1,11 +1,11 @@
 import { expect, test } from 'vitest';
 import { buildVocabulary } from '../../../data/vocabulary.ts';
-import { withoutDropout } from '../../../graph/dropout.ts';
 import { readModel } from '../../../onnx/read.ts';
 import { writeModel } from '../../../onnx/write.ts';
+import { withoutDropout } from '../../../passes/withoutDropout.ts';
 import { nodeRuntime } from '../../../runtime/node.ts';
+import { freshModel } from '../../../tasks/language-model/freshModel.ts';
 import { checkConfig } from '../../../train/config.ts';
-import { freshModel } from '../../../train/freshModel.ts';
 import { presets } from '../../../train/presets.ts';
 import { textSession } from './textSession.ts';
 

@@ -1,10 +1,10 @@
-import { SlimError } from '../../../errors.ts';
+import { SlimError } from '../../../base/errors.ts';
 import { sizeOf } from '../../../graph/dims.ts';
+import { type Numbers, numbersOf } from '../../../graph/numbers.ts';
 import { statesOf } from '../../../graph/states.ts';
 import type { Model, Tensor } from '../../../graph/types.ts';
 import { LOGITS, TOKENS } from '../../../models/languageModel.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
-import { type Numbers, numbersOf } from '../../../sparsity/numbers.ts';
 
 /** A language model that reads on, one word after another, its states carried. */
 export interface TextSession {

@@ -1,6 +1,6 @@
 import { useState } from 'preact/hooks';
-import { duration, fileSize, grouped, short } from '../../../format.ts';
-import type { EpochMetrics } from '../../../train/checkpoint.ts';
+import { duration, fileSize, grouped, short } from '../../../base/format.ts';
+import type { EpochMetrics } from '../../../runs/checkpoint.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
 import { NormHistograms } from '../../shared/normHistogram.tsx';

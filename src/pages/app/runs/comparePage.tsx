@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { grouped } from '../../../format.ts';
+import { grouped } from '../../../base/format.ts';
 import type { EpochRow, ResultModel, RunRecord } from '../../../runs/record.ts';
 import { courseOf, EpochChart } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';

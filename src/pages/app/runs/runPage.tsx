@@ -1,4 +1,4 @@
-import { duration, fileSize, grouped } from '../../../format.ts';
+import { duration, fileSize, grouped } from '../../../base/format.ts';
 import type { RunLive, RunRecord } from '../../../runs/record.ts';
 import { ConfigTable } from '../../shared/configTable.tsx';
 import { CourseCharts } from '../../shared/courseCharts.tsx';

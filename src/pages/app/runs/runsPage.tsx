@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import { grouped } from '../../../format.ts';
+import { grouped } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';

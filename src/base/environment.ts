@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import { cpus, totalmem } from 'node:os';
+
+/** What a figure depends on besides the code: it stands beside every result. */
+export interface Environment {
+  /** The command line as it was typed, without the path of Node. */
+  readonly command: string;
+  readonly slimrnn: string;
+  readonly node: string;
+  readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGigabytes: number };
+}
+
+/** This package's version. */
+export function packageVersion(): string {
+  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  return (JSON.parse(text) as { version: string }).version;
+}
+
+/** The environment of this process. */
+export function environment(): Environment {
+  return {
+    command: ['slimrnn', ...process.argv.slice(2)].join(' '),
+    slimrnn: packageVersion(),
+    node: process.version,
+    machine: {
+      cpu: cpus()[0]?.model.trim() ?? 'unknown',
+      cores: cpus().length,
+      memoryGigabytes: Math.round(totalmem() / 1e9),
+    },
+  };
+}

@@ -1,0 +1,164 @@
+import { SlimError } from '../base/errors.ts';
+import { constantTensor, intAttribute, stringAttribute } from '../graph/attributes.ts';
+import type { StatePair } from '../graph/states.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { isRecurrent, lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
+import { layersNamed } from './layerNames.ts';
+import { recurrentStates } from './tracing/cells.ts';
+import { FIXED, type Identities } from './tracing/identities.ts';
+import { idsAlong, type Traced } from './tracing/traced.ts';
+import { type Trace, walk } from './tracing/walk.ts';
+
+/** What the trace takes as given. */
+export interface TraceOptions {
+  /** Streaming states (`statesOf(model)`); other inputs and outputs of the graph keep their sizes. */
+  readonly states?: readonly StatePair[];
+  /**
+   * Names of layers (`layersNamed`) that keep all their units, so that an operator that the trace does not know may
+   * follow them.
+   */
+  readonly fix?: readonly string[];
+  /** Lets layers keep all their units, and say why in `blocked`, where the trace would otherwise throw. */
+  readonly tolerant?: boolean;
+  /** ONNX operator set of the model, which says over which axes Softmax runs; absent: the newest. */
+  readonly opset?: number | undefined;
+  /** Lets the columns of embedding tables vanish too; the paper leaves them dense. */
+  readonly embeddings?: boolean;
+}
+
+/**
+ * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
+ * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit
+ * that cannot leave has component -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component
+ * (`splitDirections` parts them). Constants that several nodes use stand once per use, as `constantPerUse` names them.
+ * Throws a SlimError where units pass an operator that the trace does not know, unless `fix` names their layers, and a
+ * UsageError when `fix` names a layer that is not there.
+ */
+export function traceGroups(graph: Graph, options: TraceOptions = {}): Groups {
+  const states = options.states ?? [];
+  const trace = traceGraph(graph, states, options.opset);
+  const { identities } = trace;
+  const recurrent: TracedLayer[] = [
+    ...graph.nodes.filter(isRecurrent).flatMap((node) => recurrentLayers(node, trace.values)),
+    ...recurrentStates(constantPerUse(graph), trace, states),
+  ];
+  const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
+  const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
+  const blocked = blockedLayers(layers, identities);
+  if (!options.tolerant) refuseBlocked(blocked, fixed);
+  for (const layer of fixed) identities.fix(layer.ids);
+
+  const numbers = new Map<number, number>();
+  for (const id of layers.flatMap((l) => [...l.ids])) {
+    const root = identities.find(id);
+    if (root > FIXED && !numbers.has(root)) numbers.set(root, numbers.size);
+  }
+  const componentsOf = (ids: Int32Array) => ids.map((id) => numbers.get(identities.find(id)) ?? -1);
+  const known = new Set([...storedTensors(constantPerUse(graph)).keys(), ...graph.inputs.map((v) => v.name)]);
+  return {
+    layers: layers.map(
+      (layer): GroupLayer => ({
+        name: layer.name,
+        operator: layer.operator,
+        components: componentsOf(layer.ids),
+        blocked: blocked.get(layer),
+      }),
+    ),
+    count: numbers.size,
+    axes: identities.stored
+      .filter((a) => known.has(a.tensor))
+      .map(({ tensor, axis, role, ids }): AxisComponents => {
+        return { tensor, axis, role: role ?? 'bias', components: componentsOf(ids) };
+      })
+      .filter((a) => a.components.some((k) => k >= 0)),
+    entangled: entangledComponents(identities, numbers),
+  };
+}
+
+/** Components that some operator mixes with others, with the first reason found. */
+function entangledComponents(identities: Identities, numbers: ReadonlyMap<number, number>): Map<number, string> {
+  const found = new Map<number, string>();
+  for (const { ids, reason } of identities.entanglements) {
+    for (const id of ids) {
+      const k = numbers.get(identities.find(id));
+      if (k !== undefined && !found.has(k)) found.set(k, reason);
+    }
+  }
+  return found;
+}
+
+/** The trace that groups are read from, of the graph with its recurrent operators lowered. */
+export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: number): Trace {
+  return walk(lowerRecurrent(constantPerUse(graph)), states, { opset });
+}
+
+interface TracedLayer {
+  readonly name: string;
+  readonly operator: string;
+  readonly ids: Int32Array;
+}
+
+/** The units of a recurrent node are the columns of R [D, GH, H]. */
+function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
+  const recurrent = values.get(node.inputs[2]!);
+  const ids = (recurrent && idsAlong(recurrent, 2)) ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
+  return directionNames(node).map((name) => ({ name, operator: node.op, ids }));
+}
+
+/** What the directions of a recurrent node are called: the node's name, with the direction if there are two. */
+export function directionNames(node: Node): string[] {
+  const name = nodeName(node);
+  const both = stringAttribute(node, 'direction', 'forward') === 'bidirectional';
+  return both ? [`${name} (forward)`, `${name} (reverse)`] : [name];
+}
+
+/** Lookups in a stored table [V, E]; its columns are the units. */
+function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): TracedLayer[] {
+  const fixedIndices = new Set(graph.nodes.filter(constantTensor).map((n) => n.outputs[0]!));
+  return graph.nodes.flatMap((node): TracedLayer[] => {
+    const table = values.get(node.inputs[0] ?? '');
+    const isLookup = node.op === 'Gather' && intAttribute(node, 'axis', 0) === 0;
+    const known = fixedIndices.has(node.inputs[1]!) || graph.initializers.has(node.inputs[1]!);
+    if (!isLookup || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
+    return [{ name: nodeName(node), operator: node.op, ids: table.axes[1]!.ids }];
+  });
+}
+
+function nodeName(node: Node): string {
+  return node.name || (node.outputs.find((name) => name !== '') ?? node.op);
+}
+
+/**
+ * Layers whose units meet an operator that the trace does not know, and what it says about that operator. The channels
+ * there stay, whoever they belong to.
+ */
+function blockedLayers(layers: readonly TracedLayer[], identities: Identities): Map<TracedLayer, string> {
+  const blocked = new Map<TracedLayer, string>();
+  for (const { node, reason, ids } of identities.obstacles) {
+    const roots = new Set([...ids].map((id) => identities.find(id)).filter((root) => root > FIXED));
+    for (const layer of layers) {
+      if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) {
+        blocked.set(layer, `${node}: ${reason}`);
+      }
+    }
+  }
+  for (const { ids } of identities.obstacles) identities.fix(ids);
+  return blocked;
+}
+
+function refuseBlocked(blocked: ReadonlyMap<TracedLayer, string>, fixed: readonly TracedLayer[]): void {
+  const open = [...blocked].filter(([layer]) => !fixed.includes(layer));
+  if (open.length === 0) return;
+  const byReason = new Map<string, string[]>();
+  for (const [{ name }, reason] of open) byReason.set(reason, [...(byReason.get(reason) ?? []), name]);
+  const problems = [...byReason].map(
+    ([reason, names]) => `cannot follow the units of ${names.map((n) => `'${n}'`).join(', ')} through ${reason}`,
+  );
+  const names = open.map(([layer]) => layer.name).join(',');
+  throw new SlimError(
+    `${problems.join('; ')}; let these layers keep all their units (--fix '${names}') and the others still shrink, ` +
+      'or rewrite that part with operators that the trace knows',
+  );
+}

@@ -1,0 +1,188 @@
+import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
+import { scansBatches } from '../../graph/infer/control.ts';
+import { bodiesOf, producers } from '../../graph/rewrite.ts';
+import type { StatePair } from '../../graph/states.ts';
+import type { Graph, Node } from '../../graph/types.ts';
+import { isRecurrent } from '../../passes/lowerRecurrent.ts';
+import { FIXED } from './identities.ts';
+import type { Trace } from './walk.ts';
+
+/** Units of a cell that is spelled out in primitive operators. */
+export interface RecurrentState {
+  /** The loop's name with the state's (`loopTitle`); a streaming state's input; the first product of an unrolled cell. */
+  readonly name: string;
+  readonly operator: 'Scan' | 'Loop' | 'State' | 'MatMul' | 'Gemm';
+  readonly ids: Int32Array;
+}
+
+/**
+ * The layers of cells that an exporter took apart: states of Scan and Loop that a product inside the loop reads, the
+ * same of streaming states, and units that weights both read and make in several places (a cell that is unrolled).
+ * `graph` is the one before its recurrent operators are lowered, which have names of their own.
+ */
+export function recurrentStates(graph: Graph, trace: Trace, states: readonly StatePair[] = []): RecurrentState[] {
+  const found = [...loopStates(graph, trace)];
+  const seen = new Set(found.flatMap((state) => [...state.ids]).map((id) => trace.identities.find(id)));
+  const see = (ids: Int32Array) => {
+    for (const id of ids) seen.add(trace.identities.find(id));
+  };
+  for (const node of graph.nodes.filter(isRecurrent)) {
+    const recurrent = trace.values.get(node.inputs[2] ?? '');
+    if (recurrent?.kind === 'weight') see(recurrent.axes[2]!.ids);
+  }
+  const carried = new Set(states.map((s) => s.output));
+  for (const { input } of states) {
+    const ids = unitsOf(input, trace);
+    if (
+      ids === undefined ||
+      ids.some((id) => seen.has(trace.identities.find(id)) && trace.identities.find(id) > FIXED)
+    ) {
+      continue;
+    }
+    // A state that stacks layers is read in as many places.
+    const places = readsOf(graph, input, carried, trace);
+    found.push(
+      ...places.map((_, i): RecurrentState => {
+        return { name: places.length === 1 ? input : `${input} (${i + 1})`, operator: 'State', ids };
+      }),
+    );
+    if (places.length > 0) see(ids);
+  }
+  return [...found, ...unrolledCells(graph, trace, seen)];
+}
+
+/** States of the loops of a graph, and of those inside them. */
+function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
+  return graph.nodes.flatMap((node): RecurrentState[] => {
+    const inside = bodiesOf(node).flatMap((body) => loopStates(body, trace));
+    const body = graphAttribute(node, 'body');
+    if (body === undefined || node.domain !== '' || (node.op !== 'Scan' && node.op !== 'Loop')) return inside;
+    const operator: 'Scan' | 'Loop' = node.op;
+    const inputs = carriedInputs(node, body);
+    const carried = new Set(body.outputs.slice(0, inputs.length + (operator === 'Loop' ? 1 : 0)).map((o) => o.name));
+    const title = node.name || (node.outputs.find((name) => name !== '') ?? node.op);
+    const seen = new Set<number>();
+    const layersRead = (ends: ReadonlySet<string>) =>
+      inputs.flatMap((name): RecurrentState[] => {
+        const ids = unitsOf(name, trace);
+        if (ids === undefined || readsOf(body, name, ends, trace).length === 0) return [];
+        return [{ name: loopTitle(title, name, inputs.length === 1), operator, ids }];
+      });
+    const layers = layersRead(carried);
+    for (const layer of layers) for (const id of layer.ids) seen.add(trace.identities.find(id));
+    // Units of a memory that only a projection reads are no output's.
+    const memories = layersRead(new Set()).filter((l) => !l.ids.some((id) => seen.has(trace.identities.find(id))));
+    return [...layers, ...memories, ...inside];
+  });
+}
+
+/** `scan (h)`; or `rhn (h)` for `rhn.h`, a state that is named after its loop, and `rhn` where it is the only state. */
+function loopTitle(loop: string, state: string, only: boolean): string {
+  if (!state.startsWith(`${loop}.`)) return `${loop} (${state})`;
+  return only ? loop : `${loop} (${state.slice(loop.length + 1)})`;
+}
+
+/** Names that a body gives to the states of a Scan or Loop. */
+function carriedInputs(node: Node, body: Graph): string[] {
+  const names = body.inputs.map((v) => v.name);
+  if (node.op === 'Loop') return names.slice(2);
+  const scanned = intAttribute(node, 'num_scan_inputs', 0);
+  return names.slice(0, node.inputs.length - (scansBatches(node, body) ? 1 : 0) - scanned);
+}
+
+function unitsOf(name: string, { values }: Trace): Int32Array | undefined {
+  const value = values.get(name);
+  return value?.kind === 'flow' && value.axis !== undefined ? value.ids : undefined;
+}
+
+const products = new Set(['MatMul', 'Gemm', 'Conv', 'Einsum']);
+
+/**
+ * Names of the values through which products with weights read a state in the step itself: on any way but through
+ * another product or layer, or through a new state (the memory of an LSTM is read one step later, as its output).
+ */
+function readsOf(graph: Graph, state: string, carried: ReadonlySet<string>, trace: Trace): string[] {
+  const made = producers(graph.nodes);
+  const ends = new Set(carried);
+  for (const name of carried) {
+    for (let at = name; made.get(at)?.op === 'Identity'; ) {
+      at = made.get(at)!.inputs[0] ?? '';
+      if (ends.has(at)) break;
+      ends.add(at);
+    }
+  }
+  const reads = new Set<string>();
+  spread(graph, new Set([state]), ends, reads, trace);
+  return [...reads];
+}
+
+function spread(graph: Graph, names: Set<string>, ends: ReadonlySet<string>, reads: Set<string>, trace: Trace): void {
+  for (const node of graph.nodes) {
+    if (node.op === 'If') for (const body of bodiesOf(node)) spread(body, names, ends, reads, trace);
+    const from = node.inputs.find((name) => names.has(name));
+    if (from === undefined) continue;
+    if (products.has(node.op)) {
+      if (node.inputs.some((name) => trace.values.get(name)?.kind === 'weight')) reads.add(from);
+    } else if (!isRecurrent(node) && node.op !== 'Scan' && node.op !== 'Loop') {
+      for (const name of node.outputs) if (name !== '' && !ends.has(name)) names.add(name);
+    }
+  }
+}
+
+/** A stored weight that several products use, with the classes of units that it reads and makes. */
+interface RepeatedWeight {
+  readonly first: Node;
+  readonly reads: Int32Array;
+  readonly makes: ReadonlySet<number>;
+}
+
+/** Units that repeated weights read and make in a circle: a cell whose steps are all written down. */
+function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): RecurrentState[] {
+  const weights = repeatedWeights(graph, trace);
+  const rootsOf = (ids: Int32Array) => [...ids].map((id) => trace.identities.find(id)).filter((root) => root > FIXED);
+  const readers = weights.map((w) => weights.filter((other) => rootsOf(other.reads).some((root) => w.makes.has(root))));
+  const reaches = weights.map((_, i) => reachable(i, weights, readers));
+  return weights.flatMap((w, i): RecurrentState[] => {
+    const circle = weights.filter((other, j) => reaches[i]!.has(other) && reaches[j]!.has(w));
+    const ids = w.reads.filter((id) => circle.some((other) => other.makes.has(trace.identities.find(id))));
+    const roots = rootsOf(ids);
+    if (roots.length === 0 || roots.some((root) => seen.has(root))) return [];
+    for (const root of roots) seen.add(root);
+    const operator = w.first.op === 'Gemm' ? 'Gemm' : 'MatMul';
+    return [{ name: w.first.name || w.first.outputs[0]!, operator, ids }];
+  });
+}
+
+function reachable(
+  from: number,
+  weights: readonly RepeatedWeight[],
+  readers: readonly (readonly RepeatedWeight[])[],
+): Set<RepeatedWeight> {
+  const found = new Set<RepeatedWeight>();
+  const queue = [...readers[from]!];
+  for (let w = queue.pop(); w !== undefined; w = queue.pop()) {
+    if (found.has(w)) continue;
+    found.add(w);
+    queue.push(...readers[weights.indexOf(w)]!);
+  }
+  return found;
+}
+
+function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedWeight[] {
+  const users = new Map<string, Node[]>();
+  for (const node of graph.nodes) {
+    if (node.op !== 'MatMul' && node.op !== 'Gemm') continue;
+    for (const name of node.inputs.slice(0, 2)) {
+      const value = values.get(name);
+      const sources = value?.kind === 'weight' ? value.axes.flatMap((a) => a.sources.map((s) => s.tensor)) : [];
+      for (const tensor of new Set(sources)) users.set(tensor, [...(users.get(tensor) ?? []), node]);
+    }
+  }
+  return [...users].flatMap(([tensor, nodes]): RepeatedWeight[] => {
+    const axes = identities.stored.filter((s) => s.tensor === tensor);
+    const reads = axes.find((s) => s.role === 'reads');
+    if (nodes.length < 2 || reads === undefined) return [];
+    const makes = axes.filter((s) => s.role === 'produces').flatMap((s) => [...s.ids]);
+    return [{ first: nodes[0]!, reads: reads.ids, makes: new Set(makes.map((id) => identities.find(id))) }];
+  });
+}

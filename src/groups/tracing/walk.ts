@@ -1,0 +1,234 @@
+import { SlimError } from '../../base/errors.ts';
+import { constantTensor, integers } from '../../graph/attributes.ts';
+import { isStatic, sizeOf } from '../../graph/dims.ts';
+import { isFloat } from '../../graph/elementTypes.ts';
+import { Scope } from '../../graph/infer/infer.ts';
+import type { StatePair } from '../../graph/states.ts';
+import type { Dim, Graph, Node, Tensor, TensorType, ValueInfo } from '../../graph/types.ts';
+import { alongTraces } from './along.ts';
+import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.ts';
+import { controlTraces } from './control.ts';
+import { convolutionTraces } from './convolution.ts';
+import { copyTraces } from './copies.ts';
+import { einsumTraces } from './einsum.ts';
+import { elementwiseTraces } from './elementwise.ts';
+import { FIXED, Identities, NONE } from './identities.ts';
+import { indexingTraces } from './indexing.ts';
+import { matrixTraces } from './matrix.ts';
+import { movementTraces } from './movement.ts';
+import { normalizationTraces } from './normalization.ts';
+import { alongAxis, asFlow, fix, flow, type Traced, uniform, valueAxis, weight } from './traced.ts';
+
+const rules: Readonly<Record<string, TraceRule>> = {
+  ...elementwiseTraces,
+  ...matrixTraces,
+  ...movementTraces,
+  ...copyTraces,
+  ...indexingTraces,
+  ...alongTraces,
+  ...normalizationTraces,
+  ...convolutionTraces,
+  ...einsumTraces,
+  ...controlTraces,
+};
+
+/** A graph whose data has been followed from the inputs to the outputs. */
+export interface Trace {
+  readonly identities: Identities;
+  /** What is known of each value, by name; values inside loops included. */
+  readonly values: ReadonlyMap<string, Traced>;
+  /** Integers that are known before the run (shapes, sizes), by name; free elements are names. */
+  readonly ints: ReadonlyMap<string, readonly Dim[]>;
+}
+
+/** What the trace must be told of the model around the graph. */
+export interface WalkOptions {
+  /** Operator set; it says over which axes Softmax runs. Absent: one of today. */
+  readonly opset?: number | undefined;
+}
+
+/**
+ * Follows the data through a graph of primitive operators. Throws a SlimError when shapes do not fit, or when the graph
+ * spells out sizes that are too large to follow.
+ */
+export function walk(graph: Graph, states: readonly StatePair[], { opset = NEWEST }: WalkOptions = {}): Trace {
+  const frame = new Frame({
+    identities: new Identities(),
+    opset,
+    values: new Map(),
+    ints: new Map(),
+    tensors: new Map(),
+    own: new Map(),
+    budget: { entries: MOST_ENTRIES },
+  });
+  const kept = new Set(states.map((s) => s.input));
+  for (const input of graph.inputs) {
+    frame.define(
+      input.name,
+      input.type,
+      kept.has(input.name) ? stateValue(input, frame.identities) : fixedValue(input),
+    );
+  }
+  const outputs = frame.run(graph);
+  const streamed = new Map(states.map((s) => [s.output, s.input]));
+  graph.outputs.forEach((output, i) => {
+    const state = frame.values.get(streamed.get(output.name) ?? '');
+    if (state === undefined) fix(outputs[i]!, frame.identities);
+    else tie(state, outputs[i]!, frame.identities);
+  });
+  return { identities: frame.identities, values: frame.values, ints: frame.ints };
+}
+
+const NEWEST = 24;
+/** Identities that one trace may hand from value to value: far more than a model needs that fits into memory. */
+const MOST_ENTRIES = 1e8;
+/** Longer axes that a node itself makes are no channels. */
+const LONGEST_OWN = 1 << 16;
+
+/** What all frames of a trace share. ONNX gives every value of a graph and its loops a name of its own. */
+interface Shared {
+  readonly identities: Identities;
+  readonly opset: number;
+  readonly values: Map<string, Traced>;
+  readonly ints: Map<string, readonly Dim[]>;
+  readonly tensors: Map<string, Tensor>;
+  /** Identities that nodes made, by value and axis. */
+  readonly own: Map<string, Int32Array>;
+  readonly budget: { entries: number };
+}
+
+/** Names and what is known of them in one graph; the body of a loop sees the outer ones. */
+class Frame {
+  private readonly shared: Shared;
+  private readonly scope: Scope;
+
+  constructor(shared: Shared, outer?: Frame) {
+    this.shared = shared;
+    this.scope = new Scope(outer?.scope);
+  }
+
+  get identities(): Identities {
+    return this.shared.identities;
+  }
+
+  get values(): Map<string, Traced> {
+    return this.shared.values;
+  }
+
+  get ints(): ReadonlyMap<string, readonly Dim[]> {
+    return this.shared.ints;
+  }
+
+  define(name: string, type: TensorType, value: Traced): void {
+    this.scope.define(name, type);
+    this.values.set(name, value);
+  }
+
+  /** Follows the nodes in order; inputs must be defined. Returns what the outputs are. */
+  run(graph: Graph): Traced[] {
+    this.scope.declare(graph.valueInfo);
+    for (const [name, tensor] of graph.initializers) {
+      this.scope.defineTensor(name, tensor);
+      this.store(name, tensor);
+    }
+    for (const node of graph.nodes) this.step(node);
+    return graph.outputs.map((o) => this.values.get(o.name) ?? uniform(o.type.shape, FIXED));
+  }
+
+  private step(node: Node): void {
+    const inputTypes = node.inputs.map((name) => (name === '' ? undefined : this.scope.type(name)));
+    const outputTypes = this.scope.defineNode(node);
+    for (const name of node.outputs) {
+      const known = this.scope.ints(name);
+      if (known) this.shared.ints.set(name, known);
+    }
+    const constant = constantTensor(node);
+    if (constant) {
+      this.store(node.outputs[0]!, constant);
+      return;
+    }
+    const context: TraceContext = {
+      node,
+      inputs: node.inputs.map((name) => (name === '' ? undefined : this.values.get(name))),
+      inputTypes,
+      outputTypes,
+      identities: this.identities,
+      opset: this.shared.opset,
+      ints: (i) => this.known(node.inputs[i]),
+      own: (axis, size) => this.own(`${axis} ${node.outputs[0]}`, size),
+      runBody: (body, inputs, types) => {
+        const inner = new Frame(this.shared, this);
+        for (const [i, v] of body.inputs.entries()) inner.define(v.name, types[i]!, inputs[i]!);
+        return inner.run(body);
+      },
+    };
+    const rule = node.domain === '' && Object.hasOwn(rules, node.op) ? rules[node.op] : undefined;
+    const results = rule ? rule(context) : obstruct(context, 'the trace does not know this operator');
+    node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      const value = results[i] ?? uniform(outputTypes[i]?.shape, FIXED);
+      this.pay(value, node);
+      this.values.set(name, value);
+    });
+  }
+
+  /** Keeps a file of few bytes from making identities without end. */
+  private pay(value: Traced, node: Node): void {
+    const { budget } = this.shared;
+    if (value.kind === 'flow') budget.entries -= value.ids.length;
+    else for (const a of value.axes) budget.entries -= a.ids.length;
+    if (budget.entries < 0) throw new SlimError(`${titleOf(node)}: the sizes up to here are too large to be followed`);
+  }
+
+  private known(name: string | undefined): readonly number[] | undefined {
+    if (!name) return undefined;
+    const known = this.scope.ints(name);
+    return isStatic(known) ? known : integers(this.shared.tensors.get(name));
+  }
+
+  private own(key: string, size: number): Int32Array {
+    const found = this.shared.own.get(key);
+    if (found?.length === size) return found;
+    const ids = size > LONGEST_OWN ? new Int32Array(0) : this.identities.fresh(size);
+    this.shared.own.set(key, ids);
+    return ids;
+  }
+
+  /** A float tensor has identities on each axis; integers are indices and sizes, which are never cut. */
+  private store(name: string, tensor: Tensor): void {
+    this.shared.tensors.set(name, tensor);
+    if (isFloat(tensor.elementType)) {
+      this.values.set(name, weight(this.identities.axesOf(name, tensor.dims).map((a) => valueAxis(a.ids, [a]))));
+      return;
+    }
+    const known = this.scope.ints(name);
+    if (known) this.shared.ints.set(name, known);
+    this.values.set(name, uniform(tensor.dims, sizeOf(tensor.dims) > 1 ? FIXED : NONE));
+  }
+}
+
+function fixedValue(input: ValueInfo): Traced {
+  return uniform(input.type.shape, FIXED);
+}
+
+/** A streaming state: its channels lie along the last axis that has a fixed size (of more than 1, if there is one). */
+function stateValue(input: ValueInfo, identities: Identities): Traced {
+  const { shape } = input.type;
+  if (shape === undefined) return fixedValue(input);
+  const sized = shape.flatMap((d, i) => (typeof d === 'number' ? [i] : []));
+  const axis = sized.findLast((i) => shape[i] !== 1) ?? sized[sized.length - 1];
+  if (axis === undefined) return fixedValue(input);
+  return flow(shape, axis, identities.stateAxis(input.name, axis, shape[axis] as number));
+}
+
+/** What comes out as a state goes in again. */
+function tie(state: Traced, next: Traced, identities: Identities): void {
+  const a = asFlow(state, identities);
+  const b =
+    next.kind === 'flow' || a.axis === undefined ? asFlow(next, identities) : alongAxis(next, a.axis, identities);
+  if (a.axis !== undefined && a.axis === b.axis && a.ids.length === b.ids.length) identities.unite(a.ids, b.ids);
+  else {
+    identities.fix(a.ids);
+    identities.fix(b.ids);
+  }
+}

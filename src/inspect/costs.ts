@@ -1,0 +1,127 @@
+import { SlimError } from '../base/errors.ts';
+import { constantTensor, intAttribute } from '../graph/attributes.ts';
+import { isStatic, sizeOf } from '../graph/dims.ts';
+import { isFloat } from '../graph/elementTypes.ts';
+import { inferTypes } from '../graph/infer/infer.ts';
+import { numbersOf } from '../graph/numbers.ts';
+import { usedNames } from '../graph/rewrite.ts';
+import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { isRecurrent } from '../passes/lowerRecurrent.ts';
+
+/** What a model takes to store and to run. */
+export interface Costs {
+  /** Real numbers in initializers and constants. Scalars do not count, nor do constants of zeros: nothing was learned. */
+  readonly parameters: number;
+  /**
+   * Multiply-adds per time step of one example: each weight of a matrix product once, each weight of a convolution once
+   * (its cost at one position of its output), both branches of a condition as the dearer one. Lookups and elementwise
+   * operators cost none.
+   */
+  readonly multiplyAdds: number;
+}
+
+/** Parameters and multiply-adds of a model; operators that are not known cost nothing. */
+export function costsOf({ graph }: Model): Costs {
+  return {
+    parameters: countParameters(graph),
+    multiplyAdds: countMultiplyAdds(graph, new Map(), inferredSizes(graph)),
+  };
+}
+
+/** Parameters of a graph and all graphs in it, as `Costs` says. */
+export function countParameters(graph: Graph): number {
+  const share = biasShares(graph);
+  let count = 0;
+  for (const [name, tensor] of graph.initializers) count += parametersIn(tensor, share.get(name));
+  for (const node of graph.nodes) {
+    const constant = constantTensor(node);
+    if (constant && !isAllZero(constant)) count += parametersIn(constant, share.get(node.outputs[0]!));
+    for (const body of bodiesOf(node)) count += countParameters(body);
+  }
+  return count;
+}
+
+/** Parameters that a tensor holds; `share` as `biasShares` has it. */
+export function parametersIn({ elementType, dims }: Pick<Tensor, 'elementType' | 'dims'>, share = 1): number {
+  return isFloat(elementType) && dims.length > 0 ? sizeOf(dims) * share : 0;
+}
+
+/** True for a tensor of real zeros. */
+export function isAllZero(tensor: Tensor): boolean {
+  return isFloat(tensor.elementType) && (numbersOf(tensor)?.every((value) => value === 0) ?? false);
+}
+
+/**
+ * The part of each bias of a recurrent operator that counts. ONNX's operators take two bias vectors [D, 2GH] that are
+ * only ever added to each other, so that one counts; in a GRU with `linear_before_reset` the last of its three gates
+ * needs both. Bodies of loops included.
+ */
+export function biasShares(graph: Graph): Map<string, number> {
+  const shares = new Map<string, number>();
+  for (const node of graph.nodes) {
+    if (!isRecurrent(node) || !node.inputs[3]) continue;
+    const both = node.op === 'GRU' && intAttribute(node, 'linear_before_reset', 0) !== 0;
+    shares.set(node.inputs[3], both ? 4 / 6 : 1 / 2);
+  }
+  for (const body of graph.nodes.flatMap(bodiesOf))
+    for (const [name, share] of biasShares(body)) shares.set(name, share);
+  return shares;
+}
+
+/** Which inputs of an operator are matrices that are multiplied with data. */
+const matrixInputs: Readonly<Record<string, readonly number[]>> = {
+  MatMul: [0, 1],
+  Gemm: [0, 1],
+  Einsum: [0, 1],
+  Conv: [1],
+  ConvTranspose: [1],
+  LSTM: [1, 2],
+  GRU: [1, 2],
+  RNN: [1, 2],
+};
+
+/** Elements of a value whose size is known. */
+type Sizes = (name: string) => number | undefined;
+
+function inferredSizes(graph: Graph): Sizes {
+  try {
+    const typeOf = inferTypes(graph);
+    return (name) => {
+      const shape = typeOf(name)?.shape;
+      return isStatic(shape) ? sizeOf(shape) : undefined;
+    };
+  } catch (error) {
+    // A graph that does not fit together has weights all the same.
+    if (!(error instanceof SlimError)) throw error;
+    return () => undefined;
+  }
+}
+
+/** `outer`: elements of the values that are computed from stored tensors only, in the graphs around this one. */
+function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>, inferred: Sizes): number {
+  const stored = new Map(outer);
+  for (const [name, tensor] of graph.initializers) stored.set(name, sizeOf(tensor.dims));
+  let count = 0;
+  for (const node of graph.nodes) {
+    const bodies = bodiesOf(node).map((body) => countMultiplyAdds(body, stored, inferred));
+    const constant = constantTensor(node);
+    if (bodies.length > 0) count += Math.max(...bodies);
+    else if (constant) stored.set(node.outputs[0]!, sizeOf(constant.dims));
+    else if (node.inputs.length > 0 && usedNames(node).every((name) => stored.has(name)))
+      derive(node, stored, inferred);
+    else if (node.domain === '')
+      for (const i of matrixInputs[node.op] ?? []) count += stored.get(node.inputs[i] ?? '') ?? 0;
+  }
+  return count;
+}
+
+/** Sizes of what a node makes of stored tensors: Split divides, Concat adds up, the others move or combine elements. */
+function derive(node: Node, stored: Map<string, number>, inferred: Sizes): void {
+  const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
+  const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
+  for (const name of node.outputs) if (name !== '') stored.set(name, inferred(name) ?? total / node.outputs.length);
+}
+
+function bodiesOf(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
+}

@@ -1,0 +1,188 @@
+import { SlimError, UsageError } from '../base/errors.ts';
+import { constantTensor, intAttribute } from '../graph/attributes.ts';
+import { isFloat } from '../graph/elementTypes.ts';
+import type { Graph, Model, ValueInfo } from '../graph/types.ts';
+import type { GroupLayer, Groups } from '../groups/groups.ts';
+import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
+import { directionNames, type TraceOptions } from '../groups/trace.ts';
+import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { isRecurrent } from '../passes/lowerRecurrent.ts';
+import { type GroupSummary, groupMembers } from '../slim/groupMembers.ts';
+import { type PrepareOptions, type TracedModel, traceModel } from '../slim/prepare.ts';
+import { costsOf } from './costs.ts';
+import { type NormSummary, summarizeNorms } from './normSummary.ts';
+
+/** Units that cannot leave without loss though nothing else keeps them, and why. */
+export interface LossyUnits {
+  readonly reason: string;
+  readonly units: number;
+}
+
+/** A recurrent layer (one direction of it) as `inspect` shows it. */
+export interface LayerSummary {
+  readonly name: string;
+  readonly operator: string;
+  readonly units: number;
+  /** Units that can leave without loss; undefined when the model cannot be traced. */
+  readonly removable: number | undefined;
+  /** Units that always stay: their size is tied to something that cannot shrink, or the layer is blocked or fixed. */
+  readonly fixed: number;
+  /** Why the trace cannot follow the units of this layer. */
+  readonly blocked?: string | undefined;
+  readonly lossy: readonly LossyUnits[];
+  /** Norms of the groups of the units that can leave. */
+  readonly norms?: NormSummary | undefined;
+  readonly inputSize: number | undefined;
+  /**
+   * Weights per unit: the largest group of the layer; undefined when the model cannot be traced, 0 when no unit can
+   * leave.
+   */
+  readonly groupSize: number | undefined;
+}
+
+/** An embedding table. */
+export interface EmbeddingSummary {
+  readonly name: string;
+  readonly rows: number;
+  readonly columns: number;
+}
+
+/** What a model is made of. */
+export interface ModelSummary {
+  readonly layers: readonly LayerSummary[];
+  readonly embeddings: readonly EmbeddingSummary[];
+  /** As `Costs` counts them. */
+  readonly parameters: number;
+  /** Per time step of one example, as `Costs` counts them. */
+  readonly multiplyAdds: number;
+  readonly inputs: readonly ValueInfo[];
+  readonly outputs: readonly ValueInfo[];
+  /** ONNX operator set. */
+  readonly opset: number | undefined;
+  /** Why the units could not be traced, when they could not. */
+  readonly problem: string | undefined;
+  /** What belongs to each component, where it was asked for. */
+  readonly groups?: readonly GroupSummary[];
+}
+
+/** How the units of a model are found, and how much is said of them. */
+export interface DescribeOptions extends PrepareOptions, Omit<TraceOptions, 'states'> {
+  /** Lists the members of each group. */
+  readonly groups?: boolean;
+}
+
+/**
+ * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
+ * UsageError when the options name states or layers that are not there.
+ */
+export function describeModel(model: Model, options: DescribeOptions = {}): ModelSummary {
+  const { graph } = model;
+  const { traced, problem } = tryTrace(model, options);
+  const measured = traced && measure(traced);
+  return {
+    layers: measured ? measured.groups.layers.map((l) => describeLayer(l, measured)) : untracedLayers(graph),
+    embeddings: describeEmbeddings(graph),
+    ...costsOf(model),
+    inputs: graph.inputs,
+    outputs: graph.outputs,
+    opset: model.opsets[''],
+    problem,
+    ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
+  };
+}
+
+function tryTrace(model: Model, options: DescribeOptions): { traced?: TracedModel; problem?: string } {
+  try {
+    return { traced: traceModel(model, { tolerant: true, ...options }) };
+  } catch (error) {
+    if (!(error instanceof SlimError) || error instanceof UsageError) throw error;
+    return { problem: error.message };
+  }
+}
+
+/** What is known of each component. */
+interface Measured {
+  readonly groups: Groups;
+  readonly live: Uint8Array;
+  readonly driven: Uint8Array;
+  readonly norms: Float64Array;
+  readonly sizes: Int32Array;
+  /** By the name of the layer. */
+  readonly inputSizes: ReadonlyMap<string, number>;
+}
+
+function measure({ prepared, groups }: TracedModel): Measured {
+  const weights = weightsOf(constantPerUse(prepared.graph));
+  const live = liveComponents(groups, weights);
+  return {
+    groups,
+    live,
+    driven: drivenByBias(groups, weights, live),
+    norms: groupNorms(groups, weights),
+    sizes: groupSizes(groups, prepared.graph),
+    inputSizes: inputSizes(prepared.graph),
+  };
+}
+
+function describeLayer({ name, operator, components, blocked }: GroupLayer, measured: Measured): LayerSummary {
+  const { groups, live, driven, norms, sizes } = measured;
+  const free = [...components].filter((k) => k >= 0);
+  const lossy = new Map<string, number>();
+  const count = (reason: string) => lossy.set(reason, (lossy.get(reason) ?? 0) + 1);
+  for (const k of free) {
+    const reason = groups.entangled.get(k);
+    if (reason !== undefined) count(reason);
+    if (driven[k] === 1) count('only biases drive them, but something reads the constant that comes out');
+  }
+  return {
+    name,
+    operator,
+    units: components.length,
+    removable: free.filter((k) => live[k] === 0).length,
+    fixed: components.length - free.length,
+    blocked,
+    lossy: [...lossy].map(([reason, units]) => ({ reason, units })),
+    norms: summarizeNorms(free.map((k) => norms[k]!)),
+    inputSize: measured.inputSizes.get(name),
+    groupSize: free.reduce((most, k) => Math.max(most, sizes[k]!), 0),
+  };
+}
+
+/** Recurrent nodes as they stand in a graph that cannot be traced. */
+function untracedLayers(graph: Graph): LayerSummary[] {
+  const sizes = inputSizes(graph);
+  return graph.nodes.filter(isRecurrent).flatMap((node) =>
+    directionNames(node).map((name): LayerSummary => {
+      const units = intAttribute(node, 'hidden_size', 0);
+      const unknown = { removable: undefined, lossy: [], groupSize: undefined };
+      return { name, operator: node.op, units, fixed: units, inputSize: sizes.get(name), ...unknown };
+    }),
+  );
+}
+
+/** The last axis of W [D, GH, I] of each layer. */
+function inputSizes(graph: Graph): Map<string, number> {
+  const shapes = storedTensors(graph);
+  const sizes = new Map<string, number>();
+  for (const node of graph.nodes.filter(isRecurrent)) {
+    const size = shapes.get(node.inputs[1]!)?.dims[2];
+    if (size !== undefined) for (const name of directionNames(node)) sizes.set(name, size);
+  }
+  return sizes;
+}
+
+function describeEmbeddings(graph: Graph): EmbeddingSummary[] {
+  const shapes = new Map(graph.initializers);
+  for (const node of graph.nodes) {
+    const constant = constantTensor(node);
+    if (constant) shapes.set(node.outputs[0]!, constant);
+  }
+  const tables = new Map<string, EmbeddingSummary>();
+  for (const node of graph.nodes) {
+    const name = node.inputs[0] ?? '';
+    const table = shapes.get(name);
+    if (node.op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;
+    tables.set(name, { name, rows: table.dims[0]!, columns: table.dims[1]! });
+  }
+  return [...tables.values()];
+}

@@ -1,0 +1,79 @@
+import { sizeOf } from '../graph/dims.ts';
+import type { Groups } from '../groups/groups.ts';
+import type { Matrix } from './method.ts';
+
+/** ε under the root (equation 4), so that a zero group has a gradient. */
+export const EPSILON = 1e-8;
+
+/** One axis of one matrix: component of every row (or column), -1 where none. */
+interface Link {
+  readonly matrix: Matrix;
+  readonly side: 'row' | 'col';
+  readonly components: Int32Array;
+}
+
+/**
+ * The components of a model over matrices in memory. Every group is made of whole rows and columns, so ‖w_k‖² is a sum
+ * of row and column squares, and what acts on a group acts on rows and columns.
+ */
+export interface Components {
+  readonly count: number;
+  /** ‖w_k‖ = √(ε + Σ w²) of each component (equation 4); valid until the next call. */
+  norms(): Float64Array;
+  /** For each row and column: `start` combined with the factor of its component, once for each axis it is on. */
+  spread(factors: Float64Array, start: number, combine: (before: number, factor: number) => number): void;
+}
+
+/** Finds the rows and columns of each component. */
+export function componentsOver(groups: Groups, matrices: readonly Matrix[]): Components {
+  const links = linksOf(groups, matrices);
+  const norms = new Float64Array(groups.count);
+  return {
+    count: groups.count,
+    norms() {
+      norms.fill(EPSILON);
+      for (const { matrix, side, components } of links) {
+        const sums = side === 'row' ? matrix.rowSquares : matrix.colSquares;
+        for (let i = 0; i < components.length; i++) {
+          const k = components[i]!;
+          if (k >= 0) norms[k]! += sums[i]!;
+        }
+      }
+      for (let k = 0; k < norms.length; k++) norms[k] = Math.sqrt(norms[k]!);
+      return norms;
+    },
+    spread(factors, start, combine) {
+      for (const m of matrices) {
+        m.rowPenalty.fill(start);
+        m.colPenalty.fill(start);
+      }
+      for (const { matrix, side, components } of links) {
+        const penalty = side === 'row' ? matrix.rowPenalty : matrix.colPenalty;
+        for (let i = 0; i < components.length; i++) {
+          const k = components[i]!;
+          if (k >= 0) penalty[i] = combine(penalty[i]!, factors[k]!);
+        }
+      }
+    },
+  };
+}
+
+/** Names of the tensors that carry weights of some component; biases belong to units but not to their norms. */
+export function groupedTensors(groups: Groups): Set<string> {
+  return new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor));
+}
+
+/** Axes of stored tensors as rows and columns: the last axis is the column, all earlier ones together are the row. */
+function linksOf(groups: Groups, matrices: readonly Matrix[]): Link[] {
+  const byName = new Map(matrices.map((m) => [m.name, m]));
+  return groups.axes.flatMap((a): Link[] => {
+    const matrix = byName.get(a.tensor);
+    if (matrix === undefined || a.role === 'bias') return [];
+    const { dims, rows } = matrix;
+    if (a.axis === dims.length - 1) return [{ matrix, side: 'col', components: a.components }];
+    const inner = sizeOf(dims.slice(a.axis + 1, -1));
+    const size = dims[a.axis]!;
+    const components = Int32Array.from({ length: rows }, (_, r) => a.components[Math.floor(r / inner) % size]!);
+    return [{ matrix, side: 'row', components }];
+  });
+}

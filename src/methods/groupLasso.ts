@@ -1,0 +1,40 @@
+import type { Groups } from '../groups/groups.ts';
+import { type Components, componentsOver, groupedTensors } from './components.ts';
+import type { SparsityMethod } from './method.ts';
+
+/** How strongly groups are pressed. */
+export interface GroupPenaltyOptions {
+  /** λ, on the scale of the loss: cross entropy summed over the steps of a window, averaged over the batch. */
+  readonly lambda: number;
+  /** τ: weights with |w| below it become 0 after every update. */
+  readonly threshold: number;
+  /** s_k: factors on λ for single components; 1 for all when left out. */
+  readonly strengths?: Float64Array | undefined;
+}
+
+/**
+ * Group lasso over the components of a model (Wen et al. 2018, equations 2–4):
+ *   R = λ Σ_k s_k ‖w_k‖,  ‖w_k‖ = √(ε + Σ w²),  ∂R/∂w = λ s_k w / ‖w_k‖ summed over the groups that w belongs to.
+ * The gradient of an element is w times (a factor of its row + a factor of its column).
+ */
+export function groupLasso(groups: Groups, { lambda, threshold, strengths }: GroupPenaltyOptions): SparsityMethod {
+  let components: Components | undefined;
+  const factors = new Float64Array(groups.count);
+  return {
+    name: 'group lasso',
+    parameters: groupedTensors(groups),
+    threshold,
+    beforeUpdate(matrices) {
+      components ??= componentsOver(groups, matrices);
+      const norms = components.norms();
+      let total = 0;
+      for (let k = 0; k < norms.length; k++) {
+        const own = lambda * (strengths?.[k] ?? 1);
+        total += own * norms[k]!;
+        factors[k] = own / norms[k]!;
+      }
+      components.spread(factors, 0, (before, factor) => before + factor);
+      return total;
+    },
+  };
+}

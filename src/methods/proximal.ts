@@ -1,0 +1,39 @@
+import type { Groups } from '../groups/groups.ts';
+import { type Components, componentsOver, groupedTensors } from './components.ts';
+import type { GroupPenaltyOptions } from './groupLasso.ts';
+import type { SparsityMethod } from './method.ts';
+
+/**
+ * The group lasso by proximal gradient descent (Yuan and Lin 2006; Parikh and Boyd 2014, section 6.5.4): the gradient
+ * step is that of the loss alone, then every group is drawn to zero by as much,
+ *   w_k ← w_k · max(0, 1 − η λ s_k / ‖w_k‖),
+ * so that groups become zero as a whole and exactly, without a threshold. Groups overlap (the recurrent weight from unit
+ * j to unit k is in both), for which there is no closed form; here all norms are taken first and an element is
+ * multiplied by the factors of its groups: it is zero as soon as one of them is. `threshold` may add the elementwise one.
+ */
+export function proximal(groups: Groups, { lambda, threshold, strengths }: GroupPenaltyOptions): SparsityMethod {
+  let components: Components | undefined;
+  const factors = new Float64Array(groups.count);
+  return {
+    name: 'proximal group lasso',
+    parameters: groupedTensors(groups),
+    threshold,
+    beforeUpdate(matrices) {
+      components ??= componentsOver(groups, matrices);
+      const norms = components.norms();
+      let total = 0;
+      for (let k = 0; k < norms.length; k++) total += (strengths?.[k] ?? 1) * norms[k]!;
+      components.spread(factors, 0, (before) => before);
+      return lambda * total;
+    },
+    afterUpdate(matrices, { step }) {
+      components ??= componentsOver(groups, matrices);
+      const norms = components.norms();
+      for (let k = 0; k < norms.length; k++) {
+        factors[k] = Math.max(0, 1 - (step * lambda * (strengths?.[k] ?? 1)) / norms[k]!);
+      }
+      components.spread(factors, 1, (before, factor) => before * factor);
+      for (const matrix of matrices) matrix.passes.scale();
+    },
+  };
+}

@@ -1,0 +1,77 @@
+import { describe, expect, it } from 'vitest';
+import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { add, apply, concat, expand, matmul, mul, shapeOf, slice, squeeze, tanh } from '../graph/ops.ts';
+import type { Graph } from '../graph/types.ts';
+import { fillsPerUse, mergeFills } from './fillsPerUse.ts';
+
+/** Two cells that cut their initial states from one tensor of zeros [2, batch, 3]. */
+function twoCells(fill: (b: GraphBuilder, shape: Value) => Value): Graph {
+  const b = new GraphBuilder('g');
+  const x = b.input('x', 'float32', ['batch', 3]);
+  const batch = slice(shapeOf(x), [0], [1], [0]);
+  const zeros = fill(b, concat([b.ints([2]), batch, b.ints([3])], 0));
+  const weight = b.parameter('w', randomTensor([3, 3]));
+  const states = [0, 1].map((i) => squeeze(slice(zeros, [i], [i + 1], [0]), [0]));
+  const [first, second] = states.map((h) => tanh(add(matmul(h, weight), mul(x, h)))) as [Value, Value];
+  b.output(add(first, states[0]!));
+  b.output(second);
+  return b.build();
+}
+
+const count = (graph: Graph, op: string) => graph.nodes.filter((n) => n.op === op).length;
+
+describe('fillsPerUse', () => {
+  it.each<[string, (b: GraphBuilder, shape: Value) => Value, string]>([
+    ['ConstantOfShape', (_, shape) => apply('ConstantOfShape', [shape]), 'ConstantOfShape'],
+    ['an expanded number', (b, shape) => expand(b.float(0.5), shape), 'Expand'],
+  ])('gives every user a state of its own: %s', async (_, fill, op) => {
+    const graph = twoCells(fill);
+    const own = fillsPerUse(graph);
+    // MatMul, Mul and the last Add of the first cell, MatMul and Mul of the second.
+    expect([count(graph, op), count(own, op), count(own, 'Squeeze')]).toEqual([1, 5, 5]);
+    expect(new Set(own.nodes.flatMap((n) => n.outputs)).size).toBe(own.nodes.flatMap((n) => n.outputs).length);
+    const x = randomTensor([2, 3]);
+    const [before, after] = [await runGraph(graph, { x }), await runGraph(own, { x })];
+    for (const [name, value] of Object.entries(before)) {
+      expect(largestDifference(numbersOf(value), numbersOf(after[name]!))).toBe(0);
+    }
+    const merged = mergeFills(own);
+    expect([count(merged, op), merged.nodes.length]).toEqual([1, graph.nodes.length]);
+  });
+
+  it('keeps copies apart that have become different', () => {
+    const own = fillsPerUse(twoCells((_, shape) => apply('ConstantOfShape', [shape])));
+    const fills = own.nodes.filter((n) => n.op === 'ConstantOfShape');
+    const other = { ...fills[1]!, inputs: ['other'] };
+    const merged = mergeFills({ ...own, nodes: own.nodes.map((n) => (n === fills[1] ? other : n)) });
+    expect(count(merged, 'ConstantOfShape')).toBe(2);
+  });
+
+  it('leaves alone what the graph gives out, and graphs without filled tensors', () => {
+    const b = new GraphBuilder('g');
+    const zeros = apply('ConstantOfShape', [shapeOf(b.input('x', 'float32', ['batch', 3]))]);
+    b.output(zeros);
+    b.output(tanh(zeros));
+    const graph = b.build();
+    expect(fillsPerUse(graph)).toEqual(graph);
+  });
+
+  it('reaches into loops', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', ['time', 3]);
+    const zeros = apply('ConstantOfShape', [b.ints([3])]);
+    const body = new GraphBuilder('body', b);
+    const row = body.input('row', 'float32', [3]);
+    body.output(add(row, zeros));
+    const attributes = { body: { type: 'graph' as const, value: body.build() }, num_scan_inputs: 1 };
+    b.output(b.node('Scan', [x], attributes)[0]!);
+    b.output(tanh(add(zeros, 1)));
+    const own = fillsPerUse(b.build());
+    expect(count(own, 'ConstantOfShape')).toBe(2);
+    const scan = own.nodes.find((n) => n.op === 'Scan')!;
+    const inside = scan.attributes.body;
+    const used = inside?.type === 'graph' ? inside.value.nodes[0]!.inputs[1] : undefined;
+    expect(own.nodes.filter((n) => n.op === 'ConstantOfShape').map((n) => n.outputs[0])).toContain(used);
+  });
+});

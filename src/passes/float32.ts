@@ -1,0 +1,73 @@
+import { SlimError } from '../base/errors.ts';
+import { elementTypeNumbers } from '../graph/elementTypes.ts';
+import { floatToHalf, halfToFloat } from '../graph/half.ts';
+import type { Attribute, Graph, Node, Tensor, TensorType, ValueInfo } from '../graph/types.ts';
+
+/*
+ * Half precision is for storing and running a model. It is trained in float32, and its weights are rounded back when
+ * the model is written.
+ */
+
+/** True when something in the graph is a float16. */
+export function hasFloat16(graph: Graph): boolean {
+  const isHalf = (v: ValueInfo) => v.type.elementType === 'float16';
+  if (graph.inputs.some(isHalf) || graph.outputs.some(isHalf)) return true;
+  for (const { elementType } of graph.initializers.values()) if (elementType === 'float16') return true;
+  return graph.nodes.some((node) =>
+    Object.values(node.attributes).some(
+      (a) =>
+        (a.type === 'tensor' && a.value.elementType === 'float16') ||
+        (a.type === 'graph' && hasFloat16(a.value)) ||
+        (node.op === 'Cast' && a.type === 'int' && a.value === elementTypeNumbers.float16),
+    ),
+  );
+}
+
+/** The graph with float32 wherever it had float16. Throws a SlimError for bfloat16 weights. */
+export function asFloat32Graph(graph: Graph): Graph {
+  return hasFloat16(graph) ? widened(graph) : graph;
+}
+
+function widened(graph: Graph): Graph {
+  return {
+    ...graph,
+    inputs: graph.inputs.map(widenedInfo),
+    outputs: graph.outputs.map(widenedInfo),
+    initializers: new Map([...graph.initializers].map(([name, t]) => [name, asFloat32(t)])),
+    nodes: graph.nodes.map(widenedNode),
+  };
+}
+
+function widenedInfo(info: ValueInfo): ValueInfo {
+  const type: TensorType = info.type.elementType === 'float16' ? { ...info.type, elementType: 'float32' } : info.type;
+  return { ...info, type };
+}
+
+/** Attributes that hold an element type. */
+const typeAttributes = new Set(['to', 'dtype']);
+
+function widenedNode(node: Node): Node {
+  const entries = Object.entries(node.attributes).map(([key, a]): [string, Attribute] => {
+    if (a.type === 'tensor') return [key, { ...a, value: asFloat32(a.value) }];
+    if (a.type === 'graph') return [key, { ...a, value: widened(a.value) }];
+    const isHalf = typeAttributes.has(key) && a.type === 'int' && a.value === elementTypeNumbers.float16;
+    return [key, isHalf ? { ...a, value: elementTypeNumbers.float32 } : a];
+  });
+  return { ...node, attributes: Object.fromEntries(entries) };
+}
+
+/** A float16 tensor in float32; others as they are. */
+export function asFloat32(tensor: Tensor): Tensor {
+  if (tensor.elementType === 'bfloat16') {
+    throw new SlimError('the model has bfloat16 tensors, which cannot be trained; convert it to float32 first');
+  }
+  if (tensor.elementType !== 'float16') return tensor;
+  const bits = tensor.data as Uint16Array;
+  return { ...tensor, elementType: 'float32', data: Float32Array.from(bits, halfToFloat) };
+}
+
+/** Float32 values in the element type of a model's tensor, float32 or float16. */
+export function asStored(values: Float32Array, like: Tensor): Tensor {
+  const data = like.elementType === 'float16' ? Uint16Array.from(values, floatToHalf) : values;
+  return { ...like, data };
+}

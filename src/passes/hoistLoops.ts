@@ -1,0 +1,274 @@
+import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
+import { identity, matmul, transpose, unsqueeze } from '../graph/ops.ts';
+import {
+  capturedNames,
+  initializersAsConstants,
+  liveNodes,
+  producers,
+  removeDeadNodes,
+  renameInputs,
+  usedNames,
+} from '../graph/rewrite.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { factorDifferences, reassociateProducts } from './reassociate.ts';
+
+/*
+ * Hoisting: what a loop's body computes without the carried state is computed for all steps at once before the loop,
+ * where it runs vectorised and on all threads instead of once per step.
+ */
+
+/** How a value inside the body depends on the loop. */
+type Kind = 'invariant' | 'stacked' | 'carried';
+
+const unaryOps = new Set(
+  'Abs Cast Erf Exp Identity Log Neg Not Reciprocal Relu Sigmoid Sign Softplus Sqrt Tanh'.split(' '),
+);
+const broadcastOps = new Set('Add Sub Mul Div Max Min Pow Equal Greater Less Where'.split(' '));
+
+/**
+ * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
+ * the first stays as it is.
+ */
+export function hoistLoops(graph: Graph): Graph {
+  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
+  b.reserve(graph);
+  for (const node of graph.nodes) {
+    if (node.op === 'Scan' && node.domain === '' && !hasAxes(node)) hoistScan(b, node);
+    else b.addNode(node);
+  }
+  return removeDeadNodes({ ...b.build(), outputs: graph.outputs });
+}
+
+function hasAxes(node: Node): boolean {
+  const other = (key: string) => intsAttribute(node, key)?.some((a) => a !== 0) ?? false;
+  return other('scan_input_axes') || other('scan_output_axes');
+}
+
+function hoistScan(b: GraphBuilder, node: Node): void {
+  const original = graphAttribute(node, 'body');
+  if (original === undefined) {
+    b.addNode(node);
+    return;
+  }
+  const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
+  const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
+  const unfolded = unfoldTransposes(initializersAsConstants(original));
+  const types = GraphBuilder.from(unfolded, { outer: b });
+  const isFloat32 = (name: string) => types.value(name).type.elementType === 'float32';
+  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, isFloat32), carriedInputs);
+  const step = GraphBuilder.from(body, { outer: b });
+  const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
+  const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];
+
+  const kinds = new Map<string, Kind>(carriedInputs.map((name) => [name, 'carried']));
+  const directions = new Map<string, number>();
+  const outside = new Map<string, Value>();
+  body.inputs.slice(stateCount).forEach((x, j) => {
+    kinds.set(x.name, 'stacked');
+    directions.set(x.name, inputDirections[j] ?? 0);
+    outside.set(x.name, b.value(node.inputs[stateCount + j]!));
+  });
+  const made = producers(body.nodes);
+  const kindOf = (name: string): Kind => kinds.get(name) ?? 'invariant';
+
+  /** The value of a body name for use before the loop: [T, …] when stacked, the value itself when invariant. */
+  const before = (name: string): Value => {
+    const known = outside.get(name);
+    if (known) return known;
+    const maker = made.get(name);
+    if (maker === undefined) return b.value(name);
+    const output = b.fresh('hoisted');
+    b.addNode({ ...maker, name: output, outputs: [output] });
+    outside.set(name, b.value(output));
+    return b.value(output);
+  };
+
+  const kept: Node[] = [];
+  for (const n of body.nodes) {
+    const inputs = usedNames(n).map(kindOf);
+    const hasBody = Object.values(n.attributes).some((a) => a.type === 'graph');
+    if (isConstant(n)) {
+      kept.push(n);
+      continue;
+    }
+    const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
+    if (!inputs.includes('carried') && !hasBody && stackedDirections.size <= 1) {
+      const results = inputs.includes('stacked')
+        ? hoistStacked(b, step, n, kindOf, before)
+        : hoistInvariant(b, n, before);
+      if (results) {
+        n.outputs.forEach((name, i) => {
+          if (name === '') return;
+          outside.set(name, results[i]!);
+          kinds.set(name, inputs.includes('stacked') ? 'stacked' : 'invariant');
+          const [direction] = stackedDirections;
+          if (direction !== undefined) directions.set(name, direction);
+        });
+        continue;
+      }
+    }
+    for (const name of n.outputs) if (name !== '') kinds.set(name, 'carried');
+    kept.push(n);
+  }
+  rebuildLoop(b, node, body, step, kept, { stateCount, kindOf, before, directions, outputDirections });
+}
+
+/**
+ * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
+ * does not change from step to step, it leaves the loop.
+ */
+function unfoldTransposes(body: Graph): Graph {
+  const captured = capturedNames(body);
+  const nodes = body.nodes.flatMap((node): Node[] => {
+    const plain = node.op === 'Gemm' && !node.inputs[2] && floatAttribute(node, 'alpha', 1) === 1;
+    const flags = [intAttribute(node, 'transA', 0), intAttribute(node, 'transB', 0)];
+    const side = flags.findIndex((flag, i) => flag === 1 && captured.has(node.inputs[i]!));
+    if (!plain || side < 0 || flags[1 - side] === 1) return [node];
+    const turned = `${node.outputs[0]}_turned`;
+    const perm = { type: 'ints', value: [1, 0] } as const;
+    const inputs = node.inputs.map((name, i) => (i === side ? turned : name));
+    return [
+      {
+        op: 'Transpose',
+        domain: '',
+        name: turned,
+        inputs: [node.inputs[side]!],
+        outputs: [turned],
+        attributes: { perm },
+      },
+      { ...node, op: 'MatMul', inputs, attributes: {} },
+    ];
+  });
+  return { ...body, nodes };
+}
+
+interface LoopInfo {
+  readonly stateCount: number;
+  readonly kindOf: (name: string) => Kind;
+  readonly before: (name: string) => Value;
+  readonly directions: ReadonlyMap<string, number>;
+  readonly outputDirections: readonly number[];
+}
+
+/** The loop with the nodes that must stay; what they need of the hoisted values is scanned or captured. */
+function rebuildLoop(
+  b: GraphBuilder,
+  node: Node,
+  body: Graph,
+  step: GraphBuilder,
+  kept: readonly Node[],
+  loop: LoopInfo,
+): void {
+  const { stateCount, kindOf, before, directions, outputDirections } = loop;
+  // A stacked output that left the loop in the loop's own order needs no trip through it.
+  const leaves = body.outputs.map(
+    (o, i) =>
+      i >= stateCount &&
+      kindOf(o.name) === 'stacked' &&
+      directions.get(o.name) === (outputDirections[i - stateCount] ?? 0),
+  );
+  const staying = body.outputs.filter((_, i) => !leaves[i]);
+  const live = liveNodes(
+    kept,
+    staying.map((o) => o.name),
+  );
+  const own = new Set(live.flatMap((n) => n.outputs));
+  const states = body.inputs.slice(0, stateCount);
+  const inner = new GraphBuilder(body.name, b);
+  const names = new Map<string, string>();
+  for (const s of states) {
+    names.set(s.name, inner.input(b.fresh(s.name), s.type.elementType, step.value(s.name).type.shape).name);
+  }
+  const scanned: { outer: Value; direction: number }[] = [];
+  const needed = [...new Set([...live.flatMap(usedNames), ...staying.map((o) => o.name)])].filter((n) => !own.has(n));
+  const scan = (name: string) => {
+    const { type } = step.value(name);
+    scanned.push({ outer: before(name), direction: directions.get(name) ?? 0 });
+    names.set(name, inner.input(b.fresh(name), type.elementType, type.shape).name);
+  };
+  for (const name of needed) {
+    if (kindOf(name) === 'stacked') scan(name);
+    else if (!names.has(name)) names.set(name, before(name).name);
+  }
+  // The number of steps comes from a scanned input, so one has to stay.
+  const first = body.inputs[stateCount];
+  if (scanned.length === 0 && first) scan(first.name);
+  for (const n of live) {
+    const outputs = n.outputs.map((name) => {
+      if (name !== '') names.set(name, b.fresh(name));
+      return names.get(name) ?? '';
+    });
+    inner.addNode({ ...renameInputs(n, names), outputs });
+  }
+  const emitted = new Set<string>();
+  for (const o of staying) {
+    const value = inner.value(names.get(o.name) ?? o.name);
+    const out = own.has(o.name) && !emitted.has(value.name) ? value : identity({ ...value, builder: inner });
+    emitted.add(out.name);
+    inner.output(out);
+  }
+  // The loop gives out what its body does, also where nobody takes it.
+  const outputs = node.outputs.filter((_, i) => !leaves[i]).map((name) => name || b.fresh(`${body.name}_unused`));
+  const outDirections = outputDirections.filter((_, k) => !leaves[stateCount + k]);
+  b.node(
+    'Scan',
+    [...node.inputs.slice(0, stateCount).map((name) => b.value(name)), ...scanned.map((s) => s.outer)],
+    {
+      body: { type: 'graph', value: inner.build() },
+      num_scan_inputs: scanned.length,
+      scan_input_directions: scanned.some((s) => s.direction === 1) ? scanned.map((s) => s.direction) : undefined,
+      scan_output_directions: outDirections.includes(1) ? outDirections : undefined,
+    },
+    outputs,
+  );
+  body.outputs.forEach((o, i) => {
+    const output = node.outputs[i];
+    if (leaves[i] && output) b.node('Identity', [before(o.name)], {}, [output]);
+  });
+}
+
+/** A node that is the same at every step, once before the loop. */
+function hoistInvariant(b: GraphBuilder, node: Node, before: (name: string) => Value): Value[] {
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : before(name)));
+  return b.node(node.op, inputs, node.attributes, node.outputs.length, node.domain);
+}
+
+/** A node of scanned values, for all steps at once; undefined where that is not known to be possible. */
+function hoistStacked(
+  b: GraphBuilder,
+  step: GraphBuilder,
+  node: Node,
+  kindOf: (name: string) => Kind,
+  before: (name: string) => Value,
+): Value[] | undefined {
+  if (node.inputs.includes('')) return undefined;
+  const ranks = node.inputs.map((name) => step.value(name).type.shape?.length);
+  if (node.domain !== '' || ranks.includes(undefined)) return undefined;
+  const known = ranks as number[];
+  if (unaryOps.has(node.op)) return b.node(node.op, [before(node.inputs[0]!)], node.attributes);
+  if (broadcastOps.has(node.op)) {
+    const highest = Math.max(...known);
+    const operands = node.inputs.map((name, i) => {
+      const value = before(name);
+      if (kindOf(name) !== 'stacked' || known[i] === highest) return value;
+      return unsqueeze(
+        value,
+        Array.from({ length: highest - known[i]! }, (_, k) => 1 + k),
+      );
+    });
+    return b.node(node.op, operands, node.attributes);
+  }
+  if (node.op === 'Transpose') {
+    const perm = intsAttribute(node, 'perm') ?? Array.from({ length: known[0]! }, (_, i) => known[0]! - 1 - i);
+    return [transpose(before(node.inputs[0]!), [0, ...perm.map((p) => p + 1)])];
+  }
+  if (node.op === 'MatMul' && known[0] === 2 && known[1] === 2) {
+    const [x, y] = [before(node.inputs[0]!), before(node.inputs[1]!)];
+    const [xs, ys] = node.inputs.map((name) => kindOf(name) === 'stacked');
+    // W · x_t for all t: (x_tᵀ · Wᵀ)ᵀ, so that the steps become rows of one product.
+    if (!xs && ys) return [transpose(matmul(transpose(y, [0, 2, 1]), transpose(x, [1, 0])), [0, 2, 1])];
+    return [matmul(x, y)];
+  }
+  return undefined;
+}

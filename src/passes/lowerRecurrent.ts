@@ -1,0 +1,216 @@
+import { SlimError } from '../base/errors.ts';
+import { intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
+import {
+  add,
+  apply,
+  cast,
+  concat,
+  gather,
+  less,
+  matmul,
+  reshape,
+  scan,
+  shapeOf,
+  slice,
+  split,
+  squeeze,
+  transpose,
+  unsqueeze,
+  where,
+} from '../graph/ops.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { activationsOf, scalar } from '../recurrent/activations.ts';
+import type { Cell, Step } from '../recurrent/cell.ts';
+import { gru } from '../recurrent/gru.ts';
+import { lstm } from '../recurrent/lstm.ts';
+import { rnn } from '../recurrent/rnn.ts';
+
+/** ONNX's recurrent operators, by name. */
+export const cells: Readonly<Record<string, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
+
+/** True for a recurrent layer of a graph. */
+export function isRecurrent(node: Node): boolean {
+  return node.domain === '' && Object.hasOwn(cells, node.op);
+}
+
+/**
+ * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
+ * values keep theirs; the result computes the same and can be differentiated. W·x for all steps is one product before
+ * the loop. Throws a SlimError for a node that is not as the ONNX standard has it.
+ */
+export function lowerRecurrent(graph: Graph): Graph {
+  if (!graph.nodes.some(isRecurrent)) return graph;
+  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
+  b.reserve(graph);
+  for (const node of graph.nodes) {
+    if (isRecurrent(node)) lowerNode(b, node, cells[node.op]!);
+    else b.addNode(node);
+  }
+  return { ...b.build(), outputs: graph.outputs };
+}
+
+/**
+ * X as a value of three axes, the last one as long as W [D, GH, I] says, also after an operator whose output has an
+ * unknown shape: Reshape to [0, 0, I], which changes nothing.
+ */
+function ranked(x: Value, weight: Value): Value {
+  const size = weight.type.shape?.[2];
+  return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;
+}
+
+/** The inputs of ONNX's recurrent operators by place: X, W, R, B, sequence_lens, initial_h, initial_c, P. */
+const INPUT = { x: 0, weight: 1, recurrent: 2, bias: 3, lengths: 4, state: 5, peepholes: 7 } as const;
+
+function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
+  const input = (i: number) => (node.inputs[i] ? b.value(node.inputs[i]) : undefined);
+  const reversed = directionsOf(node);
+  const batchFirst = intAttribute(node, 'layout', 0) === 1;
+  const given = ranked(b.value(node.inputs[INPUT.x]!), b.value(node.inputs[INPUT.weight]!));
+  const x = batchFirst ? transpose(given, [1, 0, 2]) : given;
+  /** A tensor's part of each direction, without the axis that counts them. */
+  const perDirection = (value: Value | undefined, axis = 0): (Value | undefined)[] =>
+    value === undefined
+      ? reversed.map(() => undefined)
+      : split(value, reversed.length, axis).map((v) => squeeze(v, [axis]));
+  const weights = perDirection(input(INPUT.weight));
+  const recurrents = perDirection(input(INPUT.recurrent));
+  const biases = perDirection(input(INPUT.bias));
+  const peepholes = perDirection(input(INPUT.peepholes));
+  const activations = activationsOf(node, reversed.length, cell.activations);
+  const states = Array.from({ length: cell.states }, (_, s) =>
+    perDirection(input(INPUT.state + s), batchFirst ? 1 : 0),
+  );
+  const lengths = input(INPUT.lengths);
+  const valid = lengths && validSteps(x, lengths);
+  const results = reversed.map((reverse, d) => {
+    const recurrent = recurrents[d]!;
+    const [input, inLoop] = splitBias(biases[d], cell.biasInLoop(node));
+    return runCell(b, {
+      name: node.name || node.outputs[0] || node.op,
+      projected: project(x, weights[d]!, input),
+      // [B, H] → feature-major [H, B]
+      initial: states.map((s) => (s[d] === undefined ? zeroState(x, recurrent) : transpose(s[d], [1, 0]))),
+      step: cell.equations({
+        node,
+        recurrent,
+        recurrentBias: inLoop && unsqueeze(inLoop, [1]),
+        peepholes: peepholes[d] && unsqueeze(peepholes[d], [1]),
+        activations: activations[d]!,
+      }),
+      valid,
+      reverse,
+    });
+  });
+  node.outputs.forEach((name, i) => {
+    if (name === '') return;
+    const output =
+      i === 0
+        ? sideBySide(
+            results.map((r) => r.sequence),
+            batchFirst ? [2, 0, 1] : [0, 2, 1],
+            batchFirst ? 2 : 1,
+          )
+        : sideBySide(
+            results.map((r) => r.finals[i - 1]!),
+            [1, 0],
+            batchFirst ? 1 : 0,
+          );
+    b.node('Identity', [output], {}, [name]);
+  });
+}
+
+/**
+ * The directions' results in ONNX's layout: [T, H, B] → Y [T, D, B, H] or batch-first [B, T, D, H]; [H, B] → states
+ * [D, B, H] or [B, D, H].
+ */
+function sideBySide(parts: readonly Value[], perm: readonly number[], axis: number): Value {
+  return concat(
+    parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
+    axis,
+  );
+}
+
+/** Whether each direction of a node goes through the sequence in reverse. */
+function directionsOf(node: Node): boolean[] {
+  const direction = stringAttribute(node, 'direction', 'forward');
+  const known: Readonly<Record<string, boolean[]>> = {
+    forward: [false],
+    reverse: [true],
+    bidirectional: [false, true],
+  };
+  const found = known[direction];
+  if (found) return found;
+  throw new SlimError(
+    `${node.op} '${node.name}' has direction '${direction}', expected ${Object.keys(known).join(', ')}`,
+  );
+}
+
+/**
+ * The biases Wb and Rb of B [2GH]: what is added to W·x, and what stays for the loop. Where both are added, that is
+ * their sum.
+ */
+function splitBias(bias: Value | undefined, inLoop: boolean): (Value | undefined)[] {
+  if (bias === undefined) return [];
+  const [input, recurrent] = split(bias, 2, 0);
+  return inLoop ? [input, recurrent] : [add(input!, recurrent!)];
+}
+
+/** W·x + b for all steps: X [T, B, I] → feature-major [T, GH, B]. */
+function project(x: Value, weight: Value, bias: Value | undefined): Value {
+  const product = matmul(x, transpose(weight, [1, 0]));
+  return transpose(bias ? add(product, bias) : product, [0, 2, 1]);
+}
+
+/** One direction of a layer; tensors are feature-major. */
+interface Direction {
+  readonly name: string;
+  /** [T, GH, B] */
+  readonly projected: Value;
+  /** Each [H, B]. */
+  readonly initial: readonly Value[];
+  readonly step: Step;
+  /** Which steps of which examples count, bool [T, 1, B]; all when left out. */
+  readonly valid: Value | undefined;
+  readonly reverse: boolean;
+}
+
+/**
+ * Runs the steps of a direction: outputs [T, H, B] and final states [H, B]. A step beyond an example's length gives zero
+ * and leaves the state as it is. In reverse these steps come first, so the state is still the initial one when the
+ * sequence's last step arrives: no sequence has to be turned around within its length.
+ */
+function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Value[] } {
+  const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);
+  const scanned = d.valid ? [d.projected, d.valid] : [d.projected];
+  const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
+  const [x, valid] = scanned.map((v, i) =>
+    body.input(b.fresh(i === 0 ? 'projected' : 'valid'), v.type.elementType, v.type.shape?.slice(1)),
+  );
+  const next = d.step(x!, states);
+  for (const [i, state] of next.entries()) body.output(valid ? where(valid, state, states[i]!) : state);
+  body.output(valid ? where(valid, next[0]!, scalar(next[0]!, 0)) : next[0]!);
+  const results = scan(d.initial, scanned, body.build(), {
+    reverseInputs: scanned.map(() => d.reverse),
+    reverseOutputs: [d.reverse],
+  });
+  return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
+}
+
+/** Which steps lie within the examples' lengths, int32 [B]: bool [T, 1, B]. */
+function validSteps(x: Value, lengths: Value): Value {
+  const b = x.builder;
+  const index = (value: number) => squeeze(b.ints([value]), [0]);
+  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
+  return less(unsqueeze(steps, [1, 2]), cast(lengths, 'int64'));
+}
+
+/** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */
+function zeroState(x: Value, recurrent: Value): Value {
+  const b = x.builder;
+  const batch = gather(shapeOf(x), b.ints([1]));
+  const hidden = slice(shapeOf(recurrent), [1], [2], [0]);
+  const zeros = apply('ConstantOfShape', [concat([hidden, batch], 0)]);
+  const { elementType } = x.type;
+  return elementType === 'float32' ? zeros : cast(zeros, elementType);
+}

@@ -1,0 +1,61 @@
+import { constantTensor } from '../graph/attributes.ts';
+import { removeDeadNodes } from '../graph/rewrite.ts';
+import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { isRecurrent } from './lowerRecurrent.ts';
+
+/**
+ * The same model without the initial states of recurrent operators that are zero whatever the input is: zero is what an
+ * operator starts from without them. Exporters spell such states out with sizes of their own, which would have to
+ * follow the units.
+ */
+export function dropZeroStates(model: Model): Model {
+  const { graph } = model;
+  const isZero = zeroTest(graph);
+  let dropped = false;
+  const nodes = graph.nodes.map((node) => {
+    if (!isRecurrent(node)) return node;
+    const inputs = node.inputs.map((name, i) => ((i === 5 || i === 6) && name !== '' && isZero(name) ? '' : name));
+    if (inputs.every((name, i) => name === node.inputs[i])) return node;
+    dropped = true;
+    return { ...node, inputs: withoutTrailingBlanks(inputs) };
+  });
+  return dropped ? { ...model, graph: removeDeadNodes({ ...graph, nodes }) } : model;
+}
+
+function withoutTrailingBlanks(names: readonly string[]): string[] {
+  return names.slice(0, names.findLastIndex((name) => name !== '') + 1);
+}
+
+/** Operators that move, copy or drop elements of their first input: zeros stay zeros. */
+const moves = new Set(
+  'Identity Cast Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather GatherElements Split Expand Tile Dropout'.split(
+    ' ',
+  ),
+);
+
+/** Asks whether a value of the graph is known to be all zeros, whatever a caller feeds. */
+export function zeroTest(graph: Graph): (name: string) => boolean {
+  const given = new Set(graph.listedInitializers?.map((listed) => listed.info.name));
+  const zeros = new Set<string>();
+  for (const [name, tensor] of graph.initializers) if (!given.has(name) && allZero(tensor)) zeros.add(name);
+  for (const node of graph.nodes) {
+    if (node.domain === '' && makesZeros(node, zeros)) for (const name of node.outputs) zeros.add(name);
+  }
+  return (name) => zeros.has(name);
+}
+
+function makesZeros(node: Node, zeros: ReadonlySet<string>): boolean {
+  const constant = constantTensor(node);
+  if (constant) return allZero(constant);
+  if (node.op === 'ConstantOfShape') {
+    const { value } = node.attributes;
+    return value === undefined || (value.type === 'tensor' && allZero(value.value));
+  }
+  if (node.op === 'Concat') return node.inputs.every((name) => zeros.has(name));
+  return moves.has(node.op) && zeros.has(node.inputs[0] ?? '');
+}
+
+function allZero({ data }: Tensor): boolean {
+  for (const value of data) if (Number(value) !== 0) return false;
+  return true;
+}

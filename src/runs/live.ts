@@ -1,0 +1,74 @@
+import { rename, rm, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { TEMPORARY } from '../base/files.ts';
+import { runFiles } from './runDirectory.ts';
+
+/** Where a running training is, as live.json holds it for whoever looks on. */
+export interface LiveProgress {
+  /** Current epoch from 1, of `epochs`, and how much of it is done (0 to 1). */
+  readonly epoch: number;
+  readonly epochs: number;
+  readonly share: number;
+  /** The training figure of this epoch so far. */
+  readonly metric: { readonly name: 'perplexity' | 'loss'; readonly value: number };
+  /** Tokens or examples per second; absent before it is known. */
+  readonly speed?: number | undefined;
+  readonly secondsLeft?: number | undefined;
+  readonly units: readonly number[];
+  readonly alive: readonly number[];
+}
+
+/** Milliseconds between two writings, and after which the last one is written again although nothing was told. */
+const INTERVAL = 1000;
+const SIGN_OF_LIFE = 10_000;
+
+/** Keeps live.json of a run directory up to date while the run goes on. */
+export interface LiveFile {
+  /** Tells where the run is; written at most once a second. */
+  report(progress: LiveProgress): void;
+  /** The run has ended in whatever way: removes the file. */
+  end(): Promise<void>;
+}
+
+/**
+ * A live.json for a run. It is a courtesy to onlookers, so nothing that goes wrong with it stops the run, and it is not
+ * flushed to disk: renamed in place, it always holds one whole document.
+ */
+export function liveFile(directory: string): LiveFile {
+  const path = join(directory, runFiles.live);
+  const temporary = join(directory, `.${runFiles.live}${TEMPORARY}`);
+  let written = Number.NEGATIVE_INFINITY;
+  let writing: Promise<void> = Promise.resolve();
+  let isWriting = false;
+  let last: LiveProgress | undefined;
+  const write = async (text: string) => {
+    await writeFile(temporary, text);
+    await rename(temporary, path);
+  };
+  const begin = (progress: LiveProgress) => {
+    written = performance.now();
+    isWriting = true;
+    writing = write(`${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+      .catch(() => undefined)
+      .finally(() => {
+        isWriting = false;
+      });
+  };
+  // Scoring a long text tells nothing for minutes, and a run that is silent counts as stopped.
+  const signs = setInterval(() => {
+    if (last && !isWriting && performance.now() - written >= SIGN_OF_LIFE) begin(last);
+  }, SIGN_OF_LIFE / 2);
+  signs.unref();
+  return {
+    report(progress) {
+      last = progress;
+      if (!isWriting && performance.now() - written >= INTERVAL) begin(progress);
+    },
+    async end() {
+      clearInterval(signs);
+      await writing;
+      await rm(temporary, { force: true }).catch(() => undefined);
+      await rm(path, { force: true }).catch(() => undefined);
+    },
+  };
+}

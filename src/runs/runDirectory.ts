@@ -1,0 +1,143 @@
+import { existsSync } from 'node:fs';
+import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
+import { UsageError } from '../base/errors.ts';
+import { fileErrorReason, requireWritable, TEMPORARY } from '../base/files.ts';
+import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
+
+/*
+ * A run directory holds all that is needed to understand, repeat and resume a run.
+ */
+
+/** Files of a run directory. */
+export const runFiles = {
+  config: 'config.json',
+  vocabulary: 'vocabulary.txt',
+  metrics: 'metrics.jsonl',
+  live: 'live.json',
+  checkpoint: 'checkpoint.onnx',
+  model: 'model.onnx',
+  slim: 'slim.onnx',
+  result: 'result.json',
+  report: 'report.html',
+} as const;
+
+/** Throws UsageError when a run directory cannot be made there: it exists and is not empty, or is not writable. */
+export async function checkNewRunDirectory(path: string): Promise<void> {
+  if (!existsSync(path)) {
+    // Node reports a read-only file system as ENOENT when it makes several folders, so look at the one that is there.
+    await checkWritable(existingParent(path), path);
+    return;
+  }
+  if (!(await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a file, not a folder`);
+  if ((await readdir(path)).some((file) => !file.endsWith(TEMPORARY) && !isLockFile(file))) {
+    throw new UsageError(`the run directory ${path} exists; add --resume to go on with it, or choose another --out`);
+  }
+  await checkWritable(path);
+}
+
+/** Makes a new run directory for this process alone, until it releases the lock. */
+export async function createRunDirectory(path: string): Promise<Lock> {
+  await checkNewRunDirectory(path);
+  try {
+    await mkdir(path, { recursive: true });
+  } catch (cause) {
+    throw new UsageError(`cannot make the run directory ${path}: ${fileErrorReason(cause)}`, { cause });
+  }
+  return hold(path);
+}
+
+/**
+ * Takes a run directory that is to be resumed for this process alone, until it releases the lock, and clears what a
+ * killed process left half written. Throws LockedError when another process has it, UsageError when it is no run.
+ */
+export async function openRunDirectory(path: string): Promise<Lock> {
+  if (!existsSync(join(path, runFiles.config))) throw noRun(path);
+  return hold(path);
+}
+
+function noRun(path: string): UsageError {
+  return new UsageError(`${path} is no run directory (it has no ${runFiles.config}); start one without --resume`);
+}
+
+async function hold(path: string): Promise<Lock> {
+  await checkWritable(path);
+  const lock = await acquireLock(path);
+  await clearTemporaries(path);
+  return lock;
+}
+
+/** Clears what a killed process left half written; the caller has the lock of the directory. */
+export async function clearTemporaries(path: string): Promise<void> {
+  for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
+}
+
+/** How a setting is called in the message that a run was started with another value. */
+export type SettingName = (key: string, value: unknown) => string;
+
+/**
+ * Throws a UsageError unless a resumed run asks for what config.json in its directory says that it was started with;
+ * the settings in `free` may change.
+ */
+export async function requireSameConfig(
+  directory: string,
+  now: Readonly<Record<string, unknown>>,
+  free: ReadonlySet<string>,
+  said: SettingName,
+): Promise<void> {
+  if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
+  const before = await readConfig(directory);
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;
+    throw new UsageError(
+      `${directory} was started with ${said(key, before[key])}, not ${said(key, now[key])}; ` +
+        '--resume needs the same, or start anew with another --out',
+    );
+  }
+}
+
+/** The fields of config.json in a run directory. Throws a UsageError when they are none. */
+export async function readConfig(directory: string): Promise<Record<string, unknown>> {
+  const path = join(directory, runFiles.config);
+  const content = await readJson(path);
+  if (typeof content === 'object' && content !== null && !Array.isArray(content)) return { ...content };
+  throw new UsageError(`${path} must hold one JSON object`);
+}
+
+function existingParent(path: string): string {
+  let parent = dirname(resolve(path));
+  while (!existsSync(parent)) parent = dirname(parent);
+  return parent;
+}
+
+/** `directory` names the run in the message when `path` is a folder above it. */
+function checkWritable(path: string, directory = path): Promise<void> {
+  return requireWritable(path, `cannot write to the run directory ${directory}`);
+}
+
+/** Parses a JSON file; throws UsageError when it cannot be read or is damaged. */
+export async function readJson(path: string): Promise<unknown> {
+  let text: string;
+  try {
+    text = await readFile(path, 'utf8');
+  } catch (cause) {
+    throw new UsageError(`cannot read ${path}: ${fileErrorReason(cause)}`, { cause });
+  }
+  try {
+    return JSON.parse(text) as unknown;
+  } catch (cause) {
+    throw new UsageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+}
+
+/**
+ * What config.json of a run holds: the configuration, and where text and first weights came from (null: the defaults).
+ */
+export function runConfig(config: object, data: string | undefined, init: string | undefined): Record<string, unknown> {
+  return { ...config, data: data ?? null, init: init ?? null };
+}
+
+/** config.json as text. */
+export function configText(config: object, data: string | undefined, init: string | undefined): string {
+  return `${JSON.stringify(runConfig(config, data, init), null, 2)}\n`;
+}

@@ -1,0 +1,125 @@
+import { describe, expect, it } from 'vitest';
+import { randomTensor } from '../../../test/support/graphs.ts';
+import { UsageError } from '../../base/errors.ts';
+import { floats, int64s } from '../../graph/attributes.ts';
+import { GraphBuilder } from '../../graph/builder.ts';
+import { add, matmul, reduceSum, sigmoid, softmax } from '../../graph/ops.ts';
+import type { Model, Tensor } from '../../graph/types.ts';
+import { modelOf } from '../../onnx/model.ts';
+import { nodeRuntime } from '../../runtime/node.ts';
+import type { FinetuneSettings } from './config.ts';
+import { finetune } from './finetune.ts';
+
+/*
+ * Model, data and configuration that do not fit together: one message that says what was expected and what was given.
+ */
+
+const count = 6;
+const train = new Map<string, Tensor>([
+  ['x', randomTensor([count, 3, 2], 1)],
+  ['y', int64s([count], [0, 1, 2, 3, 0, 1])],
+  ['steps', int64s([count, 3], new Array(18).fill(1))],
+  ['real', floats([count], [0, 1, 0.5, 0.2, 1, 0])],
+  ['wide', floats([count, 4], new Array(24).fill(2))],
+  ['shares', floats([count, 4], new Array(24).fill(0.25))],
+  ['few', int64s([4], [0, 1, 2, 3])],
+  ['large', int64s([count], [0, 1, 2, 4, 0, 1])],
+  ['long', int64s([count], [3, 3, 4, 3, 3, 3])],
+  ['none', int64s([count], [-1, -1, -1, -1, -1, -1])],
+  ['flat', randomTensor([count, 6], 2)],
+  ['ragged', randomTensor([count, 3, 3], 2)],
+  ['half', floats([count, 3], new Array(18).fill(0.5))],
+  ['endless', floats([count, 4], new Array(24).fill(Number.POSITIVE_INFINITY))],
+]);
+
+type Ending = 'logits' | 'softmax' | 'sigmoid' | 'steps' | 'two';
+
+/** x [batch, time, 2] → y [batch, 4], or [batch, time, 4]. */
+function small(ending: Ending = 'logits', shape: readonly (number | string)[] = ['batch', 'time', 2]): Model {
+  const b = new GraphBuilder('small');
+  const x = b.input('x', 'float32', shape);
+  const scores = matmul(ending === 'steps' ? x : reduceSum(x, [1]), b.parameter('w', randomTensor([2, 4], 1)));
+  const end = { softmax, sigmoid, logits: undefined, steps: undefined, two: undefined }[ending];
+  b.output(end ? end(scores) : scores, 'scores');
+  if (ending === 'two') b.output(add(scores, 1), 'more');
+  return modelOf(b.build());
+}
+
+const classes = { loss: 'cross-entropy', target: 'y' } as const;
+const cases: [title: string, settings: FinetuneSettings, message: RegExp, model?: Model][] = [
+  ['a missing target', { ...classes, target: 'step' }, /no array 'step'.*did you mean 'steps'.*it has x, y/],
+  ['an unknown output', { ...classes, output: 'score' }, /no output 'score'.*did you mean 'scores'/],
+  ['two outputs', classes, /outputs scores, more; .*--target ARRAY=OUTPUT/, small('two')],
+  ['an unknown input', { ...classes, inputs: { z: 'x' } }, /no input 'z'.*it has x/],
+  ['an input without its array', { ...classes, inputs: { x: 'absent' } }, /no array 'absent'/],
+  ['too few axes', { ...classes, inputs: { x: 'flat' } }, /'flat' is \[6, 6\].*takes \[time, 2\] for each example/],
+  ['a wrong size', { ...classes, inputs: { x: 'ragged' } }, /'ragged' is \[6, 3, 3\].*\[time, 2\]/],
+  ['another number of examples', { ...classes, target: 'few' }, /'few' is \[4\], but there are 6 examples/],
+  ['classes as real numbers', { ...classes, target: 'real' }, /'real'.*float32.*whole numbers/],
+  ['a class that is not there', { ...classes, target: 'large' }, /class 4 at position 3.*0 to 3/],
+  ['a target for each step', { ...classes, target: 'steps' }, /one class index for each place.*\[3\] for each example/],
+  ['one target for all steps', classes, /output 'scores', which is \[3, 4\] for each example/, small('steps')],
+  ['real targets of another shape', { loss: 'mse', target: 'real' }, /targets like the output 'scores', \[4\]/],
+  [
+    'real targets for classes',
+    { ...classes, target: 'wide' },
+    /for targets like the output itself there are --loss mse/,
+  ],
+  ['no probabilities', { loss: 'bce', target: 'wide' }, /value 2 .*probabilities from 0 to 1/],
+  ['no finite number', { loss: 'mse', target: 'endless' }, /value Infinity .*finite numbers/],
+  ['nothing that counts', { ...classes, target: 'none' }, /no target of 'none' counts/],
+  ['lengths without effect', { ...classes, lengths: 'long' }, /--lengths long has no effect/],
+  [
+    'a length beyond the steps',
+    { ...classes, target: 'steps', lengths: 'long' },
+    /length 4 for example 2; the targets have 3 steps/,
+    small('steps'),
+  ],
+  [
+    'lengths for each step',
+    { ...classes, target: 'steps', lengths: 'half' },
+    /one number for each example/,
+    small('steps'),
+  ],
+  ['a mask of another shape', { ...classes, mask: 'x' }, /'x'.*must begin like the targets/],
+  ['a mask of halves', { ...classes, target: 'steps', mask: 'half' }, /a mask is 0 or 1/, small('steps')],
+  ['an axis that is not there', { ...classes, batchAxis: { x: 3 } }, /--batch-axis x=3.*axes 0 to 2/],
+  [
+    'an axis that nothing tells',
+    classes,
+    /which axis of 'x' \[3, rows, columns\].*--batch-axis x=AXIS/,
+    small('logits', [3, 'rows', 'columns']),
+  ],
+  ['a weight that is not there', { ...classes, freeze: ['v'] }, /--freeze v: no weight has such a name.* w$/],
+  ['nothing left to train', { ...classes, freeze: ['*'] }, /nothing to train: all of them are frozen/],
+  [
+    'a softmax for bce',
+    { loss: 'bce', target: 'wide' },
+    /value 2|ends in Softmax, which --loss cross-entropy goes with/,
+    small('softmax'),
+  ],
+  ['a sigmoid for classes', classes, /ends in Sigmoid, which --loss bce goes with/, small('sigmoid')],
+  ['λ below 0', { ...classes, iss: -1 }, /iss: expected at least 0, got -1/],
+  ['a rate of 0', { ...classes, learningRate: 0 }, /learningRate: expected more than 0, got 0/],
+];
+
+describe('finetune refuses', () => {
+  it.each(cases)('%s', async (_, settings, message, model = small()) => {
+    const refused = finetune(model, { train }, { epochs: 1, threads: 1, ...settings }, { runtime: nodeRuntime });
+    await expect(refused).rejects.toThrow(message);
+    await expect(refused).rejects.toThrow(UsageError);
+  });
+
+  it('a model without weights', async () => {
+    const b = new GraphBuilder('constant');
+    b.output(reduceSum(b.input('x', 'float32', ['batch', 'time', 2]), [1]), 'y');
+    const data = new Map([...train, ['t', floats([count, 2], new Array(12).fill(0))]]);
+    const refused = finetune(
+      modelOf(b.build()),
+      { train: data },
+      { loss: 'mse', target: 't' },
+      { runtime: nodeRuntime },
+    );
+    await expect(refused).rejects.toThrow(/nothing to train: it holds no float32 or float16 weights/);
+  });
+});

@@ -1,0 +1,195 @@
+import { SlimError, UsageError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/suggest.ts';
+import { intAttribute } from '../../graph/attributes.ts';
+import { GraphBuilder, type Value } from '../../graph/builder.ts';
+import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
+import { inferTypes } from '../../graph/infer/infer.ts';
+import { mul, reduceSum, transpose } from '../../graph/ops.ts';
+import { producers } from '../../graph/rewrite.ts';
+import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
+import { LOSS, TARGETS } from '../../train/trainingGraph.ts';
+import { batchAxisOf, without } from './axes.ts';
+import { BATCH, boundGraph } from './bound.ts';
+import type { FinetuneConfig } from './config.ts';
+import { type Examples, streamingStates } from './examples.ts';
+import { inRows, losses } from './losses.ts';
+
+/** Input that takes the weight of each place in the loss, float32 [R]. */
+export const PLACE_WEIGHTS = 'slimrnn/place_weights';
+/** Output with the weighted number of right predictions; only where the loss knows right from wrong. */
+export const CORRECT = 'slimrnn/correct';
+
+/** How the scored output meets the targets. */
+export interface Scored {
+  readonly output: string;
+  readonly batchAxis: number;
+  /** Number of classes, and their axis in the output; undefined for losses without classes. */
+  readonly classes: { readonly count: number; readonly axis: number } | undefined;
+  /** Dimensions of the targets of one example. */
+  readonly places: readonly number[];
+}
+
+/**
+ * Finds which output is scored, and how its axes meet those of the targets [N, …]. Throws UsageError where there is
+ * more than one candidate, and where their sizes do not fit.
+ */
+export function scoredOutput(
+  model: Model,
+  examples: Examples,
+  targetDims: readonly number[],
+  config: Pick<FinetuneConfig, 'loss' | 'target' | 'output' | 'batchAxis'>,
+): Scored {
+  const info = chosenOutput(model, config.output);
+  const bound = boundGraph(model, examples, BATCH);
+  const inferred = inferTypes(bound)(info.name);
+  const shape = inferred?.shape ?? info.type.shape;
+  const given = Object.hasOwn(config.batchAxis, info.name);
+  const seen = shape?.indexOf(BATCH) ?? -1;
+  const batchAxis =
+    !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, config.batchAxis);
+  const own = without(shape ?? [], batchAxis);
+  if (!isStatic(own)) {
+    const loop = bound.nodes.find((node) => node.op === 'Loop' || node.op === 'If');
+    const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
+    throw new SlimError(
+      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
+    );
+  }
+  const places = targetDims.slice(1);
+  const outer = { output: info.name, batchAxis, places };
+  const says = `array '${config.target}' has [${places.join(', ')}] for each example`;
+  if (!losses[config.loss].classes) {
+    const same = withoutOnes(own).join() === withoutOnes(places).join();
+    if (same) return { ...outer, classes: undefined };
+    throw new UsageError(
+      `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
+    );
+  }
+  // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
+  const at = [own.length - 1, 0].find((axis) => axis >= 0 && without(own, axis).join() === places.join());
+  if (at === undefined) {
+    throw new UsageError(
+      `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
+        `[${own.join(', ')}] for each example, classes last; ${says}${sameHint(own, places)}`,
+    );
+  }
+  return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
+}
+
+function sameHint(own: readonly number[], places: readonly number[]): string {
+  return own.join() === places.join() ? ' (for targets like the output itself there are --loss mse and bce)' : '';
+}
+
+function withoutOnes(dims: readonly number[]): number[] {
+  return dims.filter((d) => d !== 1);
+}
+
+/** The output that is named, or the only one that is no state. */
+function chosenOutput(model: Model, named: string | undefined): ValueInfo {
+  const { outputs } = model.graph;
+  const names = outputs.map((o) => o.name);
+  if (named !== undefined) {
+    const found = outputs.find((o) => o.name === named);
+    if (found) return found;
+    throw new UsageError(
+      `the model has no output '${named}'${didYouMean(named, names)} to score; it has ${names.join(', ')}`,
+    );
+  }
+  const states = new Set(streamingStates(model).map((s) => s.output));
+  const candidates = outputs.filter((o) => !states.has(o.name));
+  if (candidates.length === 1) return candidates[0]!;
+  throw new UsageError(
+    `the model has the outputs ${names.join(', ')}; say which one the targets are for: --target ARRAY=OUTPUT`,
+  );
+}
+
+/** A graph that gives the weighted loss of a batch, and what is worth saying about it. */
+export interface ScoredGraph {
+  readonly graph: Graph;
+  /** R, places of a batch. */
+  readonly rows: number;
+  readonly hasCorrect: boolean;
+  /** The activation at the end of the model that the loss took the input of. */
+  readonly undone: string | undefined;
+}
+
+/**
+ * A bound graph with Σ (weight of a place) · (its loss) as its first output. The rows of targets and weights are the
+ * places of the first example, then those of the second, …
+ */
+export function scoredGraph(graph: Graph, scored: Scored, loss: FinetuneConfig['loss']): ScoredGraph {
+  const { terms, undoes, classes: hasClasses } = losses[loss];
+  const b = GraphBuilder.from(graph, { keepOutputs: false });
+  const output = b.value(scored.output);
+  if (output.type.elementType !== 'float32') {
+    throw new UsageError(`output '${scored.output}' is ${output.type.elementType}; only real numbers can be scored`);
+  }
+  const { activation, moves } = ending(graph, scored.output);
+  const fitting = probabilities[activation?.op ?? ''];
+  if (fitting && fitting !== loss && loss !== 'mse') {
+    throw new UsageError(
+      `output '${scored.output}' ends in ${activation!.op}, which --loss ${fitting} goes with, not ${loss}`,
+    );
+  }
+  const undone = activation && undoes.includes(activation.op) ? activation : undefined;
+  if (undone) requireOverClasses(b, undone, scored);
+  const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
+  const shape = scores.type.shape;
+  if (!isStatic(shape))
+    throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed`);
+  const rows = shape[scored.batchAxis]! * sizeOf(scored.places);
+  const order = [
+    scored.batchAxis,
+    ...[...shape.keys()].filter((i) => i !== scored.batchAxis && i !== scored.classes?.axis),
+    ...(scored.classes ? [scored.classes.axis] : []),
+  ];
+  const turned = order.every((axis, i) => axis === i) ? scores : transpose(scores, order);
+  const targets = b.input(TARGETS, hasClasses ? 'int64' : 'float32', [rows]);
+  const weights = b.input(PLACE_WEIGHTS, 'float32', [rows]);
+  const { losses: each, correct } = terms(inRows(turned, scored.classes?.count), targets);
+  b.output(reduceSum(mul(each, weights)), LOSS);
+  if (correct) b.output(reduceSum(mul(correct, weights)), CORRECT);
+  return { graph: b.build(), rows, hasCorrect: correct !== undefined, undone: undone?.op };
+}
+
+/** The loss of each activation that makes probabilities. */
+const probabilities: Readonly<Record<string, FinetuneConfig['loss']>> = {
+  Softmax: 'cross-entropy',
+  LogSoftmax: 'cross-entropy',
+  Sigmoid: 'bce',
+};
+
+/** Operators that move elements of their first input. */
+const moving = new Set('Identity Squeeze Unsqueeze Reshape Flatten Transpose'.split(' '));
+
+/** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
+function ending(graph: Graph, output: string): { activation: Node | undefined; moves: Node[] } {
+  const made = producers(graph.nodes);
+  const moves: Node[] = [];
+  let node = made.get(output);
+  while (node !== undefined && moving.has(node.op)) {
+    moves.unshift(node);
+    node = made.get(node.inputs[0]!);
+  }
+  return { activation: node, moves };
+}
+
+/** Another value moved in the same way. */
+function moved(b: GraphBuilder, value: Value, moves: readonly Node[]): Value {
+  return moves.reduce((x, node) => {
+    const others = node.inputs.slice(1).map((name) => (name === '' ? undefined : b.value(name)));
+    return b.node(node.op, [x, ...others], node.attributes)[0]!;
+  }, value);
+}
+
+/** A softmax must run over the classes; that its axis is as long as they are many tells it apart from attention. */
+function requireOverClasses(b: GraphBuilder, node: Node, { classes, output }: Scored): void {
+  if (classes === undefined) return;
+  const shape = b.value(node.inputs[0]!).type.shape ?? [];
+  const size = shape[normalizeAxis(intAttribute(node, 'axis', -1), shape.length) ?? -1];
+  if (size === classes.count) return;
+  throw new UsageError(
+    `output '${output}' ends in a ${node.op} over ${size} values, but has ${classes.count} classes; ` +
+      'cut the model before it, or use --loss mse',
+  );
+}

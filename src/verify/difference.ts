@@ -1,0 +1,129 @@
+import { SlimError } from '../base/errors.ts';
+import { isFloat } from '../graph/elementTypes.ts';
+import { numbersOf } from '../graph/numbers.ts';
+import type { Tensor } from '../graph/types.ts';
+
+/**
+ * How far the outputs of two models are apart, streaming states included. The difference of an element is relative to
+ * its own size, or to ten times the median size in that output and window where that is more (but never more than the
+ * largest): neither an element near zero nor a mask of -1e9 decides what the others are measured by. NaN beside NaN
+ * counts as equal, beside anything else as infinitely far.
+ */
+export interface Difference {
+  readonly maxAbsDifference: number;
+  readonly maxRelativeDifference: number;
+  /** Means over all elements of all outputs of all windows. */
+  readonly meanAbsDifference: number;
+  readonly meanRelativeDifference: number;
+  /** Share of equal elements in the outputs that are not real numbers (classes, masks, text); absent without any. */
+  readonly agreement?: number;
+  /** Windows that were compared. */
+  readonly batches: number;
+}
+
+/** Sums over the outputs that have been compared so far. */
+export interface Tally {
+  maxAbs: number;
+  maxRelative: number;
+  sumAbs: number;
+  sumRelative: number;
+  reals: number;
+  /** Outputs that were nothing but NaN and infinity in some window. */
+  readonly blank: Set<string>;
+  /** The output with the largest relative difference. */
+  worst: string | undefined;
+  discrete: number;
+  equal: number;
+  batches: number;
+}
+
+/** Nothing compared yet. */
+export function emptyTally(): Tally {
+  return {
+    maxAbs: 0,
+    maxRelative: 0,
+    sumAbs: 0,
+    sumRelative: 0,
+    reals: 0,
+    blank: new Set(),
+    worst: undefined,
+    discrete: 0,
+    equal: 0,
+    batches: 0,
+  };
+}
+
+/** What a tally amounts to. */
+export function differenceOf(tally: Tally): Difference {
+  const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = tally;
+  return {
+    maxAbsDifference: maxAbs,
+    maxRelativeDifference: maxRelative,
+    meanAbsDifference: reals === 0 ? 0 : sumAbs / reals,
+    meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
+    ...(discrete > 0 && { agreement: equal / discrete }),
+    batches,
+  };
+}
+
+/** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
+export function compare(tally: Tally, name: string, expected: Tensor, got: Tensor): void {
+  if (expected.elementType !== got.elementType) {
+    throw new SlimError(
+      `output '${name}' is ${got.elementType} in the smaller model, expected ${expected.elementType}`,
+    );
+  }
+  if (expected.dims.join() !== got.dims.join()) {
+    throw new SlimError(
+      `output '${name}' has dimensions [${got.dims}] in the smaller model, expected [${expected.dims}]; ` +
+        'for streaming states say what was removed (removal)',
+    );
+  }
+  const [a, b] = [numbersOf(expected), numbersOf(got)];
+  if (isFloat(expected.elementType) && a && b) compareReals(tally, name, a, b);
+  else {
+    tally.discrete += expected.data.length;
+    for (let i = 0; i < expected.data.length; i++) if (expected.data[i] === got.data[i]) tally.equal++;
+  }
+}
+
+function compareReals(tally: Tally, name: string, a: ArrayLike<number>, b: ArrayLike<number>): void {
+  const { largest, usual, blank } = sizesOf(a);
+  if (blank) tally.blank.add(name);
+  const floor = Math.min(largest, 10 * usual);
+  for (let i = 0; i < a.length; i++) {
+    const [x, y] = [a[i]!, b[i]!];
+    if (Object.is(x, y) || x === y) continue;
+    const apart = Math.abs(x - y);
+    const d = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
+    const relative = d / Math.max(floor, Math.min(Math.abs(x), largest));
+    tally.sumAbs += d;
+    tally.sumRelative += relative;
+    if (d > tally.maxAbs) tally.maxAbs = d;
+    if (!(relative <= tally.maxRelative)) {
+      tally.maxRelative = relative;
+      tally.worst = name;
+    }
+  }
+  tally.reals += a.length;
+}
+
+/** Elements that the usual size is taken from. */
+const SAMPLE = 4096;
+
+/** The largest and the median absolute value among those that are finite and not zero; `blank` when none is finite. */
+function sizesOf(values: ArrayLike<number>): { largest: number; usual: number; blank: boolean } {
+  const sample: number[] = [];
+  const stride = Math.max(1, Math.floor(values.length / SAMPLE));
+  let largest = 0;
+  let finite = 0;
+  for (let i = 0; i < values.length; i++) {
+    const size = Math.abs(values[i]!);
+    if (!Number.isFinite(size)) continue;
+    finite++;
+    if (size > largest) largest = size;
+    if (size > 0 && i % stride === 0) sample.push(size);
+  }
+  sample.sort((a, b) => a - b);
+  return { largest, usual: sample[sample.length >> 1] ?? largest, blank: finite === 0 && values.length > 0 };
+}
