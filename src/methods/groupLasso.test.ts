@@ -17,7 +17,7 @@ const moment: UpdateMoment = { update: 0, gradientScale: 1 };
 const refuse = () => {
   throw new Error('group lasso asks for nothing but the penalty');
 };
-const passes: WeightPasses = { addSign: refuse, maskGradient: refuse, scale: refuse, cut: refuse };
+const passes: WeightPasses = { addSign: refuse, maskGradient: refuse, scale: refuse, cut: refuse, refresh: refuse };
 
 /** A weight matrix in the trainer's memory with its current values. */
 interface Weights {

@@ -17,6 +17,11 @@ export interface Matrix {
   /** Before an update: the penalty's gradient is w[i,j] · (rowPenalty[i] + colPenalty[j]). After it: free for `scale`. */
   readonly rowPenalty: Float32Array;
   readonly colPenalty: Float32Array;
+  /**
+   * 1 for every connection that exists, 0 for one that does not [rows · cols]: only with `usesMask`. A connection may
+   * have the weight 0; where there is none the weight is 0 and stays so. All ones at first.
+   */
+  readonly mask?: Uint8Array | undefined;
   readonly passes: WeightPasses;
 }
 
@@ -30,6 +35,8 @@ export interface WeightPasses {
   scale(): void;
   /** w ← 0 where |w| < threshold; after an update only, and clears the penalties. */
   cut(threshold: number): void;
+  /** Sums the squares anew after weights were set by hand. */
+  refresh(): void;
 }
 
 /** An update that is about to happen. */
@@ -47,6 +54,17 @@ export interface UpdateDone {
   readonly step: number;
 }
 
+/** An epoch that has ended. */
+export interface EpochDone {
+  /** Number of the epoch, from 0, and how many there are. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Updates so far. */
+  readonly updates: number;
+  /** Resets what the optimizer remembers of single weights of a matrix. */
+  reset(matrix: Matrix, places: Iterable<number>): void;
+}
+
 /**
  * What a method carries from update to update besides the weights, by name; it goes into checkpoints. A list has one
  * number for each component, and loses those of components that leave.
@@ -59,14 +77,20 @@ export type MethodState = Readonly<Record<string, number | readonly number[]>>;
  */
 export interface SparsityMethod {
   readonly name: string;
+  /** Keeps a mask of the connections of its parameters: it is applied to gradients and weights, saved, and shrunk. */
+  readonly usesMask?: boolean | undefined;
   /** Names of the parameters that it acts on; the others are only stepped. */
   readonly parameters: ReadonlySet<string>;
   /** Weights with |w| below this become 0 after every update. */
   readonly threshold: number;
+  /** Before the first update of a run: chooses the connections that exist, and may set weights. */
+  begin?(matrices: readonly Matrix[]): void;
   /** Fills the matrices' penalties for the coming update and returns the penalty's value, on the scale of the loss. */
   beforeUpdate(matrices: readonly Matrix[], moment: UpdateMoment): number;
   /** Acts on the updated weights. */
   afterUpdate?(matrices: readonly Matrix[], done: UpdateDone): void;
+  /** After an epoch: may move connections. */
+  afterEpoch?(matrices: readonly Matrix[], done: EpochDone): void;
   /** What must go into a checkpoint; a method is made with it to go on. */
   state?(): MethodState;
 }

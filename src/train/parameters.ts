@@ -96,6 +96,7 @@ export function penalizedMatrix(
       colPenalty.data.fill(0);
       kernels.update({ ...operands, step: 0, threshold });
     },
+    refresh: () => passes.cut(0),
   };
   const matrix = {
     name,

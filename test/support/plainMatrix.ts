@@ -42,6 +42,7 @@ export function plainMatrix(name: string, dims: readonly number[], values: Array
       for (let i = 0; i < weights.length; i++) if (Math.abs(weights[i]!) < threshold) weights[i] = 0;
       sumSquares();
     },
+    refresh: () => sumSquares(),
   };
   const sumSquares = () => {
     rowSquares.fill(0);

@@ -1,0 +1,76 @@
+import type { Kernels } from '../kernels/kernels.ts';
+import type { Buffer32 } from '../kernels/memory.ts';
+
+/*
+ * An optimizer turns the gradient of each parameter into the direction of its step; penalty, clipping, the step itself
+ * and the threshold are the same for all. What it remembers lies in slots: buffers as long as the parameter, in the same
+ * memory.
+ */
+
+/** A buffer for each parameter. */
+export interface SlotKind {
+  /** 'mean', 'square', 'velocity', 'average'. */
+  readonly name: string;
+  /** What it holds at first, and where it is reset: zeros, or the weights themselves. */
+  readonly start: 'zeros' | 'weights';
+}
+
+/** A parameter as an optimizer sees it. */
+export interface OptimizedParameter {
+  readonly name: string;
+  readonly weights: Buffer32;
+  readonly gradient: Buffer32;
+  /** One buffer for each of the optimizer's slots, by name. */
+  readonly slots: Readonly<Record<string, Buffer32>>;
+}
+
+/** The update that is about to happen, or that has happened. */
+export interface StepMoment {
+  /** Number of the update, from 0. */
+  readonly update: number;
+  /** η, the learning rate. */
+  readonly rate: number;
+  /** Factor of clipping times that of the loss: gradient in memory · scale is what is followed. */
+  readonly scale: number;
+}
+
+/** What must go into a checkpoint besides the slots. */
+export type OptimizerState = Readonly<Record<string, number | readonly number[]>>;
+
+/** A rule by which weights follow gradients. */
+export interface Optimizer {
+  readonly name: string;
+  readonly slots: readonly SlotKind[];
+  /**
+   * Replaces g in memory by the direction d of the step w ← w − η·d. Left out by plain gradient descent, whose direction
+   * is the scaled gradient: penalty and step are then one pass through memory, and rows of an embedding that no word of
+   * the batch looked up are not touched.
+   */
+  direction?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
+  /** Acts after all weights have moved and thresholds are done, parameter by parameter: averages of weights. */
+  afterUpdate?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
+  /**
+   * The slot that holds the weights which are scored and saved in place of those in training; undefined for the weights
+   * themselves. May change with `afterEpoch`.
+   */
+  evaluated?(): string | undefined;
+  /** Learns the deciding score on held-out data, in a form of which less is better. */
+  afterEpoch?(score: number | undefined): void;
+  /** What must go into a checkpoint; an optimizer is made with it to go on. */
+  state?(): OptimizerState;
+}
+
+/** Fills the slots of a parameter as at the start; with `places`, only at these indices. */
+export function resetSlots(
+  optimizer: Optimizer,
+  { weights, slots }: OptimizedParameter,
+  places?: Iterable<number>,
+): void {
+  for (const { name, start } of optimizer.slots) {
+    const { data } = slots[name]!;
+    if (places === undefined) {
+      if (start === 'weights') data.set(weights.data);
+      else data.fill(0);
+    } else for (const i of places) data[i] = start === 'weights' ? weights.data[i]! : 0;
+  }
+}
