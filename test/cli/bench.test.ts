@@ -9,7 +9,7 @@ import { languageModel } from '../../src/models/languageModel.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson } from './runCli.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * `slimrnn bench` as a user types it, on models of any origin.
