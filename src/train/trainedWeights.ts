@@ -1,9 +1,9 @@
-import { UsageError } from '../../base/errors.ts';
-import { constantTensor } from '../../graph/attributes.ts';
-import { isFloat } from '../../graph/elementTypes.ts';
-import { producers } from '../../graph/rewrite.ts';
-import type { Graph, Model, Node, Tensor } from '../../graph/types.ts';
-import { asFloat32, asStored } from '../../passes/float32.ts';
+import { UsageError } from '../base/errors.ts';
+import { constantTensor } from '../graph/attributes.ts';
+import { isFloat } from '../graph/elementTypes.ts';
+import { producers } from '../graph/rewrite.ts';
+import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { asFloat32, asStored } from '../passes/float32.ts';
 
 /*
  * Which stored tensors of an imported model are weights. An ONNX file does not say: weights, constants of formulas and

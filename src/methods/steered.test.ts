@@ -6,7 +6,7 @@ import type { Groups } from '../groups/groups.ts';
 import { EPSILON } from './components.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
 import { proximal } from './proximal.ts';
-import { layerScores, parseTarget, type SteeringOptions, steered } from './target.ts';
+import { layerScores, parseTarget, type SteeringOptions, steered } from './steered.ts';
 
 describe('parseTarget', () => {
   it.each([

@@ -1,4 +1,4 @@
-import type { TrainConfig } from './config.ts';
+import type { Settings } from '../../base/fields.ts';
 
 const common = {
   learningRate: 1,
@@ -12,7 +12,7 @@ const common = {
   checkpointEvery: 1000,
 } as const;
 
-const small: TrainConfig = {
+const small = {
   ...common,
   hidden: [200, 200],
   embedding: 200,
@@ -25,7 +25,7 @@ const small: TrainConfig = {
   decay: 0.5,
 };
 
-const medium: TrainConfig = {
+const medium = {
   ...common,
   hidden: [650, 650],
   embedding: 650,
@@ -38,7 +38,7 @@ const medium: TrainConfig = {
   decay: 0.8,
 };
 
-const large: TrainConfig = {
+const large = {
   ...common,
   hidden: [1500, 1500],
   embedding: 1500,
@@ -52,7 +52,7 @@ const large: TrainConfig = {
 };
 
 /** Zilly et al. (2017): width 830, depth 10, tied embedding, variational dropout; the weight decay of 1e-7 is left out. */
-const rhn: TrainConfig = {
+const rhn = {
   ...common,
   cell: 'rhn',
   hidden: [830],
@@ -73,6 +73,43 @@ const rhn: TrainConfig = {
 };
 
 /**
+ * What language models learned after Zaremba et al. (Merity et al. 2018): one matrix for words in and out, variational
+ * dropout, weight drop, averaged SGD; with ISS on every layer and on the columns of the embedding. A first version.
+ */
+const modernSmall = {
+  ...common,
+  hidden: [300, 300],
+  embedding: 200,
+  tied: true,
+  variational: true,
+  initScale: 0.05,
+  clip: 5,
+  steps: 35,
+  epochs: 40,
+  flatEpochs: 40,
+  decay: 1,
+  keep: 0.65,
+  keepWords: 0.9,
+  keepRecurrent: 0.7,
+  optimizer: 'asgd',
+  nonMonotone: 5,
+  iss: 0.001,
+  proximal: true,
+  issEmbedding: true,
+};
+
+/** The same with Adam, a warm-up and a cosine, for models of two layers of 650. */
+const modernMedium = {
+  ...modernSmall,
+  hidden: [650, 650],
+  embedding: 400,
+  keep: 0.5,
+  keepWords: 0.85,
+  keepRecurrent: 0.5,
+  iss: 0.0005,
+};
+
+/**
  * Named configurations: the three of Zaremba et al. (2014) and each with ISS. λ is on their loss scale (cross entropy
  * summed over the steps of a window, averaged over the batch). ISS regularises too, so dropout is weaker with it.
  * `iss-large` is the ISS paper's; λ of `iss-small` is measured in results/; `iss-medium` interpolates between them.
@@ -80,7 +117,7 @@ const rhn: TrainConfig = {
  * Recurrent Highway Networks of the ISS paper, whose dropout is weaker with ISS by a factor of 0.6; `rhn-small` trains
  * in an hour.
  */
-export const presets: Readonly<Record<string, TrainConfig>> = {
+export const presets: Readonly<Record<string, Settings>> = {
   'zaremba-small': small,
   'zaremba-medium': medium,
   'zaremba-large': large,
@@ -105,13 +142,15 @@ export const presets: Readonly<Record<string, TrainConfig>> = {
     decay: 0.5,
   },
   'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
+  'modern-small': modernSmall,
+  'modern-medium': modernMedium,
 };
 
 /**
  * The demo: small enough for two trainings in a few minutes on two cores, large enough that half of the units are too
  * many. It keeps the dead units until the end, so that the model before shrinking can be compared with the slim one.
  */
-export const demoPreset: TrainConfig = {
+export const demoPreset = {
   ...small,
   hidden: [128, 128],
   embedding: 128,
