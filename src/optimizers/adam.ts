@@ -41,6 +41,7 @@ export const adamFields = {
 /** The constants that the paper recommends. */
 export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
+/** Adam with its fields. */
 export const adamKind = optimizerKind({
   name: 'adam',
   about: 'Adam: each weight moves by about the learning rate',

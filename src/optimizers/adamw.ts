@@ -9,6 +9,7 @@ export function adamw(weightDecay: number, constants: AdamConstants): Optimizer 
   return { ...withDecay(adam(constants), weightDecay), name: 'adamw' };
 }
 
+/** AdamW with its fields. */
 export const adamwKind = optimizerKind({
   name: 'adamw',
   about: 'Adam with decoupled weight decay',

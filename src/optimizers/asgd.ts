@@ -42,6 +42,7 @@ export function asgd({ nonMonotone }: { readonly nonMonotone: number }, state: O
   };
 }
 
+/** Averaged gradient descent with its fields. */
 export const asgdKind = optimizerKind({
   name: 'asgd',
   about: 'gradient descent whose weights are averaged once the score stops falling (NT-ASGD)',

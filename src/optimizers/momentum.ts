@@ -28,6 +28,7 @@ export function momentum({ momentum, nesterov }: MomentumConstants): Optimizer {
   };
 }
 
+/** Momentum with its fields. */
 export const momentumKind = optimizerKind({
   name: 'momentum',
   about: 'gradient descent with momentum',

@@ -11,6 +11,7 @@ export function sgd(): Optimizer {
   return { name: 'sgd', slots: [] };
 }
 
+/** Plain gradient descent with its fields. */
 export const sgdKind = optimizerKind({
   name: 'sgd',
   about: 'plain gradient descent',

@@ -15,11 +15,10 @@ const SLOT = 'movingAverage';
 
 /**
  * Any optimizer with a moving average of the weights (EMA), which is scored and saved in their place. After update t:
- *   a ← a + (1 − min(β, (1 + t) / (10 + t))) · (w − a),  and a ← 0 where w = 0,
- * so that the first weights, which are random, are soon forgotten (TensorFlow's ExponentialMovingAverage with
- * num_updates). Without the zeros a unit that died would go on in the average for thousands of updates, and could not be
- * sliced away without changing what is scored. An average that the optimizer keeps itself goes before this one.
- * Without a decay β the optimizer as it is.
+ *   a ← a + (1 − min(β, (1 + t) / (10 + t))) · (w − a),  and a ← 0 where w = 0.
+ * The minimum makes it forget the first, random weights soon (TensorFlow's ExponentialMovingAverage, num_updates). With
+ * the zeros a unit that died is dead in the average too: else it could not leave without changing what is scored.
+ * An average that the optimizer keeps itself is scored instead of this one. Without β: the optimizer as it is.
  */
 export function withAverage(optimizer: Optimizer, decay: number | undefined): Optimizer {
   if (decay === undefined) return optimizer;

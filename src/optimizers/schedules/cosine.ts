@@ -16,6 +16,7 @@ export function cosine(learningRate: number, minRate: number, epochs: number): S
   };
 }
 
+/** The cosine schedule with its fields. */
 export const cosineKind = scheduleKind({
   name: 'cosine',
   about: 'the learning rate falls along half a cosine, update by update',

@@ -31,6 +31,7 @@ export function plateau({ learningRate, decay, minRate, plateauPatience }: Plate
   };
 }
 
+/** The plateau schedule with its fields. */
 export const plateauKind = scheduleKind({
   name: 'plateau',
   about: 'the learning rate falls by a factor when the score on held-out data stops falling',

@@ -26,6 +26,7 @@ export function step({ learningRate, decay, flatEpochs, decayEvery }: StepFields
   };
 }
 
+/** The step schedule with its fields. */
 export const stepKind = scheduleKind({
   name: 'step',
   about: 'the learning rate falls by a factor between epochs',
