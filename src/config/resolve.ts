@@ -2,7 +2,7 @@ import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { type FieldName, isIdle, type Section, type Settings } from '../base/fields.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { chooseMethod, methodContradictions, methods, commonFields as methodFields } from '../methods/registry.ts';
+import { chooseMethod, methodContradictions, commonFields as methodFields, methods } from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
@@ -15,12 +15,19 @@ interface Kind {
   readonly fields: z.ZodRawShape;
 }
 
+/** A kind whose fields have values when nobody says anything. */
+interface ChoiceKind extends Kind {
+  readonly defaults?: Settings;
+}
+
 /** How settings are read. */
 export interface ResolveOptions {
   /** What messages call the place that the settings come from. */
   readonly source: string;
   /** How the user writes a field; by default as it is. */
   readonly nameOf?: FieldName | undefined;
+  /** Settings of a preset or of an earlier run below these: what does not go with them is left out. */
+  readonly base?: Settings | undefined;
   /** The tasks that there are; the first is the default. */
   readonly tasks: readonly TaskDefinition[];
 }
@@ -31,18 +38,20 @@ export interface ResolveOptions {
  */
 export function resolveConfig(settings: Settings, options: ResolveOptions): RunConfig {
   const { source, nameOf = (field) => field, tasks } = options;
-  const flat = flattened(settings);
+  const said = flattened(settings);
+  const flat = { ...flattened(options.base ?? {}), ...said };
   const problems: string[] = unknownFields(flat, tasks, nameOf);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
   const task = kindNamed(tasks, flat.task, nameOf('task'), problems);
   if (task === undefined) return refuse();
-  const given: Settings = { ...task.defaults(flat), ...flat };
-  const chosen = chooseKinds(task, given, nameOf, problems);
+  const wanted: Settings = { ...task.defaults(flat), ...flat };
+  const chosen = chooseKinds(task, wanted, nameOf, problems);
   if (chosen === undefined) return refuse();
+  const given = { ...chosen.schedule.defaults, ...chosen.optimizer.defaults, ...wanted };
   const read = readSections(chosen, given, nameOf);
-  problems.push(...read.problems, ...strangers(chosen, given, flat, tasks, nameOf));
+  problems.push(...read.problems, ...strangers(chosen, given, said, tasks, nameOf));
   if (problems.length > 0 || read.config === undefined) return refuse();
   const { config } = read;
   problems.push(
@@ -79,19 +88,24 @@ function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value;
 }
 
-type Chosen = Readonly<Record<Part, Kind>>;
+type Chosen = Readonly<Record<Part, ChoiceKind>>;
 
 function chooseKinds(task: TaskDefinition, given: Settings, nameOf: FieldName, problems: string[]): Chosen | undefined {
   const model = kindNamed(task.models, given.cell, nameOf('cell'), problems);
-  const optimizer = kindNamed(optimizers, given.optimizer, nameOf('optimizer'), problems);
-  const schedule = kindNamed(schedules, given.schedule, nameOf('schedule'), problems);
-  const named =
-    given.method === undefined ? undefined : kindNamed(methods, given.method, nameOf('method'), problems);
+  const optimizer = kindNamed(
+    Object.values(optimizers) as ChoiceKind[],
+    given.optimizer,
+    nameOf('optimizer'),
+    problems,
+  );
+  const schedule = kindNamed(Object.values(schedules) as ChoiceKind[], given.schedule, nameOf('schedule'), problems);
+  const named = given.method === undefined ? undefined : kindNamed(methods, given.method, nameOf('method'), problems);
   const { kind: asked, problems: clashes } = chooseMethod(given, nameOf);
   problems.push(...clashes);
   if (!model || !optimizer || !schedule) return undefined;
   const method = named ?? asked;
-  return { task, model, optimizer, schedule, method: { ...method, fields: { ...method.fields, ...methodFields } } };
+  const { name, fields } = task;
+  return { task: { name, fields }, model, optimizer, schedule, method: { ...method, fields: { ...method.fields, ...methodFields } } };
 }
 
 /** The kind of that name, or the first one when nobody says a name. */
@@ -102,7 +116,14 @@ function kindNamed<K extends Kind>(
   problems: string[],
 ): K | undefined {
   const found = name === undefined ? kinds[0] : kinds.find((kind) => kind.name === name);
-  if (found === undefined) problems.push(noSuch(what, name, kinds.map((kind) => kind.name)));
+  if (found === undefined)
+    problems.push(
+      noSuch(
+        what,
+        name,
+        kinds.map((kind) => kind.name),
+      ),
+    );
   return found;
 }
 
@@ -119,7 +140,10 @@ function readSections(
     if (!parsed.success) found.push(...misfits(parsed.error, own, nameOf));
     return parsed.data;
   };
-  const section = (part: Part): Section => ({ kind: chosen[part].name, ...withoutIdle(part, read(chosen[part].fields)) });
+  const section = (part: Part): Section => ({
+    kind: chosen[part].name,
+    ...withoutIdle(part, read(chosen[part].fields)),
+  });
   const sections = {
     task: section('task'),
     model: section('model'),
@@ -185,8 +209,8 @@ function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldNa
     byName('task', task);
     for (const model of task.models) byName('model', model);
   }
-  for (const kind of optimizers) byName('optimizer', kind);
-  for (const kind of schedules) byName('schedule', kind);
+  for (const kind of Object.values(optimizers)) byName('optimizer', kind);
+  for (const kind of Object.values(schedules)) byName('schedule', kind);
   note(methodFields, (nameOf) => nameOf('method'));
   return found;
 }

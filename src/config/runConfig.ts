@@ -9,13 +9,15 @@ export const commonFields = {
   epochs: positive.describe('epochs in all'),
   batch: positive.describe('sequences or examples side by side'),
   clip: z.number().positive().optional().describe('bound on the norm of the whole gradient (default: none)'),
-  threshold: z.number().nonnegative().describe('τ: with a sparsity method, weights below it become 0 after every update'),
+  threshold: z
+    .number()
+    .nonnegative()
+    .describe('τ: with a sparsity method, weights below it become 0 after every update'),
   shrink: z.boolean().describe('slice dead units away while training'),
   shrinkEvery: z
     .int()
     .nonnegative()
     .describe('look for dead units every so many updates and after each epoch (0: only between epochs)'),
-  ema: z.number().gt(0).lt(1).optional().describe('score and save a moving average of the weights with this decay'),
   patience: positive.optional().describe('stop after so many epochs without a better score on the held-out data'),
   freeze: z.array(name).optional().describe('weights that stay as they are; * stands for any part of a name'),
   fix: z.array(name).optional().describe('layers that keep all their units'),

@@ -39,6 +39,7 @@ export function magnitude(options: MagnitudeOptions): SparsityMethod {
   const quantiles = new Map(Object.entries(options.state ?? {}).map(([name, q]) => [name, Number(q)]));
   return {
     name: 'magnitude',
+    keepsZeros: true,
     parameters,
     threshold: 0,
     beforeUpdate(matrices) {

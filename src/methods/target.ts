@@ -90,9 +90,7 @@ export const targetKind = defineMethod({
   groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
   contradictions: ({ issLayers, proximal: isProximal }, _run, nameOf) => [
     ...(issLayers?.includes(0) ? [`${nameOf('issLayers')} must be above 0 with a target`] : []),
-    ...(isProximal
-      ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`]
-      : []),
+    ...(isProximal ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`] : []),
   ],
   check(config, first) {
     checkLayerFactors(config, first);

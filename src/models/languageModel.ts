@@ -5,7 +5,15 @@ import { sizeOf } from '../graph/dims.ts';
 import { add, dropout, matmul, transpose } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, recurrentLayer, zeros } from '../nn/layers.ts';
+import {
+  type CellName,
+  DEFAULT_CELL,
+  embedding,
+  type Initializer,
+  linear,
+  recurrentLayer,
+  zeros,
+} from '../nn/layers.ts';
 import { dropShared, dropWords } from '../nn/variationalDropout.ts';
 import { modelOf } from '../onnx/model.ts';
 
@@ -68,9 +76,7 @@ export function languageModel(options: LanguageModelOptions): Model {
     x = drop(layer.output);
     inputs = size;
   });
-  const logits = options.tied
-    ? tiedHead(b, x, inputs, options, init)
-    : linear(b, 'head', x, inputs, vocabulary, init);
+  const logits = options.tied ? tiedHead(b, x, inputs, options, init) : linear(b, 'head', x, inputs, vocabulary, init);
   b.output(logits, LOGITS);
   for (const { output } of states) b.output(b.value(output));
   return modelOf(b.build(), stateMetadata(states));

@@ -1,19 +1,8 @@
 import { UsageError } from '../base/errors.ts';
 import { randomStream, uniform } from '../base/random.ts';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { GraphBuilder } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
-import {
-  add,
-  concat,
-  gather,
-  gatherElements,
-  matmul,
-  mul,
-  shapeOf,
-  slice,
-  transpose,
-  unsqueeze,
-} from '../graph/ops.ts';
+import { add, gather, matmul, transpose } from '../graph/ops.ts';
 import { stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';

@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { SlimError } from '../base/errors.ts';
+import type { Section } from '../base/fields.ts';
 import { adamKind } from './adam.ts';
 import { adamwKind } from './adamw.ts';
 import { asgdKind } from './asgd.ts';
@@ -22,6 +25,14 @@ export type OptimizerName = keyof typeof optimizers;
 export type OptimizerChoice = {
   [Name in OptimizerName]: { readonly kind: Name } & FieldValues<(typeof optimizers)[Name]['fields']>;
 }[OptimizerName];
+
+/** Makes the optimizer of a configuration's section; with a state it goes on where that one was left. */
+export function optimizerOf(section: Section, state?: OptimizerState): Optimizer {
+  const kinds: Readonly<Record<string, OptimizerKind>> = optimizers;
+  const kind = kinds[section.kind];
+  if (kind === undefined) throw new SlimError(`there is no optimizer '${section.kind}'`);
+  return kind.create(z.object(kind.fields).parse(section), state);
+}
 
 /** Makes the optimizer that a configuration chooses; with a state it goes on where that one was left. */
 export function createOptimizer({ kind, ...fields }: OptimizerChoice, state?: OptimizerState): Optimizer {

@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { FieldName, Section, Settings } from '../base/fields.ts';
+import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model, Tensor } from '../graph/types.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import type { Score, Sums } from './score.ts';
@@ -120,6 +121,10 @@ export interface LoadedTask {
   readonly data: DataSummary;
   /** The first model, untrained or with the weights that the sources name. */
   model(): Model;
+  /** Streaming states that are zero at the start of an example; by default those that the model names. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Set for a model that others made: it is scored before training, and verified whenever it shrinks. */
+  readonly isImported?: boolean | undefined;
   /** What to tell the user before training, line by line. */
   readonly notes: readonly string[];
   /** Text files that belong beside the model in a run directory, such as its vocabulary. */

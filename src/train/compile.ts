@@ -1,7 +1,7 @@
 import { differentiate } from '../autodiff/differentiate.ts';
+import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
-import { removeDeadNodes } from '../graph/rewrite.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
 import {
   detachLookups,

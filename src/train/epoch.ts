@@ -1,13 +1,12 @@
-import { countWeights } from '../inspect/costs.ts';
 import { normsByLayer } from '../groups/logHistogram.ts';
 import type { EpochMetrics } from '../runs/metrics.ts';
-import { scoresOf, type ScoreValues } from '../tasks/score.ts';
+import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
 import { InterruptedError } from './interrupted.ts';
 import { epochStart } from './progress.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import { stopwatch } from './stopwatch.ts';
-import { decidingScores, type Run, type TrainOptions, TrainingDivergedError } from './trainer.ts';
+import { decidingScores, type Run, TrainingDivergedError, type TrainOptions } from './trainer.ts';
 import type { StepResult, TrainSetup } from './trainState.ts';
 import { DivergedError } from './update.ts';
 
@@ -68,7 +67,10 @@ export async function trainEpoch(
       run.progress = clock.addTo(run.progress);
       await save();
       clock.restart();
-      if (signal?.aborted) throw new InterruptedError(`stopped in epoch ${epoch + 1}${options.store ? '; --resume goes on from here' : ''}`);
+      if (signal?.aborted)
+        throw new InterruptedError(
+          `stopped in epoch ${epoch + 1}${options.store ? '; --resume goes on from here' : ''}`,
+        );
     }
   }
   run.state.endEpoch({ epoch, epochs: settings.epochs, updates: run.progress.updates });
@@ -123,7 +125,11 @@ function rateOf({ progress }: Run, { schedule, problem }: TrainOptions, batches:
 /** The learning rate of an epoch's last update. */
 function lastRate(run: Run, options: TrainOptions, batches: Batches): number {
   const { progress } = run;
-  return rateOf({ ...run, progress: { ...progress, batch: batches.count - 1, updates: progress.updates - 1 } }, options, batches);
+  return rateOf(
+    { ...run, progress: { ...progress, batch: batches.count - 1, updates: progress.updates - 1 } },
+    options,
+    batches,
+  );
 }
 
 function afterUpdate({ progress }: Run, { sums, penalty }: StepResult): Run['progress'] {

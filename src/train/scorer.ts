@@ -4,12 +4,12 @@ import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import type { Session } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';
-import { type BatchShape, type Batches, LOSS, type Problem, type Split } from '../tasks/task.ts';
+import { type Batches, type BatchShape, LOSS, type Problem, type Split } from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
 import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './interrupted.ts';
 import { lookUpRows } from './lookupTable.ts';
-import { floatTensor, type SessionSettings } from './step.ts';
+import { floatTensor, type SessionSettings, zerosFor } from './step.ts';
 import { addBatch, emptyTotals, type MutableSums } from './sums.ts';
 import { trainedNames } from './trainedWeights.ts';
 
@@ -112,11 +112,13 @@ async function scoreBatches(
     buffers.set(key, batch);
     const count = batches.fill(i, batch);
     if (count === 0) continue;
-    const feeds = { ...fedWeights(plan), ...zeroStates(plan, shape, carried), ...usedBy(plan, batch) };
-    for (const { table, indices, values } of plan.lookups) {
-      const looked = lookedUp(weights(table)!, batch[indices]!);
-      feeds[values] = looked;
-    }
+    const feeds: Record<string, Tensor> = {
+      ...fedWeights(plan),
+      ...zeroStates(plan, shape, carried),
+      ...usedBy(plan, batch),
+    };
+    for (const { table, indices, values } of plan.lookups) feeds[values] = lookedUp(weights(table)!, batch[indices]!);
+    Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds]));
     const outputs = [LOSS, ...Object.keys(plan.sums), ...plan.states.map((s) => s.output)];
     const results = await session.run(feeds, { outputs });
     sums = addBatch(sums ?? emptyTotals(), plan, results, count);

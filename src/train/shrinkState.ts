@@ -2,11 +2,11 @@ import { namesStates, statesOf } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { MethodState } from '../methods/method.ts';
+import type { Tensors } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
-import type { Tensors } from '../runtime/runtime.ts';
 import { assertEqual } from '../verify/verify.ts';
-import { detached, type Snapshot, TrainState, type TrainSetup } from './trainState.ts';
+import { detached, type Snapshot, type TrainSetup, TrainState } from './trainState.ts';
 
 /**
  * The same training without the components that are not `live` (but one in a layer where all are dead): weights, carried
@@ -29,7 +29,10 @@ export async function shrinkState(
   const before = state.snapshot();
   const model = shrink(before.model, groups, removed);
   if (samples) {
-    const prepared = { ...before.model, graph: { ...before.model.graph, initializers: detached(before.model.graph.initializers) } };
+    const prepared = {
+      ...before.model,
+      graph: { ...before.model.graph, initializers: detached(before.model.graph.initializers) },
+    };
     await assertEqual(setup.runtime, prepared, model, { feeds: samples, removal: { prepared, groups, removed } });
   }
   const sliced = (name: string, tensor: Tensor) => sliceByGroups(name, tensor, groups, removed);

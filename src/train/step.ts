@@ -1,4 +1,5 @@
-import { SlimError } from '../base/errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { emptyData } from '../graph/convert.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor, ValueInfo } from '../graph/types.ts';
@@ -48,7 +49,9 @@ export async function compileStep(
   const inputDims = fixedDims(plan.graph.inputs);
   const outputDims = fixedDims(plan.graph.outputs);
   const rowDims = plan.lookups.map((l) => inputDims(l.values));
-  const arena = new Arena(bytesFor([...rowDims.flatMap((d) => [sizeOf(d), sizeOf(d)]), ...plan.masks.map((m) => sizeOf(m.dims))]));
+  const arena = new Arena(
+    bytesFor([...rowDims.flatMap((d) => [sizeOf(d), sizeOf(d)]), ...plan.masks.map((m) => sizeOf(m.dims))]),
+  );
   const fed = new Set(plan.graph.inputs.map((v) => v.name));
   const feeds: Record<string, Tensor> = Object.fromEntries(Object.entries(batch).filter(([name]) => fed.has(name)));
   const fetches: Record<string, Tensor> = {};
@@ -68,6 +71,7 @@ export async function compileStep(
     values: place(feeds, values, rowDims[i]!).data,
     gradient: place(fetches, plan.gradients.get(values)!, rowDims[i]!).data,
   }));
+  Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds, masksAndStates(plan)]));
   const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
   const states = plan.states.map((pair) => placeState(pair, inputDims(pair.input), carried, feeds, fetches));
   for (const name of [LOSS, ...Object.keys(plan.sums)]) {
@@ -76,6 +80,23 @@ export async function compileStep(
   }
   const session = await runtime.createSession(modelOf(plan.graph), { threads, profile });
   return { plan, session, batch, feeds, fetches, masks, kernels: instantiateKernels(arena.memory), lookups, states };
+}
+
+function masksAndStates(plan: TrainingGraph): Record<string, true> {
+  return Object.fromEntries([...plan.masks, ...plan.states].map(({ input }) => [input, true]));
+}
+
+/** Zeros for inputs that nobody feeds: states at the start of an example. `fed` has the names of those that are. */
+export function zerosFor(inputs: readonly ValueInfo[], fed: readonly Readonly<Record<string, unknown>>[]): Tensors {
+  const open = inputs.filter(({ name }) => !fed.some((names) => name in names));
+  return Object.fromEntries(
+    open.map(({ name, type: { elementType, shape } }) => {
+      if (!isStatic(shape)) {
+        throw new UsageError(`input '${name}' is ${formatShape(shape)}; give it data, so that its sizes are known`);
+      }
+      return [name, { elementType, dims: shape, data: emptyData(elementType, sizeOf(shape)) }];
+    }),
+  );
 }
 
 function placeState(

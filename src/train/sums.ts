@@ -1,6 +1,6 @@
+import type { Tensors } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';
 import { LOSS } from '../tasks/task.ts';
-import type { Tensors } from '../runtime/runtime.ts';
 import type { ScoringGraph } from './compile.ts';
 
 /** Sums over batches that grow; plain data, for checkpoints. */

@@ -126,8 +126,12 @@ export class TrainState {
    * One update on batch `index` of an epoch; `update` numbers it, and with the seed determines its dropout. Throws
    * DivergedError on NaN or infinity, before any weight has changed.
    */
-  async step(batches: Batches, index: number, at: { readonly rate: number; readonly update: number }): Promise<StepResult> {
-    const { problem, seed, clip, collective } = this.setup;
+  async step(
+    batches: Batches,
+    index: number,
+    at: { readonly rate: number; readonly update: number },
+  ): Promise<StepResult> {
+    const { seed, clip, collective } = this.setup;
     const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
@@ -227,7 +231,8 @@ export class TrainState {
     const tensors = new Map<string, Tensor>();
     for (const [name, tensor] of this.carried) tensors.set(`state/${name}`, tensor);
     for (const { name, stored, slots, penalized } of this.memory.parameters) {
-      for (const [slot, { data }] of Object.entries(slots)) tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
+      for (const [slot, { data }] of Object.entries(slots))
+        tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
       if (penalized?.mask) {
         tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
       }
@@ -327,7 +332,8 @@ function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, n
   if (tensor === undefined) return;
   const { data } = tensor;
   const fits = data.length === into.length && data.constructor === into.constructor;
-  if (!fits) throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
+  if (!fits)
+    throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);
 }
 

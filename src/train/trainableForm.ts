@@ -1,13 +1,12 @@
-import { type StatePair, stateMetadata } from '../graph/states.ts';
-import { namesStates, statesOf } from '../graph/states.ts';
 import { SlimError } from '../base/errors.ts';
+import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { prepareModel } from '../slim/prepare.ts';
 import type { Checkpoint } from './store.ts';
-import type { TrainOptions } from './trainer.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
+import type { TrainOptions } from './trainer.ts';
 import type { Snapshot } from './trainState.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */

@@ -1,22 +1,21 @@
 import { SlimError } from '../base/errors.ts';
 import { namesStates, type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import type { FirstModel } from '../methods/kind.ts';
+import type { FirstModel, MethodContext } from '../methods/kind.ts';
 import type { SparsityMethod } from '../methods/method.ts';
-import type { MethodContext } from '../methods/kind.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
 import { learnedShare, type Schedule } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { EpochMetrics } from '../runs/metrics.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type ScoreKind, scoresOf, type ScoreValues } from '../tasks/score.ts';
+import { type ScoreKind, type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Problem } from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
 import { type EpochListeners, trainEpoch } from './epoch.ts';
 import { epochStart, type Progress } from './progress.ts';
 import type { Checkpoint, RunStore } from './store.ts';
 import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
-import { TrainState, type TrainSetup } from './trainState.ts';
+import { type TrainSetup, TrainState } from './trainState.ts';
 
 /** What the trainer goes by, whatever is trained and how. */
 export interface TrainSettings {
@@ -221,7 +220,9 @@ export function decidingScores(history: readonly EpochMetrics[], scores: readonl
 
 function isOutOfPatience(history: readonly EpochMetrics[], { scores }: Problem, { patience }: TrainSettings): boolean {
   const values = decidingScores(history, scores);
-  return patience !== undefined && values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience;
+  return (
+    patience !== undefined && values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience
+  );
 }
 
 /** Scores of what some batches added up to. */

@@ -60,7 +60,7 @@ export function updateWeights(
   for (const parameter of parameters) {
     optimizer.direction?.(kernels, parameter, moment);
     // What an optimizer remembers of a connection that is gone must not bring it back.
-    if (optimizer.direction) maskGradient(memory, parameter);
+    if (optimizer.direction) maskGradient(memory, parameter, method?.keepsZeros);
     move(memory, parameter, step, options);
   }
   for (const table of memory.tables.values()) table.update(step * gradientScale);
@@ -73,9 +73,10 @@ export function updateWeights(
   return { penalty, gradientNorm };
 }
 
-/** g ← 0 where there is no connection. */
-function maskGradient({ kernels }: WeightMemory, { gradient, penalized }: Parameter): void {
+/** g ← 0 where there is no connection, and with `zeros` where a weight is 0. */
+function maskGradient({ kernels }: WeightMemory, { gradient, penalized }: Parameter, zeros = false): void {
   if (penalized?.mask) kernels.applyMask(gradient.offset, penalized.mask.offset, gradient.data.length);
+  if (penalized && zeros) penalized.matrix.passes.maskGradient();
 }
 
 /** ‖g‖². For an optimizer with a direction of its own, the penalty's gradient is added to the loss's on the way. */

@@ -1,3 +1,6 @@
+import { z } from 'zod';
+import { SlimError } from '../../base/errors.ts';
+import type { Section } from '../../base/fields.ts';
 import type { FieldValues } from '../kind.ts';
 import { constantKind } from './constant.ts';
 import { cosineKind } from './cosine.ts';
@@ -21,6 +24,14 @@ export type ScheduleName = keyof typeof schedules;
 export type ScheduleChoice = {
   [Name in ScheduleName]: { readonly kind: Name } & FieldValues<(typeof schedules)[Name]['fields']>;
 }[ScheduleName];
+
+/** Makes the schedule of a configuration's section, for a run of so many epochs. */
+export function scheduleOf(section: Section, run: Pick<RunLength, 'epochs'>): Schedule {
+  const kinds: Readonly<Record<string, ScheduleKind>> = schedules;
+  const kind = kinds[section.kind];
+  if (kind === undefined) throw new SlimError(`there is no schedule '${section.kind}'`);
+  return kind.create(z.object(kind.fields).parse(section), run);
+}
 
 /** Makes the schedule that a configuration chooses, for a run of so many epochs. */
 export function createSchedule({ kind, ...fields }: ScheduleChoice, run: Pick<RunLength, 'epochs'>): Schedule {

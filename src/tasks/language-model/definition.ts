@@ -23,9 +23,7 @@ const sizes = {
   embedding: positive.describe('embedding size'),
   initScale: z.number().positive().describe('weights start uniform in ± this'),
   keep: kept.describe('probability that dropout keeps a value (1: no dropout)'),
-  keepWords: kept
-    .optional()
-    .describe('probability that a word of a window is kept, wherever it stands (default: 1)'),
+  keepWords: kept.optional().describe('probability that a word of a window is kept, wherever it stands (default: 1)'),
 } as const;
 
 /** Fields of stacked recurrent layers. */

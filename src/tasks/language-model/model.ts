@@ -24,7 +24,12 @@ export function freshModel(config: ModelConfig, vocabulary: Vocabulary): Model {
 export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number): Model {
   return withinMemory(model, () => {
     if (model.kind !== 'rhn') {
-      return languageModel({ ...readStackedFields(model), cell: cellNames.find((c) => c === model.kind), vocabulary, seed });
+      return languageModel({
+        ...readStackedFields(model),
+        cell: cellNames.find((c) => c === model.kind),
+        vocabulary,
+        seed,
+      });
     }
     const { hidden, depth, transformBias = -2, initScale, keep, keepWords = 1, keepState = 1 } = readRhnFields(model);
     const kept = { words: keepWords, input: keep, state: keepState, output: keep };

@@ -10,7 +10,16 @@ import { bindDims } from '../../passes/bindDims.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { perplexity } from '../score.ts';
-import { type Batches, type BatchOrder, type BatchShape, LOSS, type Problem, type Split, TARGETS, type TaskConfig } from '../task.ts';
+import {
+  type Batches,
+  type BatchOrder,
+  type BatchShape,
+  LOSS,
+  type Problem,
+  type Split,
+  TARGETS,
+  type TaskConfig,
+} from '../task.ts';
 import { readTaskFields } from './definition.ts';
 
 /** Windows on which two forms of a model are compared. */
@@ -99,10 +108,13 @@ function textBatches(ids: Int32Array, { batch, steps, keepTail, label }: WindowO
 /** A graph with the total cross entropy of its logits against targets in place of the logits. */
 function withLoss(graph: Graph): Graph {
   const b = GraphBuilder.from(graph, { keepOutputs: false });
-  if (!graph.outputs.some((o) => o.name === LOGITS)) throw new SlimError(`the model has no output '${LOGITS}' to score`);
+  if (!graph.outputs.some((o) => o.name === LOGITS))
+    throw new SlimError(`the model has no output '${LOGITS}' to score`);
   const inputs = graph.inputs.filter((v) => v.type.elementType === 'int32').map((v) => v.name);
   if (inputs.join() !== TOKENS) {
-    throw new UsageError(`a language model reads its words from one input, '${TOKENS}'; this one has ${inputs.join(', ')}`);
+    throw new UsageError(
+      `a language model reads its words from one input, '${TOKENS}'; this one has ${inputs.join(', ')}`,
+    );
   }
   const scores = b.value(LOGITS);
   const shape = scores.type.shape ?? [];
@@ -114,7 +126,10 @@ function withLoss(graph: Graph): Graph {
 }
 
 /** The first consecutive windows of a text as feeds of a language model, for comparing two of them on real text. */
-export function textWindows(ids: Int32Array, { batch, steps }: { readonly batch: number; readonly steps: number }): Tensors[] {
+export function textWindows(
+  ids: Int32Array,
+  { batch, steps }: { readonly batch: number; readonly steps: number },
+): Tensors[] {
   const windows = textBatches(ids, { batch, steps, keepTail: true, label: LABELS.valid });
   return Array.from({ length: Math.min(COMPARED_WINDOWS, windows.count) }, (_, i) => {
     const feeds = windows.feeds(windows.shapeOf(i));
