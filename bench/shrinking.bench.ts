@@ -5,6 +5,7 @@ import { writeAtomically } from '../src/base/files.ts';
 import { scriptFlags, whole } from '../src/cli/flags.ts';
 import { explain, note, table } from '../src/cli/output.ts';
 import { readRun } from '../src/runs/readRun.ts';
+import { readConfig } from '../src/runs/runDirectory.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { checkConfig } from '../src/train/config.ts';
 import { benchEpochs } from './support/epochSpeed.ts';
@@ -27,10 +28,10 @@ const { values: flags } = scriptFlags(() =>
 );
 
 async function bench(): Promise<void> {
-  const { config: fields, epochs, result } = await readRun(flags.run, '');
-  const words = result?.data?.vocabulary;
+  const { epochs, result } = await readRun(flags.run, '');
+  const words = result?.data?.facts.vocabulary;
   if (words === undefined) throw new UsageError(`${flags.run} is no finished run of slimrnn train`);
-  const { data: _data, init: _init, ...own } = fields;
+  const { data: _data, init: _init, ...own } = await readConfig(flags.run);
   const config = checkConfig(own, 'its configuration');
   if (config.issEmbedding)
     throw new UsageError(`${flags.run} let its embedding shrink, too: only hidden sizes are timed`);

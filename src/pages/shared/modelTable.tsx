@@ -1,31 +1,44 @@
-import { fileSize, grouped } from '../../base/format.ts';
-import type { ReportModel } from '../../report/data.ts';
-import { type DataTable, Table } from '../shared/table.tsx';
-import { milliseconds } from './figures.ts';
+import { fileSize, grouped, milliseconds } from '../../base/format.ts';
+import type { ReportLatency } from '../../report/data.ts';
+import type { ResultModel } from '../../runs/record.ts';
+import type { ScoreKind } from '../../tasks/score.ts';
+import { scoreColumns } from './scores.ts';
+import { type DataTable, Table } from './table.tsx';
+
+/** What a table shows of a model. */
+export interface TableModel extends Omit<ResultModel, 'file' | 'name'> {
+  readonly latencies?: readonly ReportLatency[];
+}
 
 /** A model with the name that its row has. */
 export interface NamedModel {
   readonly label: string;
-  readonly model: ReportModel;
+  readonly model: TableModel;
+}
+
+interface ModelTableProps {
+  readonly models: readonly NamedModel[];
+  readonly scores: readonly ScoreKind[];
 }
 
 /** Models side by side; columns that no model has a figure for are left out. */
-export function ModelTable({ models, caption }: { models: readonly NamedModel[]; caption?: string }) {
+export function ModelTable({ models, scores }: ModelTableProps) {
   return (
     <div class="scroll">
-      <Table {...modelTable(models)} caption={caption} />
+      <Table {...modelTable(models, scores)} />
     </div>
   );
 }
 
 interface Column {
   readonly name: string;
-  readonly read: (model: ReportModel) => string | undefined;
+  readonly read: (model: TableModel) => string | undefined;
 }
 
 /** The rows and columns of the table. */
-export function modelTable(models: readonly NamedModel[]): DataTable {
-  const columns = [...COLUMNS, ...latencyColumns(models)].filter(({ read }) =>
+export function modelTable(models: readonly NamedModel[], scores: readonly ScoreKind[]): DataTable {
+  const quality = scoreColumns(scores).map(({ head, read }): Column => ({ name: head, read: (m) => read(m.scores) }));
+  const columns = [...quality, ...COLUMNS, ...latencyColumns(models)].filter(({ read }) =>
     models.some(({ model }) => read(model) !== undefined),
   );
   return {
@@ -35,10 +48,6 @@ export function modelTable(models: readonly NamedModel[]): DataTable {
 }
 
 const COLUMNS: readonly Column[] = [
-  { name: 'valid ppl', read: (m) => m.validPerplexity?.toFixed(2) },
-  { name: 'test ppl', read: (m) => m.testPerplexity?.toFixed(2) },
-  { name: 'valid accuracy', read: (m) => m.validAccuracy?.toFixed(4) },
-  { name: 'valid loss', read: (m) => m.validLoss?.toFixed(4) },
   { name: 'hidden', read: (m) => m.hidden.join(', ') },
   { name: 'parameters', read: (m) => grouped(m.parameters) },
   { name: 'embedding', read: (m) => m.split && grouped(m.split.embedding.stored) },
@@ -49,17 +58,17 @@ const COLUMNS: readonly Column[] = [
   { name: 'file', read: (m) => fileSize(m.bytes) },
 ];
 
-function nonzero(split: NonNullable<ReportModel['split']>): number {
+function nonzero(split: NonNullable<TableModel['split']>): number {
   return Object.values(split).reduce((sum, part) => sum + part.nonzero, 0);
 }
 
 function latencyColumns(models: readonly NamedModel[]): Column[] {
-  const timed = models.flatMap(({ model }) => model.latencies);
+  const timed = models.flatMap(({ model }) => model.latencies ?? []);
   const keys = [...new Map(timed.map((l) => [`${l.runtime}, batch ${l.batch}`, l])).entries()];
   return keys.map(([name, { runtime, batch }]) => ({
     name,
     read: ({ latencies }) => {
-      const found = latencies.find((l) => l.runtime === runtime && l.batch === batch);
+      const found = latencies?.find((l) => l.runtime === runtime && l.batch === batch);
       return found && milliseconds(found.median);
     },
   }));
