@@ -68,7 +68,7 @@ export function settingsOf(config: RunConfig): Settings {
 }
 
 /** Sections spelled out, as in config.json of a run, become fields and the setting that chooses their kind. */
-function flattened(settings: Settings): Settings {
+export function flattened(settings: Settings): Settings {
   const flat: Record<string, unknown> = {};
   for (const [field, value] of Object.entries(settings)) {
     const part = parts.find((p) => p === field);
@@ -105,7 +105,13 @@ function chooseKinds(task: TaskDefinition, given: Settings, nameOf: FieldName, p
   if (!model || !optimizer || !schedule) return undefined;
   const method = named ?? asked;
   const { name, fields } = task;
-  return { task: { name, fields }, model, optimizer, schedule, method: { ...method, fields: { ...method.fields, ...methodFields } } };
+  return {
+    task: { name, fields },
+    model,
+    optimizer,
+    schedule,
+    method: { ...method, fields: { ...method.fields, ...methodFields } },
+  };
 }
 
 /** The kind of that name, or the first one when nobody says a name. */

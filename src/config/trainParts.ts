@@ -2,7 +2,7 @@ import { sha256Hex } from '../base/digest.ts';
 import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
 import { scheduleOf } from '../optimizers/schedules/registry.ts';
-import type { TrainParts } from '../train/trainer.ts';
+import type { TrainParts } from '../train/options.ts';
 import { determining, type RunConfig } from './runConfig.ts';
 
 /**

@@ -26,6 +26,12 @@ export const commonFields = {
   keepZeros: z.boolean().optional().describe('keep the zeros of the model of --init at zero'),
 } as const;
 
+/** Settings without those that ask for a method: the same training, dense. */
+export function withoutMethod(settings: Settings): Settings {
+  const own = new Set([...methods.flatMap(({ fields }) => Object.keys(fields)), ...Object.keys(commonFields)]);
+  return Object.fromEntries(Object.entries(settings).filter(([field]) => !own.has(field) && field !== 'method'));
+}
+
 /** The kind of that name; dense for a name that is none, as in a run of another version. */
 export function methodOf({ kind }: Pick<Section, 'kind'>): MethodKind {
   return methods.find(({ name }) => name === kind) ?? denseKind;

@@ -1,7 +1,7 @@
 import type { Environment } from '../base/environment.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
 import type { ResultModel, RunConfig, RunResultRecord } from '../runs/record.ts';
 import type { ScoreKind } from '../tasks/score.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /*
  * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.

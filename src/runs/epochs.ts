@@ -1,6 +1,6 @@
+import type { EpochMetrics } from '../train/metrics.ts';
 import { type OpenFile, readBetween } from './boundedFile.ts';
 import { epochFrom, jsonOf } from './formats.ts';
-import type { EpochMetrics } from './metrics.ts';
 
 /** Most bytes of the end of metrics.jsonl that are read, and most epochs. */
 const MOST_BYTES = 8 * 1024 * 1024;

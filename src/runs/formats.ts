@@ -1,4 +1,4 @@
-import type { EpochMetrics } from './metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { RUN_FORMAT, type RunConfig, type RunLive, type RunResultRecord } from './record.ts';
 import { configSchema, epochSchema, liveSchema, resultSchema } from './schemas.ts';
 import { configOfVersion1, epochOfVersion1, liveOfVersion1, resultOfVersion1 } from './version1.ts';

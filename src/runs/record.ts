@@ -2,7 +2,7 @@ import type { Environment } from '../base/environment.ts';
 import type { ParameterSplit } from '../inspect/parameterSplit.ts';
 import type { ScoreKind, ScoreValues } from '../tasks/score.ts';
 import type { DataSummary, ScoreDetails, Split } from '../tasks/task.ts';
-import type { EpochMetrics } from './metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /*
  * What is known of a run from its directory: plain data for reports, for the server and for its pages. Each file has one

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { logHistogramSchema } from '../groups/logHistogram.ts';
-import { type EpochMetrics, epochMetricsSchema, scoreKindSchema, scoreValuesSchema } from './metrics.ts';
+import { type EpochMetrics, epochMetricsSchema, scoreKindSchema, scoreValuesSchema } from '../train/metrics.ts';
 import { type ModelScores, RUN_FORMAT, type RunConfig, type RunLive, type RunResultRecord } from './record.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { meanLoss, perplexity, type ScoreKind, type ScoreValues, scoreKinds } from '../tasks/score.ts';
-import type { EpochMetrics } from './metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import type { Choice, ModelScores, RunConfig, RunLive, RunResultRecord } from './record.ts';
 import { configFields, epochSchema, liveSchema, modelFields, resultFields } from './schemas.ts';
 

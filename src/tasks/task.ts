@@ -173,4 +173,6 @@ export interface TaskDefinition {
 export interface Task extends TaskDefinition {
   /** Reads and checks the data. Throws UsageError for whatever cannot serve, before anything is written. */
   load(config: TaskConfig, sources: Sources): Promise<LoadedTask>;
+  /** Fields that a first model determines, such as its sizes. Throws UsageError for a model of another kind. */
+  settingsOf?(init: string): Promise<Settings>;
 }

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { logHistogram } from '../groups/logHistogram.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { histogramsOf, scalarsOf } from './summary.ts';
 
 const common = { epoch: 3, learningRate: 0.5, parameters: 1234, penalty: 0.25, seconds: 9 };

@@ -1,5 +1,5 @@
 import { BINS_PER_DECADE, binStart, type LogHistogram } from '../groups/logHistogram.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /*
  * What TensorBoard shows of an epoch.

@@ -6,7 +6,7 @@ import { course, eventFiles, onlyEvents } from '../../test/support/eventFile.ts'
 import { makeRun } from '../../test/support/runFolder.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { logHistogram } from '../groups/logHistogram.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { eventFileName, secondsOf } from './eventFile.ts';
 import { updateTensorBoard } from './writer.ts';
 

@@ -1,40 +1,16 @@
 import { normsByLayer } from '../groups/logHistogram.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
 import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
+import { TrainingDivergedError } from './diverged.ts';
 import { InterruptedError } from './interrupted.ts';
+import type { EpochMetrics } from './metrics.ts';
+import type { BatchProgress, TrainOptions } from './options.ts';
 import { epochStart } from './progress.ts';
+import { decidingScores, type Run } from './run.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import { stopwatch } from './stopwatch.ts';
-import { decidingScores, type Run, TrainingDivergedError, type TrainOptions } from './trainer.ts';
 import type { StepResult, TrainSetup } from './trainState.ts';
 import { DivergedError } from './update.ts';
-
-/** Where a run is, for a progress display. */
-export interface BatchProgress {
-  /** Current epoch from 1, of `epochs`. */
-  readonly epoch: number;
-  readonly epochs: number;
-  /** Batches of this epoch that are done, of `batches`. */
-  readonly batch: number;
-  readonly batches: number;
-  /** The deciding score of the training data in this epoch so far. */
-  readonly score: { readonly name: string; readonly value: number };
-  /** Tokens or examples per second. */
-  readonly itemsPerSecond: number;
-  /** Seconds until training ends at the present speed. */
-  readonly secondsLeft: number;
-  readonly units: readonly number[];
-  readonly alive: readonly number[];
-}
-
-/** What an epoch tells, and how it is stopped. */
-export interface EpochListeners {
-  readonly onBatch?: ((p: BatchProgress) => void) | undefined;
-  readonly onShrink?: ((from: readonly number[], to: readonly number[]) => void) | undefined;
-  /** Aborting writes a checkpoint and throws InterruptedError. */
-  readonly signal?: AbortSignal | undefined;
-}
 
 /** Smallest share of a layer's units that must have died before the graph is rebuilt in the middle of an epoch. */
 const WORTHWHILE = 0.03;

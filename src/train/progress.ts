@@ -1,5 +1,5 @@
 import { z } from 'zod';
-import { epochMetricsSchema } from '../runs/metrics.ts';
+import { epochMetricsSchema } from './metrics.ts';
 
 const stateSchema = z.record(z.string(), z.union([z.number(), z.array(z.number()).readonly()]));
 

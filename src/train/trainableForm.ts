@@ -4,9 +4,9 @@ import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { prepareModel } from '../slim/prepare.ts';
+import type { TrainOptions } from './options.ts';
 import type { Checkpoint } from './store.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
-import type { TrainOptions } from './trainer.ts';
 import type { Snapshot } from './trainState.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */

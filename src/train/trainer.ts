@@ -1,121 +1,16 @@
-import { SlimError } from '../base/errors.ts';
-import { namesStates, type StatePair, statesOf } from '../graph/states.ts';
-import type { Model } from '../graph/types.ts';
-import type { FirstModel, MethodContext } from '../methods/kind.ts';
-import type { SparsityMethod } from '../methods/method.ts';
-import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
-import { learnedShare, type Schedule } from '../optimizers/schedules/schedule.ts';
+import type { FirstModel } from '../methods/kind.ts';
+import { learnedShare } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import type { EpochMetrics } from '../runs/metrics.ts';
-import type { Runtime } from '../runtime/runtime.ts';
-import { type ScoreKind, type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Problem } from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
-import { type EpochListeners, trainEpoch } from './epoch.ts';
+import { trainEpoch } from './epoch.ts';
+import type { EpochMetrics } from './metrics.ts';
+import type { TrainedModel, TrainOptions, TrainSettings } from './options.ts';
 import { epochStart, type Progress } from './progress.ts';
-import type { Checkpoint, RunStore } from './store.ts';
+import { decidingScores, type Run } from './run.ts';
+import type { Checkpoint } from './store.ts';
 import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
-
-/** What the trainer goes by, whatever is trained and how. */
-export interface TrainSettings {
-  readonly epochs: number;
-  /** Bound on the norm of the whole gradient; absent for none. */
-  readonly clip?: number | undefined;
-  /** τ: with a sparsity method, weights below it become 0 after every update. */
-  readonly threshold: number;
-  /** Slices dead units away: every so many updates and after each epoch, or (0) only between epochs. */
-  readonly shrink: boolean;
-  readonly shrinkEvery: number;
-  /** Stops after so many epochs without a better deciding score. */
-  readonly patience?: number | undefined;
-  readonly freeze?: readonly string[] | undefined;
-  readonly fix?: readonly string[] | undefined;
-  readonly seed: number;
-  readonly threads?: number | undefined;
-  readonly checkpointEvery: number;
-}
-
-/** A choice of method, optimizer and schedule, with all that a run goes by. */
-export interface TrainParts {
-  readonly settings: TrainSettings;
-  /** Digest of all that determines the run besides data and first model. */
-  readonly digest: string;
-  readonly method: {
-    /** True when nothing is to vanish. */
-    readonly isDense: boolean;
-    /** Whether columns of embeddings are units too. */
-    readonly embeddings: boolean;
-    /** Throws a UsageError when the method cannot do with a model what it is asked for. */
-    check(first: FirstModel): void;
-    create(context: MethodContext): SparsityMethod | undefined;
-  };
-  createOptimizer(state?: OptimizerState): Optimizer;
-  readonly schedule: Schedule;
-}
-
-/** What a training run needs. */
-export interface TrainOptions extends TrainParts, EpochListeners {
-  readonly problem: Problem;
-  /** The model to start from, with Dropout where training wants it. */
-  readonly model: Model;
-  readonly runtime: Runtime;
-  /** Streaming states that are zero at the start of an example; by default those that the model names. */
-  readonly states?: readonly StatePair[] | undefined;
-  /** Verifies after each shrink that the smaller model computes the same: for graphs that others made. */
-  readonly verifiesShrinks?: boolean | undefined;
-  /** Where checkpoints go; without it nothing is left. */
-  readonly store?: RunStore | undefined;
-  /** Go on from the checkpoint in the store, if there is one. */
-  readonly resume?: boolean | undefined;
-  /** Stop after this epoch, with a checkpoint that goes on to the same end; by default all epochs are trained. */
-  readonly untilEpoch?: number | undefined;
-  readonly collective?: Collective | undefined;
-  /** Called once when model, data and configuration fit together, before the first update. */
-  readonly onReady?: ((start: TrainStart) => void | Promise<void>) | undefined;
-  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
-}
-
-/** What a run is about to do. */
-export interface TrainStart {
-  /** Weights that are trained. */
-  readonly parameters: number;
-  /** Layers with their units; empty where they cannot be traced. */
-  readonly layers: readonly { readonly name: string; readonly units: number }[];
-  /** What a user should know: activations that the loss took apart, layers that keep their units. */
-  readonly notes: readonly string[];
-}
-
-/** A trained model with its history. */
-export interface TrainedModel {
-  /** With the averaged weights where the optimizer keeps an average. */
-  readonly model: Model;
-  readonly history: readonly EpochMetrics[];
-  /** Which of its first units each layer still has; undefined where units cannot be traced. */
-  readonly kept: readonly (readonly number[])[] | undefined;
-  readonly start: TrainStart;
-}
-
-/** Training came to numbers from which there is no way back. */
-export class TrainingDivergedError extends SlimError {
-  override readonly name: string = 'TrainingDivergedError';
-  /** What happened and where, without what is left on disk. */
-  readonly reason: string;
-  /** The epoch in which it happened, from 1. */
-  readonly epoch: number;
-
-  constructor(reason: string, epoch: number, advice: string) {
-    super(`${reason}. ${advice}`);
-    this.reason = reason;
-    this.epoch = epoch;
-  }
-}
-
-/** A run as it goes on: the model in training is replaced when it shrinks, the place in the run with every update. */
-export interface Run {
-  state: TrainState;
-  progress: Progress;
-}
 
 /**
  * Trains a model on a problem: epochs over the training data, scores on the held-out data after each, shrinking and
@@ -209,28 +104,9 @@ function checkpointOf(
   return { model, tensors: all, progress };
 }
 
-/** The deciding score of each epoch, in a form of which less is better; empty without held-out data. */
-export function decidingScores(history: readonly EpochMetrics[], scores: readonly ScoreKind[]): number[] {
-  const [deciding] = scores;
-  return history.flatMap(({ valid }) => {
-    const value = deciding && valid?.[deciding.name];
-    return value === undefined ? [] : [deciding!.better === 'lower' ? value : -value];
-  });
-}
-
 function isOutOfPatience(history: readonly EpochMetrics[], { scores }: Problem, { patience }: TrainSettings): boolean {
   const values = decidingScores(history, scores);
   return (
     patience !== undefined && values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience
   );
-}
-
-/** Scores of what some batches added up to. */
-export function valuesOf({ scores }: Problem, sums: Parameters<typeof scoresOf>[1]): ScoreValues {
-  return scoresOf(scores, sums);
-}
-
-/** The streaming states that a model's metadata name. */
-export function namedStates(model: Model): readonly StatePair[] {
-  return namesStates(model) ? statesOf(model) : [];
 }

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { epochFrom } from '../../src/runs/formats.ts';
-import type { EpochMetrics } from '../../src/runs/metrics.ts';
+import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { course, eventFiles, onlyEvents } from '../support/eventFile.ts';
 import { eventful, untilTraining } from './killing.ts';

@@ -1,5 +1,5 @@
-import type { EpochMetrics } from '../../runs/metrics.ts';
 import type { RunLive, RunRecord, RunState, RunSummary } from '../../runs/record.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
 import type { GivenModel } from './playground/protocol.ts';
 
 /*

@@ -1,7 +1,7 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { duration, grouped, rounded } from '../../base/format.ts';
-import type { EpochMetrics } from '../../runs/metrics.ts';
 import { formatScore, type ScoreKind } from '../../tasks/score.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
 import { axisStyle, epochAxis, percentLabel, tickLabel } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';

@@ -2,7 +2,7 @@ import type { EChartsCoreOption } from 'echarts/core';
 import { useState } from 'preact/hooks';
 import { rounded } from '../../base/format.ts';
 import type { LogHistogram } from '../../groups/logHistogram.ts';
-import type { EpochMetrics } from '../../runs/metrics.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
 import { axisStyle } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';

@@ -44,7 +44,11 @@ export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData):
     // States that take their values from arrays keep their sizes.
     states: streamingStates(model).filter((s) => !given.has(input[s.input] ?? s.input)),
     isImported: true,
-    notes: [`${source}: ${grouped(train)} examples${held}`, ...notesOn(model), ...fixedBatchNote(problem, config, train)],
+    notes: [
+      `${source}: ${grouped(train)} examples${held}`,
+      ...notesOn(model),
+      ...fixedBatchNote(problem, config, train),
+    ],
     files: {},
   };
 }

@@ -10,16 +10,7 @@ import { bindDims } from '../../passes/bindDims.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { perplexity } from '../score.ts';
-import {
-  type Batches,
-  type BatchOrder,
-  type BatchShape,
-  LOSS,
-  type Problem,
-  type Split,
-  TARGETS,
-  type TaskConfig,
-} from '../task.ts';
+import { type Batches, type BatchOrder, LOSS, type Problem, type Split, TARGETS, type TaskConfig } from '../task.ts';
 import { readTaskFields } from './definition.ts';
 
 /** Windows on which two forms of a model are compared. */

@@ -9,7 +9,7 @@ import type { Model } from '../../graph/types.ts';
 import { loadModel } from '../../onnx/file.ts';
 import type { LoadedTask, Sources, Task, TaskConfig } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
-import { freshModel, modelFrom } from './model.ts';
+import { freshModel, modelFrom, sizesOf } from './model.ts';
 import { languageModelProblem } from './problem.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
@@ -23,6 +23,10 @@ export const languageModelTask: Task = {
         ? freshModel(config, corpus.vocabulary)
         : modelFrom(await loadModel(modelPath(init)), config, corpus.vocabulary, init);
     return { ...loadedText(config, corpus, first), notes: notesOn(corpus) };
+  },
+  async settingsOf(init) {
+    const { kind, ...sizes } = sizesOf(await loadModel(modelPath(init)), init);
+    return { cell: kind, ...sizes };
   },
 };
 

@@ -1,7 +1,7 @@
 import { useState } from 'preact/hooks';
 import { duration, fileSize, grouped, short } from '../../../base/format.ts';
-import type { EpochMetrics } from '../../../runs/metrics.ts';
 import { perplexity } from '../../../tasks/score.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
 import { NormHistograms } from '../../shared/normHistogram.tsx';

@@ -1,8 +1,8 @@
 import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
-import type { EpochMetrics } from '../../../runs/metrics.ts';
 import type { ResultModel, RunRecord } from '../../../runs/record.ts';
 import type { ScoreKind } from '../../../tasks/score.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
 import { said, settingsOf } from '../../shared/configTable.tsx';
 import { courseOf, EpochChart, type EpochChartProps, scoreAxis } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
