@@ -1,71 +1,82 @@
-import { interleave, median, type Spread, spread } from '../../src/bench/statistics.ts';
+import { randomStream } from '../../src/base/random.ts';
+import { LOGITS } from '../../src/models/languageModel.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { untrainedModel } from '../../src/tasks/language-model/freshModel.ts';
-import { checkConfig } from '../../src/train/config.ts';
+import { checkConfig, type PartialConfig, type TrainConfig } from '../../src/train/config.ts';
 import { presets } from '../../src/train/presets.ts';
-import { gemmWork } from './gemm.ts';
-import { randomSteps } from './randomSteps.ts';
+import { createMethod, groupsOf, planSparsity } from '../../src/train/sparsity.ts';
+import { Stepper } from '../../src/train/stepper.ts';
 
-/** Sizes of the steps that are timed, and how often: the presets' but for the hidden size. */
-export interface StepBenchOptions {
+/*
+ * Training steps to be timed: all that the benchmarks of steps know of the trainer.
+ */
+
+export { type TrainConfig, withoutSparsity } from '../../src/train/config.ts';
+
+/** Fields of a configuration, as in a JSON file for `slimrnn train`. */
+export type StepFields = PartialConfig;
+
+/** A preset with some of its fields changed, checked. */
+export function stepConfig(preset: string, fields: StepFields): TrainConfig {
+  return checkConfig({ ...presets[preset], ...fields }, 'bench');
+}
+
+/** The configuration of a run, from its config.json. */
+export function configOfRun(fields: Readonly<Record<string, unknown>>): TrainConfig {
+  const { data: _data, init: _init, ...own } = fields;
+  return checkConfig(own, 'its configuration');
+}
+
+/** How the steps run. */
+export interface StepOptions {
   readonly runtime: Runtime;
-  readonly hidden: number;
-  readonly vocabulary: number;
-  readonly batch: number;
-  readonly steps: number;
   readonly threads?: number | undefined;
-  readonly rounds: number;
 }
 
-/** Speed of a whole training step: forward, backward, penalty, clipping, update and threshold. */
-export interface StepBench {
-  readonly hidden: number;
-  readonly milliseconds: Spread;
-  /** Billions of floating-point operations per second: 6 per weight and token, the embedding's lookup not counted. */
-  readonly gflops: number;
-  /** The best of several large products in the same process, in turn with the step. */
-  readonly bestGemmGflops: number;
-  /** gflops / bestGemmGflops */
-  readonly ofBestGemm: number;
-  /** Share of the step that penalty, clipping, update and threshold take: the median over steps. */
-  readonly updateShare: number;
-  readonly residentMegabytes: number;
+/** Milliseconds of one step. */
+export interface StepTime {
+  /** Forward, backward, penalty, clipping, update and threshold. */
+  readonly whole: number;
+  /** All of it but the graph: penalty, clipping, update and threshold. */
+  readonly update: number;
 }
 
-/** Shapes that a good GEMM is fastest at on most machines, and those of the steps themselves. */
-const gemmShapes: readonly (readonly [number, number, number])[] = [
-  [2048, 2048, 2048],
-  [700, 1500, 6000],
-  [1500, 700, 6000],
-];
+/** Training steps that can be repeated. */
+export interface TrainingSteps {
+  step(): Promise<StepTime>;
+  release(): Promise<void>;
+}
 
-/** Times ISS training steps of the two-layer language model beside the machine's best GEMM, in one process. */
-export async function benchTrainingStep(options: StepBenchOptions): Promise<StepBench> {
-  const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
-  const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
-  const config = checkConfig({ ...presets['iss-large'], keep: 1, ...sizes }, 'bench');
-  const random = await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads);
-  const gemms = await Promise.all(gemmShapes.map((shape) => gemmWork(runtime, shape, threads)));
-  const updateShares: number[] = [];
-  const step = async () => {
-    const start = performance.now();
-    const { updateTime } = await random.step();
-    updateShares.push(updateTime / (performance.now() - start));
-  };
-  const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 500 });
-  const residentMegabytes = process.memoryUsage().rss / 1e6;
-  await random.release();
-  for (const g of gemms) await g.release();
-  const weights = 2 * 8 * hidden * hidden + hidden * vocabulary;
-  const gflops = (6 * weights * batch * steps) / median(times!) / 1e6;
-  const bestGemmGflops = Math.max(...gemms.map((g, i) => g.flops / median(gemmTimes[i]!) / 1e6));
+/** A learning rate at which nothing dies while steps are timed. */
+const RATE = 0.01;
+/** Windows of an epoch, for methods with a schedule, and the update that steps begin at: after two epochs all are at work. */
+const WINDOWS = 100;
+const FIRST = 2 * WINDOWS;
+
+/** Steps of the untrained language model of a configuration, on random ones of so many words. Memory: model and gradients. */
+export async function trainingSteps(
+  config: TrainConfig,
+  words: number,
+  { runtime, threads }: StepOptions,
+): Promise<TrainingSteps> {
+  const { batch, steps, clip, seed } = config;
+  const model = untrainedModel(config, words);
+  const groups = groupsOf(model, config);
+  const sparsity = createMethod(planSparsity(config, model, groups, WINDOWS), model.graph, groups);
+  const stepper = await Stepper.create(model, {
+    ...{ runtime, logits: LOGITS, batch, time: steps, clip, sparsity, seed, threads },
+  });
+  const random = randomStream(2);
+  const drawn = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * words));
+  const indices = drawn();
+  stepper.targets.set(drawn());
+  let index = FIRST;
   return {
-    hidden,
-    milliseconds: spread(times!),
-    gflops,
-    bestGemmGflops,
-    ofBestGemm: gflops / bestGemmGflops,
-    updateShare: median(updateShares),
-    residentMegabytes,
+    async step() {
+      const start = performance.now();
+      const { updateTime } = await stepper.step(indices, RATE, index++);
+      return { whole: performance.now() - start, update: updateTime };
+    },
+    release: () => stepper.release(),
   };
 }
