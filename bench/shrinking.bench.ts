@@ -25,13 +25,15 @@ await runScript<Flags>({
   ],
   async measure({ run, threads, rounds }) {
     const { config: fields, epochs, result } = await readRun(run, '');
-    const words = result?.data?.vocabulary;
+    const words = result?.data?.facts.vocabulary;
     if (words === undefined) throw new UsageError(`${run} is no finished run of slimrnn train`);
-    const config = configOfRun(fields);
-    if (config.issEmbedding) throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);
-    note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${config.hidden.join(', ')}`);
+    const config = configOfRun(fields ?? {});
+    const hidden = config.model.hidden as number[];
+    if (config.method.issEmbedding)
+      throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);
+    note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${hidden.join(', ')}`);
     // An epoch shrinks on the way: the size it began with is the largest it had.
-    const units = [config.hidden, ...epochs.slice(0, -1).map((row) => row.units)];
+    const units = [hidden, ...epochs.slice(0, -1).map((row) => row.units)];
     const timed = await benchEpochs({ runtime: nodeRuntime, config, units, words, threads, rounds });
     const ratio = timed.reduce((sum, epoch) => sum + epoch.ratio, 0) / timed.length;
     const rows = timed.map(({ epoch, units: began, milliseconds, dense, ratio: share }) => [

@@ -31,6 +31,11 @@ export function fileSize(bytes: number): string {
   return bytes >= 1e6 ? `${(bytes / 1e6).toFixed(1)} MB` : `${(bytes / 1e3).toFixed(0)} kB`;
 }
 
+/** Milliseconds with the digits that mean something. */
+export function milliseconds(value: number): string {
+  return `${value >= 100 ? value.toFixed(0) : value >= 10 ? value.toFixed(1) : value.toFixed(2)} ms`;
+}
+
 /** 1:02:03 or 2:03 from seconds. */
 export function duration(seconds: number): string {
   if (!Number.isFinite(seconds)) return '–';

@@ -5,20 +5,18 @@ import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import { benchLatency } from '../bench/latency.ts';
-import type { LoadedCorpus } from '../data/makeCorpus.ts';
-import { DEFAULT_CELL } from '../nn/layers.ts';
+import { readSettings } from '../config/readSettings.ts';
+import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/writeReport.ts';
-import type { ModelResult, RunResult } from '../runs/run.ts';
+import type { ResultModel } from '../runs/record.ts';
+import { documentText, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { freshModel } from '../tasks/language-model/freshModel.ts';
-import { loadText } from '../tasks/language-model/start.ts';
-import { checkConfig, flagName, type TrainConfig, withoutSparsity } from '../train/config.ts';
-import { demoPreset } from '../train/presets.ts';
-import { describeMethod, methodName } from '../train/sparsity.ts';
-import { addConfigFlags, configFrom } from './configFlags.ts';
-import { noteCorpus, runWithDisplay } from './display.ts';
+import { demoPreset } from '../tasks/language-model/presets.ts';
+import { languageModelTask } from '../tasks/language-model/task.ts';
+import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 
 interface DemoFlags {
@@ -27,7 +25,7 @@ interface DemoFlags {
 }
 
 /** A row of the demo's table. */
-interface DemoModel extends ModelResult {
+interface DemoModel extends ResultModel {
   /** Seconds of training that led to it. */
   readonly seconds: number;
   /** Median milliseconds of a run of 30 steps at batch 1 and at batch 10. */
@@ -48,22 +46,25 @@ export function addDemoCommand(program: Command): void {
     )
     .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
     .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command);
-  command.action(async (flags: DemoFlags & Record<string, unknown>) => {
+  addConfigFlags(command, [languageModelTask]);
+  command.action(async (flags: DemoFlags) => {
     const started = performance.now();
-    const config = checkConfig({ ...demoPreset, ...configFrom(flags) }, 'demo', flagName);
-    if (methodName(config) === 'dense')
+    const said = settingsFrom(command, [languageModelTask]);
+    const config = readSettings('demo', said, demoPreset);
+    if (config.method.kind === 'dense')
       throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
     const directory = flags.out ?? freeDirectory();
     await checkNewRunDirectory(directory);
-    const corpus = await loadText(config, undefined);
-    noteCorpus(corpus);
+    const task = await languageModelTask.load(config, {});
+    for (const line of task.notes) note(line);
+    const hidden = (config.model.hidden as number[]).join(' and ');
     note(
-      `two ${(config.cell ?? DEFAULT_CELL).toUpperCase()} layers of ${config.hidden.join(' and ')} units, dense and with ${describeMethod(config)}`,
+      `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
     );
-    const dense = await demoRun('dense', withoutSparsity(config), corpus, join(directory, 'dense'));
-    const iss = await demoRun('ISS  ', config, corpus, join(directory, 'iss'));
-    const models = await timed(directory, dense, iss);
+    const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
+    const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
+    const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
+    const models = await timed(directory, dense, iss, config.threads);
     const { file: report } = await writeReport(join(directory, runFiles.report), {
       paths: [directory],
       title: 'slimrnn demo',
@@ -74,22 +75,18 @@ export function addDemoCommand(program: Command): void {
     const seconds = (performance.now() - started) / 1e3;
     const made = { environment: environment(), engine: nodeRuntime.name };
     const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
-    await writeAtomically(join(directory, 'demo.json'), `${JSON.stringify(document, null, 2)}\n`);
+    await writeAtomically(join(directory, 'demo.json'), documentText(document));
     print(flags.json, document, () => demoText(models, iss, report, seconds));
   });
 }
 
-async function demoRun(
-  label: string,
-  config: TrainConfig,
-  corpus: LoadedCorpus,
-  directory: string,
-): Promise<RunResult> {
-  return runWithDisplay(label, { config, corpus, model: freshModel(config, corpus.vocabulary), directory });
-}
-
 /** The models of both runs with their latencies, timed in turn. */
-async function timed(directory: string, dense: RunResult, iss: RunResult): Promise<DemoModel[]> {
+async function timed(
+  directory: string,
+  dense: RunResult,
+  iss: RunResult,
+  threads: number | undefined,
+): Promise<DemoModel[]> {
   const rows = [
     { ...dense.models[0]!, name: 'dense', file: join(directory, 'dense', runFiles.model), seconds: dense.seconds },
     { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },
@@ -97,7 +94,7 @@ async function timed(directory: string, dense: RunResult, iss: RunResult): Promi
   ];
   note('timing the three models in turn');
   const contestants = await Promise.all(rows.map(async (m) => ({ name: m.name, model: await loadModel(m.file) })));
-  const options = { runtime: nodeRuntime, steps: LATENCY_STEPS, rounds: LATENCY_ROUNDS, threads: dense.config.threads };
+  const options = { runtime: nodeRuntime, steps: LATENCY_STEPS, rounds: LATENCY_ROUNDS, threads };
   const one = await benchLatency(contestants, { ...options, batch: 1 });
   const ten = await benchLatency(contestants, { ...options, batch: 10 });
   return rows.map((m, i) => ({
@@ -110,8 +107,8 @@ function demoText(models: readonly DemoModel[], iss: RunResult, report: string, 
   const [dense, , slim] = models as [DemoModel, DemoModel, DemoModel];
   const rows = models.map((m) => [
     m.name,
-    m.validPerplexity.toFixed(1),
-    m.testPerplexity.toFixed(1),
+    m.scores.valid!.perplexity!.toFixed(1),
+    m.scores.test!.perplexity!.toFixed(1),
     m.hidden.join(' + '),
     grouped(m.parameters),
     fileSize(m.bytes),
@@ -120,7 +117,7 @@ function demoText(models: readonly DemoModel[], iss: RunResult, report: string, 
     duration(m.seconds),
   ]);
   const gone = sum(dense.hidden) - sum(slim.hidden);
-  const change = (slim.validPerplexity / dense.validPerplexity - 1) * 100;
+  const change = (slim.scores.valid!.perplexity! / dense.scores.valid!.perplexity! - 1) * 100;
   return [
     '',
     table(

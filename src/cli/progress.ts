@@ -1,20 +1,31 @@
 import { createLogUpdate } from 'log-update';
-import type { EpochMetrics } from '../runs/checkpoint.ts';
-import type { WindowProgress } from '../train/trainer.ts';
+import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
+import type { BatchProgress } from '../train/options.ts';
 import { duration, grouped, note } from './output.ts';
 
 const logUpdate = createLogUpdate(process.stderr);
 
-/** Progress on stderr: one live line in a terminal, a plain line now and then when piped. */
+/** Progress on stderr: one live line in a terminal, a plain line now and then when piped, a line for each epoch. */
 export interface ProgressDisplay {
-  window(p: WindowProgress): void;
+  batch(p: BatchProgress): void;
   epoch(m: EpochMetrics): void;
   line(text: string): void;
   done(): void;
 }
 
-/** A display with a label in front of each line. */
-export function progressDisplay(label: string, epochs: number): ProgressDisplay {
+/** What a display is made for. */
+export interface DisplayOptions {
+  /** Stands before each line. */
+  readonly label: string;
+  readonly epochs: number;
+  readonly scores: readonly ScoreKind[];
+  /** What is counted: 'tokens', 'examples'. */
+  readonly items: string;
+}
+
+/** A display of one run. */
+export function progressDisplay({ label, epochs, scores, items }: DisplayOptions): ProgressDisplay {
   const live = process.stderr.isTTY === true;
   const every = live ? 150 : 15_000;
   const prefix = label === '' ? '' : `${label}  `;
@@ -22,26 +33,25 @@ export function progressDisplay(label: string, epochs: number): ProgressDisplay 
   const clear = () => {
     if (live) logUpdate.clear();
   };
-  const units = (alive: readonly number[], all: readonly number[]) =>
-    alive.map((n, i) => (n === all[i] ? `${n}` : `${n}/${all[i]}`)).join(' ');
   return {
-    window(p) {
+    batch(p) {
       if (performance.now() - shown < every) return;
       shown = performance.now();
-      const share = p.window / p.windows;
+      const share = p.batch / p.batches;
       const text =
         `${prefix}epoch ${p.epoch}/${p.epochs} ${bar(share)} ${String(Math.floor(share * 100)).padStart(3)} %  ` +
-        `perplexity ${p.perplexity.toFixed(1)}  ${grouped(p.tokensPerSecond)} tokens/s  ` +
-        `units ${units(p.alive, p.units)}  ${duration(p.secondsLeft)} left`;
+        `${p.score.name} ${formatScore(scores[0]!, p.score.value)}  ${grouped(p.itemsPerSecond)} ${items}/s  ` +
+        `${unitsText(p)}${duration(p.secondsLeft)} left`;
       if (live) logUpdate(text);
       else note(text);
     },
     epoch(m) {
       clear();
+      const valid = m.valid ? `valid ${scoresText(scores, m.valid)}  ` : '';
       note(
         `${prefix}epoch ${String(m.epoch).padStart(String(epochs).length)}/${epochs}  rate ${m.learningRate.toPrecision(3)}  ` +
-          `train ${m.trainPerplexity.toFixed(2)}  valid ${m.validPerplexity.toFixed(2)}  ` +
-          `units ${units(m.alive, m.units)}  ${m.seconds.toFixed(1)} s  ${grouped(m.tokensPerSecond)} tokens/s`,
+          `train ${scoresText(scores, m.train)}  ${valid}` +
+          `${unitsText(m)}${m.seconds.toFixed(1)} s  ${grouped(m.itemsPerSecond)} ${items}/s`,
       );
     },
     line(text) {
@@ -52,6 +62,21 @@ export function progressDisplay(label: string, epochs: number): ProgressDisplay 
       if (live) logUpdate.done();
     },
   };
+}
+
+/** The deciding score, and the others by name: `114.79`, `87.3 % (loss 0.3412)`. */
+export function scoresText(scores: readonly ScoreKind[], values: ScoreValues): string {
+  const [first = '', ...others] = scores.flatMap((kind, i) => {
+    const value = values[kind.name];
+    if (value === undefined) return [];
+    return [i === 0 ? formatScore(kind, value) : `${kind.name} ${formatScore(kind, value)}`];
+  });
+  return others.length === 0 ? first : `${first} (${others.join(', ')})`;
+}
+
+function unitsText({ alive, units }: Pick<BatchProgress, 'alive' | 'units'>): string {
+  if (units.length === 0) return '';
+  return `units ${alive.map((n, i) => (n === units[i] ? `${n}` : `${n}/${units[i]}`)).join(' ')}  `;
 }
 
 function bar(share: number): string {

@@ -43,3 +43,8 @@ export interface Groups {
    */
   readonly entangled: ReadonlyMap<number, string>;
 }
+
+/** Names of the tensors that carry weights of some component; biases belong to units but not to their norms. */
+export function groupedTensors(groups: Groups): Set<string> {
+  return new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor));
+}

@@ -21,6 +21,22 @@ describe('Arena', () => {
     });
   });
 
+  test('hands out bytes beside floats, accounted for by bytesFor', () => {
+    const lengths = [1, 64, 65, 0, 5000];
+    const arena = new Arena(bytesFor([3], lengths));
+    const before = arena.float32(3);
+    const masks = lengths.map((length) => arena.bytes(length));
+    expect(arena.used).toBe(bytesFor([3], lengths));
+    expect(masks.map(({ data }) => data.length)).toEqual(lengths);
+    for (const { offset, data } of masks) {
+      expect([data.buffer, data.byteOffset, offset % 64]).toEqual([arena.memory.buffer, offset, 0]);
+      data.fill(255);
+    }
+    expect([...before.data]).toEqual([0, 0, 0]);
+    expect(masks.flatMap(({ data }) => [...data]).every((value) => value === 255)).toBe(true);
+    expect(() => arena.bytes(2 ** 16)).toThrow('66624 bytes wanted for 65536 bytes, but only');
+  });
+
   test('has just the pages it needs and cannot grow', () => {
     expect(new Arena(1).capacity).toBe(65536);
     expect(new Arena(65536).capacity).toBe(65536);
@@ -47,6 +63,7 @@ describe('Arena', () => {
     expect(() => new Arena(Number.NaN)).toThrow(SlimError);
     expect(() => new Arena(64).float32(1.5)).toThrow(/whole number of floats, got 1.5/);
     expect(() => bytesFor([4, -1])).toThrow(/got -1/);
+    expect(() => bytesFor([], [0.5])).toThrow(/whole number of bytes, got 0.5/);
   });
 });
 

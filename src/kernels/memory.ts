@@ -6,6 +6,7 @@ const MAX_BYTES = 65536 * PAGE_BYTES;
 /** A cache line: no two buffers share one. */
 const ALIGNMENT = 64;
 const FLOAT_BYTES = 4;
+type ItemBytes = 1 | typeof FLOAT_BYTES;
 /**
  * Added to buffers of a page or more. Without it, weights and gradient of a power-of-two size start at the same place
  * within a page, compete for the same cache sets, and the update takes up to half as long again.
@@ -19,9 +20,20 @@ export interface Buffer32 {
   readonly data: Float32Array<ArrayBuffer>;
 }
 
-/** Bytes that float32 buffers of these lengths take in an arena, alignment and spacing included. */
-export function bytesFor(lengths: readonly number[]): number {
-  return lengths.reduce((bytes, length) => bytes + bytesOf(length), 0);
+/** An array of bytes inside an arena, such as a mask. */
+export interface Buffer8 {
+  readonly offset: number;
+  readonly data: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Bytes that float32 buffers of these lengths and byte buffers of those (`bytes`) take in an arena, alignment and
+ * spacing included.
+ */
+export function bytesFor(floats: readonly number[], bytes: readonly number[] = []): number {
+  const sum = (lengths: readonly number[], size: ItemBytes) =>
+    lengths.reduce((total, length) => total + bytesOf(length, size), 0);
+  return sum(floats, FLOAT_BYTES) + sum(bytes, 1);
 }
 
 /**
@@ -61,25 +73,41 @@ export class Arena {
 
   /** A new buffer of `length` zeros, aligned to 64 bytes. Throws SlimError when the arena has no room for it. */
   float32(length: number): Buffer32 {
-    const bytes = bytesOf(length);
+    const offset = this.#take(length, FLOAT_BYTES);
+    return { offset, data: new Float32Array(this.#buffer, offset, length) };
+  }
+
+  /** A new buffer of `length` zero bytes, aligned to 64 bytes. Throws SlimError when the arena has no room for it. */
+  bytes(length: number): Buffer8 {
+    const offset = this.#take(length, 1);
+    return { offset, data: new Uint8Array(this.#buffer, offset, length) };
+  }
+
+  /** Takes room for `length` items of so many bytes each; returns its offset. */
+  #take(length: number, size: ItemBytes): number {
+    const bytes = bytesOf(length, size);
     if (this.#used + bytes > this.capacity) {
       throw new SlimError(
-        `Arena: ${bytes} bytes wanted for ${length} floats, but only ${this.capacity - this.#used} of ` +
+        `Arena: ${bytes} bytes wanted for ${length} ${itemsOf(size)}, but only ${this.capacity - this.#used} of ` +
           `${this.capacity} are left. Size the arena with bytesFor() over all its buffers.`,
       );
     }
     const offset = this.#used;
     this.#used += bytes;
-    return { offset, data: new Float32Array(this.#buffer, offset, length) };
+    return offset;
   }
 }
 
-function bytesOf(length: number): number {
+function bytesOf(length: number, size: ItemBytes): number {
   if (!Number.isSafeInteger(length) || length < 0) {
-    throw new SlimError(`Arena: a buffer's length must be a whole number of floats, got ${length}`);
+    throw new SlimError(`Arena: a buffer's length must be a whole number of ${itemsOf(size)}, got ${length}`);
   }
-  const aligned = Math.ceil((length * FLOAT_BYTES) / ALIGNMENT) * ALIGNMENT;
+  const aligned = Math.ceil((length * size) / ALIGNMENT) * ALIGNMENT;
   return aligned < SKEW_FROM_BYTES ? aligned : aligned + SKEW_BYTES;
+}
+
+function itemsOf(size: ItemBytes): string {
+  return size === 1 ? 'bytes' : 'floats';
 }
 
 function createMemory(pages: number, bytes: number): WebAssembly.Memory {

@@ -65,6 +65,39 @@ describe('maskGradient', () => {
   });
 });
 
+describe('applyMask', () => {
+  const masks = arena.bytes(2048);
+  /** Anything but 0 keeps a value; NaN and infinities go as well. */
+  const masked = fc
+    .oneof(fc.integer({ min: 0, max: 40 }), fc.constantFrom(512, 1030))
+    .chain((n) =>
+      fc.tuple(
+        fc.array(fc.float(), { minLength: n, maxLength: n }),
+        fc.array(fc.constantFrom(0, 0, 1, 128, 255), { minLength: n, maxLength: n }),
+      ),
+    );
+
+  it('clears the values whose byte is 0, at any alignment of either, and nothing behind them', () => {
+    fc.assert(
+      fc.property(masked, shifts, fc.nat(9), ([values, mask], shift, maskShift) => {
+        const placed = place(buffers[0]!, values, shift);
+        masks.data.fill(0).set(mask, maskShift);
+        kernels.applyMask(placed.at, masks.offset + maskShift, values.length);
+        expect(placed.read()).toEqual(values.map((x, i) => (mask[i] === 0 ? 0 : x)));
+      }),
+    );
+  });
+
+  it('throws when values or mask do not lie inside the memory', () => {
+    const end = arena.memory.buffer.byteLength;
+    expect(() => kernels.applyMask(2, masks.offset, 4)).toThrow(
+      /applyMask: values is 4 floats at byte 2, expected a m/,
+    );
+    expect(() => kernels.applyMask(0, end - 3, 4)).toThrow(/applyMask: mask is 4 bytes at byte .* expected a place/);
+    expect(() => kernels.applyMask(0, end - 4, 4)).not.toThrow();
+  });
+});
+
 describe('scale', () => {
   it('multiplies by the factors of row and column, and sums the squares of both', () => {
     const matrices = fc

@@ -58,11 +58,6 @@ export function componentsOver(groups: Groups, matrices: readonly Matrix[]): Com
   };
 }
 
-/** Names of the tensors that carry weights of some component; biases belong to units but not to their norms. */
-export function groupedTensors(groups: Groups): Set<string> {
-  return new Set(groups.axes.filter((a) => a.role !== 'bias').map((a) => a.tensor));
-}
-
 /** Axes of stored tensors as rows and columns: the last axis is the column, all earlier ones together are the row. */
 function linksOf(groups: Groups, matrices: readonly Matrix[]): Link[] {
   const byName = new Map(matrices.map((m) => [m.name, m]));

@@ -1,5 +1,8 @@
-import type { Groups } from '../groups/groups.ts';
-import { type Components, componentsOver, groupedTensors } from './components.ts';
+import { z } from 'zod';
+import { type Groups, groupedTensors } from '../groups/groups.ts';
+import { type Components, componentsOver } from './components.ts';
+import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
+import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
 
 /** How strongly groups are pressed. */
@@ -21,7 +24,7 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
   let components: Components | undefined;
   const factors = new Float64Array(groups.count);
   return {
-    name: 'group lasso',
+    name: 'group-lasso',
     parameters: groupedTensors(groups),
     threshold,
     beforeUpdate(matrices) {
@@ -38,3 +41,19 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
     },
   };
 }
+
+/** `--iss λ` */
+export const groupLassoKind = defineMethod({
+  name: 'group-lasso',
+  label: 'group lasso',
+  selector: 'iss',
+  fields: { iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'), ...groupFields },
+  isAskedFor: ({ iss }) => typeof iss === 'number' && iss > 0,
+  isStructural: true,
+  keepsZeros: false,
+  describe: ({ iss }) => `ISS λ ${iss}`,
+  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
+  check: checkLayerFactors,
+  create: (config, { groups, first, threshold }) =>
+    groupLasso(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
+});

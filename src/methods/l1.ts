@@ -1,4 +1,7 @@
+import { z } from 'zod';
+import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
+import { withoutTables } from './tables.ts';
 
 /**
  * ℓ1 regularisation, R = λ Σ |w|: the paper's non-structured baseline (appendix A). It makes single weights zero, not
@@ -7,7 +10,7 @@ import type { SparsityMethod } from './method.ts';
  */
 export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: number): SparsityMethod {
   return {
-    name: 'ℓ1',
+    name: 'l1',
     parameters,
     threshold: Math.max(threshold, 2 * lambda),
     beforeUpdate(matrices, { gradientScale }) {
@@ -21,3 +24,16 @@ export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: n
     },
   };
 }
+
+/** `--l1 λ` */
+export const l1Kind = defineMethod({
+  name: 'l1',
+  label: 'ℓ1',
+  selector: 'l1',
+  fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights instead') },
+  isAskedFor: ({ l1: lambda }) => typeof lambda === 'number' && lambda > 0,
+  isStructural: false,
+  keepsZeros: false,
+  describe: ({ l1: lambda }) => `ℓ1, λ ${lambda}`,
+  create: (config, { graph, first, threshold }) => l1(withoutTables(graph, first.trained), config.l1, threshold),
+});

@@ -1,5 +1,9 @@
+import { z } from 'zod';
+import { groupedTensors } from '../groups/groups.ts';
+import { defineMethod } from './kind.ts';
 import type { Matrix, MethodState, SparsityMethod } from './method.ts';
 import { magnitudeBelow } from './quantile.ts';
+import { withoutTables } from './tables.ts';
 
 /** When and how far weights are pruned by magnitude. */
 export interface MagnitudeOptions {
@@ -34,7 +38,8 @@ export function magnitude(options: MagnitudeOptions): SparsityMethod {
   const { parameters, schedule, from, to, every } = options;
   const quantiles = new Map(Object.entries(options.state ?? {}).map(([name, q]) => [name, Number(q)]));
   return {
-    name: schedule === 'cubic' ? 'gradual magnitude' : "magnitude by Narang's schedule",
+    name: 'magnitude',
+    keepsZeros: true,
     parameters,
     threshold: 0,
     beforeUpdate(matrices) {
@@ -74,3 +79,56 @@ function narang(q: number, t: number, { from, to }: MagnitudeOptions): number {
   const slope = (2 * q) / (2 * (middle - from) + 3 * (to - middle));
   return slope * (Math.min(t, middle) - from) + 1.5 * slope * Math.max(t - middle, 0);
 }
+
+/** When pruning begins and ends, in epochs; without the fields from the first epoch on to two thirds of all. */
+export function pruningEpochs(
+  { pruneFrom, pruneTo }: { readonly pruneFrom?: number | undefined; readonly pruneTo?: number | undefined },
+  { epochs }: { readonly epochs: number },
+): { from: number; to: number } {
+  return { from: pruneFrom ?? Math.min(1, epochs / 4), to: pruneTo ?? (2 * epochs) / 3 };
+}
+
+/** `--magnitude SHARE` */
+export const magnitudeKind = defineMethod({
+  name: 'magnitude',
+  label: 'magnitude',
+  selector: 'magnitude',
+  fields: {
+    magnitude: z.number().gt(0).lt(1).describe('prune so large a share of the weights by magnitude instead'),
+    pruneSchedule: z.enum(['cubic', 'narang']).optional().describe('course of the pruning: cubic (default), narang'),
+    pruneFrom: z
+      .number()
+      .nonnegative()
+      .optional()
+      .describe('epochs before the pruning begins (default: 1, or a quarter of less than 4)'),
+    pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
+    pruneEvery: z.int().positive().optional().describe('prune every so many updates (default: 100)'),
+  },
+  isAskedFor: (settings) => typeof settings.magnitude === 'number' && settings.magnitude !== 0,
+  isStructural: false,
+  keepsZeros: true,
+  describe: ({ magnitude: share, pruneSchedule }) =>
+    `magnitude pruning to ${share} zeros${pruneSchedule === 'narang' ? ' (Narang)' : ''}`,
+  contradictions(config, run, nameOf) {
+    const { from, to } = pruningEpochs(config, run);
+    if (to <= from) {
+      return [`${nameOf('pruneTo')} must be more than ${nameOf('pruneFrom')}, got ${to} and ${from}`];
+    }
+    if (config.pruneTo === undefined || config.pruneTo <= run.epochs) return [];
+    return [`${nameOf('pruneTo')} must be at most the ${run.epochs} epochs, got ${config.pruneTo}`];
+  },
+  create(config, { graph, groups, first, epochs, updates, state }) {
+    const { from, to } = pruningEpochs(config, { epochs });
+    const end = Math.max(1, Math.round(to * updates));
+    return magnitude({
+      parameters: withoutTables(graph, groupedTensors(groups)),
+      sizes: first.sizes,
+      schedule: config.pruneSchedule ?? 'cubic',
+      share: config.magnitude,
+      from: Math.min(Math.round(from * updates), end - 1),
+      to: end,
+      every: config.pruneEvery ?? 100,
+      state,
+    });
+  },
+});

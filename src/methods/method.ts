@@ -79,6 +79,8 @@ export interface SparsityMethod {
   readonly name: string;
   /** Keeps a mask of the connections of its parameters: it is applied to gradients and weights, saved, and shrunk. */
   readonly usesMask?: boolean | undefined;
+  /** Weights that are 0 stay so, also where an optimizer would move them by what it remembers. */
+  readonly keepsZeros?: boolean | undefined;
   /** Names of the parameters that it acts on; the others are only stepped. */
   readonly parameters: ReadonlySet<string>;
   /** Weights with |w| below this become 0 after every update. */

@@ -1,6 +1,9 @@
-import type { Groups } from '../groups/groups.ts';
-import { type Components, componentsOver, groupedTensors } from './components.ts';
+import { z } from 'zod';
+import { type Groups, groupedTensors } from '../groups/groups.ts';
+import { type Components, componentsOver } from './components.ts';
+import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
 import type { GroupPenaltyOptions } from './groupLasso.ts';
+import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
 
 /**
@@ -15,7 +18,7 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
   let components: Components | undefined;
   const factors = new Float64Array(groups.count);
   return {
-    name: 'proximal group lasso',
+    name: 'proximal',
     parameters: groupedTensors(groups),
     threshold,
     beforeUpdate(matrices) {
@@ -37,3 +40,23 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
     },
   };
 }
+
+/** `--iss λ --proximal` */
+export const proximalKind = defineMethod({
+  name: 'proximal',
+  label: 'proximal',
+  selector: 'iss',
+  fields: {
+    iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
+    ...groupFields,
+    proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
+  },
+  isAskedFor: ({ iss, proximal }) => typeof iss === 'number' && iss > 0 && proximal === true,
+  isStructural: true,
+  keepsZeros: false,
+  describe: ({ iss }) => `proximal ISS λ ${iss}`,
+  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
+  check: checkLayerFactors,
+  create: (config, { groups, first, threshold }) =>
+    proximal(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
+});

@@ -1,6 +1,13 @@
+import { z } from 'zod';
+import { UsageError } from '../base/errors.ts';
+import type { Graph } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
-import { type Components, componentsOver, EPSILON } from './components.ts';
-import type { MethodState, SparsityMethod } from './method.ts';
+import { countParameters } from '../inspect/costs.ts';
+import { remainingParameters } from '../slim/remaining.ts';
+import { checkLayerFactors, groupFields, recurrentLayers, strengthsOf } from './groupFields.ts';
+import { defineMethod, type FirstModel } from './kind.ts';
+import { proximal } from './proximal.ts';
+import { steered } from './steered.ts';
 
 /** What a run should end with, as a share of what it begins with. */
 export interface Target {
@@ -15,141 +22,96 @@ export function parseTarget(text: string): Target | undefined {
   return (what === 'units' || what === 'params') && share > 0 && share < 1 ? { what, share } : undefined;
 }
 
-/** What the search for λ needs besides the penalty whose λ it is. */
-export interface SteeringOptions {
-  /** The share of what the run began with that should be left at its end. */
-  readonly target: number;
-  /** The share that is left with these components (1 for each that is). */
-  readonly shareOf: (left: Uint8Array) => number;
-  /** s_k that λ is multiplied by for each component, without the search. */
-  readonly strengths: Float64Array;
-  /** Share of the run's learning that is done before an update: Σ η so far / Σ η of the run. */
-  readonly learned: (update: number) => number;
-  /** Updates between two looks at the norms. */
-  readonly every: number;
-  /** State of an earlier method of the same run. */
-  readonly state?: MethodState | undefined;
-}
+/** Looks at the norms in an epoch. */
+const LOOKS = 10;
 
-/** Learning done before the search begins, and by which the target should be reached. */
-const BEGIN = 0.1;
-const END = 0.6;
-/** How far the norms are followed into the future at least, as a share of the run's learning. */
-const HORIZON = 0.05;
-/** Factors on s_k at each look: of units that should go and do not, before END and after it; of those that should stay. */
-const PRESS = 1.1;
-const PRESS_LATE = 1.3;
-const RELIEVE = 0.7;
-const STRONGEST = 100;
+/** λ that the search begins with when the configuration has none. */
+const FIRST_LAMBDA = 3e-3;
 
-/**
- * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. Units that are gone say too
- * late that λ was wrong, because a norm takes long to fall; so the norms are followed, and each is expected to go on as
- * it went since the last look. The units of largest expected norm, on a scale that suits all layers (`layerScores`),
- * should stay, as many as the target allows. Of those that should not, the ones that are expected to be there when the
- * target is due are pressed harder; of those that should, the ones that are expected to vanish before the run ends are
- * pressed less. The method must make groups zero at any strength, as the proximal step does: a sub-gradient that is
- * longer than the group swings around zero.
- * Costs two passes over rows and columns at each look; the state has two numbers for each unit.
- */
-export function steered(
-  make: (strengths: Float64Array) => SparsityMethod,
-  groups: Groups,
-  { target, shareOf, strengths: own, learned, every, state = {} }: SteeringOptions,
-): SparsityMethod {
-  let before = listIn(state, 'norms', groups.count);
-  let at = Number(state.at ?? 0);
-  const factors = listIn(state, 'factors', groups.count) ?? new Float64Array(groups.count).fill(1);
-  const strengths = own.map((s, k) => s * factors[k]!);
-  const method = make(strengths);
-  const layers = layersOf(groups);
-  let components: Components | undefined;
-
-  const steer = (norms: Float64Array, last: Float64Array, now: number) => {
-    /** Each norm when so much of the run's learning is done, if it goes on as it went. */
-    const expectedAt = (then: number) => {
-      const ahead = Math.max(then - now, HORIZON) / (now - at);
-      return norms.map((norm, k) => (norm > ROOT ? norm + (norm - last[k]!) * ahead : 0));
-    };
-    const [due, atEnd] = [expectedAt(END), expectedAt(1)];
-    const stay = largest(layerScores(layers, due), target, shareOf);
-    for (let k = 0; k < factors.length; k++) {
-      const factor = factors[k]!;
-      if (stay[k] === 1) factors[k] = atEnd[k]! > 0 ? towardsOne(factor) : factor * RELIEVE;
-      else if (now >= END) factors[k] = Math.min(factor * PRESS_LATE, STRONGEST);
-      else if (due[k]! > 0) factors[k] = Math.min(factor * PRESS, STRONGEST);
-      strengths[k] = own[k]! * factors[k]!;
-    }
+/** What a target asks for, and what share of the run's first model is left with these components. */
+function goalOf(target: string, first: FirstModel, graph: Graph, groups: Groups) {
+  const goal = parseTarget(target)!;
+  const remaining = remainingParameters(graph, groups);
+  const [units, parameters] = [hiddenUnits(first.groups), countParameters(first.graph)];
+  const shares = {
+    units: (left: Uint8Array) => countUnits(groups, left) / units,
+    params: (left: Uint8Array) => remaining(left.map((l) => 1 - l)) / parameters,
   };
-  return {
-    ...method,
-    name: `${method.name}, steered`,
-    beforeUpdate(matrices, moment) {
-      if (moment.update % every === 0) {
-        components ??= componentsOver(groups, matrices);
-        const [norms, now] = [components.norms(), learned(moment.update)];
-        if (before !== undefined && now > at && now >= BEGIN) steer(norms, before, now);
-        before = norms.slice();
-        at = now;
-      }
-      return method.beforeUpdate(matrices, moment);
-    },
-    state: () => ({ ...method.state?.(), at, norms: [...(before ?? [])], factors: [...factors] }),
-  };
+  return { goal, shareOf: shares[goal.what] };
 }
 
-/** The norm of a group of zeros, a little more for rounding. */
-const ROOT = 1.01 * Math.sqrt(EPSILON);
-
-function towardsOne(factor: number): number {
-  return factor > 1 ? Math.max(1, factor * RELIEVE) : Math.min(1, factor * PRESS);
+function hiddenUnits(groups: Groups): number {
+  return recurrentLayers(groups).reduce((n, { components }) => n + components.length, 0);
 }
 
-/** Components of each layer; those that no layer has are one more. */
-function layersOf({ layers, count }: Groups): (readonly number[])[] {
-  const free = new Set(Array(count).keys());
-  const lists = layers.map(({ components }) => [...components].filter((k) => free.delete(k)));
-  return [...lists, [...free]];
+/** Units of the recurrent layers whose components are left, or that have none. */
+function countUnits(groups: Groups, left: Uint8Array): number {
+  const countIn = (components: Int32Array) => components.reduce((n, k) => n + (k < 0 ? 1 : left[k]!), 0);
+  return recurrentLayers(groups).reduce((n, { components }) => n + countIn(components), 0);
 }
 
-/**
- * Norms as scores that can be compared across layers (LAMP, Lee et al. 2021, section 3): the square of a norm as a share
- * of its own and all larger ones in the layer. Norms themselves cannot, because groups of a layer that feeds a large
- * output have far more weights: it would keep nearly all of its units and starve the others. The largest unit of each
- * layer scores 1, so no layer vanishes before the others do. What is not above 0 keeps its value, below all scores.
- */
-export function layerScores(layers: readonly (readonly number[])[], norms: Float64Array): Float64Array {
-  const scores = new Float64Array(norms.length);
-  for (const layer of layers) {
-    let sum = 0;
-    for (const k of [...layer].sort((i, j) => norms[j]! - norms[i]! || i - j)) {
-      const norm = norms[k]!;
-      if (norm > 0) sum += norm ** 2;
-      scores[k] = norm > 0 ? norm ** 2 / sum : norm;
-    }
-  }
-  return scores;
+/** Throws a UsageError unless a target can be reached with one unit left in each layer. */
+function checkReach(target: string, first: FirstModel): void {
+  const { groups, graph } = first;
+  const { goal, shareOf } = goalOf(target, first, graph, groups);
+  const left = new Uint8Array(groups.count);
+  for (const { components } of groups.layers) left[components.find((k) => k >= 0) ?? left.length] = 1;
+  const least = shareOf(left);
+  if (least <= goal.share) return;
+  // The columns of an embedding are units of their own only where the trace can tell them apart.
+  const advice =
+    goal.what === 'params' && groups.layers.every(({ operator }) => operator !== 'Gather' && operator !== 'Scan')
+      ? ', for a share of the units, or let columns of the embedding vanish too (--iss-embedding)'
+      : '';
+  throw new UsageError(
+    `--target ${target} cannot be reached: with one unit in each layer ${(least * 100).toFixed(1)} % of the ` +
+      `${goal.what === 'params' ? 'parameters' : 'units'} are left; ask for more${advice}`,
+  );
 }
 
-/** 1 for the components of largest score, as many as the target lets stay. */
-function largest(values: Float64Array, target: number, shareOf: (left: Uint8Array) => number): Uint8Array {
-  const order = [...values.keys()].sort((i, j) => values[j]! - values[i]! || i - j);
-  const first = (count: number) => {
-    const left = new Uint8Array(values.length);
-    for (const k of order.slice(0, count)) left[k] = 1;
-    return left;
-  };
-  let [fits, over] = [0, values.length + 1];
-  while (over - fits > 1) {
-    const middle = (fits + over) >> 1;
-    if (shareOf(first(middle)) <= target) fits = middle;
-    else over = middle;
-  }
-  return first(fits);
-}
-
-/** A list with one number for each component. */
-function listIn(state: MethodState, name: string, count: number): Float64Array | undefined {
-  const list = state[name];
-  return Array.isArray(list) && list.length === count ? Float64Array.from(list) : undefined;
-}
+/** `--target units=0.3` */
+export const targetKind = defineMethod({
+  name: 'target',
+  label: 'target',
+  selector: 'target',
+  fields: {
+    target: z
+      .string()
+      .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
+      .describe('search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6'),
+    iss: z.number().nonnegative().optional().describe('λ of the group lasso over units (0: none)'),
+    ...groupFields,
+    proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
+  },
+  isAskedFor: ({ target }) => target !== undefined,
+  isStructural: true,
+  keepsZeros: false,
+  describe: ({ target }) => `ISS to ${target}`,
+  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
+  contradictions: ({ issLayers, proximal: isProximal }, _run, nameOf) => [
+    ...(issLayers?.includes(0) ? [`${nameOf('issLayers')} must be above 0 with a target`] : []),
+    ...(isProximal ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`] : []),
+  ],
+  check(config, first) {
+    checkLayerFactors(config, first);
+    checkReach(config.target, first);
+  },
+  create(config, { graph, groups, first, threshold, updates, learned, state }) {
+    const { goal, shareOf } = goalOf(config.target, first, graph, groups);
+    const lambda = config.iss ? config.iss : FIRST_LAMBDA;
+    return steered((strengths) => proximal(groups, { threshold, lambda, strengths }), groups, {
+      target: goal.share,
+      shareOf,
+      strengths: strengthsOf(config, groups, first) ?? new Float64Array(groups.count).fill(1),
+      learned,
+      every: Math.max(1, Math.round(updates / LOOKS)),
+      state,
+    });
+  },
+  outcome({ target }, first, last) {
+    const { what, share } = parseTarget(target)!;
+    const sizeOf = ({ graph, groups }: Pick<FirstModel, 'graph' | 'groups'>) =>
+      what === 'units' ? hiddenUnits(groups) : countParameters(graph);
+    return { what, asked: share, reached: sizeOf(last) / sizeOf(first) };
+  },
+});

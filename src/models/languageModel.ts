@@ -1,11 +1,20 @@
 import { UsageError } from '../base/errors.ts';
 import { randomStream, uniform } from '../base/random.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
-import { dropout } from '../graph/ops.ts';
+import { add, dropout, matmul, transpose } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, recurrentLayer } from '../nn/layers.ts';
+import {
+  type CellName,
+  DEFAULT_CELL,
+  embedding,
+  type Initializer,
+  linear,
+  recurrentLayer,
+  zeros,
+} from '../nn/layers.ts';
+import { dropShared, dropWords } from '../nn/variationalDropout.ts';
 import { modelOf } from '../onnx/model.ts';
 
 /** Shape of a stacked recurrent language model. */
@@ -19,6 +28,17 @@ export interface LanguageModelOptions {
   readonly hidden: readonly number[];
   /** Probability that dropout keeps a value of a non-recurrent connection; 1 is no dropout. */
   readonly keep?: number;
+  /** Variational dropout: one mask of a connection for all steps of a window, in place of one for each step. */
+  readonly variational?: boolean | undefined;
+  /** Probability that a word of a window is kept, wherever it stands: its whole embedding. */
+  readonly keepWords?: number | undefined;
+  /** Probability that a recurrent weight is kept, for a whole window. */
+  readonly keepRecurrent?: number | undefined;
+  /**
+   * Whether the embedding, transposed, is the output's matrix as well (Press and Wolf 2017); a last layer of another size
+   * is projected to that of the embedding.
+   */
+  readonly tied?: boolean | undefined;
   /** Weights start uniform in ±initScale; biases of recurrent layers start at 0. */
   readonly initScale?: number;
   readonly seed?: number;
@@ -31,7 +51,7 @@ export const LOGITS = 'logits';
 
 /**
  * The stacked LSTM language model of Zaremba et al. (2014): embedding → LSTM → … → LSTM → linear, with dropout on the
- * non-recurrent connections only; or the same with another cell. Layers are called after it, `lstm_0` from the bottom.
+ * non-recurrent connections only; or the same with another cell, and with what later models added (Merity et al. 2018). Layers are called after it, `lstm_0` from the bottom.
  * Batch and time are free; states are inputs and outputs, for text in windows.
  */
 export function languageModel(options: LanguageModelOptions): Model {
@@ -45,16 +65,31 @@ export function languageModel(options: LanguageModelOptions): Model {
   });
   const b = new GraphBuilder('language_model');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
+  const drop = (x: Value) => (options.variational ? dropShared(x, keep) : dropout(x, 1 - keep));
   const states: StatePair[] = [];
-  let x = dropout(embedding(b, 'embedding', tokens, vocabulary, options.embedding, init), 1 - keep);
+  const words = embedding(b, 'embedding', tokens, vocabulary, options.embedding, init);
+  let x = drop(dropWords(words, tokens, vocabulary, options.keepWords ?? 1));
   let inputs = options.embedding;
   hidden.forEach((size, i) => {
-    const layer = recurrentLayer(b, cell, `${cell}_${i}`, x, inputs, size, init);
+    const layer = recurrentLayer(b, cell, `${cell}_${i}`, x, inputs, size, init, options.keepRecurrent);
     states.push(...layer.states);
-    x = dropout(layer.output, 1 - keep);
+    x = drop(layer.output);
     inputs = size;
   });
-  b.output(linear(b, 'head', x, inputs, vocabulary, init), LOGITS);
+  const logits = options.tied ? tiedHead(b, x, inputs, options, init) : linear(b, 'head', x, inputs, vocabulary, init);
+  b.output(logits, LOGITS);
   for (const { output } of states) b.output(b.value(output));
   return modelOf(b.build(), stateMetadata(states));
+}
+
+/** x [T, B, H] · P · Eᵀ + b: logits by the embedding E [V, size]; without P [H, size] where the sizes agree. */
+function tiedHead(
+  b: GraphBuilder,
+  x: Value,
+  inputs: number,
+  { vocabulary, embedding: size }: LanguageModelOptions,
+  init: Initializer,
+): Value {
+  const projected = inputs === size ? x : matmul(x, b.parameter('projection.weight', init([inputs, size])));
+  return add(matmul(projected, transpose(b.value('embedding'), [1, 0])), b.parameter('head.bias', zeros([vocabulary])));
 }

@@ -1,23 +1,12 @@
 import { UsageError } from '../base/errors.ts';
 import { randomStream, uniform } from '../base/random.ts';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { GraphBuilder } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
-import {
-  add,
-  concat,
-  gather,
-  gatherElements,
-  matmul,
-  mul,
-  shapeOf,
-  slice,
-  transpose,
-  unsqueeze,
-} from '../graph/ops.ts';
+import { add, gather, matmul, transpose } from '../graph/ops.ts';
 import { stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';
-import { sharedMask } from '../nn/sharedMask.ts';
+import { dropShared, dropWords } from '../nn/variationalDropout.ts';
 import { modelOf } from '../onnx/model.ts';
 import { rhnLayer } from '../recurrent/rhn.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
@@ -88,16 +77,4 @@ export function rhnLanguageModel(options: RhnLanguageModelOptions): Model {
 function uniformly(scale: number, seed: number): Initializer {
   const random = randomStream(seed);
   return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
-}
-
-/** x [T, B, w] times a mask [B, w] for all steps. */
-function dropShared(x: Value, keep: number): Value {
-  return keep < 1 ? mul(x, sharedMask(slice(shapeOf(x), [1], [3], [0]), keep)) : x;
-}
-
-/** x [T, B, w] times a mask of the words [V, B]: equal words of a sequence stay or go together. */
-function dropWords(x: Value, tokens: Value, vocabulary: number, keep: number): Value {
-  if (keep === 1) return x;
-  const shape = concat([x.builder.ints([vocabulary]), slice(shapeOf(tokens), [1], [2], [0])], 0);
-  return mul(x, unsqueeze(gatherElements(sharedMask(shape, keep), tokens, 0), [2]));
 }

@@ -1,6 +1,6 @@
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
-import { add, concat, gather, matmul, squeeze } from '../graph/ops.ts';
+import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
 
@@ -59,7 +59,9 @@ export const cellNames = Object.keys(recurrentKinds) as CellName[];
 export const DEFAULT_CELL: CellName = 'lstm';
 
 /**
- * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the graph; the caller makes the next states (`states[i].output`) outputs.
+ * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the
+ * graph; the caller makes the next states (`states[i].output`) outputs. `keepRecurrent` below 1 drops recurrent weights,
+ * the same for all steps and sequences of a window (weight drop, Merity et al. 2018).
  */
 export function recurrentLayer(
   b: GraphBuilder,
@@ -69,10 +71,11 @@ export function recurrentLayer(
   inputs: number,
   hidden: number,
   init: Initializer,
+  keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
   const { operator, gates, states, attributes } = recurrentKinds[cell];
   const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
-  const recurrent = b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden]));
+  const recurrent = dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent);
   const biases = biasesOf(b, cell, name, gates, hidden);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));

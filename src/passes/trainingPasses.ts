@@ -93,7 +93,10 @@ export interface Lookup {
  * Cuts embedding lookups (Gather of rows of an initializer by a graph input) out of the graph. Their gradient is then
  * [T, B, size] instead of a mostly zero [V, size], and the update touches only the rows that occurred.
  */
-export function detachLookups(graph: Graph): { graph: Graph; lookups: Lookup[] } {
+export function detachLookups(
+  graph: Graph,
+  isWanted: (lookup: Pick<Lookup, 'table' | 'indices'>) => boolean = () => true,
+): { graph: Graph; lookups: Lookup[] } {
   const inputs = new Set(graph.inputs.map((v) => v.name));
   const lookups: Lookup[] = [];
   const detached = rewriteNodes(graph, (b, node) => {
@@ -101,6 +104,7 @@ export function detachLookups(graph: Graph): { graph: Graph; lookups: Lookup[] }
     const tensor = graph.initializers.get(table ?? '');
     const rows = node.op === 'Gather' && intAttribute(node, 'axis', 0) === 0 && tensor?.dims.length === 2;
     if (!rows || tensor?.elementType !== 'float32' || !inputs.has(indices!)) return false;
+    if (!isWanted({ table: table!, indices: indices! })) return false;
     const shape = [...(b.value(indices!).type.shape ?? []), tensor.dims[1]!];
     const values = b.input(b.fresh(`${table}_rows`), 'float32', shape);
     lookups.push({ table: table!, indices: indices!, values: values.name });

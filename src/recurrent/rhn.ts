@@ -4,7 +4,7 @@ import { add, matmul, mul, scan, shapeOf, sigmoid, split, sub, tanh, transpose, 
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';
-import { sharedMask } from '../nn/sharedMask.ts';
+import { sharedMask } from '../nn/variationalDropout.ts';
 
 /** What the equations of a Recurrent Highway Network are made of, feature-major: a column is one example. */
 export interface RhnParts {

@@ -3,7 +3,7 @@ import { environment } from '../base/environment.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { findRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
-import type { RunRecord } from '../runs/record.ts';
+import type { RunRecord, RunSummary } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
 import { type LoadedRun, loadModels } from './models.ts';
@@ -50,9 +50,7 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     ({ record, directory }, i): ReportRun => ({
       id: directory,
       name: names[i]!,
-      kind: record.summary.kind,
-      state: record.summary.state,
-      method: record.summary.method,
+      ...shownOf(record.summary),
       config: record.config,
       data: record.result?.data?.name,
       dataDigest: record.result?.data?.sha256,
@@ -60,7 +58,9 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
       seconds: record.result?.seconds,
       epochs: record.epochs,
       layers: layerNames(record, loaded[i]!),
+      began: record.config?.model.hidden,
       models: loaded[i]!.models.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
+      notes: record.result?.notes ?? [],
       verify: record.result?.verify,
       maps: drawn[i]!,
     }),
@@ -73,6 +73,11 @@ export async function collectReport(request: ReportRequest): Promise<ReportData>
     timing: timed?.timing,
     problems,
   };
+}
+
+/** What a report shows of a summary as it is. */
+function shownOf({ state, task, items, scores, method, methodLabel }: RunSummary) {
+  return { state, task, items, scores, method, methodLabel };
 }
 
 async function recordsOf(paths: readonly string[]): Promise<{ directory: string; record: RunRecord }[]> {

@@ -1,5 +1,7 @@
 import type { Environment } from '../base/environment.ts';
-import type { EpochRow, HeldOutScore, ResultModel, RunResultRecord } from '../runs/record.ts';
+import type { ResultModel, RunConfig, RunResultRecord } from '../runs/record.ts';
+import type { ScoreKind } from '../tasks/score.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /*
  * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
@@ -31,28 +33,37 @@ export interface Timing {
 export interface ReportRun {
   readonly id: string;
   readonly name: string;
-  readonly kind: 'language model' | 'fine-tuned';
   readonly state: string;
-  /** The sparsity method: 'dense', 'group lasso', … */
+  /** Kind of the task: 'language-model', … */
+  readonly task: string;
+  /** What is counted: 'tokens', 'examples'. */
+  readonly items: string;
+  /** Scores of the task; the first one decides. */
+  readonly scores: readonly ScoreKind[];
+  /** Kind of the sparsity method, and what people call it: 'group-lasso', 'group lasso'. */
   readonly method: string;
-  readonly config: Readonly<Record<string, unknown>>;
+  readonly methodLabel: string;
+  readonly config: RunConfig | undefined;
   readonly data: string | undefined;
-  /** Digest of the words and texts. */
   readonly dataDigest: string | undefined;
   /** The command, machine and versions of the training. */
   readonly environment: Environment | undefined;
   readonly seconds: number | undefined;
-  readonly epochs: readonly EpochRow[];
+  readonly epochs: readonly EpochMetrics[];
   readonly layers: readonly string[];
+  /** Units of each layer at the beginning, where the configuration says so. */
+  readonly began: readonly number[] | undefined;
   /** The model as it began, after training and, with a sparsity method, without its dead units. */
   readonly models: readonly ReportModel[];
+  /** What the user was told before the training. */
+  readonly notes: readonly string[];
   /** How well the slim model agrees with the trained one. */
   readonly verify: RunResultRecord['verify'];
   readonly maps: readonly WeightMapData[];
 }
 
-/** A model of a run and its figures; its name is 'as it began', 'trained', 'slim' or, fine-tuned, 'original'. */
-export interface ReportModel extends Omit<ResultModel, 'file'>, Partial<HeldOutScore> {
+/** A model of a run and its figures; its name is 'as it began', 'trained', 'slim' or, of an imported one, 'original'. */
+export interface ReportModel extends Omit<ResultModel, 'file'> {
   readonly latencies: readonly ReportLatency[];
 }
 

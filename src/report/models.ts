@@ -7,12 +7,11 @@ import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import type { ResultModel, RunRecord } from '../runs/record.ts';
+import type { RunConfig, RunRecord, RunResultRecord } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import { type TracedModel, traceModel } from '../slim/prepare.ts';
-import { untrainedModel } from '../tasks/language-model/freshModel.ts';
-import { checkConfig } from '../train/config.ts';
 import type { ReportModel } from './data.ts';
+import { remakeModel } from './remake.ts';
 import type { KeptUnits } from './weightMap.ts';
 
 /** A model of a run with its figures; its file may be gone. */
@@ -42,9 +41,10 @@ export async function loadModels(directory: string, record: RunRecord, problems:
   for (const saved of result.models) {
     const path = insideRun(directory, saved.file);
     const model = path === undefined ? undefined : await loadModel(path).catch(inWords(problems));
-    models.push({ figures: figuresOf(saved, record), model });
+    const { file: _, ...figures } = saved;
+    models.push({ figures, model });
   }
-  const began = record.summary.kind === 'language model' ? beginning(record, models[0], problems) : undefined;
+  const began = beginning(record.config, result, problems);
   const last = models.at(-1)?.model;
   return { models: began ? [began, ...models] : models, final: last && traced(last, record, problems) };
 }
@@ -53,13 +53,6 @@ export async function loadModels(directory: string, record: RunRecord, problems:
 function insideRun(directory: string, file: string): string | undefined {
   const known: string[] = [runFiles.model, runFiles.slim];
   return known.includes(file) ? join(directory, file) : undefined;
-}
-
-function figuresOf(saved: ResultModel, { result }: RunRecord): LoadedModel['figures'] {
-  const { name, hidden, parameters, bytes, multiplyAdds, split, validPerplexity, testPerplexity } = saved;
-  // The slim model of a fine-tuned run was verified to compute what the trained one does.
-  const score = name === 'original' ? result?.before : result?.after;
-  return { name, hidden, parameters, bytes, multiplyAdds, split, validPerplexity, testPerplexity, ...score };
 }
 
 function traced(model: Model, record: RunRecord, problems: string[]): FinalModel | undefined {
@@ -71,36 +64,36 @@ function traced(model: Model, record: RunRecord, problems: string[]): FinalModel
   }
 }
 
-function unitsOf({ layers }: Groups, { result, config: { hidden } }: RunRecord): KeptUnits | undefined {
+function unitsOf({ layers }: Groups, { result, config }: RunRecord): KeptUnits | undefined {
   const kept = result?.kept;
+  const hidden = config?.model.hidden;
   const fits =
     kept !== undefined &&
-    isNumbers(hidden) &&
+    hidden !== undefined &&
     hidden.length === layers.length &&
     layers.every(({ components }, i) => kept[i]?.length === components.length);
   return fits ? { before: hidden, kept } : undefined;
 }
 
 /** The untrained model of the configuration, where training shrank it; its figures are sizes and speed alone. */
-function beginning(record: RunRecord, first: LoadedModel | undefined, problems: string[]): LoadedModel | undefined {
-  const words = record.result?.data?.vocabulary;
-  const { data: _data, init: _init, ...fields } = record.config;
-  if (words === undefined || first === undefined) return undefined;
+function beginning(
+  config: RunConfig | undefined,
+  { models: [first], data }: RunResultRecord,
+  problems: string[],
+): LoadedModel | undefined {
+  const hidden = config?.model.hidden;
+  if (hidden === undefined || first === undefined || hidden.join() === first.hidden.join()) return undefined;
   try {
-    const config = checkConfig(fields, 'its configuration');
-    if (config.hidden.join() === first.figures.hidden.join()) return undefined;
-    const model = withoutDropout(untrainedModel(config, words));
+    const made = remakeModel(config!, data?.facts ?? {});
+    if (made === undefined) return undefined;
+    const model = withoutDropout(made);
     let bytes = 0;
     for (const piece of encodeModel(model)) bytes += piece.length;
     const split = splitParameters(model.graph);
-    return { figures: { name: 'as it began', hidden: config.hidden, ...costsOf(model), bytes, split }, model };
+    return { figures: { name: 'as it began', hidden, ...costsOf(model), bytes, split, scores: {} }, model };
   } catch (error) {
     return inWords(problems, 'the model as it began cannot be made again: ')(error);
   }
-}
-
-function isNumbers(value: unknown): value is number[] {
-  return Array.isArray(value) && value.every((v) => typeof v === 'number');
 }
 
 /** Turns an error that a user can understand into a line; undefined stands for what could not be had. */

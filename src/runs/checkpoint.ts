@@ -1,97 +1,37 @@
 import { createHash } from 'node:crypto';
-import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
-import type { Model, Tensor } from '../graph/types.ts';
-import { logHistogramSchema } from '../groups/logHistogram.ts';
+import type { Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { progressSchema } from '../train/progress.ts';
+import type { Checkpoint } from '../train/store.ts';
 
 /*
- * A checkpoint is an ONNX file: the model as it is trained, the carried states as further initializers, and the place
- * in the run as metadata. One file, so it is written as a whole or not at all.
+ * A checkpoint is an ONNX file: the model as it is trained, what goes with it as further initializers, and the place in
+ * the run as metadata. One file, so it is written as a whole or not at all.
  */
 
 const KEY = 'slimrnn.checkpoint';
 const CHECKSUM = 'slimrnn.checksum';
-const STATE = 'checkpoint/state/';
+const BESIDE = 'checkpoint/';
 const REMEDY = 'delete it, and --resume begins the run anew';
-
-/** One line of metrics.jsonl. */
-export const epochMetricsSchema = z.object({
-  epoch: z.number(),
-  learningRate: z.number(),
-  trainPerplexity: z.number(),
-  validPerplexity: z.number(),
-  /** Units of each layer in the graph, and those that something still reads. */
-  units: z.array(z.number()),
-  alive: z.array(z.number()),
-  parameters: z.number(),
-  /** Mean penalty λ·Σ‖w‖ over the epoch. */
-  penalty: z.number(),
-  seconds: z.number(),
-  tokensPerSecond: z.number(),
-  /** Norms ‖w_k‖ of the units in the graph, layer by layer; absent in runs of earlier versions. */
-  groupNorms: z.array(logHistogramSchema).optional(),
-});
-
-/** What an epoch achieved. */
-export type EpochMetrics = z.infer<typeof epochMetricsSchema>;
-
-const progressSchema = z.object({
-  /** Digest of configuration and data; a checkpoint goes on only with the same. */
-  digest: z.string(),
-  /** Epochs finished, and windows of the current one. */
-  epoch: z.number(),
-  window: z.number(),
-  /** Updates in all. */
-  updates: z.number(),
-  /** Sums over the current epoch so far. */
-  loss: z.number(),
-  penalty: z.number(),
-  seconds: z.number(),
-  history: z.array(epochMetricsSchema),
-  /** Which of its first units each layer still has; absent in runs of earlier versions. */
-  kept: z.array(z.array(z.number())).optional(),
-  /** State of the sparsity method, if it has any. */
-  method: z.record(z.string(), z.union([z.number(), z.array(z.number()).readonly()])).optional(),
-});
-
-/** The place in a run. */
-export type Progress = z.infer<typeof progressSchema>;
-
-/** A model, its carried states (or other tensors that go with it) and the place in the run. */
-export interface Checkpoint<P = Progress> {
-  readonly model: Model;
-  readonly states: ReadonlyMap<string, Tensor>;
-  readonly progress: P;
-}
 
 /**
  * Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was.
  */
-export async function saveCheckpoint<P>(path: string, { model, states, progress }: Checkpoint<P>): Promise<void> {
+export async function saveCheckpoint(path: string, { model, tensors, progress }: Checkpoint): Promise<void> {
   const initializers = new Map(model.graph.initializers);
-  for (const [name, tensor] of states) initializers.set(`${STATE}${name}`, tensor);
+  for (const [name, tensor] of tensors) initializers.set(`${BESIDE}${name}`, tensor);
   const text = JSON.stringify(progress);
   const metadata = { ...model.metadata, [KEY]: text, [CHECKSUM]: checksum(text, initializers) };
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
-/** Reads a checkpoint of a language model's training; see `loadCheckpointOf`. */
-export function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
-  return loadCheckpointOf(path, digest, progressSchema);
-}
-
 /**
- * Reads a checkpoint whose place in the run has the form of `schema`; throws UsageError when the file is damaged, no
- * checkpoint, or of another run (`digest` differs).
+ * Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs).
  */
-export async function loadCheckpointOf<P extends { readonly digest: string }>(
-  path: string,
-  digest: string,
-  schema: z.ZodType<P>,
-): Promise<Checkpoint<P>> {
+export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
   const file = await loadModel(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;
   });
@@ -100,19 +40,19 @@ export async function loadCheckpointOf<P extends { readonly digest: string }>(
   if (sum !== undefined && sum !== checksum(text, file.graph.initializers)) {
     throw new UsageError(`${path} is damaged: its checksum does not fit its content; ${REMEDY}`);
   }
-  const parsed = schema.safeParse(jsonOf(text));
+  const parsed = progressSchema.safeParse(jsonOf(text));
   if (!parsed.success) throw new UsageError(`${path} was written by another version of slimrnn; ${REMEDY}`);
   if (parsed.data.digest !== digest) {
     throw new UsageError(`${path} is a checkpoint of another run: its configuration or its data differ from this one`);
   }
   const weights = new Map<string, Tensor>();
-  const states = new Map<string, Tensor>();
+  const tensors = new Map<string, Tensor>();
   for (const [name, tensor] of file.graph.initializers) {
-    if (name.startsWith(STATE)) states.set(name.slice(STATE.length), tensor);
+    if (name.startsWith(BESIDE)) tensors.set(name.slice(BESIDE.length), tensor);
     else weights.set(name, tensor);
   }
   const model = { ...file, metadata, graph: { ...file.graph, initializers: weights } };
-  return { model, states, progress: parsed.data };
+  return { model, tensors, progress: parsed.data };
 }
 
 /** Undefined for what is no JSON. */

@@ -1,7 +1,6 @@
-import type { z } from 'zod';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { type OpenFile, readBetween } from './boundedFile.ts';
-import type { EpochRow } from './record.ts';
-import { epochRowSchema } from './schemas.ts';
+import { epochFrom, jsonOf } from './formats.ts';
 
 /** Most bytes of the end of metrics.jsonl that are read, and most epochs. */
 const MOST_BYTES = 8 * 1024 * 1024;
@@ -9,7 +8,7 @@ const MOST_ROWS = 5000;
 
 /** What metrics.jsonl holds. */
 export interface Epochs {
-  readonly rows: readonly EpochRow[];
+  readonly rows: readonly EpochMetrics[];
   /** Whether there are more than were read. */
   readonly truncated: boolean;
   /** Lines that could not be read. */
@@ -25,11 +24,11 @@ export type EpochReader = (file: OpenFile) => Promise<Epochs>;
  */
 export function createEpochReader(): EpochReader {
   let last: { version: string; epochs: Epochs } | undefined;
-  let known = new Map<string, EpochRow | undefined>();
+  let known = new Map<string, EpochMetrics | undefined>();
   return async (file) => {
     if (last?.version === file.version) return last.epochs;
     const { lines, truncated } = await linesOf(file);
-    const rowOf = (line: string) => (known.has(line) ? known.get(line) : parsed(epochRowSchema, line));
+    const rowOf = (line: string) => (known.has(line) ? known.get(line) : epochFrom(jsonOf(line)));
     const read = lines.map((line) => [line, rowOf(line)] as const);
     known = new Map(read);
     const rows = read.flatMap(([, row]) => row ?? []);
@@ -46,12 +45,4 @@ async function linesOf(file: OpenFile): Promise<{ lines: string[]; truncated: bo
   // What stands before the first line break belongs to a line whose beginning was not read.
   if (from > 0) lines.shift();
   return { lines: lines.slice(-MOST_ROWS), truncated: from > 0 || lines.length > MOST_ROWS };
-}
-
-function parsed<T>(schema: z.ZodType<T>, text: string): T | undefined {
-  try {
-    return schema.safeParse(JSON.parse(text)).data;
-  } catch {
-    return undefined;
-  }
 }

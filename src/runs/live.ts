@@ -1,22 +1,11 @@
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { TEMPORARY } from '../base/files.ts';
+import type { RunLive } from './record.ts';
 import { runFiles } from './runDirectory.ts';
 
-/** Where a running training is, as live.json holds it for whoever looks on. */
-export interface LiveProgress {
-  /** Current epoch from 1, of `epochs`, and how much of it is done (0 to 1). */
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly share: number;
-  /** The training figure of this epoch so far. */
-  readonly metric: { readonly name: 'perplexity' | 'loss'; readonly value: number };
-  /** Tokens or examples per second; absent before it is known. */
-  readonly speed?: number | undefined;
-  readonly secondsLeft?: number | undefined;
-  readonly units: readonly number[];
-  readonly alive: readonly number[];
-}
+/** Where a running training is, without the time. */
+export type LiveProgress = Omit<RunLive, 'updatedAt'>;
 
 /** Milliseconds between two writings, and after which the last one is written again although nothing was told. */
 const INTERVAL = 1000;

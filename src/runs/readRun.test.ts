@@ -101,13 +101,81 @@ describe('readRun', () => {
   it('reads a finished run', async () => {
     makeRun(at('a'), { epochs: 3, finished: true });
     const { summary, epochs, result, problems } = await readRun(root, 'a');
-    expect(summary).toMatchObject({ id: 'a', name: 'a', state: 'finished', method: 'group lasso', parameters: 900 });
+    expect(summary).toMatchObject({ id: 'a', name: 'a', state: 'finished', task: 'language-model', items: 'tokens' });
+    expect(summary).toMatchObject({ method: 'group-lasso', methodLabel: 'group lasso', parameters: 900 });
     expect(summary.epochs).toEqual({ done: 3, all: 9 });
     expect(summary.files).toEqual(['slim.onnx', 'vocabulary.txt', 'config.json', 'metrics.jsonl', 'result.json']);
     expect(summary.alive).toEqual([15, 14, 13]);
     expect(epochs).toEqual([1, 2, 3].map((n) => epochRow(n)));
-    expect(result?.models[0]?.validPerplexity).toBe(75);
+    expect(result?.models[0]?.scores).toEqual({ valid: { perplexity: 75 }, test: { perplexity: 80 } });
     expect(problems).toEqual([]);
+  });
+
+  it('reads a run whose task declares other scores', async () => {
+    makeRun(at('a'), { task: 'text-classification', finished: true });
+    const { summary, epochs, result } = await readRun(root, 'a');
+    expect(summary).toMatchObject({ task: 'text-classification', items: 'examples' });
+    expect(summary.scores.map(({ name }) => name)).toEqual(['accuracy', 'macro-F1', 'loss']);
+    expect(summary.files).toContain('labels.txt');
+    expect(epochs[1]?.valid).toEqual({ accuracy: 0.875, 'macro-F1': 0.75, loss: 0.375 });
+    expect(result?.models[0]?.details?.confusion?.counts).toEqual([
+      [45, 5],
+      [10, 40],
+    ]);
+  });
+
+  it('reads a run of version 0.1 in the form of today', async () => {
+    makeRun(at('old'), { version: 1, finished: true });
+    makeRun(at('new'), { finished: true });
+    const [old, now] = [await readRun(root, 'old'), await readRun(root, 'new')];
+    expect(old.epochs).toEqual(now.epochs);
+    expect(old.result?.models).toMatchObject([{ name: 'slim', scores: now.result!.models[0]!.scores }]);
+    const { files: _, modifiedAt: __, id: ___, name: ____, ...summary } = now.summary;
+    expect(old.summary).toMatchObject(summary);
+    expect(old.config).toMatchObject({ format: 1, task: { kind: 'language-model' }, method: { lambda: 0.01 } });
+    expect(old.problems).toEqual([]);
+  });
+
+  it('refuses a run of another version by name', async () => {
+    makeRun(at('a'), { config: { format: 3 } });
+    const later = 'which this version cannot read';
+    const unfinished = await readRun(root, 'a');
+    expect(unfinished.summary).toMatchObject({ state: 'unreadable', task: 'unknown', method: 'unknown', scores: [] });
+    expect(unfinished.problems).toEqual([`config.json was written by another version (format 3) of slimrnn, ${later}`]);
+    writeFileSync(at('a', 'result.json'), JSON.stringify({ format: 3, environment: { slimrnn: '0.9.1' } }));
+    expect((await readRun(root, 'a')).problems).toEqual([
+      `config.json was written by version 0.9.1 of slimrnn, ${later}`,
+      `result.json was written by version 0.9.1 of slimrnn, ${later}`,
+    ]);
+  });
+
+  it.each([
+    [
+      'more scores than a task has',
+      (n: number) => Object.fromEntries(Array.from({ length: n }, (_, i) => [`s${i}`, 1])),
+    ],
+    ['a score that is no number', () => ({ perplexity: 'low' })],
+  ])('takes %s for a damaged line', async (_, valid) => {
+    makeRun(at('a'));
+    appendFileSync(at('a', 'metrics.jsonl'), `${JSON.stringify(epochRow(3, { valid: valid(1000) }))}\n`);
+    expect((await readRun(root, 'a')).problems).toEqual(['metrics.jsonl: 1 lines are damaged, or of another version']);
+  });
+
+  it('takes a confusion matrix with a row too few for damaged', async () => {
+    makeRun(at('a'));
+    const model = {
+      name: 'slim',
+      file: 'slim.onnx',
+      bytes: 4,
+      hidden: [2],
+      parameters: 9,
+      multiplyAdds: 7,
+      scores: {},
+    };
+    const details = { confusion: { classes: ['a', 'b'], counts: [[1, 2]] } };
+    const result = { format: 2, models: [{ ...model, details }], notes: [], seconds: 1 };
+    writeFileSync(at('a', 'result.json'), JSON.stringify(result));
+    expect((await readRun(root, 'a')).problems).toEqual(['result.json is damaged, or of another version']);
   });
 
   it('tells running from stopped by the age of live.json', async () => {

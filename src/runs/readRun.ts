@@ -1,29 +1,34 @@
 import { realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
-import type { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
-import { methodName } from '../train/sparsity.ts';
 import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
-import { createEpochReader, type EpochReader } from './epochs.ts';
+import { createEpochReader, type EpochReader, type Epochs } from './epochs.ts';
 import { folderInside, runFolder } from './findRuns.ts';
+import { configFrom, jsonOf, liveFrom, refusal, resultFrom, writerOf } from './formats.ts';
+import { methodLabel } from './methodLabel.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
 import { runFiles } from './runDirectory.ts';
-import { failureSchema, liveSchema, resultSchema } from './schemas.ts';
+import { failureSchema } from './schemas.ts';
 
-/** Most bytes of a JSON document, and how deep it may be nested. */
+/** Most bytes of a JSON document. */
 const MOST_BYTES = 8 * 1024 * 1024;
-const MOST_LEVELS = 32;
+/** What stands for the kinds of a configuration that cannot be read. */
+const UNKNOWN = 'unknown';
 /** Milliseconds without a sign of life after which a run counts as stopped. */
 const SILENCE = 30_000;
 
-const NO_EPOCHS = { rows: [], truncated: false, damaged: 0 };
+const NO_EPOCHS: Epochs = { rows: [], truncated: false, damaged: 0 };
+
+/** Names of the classes of a model that classifies, one a line. */
+const LABELS = 'labels.txt';
 
 /** Files of a run that may be had as they are. */
 export const sharedFiles = [
   runFiles.model,
   runFiles.slim,
   runFiles.vocabulary,
+  LABELS,
   runFiles.config,
   runFiles.metrics,
   runFiles.result,
@@ -49,55 +54,75 @@ export async function readRun(
   const problems: string[] = [];
   const files = await filesOf(base, folder);
   try {
-    const config = await documentOf(files.get(runFiles.config), runFiles.config, asRecord, problems);
-    const result = await documentOf(
-      files.get(runFiles.result),
-      runFiles.result,
-      (v) => parsed(resultSchema, v),
-      problems,
-    );
-    const isOver = files.has(runFiles.result);
-    const live = isOver
-      ? undefined
-      : await documentOf(files.get(runFiles.live), runFiles.live, (v) => parsed(liveSchema, v), problems);
-    const metrics = files.get(runFiles.metrics);
-    const { rows: epochs, truncated, damaged } = metrics ? await readEpochs(metrics) : NO_EPOCHS;
-    if (damaged > 0) problems.push(`${runFiles.metrics}: ${damaged} lines are damaged, or of another version`);
-    if (!isOver) {
-      const file = files.get(recordFiles.failure);
-      const failure = await documentOf(file, recordFiles.failure, (v) => parsed(failureSchema, v), problems);
-      if (failure) problems.push(`it ended early: ${failure.reason}`);
-    }
-    const isRunning = live !== undefined && Math.abs(Date.now() - live.updatedAt) < SILENCE;
-    const state: RunState = isOver
-      ? 'finished'
-      : config === undefined
-        ? 'unreadable'
-        : isRunning
-          ? 'running'
-          : 'stopped';
-    const model = result?.models.at(-1);
-    const last = epochs.at(-1);
+    const read = await contentsOf(files, readEpochs, problems);
+    const name = posix.basename(id === '' ? folder.replaceAll('\\', '/') : id);
     const summary: RunSummary = {
-      id,
-      name: posix.basename(id === '' ? folder.replaceAll('\\', '/') : id),
-      kind: config !== undefined && 'loss' in config ? 'fine-tuned' : 'language model',
-      state,
-      method: methodOf(config ?? {}),
-      epochs: { done: last?.epoch ?? 0, all: typeof config?.epochs === 'number' ? config.epochs : undefined },
-      last,
-      alive: epochs.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
-      parameters: model?.parameters ?? last?.parameters,
-      bytes: model?.bytes,
+      ...summaryOf({ id, name }, read),
       modifiedAt: Math.max(0, ...[...files.values()].map(({ modifiedAt }) => modifiedAt)),
-      files: sharedFiles.filter((name) => files.has(name)),
+      files: sharedFiles.filter((file) => files.has(file)),
       hasReport: files.has(runFiles.report),
       folderReport: await folderReportOf(base, id),
     };
-    return { summary, config: config ?? {}, epochs, truncated, live: isRunning ? live : undefined, result, problems };
+    const { state: _, epochs, ...rest } = read;
+    return { summary, ...rest, epochs: epochs.rows, truncated: epochs.truncated, problems };
   } finally {
     for (const { handle } of files.values()) await handle.close();
   }
+}
+
+/** What the files of a run say. */
+interface Contents extends Pick<RunRecord, 'config' | 'result' | 'live'> {
+  readonly state: RunState;
+  readonly epochs: Epochs;
+}
+
+async function contentsOf(
+  files: ReadonlyMap<string, OpenFile>,
+  readEpochs: EpochReader,
+  problems: string[],
+): Promise<Contents> {
+  const documentOf = (name: string) => readDocument(files.get(name), name, problems);
+  const resultDocument = await documentOf(runFiles.result);
+  const writer = resultDocument && writerOf(resultDocument.value);
+  const config = contentOf(await documentOf(runFiles.config), configFrom, problems, writer);
+  const result = contentOf(resultDocument, resultFrom, problems, writer);
+  const isOver = files.has(runFiles.result);
+  const live = isOver ? undefined : contentOf(await documentOf(runFiles.live), liveFrom, problems);
+  const metrics = files.get(runFiles.metrics);
+  const epochs = metrics ? await readEpochs(metrics) : NO_EPOCHS;
+  if (epochs.damaged > 0)
+    problems.push(`${runFiles.metrics}: ${epochs.damaged} lines are damaged, or of another version`);
+  if (!isOver) {
+    const failure = contentOf(await documentOf(recordFiles.failure), (v) => failureSchema.safeParse(v).data, problems);
+    if (failure) problems.push(`it ended early: ${failure.reason}`);
+  }
+  const isRunning = live !== undefined && Math.abs(Date.now() - live.updatedAt) < SILENCE;
+  const unfinished = config === undefined ? 'unreadable' : isRunning ? 'running' : 'stopped';
+  return { config, result, epochs, live: isRunning ? live : undefined, state: isOver ? 'finished' : unfinished };
+}
+
+/** What can be told without looking at the files themselves. */
+function summaryOf(
+  place: { readonly id: string; readonly name: string },
+  { config, result, epochs: { rows }, state }: Contents,
+): Omit<RunSummary, 'modifiedAt' | 'files' | 'hasReport' | 'folderReport'> {
+  const model = result?.models.at(-1);
+  const last = rows.at(-1);
+  const method = config?.method.kind ?? UNKNOWN;
+  return {
+    ...place,
+    state,
+    task: config?.task.kind ?? UNKNOWN,
+    method,
+    methodLabel: methodLabel(method),
+    items: config?.items ?? 'items',
+    scores: config?.scores ?? [],
+    epochs: { done: last?.epoch ?? 0, all: config?.epochs },
+    last,
+    alive: rows.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
+    parameters: model?.parameters ?? last?.parameters,
+    bytes: model?.bytes,
+  };
 }
 
 /**
@@ -131,56 +156,35 @@ async function filesOf(base: string, folder: string): Promise<Map<string, OpenFi
   return files;
 }
 
-async function documentOf<T>(
+/** A JSON document; its value is undefined where it is no JSON. */
+interface Document {
+  readonly name: string;
+  readonly value: unknown;
+}
+
+/** Undefined where there is no such file, or one that is too large. */
+async function readDocument(
   file: OpenFile | undefined,
   name: string,
-  parse: (value: unknown) => T | undefined,
   problems: string[],
-): Promise<T | undefined> {
+): Promise<Document | undefined> {
   if (file === undefined) return undefined;
   if (file.size > MOST_BYTES) {
     problems.push(`${name} is not read: it has ${file.size} bytes, and more than ${MOST_BYTES} are none of a run`);
     return undefined;
   }
-  const value = parse(jsonOf((await readBetween(file, 0, file.size)).toString('utf8')));
-  if (value === undefined) problems.push(`${name} is damaged, or of another version`);
-  return value;
+  return { name, value: jsonOf((await readBetween(file, 0, file.size)).toString('utf8')) };
 }
 
-function parsed<T>(schema: z.ZodType<T>, value: unknown): T | undefined {
-  const result = schema.safeParse(value);
-  return result.success ? result.data : undefined;
-}
-
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
-function asRecord(value: unknown): Readonly<Record<string, unknown>> | undefined {
-  if (typeof value !== 'object' || value === null || Array.isArray(value)) return undefined;
-  return isShallow(value, MOST_LEVELS) ? { ...value } : undefined;
-}
-
-/** Nested deeper, a value could not be written as JSON again: that takes a call for each level. */
-function isShallow(value: unknown, levels: number): boolean {
-  if (typeof value !== 'object' || value === null) return true;
-  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
-}
-
-/** The sparsity method of a configuration of either kind. */
-function methodOf(config: Readonly<Record<string, unknown>>): string {
-  const number = (name: string) => (typeof config[name] === 'number' ? config[name] : undefined);
-  const target = typeof config.target === 'string' ? config.target : undefined;
-  return methodName({
-    iss: number('iss') ?? 0,
-    target,
-    proximal: config.proximal === true,
-    l1: number('l1'),
-    magnitude: number('magnitude'),
-    keepZeros: config.keepZeros === true,
-  });
+/** `writer` is the version of slimrnn that wrote the document, where that is known. */
+function contentOf<T>(
+  document: Document | undefined,
+  parse: (value: unknown) => T | undefined,
+  problems: string[],
+  writer?: string | undefined,
+): T | undefined {
+  if (document === undefined) return undefined;
+  const content = parse(document.value);
+  if (content === undefined) problems.push(refusal(document.name, document.value, writer));
+  return content;
 }

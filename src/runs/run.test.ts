@@ -35,7 +35,7 @@ describe('a run of the library', () => {
     expect(stages).toEqual(['ready']);
     expect(await findRuns(folder)).toEqual(['deep/mine']);
     const { config: saved, result: read } = await readRun(folder, 'deep/mine');
-    expect(saved).toEqual({ ...config, data: 'my/text', init: null });
+    expect(saved).toMatchObject({ model: { hidden: config.hidden }, sources: { data: 'my/text', init: null } });
     expect(read?.models?.length).toBe(result.models.length);
   });
 

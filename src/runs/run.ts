@@ -2,114 +2,120 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
+import { flagName } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
+import type { Lock } from '../base/lock.ts';
+import { settingsOf } from '../config/resolve.ts';
+import { freeFields, type RunConfig } from '../config/runConfig.ts';
+import { trainParts } from '../config/trainParts.ts';
 import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
-import { type ParameterSplit, splitParameters } from '../inspect/parameterSplit.ts';
-import { LOGITS } from '../models/languageModel.ts';
+import { splitParameters } from '../inspect/parameterSplit.ts';
+import type { TargetOutcome } from '../methods/kind.ts';
+import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
-import { withoutDropout } from '../passes/withoutDropout.ts';
-import { shrinkZeros } from '../slim/shrink.ts';
-import { textWindows } from '../tasks/language-model/textWindows.ts';
-import { flagName, type TrainConfig } from '../train/config.ts';
-import { createEvaluator } from '../train/evaluate.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { type ScoreValues, scoreKinds, scoresOf } from '../tasks/score.ts';
+import type { LoadedTask, Sources, Split } from '../tasks/task.ts';
+import { type FinishedModels, finishModels } from '../train/finish.ts';
 import { InterruptedError } from '../train/interrupted.ts';
-import { checkMethod, methodName, type TargetOutcome, targetOutcome } from '../train/sparsity.ts';
-import { unitsThatStay } from '../train/trainee.ts';
-import { type TrainedModel, type TrainOptions, train, type WindowProgress } from '../train/trainer.ts';
-import { assertEqual, type Difference } from '../verify/verify.ts';
-import type { EpochMetrics } from './checkpoint.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
+import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
+import { createScorer } from '../train/scorer.ts';
+import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
+import { train } from '../train/trainer.ts';
+import type { Difference } from '../verify/verify.ts';
 import { fileStore } from './fileStore.ts';
 import { liveFile } from './live.ts';
+import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
 import {
-  configText,
+  checkNewRunDirectory,
   createRunDirectory,
   openRunDirectory,
   readJson,
   requireSameConfig,
-  runConfig,
   runFiles,
 } from './runDirectory.ts';
 
-/** One finished model of a run. */
-export interface ModelResult {
-  readonly name: string;
-  readonly file: string;
-  readonly bytes: number;
-  readonly hidden: readonly number[];
-  readonly parameters: number;
-  /** The same by part, and how many of them are not zero. */
-  readonly split: ParameterSplit;
-  readonly multiplyAdds: number;
-  readonly validPerplexity: number;
-  readonly testPerplexity: number;
-}
-
 /** What a run achieved, as result.json holds it. */
-export interface RunResult {
-  readonly config: TrainConfig;
-  readonly data: {
-    readonly name: string;
-    readonly source: string;
-    readonly sha256: string;
-    readonly vocabulary: number;
-  };
-  /** The model after its last epoch and, unless it was trained dense, the one without its dead units. */
-  readonly models: readonly ModelResult[];
-  /** Difference between the two on the same inputs. */
+export interface RunResult extends RunResultRecord {
+  readonly config: SavedDocument;
   readonly verify?: Difference | undefined;
-  /** Share of units or parameters that was asked for and that the last model has. */
   readonly target?: TargetOutcome | undefined;
-  /** Seconds of training, evaluation left out. */
-  readonly seconds: number;
   readonly engine: string;
   readonly environment: Environment;
   readonly history: readonly EpochMetrics[];
-  /** Which of its first units each layer of the last model has; undefined when an earlier version began the run. */
-  readonly kept?: readonly (readonly number[])[] | undefined;
 }
 
-/** Where a run's text and first weights come from, as config.json keeps it. */
-export interface RunSources {
-  /** Folder or file; undefined for the embedded corpus, or for text from elsewhere. */
-  readonly data?: string | undefined;
-  /** ONNX file or run directory; undefined for fresh weights. */
-  readonly init?: string | undefined;
-}
+/** config.json: the configuration, where data and weights came from, and what the run's figures mean. */
+export type SavedDocument = Readonly<Record<string, unknown>>;
 
 /** A run into a directory. */
-export interface RunOptions extends Omit<TrainOptions, 'untilEpoch' | 'store'> {
+export interface RunOptions extends EpochListeners {
+  readonly config: RunConfig;
+  /** The task with its data; nothing is written before it has checked them. */
+  readonly task: LoadedTask;
+  readonly runtime: Runtime;
   readonly directory: string;
-  readonly sources?: RunSources | undefined;
-  /** Called when the directory is this run's own and says what it is. */
-  readonly onReady?: (() => void) | undefined;
-  /** Called with a line about what is going on after training. */
+  readonly resume?: boolean | undefined;
+  readonly sources?: Sources | undefined;
+  /** Called when the directory is this run's own and model, data and configuration fit together. */
+  readonly onReady?: ((start: RunStart) => void) | undefined;
+  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
+  /** Called with a line about what is going on besides training. */
   readonly onStage?: ((stage: string) => void) | undefined;
 }
+
+/** What a run is about to do. */
+export interface RunStart extends TrainStart {
+  /** Scores of the first model on the held-out data, where somebody else made it. */
+  readonly before?: ModelScores | undefined;
+}
+
+type ModelScores = ResultModel['scores'];
 
 /**
  * A whole run: makes the directory, or with `resume` goes on in it, keeps other processes out, and leaves there what
  * reports, servers and sweeps read; then `trainToEnd`. A run that is finished already is not trained again. Throws
- * UsageError before anything is written when the directory is another run's or the configuration cannot be met, and
- * LockedError when another process has it.
+ * UsageError before anything is written when the directory is another run's or model, data and configuration do not fit
+ * together, and LockedError when another process has it.
  */
 export async function run(options: RunOptions): Promise<RunResult> {
-  const { config, directory, resume = false, sources = {} } = options;
-  checkMethod(config, options.model);
-  const lock = await (resume ? openRunDirectory(directory) : createRunDirectory(directory));
+  const { config, task, directory, resume = false, sources = {} } = options;
+  const held: { lock?: Lock } = {};
   try {
+    if (resume) held.lock = await openRunDirectory(directory);
+    else await checkNewRunDirectory(directory);
     const finished = resume ? await finishedRun(directory, config, sources) : undefined;
-    if (!resume)
-      await writeAtomically(join(directory, runFiles.config), configText(config, sources.data, sources.init));
-    options.onReady?.();
-    return finished ?? (await trainToEnd(options));
+    if (finished) return finished;
+    return await trainToEnd({
+      ...options,
+      async onReady(start) {
+        if (!resume) {
+          held.lock = await createRunDirectory(directory);
+          await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, sources)));
+        }
+        options.onReady?.(start);
+      },
+    });
   } finally {
-    lock.release();
+    held.lock?.release();
   }
 }
 
-/** Settings that a resumed run may change. */
-const free: ReadonlySet<string> = new Set(['threads', 'checkpointEvery']);
+/** What config.json of a run holds. */
+export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): SavedDocument {
+  const { items, scores } = problem;
+  const paths = Object.fromEntries(
+    (['data', 'valid', 'test', 'init'] as const).map((source) => [source, sources[source] ?? null]),
+  );
+  return { format: RUN_FORMAT, ...config, sources: paths, items, scores: scoreKinds(scores) };
+}
+
+/** A JSON document as files hold it. */
+export function documentText(document: object): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
 
 /**
  * The result of a run that is resumed, if it is finished. Throws a UsageError when the directory is no run, or one with
@@ -117,110 +123,167 @@ const free: ReadonlySet<string> = new Set(['threads', 'checkpointEvery']);
  */
 export async function finishedRun(
   directory: string,
-  config: TrainConfig,
-  { data, init }: RunSources,
+  config: RunConfig,
+  sources: Sources,
 ): Promise<RunResult | undefined> {
-  await requireSameConfig(directory, runConfig(config, data, init), free, said);
+  await requireSameConfig(directory, { ...settingsOf(config), ...sources }, freeFields, spoken);
   const file = join(directory, runFiles.result);
   return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
 }
 
 /** A setting as the command line has it. */
-function said(key: string, value: unknown): string {
+function spoken(key: string, value: unknown): string {
   const flag = flagName(key);
   if (value === undefined || value === null) return `no ${flag}`;
   if (typeof value === 'boolean') return value ? flag : flag.replace('--', '--no-');
-  return `${flag} ${String(value)}`;
+  return `${flag} ${typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
+}
+
+/** A run whose directory the caller makes and holds. */
+export interface DirectoryRunOptions extends Omit<RunOptions, 'onReady'> {
+  /** May make the directory: nothing is written before. */
+  readonly onReady?: ((start: RunStart) => void | Promise<void>) | undefined;
+  readonly untilEpoch?: number | undefined;
 }
 
 /**
- * Trains a language model into a run directory that the caller holds and finishes it: test perplexity at batch 1, the
- * model as ONNX and, unless dense, the slim model, verified equal to the other before it is written.
+ * Trains into a run directory that the caller holds and finishes it: final scores, the model as ONNX and, unless dense,
+ * the slim model, verified equal to the other before it is written.
  */
-export async function trainToEnd(options: RunOptions): Promise<RunResult> {
-  const { config, corpus, directory, runtime } = options;
-  const onStage = (stage: string) => {
-    if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
-    options.onStage?.(stage);
+export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResult> {
+  const { config, task, directory, runtime } = options;
+  const { problem, data } = task;
+  const parts = trainParts(config);
+  const first = task.model();
+  const models: ResultModel[] = [];
+  const score = async (name: string, model: Model, file: string, path = join(directory, file)) => {
+    models.push(await described({ name, file, bytes: (await stat(path)).size }, model, options));
+    return models.at(-1)!.scores;
   };
-  const { model: trained, history, kept: trainedUnits } = await trainInDirectory(options);
-  const model = withoutDropout(trained);
-  const results: ModelResult[] = [];
-  let verify: Difference | undefined;
-  let target: TargetOutcome | undefined;
-  let kept = trainedUnits;
-  await writeAtomically(join(directory, runFiles.vocabulary), `${corpus.vocabulary.words.join('\n')}\n`);
-  await saveModel(join(directory, runFiles.model), model);
-  onStage('scoring the trained model on the validation and test text');
-  results.push(await score('trained', model, runFiles.model, options));
-  if (methodName(config) !== 'dense') {
-    const { model: slim, groups, removed } = shrinkZeros(model, { embeddings: config.issEmbedding ?? false });
-    kept = kept && unitsThatStay(groups, removed, kept);
-    target = targetOutcome(config, options.model, slim);
-    onStage('verifying that the slim model computes the same');
-    const feeds = textWindows(corpus.valid, config);
-    verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
-    await saveModel(join(directory, runFiles.slim), slim);
-    onStage('scoring the slim model');
-    results.push(await score('slim', slim, runFiles.slim, options));
+  const trained = await trainInDirectory({
+    ...options,
+    async onReady(start) {
+      const { init } = options.sources ?? {};
+      const before = task.isImported && init !== undefined ? await score('original', first, init, init) : undefined;
+      await options.onReady?.({ ...start, before });
+    },
+  });
+  const stage = stagesOf(options);
+  await writeFiles(directory, task);
+  const finished = await finish(trained, { ...parts, problem, runtime }, stage);
+  await saveModel(join(directory, runFiles.model), finished.model);
+  stage('scoring the trained model');
+  await score('trained', finished.model, runFiles.model);
+  if (finished.slim) {
+    await saveModel(join(directory, runFiles.slim), finished.slim.model);
+    stage('scoring the slim model');
+    await score('slim', finished.slim.model, runFiles.slim);
   }
   const result: RunResult = {
-    config,
-    data: {
-      name: corpus.name,
-      source: corpus.source,
-      sha256: corpus.sha256,
-      vocabulary: corpus.vocabulary.words.length,
-    },
-    models: results,
-    verify,
-    target,
-    seconds: history.reduce((sum, epoch) => sum + epoch.seconds, 0),
+    format: RUN_FORMAT,
+    config: savedConfig(config, task, options.sources ?? {}),
+    data,
+    models,
+    verify: finished.slim?.verify,
+    target: outcomeOf(config, first, finished, parts),
+    notes: trained.start.notes,
+    seconds: trained.history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
     environment: environment(),
-    history,
-    kept,
+    history: trained.history,
+    kept: finished.kept,
   };
-  await writeAtomically(join(directory, runFiles.result), `${JSON.stringify(result, null, 2)}\n`);
+  await writeAtomically(join(directory, runFiles.result), documentText(result));
   return result;
 }
 
+function stagesOf({ signal, onStage }: Pick<RunOptions, 'signal' | 'onStage'>): (stage: string) => void {
+  return (stage) => {
+    if (signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
+    onStage?.(stage);
+  };
+}
+
+async function finish(
+  trained: TrainedModel,
+  options: Parameters<typeof finishModels>[1],
+  stage: (stage: string) => void,
+): Promise<FinishedModels> {
+  if (!options.method.isDense) stage('verifying that the slim model computes the same');
+  return finishModels(trained, options);
+}
+
+/** Files that belong beside the model, such as its vocabulary. */
+async function writeFiles(directory: string, { files }: LoadedTask): Promise<void> {
+  for (const [name, text] of Object.entries(files)) await writeAtomically(join(directory, name), text);
+}
+
+/** How near a run came to the size that its method was asked for. */
+function outcomeOf(
+  { method }: RunConfig,
+  first: Model,
+  { model, slim }: FinishedModels,
+  parts: ReturnType<typeof trainParts>,
+): TargetOutcome | undefined {
+  const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
+  const [from, to] = [modelOf(first), modelOf(slim?.model ?? model)];
+  return from && to && methodOf(method).outcome(method, from, to);
+}
+
 /** `train` with checkpoints, metrics and live.json in a run directory. */
-export async function trainInDirectory({
-  directory,
-  ...options
-}: Omit<TrainOptions, 'store'> & { readonly directory: string }): Promise<TrainedModel> {
+export async function trainInDirectory(options: DirectoryRunOptions): Promise<TrainedModel> {
+  const { config, task, directory } = options;
   const live = liveFile(directory);
-  const onWindow = (p: WindowProgress) => {
-    options.onWindow?.(p);
-    const { epoch, epochs, units, alive, secondsLeft } = p;
-    const metric = { name: 'perplexity', value: p.perplexity } as const;
-    const speed = p.tokensPerSecond;
-    live.report({ epoch, epochs, share: p.window / p.windows, metric, speed, secondsLeft, units, alive });
+  const onBatch = (p: BatchProgress) => {
+    options.onBatch?.(p);
+    const { batch, batches, ...rest } = p;
+    live.report({ ...rest, share: batch / batches });
   };
   try {
-    return await train({ ...options, onWindow, store: fileStore(directory) });
+    return await train({
+      ...trainParts(config),
+      ...{ problem: task.problem, model: task.model(), states: task.states, verifiesShrinks: task.isImported },
+      ...{ runtime: options.runtime, store: fileStore(directory), resume: options.resume, signal: options.signal },
+      untilEpoch: options.untilEpoch,
+      onReady: options.onReady,
+      onBatch,
+      onEpoch: options.onEpoch,
+      onShrink: options.onShrink,
+    });
   } finally {
     await live.end();
   }
 }
 
-async function score(
-  name: string,
+/** A finished model with its figures, scored on all held-out data. */
+async function described(
+  about: Pick<ResultModel, 'name' | 'file' | 'bytes'>,
   model: Model,
-  file: string,
-  { config, corpus, runtime, directory, signal }: RunOptions,
-): Promise<ModelResult> {
-  const evaluator = await createEvaluator(model, LOGITS, runtime, { threads: config.threads });
-  const { batch, steps } = config;
-  const scored = async () => ({
-    validPerplexity: await evaluator.perplexity(corpus.valid, { batch, steps, label: 'validation text', signal }),
-    testPerplexity: await evaluator.perplexity(corpus.test, { batch: 1, steps, label: 'test text', signal }),
-  });
-  const perplexities = await scored().finally(() => evaluator.release());
+  options: Pick<RunOptions, 'config' | 'task' | 'runtime' | 'signal'>,
+): Promise<ResultModel> {
+  const { config, task, runtime, signal } = options;
+  const { problem } = task;
   const { layers, parameters, multiplyAdds } = describeModel(model);
-  const { size: bytes } = await stat(join(directory, file));
-  const hidden = layers.map((l) => l.units);
-  const split = splitParameters(model.graph);
-  return { name, file, bytes, hidden, parameters, split, multiplyAdds, ...perplexities };
+  const scorer = createScorer(model, { problem, runtime, threads: config.threads, seed: config.seed });
+  const scores: Partial<Record<Split, ScoreValues>> = {};
+  let details: ResultModel['details'];
+  try {
+    for (const split of problem.splits) {
+      if (split === 'train') continue;
+      const sums = await scorer.score(split, { signal });
+      scores[split] = scoresOf(problem.scores, sums);
+      details = problem.details?.(sums);
+    }
+  } finally {
+    await scorer.release();
+  }
+  return {
+    ...about,
+    hidden: layers.map((l) => l.units),
+    parameters,
+    split: splitParameters(model.graph),
+    multiplyAdds,
+    scores,
+    ...(details && { details }),
+  };
 }

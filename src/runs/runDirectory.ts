@@ -2,8 +2,10 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import type { Settings } from '../base/fields.ts';
 import { fileErrorReason, requireWritable, TEMPORARY } from '../base/files.ts';
 import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
+import { flattened } from '../config/resolve.ts';
 
 /*
  * A run directory holds all that is needed to understand, repeat and resume a run.
@@ -77,20 +79,28 @@ export type SettingName = (key: string, value: unknown) => string;
 
 /**
  * Throws a UsageError unless a resumed run asks for what config.json in its directory says that it was started with;
- * the settings in `free` may change.
+ * the settings in `free` may change. Settings and sources are compared side by side.
  */
 export async function requireSameConfig(
   directory: string,
-  now: Readonly<Record<string, unknown>>,
+  now: Settings,
   free: ReadonlySet<string>,
   said: SettingName,
 ): Promise<void> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
-  const before = await readConfig(directory);
-  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
-    if (free.has(key) || JSON.stringify(before[key]) === JSON.stringify(now[key])) continue;
+  const { format, sources, items: _items, scores: _scores, ...settings } = await readConfig(directory);
+  if (format === undefined) {
     throw new UsageError(
-      `${directory} was started with ${said(key, before[key])}, not ${said(key, now[key])}; ` +
+      `${directory} was begun by version 0.1 of slimrnn, whose checkpoints this version cannot go on from; its figures ` +
+        'can still be shown (report, serve), and its config.json repeats it',
+    );
+  }
+  const before = flattened({ ...settings, ...(typeof sources === 'object' ? sources : {}) });
+  for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
+    const [then, wanted] = [before[key] ?? null, now[key] ?? null];
+    if (free.has(key) || JSON.stringify(then) === JSON.stringify(wanted)) continue;
+    throw new UsageError(
+      `${directory} was started with ${said(key, then)}, not ${said(key, wanted)}; ` +
         '--resume needs the same, or start anew with another --out',
     );
   }
@@ -128,16 +138,4 @@ export async function readJson(path: string): Promise<unknown> {
   } catch (cause) {
     throw new UsageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }
-}
-
-/**
- * What config.json of a run holds: the configuration, and where text and first weights came from (null: the defaults).
- */
-export function runConfig(config: object, data: string | undefined, init: string | undefined): Record<string, unknown> {
-  return { ...config, data: data ?? null, init: init ?? null };
-}
-
-/** config.json as text. */
-export function configText(config: object, data: string | undefined, init: string | undefined): string {
-  return `${JSON.stringify(runConfig(config, data, init), null, 2)}\n`;
 }

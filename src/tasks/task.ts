@@ -1,4 +1,6 @@
 import type { z } from 'zod';
+import type { FieldName, Section, Settings } from '../base/fields.ts';
+import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model, Tensor } from '../graph/types.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import type { Score, Sums } from './score.ts';
@@ -26,8 +28,8 @@ export interface LossGraph {
    * states where they are carried from batch to batch.
    */
   readonly graph: Graph;
-  /** Names of the outputs that are summed besides the loss. */
-  readonly sums: readonly string[];
+  /** The outputs that are summed over batches besides the loss, each a sum over the items of a batch or their mean. */
+  readonly sums: Readonly<Record<string, 'sum' | 'mean'>>;
   /** Whether the loss is the sum over the items that count, or their mean. */
   readonly reduction: 'sum' | 'mean';
   /** The gradient of the loss times this is what is followed. */
@@ -119,16 +121,24 @@ export interface LoadedTask {
   readonly data: DataSummary;
   /** The first model, untrained or with the weights that the sources name. */
   model(): Model;
+  /** Streaming states that are zero at the start of an example; by default those that the model names. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Set for a model that others made: it is scored before training, and verified whenever it shrinks. */
+  readonly isImported?: boolean | undefined;
   /** What to tell the user before training, line by line. */
   readonly notes: readonly string[];
   /** Text files that belong beside the model in a run directory, such as its vocabulary. */
   readonly files: Readonly<Record<string, string>>;
 }
 
-/** The part of a configuration that a task and its models see. */
-export interface TaskConfig<Fields, ModelFields> {
-  readonly task: Fields;
-  readonly model: ModelFields;
+/** The part of a configuration that a task sees. */
+export interface TaskConfig {
+  /** Values of the task's own fields. */
+  readonly task: Section;
+  /** Kind of the model and the values of its fields. */
+  readonly model: Section;
+  /** Kind of the sparsity method and the values of its fields. */
+  readonly method: Section;
   /** Sequences or examples side by side. */
   readonly batch: number;
   readonly seed: number;
@@ -141,8 +151,8 @@ export interface ModelKind {
   readonly fields: z.ZodRawShape;
 }
 
-/** One way of using recurrent networks. */
-export interface Task {
+/** What a task's configuration consists of; free of Node, for pages too. */
+export interface TaskDefinition {
   /** Identifier: 'language-model', 'arrays', 'text-classification'. */
   readonly name: string;
   /** One line for the help. */
@@ -151,10 +161,18 @@ export interface Task {
   readonly fields: z.ZodRawShape;
   /** Kinds of models; the first is the default. */
   readonly models: readonly ModelKind[];
-  /** Values that fields have when nobody says anything. */
-  readonly defaults: Readonly<Record<string, unknown>>;
+  /** Values that fields of the whole configuration have when nobody says anything, given those that are said. */
+  defaults(given: Settings): Settings;
+  /** Named configurations. */
+  readonly presets: Readonly<Record<string, Settings>>;
   /** Fields whose values contradict each other, in words; `nameOf` says how the user writes a field. */
-  contradictions?(config: TaskConfig<never, never>, nameOf: (field: string) => string): string[];
+  contradictions?(config: TaskConfig, nameOf: FieldName): string[];
+}
+
+/** One way of using recurrent networks. */
+export interface Task extends TaskDefinition {
   /** Reads and checks the data. Throws UsageError for whatever cannot serve, before anything is written. */
-  load(config: TaskConfig<never, never>, sources: Sources): Promise<LoadedTask>;
+  load(config: TaskConfig, sources: Sources): Promise<LoadedTask>;
+  /** Fields that a first model determines, such as its sizes. Throws UsageError for a model of another kind. */
+  settingsOf?(init: string): Promise<Settings>;
 }

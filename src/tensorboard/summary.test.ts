@@ -1,20 +1,22 @@
 import { describe, expect, it } from 'vitest';
 import { logHistogram } from '../groups/logHistogram.ts';
-import type { EpochRow } from '../runs/record.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { histogramsOf, scalarsOf } from './summary.ts';
 
 const common = { epoch: 3, learningRate: 0.5, parameters: 1234, penalty: 0.25, seconds: 9 };
 const norms = [0, 0, 0.0123, 0.5, 0.55, 0.7, 2];
 
-const languageModel: EpochRow = {
+const languageModel: EpochMetrics = {
   ...common,
-  ...{ trainPerplexity: 90, validPerplexity: 100, tokensPerSecond: 5000 },
+  ...{ train: { perplexity: 90 }, valid: { perplexity: 100 }, itemsPerSecond: 5000 },
   ...{ units: [7, 4], alive: [5, 4], groupNorms: [logHistogram(norms), logHistogram([0, 0, 0, 0])] },
 };
 
+const tokens = { items: 'tokens', layerNames: ['lstm_0', 'lstm_1'] };
+
 describe('scalarsOf', () => {
   it('are the figures of a language model, those of layers by name', () => {
-    expect(Object.fromEntries(scalarsOf(languageModel, ['lstm_0', 'lstm_1']).map((s) => [s.tag, s.value]))).toEqual({
+    expect(Object.fromEntries(scalarsOf(languageModel, tokens).map((s) => [s.tag, s.value]))).toEqual({
       'perplexity/valid': 100,
       'perplexity/train': 90,
       penalty: 0.25,
@@ -31,21 +33,23 @@ describe('scalarsOf', () => {
     });
   });
 
-  it('are those of a fine-tuned model, and nothing that it does not have', () => {
-    const row = { ...common, trainLoss: 0.7, trainAccuracy: 0.8, examplesPerSecond: 60, units: [], alive: [] };
-    expect(scalarsOf(row).map((s) => s.tag)).toEqual([
-      'loss/train',
+  it('are the scores of any task, and nothing that an epoch does not have', () => {
+    const train = { accuracy: 0.8, 'macro-F1': 0.75 };
+    const row = { ...common, train, itemsPerSecond: 60, units: [], alive: [] };
+    expect(scalarsOf(row, { items: 'examples' }).map((s) => s.tag)).toEqual([
       'accuracy/train',
+      'macro-F1/train',
       'penalty',
       'learning_rate',
       'parameters',
       'speed/examples_per_second',
       'speed/seconds_per_epoch',
     ]);
-    expect(scalarsOf({ ...row, validLoss: 0.9, validAccuracy: 0.75, alive: [2] })).toEqual(
+    const scored = { ...row, valid: { accuracy: 0.7, loss: 0.9 }, alive: [2] };
+    expect(scalarsOf(scored, { items: 'examples' })).toEqual(
       expect.arrayContaining([
         { tag: 'loss/valid', value: 0.9 },
-        { tag: 'accuracy/valid', value: 0.75 },
+        { tag: 'accuracy/valid', value: 0.7 },
         { tag: 'units_alive/layer_1', value: 2 },
       ]),
     );
@@ -53,7 +57,7 @@ describe('scalarsOf', () => {
 });
 
 describe('histogramsOf', () => {
-  const [made, ...others] = histogramsOf(languageModel, ['lstm_0', 'lstm_1']);
+  const [made, ...others] = histogramsOf(languageModel, tokens);
   const { tag, histogram } = made!;
   const inside = norms.filter((v) => v > 0);
 
@@ -61,7 +65,7 @@ describe('histogramsOf', () => {
     expect(tag).toBe('group_norms/lstm_0');
     expect(others).toEqual([]);
     expect(histogram.num).toBe(inside.length);
-    expect(histogramsOf({ ...languageModel, groupNorms: undefined })).toEqual([]);
+    expect(histogramsOf({ ...languageModel, groupNorms: undefined }, tokens)).toEqual([]);
   });
 
   it('counts every norm in the bucket whose edges it lies between', () => {

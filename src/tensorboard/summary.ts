@@ -1,5 +1,5 @@
 import { BINS_PER_DECADE, binStart, type LogHistogram } from '../groups/logHistogram.ts';
-import type { EpochRow } from '../runs/record.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /*
  * What TensorBoard shows of an epoch.
@@ -23,28 +23,29 @@ export interface Histogram {
   readonly bucket: number[];
 }
 
-/** Tags of single figures, by field of the row; the part before the slash groups them on the page. */
-const TAGS = {
-  validPerplexity: 'perplexity/valid',
-  trainPerplexity: 'perplexity/train',
-  validLoss: 'loss/valid',
-  trainLoss: 'loss/train',
-  validAccuracy: 'accuracy/valid',
-  trainAccuracy: 'accuracy/train',
-  penalty: 'penalty',
-  learningRate: 'learning_rate',
-  parameters: 'parameters',
-  tokensPerSecond: 'speed/tokens_per_second',
-  examplesPerSecond: 'speed/examples_per_second',
-  seconds: 'speed/seconds_per_epoch',
-} as const satisfies Partial<Record<keyof EpochRow, string>>;
+/** What a run declares for its figures. */
+export interface SummaryOptions {
+  /** Names of the layers from the bottom; without them they are `layer_1` …. */
+  readonly layerNames?: readonly string[] | undefined;
+  /** What is counted: 'tokens', 'examples'. */
+  readonly items: string;
+}
 
-/** The figures that an epoch has; those of layers go by their names, or by `layer_1` … from the bottom. */
-export function scalarsOf(row: EpochRow, layerNames: readonly string[] = []): Scalar[] {
-  const single = Object.entries(TAGS).flatMap(([field, tag]): Scalar[] => {
-    const value = row[field as keyof typeof TAGS];
-    return value === undefined ? [] : [{ tag, value }];
-  });
+/** The figures that an epoch has. The part of a tag before the slash groups them on the page. */
+export function scalarsOf(row: EpochMetrics, { items, layerNames = [] }: SummaryOptions): Scalar[] {
+  const { valid = {}, train } = row;
+  const scores = [...new Set([...Object.keys(valid), ...Object.keys(train)])].flatMap((name) => [
+    { tag: `${name}/valid`, value: valid[name] },
+    { tag: `${name}/train`, value: train[name] },
+  ]);
+  const single = [
+    ...scores,
+    { tag: 'penalty', value: row.penalty },
+    { tag: 'learning_rate', value: row.learningRate },
+    { tag: 'parameters', value: row.parameters },
+    { tag: `speed/${items}_per_second`, value: row.itemsPerSecond },
+    { tag: 'speed/seconds_per_epoch', value: row.seconds },
+  ].flatMap(({ tag, value }): Scalar[] => (value === undefined ? [] : [{ tag, value }]));
   const ofLayers = (tag: string, values: readonly number[]): Scalar[] =>
     values.map((value, i) => ({ tag: `${tag}/${layerNames[i] ?? `layer_${i + 1}`}`, value }));
   return [
@@ -60,8 +61,8 @@ export function scalarsOf(row: EpochRow, layerNames: readonly string[] = []): Sc
 
 /** The group norms of each layer under their tags, without the zeros; a layer without others is left out. */
 export function histogramsOf(
-  { groupNorms = [] }: EpochRow,
-  layerNames: readonly string[] = [],
+  { groupNorms = [] }: EpochMetrics,
+  { layerNames = [] }: SummaryOptions,
 ): { tag: string; histogram: Histogram }[] {
   return groupNorms.flatMap((norms, i) => {
     const tag = `group_norms/${layerNames[i] ?? `layer_${i + 1}`}`;

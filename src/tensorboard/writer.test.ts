@@ -3,9 +3,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { course, eventFiles, onlyEvents } from '../../test/support/eventFile.ts';
+import { makeRun } from '../../test/support/runFolder.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { logHistogram } from '../groups/logHistogram.ts';
-import type { EpochRow } from '../runs/record.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { eventFileName, secondsOf } from './eventFile.ts';
 import { updateTensorBoard } from './writer.ts';
 
@@ -28,14 +29,15 @@ beforeEach(() => {
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
 
-const rowOf = (epoch: number, validPerplexity = 100 - epoch / 3): EpochRow => ({
-  ...{ epoch, learningRate: 1 / 3, parameters: 10, penalty: 0, seconds: 1, validPerplexity, units: [3], alive: [2] },
+const rowOf = (epoch: number, perplexity = 100 - epoch / 3): EpochMetrics => ({
+  ...{ epoch, learningRate: 1 / 3, parameters: 10, penalty: 0, seconds: 1, units: [3], alive: [2] },
+  ...{ train: { perplexity: 90 }, valid: { perplexity }, itemsPerSecond: 7 },
   groupNorms: [logHistogram([0, 0.5, epoch])],
 });
 const rowsOf = (...epochs: number[]) => epochs.map((epoch) => rowOf(epoch));
 
 /** Writes metrics.jsonl as a run does: all epochs so far. */
-function writeMetrics(rows: readonly EpochRow[]): void {
+function writeMetrics(rows: readonly EpochMetrics[]): void {
   writeFileSync(at('metrics.jsonl'), rows.map((row) => `${JSON.stringify(row)}\n`).join(''));
 }
 
@@ -43,11 +45,11 @@ const onlyName = () => eventFiles(folder)[0]!;
 const content = () => readFileSync(at(onlyName()));
 
 /** Checks that the event file has these epochs, each once and in order. */
-function expectEpochs(rows: readonly EpochRow[]): void {
+function expectEpochs(rows: readonly EpochMetrics[]): void {
   const events = onlyEvents(folder);
   expect(events.slice(0, 2)).toMatchObject([{ fileVersion: 'brain.Event:2' }, { sessionStatus: 1 }]);
   expect(events).toHaveLength(2 + rows.length);
-  const expected = rows.map((row) => [row.epoch, Math.fround(row.validPerplexity!)]);
+  const expected = rows.map((row) => [row.epoch, Math.fround(row.valid!.perplexity!)]);
   expect(course(events, 'perplexity/valid')).toEqual(expected);
 }
 
@@ -72,6 +74,17 @@ describe('updateTensorBoard', () => {
     expect(norms.map((v) => v.histogram!.counts.reduce((a, b) => a + b))).toEqual([2, 2, 2, 2]);
   });
 
+  it.each([
+    ['of this version', {}],
+    ['of version 0.1', { version: 1 }],
+  ] as const)('counts what a run %s says that it counts', (_, options) => {
+    makeRun(folder, { epochs: 2, ...options });
+    updateTensorBoard(folder);
+    const events = onlyEvents(folder);
+    expect(course(events, 'speed/tokens_per_second')).toEqual([1, 2].map((epoch) => [epoch, 5000]));
+    expect(course(events, 'perplexity/train')).toEqual([1, 2].map((epoch) => [epoch, 200 / epoch]));
+  });
+
   it('goes on behind the last whole epoch wherever a killed process has left the file', () => {
     writeMetrics(rowsOf(1));
     updateTensorBoard(folder);
@@ -89,7 +102,7 @@ describe('updateTensorBoard', () => {
     }
   });
 
-  it.each<[what: string, before: EpochRow[], layerNames?: string[]]>([
+  it.each<[what: string, before: EpochMetrics[], layerNames?: string[]]>([
     ['other figures', [rowOf(1, 50), rowOf(2, 40)]],
     ['more epochs than the run, which began anew', rowsOf(1, 2, 3, 4)],
     ['other layers', rowsOf(1, 2), ['lstm_0']],

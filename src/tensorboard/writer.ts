@@ -3,22 +3,23 @@ import { join } from 'node:path';
 import { create, equals } from '@bufbuild/protobuf';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { fileErrorReason } from '../base/files.ts';
-import type { EpochRow } from '../runs/record.ts';
+import { configFrom, epochFrom, jsonOf } from '../runs/formats.ts';
 import { runFiles } from '../runs/runDirectory.ts';
-import { epochRowSchema } from '../runs/schemas.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { eventFileName, eventNow, openingEvents, readRecords, recordOf, secondsOf } from './eventFile.ts';
 import { type Summary, SummarySchema } from './events_pb.ts';
-import { histogramsOf, scalarsOf } from './summary.ts';
+import { histogramsOf, type SummaryOptions, scalarsOf } from './summary.ts';
 
 /**
  * Makes the event file of a run hold the epochs of its metrics.jsonl, each once: adds those that are missing, so that a
  * TensorBoard that looks on goes on reading, also when the run was killed and resumed. An event file of slimrnn that holds
- * anything else is replaced; those of other programs stay. `layerNames` name the layers from the bottom. The caller is
- * the only one who writes to the directory. Throws SlimError when the file cannot be written, UsageError when
+ * anything else is replaced; those of other programs stay. `layerNames` name the layers from the bottom; what is counted
+ * stands in config.json. The caller is the only one who writes to the directory. Throws SlimError when the file cannot be written, UsageError when
  * metrics.jsonl is damaged.
  */
 export function updateTensorBoard(directory: string, layerNames?: readonly string[]): void {
-  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, layerNames) }));
+  const options = { layerNames, items: itemsOf(directory) };
+  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, options) }));
   const earlier = eventFilesOf(directory);
   const [name] = earlier;
   const known = name !== undefined && earlier.length === 1 ? prefixOf(join(directory, name), summaries) : undefined;
@@ -57,15 +58,15 @@ function prefixOf(path: string, summaries: readonly { readonly summary: Summary 
 }
 
 /** All figures of an epoch. */
-function summaryOf(row: EpochRow, layerNames?: readonly string[]): Summary {
+function summaryOf(row: EpochMetrics, options: SummaryOptions): Summary {
   return create(SummarySchema, {
     value: [
-      ...scalarsOf(row, layerNames).map(({ tag, value }) => ({
+      ...scalarsOf(row, options).map(({ tag, value }) => ({
         tag,
         // As it is stored, so that it equals what is read back.
         value: { case: 'simpleValue' as const, value: Math.fround(value) },
       })),
-      ...histogramsOf(row, layerNames).map(({ tag, histogram }) => ({
+      ...histogramsOf(row, options).map(({ tag, histogram }) => ({
         tag,
         value: { case: 'histo' as const, value: histogram },
       })),
@@ -81,25 +82,26 @@ function eventFilesOf(directory: string): string[] {
 }
 
 /** Rows of metrics.jsonl; none before the first epoch has ended. */
-function rowsOf(directory: string): EpochRow[] {
+function rowsOf(directory: string): EpochMetrics[] {
   const path = join(directory, runFiles.metrics);
   if (!existsSync(path)) return [];
   const lines = attempt(path, () => readFileSync(path, 'utf8')).split('\n');
   return lines.filter((line) => line !== '').map((line, i) => rowOf(line, `${path}: line ${i + 1}`));
 }
 
-function rowOf(line: string, place: string): EpochRow {
-  let content: unknown;
-  try {
-    content = JSON.parse(line);
-  } catch {
-    content = undefined;
-  }
-  const row = epochRowSchema.safeParse(content);
-  if (row.success) return row.data;
+function rowOf(line: string, place: string): EpochMetrics {
+  const row = epochFrom(jsonOf(line));
+  if (row !== undefined) return row;
   throw new UsageError(
     `${place} does not hold the figures of an epoch; delete the file, and --resume writes it anew from the checkpoint`,
   );
+}
+
+/** What the run counts, as its configuration says. */
+function itemsOf(directory: string): string {
+  const path = join(directory, runFiles.config);
+  const config = existsSync(path) ? configFrom(jsonOf(attempt(path, () => readFileSync(path, 'utf8')))) : undefined;
+  return config?.items ?? 'items';
 }
 
 function attempt<T>(path: string, act: () => T): T {

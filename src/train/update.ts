@@ -1,89 +1,129 @@
 import { SlimError } from '../base/errors.ts';
-import type { Kernels } from '../kernels/kernels.ts';
-import type { Buffer32 } from '../kernels/memory.ts';
-import type { Matrix, SparsityMethod } from '../methods/method.ts';
-import { addRows, clearRows, type LookupTable } from './lookupTable.ts';
-import type { Parameter } from './parameters.ts';
+import type { SparsityMethod } from '../methods/method.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import { addRows, clearRows } from './lookupTable.ts';
+import type { Parameter, WeightMemory } from './memory.ts';
 
-/** An embedding table with the rows that a window feeds to the graph [T·B·size], and their gradient. */
-export interface LookedUp {
-  readonly table: LookupTable;
-  readonly values: Buffer32;
-  readonly gradient: Buffer32;
+/** Rows of an embedding that a batch looked up, and their gradient [indices.length · size]. */
+export interface LookedUpRows {
+  readonly table: string;
+  readonly indices: Int32Array;
+  readonly gradient: Float32Array;
 }
 
-/**
- * A parameter that is looked up too (a tied embedding, or one with a penalty): the gradient of its rows belongs to the
- * parameter's, which the graph writes anew at every step, or nobody does (`isWritten` false).
- */
-export interface SharedTable {
-  readonly parameter: Parameter;
-  readonly isWritten: boolean;
-  readonly values: Buffer32;
-  readonly gradient: Buffer32;
-}
-
-/** Everything that an update changes. */
-export interface TrainedWeights {
-  readonly kernels: Kernels;
-  readonly parameters: readonly Parameter[];
-  /** Those of the parameters that the sparsity method acts on. */
-  readonly matrices: readonly Matrix[];
-  readonly tables: readonly LookedUp[];
-  readonly shared: readonly SharedTable[];
-}
-
-/** What determines an update besides the gradient. */
+/** What determines an update besides weights and gradients. */
 export interface UpdateOptions {
   /** η, the learning rate. */
   readonly rate: number;
-  /** c, the bound on the norm of the whole gradient. */
+  /** c, the bound on the norm of the whole gradient; infinite for none. */
   readonly clip: number;
-  /** B, sequences side by side. */
-  readonly batch: number;
+  /** The gradient in memory times this is that of the loss which is followed. */
+  readonly gradientScale: number;
   /** Number of the update, from 0. */
   readonly update: number;
-  readonly sparsity?: SparsityMethod | undefined;
+  readonly method: SparsityMethod | undefined;
+  readonly optimizer: Optimizer;
+}
+
+/** What an update did. */
+export interface UpdateResult {
+  /** Value of the sparsity penalty before the update. */
+  readonly penalty: number;
+  /** Norm of the whole gradient before clipping. */
+  readonly gradientNorm: number;
 }
 
 /**
- * Gradient descent with one clip over everything (Zaremba et al. 2014), then the threshold:
- *   g ← ∂(cross entropy)/∂w / B + ∂R/∂w,  w ← hard(w − η · min(1, c/‖g‖) · g, τ).
- * `indices` and `loss` are the window's. Throws DivergedError on NaN or infinity, before any weight has changed.
+ * One update, with one clip over everything (Pascanu et al. 2013), then the threshold:
+ *   g ← scale · ∂L/∂w + ∂R/∂w,  d ← direction(min(1, c/‖g‖) · g),  w ← hard(w − η · d, τ),
+ * where plain gradient descent has d = g, and an optimizer like Adam averages the penalty's gradient along with the
+ * loss's: where the loss does not care for a weight, the penalty alone sets its direction. Connections that do not exist
+ * have no gradient. `loss` is the batch's. Throws DivergedError on NaN or infinity, before any weight has changed.
  */
 export function updateWeights(
-  { kernels, parameters, matrices, tables, shared }: TrainedWeights,
-  indices: Int32Array,
+  memory: WeightMemory,
+  rows: readonly LookedUpRows[],
   loss: number,
-  { rate, clip, batch, update, sparsity }: UpdateOptions,
-): { penalty: number; gradientNorm: number } {
-  const scale = 1 / batch;
-  for (const { parameter, gradient } of shared) addRows(parameter.gradient.data, indices, gradient.data);
-  const penalty = sparsity?.beforeUpdate(matrices, { update, gradientScale: scale }) ?? 0;
+  options: UpdateOptions,
+): UpdateResult {
+  const { kernels, matrices, byName, parameters } = memory;
+  const { rate, clip, gradientScale, update, method, optimizer } = options;
+  const whole = rows.filter(({ table }) => byName.has(table));
+  for (const { table, indices, gradient } of whole) addRows(byName.get(table)!.gradient.data, indices, gradient);
+  for (const parameter of parameters) maskGradient(memory, parameter);
+  const penalty = method?.beforeUpdate(matrices, { update, gradientScale }) ?? 0;
+  const gradientNorm = Math.sqrt(squaresOf(memory, rows, options));
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw new DivergedError(loss, gradientNorm);
+  const clipped = Math.min(1, clip / gradientNorm);
+  const moment = { update, rate, scale: clipped * gradientScale };
+  const step = optimizer.direction ? rate : rate * clipped;
+  for (const parameter of parameters) {
+    optimizer.direction?.(kernels, parameter, moment);
+    // What an optimizer remembers of a connection that is gone must not bring it back.
+    if (optimizer.direction) maskGradient(memory, parameter, method?.keepsZeros);
+    move(memory, parameter, step, options);
+  }
+  for (const table of memory.tables.values()) table.update(step * gradientScale);
+  for (const { table, indices } of whole) {
+    const { isWritten, gradient, cols } = byName.get(table)!;
+    if (!isWritten) clearRows(gradient.data, indices, cols);
+  }
+  method?.afterUpdate?.(matrices, { update, step });
+  if (optimizer.afterUpdate) for (const parameter of parameters) optimizer.afterUpdate(kernels, parameter, moment);
+  return { penalty, gradientNorm };
+}
+
+/** g ← 0 where there is no connection, and with `zeros` where a weight is 0. */
+function maskGradient({ kernels }: WeightMemory, { gradient, penalized }: Parameter, zeros = false): void {
+  if (penalized?.mask) kernels.applyMask(gradient.offset, penalized.mask.offset, gradient.data.length);
+  if (penalized && zeros) penalized.matrix.passes.maskGradient();
+}
+
+/** ‖g‖². For an optimizer with a direction of its own, the penalty's gradient is added to the loss's on the way. */
+function squaresOf(
+  { kernels, parameters, tables }: WeightMemory,
+  rows: readonly LookedUpRows[],
+  { gradientScale, optimizer }: UpdateOptions,
+): number {
   let squares = 0;
   for (const { gradient, penalized } of parameters) {
-    squares += penalized
-      ? kernels.sumOfSquaresWithDecay({ ...penalized.operands, gradientScale: scale })
-      : scale ** 2 * kernels.sumOfSquares(gradient.offset, gradient.data.length);
-  }
-  for (const { table, gradient } of tables) squares += scale ** 2 * table.gather(indices, gradient.data);
-  const gradientNorm = Math.sqrt(squares);
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw new DivergedError(loss, gradientNorm);
-  const step = rate * Math.min(1, clip / gradientNorm);
-  const threshold = sparsity?.threshold ?? 0;
-  for (const { weights, gradient, penalized } of parameters) {
+    if (penalized && !optimizer.direction) {
+      squares += kernels.sumOfSquaresWithDecay({ ...penalized.operands, gradientScale });
+      continue;
+    }
     if (penalized) {
-      scaleInPlace(penalized.matrix.rowPenalty, step);
-      scaleInPlace(penalized.matrix.colPenalty, step);
-      kernels.update({ ...penalized.operands, step: step * scale, threshold });
-    } else kernels.updatePlain(weights.offset, gradient.offset, weights.data.length, step * scale);
+      // In memory lies the gradient before its scale.
+      scaleInPlace(penalized.matrix.rowPenalty, 1 / gradientScale);
+      scaleInPlace(penalized.matrix.colPenalty, 1 / gradientScale);
+      kernels.addDecay(penalized.operands);
+    }
+    squares += gradientScale ** 2 * kernels.sumOfSquares(gradient.offset, gradient.data.length);
   }
-  for (const { table } of tables) table.update(step * scale);
-  for (const { parameter, isWritten } of shared) {
-    if (!isWritten) clearRows(parameter.gradient.data, indices, parameter.stored[1]!);
+  for (const { table, indices, gradient } of rows) {
+    squares += gradientScale ** 2 * (tables.get(table)?.gather(indices, gradient) ?? 0);
   }
-  sparsity?.afterUpdate?.(matrices, { update, step });
-  return { penalty, gradientNorm };
+  return squares;
+}
+
+/** w ← hard(w − step · direction, τ); the threshold is for what the method acts on. */
+function move(
+  { kernels }: WeightMemory,
+  { weights, gradient, penalized }: Parameter,
+  step: number,
+  { gradientScale, method, optimizer }: UpdateOptions,
+): void {
+  const scaled = optimizer.direction ? step : step * gradientScale;
+  if (penalized === undefined) {
+    kernels.updatePlain(weights.offset, gradient.offset, weights.data.length, scaled);
+    return;
+  }
+  const { rowPenalty, colPenalty } = penalized.matrix;
+  for (const penalty of [rowPenalty, colPenalty]) {
+    // A direction has the penalty in it already.
+    if (optimizer.direction) penalty.fill(0);
+    else scaleInPlace(penalty, step);
+  }
+  kernels.update({ ...penalized.operands, step: scaled, threshold: method?.threshold ?? 0 });
 }
 
 /** Training left the numbers: NaN or infinity in the loss or the gradient. */

@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import type { EpochRow } from '../../src/runs/record.ts';
+import { epochFrom } from '../../src/runs/formats.ts';
+import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { course, eventFiles, onlyEvents } from '../support/eventFile.ts';
 import { eventful, untilTraining } from '../support/killing.ts';
@@ -23,10 +24,14 @@ const rowsOf = (run: string) =>
   readFileSync(at(run, 'metrics.jsonl'), 'utf8')
     .trimEnd()
     .split('\n')
-    .map((line) => JSON.parse(line) as EpochRow);
+    .map((line) => epochFrom(JSON.parse(line))!);
 
 /** Checks that a run's only event file has every epoch of its metrics once. */
-function expectAllEpochs(run: string, epochs: number, figures: Readonly<Record<string, (row: EpochRow) => number>>) {
+function expectAllEpochs(
+  run: string,
+  epochs: number,
+  figures: Readonly<Record<string, (row: EpochMetrics) => number>>,
+) {
   const events = onlyEvents(at(run));
   const rows = rowsOf(run);
   expect(rows.map((row) => row.epoch)).toEqual(Array.from({ length: epochs }, (_, i) => i + 1));
@@ -38,11 +43,11 @@ function expectAllEpochs(run: string, epochs: number, figures: Readonly<Record<s
 describe('train --tensorboard', () => {
   const train = [...eventful, '--tensorboard'];
   const figures = {
-    'perplexity/valid': (row: EpochRow) => row.validPerplexity!,
-    'perplexity/train': (row: EpochRow) => row.trainPerplexity!,
-    learning_rate: (row: EpochRow) => row.learningRate,
-    'units_alive/lstm_1': (row: EpochRow) => row.alive[1]!,
-    'group_norms_zero/lstm_0': (row: EpochRow) => row.groupNorms![0]!.zeros,
+    'perplexity/valid': (row: EpochMetrics) => row.valid!.perplexity!,
+    'perplexity/train': (row: EpochMetrics) => row.train.perplexity!,
+    learning_rate: (row: EpochMetrics) => row.learningRate,
+    'units_alive/lstm_1': (row: EpochMetrics) => row.alive[1]!,
+    'group_norms_zero/lstm_0': (row: EpochMetrics) => row.groupNorms![0]!.zeros,
   };
 
   it('writes an event file that has every epoch, and changes nothing else', async () => {
@@ -84,9 +89,9 @@ describe('finetune --tensorboard', () => {
   const tune = ['finetune', 'model.onnx', '--data', 'train.npz', '--valid', 'valid.npz', '--loss', 'cross-entropy'];
   const how = ['--target', 'y', '--iss', '0.02', '--learning-rate', '0.02', '--epochs', '3', '--threads', '1'];
   const figures = {
-    'loss/valid': (row: EpochRow) => row.validLoss!,
-    'accuracy/train': (row: EpochRow) => row.trainAccuracy!,
-    'units/layer_1': (row: EpochRow) => row.units[0]!,
+    'loss/valid': (row: EpochMetrics) => row.valid!.loss!,
+    'accuracy/train': (row: EpochMetrics) => row.train.accuracy!,
+    'units/layer_1': (row: EpochMetrics) => row.units[0]!,
   };
 
   it('writes an event file that has every epoch, also of a run that is finished already', async () => {

@@ -1,28 +1,5 @@
-// Adam as two passes over gradients, so that the update itself (update.ts) is the same for every optimizer.
-import { FLOAT, valueAt, VECTOR } from './lanes';
-
-/** g[i,j] <- g[i,j] + w[i,j] * (rowDecay[i] + colDecay[j]) */
-export function addDecay(w: usize, g: usize, rows: u32, cols: u32, rowDecay: usize, colDecay: usize): void {
-  for (let i: u32 = 0; i < rows; i++) {
-    const r = valueAt(rowDecay, i);
-    const r4 = f32x4.splat(r);
-    let c = colDecay;
-    let j: u32 = 0;
-    for (; cols - j >= 4; j += 4) {
-      const decay = f32x4.add(r4, v128.load(c));
-      v128.store(g, f32x4.add(v128.load(g), f32x4.mul(v128.load(w), decay)));
-      w += VECTOR;
-      g += VECTOR;
-      c += VECTOR;
-    }
-    for (; j < cols; j++) {
-      store<f32>(g, load<f32>(g) + load<f32>(w) * (r + load<f32>(c)));
-      w += FLOAT;
-      g += FLOAT;
-      c += FLOAT;
-    }
-  }
-}
+// Adam's direction, so that the update itself (update.ts) is the same for every optimizer.
+import { FLOAT, VECTOR } from './lanes';
 
 /**
  * With h = scale * g[i]: m[i] <- m[i] + (1 - beta1) * (h - m[i]), v[i] <- v[i] + (1 - beta2) * (h² - v[i]), and

@@ -5,6 +5,9 @@
  */
 export { update, updatePlain } from './update';
 export { sumOfSquares, sumOfSquaresWithDecay } from './squares';
-export { adam, addDecay } from './adam';
-export { addSign, maskGradient, scale } from './sparsity';
+export { addDecay, addWeights } from './decay';
+export { momentum } from './momentum';
+export { adam } from './adam';
+export { average } from './average';
+export { addSign, applyMask, maskGradient, scale } from './sparsity';
 export { dropoutMask } from './random';

@@ -51,6 +51,25 @@ export function maskGradient(w: usize, g: usize, n: u32): void {
   }
 }
 
+/** values[i] <- 0 where the byte mask[i] = 0 */
+export function applyMask(values: usize, mask: usize, n: u32): void {
+  const zero = i16x8.splat(0);
+  let i: u32 = 0;
+  for (; n - i >= 8; i += 8) {
+    // Eight bytes widen to eight 16-bit lanes; "all bits where 0" then widens twice more, to four 32-bit lanes each.
+    const gone = i16x8.eq(v128.load_ext<u8>(mask), zero);
+    v128.store(values, v128.andnot(v128.load(values), i32x4.extend_low_i16x8_s(gone)));
+    v128.store(values, v128.andnot(v128.load(values, 16), i32x4.extend_high_i16x8_s(gone)), 16);
+    values += 2 * VECTOR;
+    mask += 8;
+  }
+  for (; i < n; i++) {
+    if (load<u8>(mask) == 0) store<f32>(values, 0);
+    values += FLOAT;
+    mask++;
+  }
+}
+
 /** w <- w * (r * c) on four weights; returns the new w². */
 // @ts-ignore: decorator
 @inline

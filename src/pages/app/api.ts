@@ -1,4 +1,5 @@
-import type { EpochRow, RunLive, RunRecord, RunState, RunSummary } from '../../runs/record.ts';
+import type { RunLive, RunRecord, RunState, RunSummary } from '../../runs/record.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
 import type { GivenModel } from './playground/protocol.ts';
 
 /*
@@ -37,7 +38,7 @@ export interface ModelChoice {
 
 /** The models of finished language models, slim ones first. */
 export function modelChoices(runs: readonly RunSummary[]): ModelChoice[] {
-  const ready = runs.filter((run) => run.kind === 'language model' && run.files.includes('vocabulary.txt'));
+  const ready = runs.filter((run) => run.task === 'language-model' && run.files.includes('vocabulary.txt'));
   const of = (file: string, what: string) =>
     ready
       .filter((run) => run.files.includes(file))
@@ -54,7 +55,7 @@ export async function fetchModel({ label, run, file }: ModelChoice): Promise<Giv
 /** What a server tells of one run. */
 export interface RunListener {
   /** Epochs from the `from`-th row on are these now. */
-  epochs(from: number, rows: readonly EpochRow[]): void;
+  epochs(from: number, rows: readonly EpochMetrics[]): void;
   live(live: RunLive | undefined): void;
   state(state: RunState): void;
 }
@@ -63,7 +64,7 @@ export interface RunListener {
 export function followRun(id: string, listener: RunListener): () => void {
   return listen(`api/events?run=${encodeURIComponent(id)}`, {
     epochs: (data) => {
-      const { from, rows } = data as { from: number; rows: EpochRow[] };
+      const { from, rows } = data as { from: number; rows: EpochMetrics[] };
       listener.epochs(from, rows);
     },
     live: (data) => listener.live((data as RunLive | null) ?? undefined),

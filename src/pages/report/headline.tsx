@@ -1,6 +1,8 @@
-import { fileSize, short } from '../../base/format.ts';
+import { fileSize, milliseconds, short } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
-import { baselineOf, change, finalModel, latencyOf, milliseconds, qualityOf, times } from './figures.ts';
+import { formatScore } from '../../tasks/score.ts';
+import { change, qualityOf, titled } from '../shared/scores.ts';
+import { baselineOf, finalModel, latencyOf, runQuality, times } from './figures.ts';
 
 /** The numbers that matter: before and after, as large figures. */
 export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportRun[] }) {
@@ -8,21 +10,27 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
   if (after === undefined) return null;
   const dense = baselineOf(runs, run);
   const before = dense ? finalModel(dense)! : run.models[0]!;
-  const said = dense ? `against the dense run ${dense.name}` : 'against the model as it began';
+  // The model as it began may not be here, but its sizes are known.
+  const units = dense ? before.hidden : (run.began ?? before.hidden);
+  const against = dense
+    ? `the dense run ${dense.name}`
+    : BEGINNINGS.includes(before.name)
+      ? 'the model as it began'
+      : 'the trained model';
   return (
     <ul class="headline">
-      <Quality before={dense || before.name !== 'as it began' ? before : undefined} after={after} />
+      <Quality run={run} before={before} />
       <Figure
         label="Hidden units"
-        before={before.hidden.join(' + ')}
+        before={units.join(' + ')}
         after={after.hidden.join(' + ')}
-        remark={before === after ? '' : `${shareLeft(before, after)} left`}
+        remark={units.join() === after.hidden.join() ? '' : `${shareLeft(units, after.hidden)} left`}
       />
       <Figure
         label="Parameters"
         before={short(before.parameters)}
         after={short(after.parameters)}
-        remark={before === after ? '' : `${times(before.parameters, after.parameters)} fewer, ${said}`}
+        remark={before === after ? '' : `${times(before.parameters, after.parameters)} fewer, against ${against}`}
       />
       <Figure
         label="Model file"
@@ -35,20 +43,28 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
   );
 }
 
-function Quality({ before, after }: { before: ReportModel | undefined; after: ReportModel }) {
-  const is = qualityOf(after);
-  if (is === undefined) return null;
-  const was = before && before !== after ? qualityOf(before)?.value : undefined;
-  const label = `${is.name.charAt(0).toUpperCase()}${is.name.slice(1)}`;
-  const figure = (value: number) => value.toFixed(is.name.endsWith('perplexity') ? 2 : 4);
-  const test = after.testPerplexity === undefined ? '' : `test ${after.testPerplexity.toFixed(2)}`;
-  const remarks = [was === undefined ? '' : change(was, is.value), test].filter((text) => text !== '');
+/** Names of models that nobody has trained here. */
+const BEGINNINGS = ['as it began', 'original'];
+
+/** The deciding score, also of what the run is compared with where that has one; the model as it began has none. */
+function Quality({ run, before }: { run: ReportRun; before: ReportModel }) {
+  const is = runQuality(run);
+  const after = finalModel(run);
+  if (is === undefined || after === undefined) return null;
+  const { kind } = is;
+  const old = before === after ? undefined : qualityOf(before.scores, [kind]);
+  const was = old?.name === is.name ? old.value : undefined;
+  const test = after.scores.test?.[kind.name];
+  const remarks = [
+    was === undefined ? '' : change(kind, was, is.value),
+    test === undefined || is.name.startsWith('test') ? '' : `test ${formatScore(kind, test)}`,
+  ];
   return (
     <Figure
-      label={label}
-      before={was === undefined ? undefined : figure(was)}
-      after={figure(is.value)}
-      remark={remarks.join(', ')}
+      label={titled(is.name)}
+      before={was === undefined ? undefined : formatScore(kind, was)}
+      after={formatScore(kind, is.value)}
+      remark={remarks.filter((text) => text !== '').join(', ')}
     />
   );
 }
@@ -95,7 +111,7 @@ function Figure({ label, before, after, remark }: FigureProps) {
   );
 }
 
-function shareLeft(before: ReportModel, after: ReportModel): string {
+function shareLeft(before: readonly number[], after: readonly number[]): string {
   const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
-  return `${((100 * sum(after.hidden)) / sum(before.hidden)).toFixed(0)} %`;
+  return `${((100 * sum(after)) / sum(before)).toFixed(0)} %`;
 }

@@ -1,10 +1,10 @@
 import type { EChartsCoreOption } from 'echarts/core';
-import { rounded } from '../../base/format.ts';
+import { milliseconds, rounded } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
 import { axisStyle } from '../shared/axes.ts';
 import { Chart } from '../shared/chart.tsx';
 import type { Colors } from '../shared/colors.ts';
-import { finalModel, latencyOf, milliseconds } from './figures.ts';
+import { finalModel, latencyOf } from './figures.ts';
 
 /** How much faster the final model is than `before`, by runtime and batch, beside what fewer multiply-adds promise. */
 export function SpeedupChart({ run, before }: { run: ReportRun; before: ReportModel }) {

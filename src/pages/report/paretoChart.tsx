@@ -2,10 +2,11 @@ import type { EChartsCoreOption } from 'echarts/core';
 import { rounded } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
 import { paretoFront } from '../../sweep/ranking.ts';
-import { axisStyle, tickLabel } from '../shared/axes.ts';
+import { formatScore } from '../../tasks/score.ts';
+import { axisStyle, percentLabel, tickLabel } from '../shared/axes.ts';
 import { Chart } from '../shared/chart.tsx';
 import type { Colors } from '../shared/colors.ts';
-import { finalModel, onSameData, qualityOf } from './figures.ts';
+import { finalModel, onSameData, runQuality } from './figures.ts';
 
 /** Dense runs, which all others are measured by, have the diamond. */
 const SYMBOLS = ['circle', 'triangle', 'rect', 'pin', 'arrow', 'roundRect'];
@@ -30,29 +31,31 @@ interface ParetoProps {
 export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
   const rated = onSameData(runs).flatMap((run) => {
     const model = finalModel(run);
-    const quality = model && qualityOf(model);
+    const quality = runQuality(run);
     const price = model && cost(model);
     return quality === undefined || price === undefined ? [] : [{ run, quality, price }];
   });
-  const kind = rated[0]?.quality;
-  const same = rated.filter(({ quality }) => quality.name === kind?.name);
-  if (kind === undefined || same.length < 2) return null;
+  const first = rated[0]?.quality;
+  const same = rated.filter(({ quality }) => quality.name === first?.name);
+  if (first === undefined || same.length < 2) return null;
+  const { kind, name } = first;
+  const shown = (value: number) => (kind.isShare ? formatScore(kind, value) : rounded(value));
   const points = markFront(
     same.map(({ run, quality, price }) => ({
       run: run.name,
-      method: run.method,
+      method: run.methodLabel,
       cost: price,
       quality: quality.value,
     })),
-    kind.lessIsBetter,
+    kind.better === 'lower',
   );
   const methods = [...new Set(points.map(({ method }) => method))].sort(
     (a, b) => Number(b === 'dense') - Number(a === 'dense'),
   );
   const front = points.filter(({ isFront }) => isFront).sort((a, b) => a.cost - b.cost);
   const table = {
-    head: ['run', 'method', axis, kind.name, 'nothing better'],
-    rows: points.map((p) => [p.run, p.method, rounded(p.cost), rounded(p.quality), p.isFront ? 'yes' : '']),
+    head: ['run', 'method', axis, name, 'nothing better'],
+    rows: points.map((p) => [p.run, p.method, rounded(p.cost), shown(p.quality), p.isFront ? 'yes' : '']),
   };
   const option = (colors: Colors): EChartsCoreOption => {
     const style = axisStyle(colors);
@@ -69,11 +72,17 @@ export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
         ...style,
         axisLabel: label,
       },
-      yAxis: { type: 'value', scale: true, boundaryGap: ['6%', '10%'], ...style, axisLabel: label },
+      yAxis: {
+        type: 'value',
+        scale: true,
+        boundaryGap: ['6%', '10%'],
+        ...style,
+        axisLabel: { ...label, formatter: kind.isShare ? percentLabel : tickLabel },
+      },
       tooltip: {
         trigger: 'item',
         formatter: ({ data }: { data: { name?: string; value: [number, number] } }) =>
-          escaped(`${data.name ?? ''}: ${axis} ${rounded(data.value[0])}, ${kind.name} ${rounded(data.value[1])}`),
+          escaped(`${data.name ?? ''}: ${axis} ${rounded(data.value[0])}, ${name} ${shown(data.value[1])}`),
       },
       series: [
         {
@@ -104,10 +113,10 @@ export function ParetoChart({ runs, title, axis, cost }: ParetoProps) {
       legend: { data: methods, itemWidth: 12, itemHeight: 12 },
     };
   };
-  const better = kind.lessIsBetter ? 'lower' : 'higher';
+
   const others = runs.length - onSameData(runs).length;
   const left = others === 0 ? '' : ` ${others} on other data cannot be compared and are left out.`;
-  const note = `Further left is smaller, ${better} is better; the dotted line joins the runs that no other beats in both.${left}`;
+  const note = `Further left is smaller, ${kind.better} is better; the dotted line joins the runs that no other beats in both.${left}`;
   return <Chart title={title} note={note} table={table} option={option} height={340} />;
 }
 

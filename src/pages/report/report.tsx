@@ -1,6 +1,7 @@
 import type { ReportData, ReportRun } from '../../report/data.ts';
+import { ModelTable } from '../shared/modelTable.tsx';
+import { allScores } from '../shared/scores.ts';
 import { finalModel, latencyOf } from './figures.ts';
-import { ModelTable } from './modelTable.tsx';
 import { ParetoChart } from './paretoChart.tsx';
 import { RunSection } from './runSection.tsx';
 
@@ -37,7 +38,7 @@ function Comparison({ runs }: { runs: readonly ReportRun[] }) {
   return (
     <section aria-labelledby="comparison">
       <h2 id="comparison">All runs</h2>
-      <ModelTable models={models} />
+      <ModelTable models={models} scores={allScores(runs)} />
       <div class="grid part">
         <ParetoChart runs={runs} title="Quality against size" axis="parameters" cost={(model) => model.parameters} />
         {timed && (

@@ -1,11 +1,14 @@
 import type { ReportRun } from '../../report/data.ts';
+import { formatScore } from '../../tasks/score.ts';
 import { ConfigTable, said } from '../shared/configTable.tsx';
+import { ConfusionMatrix } from '../shared/confusionMatrix.tsx';
 import { CourseCharts } from '../shared/courseCharts.tsx';
+import { ModelTable } from '../shared/modelTable.tsx';
 import { NormHistograms } from '../shared/normHistogram.tsx';
-import { baselineOf, finalModel } from './figures.ts';
+import { type Quality, qualityOf, titled } from '../shared/scores.ts';
+import { baselineOf, finalModel, runQuality } from './figures.ts';
 import { Headline } from './headline.tsx';
 import { SpeedupChart } from './latencyChart.tsx';
-import { ModelTable } from './modelTable.tsx';
 import { WeightMapView } from './weightMapView.tsx';
 
 /** All that a report says of one run. */
@@ -13,7 +16,7 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
   const dense = baselineOf(runs, run);
   const before = dense && finalModel(dense);
   const began = run.models[0];
-  const threshold = run.config.threshold;
+  const confusion = finalModel(run)?.details?.confusion;
   return (
     <>
       <Origin run={run} />
@@ -24,19 +27,27 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           ...(before ? [{ label: `dense (${dense.name})`, model: before }] : []),
           ...run.models.map((model) => ({ label: model.name, model })),
         ]}
+        scores={run.scores}
       />
       {run.verify && <Verification verify={run.verify} run={run} />}
+      {run.notes.map((note) => (
+        <p key={note} class="quiet small">
+          {note}
+        </p>
+      ))}
       {(before ?? began) && <SpeedupChart run={run} before={(before ?? began)!} />}
+      {confusion && (
+        <>
+          <h3 class="part">Confusion matrix</h3>
+          <ConfusionMatrix confusion={confusion} />
+        </>
+      )}
       <h3 class="part">Training</h3>
-      <CourseCharts rows={run.epochs} layers={run.layers} />
+      <CourseCharts rows={run.epochs} layers={run.layers} scores={run.scores} items={run.items} />
       {run.method !== 'dense' && (
         <>
           <h3 class="part">Group norms</h3>
-          <NormHistograms
-            rows={run.epochs}
-            layers={run.layers}
-            threshold={typeof threshold === 'number' ? threshold : undefined}
-          />
+          <NormHistograms rows={run.epochs} layers={run.layers} threshold={run.config?.threshold} />
         </>
       )}
       {run.maps.length > 0 && (
@@ -54,7 +65,7 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           </div>
         </>
       )}
-      <ConfigTable config={run.config} />
+      {run.config && <ConfigTable config={run.config} />}
     </>
   );
 }
@@ -63,9 +74,9 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
 function Origin({ run }: { run: ReportRun }) {
   const { environment, data, config } = run;
   const facts = [
-    run.method,
+    run.methodLabel,
     data && `data ${data}`,
-    config.seed !== undefined && `seed ${said(config.seed)}`,
+    config?.seed !== undefined && `seed ${said(config.seed)}`,
     environment && `slimrnn ${environment.slimrnn}, Node ${environment.node}`,
     environment && `${environment.machine.cores} × ${environment.machine.cpu}`,
     run.state !== 'finished' && `not finished: ${run.state}`,
@@ -83,20 +94,19 @@ function Origin({ run }: { run: ReportRun }) {
 }
 
 function Verification({ verify, run }: { verify: NonNullable<ReportRun['verify']>; run: ReportRun }) {
+  const { maxAbsDifference, maxRelativeDifference, batches } = verify;
   const trained = run.models.find(({ name }) => name === 'trained');
-  const slim = finalModel(run);
-  const same = verify.maxAbsDifference === 0;
-  const perplexities =
-    trained?.validPerplexity === undefined || slim?.validPerplexity === undefined
-      ? ''
-      : ` Validation perplexity before and after: ${trained.validPerplexity.toFixed(4)} and ${slim.validPerplexity.toFixed(4)}.`;
+  const was = trained && qualityOf(trained.scores, run.scores);
+  const is = runQuality(run);
+  const exact = (quality: Quality) =>
+    formatScore({ ...quality.kind, decimals: quality.kind.decimals + 2 }, quality.value);
   return (
     <p class="verified">
       <strong>Verified.</strong>{' '}
-      {same
-        ? `On ${verify.batches} windows the slim model gives the same outputs to the last bit.`
-        : `On ${verify.batches} windows the outputs of the slim model differ by ${verify.maxAbsDifference.toExponential(1)} at most (${verify.maxRelativeDifference.toExponential(1)} relative).`}
-      {perplexities}
+      {maxAbsDifference === 0
+        ? `On ${batches} batches the slim model gives the same outputs to the last bit.`
+        : `On ${batches} batches the outputs of the slim model differ by ${maxAbsDifference.toExponential(1)} at most (${maxRelativeDifference.toExponential(1)} relative).`}
+      {was && is && was.name === is.name && ` ${titled(is.name)} before and after: ${exact(was)} and ${exact(is)}.`}
     </p>
   );
 }

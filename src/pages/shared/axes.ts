@@ -24,6 +24,11 @@ export function tickLabel(value: number): string {
   return `${rounded(value / size)}${unit}`;
 }
 
+/** The same for shares of 1. */
+export function percentLabel(value: number): string {
+  return `${rounded(value * 100)} %`;
+}
+
 /** A horizontal axis of epochs, which are whole numbers. */
 export function epochAxis(colors: Colors, last: number) {
   const style = axisStyle(colors);

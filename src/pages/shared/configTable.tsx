@@ -1,15 +1,32 @@
+import type { RunConfig } from '../../runs/record.ts';
 import { Table } from './table.tsx';
 
 /** The configuration of a run, folded away. */
-export function ConfigTable({ config }: { config: Readonly<Record<string, unknown>> }) {
+export function ConfigTable({ config }: { config: RunConfig }) {
   return (
     <details class="part">
       <summary>Configuration</summary>
       <div class="scroll">
-        <Table head={['field', 'value']} rows={Object.entries(config).map(([key, value]) => [key, said(value)])} />
+        <Table head={['field', 'value']} rows={[...settingsOf(config)].map(([name, value]) => [name, said(value)])} />
       </div>
     </details>
   );
+}
+
+/** What every run of a kind has alike, and no one has set. */
+const NO_SETTINGS: readonly string[] = ['format', 'items', 'scores'];
+
+/** The fields of a configuration by name: `method` for the kind of a part, `method.lambda` for a field of it. */
+export function settingsOf(config: RunConfig): Map<string, unknown> {
+  const settings = new Map<string, unknown>();
+  for (const [name, value] of Object.entries(config)) {
+    if (NO_SETTINGS.includes(name)) continue;
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) settings.set(name, value);
+    else
+      for (const [field, inner] of Object.entries(value))
+        settings.set(field === 'kind' ? name : `${name}.${field}`, inner);
+  }
+  return settings;
 }
 
 /** A setting as text. */

@@ -1,12 +1,14 @@
 import type { EChartsCoreOption } from 'echarts/core';
 import { duration, grouped, rounded } from '../../base/format.ts';
-import type { EpochRow } from '../../runs/record.ts';
-import { axisStyle, epochAxis, tickLabel } from './axes.ts';
+import { formatScore, type ScoreKind } from '../../tasks/score.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
+import { axisStyle, epochAxis, percentLabel, tickLabel } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';
+import { titled } from './scores.ts';
 
-/** What the charts of a training read of an epoch: of a language model, or of a model that is fine-tuned. */
-export type CourseRow = Omit<EpochRow, 'parameters' | 'groupNorms'>;
+/** What the charts of a training read of an epoch. */
+export type CourseRow = Omit<EpochMetrics, 'parameters' | 'groupNorms'>;
 
 /** A line of a chart over epochs. */
 interface Course {
@@ -15,13 +17,20 @@ interface Course {
   readonly dashed?: boolean;
 }
 
-/** How a training went: units alive and quality side by side, then learning rate, penalty and speed. */
-export function CourseCharts({ rows, layers }: { rows: readonly CourseRow[]; layers: readonly string[] }) {
+interface CourseChartsProps {
+  readonly rows: readonly CourseRow[];
+  readonly layers: readonly string[];
+  /** Scores of the task, the deciding one first, and what it counts: 'tokens', 'examples'. */
+  readonly scores: readonly ScoreKind[];
+  readonly items: string;
+}
+
+/** How a training went: units alive and scores side by side, then learning rate, penalty and speed. */
+export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps) {
   const last = rows.at(-1);
   if (last === undefined) return <p class="quiet">No epoch is finished yet.</p>;
   const hasUnits = layers.length > 0 && rows.some((row) => row.alive.length > 0);
   const total = rows.reduce((sum, row) => sum + row.seconds, 0);
-  const speed = last.tokensPerSecond === undefined ? 'Examples per second' : 'Tokens per second';
   return (
     <div class="grid">
       {hasUnits && (
@@ -32,7 +41,9 @@ export function CourseCharts({ rows, layers }: { rows: readonly CourseRow[]; lay
           fromZero
         />
       )}
-      <QualityChart rows={rows} />
+      {scores.map((kind) => (
+        <ScoreChart key={kind.name} kind={kind} rows={rows} />
+      ))}
       <EpochChart
         title="Learning rate"
         courses={[courseOf('learning rate', rows, (row) => row.learningRate)]}
@@ -48,42 +59,31 @@ export function CourseCharts({ rows, layers }: { rows: readonly CourseRow[]; lay
         />
       )}
       <EpochChart
-        title={speed}
+        title={`${titled(items)} per second`}
         note={`${duration(total)} of training in all.`}
-        courses={[courseOf('speed', rows, (row) => row.tokensPerSecond ?? row.examplesPerSecond)]}
+        courses={[courseOf('speed', rows, (row) => row.itemsPerSecond)]}
         fromZero
       />
     </div>
   );
 }
 
-/** Perplexity where the run has it, else accuracy, else loss; training and validation. */
-export function QualityChart({ rows }: { rows: readonly CourseRow[] }) {
-  const has = (read: (row: CourseRow) => number | undefined) => rows.some((row) => read(row) !== undefined);
-  if (has((row) => row.validPerplexity)) {
-    const best = Math.min(...rows.map((row) => row.validPerplexity ?? Number.POSITIVE_INFINITY));
-    return (
-      <EpochChart
-        title="Perplexity"
-        note={`Lowest on the validation text: ${best.toFixed(2)}.`}
-        courses={[
-          courseOf('validation', rows, (row) => row.validPerplexity),
-          courseOf('training', rows, (row) => row.trainPerplexity, true),
-        ]}
-        isLog
-      />
-    );
-  }
-  const isAccuracy = has((row) => row.validAccuracy);
-  return (
-    <EpochChart
-      title={isAccuracy ? 'Accuracy' : 'Loss'}
-      courses={[
-        courseOf('validation', rows, (row) => (isAccuracy ? row.validAccuracy : row.validLoss)),
-        courseOf('training', rows, (row) => (isAccuracy ? row.trainAccuracy : row.trainLoss), true),
-      ].filter(({ points }) => points.length > 0)}
-    />
-  );
+/** A score on validation and training data. */
+function ScoreChart({ kind, rows }: { kind: ScoreKind; rows: readonly CourseRow[] }) {
+  const courses = [
+    courseOf('validation', rows, (row) => row.valid?.[kind.name]),
+    courseOf('training', rows, (row) => row.train[kind.name], true),
+  ].filter(({ points }) => points.length > 0);
+  if (courses.length === 0) return null;
+  const values = rows.flatMap((row) => row.valid?.[kind.name] ?? []);
+  const [extreme, best] = kind.better === 'lower' ? ['Lowest', Math.min(...values)] : ['Highest', Math.max(...values)];
+  const note = values.length > 0 ? `${extreme} on the validation data: ${formatScore(kind, best)}.` : undefined;
+  return <EpochChart title={titled(kind.name)} note={note} courses={courses} {...scoreAxis(kind)} />;
+}
+
+/** How a chart shows the values of a score: shares in percent, figures that are to fall on a logarithmic axis. */
+export function scoreAxis(kind: ScoreKind): Pick<EpochChartProps, 'isLog' | 'percent'> {
+  return { isLog: kind.better === 'lower', percent: kind.isShare === true };
 }
 
 /** A line for the values that are there. */
@@ -100,17 +100,21 @@ export function courseOf<R extends { readonly epoch: number }>(
   return { name, points, dashed };
 }
 
-interface EpochChartProps {
+/** A chart of values against epochs. */
+export interface EpochChartProps {
   readonly title: string;
-  readonly note?: string;
+  readonly note?: string | undefined;
   readonly courses: readonly Course[];
-  readonly isLog?: boolean;
+  /** A logarithmic axis where the values are positive and span more than a factor of 20. */
+  readonly isLog?: boolean | undefined;
+  /** Values are shares of 1, shown in percent. */
+  readonly percent?: boolean | undefined;
   /** The axis begins at zero, for values whose share of the whole matters. */
   readonly fromZero?: boolean;
 }
 
 /** Values against epochs, a line each. */
-export function EpochChart({ title, note, courses, isLog = false, fromZero = false }: EpochChartProps) {
+export function EpochChart({ title, note, courses, isLog, percent = false, fromZero = false }: EpochChartProps) {
   const epochs = [...new Set(courses.flatMap(({ points }) => points.map(([epoch]) => epoch)))].sort((a, b) => a - b);
   const byEpoch = courses.map(({ points }) => new Map(points));
   const table = {
@@ -119,14 +123,11 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
       String(epoch),
       ...byEpoch.map((values) => {
         const value = values.get(epoch);
-        return value === undefined
-          ? '–'
-          : Number.isInteger(value)
-            ? grouped(value)
-            : String(Number(value.toPrecision(6)));
+        return value === undefined ? '–' : numberText(value, percent);
       }),
     ]),
   };
+  const shown = (value: number) => (percent ? numberText(value, percent) : rounded(value));
   const option = (colors: Colors): EChartsCoreOption => ({
     legend: { show: courses.length > 1 },
     grid: { left: 8, right: 16, top: courses.length > 1 ? 32 : 12, bottom: 28, containLabel: true },
@@ -134,7 +135,7 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
     yAxis: {
       ...((isLog && logRange(courses)) || { type: 'value', scale: !fromZero, min: fromZero ? 0 : undefined }),
       ...axisStyle(colors),
-      axisLabel: { color: colors.quiet, formatter: tickLabel, hideOverlap: true },
+      axisLabel: { color: colors.quiet, formatter: percent ? percentLabel : tickLabel, hideOverlap: true },
     },
     series: courses.map(({ name, points, dashed }) => ({
       type: 'line',
@@ -143,10 +144,16 @@ export function EpochChart({ title, note, courses, isLog = false, fromZero = fal
       symbolSize: points.length > 40 ? 0 : 5,
       symbol: 'circle',
       lineStyle: { width: 2, type: dashed ? 'dashed' : 'solid' },
-      tooltip: { valueFormatter: (value: unknown) => (typeof value === 'number' ? rounded(value) : '–') },
+      tooltip: { valueFormatter: (value: unknown) => (typeof value === 'number' ? shown(value) : '–') },
     })),
   });
   return <Chart title={title} note={note} table={table} option={option} />;
+}
+
+/** A value to six digits, or in percent. */
+function numberText(value: number, percent: boolean): string {
+  if (percent) return `${(value * 100).toFixed(2)} %`;
+  return Number.isInteger(value) ? grouped(value) : String(Number(value.toPrecision(6)));
 }
 
 /** Whole powers of ten around all values; undefined where that would leave an axis with one label or two. */

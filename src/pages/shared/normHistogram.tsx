@@ -2,13 +2,13 @@ import type { EChartsCoreOption } from 'echarts/core';
 import { useState } from 'preact/hooks';
 import { rounded } from '../../base/format.ts';
 import type { LogHistogram } from '../../groups/logHistogram.ts';
-import type { EpochRow } from '../../runs/record.ts';
+import type { EpochMetrics } from '../../train/metrics.ts';
 import { axisStyle } from './axes.ts';
 import { Chart } from './chart.tsx';
 import type { Colors } from './colors.ts';
 
 /** What the histogram reads of an epoch. */
-export type NormRow = Pick<EpochRow, 'epoch' | 'units' | 'groupNorms'>;
+export type NormRow = Pick<EpochMetrics, 'epoch' | 'units' | 'groupNorms'>;
 
 /** As `logHistogram` has them; not imported, because its checks of data would come along. */
 const BINS_PER_DECADE = 10;

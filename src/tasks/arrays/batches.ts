@@ -1,9 +1,9 @@
-import { SlimError, UsageError } from '../../base/errors.ts';
+import { SlimError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
 import { emptyData } from '../../graph/convert.ts';
-import { formatShape, isStatic, sizeOf } from '../../graph/dims.ts';
-import type { Tensor, TensorData, ValueInfo } from '../../graph/types.ts';
-import { TARGETS } from '../../train/trainingGraph.ts';
+import { sizeOf } from '../../graph/dims.ts';
+import type { Tensor, TensorData } from '../../graph/types.ts';
+import { TARGETS } from '../task.ts';
 import { withAxis } from './axes.ts';
 import type { Examples, InputExamples } from './examples.ts';
 import { PLACE_WEIGHTS } from './scoring.ts';
@@ -20,57 +20,47 @@ export function shuffled(count: number, seed: number, epoch: number): Uint32Arra
   return order;
 }
 
-/** The feeds of one batch, the same arrays again and again with other examples in them. */
+/** How batches of one size are fed. */
 export interface BatchFeeds {
-  readonly feeds: Readonly<Record<string, Tensor>>;
+  /** Tensors for the inputs, targets and weights of places of a batch. */
+  feeds(): Readonly<Record<string, Tensor>>;
   /**
-   * Puts examples in; the places that count share the weight 1. A batch that is not full is filled up with its own
-   * examples, which then do not count. Returns the number of places that count.
+   * Puts examples into such tensors; the places that count share the weight 1. A batch that is not full is filled up with
+   * its own examples, which then do not count. Returns the number of places that count.
    */
-  fill(examples: Uint32Array): number;
+  fill(examples: Uint32Array, feeds: Readonly<Record<string, Tensor>>): number;
 }
 
-/** Makes the feeds for batches of a size; `bound` are the inputs of the bound graph, for the sizes of zeros. */
-export function batchFeeds(
-  examples: Examples,
-  targets: Targets,
-  batch: number,
-  bound: readonly ValueInfo[],
-): BatchFeeds {
+/** Feeds for batches of a size. */
+export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number): BatchFeeds {
   const { places } = targets;
-  const inputs = examples.inputs.map((input) => ({ input, tensor: emptyBatch(input, batch) }));
-  const weights = new Float32Array(batch * places);
-  const goalType = targets.values instanceof Float32Array ? 'float32' : 'int64';
-  const goal = emptyData(goalType, batch * places);
-  const feeds: Record<string, Tensor> = {
-    [TARGETS]: { elementType: goalType, dims: [goal.length], data: goal },
-    [PLACE_WEIGHTS]: { elementType: 'float32', dims: [weights.length], data: weights },
+  const targetType = targets.values instanceof Float32Array ? 'float32' : 'int64';
+  const vector = (elementType: 'float32' | 'int64'): Tensor => {
+    return { elementType, dims: [batch * places], data: emptyData(elementType, batch * places) };
   };
-  for (const { input, tensor } of inputs) feeds[input.name] = tensor;
-  for (const { name } of examples.zeros) {
-    const { shape, elementType } = bound.find((v) => v.name === name)!.type;
-    if (!isStatic(shape)) {
-      throw new UsageError(`input '${name}' is ${formatShape(shape)}; give it an array, so that its sizes are known`);
-    }
-    feeds[name] = { elementType, dims: shape, data: emptyData(elementType, sizeOf(shape)) };
-  }
-  const fill = (chosen: Uint32Array): number => {
-    const filled = Uint32Array.from({ length: batch }, (_, i) => chosen[i % chosen.length]!);
-    for (const { input, tensor } of inputs) placeExamples(input, filled, tensor);
-    let counted = 0;
-    filled.forEach((n, b) => {
-      const [from, to] = [n * places, (n + 1) * places];
-      copy(targets.values, from, to, goal, b * places);
-      for (let i = 0; i < places; i++) {
-        const counts = b < chosen.length ? targets.counts[from + i]! : 0;
-        weights[b * places + i] = counts;
-        counted += counts;
-      }
-    });
-    if (counted > 0) for (let i = 0; i < weights.length; i++) weights[i]! /= counted;
-    return counted;
+  return {
+    feeds: () => ({
+      [TARGETS]: vector(targetType),
+      [PLACE_WEIGHTS]: vector('float32'),
+      ...Object.fromEntries(inputs.map((input) => [input.name, emptyBatch(input, batch)])),
+    }),
+    fill(chosen, feeds) {
+      const filled = Uint32Array.from({ length: batch }, (_, i) => chosen[i % chosen.length]!);
+      for (const input of inputs) placeExamples(input, filled, feeds[input.name]!);
+      const weights = feeds[PLACE_WEIGHTS]!.data as Float32Array;
+      let counted = 0;
+      filled.forEach((n, b) => {
+        copy(targets.values, n * places, (n + 1) * places, feeds[TARGETS]!.data, b * places);
+        for (let i = 0; i < places; i++) {
+          const counts = b < chosen.length ? targets.counts[n * places + i]! : 0;
+          weights[b * places + i] = counts;
+          counted += counts;
+        }
+      });
+      if (counted > 0) for (let i = 0; i < weights.length; i++) weights[i]! /= counted;
+      return counted;
+    },
   };
-  return { feeds, fill };
 }
 
 function emptyBatch({ array, batchAxis }: InputExamples, batch: number): Tensor {

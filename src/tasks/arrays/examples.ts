@@ -6,7 +6,7 @@ import { type StatePair, statesOf } from '../../graph/states.ts';
 import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { detectStates } from '../../passes/detectStates.ts';
 import { batchAxisOf, without } from './axes.ts';
-import type { FinetuneConfig } from './config.ts';
+import type { ArraysFields } from './definition.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -47,7 +47,7 @@ export function streamingStates(model: Model): StatePair[] {
   return named.length > 0 ? named : detectStates(model.graph);
 }
 
-type Wiring = Pick<FinetuneConfig, 'inputs' | 'zeros' | 'batchAxis'>;
+type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis'>;
 
 /** The array of that name; throws UsageError that lists what there is. */
 export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: string): Tensor {
@@ -64,19 +64,20 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
  * sizes, number of examples, element type.
  */
 export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
+  const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
   const states = new Set(streamingStates(model).map((s) => s.input));
   const isZero = ({ name }: ValueInfo) =>
-    wiring.zeros.includes(name) || (states.has(name) && !data.arrays.has(wiring.inputs[name] ?? name));
+    zeros.includes(name) || (states.has(name) && !data.arrays.has(named[name] ?? name));
   const { inputs } = model.graph;
-  for (const name of [...wiring.zeros, ...Object.keys(wiring.inputs)]) checkInput(model, name);
+  for (const name of [...zeros, ...Object.keys(named)]) checkInput(model, name);
   const sizes = new Map<string, { readonly size: number; readonly array: string }>();
   const fixed = new Set<number>();
   const fed = inputs
     .filter((v) => !isZero(v))
     .map((info) => {
-      const name = wiring.inputs[info.name] ?? info.name;
+      const name = named[info.name] ?? info.name;
       const array = arrayNamed(data, name, missing(info, name));
-      const batchAxis = batchAxisOf(info, wiring.batchAxis);
+      const batchAxis = batchAxisOf(info, axes);
       bindSizes(info, batchAxis, { name, array, source: data.source }, sizes);
       noteBatch(info, batchAxis, fixed);
       return {
@@ -97,8 +98,8 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
     );
   }
   if (count === 0) throw new UsageError(`${data.source}: array '${first.from}' has no examples`);
-  const zeros = inputs.filter(isZero).map((info) => {
-    const batchAxis = batchAxisOf(info, wiring.batchAxis);
+  const fedZeros = inputs.filter(isZero).map((info) => {
+    const batchAxis = batchAxisOf(info, axes);
     noteBatch(info, batchAxis, fixed);
     return { name: info.name, batchAxis };
   });
@@ -107,7 +108,7 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
     source: data.source,
     count,
     inputs: fed.map(({ name, array, batchAxis }) => ({ name, array, batchAxis })),
-    zeros,
+    zeros: fedZeros,
     sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
     fixedBatch: [...fixed][0],
   };

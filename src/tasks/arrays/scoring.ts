@@ -7,10 +7,10 @@ import { inferTypes } from '../../graph/infer/infer.ts';
 import { mul, reduceSum, transpose } from '../../graph/ops.ts';
 import { producers } from '../../graph/rewrite.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
-import { LOSS, TARGETS } from '../../train/trainingGraph.ts';
+import { LOSS, TARGETS } from '../task.ts';
 import { batchAxisOf, without } from './axes.ts';
 import { BATCH, boundGraph } from './bound.ts';
-import type { FinetuneConfig } from './config.ts';
+import type { ArraysFields } from './definition.ts';
 import { type Examples, streamingStates } from './examples.ts';
 import { inRows, losses } from './losses.ts';
 
@@ -37,16 +37,16 @@ export function scoredOutput(
   model: Model,
   examples: Examples,
   targetDims: readonly number[],
-  config: Pick<FinetuneConfig, 'loss' | 'target' | 'output' | 'batchAxis'>,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'batchAxis'>,
 ): Scored {
+  const axes = config.batchAxis ?? {};
   const info = chosenOutput(model, config.output);
   const bound = boundGraph(model, examples, BATCH);
   const inferred = inferTypes(bound)(info.name);
   const shape = inferred?.shape ?? info.type.shape;
-  const given = Object.hasOwn(config.batchAxis, info.name);
+  const given = Object.hasOwn(axes, info.name);
   const seen = shape?.indexOf(BATCH) ?? -1;
-  const batchAxis =
-    !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, config.batchAxis);
+  const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
   const own = without(shape ?? [], batchAxis);
   if (!isStatic(own)) {
     const loop = bound.nodes.find((node) => node.op === 'Loop' || node.op === 'If');
@@ -57,7 +57,7 @@ export function scoredOutput(
   }
   const places = targetDims.slice(1);
   const outer = { output: info.name, batchAxis, places };
-  const says = `array '${config.target}' has [${places.join(', ')}] for each example`;
+  const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
   if (!losses[config.loss].classes) {
     const same = withoutOnes(own).join() === withoutOnes(places).join();
     if (same) return { ...outer, classes: undefined };
@@ -99,7 +99,7 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
   const candidates = outputs.filter((o) => !states.has(o.name));
   if (candidates.length === 1) return candidates[0]!;
   throw new UsageError(
-    `the model has the outputs ${names.join(', ')}; say which one the targets are for: --target ARRAY=OUTPUT`,
+    `the model has the outputs ${names.join(', ')}; say which one the targets are for: --target-array ARRAY=OUTPUT`,
   );
 }
 
@@ -117,7 +117,7 @@ export interface ScoredGraph {
  * A bound graph with Σ (weight of a place) · (its loss) as its first output. The rows of targets and weights are the
  * places of the first example, then those of the second, …
  */
-export function scoredGraph(graph: Graph, scored: Scored, loss: FinetuneConfig['loss']): ScoredGraph {
+export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['loss']): ScoredGraph {
   const { terms, undoes, classes: hasClasses } = losses[loss];
   const b = GraphBuilder.from(graph, { keepOutputs: false });
   const output = b.value(scored.output);
@@ -153,7 +153,7 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: FinetuneConfig['
 }
 
 /** The loss of each activation that makes probabilities. */
-const probabilities: Readonly<Record<string, FinetuneConfig['loss']>> = {
+const probabilities: Readonly<Record<string, ArraysFields['loss']>> = {
   Softmax: 'cross-entropy',
   LogSoftmax: 'cross-entropy',
   Sigmoid: 'bce',

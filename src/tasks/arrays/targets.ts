@@ -3,7 +3,7 @@ import { withType } from '../../graph/convert.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
-import type { FinetuneConfig } from './config.ts';
+import type { ArraysFields } from './definition.ts';
 import { arrayNamed, type Examples, type NamedArrays } from './examples.ts';
 import { losses } from './losses.ts';
 import type { Scored } from './scoring.ts';
@@ -19,7 +19,11 @@ export interface Targets {
 }
 
 /** The array of targets, with as many examples as the inputs have. */
-export function targetArray(data: NamedArrays, examples: Examples, { target }: Pick<FinetuneConfig, 'target'>): Tensor {
+export function targetArray(
+  data: NamedArrays,
+  examples: Examples,
+  { targetArray: target }: Pick<ArraysFields, 'targetArray'>,
+): Tensor {
   const array = arrayNamed(data, target, 'for --target');
   requireExamples(array, target, examples);
   return array;
@@ -33,7 +37,7 @@ function requireExamples(array: Tensor, name: string, { count, source, inputs }:
   );
 }
 
-type Counted = Pick<FinetuneConfig, 'loss' | 'target' | 'ignore' | 'lengths' | 'mask'>;
+type Counted = Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>;
 
 /**
  * Checks the targets and finds which places count: not those of the class index `ignore`, not those beyond an example's
@@ -55,7 +59,7 @@ export function targetsOf(
     ? classIndices(array, counts, scored.classes!.count, data.source, config)
     : realTargets(array, counts, data.source, config);
   if (!counts.includes(1))
-    throw new UsageError(`${data.source}: no target of '${config.target}' counts: all are left out`);
+    throw new UsageError(`${data.source}: no target of '${config.targetArray}' counts: all are left out`);
   return { values, counts, places: sizeOf(scored.places) };
 }
 
@@ -64,7 +68,7 @@ function classIndices(
   counts: Uint8Array,
   classes: number,
   source: string,
-  { target, ignore }: Counted,
+  { targetArray: target, ignore }: Counted,
 ): BigInt64Array {
   const what = `array '${target}' of ${source}`;
   if (isFloat(array.elementType)) {
@@ -87,7 +91,12 @@ function classIndices(
   return values;
 }
 
-function realTargets(array: Tensor, counts: Uint8Array, source: string, { target, loss }: Counted): Float32Array {
+function realTargets(
+  array: Tensor,
+  counts: Uint8Array,
+  source: string,
+  { targetArray: target, loss }: Counted,
+): Float32Array {
   const what = `array '${target}' of ${source}`;
   const values = (withType(array, 'float32', what).data as Float32Array).slice();
   values.forEach((value, i) => {

@@ -1,4 +1,4 @@
-import type { EpochMetrics } from '../../../runs/checkpoint.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
 
 /*
  * What the page and its workers say to each other. The page speaks in requests, a worker in events; both are plain data.

@@ -1,6 +1,7 @@
 import { useState } from 'preact/hooks';
 import { duration, fileSize, grouped, short } from '../../../base/format.ts';
-import type { EpochMetrics } from '../../../runs/checkpoint.ts';
+import { perplexity } from '../../../tasks/score.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
@@ -162,7 +163,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       {outcome && <Outcome outcome={outcome} onTrained={onTrained} />}
       {rows.length > 0 && (
         <>
-          <CourseCharts rows={rows} layers={names} />
+          <CourseCharts rows={rows} layers={names} scores={[perplexity]} items="tokens" />
           <h3 class="part">Group norms</h3>
           <p class="quiet small">
             Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it;

@@ -5,7 +5,8 @@ import { describeModel } from '../../../inspect/describe.ts';
 import { LOGITS } from '../../../models/languageModel.ts';
 import { writeModel } from '../../../onnx/write.ts';
 import { withoutDropout } from '../../../passes/withoutDropout.ts';
-import type { Checkpoint, EpochMetrics } from '../../../runs/checkpoint.ts';
+import type { Checkpoint } from '../../../runs/checkpoint.ts';
+import { epochOfVersion1 } from '../../../runs/version1.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import { shrinkZeros } from '../../../slim/shrink.ts';
 import { freshModel } from '../../../tasks/language-model/freshModel.ts';
@@ -13,6 +14,7 @@ import { textWindows } from '../../../tasks/language-model/textWindows.ts';
 import { checkConfig, type TrainConfig } from '../../../train/config.ts';
 import { createEvaluator } from '../../../train/evaluate.ts';
 import { InterruptedError } from '../../../train/interrupted.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
 import { presets } from '../../../train/presets.ts';
 import { train } from '../../../train/trainer.ts';
 import { assertEqual } from '../../../verify/verify.ts';
@@ -75,7 +77,7 @@ async function run(choice: TrainingChoice): Promise<void> {
       const share = window / windows;
       say({ kind: 'progress', epoch, epochs: all, share, perplexity, tokensPerSecond, secondsLeft, alive });
     },
-    onEpoch: (metrics) => epochs.push(metrics),
+    onEpoch: (metrics) => epochs.push(epochOfVersion1(metrics)!),
   })
     .finally(tellEpochs)
     .catch((error: unknown) => {

@@ -1,9 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
-import type { EpochRow, ResultModel, RunRecord } from '../../../runs/record.ts';
-import { courseOf, EpochChart } from '../../shared/courseCharts.tsx';
+import type { ResultModel, RunRecord } from '../../../runs/record.ts';
+import type { ScoreKind } from '../../../tasks/score.ts';
+import type { EpochMetrics } from '../../../train/metrics.ts';
+import { said, settingsOf } from '../../shared/configTable.tsx';
+import { courseOf, EpochChart, type EpochChartProps, scoreAxis } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';
+import { allScores, scoreColumns, titled } from '../../shared/scores.ts';
 import { type DataTable, Table } from '../../shared/table.tsx';
 import { fetchRun } from '../api.ts';
 import { nameOf, STATES } from './describe.ts';
@@ -18,22 +22,17 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   if (problem !== '') return <Problem message={problem} />;
   if (records === undefined) return <p class="quiet">Reading {ids.length} runs …</p>;
   // A run without such figures stays in the chart, so that every run has one colour in all of them.
-  const courses = (read: (row: EpochRow) => number | undefined) =>
+  const courses = (read: (row: EpochMetrics) => number | undefined) =>
     records.map(({ summary, epochs }) => courseOf(nameOf(summary), epochs, read));
-  const charts = [
-    { title: 'Validation perplexity', courses: courses((row) => row.validPerplexity), isLog: true, fromZero: false },
-    { title: 'Validation loss', courses: courses((row) => row.validLoss), isLog: false, fromZero: false },
+  const summaries = records.map(({ summary }) => summary);
+  const items = [...new Set(summaries.map((summary) => summary.items))];
+  const charts: EpochChartProps[] = [
+    ...allScores(summaries).map((kind) => scoreChart(kind, records, courses)),
+    { title: 'Units alive', courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)), fromZero: true },
+    { title: 'Parameters', courses: courses((row) => row.parameters), fromZero: true },
     {
-      title: 'Units alive',
-      courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)),
-      isLog: false,
-      fromZero: true,
-    },
-    { title: 'Parameters', courses: courses((row) => row.parameters), isLog: false, fromZero: true },
-    {
-      title: 'Tokens or examples per second',
-      courses: courses((row) => row.tokensPerSecond ?? row.examplesPerSecond),
-      isLog: false,
+      title: `${titled(items.join(' or '))} per second`,
+      courses: courses((row) => row.itemsPerSecond),
       fromZero: true,
     },
   ].filter((chart) => chart.courses.some(({ points }) => points.length > 0));
@@ -61,27 +60,32 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   );
 }
 
+/** A score of all runs: on held-out data, or where no run has them on its training data. */
+function scoreChart(
+  kind: ScoreKind,
+  records: readonly RunRecord[],
+  courses: (read: (row: EpochMetrics) => number | undefined) => EpochChartProps['courses'],
+): EpochChartProps {
+  const isHeldOut = records.some(({ epochs }) => epochs.some(({ valid }) => valid?.[kind.name] !== undefined));
+  return {
+    title: `${isHeldOut ? 'Validation' : 'Training'} ${kind.name}`,
+    courses: courses((row) => (isHeldOut ? row.valid : row.train)?.[kind.name]),
+    ...scoreAxis(kind),
+  };
+}
+
 /** Figures side by side; a column that no run has a figure for is left out. */
 function figuresOf(records: readonly RunRecord[]): DataTable {
   const columns: { head: string; read: (record: RunRecord) => string | undefined }[] = [
     { head: 'run', read: ({ summary }) => nameOf(summary) },
-    { head: 'method', read: ({ summary }) => summary.method },
+    { head: 'method', read: ({ summary }) => summary.methodLabel },
     { head: 'state', read: ({ summary }) => STATES[summary.state] },
     { head: 'epochs', read: ({ summary }) => String(summary.epochs.done) },
-    {
-      head: 'valid ppl',
-      read: (record) => (modelOf(record)?.validPerplexity ?? lastOf(record)?.validPerplexity)?.toFixed(2),
-    },
-    { head: 'test ppl', read: (record) => modelOf(record)?.testPerplexity?.toFixed(2) },
-    {
-      head: 'valid loss',
-      read: (record) => (record.result?.after?.validLoss ?? lastOf(record)?.validLoss)?.toFixed(4),
-    },
-    {
-      head: 'valid accuracy',
-      read: (record) => (record.result?.after?.validAccuracy ?? lastOf(record)?.validAccuracy)?.toFixed(4),
-    },
-    { head: 'hidden', read: (record) => (modelOf(record)?.hidden ?? lastOf(record)?.alive)?.join(', ') },
+    ...scoreColumns(allScores(records.map(({ summary }) => summary))).map(({ head, read }) => ({
+      head,
+      read: (record: RunRecord) => read(modelOf(record)?.scores ?? { valid: record.epochs.at(-1)?.valid }),
+    })),
+    { head: 'hidden', read: (record) => (modelOf(record)?.hidden ?? record.epochs.at(-1)?.alive)?.join(', ') },
     {
       head: 'parameters',
       read: ({ summary: { parameters } }) => (parameters === undefined ? undefined : grouped(parameters)),
@@ -98,15 +102,11 @@ function modelOf({ result }: RunRecord): ResultModel | undefined {
   return result?.models.at(-1);
 }
 
-function lastOf({ epochs }: RunRecord): EpochRow | undefined {
-  return epochs.at(-1);
-}
-
 /** Fields of the configurations that are not the same in all runs. */
 function differencesOf(records: readonly RunRecord[]): DataTable {
-  const fields = [...new Set(records.flatMap(({ config }) => Object.keys(config)))];
-  const rows = fields
-    .map((field) => [field, ...records.map(({ config }) => JSON.stringify(config[field]) ?? '–')])
+  const settings = records.map(({ config }) => (config ? settingsOf(config) : new Map<string, unknown>()));
+  const rows = [...new Set(settings.flatMap((of) => [...of.keys()]))]
+    .map((name) => [name, ...settings.map((of) => said(of.get(name)))])
     .filter(([, first, ...others]) => others.some((value) => value !== first));
   return { head: ['field', ...records.map(({ summary }) => nameOf(summary))], rows };
 }

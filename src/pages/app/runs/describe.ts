@@ -1,4 +1,5 @@
-import type { EpochRow, RunState, RunSummary } from '../../../runs/record.ts';
+import type { RunState, RunSummary } from '../../../runs/record.ts';
+import { formatScore } from '../../../tasks/score.ts';
 
 /** States as people say them. */
 export const STATES: Readonly<Record<RunState, string>> = {
@@ -13,10 +14,11 @@ export function nameOf({ id, name }: Pick<RunSummary, 'id' | 'name'>): string {
   return id === '' ? name : id;
 }
 
-/** The figure of quality of an epoch. */
-export function figureOf(row: EpochRow): string {
-  if (row.validPerplexity !== undefined) return `valid ppl ${row.validPerplexity.toFixed(2)}`;
-  if (row.validAccuracy !== undefined) return `valid accuracy ${row.validAccuracy.toFixed(4)}`;
-  if (row.validLoss !== undefined) return `valid loss ${row.validLoss.toFixed(4)}`;
-  return row.trainLoss === undefined ? '' : `train loss ${row.trainLoss.toFixed(4)}`;
+/** The deciding score after the last epoch: 'valid perplexity 99.50'. */
+export function figureOf({ last, scores: [kind] }: RunSummary): string {
+  const [split, value] =
+    kind && last?.valid?.[kind.name] !== undefined
+      ? ['valid', last.valid[kind.name]]
+      : ['training', kind && last?.train[kind.name]];
+  return kind === undefined || value === undefined ? '' : `${split} ${kind.name} ${formatScore(kind, value)}`;
 }

@@ -1,10 +1,12 @@
-import { duration, fileSize, grouped } from '../../../base/format.ts';
-import type { RunLive, RunRecord } from '../../../runs/record.ts';
+import { duration, grouped, rounded } from '../../../base/format.ts';
+import type { RunLive, RunRecord, RunSummary } from '../../../runs/record.ts';
+import { formatScore } from '../../../tasks/score.ts';
 import { ConfigTable } from '../../shared/configTable.tsx';
+import { ConfusionMatrix } from '../../shared/confusionMatrix.tsx';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
+import { ModelTable } from '../../shared/modelTable.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
-import { Table } from '../../shared/table.tsx';
 import { fileUrl } from '../api.ts';
 import { nameOf, STATES } from './describe.ts';
 import { useRun } from './useRun.ts';
@@ -25,7 +27,6 @@ export function RunPage({ id }: { id: string }) {
 function RunDetails({ record }: { record: RunRecord }) {
   const { summary, config, epochs, live, problems, truncated } = record;
   const layers = (epochs[0]?.units ?? []).map((_, i) => `layer ${i + 1}`);
-  const threshold = typeof config.threshold === 'number' ? config.threshold : undefined;
   return (
     <>
       <h1>{nameOf(summary)}</h1>
@@ -34,11 +35,11 @@ function RunDetails({ record }: { record: RunRecord }) {
           {STATES[summary.state]}
         </span>{' '}
         <span class="quiet">
-          {summary.method} · epoch {epochs.at(-1)?.epoch ?? 0}
+          {summary.methodLabel} · epoch {epochs.at(-1)?.epoch ?? 0}
           {summary.epochs.all === undefined ? '' : ` of ${summary.epochs.all}`}
         </span>
       </p>
-      {live && <LiveNow live={live} />}
+      {live && <LiveNow live={live} summary={summary} />}
       {problems.map((problem) => (
         <p key={problem} class="problem">
           {problem}
@@ -48,25 +49,28 @@ function RunDetails({ record }: { record: RunRecord }) {
       {record.result && <Models record={record} />}
       {truncated && <p class="quiet small">The run has more epochs than are shown here: these are the last ones.</p>}
       <h2>Training</h2>
-      <CourseCharts rows={epochs} layers={layers} />
+      <CourseCharts rows={epochs} layers={layers} scores={summary.scores} items={summary.items} />
       {summary.method !== 'dense' && epochs.length > 0 && (
         <>
           <h2>Group norms</h2>
-          <NormHistograms rows={epochs} layers={layers} threshold={threshold} />
+          <NormHistograms rows={epochs} layers={layers} threshold={config?.threshold} />
         </>
       )}
-      <ConfigTable config={config} />
+      {config && <ConfigTable config={config} />}
     </>
   );
 }
 
-function LiveNow({ live }: { live: RunLive }) {
-  const { epoch, epochs, share, metric, speed, secondsLeft, alive, units } = live;
+function LiveNow({ live, summary: { scores, items } }: { live: RunLive; summary: RunSummary }) {
+  const { epoch, epochs, share, score, itemsPerSecond, secondsLeft, alive, units } = live;
+  const kind = scores.find(({ name }) => name === score.name);
   const facts = [
     `epoch ${epoch} of ${epochs}`,
-    `training ${metric.name} ${metric.value.toFixed(metric.name === 'loss' ? 4 : 2)}`,
-    speed === undefined ? '' : `${grouped(speed)} ${metric.name === 'loss' ? 'examples' : 'tokens'} per second`,
-    `units ${alive.map((n, i) => (n === units[i] ? String(n) : `${n} of ${units[i]}`)).join(' + ')}`,
+    `training ${score.name} ${kind ? formatScore(kind, score.value) : rounded(score.value)}`,
+    itemsPerSecond === undefined ? '' : `${grouped(itemsPerSecond)} ${items} per second`,
+    alive.length === 0
+      ? ''
+      : `units ${alive.map((n, i) => (n === units[i] ? String(n) : `${n} of ${units[i]}`)).join(' + ')}`,
     secondsLeft === undefined ? '' : `${duration(secondsLeft)} left`,
   ].filter((fact) => fact !== '');
   return (
@@ -106,31 +110,25 @@ function Files({ record: { summary } }: { record: RunRecord }) {
   );
 }
 
-function Models({ record: { result } }: { record: RunRecord }) {
+function Models({ record: { result, summary } }: { record: RunRecord }) {
   const { models, seconds, verify } = result!;
+  const confusion = models.at(-1)?.details?.confusion;
   return (
     <>
-      <div class="scroll">
-        <Table
-          head={['model', 'valid ppl', 'test ppl', 'hidden', 'parameters', 'multiply-adds', 'file']}
-          rows={models.map((m) => [
-            m.name,
-            m.validPerplexity?.toFixed(2) ?? '–',
-            m.testPerplexity?.toFixed(2) ?? '–',
-            m.hidden.join(', '),
-            grouped(m.parameters),
-            grouped(m.multiplyAdds),
-            fileSize(m.bytes),
-          ])}
-        />
-      </div>
+      <ModelTable models={models.map((model) => ({ label: model.name, model }))} scores={summary.scores} />
       <p class="quiet small">
         Trained for {duration(seconds)}.
         {verify &&
           (verify.maxAbsDifference === 0
-            ? ` The slim model gave the same outputs on ${verify.batches} windows, to the last bit.`
-            : ` The slim model agrees within ${verify.maxRelativeDifference.toExponential(1)} on ${verify.batches} windows.`)}
+            ? ` The slim model gave the same outputs on ${verify.batches} batches, to the last bit.`
+            : ` The slim model agrees within ${verify.maxRelativeDifference.toExponential(1)} on ${verify.batches} batches.`)}
       </p>
+      {confusion && (
+        <>
+          <h2>Confusion matrix</h2>
+          <ConfusionMatrix confusion={confusion} />
+        </>
+      )}
     </>
   );
 }

@@ -38,7 +38,7 @@ export function RunsPage() {
   if (runs === undefined) return <p class="quiet">Reading runs …</p>;
   const wanted = filter.trim().toLowerCase();
   const shown = runs
-    .filter((run) => `${run.id} ${run.method} ${STATES[run.state]}`.toLowerCase().includes(wanted))
+    .filter((run) => `${run.id} ${run.methodLabel} ${run.task} ${STATES[run.state]}`.toLowerCase().includes(wanted))
     .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.modifiedAt - a.modifiedAt);
   const toggle = (id: string) =>
     setChosen((ids) => (ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-MOST_COMPARED)));
@@ -52,7 +52,7 @@ export function RunsPage() {
       ) : (
         <div class="fields">
           <label>
-            Filter by name, method or state
+            Filter by name, method, task or state
             <input type="search" value={filter} onInput={({ currentTarget }) => setFilter(currentTarget.value)} />
           </label>
           {chosen.length > 1 ? (
@@ -81,7 +81,7 @@ interface RunItemProps {
 }
 
 function RunItem({ run, isChosen, onToggle }: RunItemProps) {
-  const { state, method, epochs, last, parameters, alive } = run;
+  const { state, methodLabel, epochs, last, parameters, alive } = run;
   return (
     <li class="card">
       <input type="checkbox" checked={isChosen} onChange={onToggle} aria-label={`Compare ${nameOf(run)}`} />
@@ -89,12 +89,12 @@ function RunItem({ run, isChosen, onToggle }: RunItemProps) {
         {nameOf(run)}
       </a>
       <span class={`state ${state}`}>{STATES[state]}</span>
-      <span class="quiet small">{method}</span>
+      <span class="quiet small">{methodLabel}</span>
       <span class="quiet small">
         epoch {epochs.done}
         {epochs.all === undefined ? '' : ` of ${epochs.all}`}
       </span>
-      <span class="small">{last ? figureOf(last) : ''}</span>
+      <span class="small">{figureOf(run)}</span>
       <span class="small">{last ? `${last.alive.join(' + ')} units` : ''}</span>
       <span class="quiet small">{parameters === undefined ? '' : `${grouped(parameters)} parameters`}</span>
       <Sparkline values={alive} label="Units alive by epoch" />

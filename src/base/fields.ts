@@ -1,0 +1,34 @@
+import { z } from 'zod';
+
+/*
+ * Configurations are unions by kind: each task, model, method, optimizer and schedule has fields of its own. Files and
+ * flags say them side by side, without nesting; a name means the same wherever it occurs.
+ */
+
+/** Fields as files and flags say them, side by side. */
+export type Settings = Readonly<Record<string, unknown>>;
+
+/** The choice of one of several kinds with the values of its fields. */
+export interface Section {
+  readonly kind: string;
+  readonly [field: string]: unknown;
+}
+
+/** How messages name a field, such as by its flag. */
+export type FieldName = (field: string) => string;
+
+/** How the command line writes a field: `learningRate` → `--learning-rate`. */
+export function flagName(field: string): string {
+  return `--${field.replace(/[A-Z]/g, (c) => `-${c.toLowerCase()}`)}`;
+}
+
+/** A reader of the sections of one kind; fields of others are left out. Throws a ZodError for values that do not fit. */
+export function sectionReader<S extends z.ZodRawShape>(fields: S): (section: Section) => z.infer<z.ZodObject<S>> {
+  const schema = z.object(fields);
+  return (section) => schema.parse(section);
+}
+
+/** True for a value that asks for nothing: a switch that is off, a strength of 0. */
+export function isIdle(value: unknown): boolean {
+  return value === undefined || value === false || value === 'none' || value === 0;
+}

@@ -1,0 +1,53 @@
+import type { TargetOutcome } from '../methods/kind.ts';
+import type { RunResult } from '../runs/run.ts';
+import { formatScore, type ScoreKind } from '../tasks/score.ts';
+import type { Split } from '../tasks/task.ts';
+import { agreement, duration, fileSize, grouped, table } from './output.ts';
+
+/** Short names of scores, for the heads of tables. */
+const SHORT: Readonly<Record<string, string>> = { perplexity: 'ppl' };
+
+/** A column of a table of models for each score on each split of the data. */
+export function scoreColumns(scores: readonly ScoreKind[], models: RunResult['models']) {
+  const splits = (['valid', 'test'] as const).filter((split) => models.some((m) => m.scores[split]));
+  return splits.flatMap((split) =>
+    scores.map((kind) => ({ ...kind, split, head: `${split} ${SHORT[kind.name] ?? kind.name}` })),
+  );
+}
+
+/** A model's figure in such a column. */
+export function scoreIn(model: RunResult['models'][number], column: ScoreKind & { readonly split: Split }): string {
+  const value = model.scores[column.split]?.[column.name];
+  return value === undefined ? '–' : formatScore(column, value);
+}
+
+/** What a run came to, for people. */
+export function resultText(result: RunResult): string {
+  const { models } = result;
+  const columns = scoreColumns(result.config.scores as readonly ScoreKind[], models);
+  const rows = models.map((m) => [
+    m.name,
+    ...columns.map((column) => scoreIn(m, column)),
+    m.hidden.join(', '),
+    grouped(m.parameters),
+    fileSize(m.bytes),
+    m.file,
+  ]);
+  const lines = [
+    table(['model', ...columns.map(({ head }) => head), 'hidden', 'parameters', 'size', 'file'], rows),
+    `trained for ${duration(result.seconds)}`,
+  ];
+  if (result.verify) {
+    lines.push(`verified: outputs of the slim model ${agreement(result.verify)} those of the trained one`);
+  }
+  if (result.target) lines.push(...targetText(result.target));
+  return lines.join('\n');
+}
+
+/** What a user can do when a target was missed by more than a twentieth. */
+function targetText({ what, asked, reached }: TargetOutcome): string[] {
+  if (Math.abs(reached - asked) <= 0.05) return [];
+  const more = reached > asked ? 'more epochs or a higher --iss take away more' : 'a lower --iss keeps more';
+  const left = `${(reached * 100).toFixed(0)} % of the ${what === 'units' ? 'units' : 'parameters'} are left`;
+  return [`missed --target ${what}=${asked}: ${left}; ${more}`];
+}

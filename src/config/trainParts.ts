@@ -1,0 +1,28 @@
+import { sha256Hex } from '../base/digest.ts';
+import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
+import { optimizerOf } from '../optimizers/registry.ts';
+import { scheduleOf } from '../optimizers/schedules/registry.ts';
+import type { TrainParts } from '../train/options.ts';
+import { determining, type RunConfig } from './runConfig.ts';
+
+/**
+ * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
+ * @example const config = resolveConfig({ ...presets['iss-small'] }, { source: 'mine', tasks });
+ *   const { model } = await train({ ...trainParts(config), ...loadedText(config, corpus, first), runtime });
+ */
+export function trainParts(config: RunConfig): TrainParts {
+  const { method, optimizer, schedule } = config;
+  const kind = methodOf(method);
+  return {
+    settings: config,
+    digest: sha256Hex(JSON.stringify(determining(config))),
+    method: {
+      isDense: kind.name === 'dense' && method.keepZeros !== true,
+      embeddings: kind.groupsEmbeddings(method),
+      check: (first) => checkMethod(method, first),
+      create: (context) => createMethod(method, context),
+    },
+    createOptimizer: (state) => optimizerOf(optimizer, state),
+    schedule: scheduleOf(schedule, config),
+  };
+}

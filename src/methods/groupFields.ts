@@ -1,0 +1,64 @@
+import { z } from 'zod';
+import { UsageError } from '../base/errors.ts';
+import { flagName } from '../base/fields.ts';
+import type { Groups } from '../groups/groups.ts';
+import { groupSizes } from '../groups/measure.ts';
+import type { FirstModel } from './kind.ts';
+
+/*
+ * What the methods that press whole groups have in common: which groups there are, and how strongly each is pressed.
+ */
+
+/** Fields of every group penalty. */
+export const groupFields = {
+  issLayers: z
+    .array(z.number().nonnegative())
+    .optional()
+    .describe('factors on λ for each layer, from the bottom; with --iss-embedding one more for the embedding'),
+  issScaling: z
+    .enum(['none', 'sqrt'])
+    .optional()
+    .describe('λ for each unit times 1 or the root of its number of weights: none, sqrt'),
+  issEmbedding: z.boolean().optional().describe('let columns of the embedding vanish too'),
+} as const;
+
+/** Values of these fields. */
+export type GroupFields = z.infer<z.ZodObject<typeof groupFields>>;
+
+/** Layers of recurrent units, beside which columns of the embedding may be components too. */
+export function recurrentLayers({ layers }: Groups): Groups['layers'] {
+  return layers.filter(({ operator }) => operator !== 'Gather');
+}
+
+/** Throws a UsageError unless there is a factor for each layer; the embedding may have one, too. */
+export function checkLayerFactors({ issLayers }: GroupFields, { groups }: FirstModel): void {
+  if (issLayers === undefined) return;
+  const [layers, all] = [recurrentLayers(groups).length, groups.layers.length];
+  if (issLayers.length === layers || issLayers.length === all) return;
+  const wanted = `each of the ${layers} layers${all > layers ? ', and may have one for the embedding' : ''}`;
+  throw new UsageError(`${flagName('issLayers')} must have a factor for ${wanted}, got ${issLayers.length}`);
+}
+
+/**
+ * s_k of each component, the factor of the first layer that has it times what `issScaling` asks for (sizes are those of
+ * the first model); undefined where all are 1.
+ */
+export function strengthsOf(
+  { issLayers, issScaling }: GroupFields,
+  groups: Groups,
+  first: FirstModel,
+): Float64Array | undefined {
+  const sizes = groupSizes(first.groups, first.graph);
+  const byLayer = new Map(
+    first.groups.layers.map(({ name, components }, i): [string, number] => {
+      const size = sizes[components.find((k: number) => k >= 0) ?? -1] ?? 1;
+      return [name, (issLayers?.[i] ?? 1) * (issScaling === 'sqrt' ? Math.sqrt(size) : 1)];
+    }),
+  );
+  if ([...byLayer.values()].every((s) => s === 1)) return undefined;
+  const strengths = new Float64Array(groups.count).fill(1);
+  for (const { name, components } of [...groups.layers].reverse()) {
+    for (const k of components) if (k >= 0) strengths[k] = byLayer.get(name) ?? 1;
+  }
+  return strengths;
+}

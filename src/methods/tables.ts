@@ -1,0 +1,9 @@
+import type { Graph } from '../graph/types.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { detachLookups } from '../passes/trainingPasses.ts';
+
+/** Names without tables that words are looked up in, also one that is the output's matrix at the same time. */
+export function withoutTables(graph: Graph, names: ReadonlySet<string>): Set<string> {
+  const tables = new Set(detachLookups(lowerRecurrent(graph)).lookups.map((l) => l.table));
+  return new Set([...names].filter((name) => !tables.has(name)));
+}

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { optimizerKind } from './kind.ts';
+import type { Optimizer } from './optimizer.ts';
+import { averageField, withAverage } from './withAverage.ts';
+
+/** Constants of Adam: β₁, β₂ and ε. */
+export interface AdamConstants {
+  readonly beta1: number;
+  readonly beta2: number;
+  readonly epsilon: number;
+}
+
+/**
+ * Adam (Kingma and Ba 2015, algorithm 1), at update t from 1:
+ *   m ← β₁ m + (1 − β₁) g,  v ← β₂ v + (1 − β₂) g²,  d = m / (1 − β₁ᵗ) / (√(v / (1 − β₂ᵗ)) + ε).
+ * The penalty's gradient is part of what m and v average. Places that are reset late keep the t of all others: their
+ * first steps are up to 6.6 times the learning rate, after a dozen updates, and then as those of others.
+ */
+export function adam(constants: AdamConstants): Optimizer {
+  return {
+    name: 'adam',
+    slots: [
+      { name: 'mean', start: 'zeros' },
+      { name: 'square', start: 'zeros' },
+    ],
+    direction(kernels, { gradient, slots }, { update, scale }) {
+      const moments = { mean: slots.mean!.offset, square: slots.square!.offset };
+      const operands = { gradient: gradient.offset, ...moments, length: gradient.data.length };
+      kernels.adam({ ...operands, ...constants, gradientScale: scale, update: update + 1 });
+    },
+  };
+}
+
+/** The fields of Adam and of what is made from it. */
+export const adamFields = {
+  beta1: z.number().gte(0).lt(1).describe('β₁: share of the mean of gradients that is left at each update'),
+  beta2: z.number().gte(0).lt(1).describe('β₂: share of the mean of their squares that is left at each update'),
+  epsilon: z.number().positive().describe('ε: added to the root of that mean'),
+};
+
+/** The constants that the paper recommends. */
+export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
+
+/** Adam with its fields. */
+export const adamKind = optimizerKind({
+  name: 'adam',
+  about: 'Adam: each weight moves by about the learning rate',
+  fields: { ...adamFields, ...averageField },
+  defaults: adamDefaults,
+  usualRate: 1e-3,
+  usualThreshold: thresholdOfAdam,
+  create: ({ ema, ...constants }) => withAverage(adam(constants), ema),
+});
+
+/** Adam moves a weight by about the learning rate whatever the size of its gradient: what one step could undo is 0. */
+export function thresholdOfAdam(rate: number): number {
+  return rate;
+}

@@ -1,0 +1,57 @@
+import { describe, expect, it } from 'vitest';
+import { begin, descend, evaluated, expectNear, expectToFollow, quadratic } from '../../test/support/descent.ts';
+import { asgd, asgdKind } from './asgd.ts';
+
+/** Whether averaging begins after each of these scores: it has once an update is averaged. */
+function beginsAfter(scores: readonly (number | undefined)[], nonMonotone: number): number | undefined {
+  const descent = begin(asgd({ nonMonotone }), quadratic);
+  for (const [epoch, score] of scores.entries()) {
+    descent.optimizer.afterEpoch?.(score);
+    expect(descent.optimizer.evaluated?.()).toBeUndefined();
+    descent.update({ update: epoch, rate: 0 });
+    if (descent.optimizer.evaluated?.() !== undefined) return epoch;
+  }
+  return undefined;
+}
+
+describe('the trigger', () => {
+  it('begins when a score is worse than the best before the last n', () => {
+    expect(beginsAfter([9, 8, 7, 6, 5, 6, 7, 8], 2)).toBe(6);
+    expect(beginsAfter([9, 9, 9, 9, 9.1], 1)).toBe(4);
+    expect(beginsAfter([1, 2, 3, 4, 5, 6, 7, 8], 5)).toBe(6);
+  });
+
+  it('does not begin while scores fall, are equal, or are not there', () => {
+    expect(beginsAfter([9, 8, 7, 6, 5, 4, 3, 2], 1)).toBeUndefined();
+    expect(beginsAfter([1, 1, 1, 1, 1, 1], 2)).toBeUndefined();
+    expect(beginsAfter([1, undefined, Number.NaN, Number.POSITIVE_INFINITY, undefined, undefined], 1)).toBeUndefined();
+  });
+});
+
+describe('the weights', () => {
+  it('follow plain gradient descent, before and after the trigger', () => {
+    expectToFollow(asgd({ nonMonotone: 1 }), () => (w, g) => w - 0.1 * g, 30, { rate: 0.1, scale: 0.5 });
+    const rule = () => (w: number, g: number) => w - 0.1 * (g + 0.2 * w);
+    expectToFollow(asgdKind.create({ nonMonotone: 1, weightDecay: 0.2 }), rule, 30, { rate: 0.1, scale: 0.5 });
+  });
+
+  it('are averaged over all updates since the trigger', () => {
+    const descent = descend(begin(asgd({ nonMonotone: 1 }), quadratic), [0, 12], { rate: 0.1 });
+    const sum = quadratic.start.map(() => 0);
+    for (let update = 12; update < 40; update++) {
+      descend(descent, [update, update + 1], { rate: 0.1 });
+      for (const i of sum.keys()) sum[i]! += descent.parameter.weights.data[i]!;
+      expectNear(
+        evaluated(descent),
+        sum.map((s) => s / (update - 11)),
+      );
+    }
+  });
+
+  it('that are zero have the average zero', () => {
+    const towardsZero = { ...quadratic, target: quadratic.target.map((t, i) => (i % 2 === 0 ? 0 : t)) };
+    const descent = descend(begin(asgd({ nonMonotone: 1 }), towardsZero), [0, 200], { rate: 0.1, threshold: 0.01 });
+    expect(descent.optimizer.evaluated?.()).toBe('average');
+    expect(evaluated(descent).map((w) => w === 0)).toEqual(towardsZero.target.map((t) => t === 0));
+  });
+});

@@ -1,0 +1,58 @@
+import { z } from 'zod';
+import { optimizerKind } from './kind.ts';
+import type { Optimizer, OptimizerState } from './optimizer.ts';
+import { SGD_THRESHOLD, sgd } from './sgd.ts';
+import { averageField, withAverage } from './withAverage.ts';
+import { weightDecayField, withDecay } from './withDecay.ts';
+
+/** Averaging has begun, and no update has been averaged yet. */
+const NONE_YET = -1;
+
+/**
+ * Averaged gradient descent with a non-monotone trigger (NT-ASGD: Merity et al. 2018, algorithm 1). The steps are those
+ * of plain gradient descent. After an epoch t whose score s_t is worse than the best one before the last n,
+ *   s_t > min(s_0, …, s_{t−n−1}),
+ * averaging begins: the k-th update from then on does a ← a + (w − a) / k, and a is what is scored and saved.
+ * Where a weight is exactly 0 so is its average: units that died are dead in the averaged model as well.
+ * Without scores averaging never begins.
+ */
+export function asgd({ nonMonotone }: { readonly nonMonotone: number }, state: OptimizerState = {}): Optimizer {
+  const scores = Array.isArray(state.scores) ? [...state.scores] : [];
+  /** The first update that is averaged; undefined before averaging has begun. */
+  let first = state.first === undefined ? undefined : Number(state.first);
+  return {
+    ...sgd(),
+    name: 'asgd',
+    slots: [{ name: 'average', start: 'weights' }],
+    afterUpdate(kernels, { weights, slots }, { update }) {
+      if (first === undefined) return;
+      if (first === NONE_YET) first = update;
+      const { offset, data } = slots.average!;
+      if (update === first) data.set(weights.data);
+      else kernels.average(offset, weights.offset, data.length, 1 / (update - first + 1));
+    },
+    evaluated: () => (first === undefined || first === NONE_YET ? undefined : 'average'),
+    afterEpoch(score) {
+      if (first !== undefined || score === undefined || !Number.isFinite(score)) return;
+      const earlier = scores.slice(0, Math.max(0, scores.length - nonMonotone));
+      if (score > Math.min(...earlier)) first = NONE_YET;
+      scores.push(score);
+    },
+    state: () => ({ scores: [...scores], ...(first === undefined ? {} : { first }) }),
+  };
+}
+
+/** Averaged gradient descent with its fields. */
+export const asgdKind = optimizerKind({
+  name: 'asgd',
+  about: 'gradient descent whose weights are averaged once the score stops falling (NT-ASGD)',
+  fields: {
+    nonMonotone: z.int().positive().describe('epochs that may pass without a better score before averaging begins'),
+    ...weightDecayField,
+    ...averageField,
+  },
+  defaults: { nonMonotone: 5, weightDecay: 0 },
+  usualRate: 0.1,
+  usualThreshold: () => SGD_THRESHOLD,
+  create: ({ weightDecay, ema, ...rest }, state) => withAverage(withDecay(asgd(rest, state), weightDecay), ema),
+});

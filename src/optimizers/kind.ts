@@ -1,0 +1,28 @@
+import type { z } from 'zod';
+import type { Optimizer, OptimizerState } from './optimizer.ts';
+
+/** The values of some fields. */
+export type FieldValues<Shape extends z.ZodRawShape> = z.infer<z.ZodObject<Shape>>;
+
+/**
+ * An optimizer as the registry lists it. Its fields are flags (`weightDecay` → `--weight-decay`); every kind has `ema`
+ * among them (`withAverage`).
+ */
+export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
+  readonly name: string;
+  /** What it is, in one line. */
+  readonly about: string;
+  readonly fields: Shape;
+  readonly defaults: FieldValues<Shape>;
+  /** A learning rate that suits most models. */
+  readonly usualRate: number;
+  /** A threshold τ that suits a learning rate: weights below it become 0 where a method presses them. */
+  usualThreshold(rate: number): number;
+  /** Makes the optimizer; with the state of one of the same kind it goes on where that one was. */
+  create(fields: FieldValues<Shape>, state?: OptimizerState): Optimizer;
+}
+
+/** Types a kind by its fields. */
+export function optimizerKind<Shape extends z.ZodRawShape>(kind: OptimizerKind<Shape>): OptimizerKind<Shape> {
+  return kind;
+}

@@ -1,0 +1,24 @@
+import { z } from 'zod';
+import type { Optimizer } from './optimizer.ts';
+
+/** The field of kinds that take a weight decay. */
+export const weightDecayField = {
+  weightDecay: z.number().nonnegative().describe('δ: weights shrink by the learning rate times this at every update'),
+};
+
+/**
+ * Any optimizer with decoupled weight decay (Loshchilov and Hutter 2019): d ← d + δ · w, after clipping and outside of
+ * what the optimizer remembers. For plain gradient descent this is the usual ℓ2 penalty.
+ */
+export function withDecay(optimizer: Optimizer, decay: number): Optimizer {
+  if (decay === 0) return optimizer;
+  return {
+    ...optimizer,
+    direction(kernels, parameter, moment) {
+      optimizer.direction?.(kernels, parameter, moment);
+      const scale = optimizer.direction ? 1 : moment.scale;
+      const { weights, gradient } = parameter;
+      kernels.addWeights(weights.offset, gradient.offset, weights.data.length, scale, decay);
+    },
+  };
+}

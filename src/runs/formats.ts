@@ -1,0 +1,69 @@
+import type { EpochMetrics } from '../train/metrics.ts';
+import { RUN_FORMAT, type RunConfig, type RunLive, type RunResultRecord } from './record.ts';
+import { configSchema, epochSchema, liveSchema, resultSchema } from './schemas.ts';
+import { configOfVersion1, epochOfVersion1, liveOfVersion1, resultOfVersion1 } from './version1.ts';
+
+/*
+ * The documents of a run directory, whichever version of slimrnn wrote them, in the form of today; undefined for what
+ * is damaged or of a version that this one does not know (`refusal`).
+ */
+
+/** Undefined for what is no JSON. */
+export function jsonOf(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** config.json; deeper nested than a few levels it is taken for damaged. */
+export function configFrom(value: unknown): RunConfig | undefined {
+  if (!isShallow(value, MOST_LEVELS)) return undefined;
+  return configSchema.safeParse(value).data ?? configOfVersion1(value);
+}
+
+/** A line of metrics.jsonl. */
+export function epochFrom(value: unknown): EpochMetrics | undefined {
+  return epochSchema.safeParse(value).data ?? epochOfVersion1(value);
+}
+
+/** live.json. */
+export function liveFrom(value: unknown): RunLive | undefined {
+  return liveSchema.safeParse(value).data ?? liveOfVersion1(value);
+}
+
+/** result.json. */
+export function resultFrom(value: unknown): RunResultRecord | undefined {
+  return resultSchema.safeParse(value).data ?? resultOfVersion1(value);
+}
+
+/** Why a file is not read, by the name of the version that wrote it where it says so or `writer` is known. */
+export function refusal(file: string, value: unknown, writer?: string | undefined): string {
+  const format = fieldOf(value, 'format');
+  if ((typeof format !== 'number' && typeof format !== 'string') || format === RUN_FORMAT) {
+    return `${file} is damaged, or of another version`;
+  }
+  const version = writer ?? writerOf(value) ?? `another version (format ${String(format).slice(0, 20)})`;
+  return `${file} was written by ${version} of slimrnn, which this version cannot read`;
+}
+
+/** The version of slimrnn that wrote a result.json, if it says so. */
+export function writerOf(result: unknown): string | undefined {
+  const version = fieldOf(fieldOf(result, 'environment'), 'slimrnn');
+  return typeof version === 'string' ? `version ${version.slice(0, 20)}` : undefined;
+}
+
+function fieldOf(value: unknown, name: string): unknown {
+  return typeof value === 'object' && value !== null && Object.hasOwn(value, name)
+    ? Reflect.get(value, name)
+    : undefined;
+}
+
+/** How deep config.json may be nested: deeper, it could not be written as JSON again, which takes a call a level. */
+const MOST_LEVELS = 32;
+
+function isShallow(value: unknown, levels: number): boolean {
+  if (typeof value !== 'object' || value === null) return true;
+  return levels > 0 && Object.values(value).every((inner) => isShallow(inner, levels - 1));
+}

@@ -1,0 +1,59 @@
+import { z } from 'zod';
+import { type Settings, sectionReader } from '../../base/fields.ts';
+import { optimizers } from '../../optimizers/registry.ts';
+import type { TaskDefinition } from '../task.ts';
+import { type LossName, losses } from './losses.ts';
+
+const name = z.string().min(1);
+
+/** Fields of the task. */
+export const taskFields = {
+  loss: z.enum(Object.keys(losses) as [LossName, ...LossName[]]).describe('what is made small'),
+  targetArray: name.describe('array with the targets'),
+  output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
+  input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
+  zeros: z.array(name).optional().describe('inputs without an array that are fed zeros'),
+  lengths: name.optional().describe('array with the length of each example: steps beyond them do not count'),
+  mask: name.optional().describe('array that is 0 where a target does not count'),
+  ignore: z.int().describe('class index of targets that do not count'),
+  batchAxis: z
+    .record(z.string(), z.int().nonnegative())
+    .optional()
+    .describe('axis of the examples of an input or output (default: by its name, else the first)'),
+} as const;
+
+export const readTaskFields = sectionReader(taskFields);
+
+/** Values of these fields. */
+export type ArraysFields = ReturnType<typeof readTaskFields>;
+
+/**
+ * Arrays for any imported model. τ is 1e-4 for SGD, as in the ISS paper; Adam moves a weight by about the learning rate
+ * whatever the size of its gradient, so that its τ is the learning rate: what one step could undo is 0.
+ */
+export const arraysDefinition: TaskDefinition = {
+  name: 'arrays',
+  about: 'trains any ONNX model further on arrays of inputs and targets',
+  fields: taskFields,
+  models: [{ name: 'onnx', fields: {} }],
+  presets: {},
+  defaults: defaultsFor,
+};
+
+function defaultsFor(given: Settings): Settings {
+  const name = typeof given.optimizer === 'string' ? given.optimizer : 'adam';
+  const kind = Object.values(optimizers).find((o) => o.name === name) ?? optimizers.adam;
+  const learningRate = typeof given.learningRate === 'number' ? given.learningRate : kind.usualRate;
+  return {
+    ignore: -1,
+    optimizer: name,
+    learningRate,
+    batch: 32,
+    epochs: 10,
+    threshold: kind.usualThreshold(learningRate),
+    shrink: true,
+    shrinkEvery: 0,
+    seed: 1,
+    checkpointEvery: 1000,
+  };
+}

@@ -1,0 +1,149 @@
+import { sha256Hex } from '../../base/digest.ts';
+import { emptyData, withType } from '../../graph/convert.ts';
+import { sizeOf } from '../../graph/dims.ts';
+import { removeDeadNodes } from '../../graph/rewrite.ts';
+import { namesStates, statesOf } from '../../graph/states.ts';
+import type { Model, Tensor } from '../../graph/types.ts';
+import { encodeModel } from '../../onnx/write.ts';
+import type { Tensors } from '../../runtime/runtime.ts';
+import { meanLoss, type Score } from '../score.ts';
+import { type Batches, type BatchOrder, type Problem, type Split, TARGETS } from '../task.ts';
+import { batchFeeds, shuffled } from './batches.ts';
+import { boundGraph } from './bound.ts';
+import type { ArraysFields } from './definition.ts';
+import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
+import { CORRECT, PLACE_WEIGHTS, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
+import { type Targets, targetArray, targetsOf } from './targets.ts';
+
+/** Arrays by name for each split, the first axis of each being the examples. */
+export interface ArrayData {
+  readonly train: NamedArrays;
+  readonly valid?: NamedArrays | undefined;
+}
+
+/** Examples that are scored: inputs, targets, and how they meet in the model's output. */
+export interface ScoredExamples {
+  readonly examples: Examples;
+  readonly targets: Targets;
+  readonly scored: Scored;
+}
+
+/** Cross entropy of a place in nats from which no training comes back. */
+const HOPELESS = 1000;
+
+/** Share of the places that count where the prediction is right. */
+const accuracy: Score = {
+  name: 'accuracy',
+  better: 'higher',
+  decimals: 2,
+  isShare: true,
+  of: ({ count, totals }) => totals[CORRECT]![0]! / count,
+};
+
+/** Size of the batches over some examples: what is asked for, unless the model fixes it or there are fewer. */
+export function batchSize({ fixedBatch, count }: Examples, batch: number): number {
+  return fixedBatch ?? Math.min(batch, count);
+}
+
+/**
+ * Mini-batches of examples for an imported model. The loss of a batch is the mean over its places that count (examples,
+ * or steps within lengths and mask), and λ is on that scale. Throws UsageError where model, arrays and fields do not fit
+ * together.
+ */
+export function arraysProblem(model: Model, data: ArrayData, fields: ArraysFields, batch: number): Problem {
+  const train = scoredExamples(model, data.train, fields);
+  const valid = data.valid && scoredExamples(model, data.valid, fields);
+  const splits: Partial<Record<Split, ScoredExamples>> = { train, ...(valid && { valid }) };
+  const knowsRight = train.scored.classes !== undefined || fields.loss === 'bce';
+  const batches = (split: Split, order: BatchOrder): Batches =>
+    exampleBatches(splits[split] ?? train, batch, split === 'train' ? order : undefined);
+  return {
+    items: 'examples',
+    scores: knowsRight ? [accuracy, meanLoss] : [{ ...meanLoss, name: fields.loss }],
+    splits: valid ? ['train', 'valid'] : ['train'],
+    digest: digestOf(model, data),
+    carriesState: false,
+    scoresAnyShape: false,
+    hopeless: knowsRight ? HOPELESS : Number.POSITIVE_INFINITY,
+    lossGraph(given, shape) {
+      const { examples, scored } = train;
+      const bound = boundGraph(given, examples, shape?.batch ?? batchSize(examples, batch));
+      const { graph, hasCorrect, undone } = scoredGraph(bound, scored, fields.loss);
+      return {
+        graph: removeDeadNodes(graph),
+        sums: hasCorrect ? { [CORRECT]: 'mean' } : {},
+        reduction: 'mean',
+        gradientScale: 1,
+        lookups: [],
+        notes: undone ? [`the loss takes what goes into the ${undone} that makes '${scored.output}'`] : [],
+      };
+    },
+    batches,
+    samples: (given) => [sampleFeeds(given, valid ?? train, batch)],
+  };
+}
+
+function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields): ScoredExamples {
+  const examples = examplesOf(model, data, fields);
+  const scored = scoredOutput(model, examples, targetArray(data, examples, fields).dims, fields);
+  return { examples, scored, targets: targetsOf(model, data, examples, scored, fields) };
+}
+
+/**
+ * Batches over examples, in another order in each epoch, or without an order as they stand. The last batch is filled up
+ * with examples that do not count.
+ */
+function exampleBatches({ examples, targets }: ScoredExamples, batch: number, order: BatchOrder | undefined): Batches {
+  const { count } = examples;
+  const size = batchSize(examples, batch);
+  const { rank, ranks } = order ?? { rank: 0, ranks: 1 };
+  const all = order ? shuffled(count, order.seed, order.epoch) : Uint32Array.from({ length: count }, (_, i) => i);
+  const own = all.filter((_, i) => Math.floor(i / size) % ranks === rank);
+  const made = batchFeeds(examples, targets, size);
+  return {
+    count: Math.ceil(own.length / size),
+    items: own.length,
+    shapeOf: () => ({ batch: size }),
+    feeds: made.feeds,
+    fill: (i, feeds) => made.fill(own.subarray(i * size, (i + 1) * size), feeds),
+  };
+}
+
+/** One batch of examples in the element types of a model, states left out: they start at zero. */
+function sampleFeeds(model: Model, { examples, targets }: ScoredExamples, batch: number): Tensors {
+  const size = batchSize(examples, batch);
+  const made = batchFeeds(examples, targets, size);
+  const feeds = { ...made.feeds(), ...zerosFor(model, examples, size) };
+  made.fill(
+    Uint32Array.from({ length: Math.min(size, examples.count) }, (_, i) => i),
+    feeds,
+  );
+  const states = new Set((namesStates(model) ? statesOf(model) : []).map((s) => s.input));
+  const types = new Map(model.graph.inputs.map((v) => [v.name, v.type.elementType]));
+  const own = Object.entries(feeds).filter(([name]) => name !== TARGETS && name !== PLACE_WEIGHTS && !states.has(name));
+  return Object.fromEntries(own.map(([name, t]) => [name, withType(t, types.get(name)!, `input '${name}'`)]));
+}
+
+/** Inputs that are fed zeros, in the sizes that they have in a model as it is now. */
+function zerosFor(model: Model, examples: Examples, batch: number): Tensors {
+  const { inputs } = boundGraph(model, examples, batch);
+  return Object.fromEntries(
+    examples.zeros.map(({ name }) => {
+      const { elementType, shape } = inputs.find((v) => v.name === name)!.type;
+      const dims = (shape ?? []).map(Number);
+      return [name, { elementType, dims, data: emptyData(elementType, sizeOf(dims)) }];
+    }),
+  );
+}
+
+/** Identifies model and arrays. */
+function digestOf(model: Model, { train, valid }: ArrayData): string {
+  const arrays = [train.arrays, valid?.arrays ?? new Map<string, Tensor>()].flatMap((named) => [
+    '\narrays',
+    ...[...named].flatMap(([name, { dims, elementType, data }]) => [
+      `\n${name} ${elementType} ${dims.join(' ')}\n`,
+      Array.isArray(data) ? JSON.stringify(data) : new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
+    ]),
+  ]);
+  return sha256Hex(...encodeModel(model), ...arrays);
+}

@@ -1,0 +1,106 @@
+import { sha256Hex } from '../../base/digest.ts';
+import { UsageError } from '../../base/errors.ts';
+import type { Section } from '../../base/fields.ts';
+import type { Vocabulary } from '../../data/vocabulary.ts';
+import type { Model } from '../../graph/types.ts';
+import { languageModel } from '../../models/languageModel.ts';
+import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
+import { cellNames } from '../../nn/layers.ts';
+import type { TaskConfig } from '../task.ts';
+import { readRhnFields, readStackedFields } from './definition.ts';
+
+/** Metadata entry with the digest of the words that a model's token numbers stand for. */
+const VOCABULARY = 'slimrnn.vocabulary';
+
+type ModelConfig = Pick<TaskConfig, 'model' | 'seed'>;
+
+/** The untrained model of a configuration. */
+export function freshModel(config: ModelConfig, vocabulary: Vocabulary): Model {
+  const model = untrainedModel(config, vocabulary.words.length);
+  return { ...model, metadata: { ...model.metadata, [VOCABULARY]: vocabularyDigest(vocabulary) } };
+}
+
+/** The same without a mark of its vocabulary, for so many words. */
+export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number): Model {
+  return withinMemory(model, () => {
+    if (model.kind !== 'rhn') {
+      return languageModel({
+        ...readStackedFields(model),
+        cell: cellNames.find((c) => c === model.kind),
+        vocabulary,
+        seed,
+      });
+    }
+    const { hidden, depth, transformBias = -2, initScale, keep, keepWords = 1, keepState = 1 } = readRhnFields(model);
+    const kept = { words: keepWords, input: keep, state: keepState, output: keep };
+    return rhnLanguageModel({ vocabulary, width: hidden[0]!, depth, transformBias, initScale, seed, keep: kept });
+  });
+}
+
+/** JavaScript answers a request for too much memory with a RangeError. */
+function withinMemory<T>({ hidden, embedding }: Section, make: () => T): T {
+  try {
+    return make();
+  } catch (cause) {
+    if (!(cause instanceof RangeError)) throw cause;
+    throw new UsageError(
+      `the weights of --hidden ${hidden} and --embedding ${embedding} do not fit into memory: choose smaller sizes`,
+      { cause },
+    );
+  }
+}
+
+/**
+ * The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ.
+ */
+export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocabulary, source: string): Model {
+  if (trained.metadata[VOCABULARY] !== vocabularyDigest(vocabulary)) {
+    throw new UsageError(
+      `--init ${source}: it was trained with another vocabulary; use the same data and --vocabulary`,
+    );
+  }
+  const fresh = freshModel(config, vocabulary);
+  const initializers = new Map(
+    [...fresh.graph.initializers].map(([name, tensor]) => {
+      const weights = trained.graph.initializers.get(name);
+      if (weights?.dims.join() !== tensor.dims.join()) {
+        throw new UsageError(
+          `--init ${source}: '${name}' is [${weights?.dims ?? 'absent'}], the configuration wants [${tensor.dims}]`,
+        );
+      }
+      return [name, weights] as const;
+    }),
+  );
+  return { ...fresh, graph: { ...fresh.graph, initializers } };
+}
+
+/**
+ * Kind and sizes of a trained language model, as settings; throws UsageError for a model that slimrnn did not make.
+ */
+export function sizesOf({ graph: { initializers } }: Model, source: string): Section {
+  const embedding = initializers.get('embedding')?.dims[1];
+  /** Sizes of the states of matrices that are numbered from 0. */
+  const widths = (name: (i: number) => string): number[] => {
+    const found: number[] = [];
+    for (;;) {
+      const dims = initializers.get(name(found.length))?.dims;
+      if (dims === undefined) return found;
+      found.push(dims[dims.length - 1]!);
+    }
+  };
+  if (embedding !== undefined) {
+    const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
+    if (cell) {
+      const tied = initializers.has('head.weight') ? {} : { tied: true };
+      return { kind: cell, hidden: widths((i) => `${cell}_${i}.recurrent`), embedding, ...tied };
+    }
+    const micro = widths((l) => `rhn.recurrent_${l}`);
+    if (micro.length > 0) return { kind: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length };
+  }
+  throw new UsageError(`--init ${source}: not a language model made by slimrnn train`);
+}
+
+/** Identifies the words of a vocabulary and their order. */
+function vocabularyDigest(vocabulary: Vocabulary): string {
+  return sha256Hex(vocabulary.words.join('\n'));
+}

@@ -1,0 +1,130 @@
+import { SlimError, UsageError } from '../../base/errors.ts';
+import { batchWindows } from '../../data/batches.ts';
+import type { Corpus } from '../../data/makeCorpus.ts';
+import { GraphBuilder } from '../../graph/builder.ts';
+import { multiplyDims } from '../../graph/dims.ts';
+import { crossEntropy, flatten } from '../../graph/ops.ts';
+import type { Graph } from '../../graph/types.ts';
+import { LOGITS, TOKENS } from '../../models/languageModel.ts';
+import { bindDims } from '../../passes/bindDims.ts';
+import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
+import type { Tensors } from '../../runtime/runtime.ts';
+import { perplexity } from '../score.ts';
+import { type Batches, type BatchOrder, LOSS, type Problem, type Split, TARGETS, type TaskConfig } from '../task.ts';
+import { readTaskFields } from './definition.ts';
+
+/** Windows on which two forms of a model are compared. */
+const COMPARED_WINDOWS = 5;
+
+/**
+ * Cross entropy per token in nats from which no training comes back. It cannot be left to NaN or infinity, because the
+ * logarithm of a probability is cut off at that of the smallest float32, -87.
+ */
+const HOPELESS = 60;
+
+const LABELS: Readonly<Record<Split, string>> = {
+  train: 'training text',
+  valid: 'validation text',
+  test: 'test text',
+};
+
+/** What the problem takes of a configuration. */
+export type WindowConfig = Pick<TaskConfig, 'task' | 'batch'>;
+
+/**
+ * Truncated back-propagation through time over a text: windows of T steps over B sequences, states carried from window
+ * to window. The loss is the cross entropy summed over a window, its gradient averaged over the batch, as in Zaremba et
+ * al. (2014). Throws a UsageError when a text is too short for one window.
+ */
+export function languageModelProblem({ task, batch }: WindowConfig, corpus: Corpus): Problem {
+  const { steps } = readTaskFields(task);
+  const batches = (split: Split, order: Pick<BatchOrder, 'rank' | 'ranks'> = { rank: 0, ranks: 1 }): Batches =>
+    textBatches(part(corpus[split], order), {
+      batch: split === 'test' ? 1 : batch,
+      steps,
+      // Training leaves out what does not fill a window; scoring reads every row to its end.
+      keepTail: split !== 'train',
+      label: LABELS[split],
+    });
+  for (const split of ['train', 'valid', 'test'] as const) batches(split);
+  return {
+    items: 'tokens',
+    scores: [perplexity],
+    splits: ['train', 'valid', 'test'],
+    digest: corpus.sha256,
+    carriesState: true,
+    scoresAnyShape: true,
+    hopeless: HOPELESS,
+    lossGraph: (model, shape) => ({
+      graph: withLoss(shape ? bindDims(lowerRecurrent(model.graph), shape) : lowerRecurrent(model.graph)),
+      sums: {},
+      reduction: 'sum',
+      gradientScale: 1 / batch,
+      lookups: [TOKENS],
+    }),
+    batches,
+    samples: () => textWindows(corpus.valid, { batch, steps }),
+  };
+}
+
+/** The part of a text that is a rank's, all of about the same length. */
+function part(ids: Int32Array, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>): Int32Array {
+  return ids.subarray(Math.floor((rank * ids.length) / ranks), Math.floor(((rank + 1) * ids.length) / ranks));
+}
+
+interface WindowOptions {
+  readonly batch: number;
+  readonly steps: number;
+  readonly keepTail: boolean;
+  readonly label: string;
+}
+
+function textBatches(ids: Int32Array, { batch, steps, keepTail, label }: WindowOptions): Batches {
+  const { windows, tokens, fillWindow } = batchWindows(ids, batch, steps, { keepTail, label });
+  const tail = tokens / batch - (windows - 1) * steps;
+  return {
+    count: windows,
+    items: tokens,
+    shapeOf: (i) => ({ batch, time: i === windows - 1 ? tail : steps }),
+    feeds: ({ time }) => ({
+      [TOKENS]: { elementType: 'int32', dims: [time!, batch], data: new Int32Array(time! * batch) },
+      [TARGETS]: { elementType: 'int32', dims: [time! * batch], data: new Int32Array(time! * batch) },
+    }),
+    fill(i, feeds) {
+      return batch * fillWindow(i, feeds[TOKENS]!.data as Int32Array, feeds[TARGETS]!.data as Int32Array);
+    },
+  };
+}
+
+/** A graph with the total cross entropy of its logits against targets in place of the logits. */
+function withLoss(graph: Graph): Graph {
+  const b = GraphBuilder.from(graph, { keepOutputs: false });
+  if (!graph.outputs.some((o) => o.name === LOGITS))
+    throw new SlimError(`the model has no output '${LOGITS}' to score`);
+  const inputs = graph.inputs.filter((v) => v.type.elementType === 'int32').map((v) => v.name);
+  if (inputs.join() !== TOKENS) {
+    throw new UsageError(
+      `a language model reads its words from one input, '${TOKENS}'; this one has ${inputs.join(', ')}`,
+    );
+  }
+  const scores = b.value(LOGITS);
+  const shape = scores.type.shape ?? [];
+  const rows = shape.length === 2 ? scores : flatten(scores, shape.length - 1);
+  const targets = b.input(TARGETS, 'int32', [multiplyDims(shape.slice(0, -1))]);
+  b.output(crossEntropy(rows, targets), LOSS);
+  const made = b.build();
+  return { ...made, outputs: [...made.outputs, ...graph.outputs.filter((o) => o.name !== LOGITS)] };
+}
+
+/** The first consecutive windows of a text as feeds of a language model, for comparing two of them on real text. */
+export function textWindows(
+  ids: Int32Array,
+  { batch, steps }: { readonly batch: number; readonly steps: number },
+): Tensors[] {
+  const windows = textBatches(ids, { batch, steps, keepTail: true, label: LABELS.valid });
+  return Array.from({ length: Math.min(COMPARED_WINDOWS, windows.count) }, (_, i) => {
+    const feeds = windows.feeds(windows.shapeOf(i));
+    windows.fill(i, feeds);
+    return { [TOKENS]: feeds[TOKENS]! };
+  });
+}

@@ -1,0 +1,143 @@
+import { SlimError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
+import type { Tensor } from '../graph/types.ts';
+import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
+import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
+import type { Matrix, SparsityMethod } from '../methods/method.ts';
+import type { Optimizer } from '../optimizers/optimizer.ts';
+import type { ParameterInput, TrainingGraph } from './compile.ts';
+import { LookupTable } from './lookupTable.ts';
+import { type PenalizedMatrix, penalizedMatrix } from './penalizedMatrix.ts';
+
+/*
+ * All weights in training: one WebAssembly memory with parameters, then their gradients side by side, then what the
+ * optimizer and the sparsity method keep of them. Graphs of all batch shapes read and write it; kernels update it.
+ */
+
+/** A parameter as a matrix: the last axis of the feed is the columns, all before it the rows. */
+export interface ParameterShape extends ParameterInput {
+  /** Dimensions in the model. */
+  readonly stored: readonly number[];
+  readonly rows: number;
+  readonly cols: number;
+}
+
+/** A parameter in the arena. */
+export interface Parameter extends ParameterShape {
+  readonly weights: Buffer32;
+  readonly gradient: Buffer32;
+  /** What the optimizer remembers of it, by the slot's name. */
+  readonly slots: Readonly<Record<string, Buffer32>>;
+  /** Set for what the sparsity method acts on; the others are only stepped. */
+  readonly penalized: PenalizedMatrix | undefined;
+  /** Whether graphs write its gradient at every step; else only looked-up rows add to it. */
+  readonly isWritten: boolean;
+}
+
+/** Everything that an update changes. */
+export interface WeightMemory {
+  readonly kernels: Kernels;
+  readonly parameters: readonly Parameter[];
+  readonly byName: ReadonlyMap<string, Parameter>;
+  /** Those of the parameters that the sparsity method acts on. */
+  readonly matrices: readonly Matrix[];
+  /** Embeddings that are looked up and updated row by row, outside the arena. */
+  readonly tables: ReadonlyMap<string, LookupTable>;
+  /** All gradients as one array, with the gaps between them: what several processes sum. */
+  readonly gradients: Float32Array;
+}
+
+/** What is laid out. */
+export interface MemoryOptions {
+  /** The weights that are trained, in their stored dimensions. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly method: SparsityMethod | undefined;
+  readonly optimizer: Optimizer;
+  /** Keeps every embedding in the arena, so that its gradient can be summed over processes. */
+  readonly keepsTables: boolean;
+}
+
+/** Shape of a parameter. Throws a SlimError when there are no such weights, or not in float32. */
+export function parameterShape({ name, dims }: ParameterInput, weights: ReadonlyMap<string, Tensor>): ParameterShape {
+  const tensor = weights.get(name);
+  if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
+  if (!(tensor.data instanceof Float32Array)) {
+    throw new SlimError(`parameter '${name}' is ${tensor.elementType}; only float32 can be trained`);
+  }
+  return { name, dims, stored: tensor.dims, rows: sizeOf(dims.slice(0, -1)), cols: dims[dims.length - 1] ?? 1 };
+}
+
+/**
+ * Allocates the memory of a model in training and copies its weights into it: 8 bytes a parameter for weight and
+ * gradient, 4 for each slot of the optimizer, 1 for a mask; 4 for embeddings outside the arena. Throws SlimError when it
+ * does not fit into 4 GiB.
+ */
+export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): WeightMemory {
+  const { weights, method, optimizer } = options;
+  const inGraph = new Set(plan.parameters.map((p) => p.name));
+  const whole = wholeTables(plan, inGraph, options);
+  // What graphs neither read nor differentiate lies in the arena all the same, for the kernels.
+  const beside = [...whole].filter((name) => !inGraph.has(name));
+  const shapes = [
+    ...plan.parameters.map((p) => parameterShape(p, weights)),
+    ...beside.map((name) => parameterShape({ name, dims: weights.get(name)?.dims ?? [] }, weights)),
+  ];
+  const isPenalized = ({ name }: ParameterShape) => method?.parameters.has(name) ?? false;
+  const masked = method?.usesMask ? shapes.filter(isPenalized) : [];
+  const arena = new Arena(
+    bytesFor(
+      shapes.flatMap(({ rows, cols }) => [
+        ...[rows * cols, rows * cols, rows, cols, rows, cols],
+        ...optimizer.slots.map(() => rows * cols),
+      ]),
+      masked.map(({ rows, cols }) => rows * cols),
+    ),
+  );
+  const kernels = instantiateKernels(arena.memory);
+  const placed = shapes.map((shape) => arena.float32(shape.rows * shape.cols));
+  const gradients = shapes.map((shape) => arena.float32(shape.rows * shape.cols));
+  const parameters = shapes.map((shape, i): Parameter => {
+    const [own, gradient] = [placed[i]!, gradients[i]!];
+    own.data.set(weights.get(shape.name)!.data as Float32Array);
+    const slots = Object.fromEntries(optimizer.slots.map(({ name }) => [name, arena.float32(own.data.length)]));
+    const mask = masked.includes(shape) ? arena.bytes(own.data.length) : undefined;
+    mask?.data.fill(1);
+    const penalized = isPenalized(shape)
+      ? penalizedMatrix(arena, kernels, { ...shape, weights: own, gradient, mask })
+      : undefined;
+    return { ...shape, weights: own, gradient, slots, penalized, isWritten: inGraph.has(shape.name) };
+  });
+  const tables = plan.lookups.map((l) => l.table).filter((name) => !whole.has(name));
+  return {
+    kernels,
+    parameters,
+    byName: new Map(parameters.map((p) => [p.name, p])),
+    matrices: parameters.flatMap((p) => (p.penalized ? [p.penalized.matrix] : [])),
+    tables: new Map(tables.map((name) => [name, new LookupTable(name, weights.get(name)!)])),
+    gradients: spanning(arena, gradients),
+  };
+}
+
+/**
+ * Tables that need a gradient for all their rows: tied to another use, acted on by the method, looked up twice, or
+ * followed by an optimizer that moves weights also where there is no gradient.
+ */
+function wholeTables(
+  plan: TrainingGraph,
+  inGraph: ReadonlySet<string>,
+  { method, optimizer, keepsTables }: MemoryOptions,
+): Set<string> {
+  const looked = plan.lookups.map((l) => l.table);
+  const needsAll = keepsTables || optimizer.direction !== undefined || optimizer.slots.length > 0;
+  return new Set(
+    looked.filter((t, i) => needsAll || inGraph.has(t) || method?.parameters.has(t) || looked.indexOf(t) !== i),
+  );
+}
+
+/** One array over neighbouring buffers. */
+function spanning(arena: Arena, buffers: readonly Buffer32[]): Float32Array {
+  const [first, last] = [buffers[0], buffers.at(-1)];
+  if (first === undefined || last === undefined) return new Float32Array(0);
+  const length = (last.offset - first.offset) / 4 + last.data.length;
+  return new Float32Array(arena.memory.buffer, first.offset, length);
+}

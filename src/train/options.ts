@@ -1,0 +1,120 @@
+import type { StatePair } from '../graph/states.ts';
+import type { Model } from '../graph/types.ts';
+import type { FirstModel, MethodContext } from '../methods/kind.ts';
+import type { SparsityMethod } from '../methods/method.ts';
+import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
+import type { Schedule } from '../optimizers/schedules/schedule.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import type { Problem } from '../tasks/task.ts';
+import type { Collective } from './collective.ts';
+import type { EpochMetrics } from './metrics.ts';
+import type { RunStore } from './store.ts';
+
+/*
+ * What a training run is asked for, what it tells on the way, and what it comes to.
+ */
+
+/** Where a run is, for a progress display. */
+export interface BatchProgress {
+  /** Current epoch from 1, of `epochs`. */
+  readonly epoch: number;
+  readonly epochs: number;
+  /** Batches of this epoch that are done, of `batches`. */
+  readonly batch: number;
+  readonly batches: number;
+  /** The deciding score of the training data in this epoch so far. */
+  readonly score: { readonly name: string; readonly value: number };
+  /** Tokens or examples per second. */
+  readonly itemsPerSecond: number;
+  /** Seconds until training ends at the present speed. */
+  readonly secondsLeft: number;
+  readonly units: readonly number[];
+  readonly alive: readonly number[];
+}
+
+/** What an epoch tells, and how it is stopped. */
+export interface EpochListeners {
+  readonly onBatch?: ((p: BatchProgress) => void) | undefined;
+  readonly onShrink?: ((from: readonly number[], to: readonly number[]) => void) | undefined;
+  /** Aborting writes a checkpoint and throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** What the trainer goes by, whatever is trained and how. */
+export interface TrainSettings {
+  readonly epochs: number;
+  /** Bound on the norm of the whole gradient; absent for none. */
+  readonly clip?: number | undefined;
+  /** τ: with a sparsity method, weights below it become 0 after every update. */
+  readonly threshold: number;
+  /** Slices dead units away: every so many updates and after each epoch, or (0) only between epochs. */
+  readonly shrink: boolean;
+  readonly shrinkEvery: number;
+  /** Stops after so many epochs without a better deciding score. */
+  readonly patience?: number | undefined;
+  readonly freeze?: readonly string[] | undefined;
+  readonly fix?: readonly string[] | undefined;
+  readonly seed: number;
+  readonly threads?: number | undefined;
+  readonly checkpointEvery: number;
+}
+
+/** A choice of method, optimizer and schedule, with all that a run goes by. */
+export interface TrainParts {
+  readonly settings: TrainSettings;
+  /** Digest of all that determines the run besides data and first model. */
+  readonly digest: string;
+  readonly method: {
+    /** True when nothing is to vanish. */
+    readonly isDense: boolean;
+    /** Whether columns of embeddings are units too. */
+    readonly embeddings: boolean;
+    /** Throws a UsageError when the method cannot do with a model what it is asked for. */
+    check(first: FirstModel): void;
+    create(context: MethodContext): SparsityMethod | undefined;
+  };
+  createOptimizer(state?: OptimizerState): Optimizer;
+  readonly schedule: Schedule;
+}
+
+/** What a training run needs. */
+export interface TrainOptions extends TrainParts, EpochListeners {
+  readonly problem: Problem;
+  /** The model to start from, with Dropout where training wants it. */
+  readonly model: Model;
+  readonly runtime: Runtime;
+  /** Streaming states that are zero at the start of an example; by default those that the model names. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Verifies after each shrink that the smaller model computes the same: for graphs that others made. */
+  readonly verifiesShrinks?: boolean | undefined;
+  /** Where checkpoints go; without it nothing is left. */
+  readonly store?: RunStore | undefined;
+  /** Go on from the checkpoint in the store, if there is one. */
+  readonly resume?: boolean | undefined;
+  /** Stop after this epoch, with a checkpoint that goes on to the same end; by default all epochs are trained. */
+  readonly untilEpoch?: number | undefined;
+  readonly collective?: Collective | undefined;
+  /** Called once when model, data and configuration fit together, before the first update. */
+  readonly onReady?: ((start: TrainStart) => void | Promise<void>) | undefined;
+  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
+}
+
+/** What a run is about to do. */
+export interface TrainStart {
+  /** Weights that are trained. */
+  readonly parameters: number;
+  /** Layers with their units; empty where they cannot be traced. */
+  readonly layers: readonly { readonly name: string; readonly units: number }[];
+  /** What a user should know: activations that the loss took apart, layers that keep their units. */
+  readonly notes: readonly string[];
+}
+
+/** A trained model with its history. */
+export interface TrainedModel {
+  /** With the averaged weights where the optimizer keeps an average. */
+  readonly model: Model;
+  readonly history: readonly EpochMetrics[];
+  /** Which of its first units each layer still has; undefined where units cannot be traced. */
+  readonly kept: readonly (readonly number[])[] | undefined;
+  readonly start: TrainStart;
+}

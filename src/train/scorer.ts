@@ -1,0 +1,156 @@
+import { SlimError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { modelOf } from '../onnx/model.ts';
+import type { Session } from '../runtime/runtime.ts';
+import type { Sums } from '../tasks/score.ts';
+import { type Batches, type BatchShape, LOSS, type Problem, type Split } from '../tasks/task.ts';
+import { type Collective, single } from './collective.ts';
+import { type ScoringGraph, scoringGraph } from './compile.ts';
+import { InterruptedError } from './interrupted.ts';
+import { lookUpRows } from './lookupTable.ts';
+import { floatTensor, type SessionSettings, zerosFor } from './step.ts';
+import { addBatch, emptyTotals, type MutableSums } from './sums.ts';
+import { trainedNames } from './trainedWeights.ts';
+
+/** Words for a split, for messages. */
+const LABELS: Readonly<Record<Split, string>> = { train: 'training', valid: 'validation', test: 'test' };
+
+/** How a split is scored. */
+export interface ScoreOptions {
+  /** Called now and then with the share of the data that is done. */
+  readonly onProgress?: ((share: number) => void) | undefined;
+  /** Aborting throws InterruptedError. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** Scores data with a model whose weights may change between calls. */
+export interface Scorer {
+  /** Sums of all batches of a split, states carried where the task carries them. */
+  score(split: Split, options?: ScoreOptions): Promise<Sums>;
+  release(): Promise<void>;
+}
+
+/** What a scorer is made of. */
+export interface ScorerOptions extends SessionSettings {
+  readonly problem: Problem;
+  readonly seed: number;
+  /** Names and current values of what is trained; by default the model's own weights. */
+  readonly trained?: ReadonlySet<string> | undefined;
+  readonly weights?: ((name: string) => Tensor | undefined) | undefined;
+  readonly collective?: Collective | undefined;
+}
+
+/** A compiled scoring graph. */
+interface CompiledScoring {
+  readonly plan: ScoringGraph;
+  readonly session: Session;
+}
+
+/** A scorer over a model's structure: one session, or one for each batch shape where the task needs sizes. */
+export function createScorer(model: Model, options: ScorerOptions): Scorer {
+  const { problem, runtime, threads } = options;
+  const trained = options.trained ?? new Set(trainedNames(model.graph));
+  const weights = options.weights ?? ((name: string) => model.graph.initializers.get(name));
+  const sessions = new Map<string, Promise<CompiledScoring>>();
+  /** One wrapper per buffer, so that the runtime's own wrapper is made once. */
+  const wrapped = new Map<string, Tensor>();
+  const compiled = (shape: BatchShape): Promise<CompiledScoring> => {
+    const key = problem.scoresAnyShape ? '' : JSON.stringify(shape);
+    const known = sessions.get(key);
+    if (known) return known;
+    const made = (async () => {
+      const plan = scoringGraph(model, problem, trained, problem.scoresAnyShape ? undefined : shape);
+      return { plan, session: await runtime.createSession(modelOf(plan.graph), { threads }) };
+    })();
+    sessions.set(key, made);
+    return made;
+  };
+  const fedWeights = ({ parameters }: ScoringGraph): Record<string, Tensor> => {
+    const feeds: Record<string, Tensor> = {};
+    for (const { name, dims } of parameters) {
+      const tensor = weights(name)!;
+      const known = wrapped.get(name);
+      const wrapper = known?.data === tensor.data ? known : { ...tensor, dims };
+      wrapped.set(name, wrapper);
+      feeds[name] = wrapper;
+    }
+    return feeds;
+  };
+  return {
+    async score(split, how = {}) {
+      const { rank, ranks } = options.collective ?? single;
+      const batches = problem.batches(split, { epoch: 0, seed: options.seed, rank, ranks });
+      return scoreBatches(batches, split, compiled, fedWeights, weights, how);
+    },
+    async release() {
+      for (const made of sessions.values()) await (await made).session.release();
+      sessions.clear();
+    },
+  };
+}
+
+async function scoreBatches(
+  batches: Batches,
+  split: Split,
+  compiled: (shape: BatchShape) => Promise<CompiledScoring>,
+  fedWeights: (plan: ScoringGraph) => Record<string, Tensor>,
+  weights: (name: string) => Tensor | undefined,
+  { onProgress, signal }: ScoreOptions,
+): Promise<Sums> {
+  const buffers = new Map<string, Readonly<Record<string, Tensor>>>();
+  const carried: Record<string, Tensor> = {};
+  let sums: MutableSums | undefined;
+  for (let i = 0; i < batches.count; i++) {
+    if (signal?.aborted) {
+      throw new InterruptedError(`stopped while scoring the ${LABELS[split]} data; --resume goes on from here`);
+    }
+    const shape = batches.shapeOf(i);
+    const { plan, session } = await compiled(shape);
+    const key = JSON.stringify(shape);
+    const batch = buffers.get(key) ?? batches.feeds(shape);
+    buffers.set(key, batch);
+    const count = batches.fill(i, batch);
+    if (count === 0) continue;
+    const feeds: Record<string, Tensor> = {
+      ...fedWeights(plan),
+      ...zeroStates(plan, shape, carried),
+      ...usedBy(plan, batch),
+    };
+    for (const { table, indices, values } of plan.lookups) feeds[values] = lookedUp(weights(table)!, batch[indices]!);
+    Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds]));
+    const outputs = [LOSS, ...Object.keys(plan.sums), ...plan.states.map((s) => s.output)];
+    const results = await session.run(feeds, { outputs });
+    sums = addBatch(sums ?? emptyTotals(), plan, results, count);
+    for (const { input, output } of plan.states) carried[input] = results[output]!;
+    if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
+  }
+  if (sums === undefined) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
+  return sums;
+}
+
+/** States at the start of the data are zero; `carried` are those that came out of the batch before. */
+function zeroStates(plan: ScoringGraph, shape: BatchShape, carried: Record<string, Tensor>): Record<string, Tensor> {
+  for (const { input } of plan.states) {
+    if (carried[input]) continue;
+    const free = plan.graph.inputs.find((v) => v.name === input)!.type.shape!;
+    const dims = free.map((d) => (typeof d === 'number' ? d : shape[d]!));
+    carried[input] = floatTensor(dims, new Float32Array(sizeOf(dims)));
+  }
+  return carried;
+}
+
+/** The feeds of a batch that the graph still reads. */
+function usedBy({ graph }: ScoringGraph, batch: Readonly<Record<string, Tensor>>): Record<string, Tensor> {
+  const inputs = new Set(graph.inputs.map((v) => v.name));
+  return Object.fromEntries(Object.entries(batch).filter(([name]) => inputs.has(name)));
+}
+
+/** Rows of a table for word numbers of any shape. */
+function lookedUp({ data, dims }: Tensor, indices: Tensor): Tensor {
+  const size = dims[1]!;
+  const ids = indices.data as Int32Array;
+  const values = new Float32Array(ids.length * size);
+  lookUpRows(data as Float32Array, size, ids, values);
+  return floatTensor([...indices.dims, size], values);
+}

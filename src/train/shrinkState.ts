@@ -1,0 +1,74 @@
+import { namesStates, statesOf } from '../graph/states.ts';
+import type { Tensor } from '../graph/types.ts';
+import type { Groups } from '../groups/groups.ts';
+import type { MethodState } from '../methods/method.ts';
+import type { Tensors } from '../runtime/runtime.ts';
+import { settleRemoval, shrink } from '../slim/shrink.ts';
+import { sliceByGroups } from '../slim/slice.ts';
+import { assertEqual } from '../verify/verify.ts';
+import { detached, type Snapshot, type TrainSetup, TrainState } from './trainState.ts';
+
+/**
+ * The same training without the components that are not `live` (but one in a layer where all are dead): weights, carried
+ * states, masks and all that the optimizer remembers are sliced alike. With `samples` the smaller model is verified to
+ * compute the same on them. Returns 1 for each component that left. Throws SlimError and keeps the training as it was
+ * when that fails.
+ */
+export async function shrinkState(
+  state: TrainState,
+  live: Uint8Array,
+  setup: TrainSetup,
+  samples?: readonly Tensors[],
+): Promise<{ state: TrainState; removed: Uint8Array }> {
+  const groups = state.groups!;
+  const removed = settleRemoval(
+    groups,
+    live.map((alive) => 1 - alive),
+    state.lookup(),
+  );
+  const before = state.snapshot();
+  const model = shrink(before.model, groups, removed);
+  if (samples) {
+    const prepared = {
+      ...before.model,
+      graph: { ...before.model.graph, initializers: detached(before.model.graph.initializers) },
+    };
+    await assertEqual(setup.runtime, prepared, model, { feeds: samples, removal: { prepared, groups, removed } });
+  }
+  const sliced = (name: string, tensor: Tensor) => sliceByGroups(name, tensor, groups, removed);
+  const weights = new Map([...before.weights].map(([name, tensor]) => [name, sliced(name, tensor)]));
+  const inputs = new Set((namesStates(before.model) ? statesOf(before.model) : []).map((s) => `state/${s.input}`));
+  const tensors = new Map(
+    [...before.tensors].map(([key, tensor]) => {
+      const name = inputs.has(key) ? key.slice('state/'.length) : key.split('/').slice(ownSegments(key)).join('/');
+      return [key, sliced(name, tensor)];
+    }),
+  );
+  const snapshot: Snapshot = { ...before, model, weights, tensors, method: withoutRemoved(before.method, removed) };
+  const next = await TrainState.create(snapshot, setup);
+  await state.release();
+  return { state: next, removed };
+}
+
+/** Segments of a key before the parameter's own name, which may have slashes in it. */
+function ownSegments(key: string): number {
+  return key.startsWith('slot/') ? 2 : 1;
+}
+
+/** A method's state for what is left: components are numbered anew in the same order. */
+function withoutRemoved(state: MethodState | undefined, removed: Uint8Array): MethodState | undefined {
+  if (state === undefined) return undefined;
+  return Object.fromEntries(
+    Object.entries(state).map(([name, value]) => [
+      name,
+      typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0),
+    ]),
+  );
+}
+
+/** What is left of a list for each layer's units, such as their first numbers, without the removed components. */
+export function unitsThatStay<T>(groups: Groups, removed: Uint8Array, ofUnits: readonly (readonly T[])[]): T[][] {
+  return groups.layers.map(({ components }, i) =>
+    ofUnits[i]!.filter((_, unit) => components[unit]! < 0 || removed[components[unit]!] === 0),
+  );
+}

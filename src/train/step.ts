@@ -1,0 +1,154 @@
+import { SlimError, UsageError } from '../base/errors.ts';
+import { emptyData } from '../graph/convert.ts';
+import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
+import type { StatePair } from '../graph/states.ts';
+import type { Tensor, ValueInfo } from '../graph/types.ts';
+import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
+import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
+import { modelOf } from '../onnx/model.ts';
+import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
+import { LOSS } from '../tasks/task.ts';
+import type { TrainingGraph } from './compile.ts';
+import { lookUpRows } from './lookupTable.ts';
+import type { WeightMemory } from './memory.ts';
+import type { LookedUpRows } from './update.ts';
+
+/** A training step for batches of one shape: a session over the weights that all shapes share, and its own buffers. */
+export interface CompiledStep {
+  readonly plan: TrainingGraph;
+  readonly session: Session;
+  /** Inputs and targets, which the task fills. */
+  readonly batch: Tensors;
+  readonly feeds: Tensors;
+  readonly fetches: Tensors;
+  readonly masks: readonly { readonly buffer: Buffer32; readonly keep: number }[];
+  readonly kernels: Kernels;
+  readonly lookups: readonly (LookedUpRows & { readonly values: Float32Array })[];
+  /** A state goes in from `to` and comes out in `from`: the two must not share memory. */
+  readonly states: readonly { readonly to: Float32Array; readonly from: Float32Array }[];
+}
+
+/** How a session is made. */
+export interface SessionSettings {
+  readonly runtime: Runtime;
+  readonly threads?: number | undefined;
+  readonly profile?: string | undefined;
+}
+
+/**
+ * Compiles a step. `batch` are the feeds of the task for these sizes; carried states go in from `carried`, which is filled
+ * with zeros where it lacks one. Masks and looked-up rows, which grow with batch · time, lie in a memory of their own.
+ */
+export async function compileStep(
+  plan: TrainingGraph,
+  memory: WeightMemory,
+  batch: Tensors,
+  carried: Map<string, Tensor>,
+  { runtime, threads, profile }: SessionSettings,
+): Promise<CompiledStep> {
+  const inputDims = fixedDims(plan.graph.inputs);
+  const outputDims = fixedDims(plan.graph.outputs);
+  const rowDims = plan.lookups.map((l) => inputDims(l.values));
+  const arena = new Arena(
+    bytesFor([...rowDims.flatMap((d) => [sizeOf(d), sizeOf(d)]), ...plan.masks.map((m) => sizeOf(m.dims))]),
+  );
+  const fed = new Set(plan.graph.inputs.map((v) => v.name));
+  const feeds: Record<string, Tensor> = Object.fromEntries(Object.entries(batch).filter(([name]) => fed.has(name)));
+  const fetches: Record<string, Tensor> = {};
+  const place = (into: Record<string, Tensor>, name: string, dims: readonly number[]): Buffer32 => {
+    const buffer = arena.float32(sizeOf(dims));
+    into[name] = floatTensor(dims, buffer.data);
+    return buffer;
+  };
+  for (const { name, dims } of plan.parameters) {
+    const { weights, gradient } = memory.byName.get(name)!;
+    feeds[name] = floatTensor(dims, weights.data);
+    fetches[plan.gradients.get(name)!] = floatTensor(dims, gradient.data);
+  }
+  const lookups = plan.lookups.map(({ table, indices, values }, i) => ({
+    table,
+    indices: batch[indices]!.data as Int32Array,
+    values: place(feeds, values, rowDims[i]!).data,
+    gradient: place(fetches, plan.gradients.get(values)!, rowDims[i]!).data,
+  }));
+  Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds, masksAndStates(plan)]));
+  const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
+  const states = plan.states.map((pair) => placeState(pair, inputDims(pair.input), carried, feeds, fetches));
+  for (const name of [LOSS, ...Object.keys(plan.sums)]) {
+    const dims = outputDims(name);
+    fetches[name] = floatTensor(dims, new Float32Array(sizeOf(dims)));
+  }
+  const session = await runtime.createSession(modelOf(plan.graph), { threads, profile });
+  return { plan, session, batch, feeds, fetches, masks, kernels: instantiateKernels(arena.memory), lookups, states };
+}
+
+function masksAndStates(plan: TrainingGraph): Record<string, true> {
+  return Object.fromEntries([...plan.masks, ...plan.states].map(({ input }) => [input, true]));
+}
+
+/** Zeros for inputs that nobody feeds: states at the start of an example. `fed` has the names of those that are. */
+export function zerosFor(inputs: readonly ValueInfo[], fed: readonly Readonly<Record<string, unknown>>[]): Tensors {
+  const open = inputs.filter(({ name }) => !fed.some((names) => name in names));
+  return Object.fromEntries(
+    open.map(({ name, type: { elementType, shape } }) => {
+      if (!isStatic(shape)) {
+        throw new UsageError(`input '${name}' is ${formatShape(shape)}; give it data, so that its sizes are known`);
+      }
+      return [name, { elementType, dims: shape, data: emptyData(elementType, sizeOf(shape)) }];
+    }),
+  );
+}
+
+function placeState(
+  { input, output }: StatePair,
+  dims: readonly number[],
+  carried: Map<string, Tensor>,
+  feeds: Record<string, Tensor>,
+  fetches: Record<string, Tensor>,
+) {
+  const known = carried.get(input);
+  if (known && known.dims.join() !== dims.join()) {
+    throw new SlimError(`state '${input}' is [${known.dims}], this batch carries [${dims}]`);
+  }
+  const to = known ?? floatTensor(dims, new Float32Array(sizeOf(dims)));
+  carried.set(input, to);
+  feeds[input] = to;
+  fetches[output] = floatTensor(dims, new Float32Array(sizeOf(dims)));
+  return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
+}
+
+/**
+ * Runs a step on the batch that is in its feeds: looks embeddings up, draws dropout masks (from the seed and the update's
+ * number), and leaves loss, sums and gradients in memory, the states carried on.
+ */
+export async function runStep(step: CompiledStep, memory: WeightMemory, seed: number, update: number): Promise<void> {
+  for (const { table, indices, values } of step.lookups) {
+    const parameter = memory.byName.get(table);
+    if (parameter) lookUpRows(parameter.weights.data, parameter.cols, indices, values);
+    else memory.tables.get(table)!.lookUp(indices, values);
+  }
+  step.masks.forEach(({ buffer, keep }, i) => {
+    const seedLo = (Math.imul(seed, 64) + i) >>> 0;
+    step.kernels.dropoutMask(buffer.offset, buffer.data.length, keep, seedLo, update >>> 0);
+  });
+  await step.session.run(step.feeds, { fetches: step.fetches, outputs: [] });
+  for (const { to, from } of step.states) to.set(from);
+}
+
+/** A tensor over float32 values. */
+export function floatTensor(dims: readonly number[], data: Float32Array): Tensor {
+  return { elementType: 'float32', dims, data };
+}
+
+/** Looks dimensions up; throws a SlimError for a value that has free ones. */
+function fixedDims(values: readonly ValueInfo[]): (name: string) => readonly number[] {
+  const shapes = new Map(values.map((v) => [v.name, v.type.shape]));
+  return (name) => {
+    const shape = shapes.get(name);
+    if (isStatic(shape)) return shape;
+    throw new SlimError(
+      `'${name}' must have fixed dimensions in training, got ${formatShape(shape)}; ` +
+        "name the model's free dimensions 'batch' and 'time'",
+    );
+  };
+}

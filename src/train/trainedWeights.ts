@@ -1,0 +1,138 @@
+import { UsageError } from '../base/errors.ts';
+import { constantTensor } from '../graph/attributes.ts';
+import { isFloat } from '../graph/elementTypes.ts';
+import { producers } from '../graph/rewrite.ts';
+import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { asFloat32, asStored } from '../passes/float32.ts';
+
+/*
+ * Which stored tensors of an imported model are weights. An ONNX file does not say: weights, constants of formulas and
+ * statistics lie side by side, as initializers or as Constant nodes.
+ */
+
+/** Inputs of operators that are weights when they are stored. */
+const weightInputs: Readonly<Record<string, readonly number[]>> = {
+  MatMul: [0, 1],
+  Gemm: [0, 1, 2],
+  Conv: [1, 2],
+  LSTM: [1, 2, 3, 7],
+  GRU: [1, 2, 3],
+  RNN: [1, 2, 3],
+  LayerNormalization: [1, 2],
+  RMSNormalization: [1],
+  InstanceNormalization: [1, 2],
+  BatchNormalization: [1, 2],
+  PRelu: [1],
+};
+
+/** Inputs that are no weights even where they are stored: running statistics. */
+const statistics: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
+/** Initial states; zeros there are a convention, not something learned. */
+const initialStates: Readonly<Record<string, readonly number[]>> = { LSTM: [5, 6], GRU: [5], RNN: [5] };
+
+/** Operators through which a stored tensor reaches the operator that it is a weight of. */
+const passing = new Set('Identity Transpose Reshape Squeeze Unsqueeze Cast Flatten Split Slice Concat'.split(' '));
+
+/** Asks whether a stored value is a weight of some operator, directly or after being moved. */
+function weightTest(graph: Graph): (name: string) => boolean {
+  const readers = new Map<string, { node: Node; input: number }[]>();
+  for (const node of graph.nodes) {
+    node.inputs.forEach((name, input) => {
+      if (name !== '') readers.set(name, [...(readers.get(name) ?? []), { node, input }]);
+    });
+  }
+  const made = producers(graph.nodes);
+  const isProduct = (name: string) => ['MatMul', 'Conv'].includes(made.get(name)?.op ?? '');
+  const test = (name: string): boolean =>
+    (readers.get(name) ?? []).some(({ node, input }) => {
+      if (node.domain !== '') return false;
+      if (weightInputs[node.op]?.includes(input)) return true;
+      if (node.op === 'Add') return isProduct(node.inputs[1 - input] ?? '');
+      return passing.has(node.op) && input === 0 && node.outputs.some(test);
+    });
+  return test;
+}
+
+/** The model with weights that it holds in `Constant` nodes as initializers, under the same names. */
+export function liftConstants(model: Model): Model {
+  const { graph } = model;
+  const isWeight = weightTest(graph);
+  const lifted = new Map<string, Tensor>();
+  const nodes = graph.nodes.filter((node) => {
+    const tensor = constantTensor(node);
+    const name = node.outputs[0]!;
+    if (tensor === undefined || !isFloat(tensor.elementType) || tensor.dims.length === 0 || !isWeight(name))
+      return true;
+    lifted.set(name, tensor);
+    return false;
+  });
+  if (lifted.size === 0) return model;
+  return { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...lifted]) } };
+}
+
+/**
+ * Names of the initializers that are trained: float32 and float16 tensors of several finite values, and single values
+ * where an operator takes weights; not the statistics of BatchNormalization, zero initial states, and what `freeze`
+ * names (`*` stands for any part of a name). Throws UsageError when a pattern matches nothing, or nothing is left.
+ */
+export function trainedNames(graph: Graph, freeze: readonly string[] = []): string[] {
+  const isWeight = weightTest(graph);
+  const fixed = readBy(graph, statistics);
+  const starting = readBy(graph, initialStates);
+  const candidates = [...graph.initializers].flatMap(([name, tensor]) => {
+    if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return [];
+    if (fixed.has(name) || tensor.dims.length === 0) return [];
+    if (tensor.data.length < 2 && !isWeight(name)) return [];
+    const values = asFloat32(tensor).data as Float32Array;
+    if (!values.every(Number.isFinite) || (starting.has(name) && values.every((v) => v === 0))) return [];
+    return [name];
+  });
+  const patterns = freeze.map((text) => ({ text, matches: patternTest(text) }));
+  for (const { text, matches } of patterns) {
+    if (candidates.some(matches)) continue;
+    throw new UsageError(`--freeze ${text}: no weight has such a name; the weights are ${listed(candidates)}`);
+  }
+  const names = candidates.filter((name) => !patterns.some((p) => p.matches(name)));
+  if (names.length === 0) {
+    const why = candidates.length > 0 ? 'all of them are frozen' : 'it holds no float32 or float16 weights';
+    throw new UsageError(`the model has nothing to train: ${why}`);
+  }
+  return names;
+}
+
+function readBy(graph: Graph, inputs: Readonly<Record<string, readonly number[]>>): Set<string> {
+  return new Set(graph.nodes.flatMap((node) => (inputs[node.op] ?? []).map((i) => node.inputs[i] ?? '')));
+}
+
+/** `lstm*` as a test of whole names. */
+function patternTest(pattern: string): (name: string) => boolean {
+  const source = pattern
+    .split('*')
+    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
+    .join('.*');
+  const expression = new RegExp(`^${source}$`);
+  return (name) => expression.test(name);
+}
+
+function listed(names: readonly string[]): string {
+  return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')}, …`;
+}
+
+/** Float32 values by name; a model in half precision has them beside its own. */
+export type Weights = ReadonlyMap<string, Tensor>;
+
+/** The trained weights of a model, in float32 (the model's own arrays where it stores them so). */
+export function weightsOfModel(model: Model, names: readonly string[]): Weights {
+  return new Map(names.map((name) => [name, asFloat32(model.graph.initializers.get(name)!)]));
+}
+
+/** The model with these weights, rounded to the element types that it stores. */
+export function withWeights(model: Model, weights: Weights): Model {
+  const initializers = new Map(
+    [...model.graph.initializers].map(([name, tensor]) => {
+      const values = weights.get(name)?.data;
+      return [name, values instanceof Float32Array ? asStored(values, tensor) : tensor] as const;
+    }),
+  );
+  return { ...model, graph: { ...model.graph, initializers } };
+}
