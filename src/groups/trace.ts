@@ -1,9 +1,10 @@
 import { SlimError } from '../base/errors.ts';
 import { constantTensor, intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
-import { isRecurrent, lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
 import { recurrentStates } from './tracing/cells.ts';

@@ -4,9 +4,9 @@ import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import { numbersOf } from '../graph/numbers.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** What a model takes to store and to run. */
 export interface Costs {

@@ -1,12 +1,12 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
 import { directionNames, type TraceOptions } from '../groups/trace.ts';
 import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { type GroupSummary, groupMembers } from '../slim/groupMembers.ts';
 import { type PrepareOptions, type TracedModel, traceModel } from '../slim/prepare.ts';
 import { costsOf } from './costs.ts';

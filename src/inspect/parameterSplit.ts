@@ -1,9 +1,9 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { numbersOf } from '../graph/numbers.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { producers, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** Parameters of a part of a model. */
 export interface ParameterCount {

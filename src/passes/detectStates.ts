@@ -1,8 +1,8 @@
 import { constantTensor, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /*
  * A model that streams takes the states of its recurrent layers as inputs and gives the new ones as outputs. Nothing in

@@ -1,9 +1,9 @@
 import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { removeDeadNodes, usedNames } from '../graph/rewrite.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { allocate } from '../slim/slice.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { plainNode, storedHere, unary } from './parts.ts';
 import { PER_DIRECTION, STATES, WEIGHTS } from './splitDirections.ts';
 

@@ -1,9 +1,9 @@
 import { constantNode, intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { directionNames } from '../groups/trace.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { PartWriter, storedHere } from './parts.ts';
 
 /*

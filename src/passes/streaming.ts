@@ -2,12 +2,12 @@ import { SlimError } from '../base/errors.ts';
 import { graphAttribute, intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, TensorType, ValueInfo } from '../graph/types.ts';
 import { directionNames } from '../groups/trace.ts';
 import { detectStates, moves } from './detectStates.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
 /** A model that streams, and what changed. */

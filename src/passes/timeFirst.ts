@@ -1,6 +1,6 @@
 import { intAttribute } from '../graph/attributes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import type { Model, Node } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /** Axes of X and the initial states, and of Y and the final states, from batch-first to time-first and back. */
 const SWAP = [1, 0, 2];

@@ -1,7 +1,7 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /**
  * The same model without the initial states of recurrent operators that are zero whatever the input is: zero is what an

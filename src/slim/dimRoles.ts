@@ -1,7 +1,7 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
 import { knownTypes } from '../inspect/knownTypes.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { equalDims } from './equalDims.ts';
 
 /** What a free dimension of an input counts: sequences side by side, or time steps. */

@@ -1,6 +1,7 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { mapBodies } from '../graph/rewrite.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
@@ -12,7 +13,6 @@ import type { Trace } from '../groups/tracing/walk.ts';
 import { constantPerUse, mergeConstants, storedTensors } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { type Channels, countKept, followSizes } from './followers.ts';
 import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';

@@ -1,9 +1,9 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { scansBatches } from '../../graph/infer/control.ts';
+import { isRecurrent } from '../../graph/operators.ts';
 import { bodiesOf, producers } from '../../graph/rewrite.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
-import { isRecurrent } from '../../passes/lowerRecurrent.ts';
 import { FIXED } from './identities.ts';
 import type { Trace } from './walk.ts';
 
