@@ -1,4 +1,3 @@
-import { intAttribute } from './attributes.ts';
 import type { InputRole, Movement, OperatorTraits } from './traits.ts';
 import type { Node } from './types.ts';
 
@@ -19,7 +18,7 @@ const test = { ...binary, decides: true, gradient: 'zero' } as const;
 const rule = { gradient: 'rule' } as const;
 const reduction = { reduces: 'value' } as const;
 const scaled = { inputs: ['data', 'vector', 'vector'] } as const;
-/** X, W, R, B, sequence_lens, initial_h, initial_c and P; see `RECURRENT_INPUT`. */
+/** X, W, R, B, sequence_lens, initial_h, initial_c and P; see `slots.ts`. */
 const layer = ['data', 'matrix', 'matrix', 'vector', 'lengths', 'state'] as const;
 const noise = { random: true, gradient: 'zero' } as const;
 
@@ -214,13 +213,19 @@ export type RecurrentOp = OpWith<{ recurrent: NonNullable<OperatorTraits['recurr
 /** The name of a loop's operator. */
 export type LoopOp = OpWith<{ loop: NonNullable<OperatorTraits['loop']> }>;
 
+/** A node that is a recurrent layer. */
+export type RecurrentNode = Node & { readonly op: RecurrentOp };
+
+/** A node that is a loop. */
+export type LoopNode = Node & { readonly op: LoopOp };
+
 /** True for a recurrent layer: LSTM, GRU or RNN. */
-export function isRecurrent(node: Node): node is Node & { readonly op: RecurrentOp } {
+export function isRecurrent(node: Node): node is RecurrentNode {
   return traits(node).recurrent !== undefined;
 }
 
 /** True for a loop over a body: Scan or Loop. */
-export function isLoop(node: Node): node is Node & { readonly op: LoopOp } {
+export function isLoop(node: Node): node is LoopNode {
   return traits(node).loop !== undefined;
 }
 
@@ -261,35 +266,4 @@ export function isDifferentiable(node: Node): boolean {
 export function inputsFor(node: Node, ...roles: readonly InputRole[]): number[] {
   const places = traits(node).inputs ?? [];
   return places.flatMap((role, i) => (roles.includes(role) && node.inputs[i] ? [i] : []));
-}
-
-/** The inputs of recurrent layers by place. Each initial state lies where `hidden` is, or behind it. */
-export const RECURRENT_INPUT = {
-  x: 0,
-  weight: 1,
-  recurrent: 2,
-  bias: 3,
-  lengths: 4,
-  hidden: 5,
-  cell: 6,
-  peepholes: 7,
-} as const;
-
-/** Where a node takes initial states and gives final ones: places of inputs, and those of the outputs that belong to them. */
-export interface StateSlots {
-  readonly inputs: readonly number[];
-  readonly outputs: readonly number[];
-}
-
-/** The states of a recurrent layer or a loop; undefined for any other node. */
-export function stateSlots(node: Node): StateSlots | undefined {
-  const { recurrent, loop } = traits(node);
-  if (recurrent) {
-    const places = recurrent.states.map((_, i) => i);
-    return { inputs: places.map((i) => RECURRENT_INPUT.hidden + i), outputs: places.map((i) => i + 1) };
-  }
-  if (loop === undefined) return undefined;
-  const count = node.inputs.length - loop.inputsBefore - intAttribute(node, 'num_scan_inputs', 0);
-  const outputs = Array.from({ length: Math.max(0, count) }, (_, i) => i);
-  return { inputs: outputs.map((i) => i + loop.inputsBefore), outputs };
 }

@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
 import { intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { RECURRENT_INPUT as INPUT, isRecurrent, type RecurrentOp } from '../graph/operators.ts';
+import { isRecurrent, type RecurrentOp } from '../graph/operators.ts';
 import {
   add,
   apply,
@@ -20,6 +20,7 @@ import {
   unsqueeze,
   where,
 } from '../graph/ops.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';

@@ -1,7 +1,8 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
-import { RECURRENT_INPUT as INPUT, traits } from '../operators.ts';
+import { traits } from '../operators.ts';
 import type { Rules } from '../rules.ts';
+import { RECURRENT_INPUT as INPUT } from '../slots.ts';
 import type { Dim } from '../types.ts';
 import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
 import { shapePart } from './integers.ts';
