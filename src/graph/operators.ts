@@ -1,3 +1,4 @@
+import { intAttribute } from './attributes.ts';
 import type { InputRole, Movement, OperatorTraits } from './traits.ts';
 import type { Node } from './types.ts';
 
@@ -195,16 +196,26 @@ export type Op = keyof typeof operators;
 /** Names of the operators that have these traits. */
 export type OpWith<T extends OperatorTraits> = { [O in Op]: (typeof operators)[O] extends T ? O : never }[Op];
 
+/** True for the name of an operator in the table. */
+function isOp(name: string): name is Op {
+  return Object.hasOwn(operators, name);
+}
+
 /** True for a node of an operator in the table. */
 export function isKnown(node: Node): node is Node & { readonly op: Op } {
-  return node.domain === '' && Object.hasOwn(operators, node.op);
+  return node.domain === '' && isOp(node.op);
 }
 
 const NOTHING: OperatorTraits = {};
 
+/** What is known of ONNX's operator of that name, be it nothing. */
+export function traitsOf(name: string): OperatorTraits {
+  return isOp(name) ? operators[name] : NOTHING;
+}
+
 /** What is known of a node's operator: nothing of one of another domain. */
 export function traits(node: Node): OperatorTraits {
-  return isKnown(node) ? operators[node.op] : NOTHING;
+  return node.domain === '' ? traitsOf(node.op) : NOTHING;
 }
 
 /** The name of a recurrent layer's operator. */
@@ -254,6 +265,11 @@ export function isUnary(node: Node): boolean {
 /** True for an operator that combines elements at the same place of its inputs, under broadcasting. */
 export function isBroadcasting(node: Node): boolean {
   return traits(node).elementwise === 'broadcast';
+}
+
+/** True where rows of a table are picked by their numbers: Gather along the first axis. */
+export function isLookup(node: Node): boolean {
+  return node.op === 'Gather' && node.domain === '' && intAttribute(node, 'axis', 0) === 0;
 }
 
 /** True where the loss may depend smoothly on the inputs, and training can find out how. */

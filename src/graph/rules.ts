@@ -1,4 +1,4 @@
-import { isKnown, type Op, type OpWith, operators } from './operators.ts';
+import { isKnown, type Op, type OpWith, operators, traitsOf } from './operators.ts';
 import type { OperatorTraits } from './traits.ts';
 import type { Node } from './types.ts';
 
@@ -13,7 +13,7 @@ export type Rules<Rule, O extends Op = Op> = Readonly<Partial<Record<O, Rule>>>;
 /** Names of the operators that have all of these traits, which are words or `true`. */
 export function operatorsWith<const T extends OperatorTraits>(wanted: T): OpWith<T>[] {
   const pairs = Object.entries(wanted) as [keyof OperatorTraits, unknown][];
-  const hasThem = (op: Op) => pairs.every(([trait, value]) => (operators[op] as OperatorTraits)[trait] === value);
+  const hasThem = (op: Op) => pairs.every(([trait, value]) => traitsOf(op)[trait] === value);
   return (Object.keys(operators) as Op[]).filter(hasThem) as OpWith<T>[];
 }
 
