@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
 import { intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { isRecurrent, type RecurrentOp } from '../graph/operators.ts';
+import { isRecurrent, operators, type RecurrentNode, type RecurrentOp } from '../graph/operators.ts';
 import {
   add,
   apply,
@@ -41,7 +41,7 @@ export function lowerRecurrent(graph: Graph): Graph {
   const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
   b.reserve(graph);
   for (const node of graph.nodes) {
-    if (isRecurrent(node)) lowerNode(b, node, cells[node.op]);
+    if (isRecurrent(node)) lowerNode(b, node);
     else b.addNode(node);
   }
   return { ...b.build(), outputs: graph.outputs };
@@ -56,7 +56,8 @@ function ranked(x: Value, weight: Value): Value {
   return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;
 }
 
-function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
+function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
+  const cell = cells[node.op];
   const input = (i: number) => (node.inputs[i] ? b.value(node.inputs[i]) : undefined);
   const reversed = directionsOf(node);
   const batchFirst = intAttribute(node, 'layout', 0) === 1;
@@ -72,7 +73,7 @@ function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
   const biases = perDirection(input(INPUT.bias));
   const peepholes = perDirection(input(INPUT.peepholes));
   const activations = activationsOf(node, reversed.length, cell.activations);
-  const states = Array.from({ length: cell.states }, (_, s) =>
+  const states = operators[node.op].recurrent.states.map((_, s) =>
     perDirection(input(INPUT.hidden + s), batchFirst ? 1 : 0),
   );
   const lengths = input(INPUT.lengths);
