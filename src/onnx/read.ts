@@ -3,8 +3,7 @@ import { ENTRY, MODEL } from './fields.ts';
 import { readFunction } from './function.ts';
 import { readOperatorSets } from './operatorSets.ts';
 import { readGraph } from './readGraph.ts';
-import type { ExternalData } from './reading.ts';
-import { malformed, quoted, type Reading, startReading } from './reading.ts';
+import { type ExternalData, malformed, quoted, type Reading, startReading } from './reading.ts';
 import { readCount } from './scalars.ts';
 import {
   all,
