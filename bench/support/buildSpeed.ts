@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { SlimError, UsageError } from '../../src/base/errors.ts';
 import { randomStream } from '../../src/base/random.ts';
 import { median, type Spread, spread } from '../../src/bench/statistics.ts';
+import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
 import { stepConfig } from './trainingStep.ts';
 import type { Turn, TurnDone, UpdateTime } from './turnsPreload.ts';
 
@@ -64,7 +65,8 @@ export function buildIn(folder: string): string {
  */
 export async function compareBuilds(options: CompareOptions): Promise<PresetComparison> {
   const { builds, preset, updates, rounds, threads, folder } = options;
-  const { batch, steps } = stepConfig(preset, {});
+  const { batch, task } = stepConfig(preset, {});
+  const { steps } = readTaskFields(task);
   const text = join(folder, preset);
   // One round warms up; the trainings are ended before their epoch is over.
   writeText(text, Math.max(2 * WORDS, (rounds + 2) * (updates + LEAD_IN) * batch * steps));

@@ -1,5 +1,6 @@
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { operators, type RecurrentOp } from '../graph/operators.ts';
 import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
@@ -43,13 +44,11 @@ export function linear(
 export type CellName = 'lstm' | 'gru' | 'rnn';
 
 /** The kinds of recurrent layers, each as the ONNX operator that it becomes. */
-const recurrentKinds: Readonly<
-  Record<CellName, { operator: string; gates: number; states: readonly string[]; attributes: AttributeValues }>
-> = {
-  lstm: { operator: 'LSTM', gates: 4, states: ['h', 'c'], attributes: {} },
+const recurrentKinds: Readonly<Record<CellName, { operator: RecurrentOp; attributes: AttributeValues }>> = {
+  lstm: { operator: 'LSTM', attributes: {} },
   // The form of cuDNN, PyTorch and Keras: one recurrent product a step.
-  gru: { operator: 'GRU', gates: 3, states: ['h'], attributes: { linear_before_reset: 1 } },
-  rnn: { operator: 'RNN', gates: 1, states: ['h'], attributes: {} },
+  gru: { operator: 'GRU', attributes: { linear_before_reset: 1 } },
+  rnn: { operator: 'RNN', attributes: {} },
 };
 
 /** Names of the kinds of recurrent layers. */
@@ -73,7 +72,9 @@ export function recurrentLayer(
   init: Initializer,
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
-  const { operator, gates, states, attributes } = recurrentKinds[cell];
+  const { operator, attributes } = recurrentKinds[cell];
+  const { states, gates: names } = operators[operator].recurrent;
+  const gates = names.length;
   const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
   const recurrent = dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent);
   const biases = biasesOf(b, cell, name, gates, hidden);

@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { graphOver, largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { int64s } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { add, apply, concat, gather, relu, reshape, slice, split, squeeze, transpose } from '../graph/ops.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { joinDirections } from './joinDirections.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { splitDirections } from './splitDirections.ts';
 import { dropZeroStates } from './zeroStates.ts';
 
