@@ -1,0 +1,106 @@
+import { UsageError } from '../../base/errors.ts';
+import { vocabularyDigest } from '../../data/vocabulary.ts';
+import type { Model } from '../../graph/types.ts';
+import { textClassifier } from '../../models/textClassifier.ts';
+import { cellNames } from '../../nn/layers.ts';
+import { loadModel } from '../../onnx/file.ts';
+import { withoutDropout } from '../../passes/withoutDropout.ts';
+import { runFiles } from '../../runs/runDirectory.ts';
+import { initialModelPath } from '../language-model/start.ts';
+import type { DataSummary, LoadedTask, Sources, Task } from '../task.ts';
+import { classifierFields, defaults, type TextConfig, textFields } from './config.ts';
+import { type LoadedTexts, loadTexts } from './loadTexts.ts';
+import { textMetadata, withTextMetadata } from './metadata.ts';
+import { textProblem } from './problem.ts';
+import type { TextData } from './textData.ts';
+
+/** File of a run directory with the classes, one a line in the order of the model's outputs. */
+const LABELS_FILE = 'labels.txt';
+
+/** Texts into classes: sentiment, spam, topics. */
+export const textClassification: Task = {
+  name: 'text-classification',
+  about: 'tells the class of a text: from CSV, TSV, JSON lines or a folder for each class',
+  fields: textFields,
+  models: cellNames.map((name) => ({ name, fields: classifierFields })),
+  defaults,
+  contradictions: ({ task }: TextConfig, nameOf) =>
+    task.text === task.label ? [`${nameOf('text')} and ${nameOf('label')} name the same column, ${task.text}`] : [],
+  load,
+};
+
+async function load(config: TextConfig, sources: Sources): Promise<LoadedTask> {
+  const loaded = await loadTexts(sources, config.task, config.seed);
+  const { data } = loaded;
+  const initial = sources.init === undefined ? undefined : await initialModel(sources.init, config, data);
+  return {
+    problem: textProblem(data, config),
+    data: summaryOf(loaded),
+    model: () => initial?.model ?? freshModel(config, data),
+    notes: [...data.notes, ...(initial?.notes ?? [])],
+    files: {
+      [runFiles.vocabulary]: `${data.vocabulary.words.join('\n')}\n`,
+      [LABELS_FILE]: `${data.classes.join('\n')}\n`,
+    },
+  };
+}
+
+function summaryOf({ name, source, data: { vocabulary, classes, sets, sha256 } }: LoadedTexts): DataSummary {
+  const facts = {
+    vocabulary: vocabulary.words.length,
+    classes: classes.length,
+    train: sets.train.texts.length,
+    valid: sets.valid.texts.length,
+    ...(sets.test && { test: sets.test.texts.length }),
+  };
+  return { name, source, sha256, facts };
+}
+
+/** The untrained model of a configuration. */
+export function freshModel({ task, model, seed }: TextConfig, { classes, vocabulary }: TextData): Model {
+  const fresh = textClassifier({ ...model, vocabulary: vocabulary.words.length, classes: classes.length, seed });
+  return withTextMetadata(fresh, classes, vocabulary, task);
+}
+
+/**
+ * A trained model to go on from. Where it has the sizes of the configuration its weights go into a fresh model, which
+ * has the dropout that files lack; else it is taken as it is. Throws a UsageError when it tells other classes or knows
+ * other words.
+ */
+async function initialModel(
+  init: string,
+  config: TextConfig,
+  data: TextData,
+): Promise<{ model: Model; notes: string[] }> {
+  const trained = await loadModel(initialModelPath(init));
+  const about = textMetadata(trained);
+  if (about === undefined) throw new UsageError(`--init ${init}: not a text classifier made by slimrnn train`);
+  if (about.classes.join('\n') !== data.classes.join('\n')) {
+    throw new UsageError(
+      `--init ${init}: it tells the classes ${about.classes.join(', ')}; the data have ${data.classes.join(', ')}`,
+    );
+  }
+  if (about.vocabulary !== vocabularyDigest(data.vocabulary)) {
+    throw new UsageError(
+      `--init ${init}: it was trained with another vocabulary; use the same data, seed and vocabulary`,
+    );
+  }
+  const fresh = freshModel(config, data);
+  const { initializers } = trained.graph;
+  const fits =
+    operatorsOf(fresh) === operatorsOf(trained) &&
+    [...fresh.graph.initializers].every(([name, { dims }]) => initializers.get(name)?.dims.join() === dims.join());
+  if (!fits)
+    return {
+      model: trained,
+      notes: ['the model of --init is not the one of the configuration: it is trained as it is, without dropout'],
+    };
+  return { model: { ...fresh, graph: { ...fresh.graph, initializers } }, notes: [] };
+}
+
+/** The operators of a model as it is used: models of the same cells and sizes may differ in how they pool. */
+function operatorsOf(model: Model): string {
+  return withoutDropout(model)
+    .graph.nodes.map((node) => node.op)
+    .join();
+}
