@@ -18,16 +18,16 @@ import type { TextData } from './textData.ts';
 const LABELS_FILE = 'labels.txt';
 
 /** Texts into classes: sentiment, spam, topics. */
-export const textClassification: Task = {
+export const textClassification = {
   name: 'text-classification',
   about: 'tells the class of a text: from CSV, TSV, JSON lines or a folder for each class',
   fields: textFields,
   models: cellNames.map((name) => ({ name, fields: classifierFields })),
   defaults,
-  contradictions: ({ task }: TextConfig, nameOf) =>
+  contradictions: ({ task }: TextConfig, nameOf: (field: string) => string) =>
     task.text === task.label ? [`${nameOf('text')} and ${nameOf('label')} name the same column, ${task.text}`] : [],
   load,
-};
+} satisfies Task;
 
 async function load(config: TextConfig, sources: Sources): Promise<LoadedTask> {
   const loaded = await loadTexts(sources, config.task, config.seed);
