@@ -3,6 +3,7 @@ import { float, isIntegers } from './attributes.ts';
 import type { GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
+import type { Op } from './operators.ts';
 import type { ElementType, Graph } from './types.ts';
 
 /*
@@ -37,8 +38,8 @@ function builderOf(inputs: readonly (Operand | undefined)[]): GraphBuilder {
   return found;
 }
 
-const unary = (op: string) => (x: Value) => apply(op, [x]);
-const binary = (op: string) => (a: Operand, b: Operand) => apply(op, [a, b]);
+const unary = (op: Op) => (x: Value) => apply(op, [x]);
+const binary = (op: Op) => (a: Operand, b: Operand) => apply(op, [a, b]);
 
 export const add = binary('Add');
 export const sub = binary('Sub');
