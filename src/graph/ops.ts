@@ -171,6 +171,14 @@ export function reduceMax(x: Value, axes?: readonly number[], keep = false): Val
   return apply('ReduceMax', [x], { axes, keepdims: keep ? 1 : 0 });
 }
 
+/** Which steps of x [T, B, …] lie within the lengths of the sequences, int32 [B]: bool [T, B]. */
+export function withinLengths(x: Value, lengths: Value): Value {
+  const b = x.builder;
+  const index = (value: number) => squeeze(b.ints([value]), [0]);
+  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
+  return less(unsqueeze(steps, [1]), cast(lengths, 'int64'));
+}
+
 export function softmax(x: Value, axis = -1): Value {
   return apply('Softmax', [x], { axis });
 }

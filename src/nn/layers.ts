@@ -58,6 +58,13 @@ export const cellNames = Object.keys(recurrentKinds) as CellName[];
 /** The kind that a model has when nobody asks for another. */
 export const DEFAULT_CELL: CellName = 'lstm';
 
+/** Names and sizes of a recurrent layer. */
+interface LayerSizes {
+  readonly name: string;
+  readonly inputs: number;
+  readonly hidden: number;
+}
+
 /**
  * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the graph; the caller makes the next states (`states[i].output`) outputs.
  */
@@ -70,15 +77,13 @@ export function recurrentLayer(
   hidden: number,
   init: Initializer,
 ): { output: Value; states: StatePair[] } {
-  const { operator, gates, states, attributes } = recurrentKinds[cell];
-  const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
-  const recurrent = b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden]));
-  const biases = biasesOf(b, cell, name, gates, hidden);
+  const { operator, states, attributes } = recurrentKinds[cell];
+  const weights = weightsOf(b, cell, { name, inputs, hidden }, init);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
   const [sequence, ...after] = b.node(
     operator,
-    [x, weight, recurrent, biases, undefined, ...before],
+    [x, ...weights, undefined, ...before],
     { hidden_size: hidden, ...attributes },
     [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
     '',
@@ -86,6 +91,42 @@ export function recurrentLayer(
   );
   const pairs = before.map((s, i) => ({ input: s.name, output: after[i]!.name }));
   return { output: squeeze(sequence!, [1]), states: pairs };
+}
+
+/**
+ * A recurrent layer over whole sequences, x [T, B, I] and lengths int32 [B]: its output at each step [T, B, H], zero
+ * beyond the lengths, and the one at the last step of each sequence [B, H] (in reverse, at its first step). It starts
+ * from states of zero.
+ */
+export function sequenceLayer(
+  b: GraphBuilder,
+  cell: CellName,
+  { reverse, ...sizes }: LayerSizes & { readonly reverse: boolean },
+  x: Value,
+  lengths: Value,
+  init: Initializer,
+): { outputs: Value; last: Value } {
+  const { operator, attributes } = recurrentKinds[cell];
+  const { name, hidden } = sizes;
+  const [outputs, last] = b.node(
+    operator,
+    [x, ...weightsOf(b, cell, sizes, init), lengths],
+    { hidden_size: hidden, direction: reverse ? 'reverse' : undefined, ...attributes },
+    [`${name}.sequence`, `${name}.last`],
+    '',
+    name,
+  );
+  return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+}
+
+/** The weights of a layer's operator: W, R and B. */
+function weightsOf(b: GraphBuilder, cell: CellName, { name, inputs, hidden }: LayerSizes, init: Initializer): Value[] {
+  const { gates } = recurrentKinds[cell];
+  return [
+    b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
+    b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])),
+    biasesOf(b, cell, name, gates, hidden),
+  ];
 }
 
 /**

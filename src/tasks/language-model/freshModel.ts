@@ -1,6 +1,5 @@
-import { sha256Hex } from '../../base/digest.ts';
 import { UsageError } from '../../base/errors.ts';
-import type { Vocabulary } from '../../data/vocabulary.ts';
+import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
 import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
@@ -46,9 +45,4 @@ function withinMemory<T>({ hidden, embedding }: TrainConfig, make: () => T): T {
       { cause },
     );
   }
-}
-
-/** Identifies the words of a vocabulary and their order. */
-export function vocabularyDigest(vocabulary: Vocabulary): string {
-  return sha256Hex(vocabulary.words.join('\n'));
 }

@@ -5,13 +5,13 @@ import { batchWindows } from '../../data/batches.ts';
 import { loadCorpus } from '../../data/corpus.ts';
 import type { LoadedCorpus } from '../../data/makeCorpus.ts';
 import { loadSotu } from '../../data/sotu.ts';
-import type { Vocabulary } from '../../data/vocabulary.ts';
+import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
 import { cellNames } from '../../nn/layers.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { runFiles } from '../../runs/runDirectory.ts';
 import type { TrainConfig } from '../../train/config.ts';
-import { freshModel, trainedVocabulary, vocabularyDigest } from './freshModel.ts';
+import { freshModel, trainedVocabulary } from './freshModel.ts';
 
 /**
  * Loads the text that a configuration asks for: a folder or file, or the embedded corpus when `data` is left out.
