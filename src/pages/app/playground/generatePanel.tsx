@@ -7,22 +7,8 @@ import { type ModelChoice, modelChoices } from '../api.ts';
 import { ModelPicker } from './modelPicker.tsx';
 import { NumberField } from './numberField.tsx';
 import { writeProse } from './prose.ts';
-import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
-import { useWorker } from './useWorker.ts';
-
-/** What a model has written so far. */
-interface Written {
-  /** The beginning as the model reads it. */
-  readonly prompt: readonly string[];
-  readonly tokens: readonly string[];
-  readonly unknown: readonly string[];
-  /** Milliseconds for a word; undefined before the first one. */
-  readonly perWord: number | undefined;
-}
-
-const NOTHING: Written = { prompt: [], tokens: [], unknown: [], perWord: undefined };
-
-type Phase = 'idle' | 'loading' | 'ready' | 'writing';
+import type { GivenModel, LoadedInfo } from './protocol.ts';
+import { NOTHING, useWriters, type Written } from './useWriters.ts';
 
 interface GeneratePanelProps {
   readonly runs: readonly RunSummary[];
@@ -32,64 +18,21 @@ interface GeneratePanelProps {
 
 /** Continues a text with two models side by side, each timed by itself. */
 export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
-  const [phase, setPhase] = useState<Phase>('idle');
-  const [models, setModels] = useState<readonly LoadedInfo[]>([]);
-  const [written, setWritten] = useState<readonly Written[]>([]);
-  const [message, setMessage] = useState('');
+  const writers = useWriters();
   const [prompt, setPrompt] = useState('The people of the United States');
   const [temperature, setTemperature] = useState(0.8);
   const [words, setWords] = useState(120);
   const [seed, setSeed] = useState(1);
   const heading = useRef<HTMLHeadingElement>(null);
 
-  const update = (at: number, change: (w: Written) => Written) =>
-    setWritten((all) => all.map((w, i) => (i === at ? change(w) : w)));
-  const failed = (reason: string) => {
-    setPhase(models.length > 0 ? 'ready' : 'idle');
-    setMessage(reason);
-  };
-  const worker = useWorker<GenerationRequest, GenerationEvent>('generation.worker.js', (event) => {
-    switch (event.kind) {
-      case 'loaded':
-        setModels(event.models);
-        setWritten(event.models.map(() => NOTHING));
-        setPhase('ready');
-        setMessage('');
-        break;
-      case 'read':
-        update(event.model, () => ({ ...NOTHING, prompt: event.tokens, unknown: event.unknown }));
-        break;
-      case 'words': {
-        const { tokens, perWord } = event;
-        update(event.model, (w) => ({ ...w, tokens: [...w.tokens, ...tokens], perWord }));
-        break;
-      }
-      case 'done':
-        setPhase('ready');
-        break;
-      case 'failed':
-        failed(event.message);
-        break;
-    }
-  });
-
-  const load = (given: readonly GivenModel[]) => {
-    setPhase('loading');
-    setMessage('');
-    worker.send({ kind: 'load', models: given });
-  };
   useEffect(() => {
     if (trained === undefined) return;
     heading.current?.scrollIntoView();
-    load(trained);
+    writers.load(trained);
   }, [trained]);
 
   const choices = modelChoices(runs, 'language-model');
-  const start = () => {
-    setPhase('writing');
-    setMessage('');
-    worker.send({ kind: 'generate', prompt, words, temperature, seed });
-  };
+  const { phase, models, written, message } = writers;
   const isBusy = phase === 'loading' || phase === 'writing';
   return (
     <section class="card" aria-labelledby="generate">
@@ -101,12 +44,9 @@ export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
         first={denseAndSlim(choices)}
         nothing="No finished run with a vocabulary is here. Choose files, or train a model below."
         isDisabled={isBusy}
-        onFetching={() => {
-          setPhase('loading');
-          setMessage('');
-        }}
-        onGiven={load}
-        onProblem={failed}
+        onFetching={writers.fetching}
+        onGiven={writers.load}
+        onProblem={writers.failed}
       />
       <label class="wide">
         Beginning of the text
@@ -116,10 +56,15 @@ export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
         <NumberField label="Words" value={words} min={1} max={2000} step={1} onChange={setWords} />
         <NumberField label="Temperature" value={temperature} min={0} max={3} step={0.1} onChange={setTemperature} />
         <NumberField label="Seed" value={seed} min={0} max={2 ** 31} step={1} onChange={setSeed} />
-        <button type="button" class="primary" onClick={start} disabled={phase !== 'ready'}>
+        <button
+          type="button"
+          class="primary"
+          onClick={() => writers.write({ prompt, words, temperature, seed })}
+          disabled={phase !== 'ready'}
+        >
           Continue
         </button>
-        <button type="button" onClick={() => worker.send({ kind: 'stop' })} disabled={phase !== 'writing'}>
+        <button type="button" onClick={writers.stop} disabled={phase !== 'writing'}>
           Stop
         </button>
       </div>
