@@ -101,7 +101,7 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     await page.getByRole('link', { name: 'Compare 2 runs' }).click();
     await page.getByRole('heading', { level: 1, name: '2 runs' }).waitFor();
     await page.locator('.chart svg').first().waitFor();
-    expect(await page.getByRole('row').first().innerText()).toContain('valid ppl');
+    expect(await page.getByRole('row').first().innerText()).toContain('valid perplexity');
     expect(problems).toEqual([]);
     await page.close();
   });

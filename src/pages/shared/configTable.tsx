@@ -16,7 +16,7 @@ export function ConfigTable({ config }: { config: RunConfig }) {
 /** What every run of a kind has alike, and no one has set. */
 const NO_SETTINGS: readonly string[] = ['format', 'items', 'scores'];
 
-/** The fields of a configuration by name: `method` for the kind of a part, `method.lambda` for a field of it. */
+/** The fields of a configuration by name: `method` for the kind of a part, `method.iss` for a field of it. */
 export function settingsOf(config: RunConfig): Map<string, unknown> {
   const settings = new Map<string, unknown>();
   for (const [name, value] of Object.entries(config)) {
