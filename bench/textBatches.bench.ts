@@ -6,7 +6,7 @@ import { explain, note } from '../src/cli/output.ts';
 import { TOKENS } from '../src/models/languageModel.ts';
 import { LENGTHS } from '../src/models/textClassifier.ts';
 import { type Problem, type Split, TARGETS } from '../src/tasks/task.ts';
-import { defaults } from '../src/tasks/text-classification/config.ts';
+import { defaults } from '../src/tasks/text-classification/definition.ts';
 import { loadTexts } from '../src/tasks/text-classification/loadTexts.ts';
 import { textProblem } from '../src/tasks/text-classification/problem.ts';
 
