@@ -44,6 +44,11 @@ export function configOfRun(fields: Settings): TrainConfig {
   return readSettings('its configuration', {}, fields);
 }
 
+/** Tokens that one update sees. */
+export function tokensOfUpdate(config: TrainConfig): number {
+  return config.batch * readTaskFields(config.task).steps;
+}
+
 /** How the steps run. */
 export interface StepOptions {
   readonly runtime: Runtime;
@@ -97,7 +102,7 @@ export async function trainingSteps(
 /** Words drawn by lot, as many as fill the windows of an epoch. */
 function randomText(config: TrainConfig, words: number): Corpus {
   const random = randomStream(2);
-  const length = config.batch * (readTaskFields(config.task).steps * WINDOWS + 1);
+  const length = tokensOfUpdate(config) * WINDOWS + config.batch;
   const ids = Int32Array.from({ length }, () => Math.floor(random() * words));
   const vocabulary = { words: [], ids: new Map<string, number>() };
   return { name: 'random', source: 'drawn by lot', vocabulary, train: ids, valid: ids, test: ids, sha256: '' };

@@ -14,8 +14,8 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { shrinkZeros } from '../../src/slim/shrink.ts';
 import { createEvaluator } from '../../src/train/evaluate.ts';
 import { verifyEqual } from '../../src/verify/verify.ts';
-import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 import { type Serving, startServing } from '../support/serving.ts';
 
 const TYPES: Record<string, string> = {
