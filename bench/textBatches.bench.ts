@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { writeAtomically } from '../src/base/files.ts';
-import { scriptFlags, whole } from '../src/cli/flags.ts';
+import { whole } from "../src/cli/flags.ts";
+import { scriptFlags } from "./support/script.ts";
 import { explain, note } from '../src/cli/output.ts';
 import { TOKENS } from '../src/models/languageModel.ts';
 import { LENGTHS } from '../src/models/textClassifier.ts';
