@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { meanLoss, perplexity, type ScoreKind, type ScoreValues, scoreKinds } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { Choice, ModelScores, RunConfig, RunLive, RunResultRecord } from './record.ts';
+import type { Choice, ModelScores, RunLive, RunResultRecord, SavedConfig } from './record.ts';
 import { configFields, epochSchema, liveSchema, modelFields, resultFields } from './schemas.ts';
 
 /*
@@ -13,10 +13,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const accuracy: ScoreKind = { name: 'accuracy', better: 'higher', decimals: 2, isShare: true };
 
-const configSchema: z.ZodType<RunConfig> = z.looseObject({ ...configFields, format: z.literal(1) });
+const configSchema: z.ZodType<SavedConfig> = z.looseObject({ ...configFields, format: z.literal(1) });
 
 /** A configuration of version 0.1 in the form of today; undefined for what is none. */
-export function configOfVersion1(value: unknown): RunConfig | undefined {
+export function configOfVersion1(value: unknown): SavedConfig | undefined {
   const fields = fieldsOf(value);
   if (fields === undefined || 'format' in fields) return undefined;
   const config = 'loss' in fields ? finetuningConfig(fields) : languageModelConfig(fields);

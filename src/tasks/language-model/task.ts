@@ -8,12 +8,13 @@ import { loadModel } from '../../onnx/file.ts';
 import { modelPath } from '../modelPath.ts';
 import type { LoadedTask, Sources, Task, TaskConfig } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
-import { freshModel, modelFrom, sizesOf } from './model.ts';
+import { freshModel, modelFrom, sizesOf, untrainedModel } from './model.ts';
 import { languageModelProblem } from './problem.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
 export const languageModelTask: Task = {
   ...languageModelDefinition,
+  untrained: (config, { vocabulary }) => (vocabulary === undefined ? undefined : untrainedModel(config, vocabulary)),
   async load(config, sources) {
     const corpus = await loadText(config, sources);
     const { init } = sources;

@@ -20,6 +20,11 @@ const LABELS_FILE = 'labels.txt';
 /** Classifiers of labelled texts from files, or of the embedded e-mails. */
 export const textClassificationTask: Task = {
   ...textClassificationDefinition,
+  untrained(config, { vocabulary, classes }) {
+    const { model, seed } = textConfigOf(config);
+    if (vocabulary === undefined || classes === undefined) return undefined;
+    return textClassifier({ ...model, vocabulary, classes, seed });
+  },
   async load(given, sources) {
     const config = textConfigOf(given);
     const loaded = await loadTexts(sources, config.task, config.seed);
