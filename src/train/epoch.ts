@@ -1,6 +1,7 @@
 import { normsByLayer } from '../groups/logHistogram.ts';
 import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
+import type { Collective } from './collective.ts';
 import { TrainingDivergedError } from './diverged.ts';
 import { InterruptedError } from './interrupted.ts';
 import type { EpochMetrics } from './metrics.ts';
@@ -9,6 +10,7 @@ import { epochStart } from './progress.ts';
 import { decidingScores, type Run } from './run.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import { stopwatch } from './stopwatch.ts';
+import { shareSums } from './sums.ts';
 import type { StepResult, TrainSetup } from './trainState.ts';
 import { DivergedError } from './update.ts';
 
@@ -58,15 +60,21 @@ export async function trainEpoch(
   run.progress = clock.addTo(run.progress);
   // The scoring may be stopped, too: the epoch before it is not lost then.
   await save();
-  return finishEpoch(run, options, batches);
+  return finishEpoch(run, options, batches, setup.collective);
 }
 
 /** Scores the held-out data, notes what the epoch achieved, and goes to the next one. */
-async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): Promise<EpochMetrics> {
+async function finishEpoch(
+  run: Run,
+  options: TrainOptions,
+  batches: Batches,
+  collective: Collective,
+): Promise<EpochMetrics> {
   const { problem } = options;
-  const { sums, penalty, seconds, epoch, history } = run.progress;
+  const { penalty, seconds, epoch, history } = run.progress;
   const { units, alive } = run.state.units();
   const { groups } = run.state;
+  const sums = await shareSums(run.progress.sums, collective);
   const valid = problem.splits.includes('valid') ? await validate(run, options) : undefined;
   const metrics: EpochMetrics = {
     epoch: epoch + 1,
@@ -78,7 +86,7 @@ async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): P
     parameters: run.state.countParameters(),
     penalty: penalty / batches.count,
     seconds,
-    itemsPerSecond: batches.items / seconds,
+    itemsPerSecond: (batches.items * collective.ranks) / seconds,
     ...(groups && { groupNorms: normsByLayer(groups, run.state.lookup()) }),
   };
   const all = [...history, metrics];

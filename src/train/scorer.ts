@@ -10,7 +10,7 @@ import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './interrupted.ts';
 import { lookUpRows } from './lookupTable.ts';
 import { floatTensor, type SessionSettings, zerosFor } from './step.ts';
-import { addBatch, emptyTotals, type MutableSums } from './sums.ts';
+import { addBatch, emptyTotals, type MutableSums, shareSums } from './sums.ts';
 import { trainedNames } from './trainedWeights.ts';
 
 /** Words for a split, for messages. */
@@ -26,7 +26,7 @@ export interface ScoreOptions {
 
 /** Scores data with a model whose weights may change between calls. */
 export interface Scorer {
-  /** Sums of all batches of a split, states carried where the task carries them. */
+  /** Sums of all batches of a split in all processes, states carried where the task carries them. */
   score(split: Split, options?: ScoreOptions): Promise<Sums>;
   release(): Promise<void>;
 }
@@ -79,9 +79,13 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
   };
   return {
     async score(split, how = {}) {
-      const { rank, ranks } = options.collective ?? single;
-      const batches = problem.batches(split, { epoch: 0, seed: options.seed, rank, ranks });
-      return scoreBatches(batches, split, compiled, fedWeights, weights, how);
+      const { collective = single, seed } = options;
+      const { rank, ranks } = collective;
+      const batches = problem.batches(split, { epoch: 0, seed, rank, ranks });
+      const own = await scoreBatches(batches, split, compiled, fedWeights, weights, how);
+      const sums = await shareSums(own, collective);
+      if (sums.count === 0) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
+      return sums;
     },
     async release() {
       for (const made of sessions.values()) await (await made).session.release();
@@ -100,7 +104,7 @@ async function scoreBatches(
 ): Promise<Sums> {
   const buffers = new Map<string, Readonly<Record<string, Tensor>>>();
   const carried: Record<string, Tensor> = {};
-  let sums: MutableSums | undefined;
+  let sums: MutableSums = emptyTotals();
   for (let i = 0; i < batches.count; i++) {
     if (signal?.aborted) {
       throw new InterruptedError(`stopped while scoring the ${LABELS[split]} data; --resume goes on from here`);
@@ -111,7 +115,8 @@ async function scoreBatches(
     const batch = buffers.get(key) ?? batches.feeds(shape);
     buffers.set(key, batch);
     const count = batches.fill(i, batch);
-    if (count === 0) continue;
+    // The first batch is run all the same, for the totals that all processes share.
+    if (count === 0 && i > 0) continue;
     const feeds: Record<string, Tensor> = {
       ...fedWeights(plan),
       ...zeroStates(plan, shape, carried),
@@ -121,11 +126,10 @@ async function scoreBatches(
     Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds]));
     const outputs = [LOSS, ...Object.keys(plan.sums), ...plan.states.map((s) => s.output)];
     const results = await session.run(feeds, { outputs });
-    sums = addBatch(sums ?? emptyTotals(), plan, results, count);
+    sums = addBatch(sums, plan, results, count);
     for (const { input, output } of plan.states) carried[input] = results[output]!;
     if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
   }
-  if (sums === undefined) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
   return sums;
 }
 

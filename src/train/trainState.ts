@@ -12,7 +12,8 @@ import type { Sums } from '../tasks/score.ts';
 import { type Batches, type BatchShape, LOSS, type Problem } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
-import { layOutWeights, type Parameter, type WeightMemory } from './memory.ts';
+import { addRows } from './lookupTable.ts';
+import { layOutWeights, type WeightMemory } from './memory.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { type CompiledStep, compileStep, floatTensor, runStep, type SessionSettings } from './step.ts';
 import { addBatch, emptyTotals } from './sums.ts';
@@ -140,7 +141,7 @@ export class TrainState {
     const ran = performance.now();
     const { plan, fetches, lookups } = step;
     const sums = addBatch(emptyTotals(), plan, fetches, count);
-    const loss = fetches[LOSS]!.data[0] as number;
+    const loss = count === 0 ? 0 : (fetches[LOSS]!.data[0] as number);
     const gradientScale = await this.shareGradients(step, count);
     const done = updateWeights(this.memory, collective.ranks > 1 ? [] : lookups, loss, {
       ...at,
@@ -158,10 +159,15 @@ export class TrainState {
     const { collective } = this.setup;
     if (collective.ranks === 1) return plan.gradientScale;
     const { byName, gradients } = this.memory;
-    for (const { table, indices, gradient } of lookups) addRowsTo(byName.get(table)!, indices, gradient);
+    // Nobody else clears the rows that other processes looked up.
+    for (const { table } of lookups) if (!byName.get(table)!.isWritten) byName.get(table)!.gradient.data.fill(0);
+    if (count === 0) gradients.fill(0);
+    else
+      for (const { table, indices, gradient } of lookups) addRows(byName.get(table)!.gradient.data, indices, gradient);
     const total = Float64Array.of(count);
     await collective.sum(total);
-    if (plan.reduction === 'mean') for (let i = 0; i < gradients.length; i++) gradients[i]! *= count / total[0]!;
+    const isMean = plan.reduction === 'mean' && count > 0;
+    if (isMean) for (let i = 0; i < gradients.length; i++) gradients[i]! *= count / total[0]!;
     await collective.sum(gradients);
     return plan.reduction === 'mean' ? plan.gradientScale : plan.gradientScale / collective.ranks;
   }
@@ -320,12 +326,6 @@ function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): Group
 
 function nothingLearned(): StepResult {
   return { sums: emptyTotals(), loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
-}
-
-function addRowsTo({ gradient, cols }: Parameter, indices: Int32Array, rows: Float32Array): void {
-  for (let i = 0, from = 0; i < indices.length; i++) {
-    for (let k = 0, to = indices[i]! * cols; k < cols; k++) gradient.data[to + k]! += rows[from++]!;
-  }
 }
 
 function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {

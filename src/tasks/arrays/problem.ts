@@ -99,9 +99,11 @@ function exampleBatches({ examples, targets }: ScoredExamples, batch: number, or
   const { rank, ranks } = order ?? { rank: 0, ranks: 1 };
   const all = order ? shuffled(count, order.seed, order.epoch) : Uint32Array.from({ length: count }, (_, i) => i);
   const own = all.filter((_, i) => Math.floor(i / size) % ranks === rank);
+  // As many batches in each rank, if need be an empty one.
+  const batches = Math.ceil(count / (size * ranks));
   const made = batchFeeds(examples, targets, size);
   return {
-    count: Math.ceil(own.length / size),
+    count: batches,
     items: own.length,
     shapeOf: () => ({ batch: size }),
     feeds: made.feeds,
