@@ -51,7 +51,9 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       options.onEpoch?.(metrics);
     }
     const { history, kept } = run.progress;
-    return { model: joinDirections(run.state.finished()), history, kept, start };
+    const model = joinDirections(run.state.finished());
+    // Dense training leaves all but the weights as it came, also which states a model names.
+    return { model: options.method.isDense ? { ...model, metadata: options.model.metadata } : model, history, kept, start };
   } finally {
     await run.state.release();
   }
@@ -66,7 +68,8 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
   return `${digest} ${problem.digest}`;
 }
 
-function setupOf(options: TrainOptions, first: FirstModel | undefined, collective: Collective): TrainSetup {
+/** What stays the same while a model is trained. */
+export function setupOf(options: TrainOptions, first: FirstModel | undefined, collective: Collective): TrainSetup {
   const { problem, settings, method, schedule, runtime } = options;
   const { rank, ranks } = collective;
   const { count: updates } = problem.batches('train', { epoch: 0, seed: settings.seed, rank, ranks });
