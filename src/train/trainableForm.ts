@@ -5,9 +5,9 @@ import { traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { prepareModel } from '../slim/prepare.ts';
 import type { TrainOptions } from './options.ts';
+import type { Snapshot } from './snapshot.ts';
 import type { Checkpoint } from './store.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
-import type { Snapshot } from './trainState.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */
 export interface TrainableForm {
