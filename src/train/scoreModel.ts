@@ -3,6 +3,7 @@ import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { ScoreDetails, Split } from '../tasks/task.ts';
 import type { TrainOptions } from './options.ts';
 import { createScorer } from './scorer.ts';
+import { liftConstants } from './trainedWeights.ts';
 
 /** What scoring a model gives. */
 export interface ScoredModel {
@@ -21,7 +22,12 @@ export async function scoreModel(
   { problem, runtime, settings, signal }: Pick<TrainOptions, 'problem' | 'runtime' | 'settings' | 'signal'>,
   splits: readonly Split[] = problem.splits.filter((split) => split !== 'train'),
 ): Promise<ScoredModel> {
-  const scorer = createScorer(model, { problem, runtime, threads: settings.threads, seed: settings.seed });
+  const scorer = createScorer(liftConstants(model), {
+    problem,
+    runtime,
+    threads: settings.threads,
+    seed: settings.seed,
+  });
   const scores: Partial<Record<Split, ScoreValues>> = {};
   let details: ScoreDetails | undefined;
   try {
