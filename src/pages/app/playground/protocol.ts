@@ -74,7 +74,11 @@ export interface TrainingChoice {
 }
 
 /** To the training worker: one training, which may be asked to end early. */
-export type TrainingRequest = { readonly kind: 'train'; readonly choice: TrainingChoice } | { readonly kind: 'stop' };
+export type TrainingRequest =
+  | { readonly kind: 'train'; readonly choice: TrainingChoice }
+  /** The last report of progress is drawn; none comes before. */
+  | { readonly kind: 'drawn' }
+  | { readonly kind: 'stop' };
 
 /** What the text turned out to be. */
 export interface TextInfo {

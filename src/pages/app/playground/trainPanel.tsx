@@ -1,13 +1,11 @@
-import { useState } from 'preact/hooks';
+import { useEffect, useMemo, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
-import { perplexity } from '../../../tasks/score.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress } from '../../../train/options.ts';
-import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { messageOf } from '../../shared/messageOf.ts';
-import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
 import type { GivenModel, TextInfo, TrainingEvent, TrainingOutcome, TrainingRequest } from './protocol.ts';
+import { TrainCharts } from './trainCharts.tsx';
 import { FIRST_SETTINGS, TrainFields } from './trainFields.tsx';
 import { TrainOutcome } from './trainOutcome.tsx';
 import { TrainProgress } from './trainProgress.tsx';
@@ -59,6 +57,12 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     }
   });
 
+  useEffect(() => {
+    if (progress === undefined) return;
+    const frame = requestAnimationFrame(() => worker.tell({ kind: 'drawn' }));
+    return () => cancelAnimationFrame(frame);
+  }, [progress, worker.tell]);
+
   const start = () => {
     setPhase('training');
     setInfo(undefined);
@@ -70,7 +74,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
   };
   const stop = () => {
     setPhase('stopping');
-    worker.send({ kind: 'stop' });
+    worker.tell({ kind: 'stop' });
   };
   const fillIn = async () => {
     try {
@@ -82,7 +86,8 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     }
   };
   const isBusy = phase === 'training' || phase === 'stopping';
-  const names = Array.from({ length: rows[0]?.units.length ?? 0 }, (_, i) => `lstm_${i}`);
+  // Drawn anew with the epochs only: progress comes more often.
+  const charts = useMemo(() => rows.length > 0 && <TrainCharts rows={rows} threshold={threshold} />, [rows, threshold]);
   return (
     <section class="card part" aria-labelledby="train">
       <h2 id="train">Train on your text</h2>
@@ -119,17 +124,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       {message !== '' && <Problem message={message} />}
       {isBusy && <TrainProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
       {outcome && <TrainOutcome outcome={outcome} onTrained={onTrained} />}
-      {rows.length > 0 && (
-        <>
-          <CourseCharts rows={rows} layers={names} scores={[perplexity]} items="tokens" />
-          <h3 class="part">Group norms</h3>
-          <p class="quiet small">
-            Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it;
-            the weights that make it then fade, and leave with it.
-          </p>
-          <NormHistograms rows={rows} layers={names} threshold={threshold} />
-        </>
-      )}
+      {charts}
     </section>
   );
 }

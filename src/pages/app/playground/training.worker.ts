@@ -23,10 +23,13 @@ import { trainingConfig } from './trainingConfig.ts';
  */
 
 const stop = new AbortController();
+/** Whether the page has drawn the last report: a slow one would else do nothing but draw, and hear nobody. */
+let isDrawn = true;
 const say = (event: TrainingEvent) => postMessage(event);
 
 addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
   if (data.kind === 'stop') stop.abort();
+  else if (data.kind === 'drawn') isDrawn = true;
   else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
 });
 
@@ -92,7 +95,8 @@ function reporter() {
     rest,
     epoch: (metrics: EpochMetrics) => epochs.push(metrics),
     batch(progress: BatchProgress) {
-      if (performance.now() - said < INTERVAL) return;
+      if (!isDrawn || performance.now() - said < INTERVAL) return;
+      isDrawn = false;
       said = performance.now();
       rest();
       say({ kind: 'progress', progress });
