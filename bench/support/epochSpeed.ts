@@ -1,8 +1,6 @@
 import { interleave, median } from '../../src/bench/statistics.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { untrainedModel } from '../../src/tasks/language-model/freshModel.ts';
-import { type TrainConfig, withoutSparsity } from '../../src/train/config.ts';
-import { randomSteps } from './randomSteps.ts';
+import { type TrainConfig, trainingSteps, withHidden, withoutSparsity } from './trainingStep.ts';
 
 /** What is timed: a run that became smaller, epoch by epoch. */
 export interface EpochSpeedOptions {
@@ -34,13 +32,11 @@ export interface EpochSpeed {
  */
 export async function benchEpochs(options: EpochSpeedOptions): Promise<EpochSpeed[]> {
   const { runtime, config, units, words, threads, rounds } = options;
-  const denseConfig = withoutSparsity(config);
-  const dense = await randomSteps(runtime, untrainedModel(denseConfig, words), denseConfig, words, threads);
+  const dense = await trainingSteps(withoutSparsity(config), words, { runtime, threads });
   const timed = new Map<string, Omit<EpochSpeed, 'epoch' | 'units'>>();
   for (const hidden of units) {
     if (timed.has(hidden.join())) continue;
-    const model = untrainedModel({ ...config, hidden: [...hidden] }, words);
-    const own = await randomSteps(runtime, model, config, words, threads);
+    const own = await trainingSteps(withHidden(config, hidden), words, { runtime, threads });
     const [ours, theirs] = await interleave([() => own.step(), () => dense.step()], { rounds, burst: 2 });
     await own.release();
     const [milliseconds, denseMilliseconds] = [median(ours!), median(theirs!)];

@@ -1,10 +1,6 @@
 import { interleave, type Spread, spread } from '../../src/bench/statistics.ts';
-import { untrainedModel } from '../../src/tasks/language-model/freshModel.ts';
-import type { PartialConfig } from '../../src/train/config.ts';
-import { checkConfig } from '../../src/train/config.ts';
-import { presets } from '../../src/train/presets.ts';
-import { type RandomSteps, randomSteps } from './randomSteps.ts';
-import type { StepBenchOptions } from './trainingStep.ts';
+import type { StepSpeedOptions } from './stepSpeed.ts';
+import { type StepFields, type StepTime, stepConfig, type TrainingSteps, trainingSteps } from './trainingStep.ts';
 
 /** What a sparsity method costs in each training step. */
 export interface MethodCost {
@@ -16,7 +12,7 @@ export interface MethodCost {
 }
 
 /** Each method as a configuration asks for it; magnitude prunes, and the search for a target looks, at every tenth update. */
-const methods: readonly (readonly [name: string, fields: PartialConfig])[] = [
+const methods: readonly (readonly [name: string, fields: StepFields])[] = [
   ['dense', {}],
   ['group lasso', { iss: 0.003 }],
   ['group lasso with embedding columns', { iss: 0.003, issEmbedding: true }],
@@ -33,26 +29,26 @@ const BURST = 5;
  * Times the update of every sparsity method in turn, in one process. Memory: a model with its gradients for each method.
  * λ and the learning rate are such that nothing dies meanwhile.
  */
-export async function benchMethods(options: StepBenchOptions): Promise<MethodCost[]> {
+export async function benchMethods(options: StepSpeedOptions): Promise<MethodCost[]> {
   const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
   const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
-  const timed: { update: number; whole: number }[][] = methods.map(() => []);
-  const runs: RandomSteps[] = [];
-  for (const [name, fields] of methods) {
-    const config = checkConfig({ ...presets['zaremba-medium'], keep: 1, ...sizes, ...fields }, name);
-    runs.push(await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads));
+  const timed: StepTime[][] = methods.map(() => []);
+  const runs: TrainingSteps[] = [];
+  for (const [, fields] of methods) {
+    const config = stepConfig('zaremba-medium', { keep: 1, ...sizes, ...fields });
+    runs.push(await trainingSteps(config, vocabulary, { runtime, threads }));
   }
-  const works = runs.map(({ step }, i) => async () => {
-    const start = performance.now();
-    const { updateTime } = await step();
-    timed[i]!.push({ update: updateTime, whole: performance.now() - start });
-  });
+  const works = runs.map(
+    ({ step }, i) =>
+      async () =>
+        void timed[i]!.push(await step()),
+  );
   await interleave(works, { rounds, burst: BURST });
   for (const run of runs) await run.release();
   return methods.map(([method], i) => {
     // The first turn is warming up.
     const counted = timed[i]!.slice(BURST);
-    const sum = (part: 'update' | 'whole') => counted.reduce((ms, step) => ms + step[part], 0);
+    const sum = (part: keyof StepTime) => counted.reduce((ms, step) => ms + step[part], 0);
     return { method, milliseconds: spread(counted.map(({ update }) => update)), share: sum('update') / sum('whole') };
   });
 }

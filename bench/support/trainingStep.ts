@@ -1,71 +1,109 @@
-import { interleave, median, type Spread, spread } from '../../src/bench/statistics.ts';
+import type { Settings } from '../../src/base/fields.ts';
+import { randomStream } from '../../src/base/random.ts';
+import { readSettings } from '../../src/config/readSettings.ts';
+import type { RunConfig } from '../../src/config/runConfig.ts';
+import { trainParts } from '../../src/config/trainParts.ts';
+import type { Corpus } from '../../src/data/makeCorpus.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { untrainedModel } from '../../src/tasks/language-model/freshModel.ts';
-import { checkConfig } from '../../src/train/config.ts';
-import { presets } from '../../src/train/presets.ts';
-import { gemmWork } from './gemm.ts';
-import { randomSteps } from './randomSteps.ts';
+import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
+import { untrainedModel } from '../../src/tasks/language-model/model.ts';
+import { languageModelProblem } from '../../src/tasks/language-model/problem.ts';
+import { presets } from '../../src/tasks/registry.ts';
+import { single } from '../../src/train/collective.ts';
+import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
+import { setupOf } from '../../src/train/trainer.ts';
+import { TrainState } from '../../src/train/trainState.ts';
 
-/** Sizes of the steps that are timed, and how often: the presets' but for the hidden size. */
-export interface StepBenchOptions {
+/*
+ * Training steps to be timed: all that the benchmarks of steps know of the trainer.
+ */
+
+/** A configuration of steps. */
+export type TrainConfig = RunConfig;
+
+/** Fields of a configuration, as in a JSON file for `slimrnn train`. */
+export type StepFields = Settings;
+
+/** A preset with some of its fields changed, checked. */
+export function stepConfig(preset: string, fields: StepFields): TrainConfig {
+  return readSettings('bench', fields, presets[preset]);
+}
+
+/** The same training without anything that makes weights vanish. */
+export function withoutSparsity(config: TrainConfig): TrainConfig {
+  return { ...config, method: { kind: 'dense' } };
+}
+
+/** The same training of layers of these sizes. */
+export function withHidden(config: TrainConfig, hidden: readonly number[]): TrainConfig {
+  return { ...config, model: { ...config.model, hidden: [...hidden] } };
+}
+
+/** The configuration of a run, from its config.json. */
+export function configOfRun(fields: Settings): TrainConfig {
+  return readSettings('its configuration', {}, fields);
+}
+
+/** Tokens that one update sees. */
+export function tokensOfUpdate(config: TrainConfig): number {
+  return config.batch * readTaskFields(config.task).steps;
+}
+
+/** How the steps run. */
+export interface StepOptions {
   readonly runtime: Runtime;
-  readonly hidden: number;
-  readonly vocabulary: number;
-  readonly batch: number;
-  readonly steps: number;
   readonly threads?: number | undefined;
-  readonly rounds: number;
 }
 
-/** Speed of a whole training step: forward, backward, penalty, clipping, update and threshold. */
-export interface StepBench {
-  readonly hidden: number;
-  readonly milliseconds: Spread;
-  /** Billions of floating-point operations per second: 6 per weight and token, the embedding's lookup not counted. */
-  readonly gflops: number;
-  /** The best of several large products in the same process, in turn with the step. */
-  readonly bestGemmGflops: number;
-  /** gflops / bestGemmGflops */
-  readonly ofBestGemm: number;
-  /** Share of the step that penalty, clipping, update and threshold take: the median over steps. */
-  readonly updateShare: number;
-  readonly residentMegabytes: number;
+/** Milliseconds of one step. */
+export interface StepTime {
+  /** Forward, backward, penalty, clipping, update and threshold. */
+  readonly whole: number;
+  /** All of it but the graph: penalty, clipping, update and threshold. */
+  readonly update: number;
 }
 
-/** Shapes that a good GEMM is fastest at on most machines, and those of the steps themselves. */
-const gemmShapes: readonly (readonly [number, number, number])[] = [
-  [2048, 2048, 2048],
-  [700, 1500, 6000],
-  [1500, 700, 6000],
-];
+/** Training steps that can be repeated. */
+export interface TrainingSteps {
+  step(): Promise<StepTime>;
+  release(): Promise<void>;
+}
 
-/** Times ISS training steps of the two-layer language model beside the machine's best GEMM, in one process. */
-export async function benchTrainingStep(options: StepBenchOptions): Promise<StepBench> {
-  const { runtime, hidden, vocabulary, batch, steps, threads, rounds } = options;
-  const sizes = { hidden: [hidden, hidden], embedding: hidden, batch, steps };
-  const config = checkConfig({ ...presets['iss-large'], keep: 1, ...sizes }, 'bench');
-  const random = await randomSteps(runtime, untrainedModel(config, vocabulary), config, vocabulary, threads);
-  const gemms = await Promise.all(gemmShapes.map((shape) => gemmWork(runtime, shape, threads)));
-  const updateShares: number[] = [];
-  const step = async () => {
-    const start = performance.now();
-    const { updateTime } = await random.step();
-    updateShares.push(updateTime / (performance.now() - start));
-  };
-  const [times, ...gemmTimes] = await interleave([step, ...gemms.map((g) => g.run)], { rounds, burst: 3, leadIn: 500 });
-  const residentMegabytes = process.memoryUsage().rss / 1e6;
-  await random.release();
-  for (const g of gemms) await g.release();
-  const weights = 2 * 8 * hidden * hidden + hidden * vocabulary;
-  const gflops = (6 * weights * batch * steps) / median(times!) / 1e6;
-  const bestGemmGflops = Math.max(...gemms.map((g, i) => g.flops / median(gemmTimes[i]!) / 1e6));
+/** A learning rate at which nothing dies while steps are timed. */
+const RATE = 0.01;
+/** Windows of an epoch, for methods with a schedule, and the update that steps begin at: after two epochs all are at work. */
+const WINDOWS = 100;
+const FIRST = 2 * WINDOWS;
+
+/** Steps of the untrained language model of a configuration, on random ones of so many words. Memory: model and gradients. */
+export async function trainingSteps(
+  config: TrainConfig,
+  words: number,
+  { runtime, threads }: StepOptions,
+): Promise<TrainingSteps> {
+  const model = untrainedModel(config, words);
+  const problem = languageModelProblem(config, randomText(config, words));
+  const parts = trainParts({ ...config, threads });
+  const form = trainableForm(model, parts);
+  const setup = setupOf({ ...parts, problem, model, runtime }, firstModelOf(form, parts), single);
+  const state = await TrainState.create({ ...form, tensors: new Map() }, setup);
+  const batches = problem.batches('train', { epoch: 0, seed: 1, rank: 0, ranks: 1 });
+  let index = FIRST;
   return {
-    hidden,
-    milliseconds: spread(times!),
-    gflops,
-    bestGemmGflops,
-    ofBestGemm: gflops / bestGemmGflops,
-    updateShare: median(updateShares),
-    residentMegabytes,
+    async step() {
+      const start = performance.now();
+      const { updateTime } = await state.step(batches, index % batches.count, { rate: RATE, update: index++ });
+      return { whole: performance.now() - start, update: updateTime };
+    },
+    release: () => state.release(),
   };
+}
+
+/** Words drawn by lot, as many as fill the windows of an epoch. */
+function randomText(config: TrainConfig, words: number): Corpus {
+  const random = randomStream(2);
+  const length = tokensOfUpdate(config) * WINDOWS + config.batch;
+  const ids = Int32Array.from({ length }, () => Math.floor(random() * words));
+  const vocabulary = { words: [], ids: new Map<string, number>() };
+  return { name: 'random', source: 'drawn by lot', vocabulary, train: ids, valid: ids, test: ids, sha256: '' };
 }

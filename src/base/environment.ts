@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { packageFile } from './packageFile.ts';
 
 /** What a figure depends on besides the code: it stands beside every result. */
 export interface Environment {
@@ -12,7 +13,7 @@ export interface Environment {
 
 /** This package's version. */
 export function packageVersion(): string {
-  const text = readFileSync(new URL('../../package.json', import.meta.url), 'utf8');
+  const text = readFileSync(packageFile('package.json'), 'utf8');
   return (JSON.parse(text) as { version: string }).version;
 }
 

@@ -1,6 +1,7 @@
 import { SlimError } from '../base/errors.ts';
 import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
-import { isKnownOperator, Scope } from './infer/infer.ts';
+import { Scope } from './infer/infer.ts';
+import { isKnown } from './operators.ts';
 import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';
 
 /** A value inside a graph under construction; the operators in `ops.ts` take and return these. */
@@ -142,7 +143,7 @@ export class GraphBuilder {
       outputs: names,
       attributes: Object.fromEntries(wrapped),
     };
-    if (!isKnownOperator(node)) {
+    if (!isKnown(node)) {
       const operator = domain === '' ? op : `${domain}.${op}`;
       throw new SlimError(`graph '${this.name}': the shape of operator ${operator} ('${label}') is not known here`);
     }

@@ -1,9 +1,11 @@
 import { SlimError } from '../base/errors.ts';
 import { constantTensor, intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { isLookup, isRecurrent } from '../graph/operators.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
-import { isRecurrent, lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
 import { recurrentStates } from './tracing/cells.ts';
@@ -102,7 +104,7 @@ interface TracedLayer {
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
 function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const recurrent = values.get(node.inputs[2]!);
+  const recurrent = values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
   const ids = (recurrent && idsAlong(recurrent, 2)) ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
   return directionNames(node).map((name) => ({ name, operator: node.op, ids }));
 }
@@ -119,9 +121,8 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
   const fixedIndices = new Set(graph.nodes.filter(constantTensor).map((n) => n.outputs[0]!));
   return graph.nodes.flatMap((node): TracedLayer[] => {
     const table = values.get(node.inputs[0] ?? '');
-    const isLookup = node.op === 'Gather' && intAttribute(node, 'axis', 0) === 0;
     const known = fixedIndices.has(node.inputs[1]!) || graph.initializers.has(node.inputs[1]!);
-    if (!isLookup || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
+    if (!isLookup(node) || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
     return [{ name: nodeName(node), operator: node.op, ids: table.axes[1]!.ids }];
   });
 }

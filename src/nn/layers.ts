@@ -1,5 +1,6 @@
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { operators, type RecurrentOp } from '../graph/operators.ts';
 import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
@@ -43,13 +44,11 @@ export function linear(
 export type CellName = 'lstm' | 'gru' | 'rnn';
 
 /** The kinds of recurrent layers, each as the ONNX operator that it becomes. */
-const recurrentKinds: Readonly<
-  Record<CellName, { operator: string; gates: number; states: readonly string[]; attributes: AttributeValues }>
-> = {
-  lstm: { operator: 'LSTM', gates: 4, states: ['h', 'c'], attributes: {} },
+const recurrentKinds: Readonly<Record<CellName, { operator: RecurrentOp; attributes: AttributeValues }>> = {
+  lstm: { operator: 'LSTM', attributes: {} },
   // The form of cuDNN, PyTorch and Keras: one recurrent product a step.
-  gru: { operator: 'GRU', gates: 3, states: ['h'], attributes: { linear_before_reset: 1 } },
-  rnn: { operator: 'RNN', gates: 1, states: ['h'], attributes: {} },
+  gru: { operator: 'GRU', attributes: { linear_before_reset: 1 } },
+  rnn: { operator: 'RNN', attributes: {} },
 };
 
 /** Names of the kinds of recurrent layers. */
@@ -57,6 +56,13 @@ export const cellNames = Object.keys(recurrentKinds) as CellName[];
 
 /** The kind that a model has when nobody asks for another. */
 export const DEFAULT_CELL: CellName = 'lstm';
+
+/** Names and sizes of a recurrent layer. */
+interface LayerSizes {
+  readonly name: string;
+  readonly inputs: number;
+  readonly hidden: number;
+}
 
 /**
  * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the
@@ -73,15 +79,14 @@ export function recurrentLayer(
   init: Initializer,
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
-  const { operator, gates, states, attributes } = recurrentKinds[cell];
-  const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
-  const recurrent = dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent);
-  const biases = biasesOf(b, cell, name, gates, hidden);
+  const { operator, attributes } = recurrentKinds[cell];
+  const { states } = operators[operator].recurrent;
+  const weights = weightsOf(b, cell, { name, inputs, hidden }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
   const [sequence, ...after] = b.node(
     operator,
-    [x, weight, recurrent, biases, undefined, ...before],
+    [x, ...weights, undefined, ...before],
     { hidden_size: hidden, ...attributes },
     [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
     '',
@@ -89,6 +94,48 @@ export function recurrentLayer(
   );
   const pairs = before.map((s, i) => ({ input: s.name, output: after[i]!.name }));
   return { output: squeeze(sequence!, [1]), states: pairs };
+}
+
+/**
+ * A recurrent layer over whole sequences, x [T, B, I] and lengths int32 [B]: its output at each step [T, B, H], zero
+ * beyond the lengths, and the one at the last step of each sequence [B, H] (in reverse, at its first step). It starts
+ * from states of zero.
+ */
+export function sequenceLayer(
+  b: GraphBuilder,
+  cell: CellName,
+  { reverse, ...sizes }: LayerSizes & { readonly reverse: boolean },
+  x: Value,
+  lengths: Value,
+  init: Initializer,
+): { outputs: Value; last: Value } {
+  const { operator, attributes } = recurrentKinds[cell];
+  const { name, hidden } = sizes;
+  const [outputs, last] = b.node(
+    operator,
+    [x, ...weightsOf(b, cell, sizes, init), lengths],
+    { hidden_size: hidden, direction: reverse ? 'reverse' : undefined, ...attributes },
+    [`${name}.sequence`, `${name}.last`],
+    '',
+    name,
+  );
+  return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+}
+
+/** The weights of a layer's operator: W, R and B. */
+function weightsOf(
+  b: GraphBuilder,
+  cell: CellName,
+  { name, inputs, hidden }: LayerSizes,
+  init: Initializer,
+  keepRecurrent = 1,
+): Value[] {
+  const gates = operators[recurrentKinds[cell].operator].recurrent.gates.length;
+  return [
+    b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
+    dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent),
+    biasesOf(b, cell, name, gates, hidden),
+  ];
 }
 
 /**

@@ -1,5 +1,6 @@
 import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
+import { isBroadcasting, isUnary, traits } from '../graph/operators.ts';
 import { identity, matmul, transpose, unsqueeze } from '../graph/ops.ts';
 import {
   capturedNames,
@@ -20,11 +21,6 @@ import { factorDifferences, reassociateProducts } from './reassociate.ts';
 
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
-
-const unaryOps = new Set(
-  'Abs Cast Erf Exp Identity Log Neg Not Reciprocal Relu Sigmoid Sign Softplus Sqrt Tanh'.split(' '),
-);
-const broadcastOps = new Set('Add Sub Mul Div Max Min Pow Equal Greater Less Where'.split(' '));
 
 /**
  * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
@@ -93,7 +89,9 @@ function hoistScan(b: GraphBuilder, node: Node): void {
       continue;
     }
     const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
-    if (!inputs.includes('carried') && !hasBody && stackedDirections.size <= 1) {
+    // Random numbers are others at every step.
+    const isFree = !inputs.includes('carried') && !hasBody && !traits(n).random;
+    if (isFree && stackedDirections.size <= 1) {
       const results = inputs.includes('stacked')
         ? hoistStacked(b, step, n, kindOf, before)
         : hoistInvariant(b, n, before);
@@ -246,8 +244,12 @@ function hoistStacked(
   const ranks = node.inputs.map((name) => step.value(name).type.shape?.length);
   if (node.domain !== '' || ranks.includes(undefined)) return undefined;
   const known = ranks as number[];
-  if (unaryOps.has(node.op)) return b.node(node.op, [before(node.inputs[0]!)], node.attributes);
-  if (broadcastOps.has(node.op)) {
+  if (isUnary(node)) {
+    const settings = node.inputs.slice(1);
+    if (settings.some((name) => kindOf(name) === 'stacked')) return undefined;
+    return b.node(node.op, [before(node.inputs[0]!), ...settings.map(before)], node.attributes);
+  }
+  if (isBroadcasting(node)) {
     const highest = Math.max(...known);
     const operands = node.inputs.map((name, i) => {
       const value = before(name);

@@ -1,10 +1,10 @@
 import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { isRecurrent, isUnary, moves } from '../graph/operators.ts';
 import { removeDeadNodes, usedNames } from '../graph/rewrite.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { allocate } from '../slim/slice.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
-import { plainNode, storedHere, unary } from './parts.ts';
+import { plainNode, storedHere } from './parts.ts';
 import { PER_DIRECTION, STATES, WEIGHTS } from './splitDirections.ts';
 
 /*
@@ -243,7 +243,9 @@ function climb(forward: string, reverse: string, axis: number, rank: number, use
       const end = stackEnd(x, y, uses);
       return end && { gone: [...gone, x, y, end.node], chain, end };
     }
-    const alike = unary.includes(x.op) && x.inputs.slice(1).join() === y.inputs.slice(1).join();
+    // An Identity gives a final state its name: what picks one direction serves better there.
+    const isFunction = isUnary(x) && moves(x) !== 'keeps';
+    const alike = isFunction && x.inputs.slice(1).join() === y.inputs.slice(1).join();
     if (!alike && x.op !== 'Transpose') return undefined;
     chain.push(x);
     [a, b] = [x, y];

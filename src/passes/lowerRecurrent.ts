@@ -1,13 +1,13 @@
 import { SlimError } from '../base/errors.ts';
 import { intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { isRecurrent, operators, type RecurrentNode, type RecurrentOp } from '../graph/operators.ts';
 import {
   add,
   apply,
   cast,
   concat,
   gather,
-  less,
   matmul,
   reshape,
   scan,
@@ -18,7 +18,9 @@ import {
   transpose,
   unsqueeze,
   where,
+  withinLengths,
 } from '../graph/ops.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
@@ -27,12 +29,7 @@ import { lstm } from '../recurrent/lstm.ts';
 import { rnn } from '../recurrent/rnn.ts';
 
 /** ONNX's recurrent operators, by name. */
-export const cells: Readonly<Record<string, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
-
-/** True for a recurrent layer of a graph. */
-export function isRecurrent(node: Node): boolean {
-  return node.domain === '' && Object.hasOwn(cells, node.op);
-}
+const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
 
 /**
  * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
@@ -44,7 +41,7 @@ export function lowerRecurrent(graph: Graph): Graph {
   const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
   b.reserve(graph);
   for (const node of graph.nodes) {
-    if (isRecurrent(node)) lowerNode(b, node, cells[node.op]!);
+    if (isRecurrent(node)) lowerNode(b, node);
     else b.addNode(node);
   }
   return { ...b.build(), outputs: graph.outputs };
@@ -59,10 +56,8 @@ function ranked(x: Value, weight: Value): Value {
   return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;
 }
 
-/** The inputs of ONNX's recurrent operators by place: X, W, R, B, sequence_lens, initial_h, initial_c, P. */
-const INPUT = { x: 0, weight: 1, recurrent: 2, bias: 3, lengths: 4, state: 5, peepholes: 7 } as const;
-
-function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
+function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
+  const cell = cells[node.op];
   const input = (i: number) => (node.inputs[i] ? b.value(node.inputs[i]) : undefined);
   const reversed = directionsOf(node);
   const batchFirst = intAttribute(node, 'layout', 0) === 1;
@@ -78,11 +73,12 @@ function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
   const biases = perDirection(input(INPUT.bias));
   const peepholes = perDirection(input(INPUT.peepholes));
   const activations = activationsOf(node, reversed.length, cell.activations);
-  const states = Array.from({ length: cell.states }, (_, s) =>
-    perDirection(input(INPUT.state + s), batchFirst ? 1 : 0),
+  const states = operators[node.op].recurrent.states.map((_, s) =>
+    perDirection(input(INPUT.hidden + s), batchFirst ? 1 : 0),
   );
   const lengths = input(INPUT.lengths);
-  const valid = lengths && validSteps(x, lengths);
+  // bool [T, 1, B]
+  const valid = lengths && unsqueeze(withinLengths(x, lengths), [1]);
   const results = reversed.map((reverse, d) => {
     const recurrent = recurrents[d]!;
     const [input, inLoop] = splitBias(biases[d], cell.biasInLoop(node));
@@ -195,14 +191,6 @@ function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Valu
     reverseOutputs: [d.reverse],
   });
   return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
-}
-
-/** Which steps lie within the examples' lengths, int32 [B]: bool [T, 1, B]. */
-function validSteps(x: Value, lengths: Value): Value {
-  const b = x.builder;
-  const index = (value: number) => squeeze(b.ints([value]), [0]);
-  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
-  return less(unsqueeze(steps, [1, 2]), cast(lengths, 'int64'));
 }
 
 /** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */

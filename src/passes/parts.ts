@@ -1,7 +1,9 @@
 import { constantNode, constantTensor, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { moves } from '../graph/operators.ts';
 import { removeDeadNodes, usedNames } from '../graph/rewrite.ts';
+import { operatorsWith, type Rules, ruleFor, ruleForEach } from '../graph/rules.ts';
 import type { Attribute, Dim, Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /*
@@ -51,7 +53,7 @@ export class PartWriter {
     this.graph = graph;
     this.opset = opsets[''] ?? 0;
     this.stored = storedHere(graph);
-    this.taken = new Set(graph.nodes.filter((n) => takers.has(n.op)).map((n) => n.inputs[0] ?? ''));
+    this.taken = new Set(graph.nodes.filter(takesSlices).map((n) => n.inputs[0] ?? ''));
     const typeOf = inferTypes(graph);
     this.shapeOf = (name) => typeOf(name)?.shape;
     this.initializers = new Map(graph.initializers);
@@ -102,7 +104,7 @@ export class PartWriter {
     // A rule says what becomes of the first output; only Split has more of a kind.
     const several = node.op !== 'Split' && node.outputs.slice(1).some((output) => output !== '');
     if (shape === undefined || several) return false;
-    const rule = partRules[node.op];
+    const rule = ruleFor(partRules, node);
     const results = rule?.({
       node,
       parts,
@@ -172,8 +174,11 @@ export class PartWriter {
   }
 }
 
-/** Operators that take slices out of a value. */
-const takers = new Set(['Gather', 'Slice', 'Split']);
+/** True where slices are taken out of a value. */
+function takesSlices(node: Node): boolean {
+  const how = moves(node);
+  return how === 'drops' || how === 'picks';
+}
 
 /** A node of ONNX's own operators, named after its output. */
 export function plainNode(
@@ -372,14 +377,8 @@ const shapeRule: PartRule = ({ node, parts, shape, emit, constant }) => {
   return [start === 0 && end === shape.length ? all : emit('Gather', [all, constant(range(start, end))])];
 };
 
-/** Operators that work element by element on their first input. */
-export const unary = (
-  'Abs Cast Ceil Clip Cos Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Neg Reciprocal Relu ' +
-  'Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Tanh ThresholdedRelu'
-).split(' ');
-
-const partRules: Readonly<Record<string, PartRule>> = {
-  ...Object.fromEntries(unary.map((op) => [op, elementwise])),
+const partRules: Rules<PartRule> = {
+  ...ruleForEach(operatorsWith({ elementwise: 'unary' }), elementwise),
   Identity: ({ parts }) => [parts],
   Transpose: transpose,
   Squeeze: squeeze,

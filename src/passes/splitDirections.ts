@@ -1,9 +1,10 @@
 import { constantNode, intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { directionNames } from '../groups/trace.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { PartWriter, storedHere } from './parts.ts';
 
 /*
@@ -30,9 +31,9 @@ export function splitDirections(model: Model): Model {
 }
 
 /** Inputs of a recurrent operator that hold one part per direction: W, R, B and the peepholes. */
-export const WEIGHTS = [1, 2, 3, 7] as const;
+export const WEIGHTS = [INPUT.weight, INPUT.recurrent, INPUT.bias, INPUT.peepholes] as const;
 /** Its initial states. */
-export const STATES = [5, 6] as const;
+export const STATES = [INPUT.hidden, INPUT.cell] as const;
 /** Attributes that list each direction's share. */
 export const PER_DIRECTION = ['activations', 'activation_alpha', 'activation_beta'] as const;
 

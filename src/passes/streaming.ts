@@ -2,12 +2,13 @@ import { SlimError } from '../base/errors.ts';
 import { graphAttribute, intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent, operators, type RecurrentNode } from '../graph/operators.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, TensorType, ValueInfo } from '../graph/types.ts';
 import { directionNames } from '../groups/trace.ts';
-import { detectStates, moves } from './detectStates.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
+import { detectStates, movesStates } from './detectStates.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
 /** A model that streams, and what changed. */
@@ -65,7 +66,7 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
 function movedFrom(graph: Graph, inputs: readonly string[]): Set<string> {
   const found = new Set(inputs);
   for (const node of graph.nodes) {
-    if (moves.has(node.op) && found.has(node.inputs[0] ?? '')) for (const name of node.outputs) found.add(name);
+    if (movesStates(node) && found.has(node.inputs[0] ?? '')) for (const name of node.outputs) found.add(name);
   }
   return found;
 }
@@ -75,7 +76,7 @@ interface Declare {
   declare(input: string, elementType: ElementType, shape: readonly Dim[]): StatePair;
 }
 
-function recurrentNode(node: Node, c: Declare & { readonly streamed: ReadonlySet<string> }): Node[] {
+function recurrentNode(node: RecurrentNode, c: Declare & { readonly streamed: ReadonlySet<string> }): Node[] {
   const [name] = directionNames(node) as [string];
   const direction = stringAttribute(node, 'direction', 'forward');
   if (direction !== 'forward') {
@@ -83,26 +84,26 @@ function recurrentNode(node: Node, c: Declare & { readonly streamed: ReadonlySet
       `layer '${name.replace(/ \(.*\)$/, '')}' reads the sequence ${direction === 'reverse' ? 'backwards' : 'in both directions'}, so it needs all of it: the model cannot stream`,
     );
   }
-  const states = node.op === 'LSTM' ? ['h', 'c'] : ['h'];
-  if (states.some((_, i) => node.inputs[5 + i])) {
-    const given = node.inputs.slice(5, 7).filter((n) => n);
+  const { states } = operators[node.op].recurrent;
+  if (states.some((_, i) => node.inputs[INPUT.hidden + i])) {
+    const given = node.inputs.slice(INPUT.hidden, INPUT.cell + 1).filter((n) => n);
     if (given.every((n) => c.streamed.has(n))) return [node];
     throw new SlimError(
       `layer '${name}' starts from '${given.join("', '")}', not from zeros: say where that state comes out with the streaming states (--state in=out)`,
     );
   }
-  const hidden = c.typeOf(node.inputs[2]!)?.shape?.[2] ?? intAttribute(node, 'hidden_size', 0);
-  const elementType = c.typeOf(node.inputs[1]!)?.elementType ?? 'float32';
-  const x = c.typeOf(node.inputs[0]!)?.shape;
+  const hidden = c.typeOf(node.inputs[INPUT.recurrent]!)?.shape?.[2] ?? intAttribute(node, 'hidden_size', 0);
+  const elementType = c.typeOf(node.inputs[INPUT.weight]!)?.elementType ?? 'float32';
+  const x = c.typeOf(node.inputs[INPUT.x]!)?.shape;
   const batchFirst = intAttribute(node, 'layout', 0) === 1;
   const batch = x?.[batchFirst ? 0 : 1] ?? 'batch';
   const inputs = [...node.inputs];
-  while (inputs.length < 5) inputs.push('');
+  while (inputs.length < INPUT.hidden) inputs.push('');
   const outputs = [...node.outputs];
   const copies: Node[] = [];
   states.forEach((state, i) => {
     const pair = c.declare(`${name}.${state}`, elementType, batchFirst ? [batch, 1, hidden] : [1, batch, hidden]);
-    inputs[5 + i] = pair.input;
+    inputs[INPUT.hidden + i] = pair.input;
     while (outputs.length < 2 + i) outputs.push('');
     if (outputs[1 + i] === '') outputs[1 + i] = pair.output;
     else copies.push(copyNode(outputs[1 + i]!, pair.output));

@@ -1,6 +1,6 @@
 import { intAttribute } from '../graph/attributes.ts';
+import { inputsFor, isRecurrent } from '../graph/operators.ts';
 import type { Model, Node } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /** Axes of X and the initial states, and of Y and the final states, from batch-first to time-first and back. */
 const SWAP = [1, 0, 2];
@@ -23,9 +23,10 @@ function isBatchFirst(node: Node): boolean {
 
 function turned(node: Node): Node[] {
   const title = node.outputs.find((name) => name !== '') ?? node.name;
+  const turns = inputsFor(node, 'data', 'state');
   const before: Node[] = [];
   const inputs = node.inputs.map((name, i) => {
-    if (name === '' || ![0, 5, 6].includes(i)) return name;
+    if (!turns.includes(i)) return name;
     const swapped = `${title}.time_first_${i}`;
     before.push(transpose(name, swapped, SWAP));
     return swapped;

@@ -2,6 +2,7 @@ import { SlimError } from '../base/errors.ts';
 import { floatAttribute, intAttribute, integers, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis } from '../graph/dims.ts';
+import type { OpWith } from '../graph/operators.ts';
 import {
   add,
   apply,
@@ -17,6 +18,7 @@ import {
   sqrt,
   tanh,
 } from '../graph/ops.ts';
+import { operatorsWith, type Rules, ruleFor, ruleForEach } from '../graph/rules.ts';
 import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
 import { OPSET } from '../onnx/model.ts';
 
@@ -40,7 +42,7 @@ function convertGraph(graph: Graph, from: number, outer?: GraphBuilder): Graph {
   b.reserve(graph);
   for (const node of graph.nodes) {
     const inside = withBodies(node, (body) => convertGraph(body, from, b));
-    const conversion = node.domain === '' ? conversions[node.op] : undefined;
+    const conversion = ruleFor<Conversion>(conversions, node);
     if (!conversion?.({ b, node: inside, from })) b.addNode(inside);
   }
   return { ...b.build(), outputs: graph.outputs };
@@ -205,14 +207,17 @@ const refuseOldScan: Conversion = ({ node, from }) => {
 
 const nameOf = (node: Node) => node.name || (node.outputs[0] ?? '');
 
-const each = (names: string, conversion: Conversion) =>
-  Object.fromEntries(names.split(' ').map((op) => [op, conversion]));
+/** Operators whose gradient is that of what they are rewritten to. */
+type Rewritten = OpWith<{ gradient: 'rewritten' }>;
 
-const conversions: Readonly<Record<string, Conversion>> = {
-  ...each('Squeeze Unsqueeze ReduceSum', listToInput('axes', 13)),
-  ...each('ReduceMax ReduceMean ReduceMin ReduceProd ReduceL1 ReduceL2', reduction),
-  ...each('ReduceLogSum ReduceLogSumExp ReduceSumSquare', reduction),
-  ...each('Softmax LogSoftmax Hardmax', oldSoftmax),
+const conversions: Rules<Conversion> & Readonly<Record<Rewritten, Conversion>> = {
+  ...ruleForEach(operatorsWith({ reduces: 'value' }), reduction),
+  ReduceSum: listToInput('axes', 13),
+  Squeeze: listToInput('axes', 13),
+  Unsqueeze: listToInput('axes', 13),
+  Softmax: oldSoftmax,
+  LogSoftmax: oldSoftmax,
+  Hardmax: oldSoftmax,
   Slice: slice,
   Clip: clip,
   Pad: pad,

@@ -2,11 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { renderToString } from 'preact-render-to-string';
 import { SlimError } from '../base/errors.ts';
+import { packageFile } from '../base/packageFile.ts';
 import { Report } from '../pages/report/report.tsx';
 import type { ReportData } from './data.ts';
-
-/** What `npm run build:pages` makes of src/pages/report, seen from src/report and from dist/report alike. */
-const BUILT = new URL('../../dist/web/', import.meta.url);
 
 /**
  * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script
@@ -43,9 +41,10 @@ export async function reportHtml(data: ReportData): Promise<string> {
 `;
 }
 
+/** A file that `npm run build:pages` makes of src/pages/report. */
 async function builtFile(name: string): Promise<string> {
   try {
-    return await readFile(new URL(name, BUILT), 'utf8');
+    return await readFile(packageFile(`dist/web/${name}`), 'utf8');
   } catch (cause) {
     throw new SlimError(`the report's ${name} is not built; run npm run build`, { cause });
   }

@@ -1,6 +1,7 @@
 import { readdir, readFile } from 'node:fs/promises';
 import { extname } from 'node:path';
 import { SlimError } from '../base/errors.ts';
+import { packageFile } from '../base/packageFile.ts';
 
 /** A file of the page. */
 export interface PageFile {
@@ -17,19 +18,22 @@ const TYPES: Readonly<Record<string, string>> = {
   '.wasm': 'application/wasm',
 };
 
-/** What `npm run build:pages` makes of src/pages/app, seen from src/serve and from dist/serve alike. */
-export const BUILT_APP = new URL('../../dist/web/app/', import.meta.url);
+/** What `npm run build:pages` makes of src/pages/app. */
+export function builtApp(): URL {
+  return packageFile('dist/web/app/');
+}
 
 /** All files of the page by their paths; only what is listed here can be asked for. Throws SlimError when it is not built. */
 export async function loadPages(): Promise<ReadonlyMap<string, PageFile>> {
   try {
-    const files = await readdir(BUILT_APP, { recursive: true, withFileTypes: true });
+    const folder = builtApp();
+    const files = await readdir(folder, { recursive: true, withFileTypes: true });
     const pages = new Map<string, PageFile>();
     for (const file of files) {
       if (!file.isFile()) continue;
       const path = relativePath(file.parentPath, file.name);
       const type = TYPES[extname(file.name)] ?? 'application/octet-stream';
-      pages.set(path, { bytes: new Uint8Array(await readFile(new URL(path, BUILT_APP))), type });
+      pages.set(path, { bytes: new Uint8Array(await readFile(new URL(path, folder))), type });
     }
     if (pages.has('index.html')) return pages;
   } catch (cause) {

@@ -5,7 +5,7 @@ import { findRuns } from '../runs/findRuns.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
-import { BUILT_APP, loadPages } from '../serve/pages.ts';
+import { builtApp, loadPages } from '../serve/pages.ts';
 
 /** What was written. */
 export interface SiteResult {
@@ -21,7 +21,7 @@ export interface SiteResult {
  */
 export async function writeSite(root: string, out: string): Promise<SiteResult> {
   await loadPages();
-  await cp(fileURLToPath(BUILT_APP), out, { recursive: true });
+  await cp(fileURLToPath(builtApp()), out, { recursive: true });
   const summaries: RunSummary[] = [];
   let bytes = 0;
   for (const id of await findRuns(root)) {

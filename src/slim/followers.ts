@@ -2,6 +2,7 @@ import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../
 import { normalizeAxis } from '../graph/dims.ts';
 import { Scope } from '../graph/infer/infer.ts';
 import { mapBodies, producers, usedNames } from '../graph/rewrite.ts';
+import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
 import { normalizeStart } from '../groups/tracing/movement.ts';
 import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
@@ -59,8 +60,7 @@ function followIn(given: Graph, channels: Channels, outer: Scope | undefined): G
   const replaced = new Set<string>();
   const nodes = graph.nodes.flatMap((given) => {
     const node = mapBodies(given, (body) => followIn(body, channels, scope));
-    const adapt = node.domain === '' && Object.hasOwn(adaptations, node.op) ? adaptations[node.op] : undefined;
-    const result = adapt?.({ node, channels, scope, made, replaced }) ?? [node];
+    const result = ruleFor(adaptations, node)?.({ node, channels, scope, made, replaced }) ?? [node];
     for (const each of result) scope.defineNode(each);
     return result;
   });
@@ -201,7 +201,7 @@ const condition: Adaptation = (place) => {
   return replaceInput(place, 0, value);
 };
 
-const adaptations: Readonly<Record<string, Adaptation>> = {
+const adaptations: Rules<Adaptation> = {
   Split: split,
   Slice: slice,
   Gather: gather,

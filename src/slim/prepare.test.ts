@@ -2,12 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { zeroSlices } from '../../test/support/models.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { apply, concat, matmul, reshape, slice, squeeze, transpose } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model, Node, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
 import { detectStates } from '../passes/detectStates.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { prepareModel, traceModel } from './prepare.ts';
 import { shrinkZeros } from './shrink.ts';
 

@@ -1,7 +1,9 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { mapBodies } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -12,7 +14,6 @@ import type { Trace } from '../groups/tracing/walk.ts';
 import { constantPerUse, mergeConstants, storedTensors } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { type Channels, countKept, followSizes } from './followers.ts';
 import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
@@ -168,7 +169,7 @@ function withTensor(node: Node, before: Tensor, value: Tensor): Node {
 }
 
 function withHiddenSize(node: Node, channels: Channels): Node {
-  const recurrent = channels.valueOf(node.inputs[2]!);
+  const recurrent = channels.valueOf(node.inputs[RECURRENT_INPUT.recurrent]!);
   const units = recurrent && idsAlong(recurrent, 2);
   if (units === undefined || !units.some(channels.goes)) return node;
   const hidden_size = { type: 'int', value: countKept(units, channels) } as const;

@@ -66,7 +66,8 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
   return `${digest} ${problem.digest}`;
 }
 
-function setupOf(options: TrainOptions, first: FirstModel | undefined, collective: Collective): TrainSetup {
+/** What stays the same while a model is trained. */
+export function setupOf(options: TrainOptions, first: FirstModel | undefined, collective: Collective): TrainSetup {
   const { problem, settings, method, schedule, runtime } = options;
   const { rank, ranks } = collective;
   const { count: updates } = problem.batches('train', { epoch: 0, seed: settings.seed, rank, ranks });

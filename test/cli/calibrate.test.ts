@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunResult } from '../../src/runs/run.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
-import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 let dense: RunResult;

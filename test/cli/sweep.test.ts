@@ -12,8 +12,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import type { SweepResult } from '../../src/sweep/result.ts';
-import { expectSameRun } from './killing.ts';
-import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from './runCli.ts';
+import { expectSameRun } from '../support/killing.ts';
+import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from '../support/runCli.ts';
 
 /*
  * A sweep of eight λ: whatever is killed while it is under way, it ends with the table that it would have had.

@@ -30,7 +30,7 @@ export function runConfig(task: MadeTask = 'language-model', more: object = {}):
     format: 2,
     task: { kind: task },
     model: { kind: 'lstm', hidden: [8, 8], embedding: 8 },
-    method: { kind: 'group-lasso', lambda: 0.01 },
+    method: { kind: 'group-lasso', iss: 0.01 },
     optimizer: { kind: 'sgd' },
     schedule: { kind: 'constant', learningRate: 1 },
     ...{ epochs: 9, threshold: 1e-4, seed: 1 },

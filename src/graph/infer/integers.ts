@@ -1,6 +1,7 @@
 import { intAttribute, integers, intsAttribute } from '../attributes.ts';
 import { addDims, divideDims, multiplyDims, normalizeAxis } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
+import { type Rules, ruleFor } from '../rules.ts';
 import type { Dim, Node, TensorType } from '../types.ts';
 
 /** What is known of a small integer vector (booleans are 0 and 1): its elements, some of which may be free. */
@@ -22,7 +23,7 @@ export const LONGEST_SHAPE = 64;
  * time are known before it. Returns the elements of each output, or undefined where they are not known.
  */
 export function inferIntegers(c: IntegerContext): readonly Integers[] {
-  const rule = c.node.domain === '' && Object.hasOwn(rules, c.node.op) ? rules[c.node.op] : undefined;
+  const rule = ruleFor(rules, c.node);
   if (rule === undefined) return [];
   const [first, ...more] = rule(c);
   return [first, ...more].map((values) => (values && values.length > LONGEST_SHAPE ? undefined : values));
@@ -148,7 +149,7 @@ function all(values: readonly (Dim | undefined)[]): Integers {
   return values.every((d) => d !== undefined) ? values : undefined;
 }
 
-const rules: Readonly<Record<string, IntegerRule>> = {
+const rules: Rules<IntegerRule> = {
   Shape: ({ node, types }) => [shapePart(node, types[0]?.shape)],
   Size: ({ types }) => [types[0]?.shape && [multiplyDims(types[0].shape)]],
   Identity: same,

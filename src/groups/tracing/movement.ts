@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
+import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, NONE } from './identities.ts';
@@ -195,7 +196,7 @@ export function normalizeStart(start: number, size: number): number {
 }
 
 /** Rules of operators that move elements without changing them. */
-export const movementTraces: Readonly<Record<string, TraceRule>> = {
+export const movementTraces = {
   Transpose: transpose,
   Reshape: reshape,
   Flatten: reshape,
@@ -204,4 +205,4 @@ export const movementTraces: Readonly<Record<string, TraceRule>> = {
   Concat: concat,
   Split: split,
   Slice: slice,
-};
+} satisfies Rules<TraceRule>;
