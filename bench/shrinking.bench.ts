@@ -4,7 +4,8 @@ import { note, table } from '../src/cli/output.ts';
 import { readRun } from '../src/runs/readRun.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { benchEpochs } from './support/epochSpeed.ts';
-import { runScript, wholeOption } from './support/script.ts';
+import { wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 import { configOfRun } from './support/trainingStep.ts';
 
 interface Flags {

@@ -1,4 +1,4 @@
-"""Trains the text classifier in PyTorch on the batches that bench/textBatches.bench.ts wrote, and times its epochs.
+"""Trains the text classifier in PyTorch on the batches that bench/peers/textBatches.ts wrote, and times its epochs.
 
 nn.Embedding -> nn.LSTM -> last, mean or max over the words of each text -> nn.Linear, dropout before and after the
 LSTM, Adam: the same model, batches and padded lengths as `slimrnn train` with its defaults. Texts are padded, not
@@ -6,7 +6,7 @@ packed: that is faster for one direction, and what lies beyond a length is left 
 Prints a line of JSON for each epoch: seconds, loss, and accuracy on the validation and test texts.
 
 Usage: pip install torch numpy
-       node build/bench/textBatches.bench.js --data imdb --epochs 4 --out /tmp/imdb
+       npm run build:bench && node build/bench/peers/textBatches.js --data imdb --epochs 4 --out /tmp/imdb
        python bench/peers/torch_text.py /tmp/imdb --epochs 4 --hidden 128 --threads 2
 """
 
@@ -98,7 +98,7 @@ def train_epoch(model, optimizer, batches):
 
 def main():
     parser = argparse.ArgumentParser(description="Trains the text classifier in PyTorch on CPU and times its epochs.")
-    parser.add_argument("folder", help="what bench/textBatches.bench.ts wrote")
+    parser.add_argument("folder", help="what bench/peers/textBatches.ts wrote")
     parser.add_argument("--epochs", type=int, default=1)
     parser.add_argument("--vocab", type=int, default=20_000)
     parser.add_argument("--embedding", type=int, default=128)
