@@ -48,7 +48,7 @@ export const groupLassoKind = defineMethod({
   label: 'group lasso',
   selector: 'iss',
   fields: { iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'), ...groupFields },
-  isAskedFor: ({ iss }) => typeof iss === 'number' && iss > 0,
+  isAskedFor: ({ iss }) => typeof iss === 'number' && iss !== 0,
   isStructural: true,
   keepsZeros: false,
   describe: ({ iss }) => `ISS λ ${iss}`,

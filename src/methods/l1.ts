@@ -31,7 +31,7 @@ export const l1Kind = defineMethod({
   label: 'ℓ1',
   selector: 'l1',
   fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights instead') },
-  isAskedFor: ({ l1: lambda }) => typeof lambda === 'number' && lambda > 0,
+  isAskedFor: ({ l1: lambda }) => typeof lambda === 'number' && lambda !== 0,
   isStructural: false,
   keepsZeros: false,
   describe: ({ l1: lambda }) => `ℓ1, λ ${lambda}`,

@@ -51,7 +51,7 @@ export const proximalKind = defineMethod({
     ...groupFields,
     proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
   },
-  isAskedFor: ({ iss, proximal }) => typeof iss === 'number' && iss > 0 && proximal === true,
+  isAskedFor: ({ iss, proximal }) => typeof iss === 'number' && iss !== 0 && proximal === true,
   isStructural: true,
   keepsZeros: false,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,

@@ -42,6 +42,7 @@ export interface LossGraph {
 
 /** The batches of a split, in the order of an epoch. */
 export interface Batches {
+  /** The same for all processes that share the work; one that has no items left has batches in which nothing counts. */
   readonly count: number;
   /** Items in all batches, where that is known before. */
   readonly items: number;

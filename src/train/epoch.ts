@@ -1,7 +1,6 @@
 import { normsByLayer } from '../groups/logHistogram.ts';
 import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
-import type { Collective } from './collective.ts';
 import { TrainingDivergedError } from './diverged.ts';
 import { InterruptedError } from './interrupted.ts';
 import type { EpochMetrics } from './metrics.ts';
@@ -10,7 +9,6 @@ import { epochStart } from './progress.ts';
 import { decidingScores, type Run } from './run.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import { stopwatch } from './stopwatch.ts';
-import { shareSums } from './sums.ts';
 import type { StepResult, TrainSetup } from './trainState.ts';
 import { DivergedError } from './update.ts';
 
@@ -51,30 +49,30 @@ export async function trainEpoch(
         );
     }
   }
-  run.state.endEpoch({ epoch, epochs: settings.epochs, updates: run.progress.updates });
-  // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
-  const isBetween = epoch + 1 < settings.epochs;
-  if (!options.method.isDense && (settings.shrinkEvery > 0 || isBetween)) {
-    await removeDeadUnits(run, options, setup, 0);
-  }
+  if (!run.progress.ended) await endEpoch(run, options, setup);
   run.progress = clock.addTo(run.progress);
   // The scoring may be stopped, too: the epoch before it is not lost then.
   await save();
-  return finishEpoch(run, options, batches, setup.collective);
+  return finishEpoch(run, options, batches);
+}
+
+/** What comes after the last update of an epoch, once: the method's event, and dead units that leave. */
+async function endEpoch(run: Run, options: TrainOptions, setup: TrainSetup): Promise<void> {
+  const { settings, method } = options;
+  const { epoch, updates } = run.progress;
+  run.state.endEpoch({ epoch, epochs: settings.epochs, updates });
+  // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
+  const isBetween = epoch + 1 < settings.epochs;
+  if (!method.isDense && (settings.shrinkEvery > 0 || isBetween)) await removeDeadUnits(run, options, setup, 0);
+  run.progress = { ...run.progress, ended: true };
 }
 
 /** Scores the held-out data, notes what the epoch achieved, and goes to the next one. */
-async function finishEpoch(
-  run: Run,
-  options: TrainOptions,
-  batches: Batches,
-  collective: Collective,
-): Promise<EpochMetrics> {
+async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): Promise<EpochMetrics> {
   const { problem } = options;
-  const { penalty, seconds, epoch, history } = run.progress;
+  const { sums, penalty, seconds, epoch, history } = run.progress;
   const { units, alive } = run.state.units();
   const { groups } = run.state;
-  const sums = await shareSums(run.progress.sums, collective);
   const valid = problem.splits.includes('valid') ? await validate(run, options) : undefined;
   const metrics: EpochMetrics = {
     epoch: epoch + 1,
@@ -86,7 +84,7 @@ async function finishEpoch(
     parameters: run.state.countParameters(),
     penalty: penalty / batches.count,
     seconds,
-    itemsPerSecond: (batches.items * collective.ranks) / seconds,
+    itemsPerSecond: (batches.items * (options.collective?.ranks ?? 1)) / seconds,
     ...(groups && { groupNorms: normsByLayer(groups, run.state.lookup()) }),
   };
   const all = [...history, metrics];

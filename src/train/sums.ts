@@ -1,3 +1,4 @@
+import { isStatic, sizeOf } from '../graph/dims.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';
 import { LOSS } from '../tasks/task.ts';
@@ -15,10 +16,7 @@ export function emptyTotals(): MutableSums {
   return { count: 0, totals: {} };
 }
 
-/**
- * Adds what a batch of `count` items gave; means are those over its items, and none where nothing counts. Returns the
- * sums with it.
- */
+/** Adds what a batch of `count` items gave; means are those over its items. Returns the sums with it. */
 export function addBatch(
   sums: Sums,
   { sums: outputs, reduction }: Pick<ScoringGraph, 'sums' | 'reduction'>,
@@ -30,22 +28,32 @@ export function addBatch(
     const before = sums.totals[name];
     const values = results[name]!.data as Float32Array;
     const factor = kind === 'mean' ? count : 1;
-    totals[name] = Array.from(values, (value, i) => (before?.[i] ?? 0) + (count === 0 ? 0 : value * factor));
+    totals[name] = Array.from(values, (value, i) => (before?.[i] ?? 0) + value * factor);
   }
   return { count: sums.count + count, totals };
 }
 
-/** The sums of all processes together; each must have the same totals, be they 0. */
-export async function shareSums(sums: Sums, collective: Collective): Promise<Sums> {
+/** The sums of no batch, in the sizes that a graph gives. */
+export function zeroTotals({ sums, graph }: Pick<ScoringGraph, 'sums' | 'graph'>): MutableSums {
+  const sizeIn = (name: string) => {
+    const shape = graph.outputs.find((o) => o.name === name)?.type.shape;
+    return isStatic(shape) ? sizeOf(shape) : 1;
+  };
+  const totals = [LOSS, ...Object.keys(sums)].map((name) => [name, Array<number>(sizeIn(name)).fill(0)]);
+  return { count: 0, totals: Object.fromEntries(totals) };
+}
+
+/** The sums of all processes together; each calls it with totals of the same names and sizes. */
+export async function sharedSums(sums: MutableSums, collective: Collective): Promise<MutableSums> {
   if (collective.ranks === 1) return sums;
-  const names = Object.keys(sums.totals).sort();
-  const values = Float64Array.from([sums.count, ...names.flatMap((name) => Array.from(sums.totals[name]!))]);
-  await collective.sum(values);
-  let next = 1;
+  const names = Object.keys(sums.totals);
+  const all = Float64Array.of(sums.count, ...names.flatMap((name) => sums.totals[name]!));
+  await collective.sum(all);
+  let at = 1;
   const totals = names.map((name) => {
-    const start = next;
-    next += sums.totals[name]!.length;
-    return [name, Array.from(values.subarray(start, next))] as const;
+    const from = at;
+    at += sums.totals[name]!.length;
+    return [name, [...all.subarray(from, at)]];
   });
-  return { count: values[0]!, totals: Object.fromEntries(totals) };
+  return { count: all[0]!, totals: Object.fromEntries(totals) };
 }

@@ -67,7 +67,7 @@ export function languageModelProblem({ task, batch }: WindowConfig, corpus: Corp
   };
 }
 
-/** The part of a text that is a rank's; all are of the same length, so that each rank has as many windows. */
+/** The part of a text that is a rank's, all of the same length: the others wait for a rank that has more windows. */
 function part(ids: Int32Array, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>): Int32Array {
   const length = Math.floor(ids.length / ranks);
   return ids.subarray(rank * length, (rank + 1) * length);

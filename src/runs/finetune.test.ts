@@ -2,20 +2,20 @@ import { mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { recurrentModel, sumTask } from '../../../test/fixtures/finetune/task.ts';
-import { numbersOf, randomTensor } from '../../../test/support/graphs.ts';
-import { GraphBuilder } from '../../graph/builder.ts';
-import { floatToHalf } from '../../graph/half.ts';
-import { add, apply, cast, matmul, reduceMean, relu, sigmoid } from '../../graph/ops.ts';
-import type { Model, Tensor } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
-import { nodeRuntime } from '../../runtime/node.ts';
-import type { FinetuneSettings } from './config.ts';
-import { type FinetuneOptions, finetune } from './finetune.ts';
+import { recurrentModel, sumTask } from '../../test/fixtures/finetune/task.ts';
+import { numbersOf, randomTensor } from '../../test/support/graphs.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { floatToHalf } from '../graph/half.ts';
+import { add, apply, cast, matmul, reduceMean, relu, sigmoid } from '../graph/ops.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { modelOf } from '../onnx/model.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { fileStore } from './fileStore.ts';
+import { type FinetuneOptions, type FinetuneSettings, finetune } from './finetune.ts';
 
 const train = sumTask(480);
 const valid = sumTask(200, 5, 2);
-const base = { loss: 'cross-entropy', target: 'y', epochs: 6, learningRate: 0.02, batch: 16, threads: 1 } as const;
+const base = { loss: 'cross-entropy', targetArray: 'y', epochs: 6, learningRate: 0.02, batch: 16, threads: 1 } as const;
 
 const tune = (model: Model, settings: Partial<FinetuneSettings> = {}, options: Partial<FinetuneOptions> = {}) =>
   finetune(model, { train, valid }, { ...base, ...settings }, { runtime: nodeRuntime, ...options });
@@ -32,12 +32,12 @@ describe('finetune learns', () => {
     ['with a GRU, time-major', recurrentModel({ op: 'GRU', timeMajor: true }), {}],
     ['with a bidirectional RNN', recurrentModel({ op: 'RNN', direction: 'bidirectional' }), {}],
     ['by SGD', recurrentModel(), { optimizer: 'sgd', learningRate: 1, clip: 1 }],
-    ['one probability from logits', recurrentModel({ classes: 1 }), { loss: 'bce', target: 'p' }],
+    ['one probability from logits', recurrentModel({ classes: 1 }), { loss: 'bce', targetArray: 'p' }],
   ];
   it.each(cases)('%s', async (_, model, settings) => {
     const { history, start, model: tuned } = await tune(model, settings);
-    expect(start.before!.validAccuracy!).toBeLessThan(0.8);
-    expect(history.at(-1)!.validAccuracy!).toBeGreaterThan(0.88);
+    expect(start.before.valid!.accuracy!).toBeLessThan(0.8);
+    expect(history.at(-1)!.valid!.accuracy!).toBeGreaterThan(0.88);
     expect([...tuned.graph.initializers.keys()]).toEqual([...model.graph.initializers.keys()]);
     expect(tuned.graph.nodes).toEqual(model.graph.nodes);
   });
@@ -45,7 +45,7 @@ describe('finetune learns', () => {
   it('only what is not frozen', async () => {
     const model = recurrentModel();
     const { history, start, model: tuned } = await tune(model, { freeze: ['W*', 'R', 'B'] });
-    expect(history.at(-1)!.validLoss!).toBeLessThan(start.before!.validLoss);
+    expect(history.at(-1)!.valid!.loss!).toBeLessThan(start.before.valid!.loss!);
     expect(start.parameters).toBe(14);
     for (const name of ['W', 'R', 'B', 'head']) {
       const changed = expect(tuned.graph.initializers.get(name));
@@ -55,9 +55,9 @@ describe('finetune learns', () => {
   });
 
   it('real numbers', async () => {
-    const { history, start } = await tune(recurrentModel({ classes: 1 }), { loss: 'mse', target: 'p' });
-    expect(history.at(-1)!.validLoss!).toBeLessThan(0.6 * start.before!.validLoss);
-    expect(history[0]).not.toHaveProperty('validAccuracy');
+    const { history, start } = await tune(recurrentModel({ classes: 1 }), { loss: 'mse', targetArray: 'p' });
+    expect(history.at(-1)!.valid!.mse!).toBeLessThan(0.6 * start.before.valid!.mse!);
+    expect(Object.keys(history[0]!.valid!)).toEqual(['mse']);
   });
 });
 
@@ -72,7 +72,7 @@ describe('finetune with group lasso', () => {
       { iss: 0.02, epochs: 12 },
       { onShrink: (_, to) => shrinks.push([...to]) },
     );
-    expect(history.at(-1)!.validAccuracy!).toBeGreaterThan(0.88);
+    expect(history.at(-1)!.valid!.accuracy!).toBeGreaterThan(0.88);
     expect(shrinks.length).toBeGreaterThan(0);
     expect(slim!.verify.maxRelativeDifference).toBeLessThan(1e-5);
     const units = slim!.layers.map((l) => l.after);
@@ -126,10 +126,10 @@ describe('finetune on other graphs', () => {
     const normal = relu(apply('BatchNormalization', [convolved, ...affine, ...statistics]));
     const logits = add(matmul(reduceMean(normal, [2]), weight('head', [6, 1], 2)), weight('bias', [1], 3));
     b.output(sigmoid(logits), 'probability');
-    const { history, model, start } = await tune(modelOf(b.build()), { loss: 'bce', target: 'p', epochs: 10 });
-    expect(history.at(-1)!.validAccuracy!).toBeGreaterThan(0.8);
+    const { history, model, start } = await tune(modelOf(b.build()), { loss: 'bce', targetArray: 'p', epochs: 10 });
+    expect(history.at(-1)!.valid!.accuracy!).toBeGreaterThan(0.8);
     expect(start.notes.join('\n')).toMatch(
-      /takes what goes into the Sigmoid.*\n.*BatchNormalization keeps its stored mean/,
+      /BatchNormalization keeps its stored mean.*\n.*takes what goes into the Sigmoid/,
     );
     expect(model.graph.initializers.get('mean')).toEqual(one(0));
     expect(model.graph.initializers.get('gamma')).not.toEqual(one(1));
@@ -146,7 +146,7 @@ describe('finetune on other graphs', () => {
     b.output(cast(matmul(hidden, half('head', [6, 2], 2)), 'float32'), 'scores');
     const given = modelOf(b.build());
     const { history, model, start } = await tune(given, { epochs: 12 });
-    expect(history.at(-1)!.validAccuracy!).toBeGreaterThan(0.85);
+    expect(history.at(-1)!.valid!.accuracy!).toBeGreaterThan(0.85);
     expect(start.notes.join()).toContain('half precision');
     expect(model.graph.inputs).toEqual(given.graph.inputs);
     expect([...model.graph.initializers.values()].map((t) => t.elementType)).toEqual(['float16', 'float16']);
@@ -176,11 +176,11 @@ describe('a run that is stopped', () => {
         updates++;
         if (updates === stopAt) stop.abort();
       };
-      const options = { directory, resume: true, signal: stop.signal, onBatch };
+      const options = { store: fileStore(directory), resume: true, signal: stop.signal, onBatch };
       await expect(tune(model, settings, options)).rejects.toThrow(/stopped in epoch .*--resume goes on from here/);
     }
-    const resumed = await tune(model, settings, { directory, resume: true });
-    const timeless = (h: typeof whole.history) => h.map(({ seconds: _s, examplesPerSecond: _e, ...rest }) => rest);
+    const resumed = await tune(model, settings, { store: fileStore(directory), resume: true });
+    const timeless = (h: typeof whole.history) => h.map(({ seconds: _s, itemsPerSecond: _e, ...rest }) => rest);
     expect(timeless(resumed.history)).toEqual(timeless(whole.history));
     expect(resumed.model).toEqual(whole.model);
     expect(resumed.slim).toEqual(whole.slim);

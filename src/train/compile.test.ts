@@ -8,38 +8,18 @@ import {
   zeroStates,
 } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { runGraph } from '../../test/support/graphs.ts';
-import { SlimError } from '../base/errors.ts';
+import { windowFeeds, windowProblem } from '../../test/support/windows.ts';
 import { floats } from '../graph/attributes.ts';
-import { GraphBuilder } from '../graph/builder.ts';
-import { add, gather } from '../graph/ops.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { LOGITS } from '../models/languageModel.ts';
-import { modelOf } from '../onnx/model.ts';
-import { LOSS, type ScoringGraph, scoringGraph, TARGETS, type TrainingGraph, trainingGraph } from './trainingGraph.ts';
+import { LOSS } from '../tasks/task.ts';
+import { scoringGraph, type TrainingGraph, trainingGraph } from './compile.ts';
 
 const { batch, time, embedding } = fixture.sizes;
 const sizes = { batch, time };
+const problem = windowProblem([], sizes);
+const namesIn = (model: Model) => new Set(model.graph.initializers.keys());
 /** Float32 against float64; the largest differences are about 3e-7. */
 const TOLERANCE = 1e-5;
-
-/** Rows of the embedding table, one for each token. */
-function lookedUp(table: Tensor, tokens: readonly number[]): number[] {
-  const data = table.data as Float32Array;
-  return tokens.flatMap((t) => [...data.subarray(t * embedding, (t + 1) * embedding)]);
-}
-
-/** Everything that a plan asks for but the states. */
-function feedsFor(model: Model, plan: ScoringGraph, window: TorchWindow): Record<string, Tensor> {
-  const weights = model.graph.initializers;
-  const feeds: Record<string, Tensor> = {
-    [TARGETS]: { elementType: 'int32', dims: [time * batch], data: Int32Array.from(window.targets) },
-  };
-  for (const { name, dims } of plan.parameters) feeds[name] = { ...weights.get(name)!, dims };
-  for (const { table, values } of plan.lookups) {
-    feeds[values] = floats([time, batch, embedding], lookedUp(weights.get(table)!, window.tokens));
-  }
-  return feeds;
-}
 
 /** Gradients by the model's names; those of looked-up rows are summed into the table. */
 function gradientsOf(plan: TrainingGraph, results: Record<string, Tensor>, window: TorchWindow) {
@@ -71,7 +51,7 @@ function tooFar(
 describe.each(['plain', 'dropout'] as const)('training on two windows (%s), against PyTorch', (variant) => {
   const { keep, windows } = fixture[variant];
   const model = torchModel({ keep });
-  const plan = trainingGraph(model, LOGITS, sizes);
+  const plan = trainingGraph(model, problem, namesIn(model), sizes);
 
   it('gives the same loss, gradients and states', async () => {
     expect(plan.masks.map((m) => [m.dims, m.keep])).toEqual(
@@ -81,7 +61,7 @@ describe.each(['plain', 'dropout'] as const)('training on two windows (%s), agai
     );
     let states = zeroStates();
     for (const [i, window] of windows.entries()) {
-      const feeds = { ...feedsFor(model, plan, window), ...states };
+      const feeds = { ...windowFeeds(model.graph.initializers, plan, window, sizes), ...states };
       plan.masks.forEach(({ input, dims }, k) => {
         feeds[input] = floats(dims, window.masks![k]!);
       });
@@ -98,13 +78,36 @@ describe.each(['plain', 'dropout'] as const)('training on two windows (%s), agai
   });
 });
 
+describe('trainingGraph', () => {
+  const model = torchModel();
+
+  it('leaves what is not trained in the graph, also a table that words are looked up in', async () => {
+    const trained = new Set(['lstm_1.weight', 'head.bias']);
+    const plan = trainingGraph(model, problem, trained, sizes);
+    expect(plan.parameters.map((p) => p.name).sort()).toEqual([...trained].sort());
+    expect(plan.lookups).toEqual([]);
+    expect([...plan.gradients.keys()].sort()).toEqual([...trained].sort());
+    const [window] = fixture.plain.windows as [TorchWindow];
+    const results = await runGraph(plan.graph, {
+      ...windowFeeds(model.graph.initializers, plan, window, sizes),
+      ...zeroStates(),
+    });
+    const expected = asOurs(window.gradients, 'gradients');
+    for (const name of trained) {
+      const found = results[plan.gradients.get(name)!]!.data as Float32Array;
+      expect(relativeError(found, expected[name]!), name).toBeLessThan(TOLERANCE);
+    }
+  });
+});
+
 describe('scoringGraph', () => {
-  it('gives the loss and the states of PyTorch without dropout, for a model that has it', async () => {
+  it.each([undefined, sizes])('gives the loss and the states of PyTorch without dropout, sizes %o', async (shape) => {
     const model = torchModel({ keep: 0.5 });
-    const plan = scoringGraph(model, LOGITS);
+    const plan = scoringGraph(model, problem, namesIn(model), shape);
     let states = zeroStates();
     for (const [i, window] of fixture.plain.windows.entries()) {
-      const results = await runGraph(plan.graph, { ...feedsFor(model, plan, window), ...states });
+      const feeds = windowFeeds(model.graph.initializers, plan, window, sizes);
+      const results = await runGraph(plan.graph, { ...feeds, ...states });
       states = Object.fromEntries(plan.states.map(({ input, output }) => [input, results[output]!]));
       const got = Object.fromEntries(Object.entries(states).map(([name, s]) => [name, s.data as Float32Array]));
       const expected = { [LOSS]: [window.loss], ...window.states };
@@ -113,23 +116,11 @@ describe('scoringGraph', () => {
   });
 
   it('takes a parameter without its leading axes of size 1, and the table of words not at all', () => {
-    const plan = scoringGraph(torchModel(), LOGITS);
+    const model = torchModel();
+    const plan = scoringGraph(model, problem, namesIn(model));
     const dims = Object.fromEntries(plan.parameters.map((p) => [p.name, p.dims]));
     expect(dims).toMatchObject({ 'lstm_0.weight': [20, 6], 'lstm_1.recurrent': [28, 7], 'head.weight': [7, 17] });
     expect(dims).not.toHaveProperty('embedding');
     expect(plan.lookups).toEqual([{ table: 'embedding', indices: 'tokens', values: expect.any(String) }]);
-  });
-
-  it('refuses a model whose words come in by two inputs', () => {
-    const b = new GraphBuilder('two inputs');
-    const table = b.parameter('table', floats([3, 2], [1, 2, 3, 4, 5, 6]));
-    const [left, right] = ['left', 'right'].map((name) => b.input(name, 'int32', ['time', 'batch']));
-    b.output(add(gather(table, left!), gather(table, right!)), LOGITS);
-    expect(() => scoringGraph(modelOf(b.build()), LOGITS)).toThrow('looks words up by left and right');
-  });
-
-  it('names an output that the model does not have', () => {
-    expect(() => scoringGraph(torchModel(), 'scores')).toThrow(SlimError);
-    expect(() => scoringGraph(torchModel(), 'scores')).toThrow("no output 'scores'");
   });
 });
