@@ -7,7 +7,7 @@ import { trainParts } from '../config/trainParts.ts';
 import type { Corpus } from '../data/makeCorpus.ts';
 import type { Model } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { loadedArrays } from '../tasks/arrays/task.ts';
+import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { untrainedModel } from '../tasks/language-model/model.ts';
 import { languageModelProblem } from '../tasks/language-model/problem.ts';
 import { presets } from '../tasks/registry.ts';
