@@ -63,9 +63,6 @@ export { languageModelDefinition } from './tasks/language-model/definition.ts';
 export { loadedText } from './tasks/language-model/loadedText.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
 export { languageModelProblem, textWindows } from './tasks/language-model/problem.ts';
-export { type Classified, classify, type TextSession, textSession } from './tasks/text-classification/classify.ts';
-export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
-export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export {
   formatScore,
   isBetter,
@@ -95,6 +92,9 @@ export {
   type TaskConfig,
   type TaskDefinition,
 } from './tasks/task.ts';
+export { type Classified, classify, type TextSession, textSession } from './tasks/text-classification/classify.ts';
+export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
+export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export type { Collective } from './train/collective.ts';
 export { TrainingDivergedError } from './train/diverged.ts';
 export { type FinishedModels, finishModels, type SlimModel } from './train/finish.ts';

@@ -51,7 +51,6 @@ export { EngineError } from './runtime/explain.ts';
 export { nodeRuntime } from './runtime/node.ts';
 export { startServer } from './serve/server.ts';
 export { writeSite } from './site/writeSite.ts';
-export { type Calibration, calibrate } from './slim/calibrate.ts';
 export { type CutPlan, type CutTarget, planCut } from './slim/cut.ts';
 export { type PrepareOptions, prepareModel, type TracedModel, traceModel } from './slim/prepare.ts';
 export { type ResizedValue, type ShrunkLayer, shrink, shrinkModel } from './slim/shrink.ts';
@@ -63,6 +62,7 @@ export { languageModelTask } from './tasks/language-model/task.ts';
 export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
 export { updateTensorBoard } from './tensorboard/writer.ts';
+export { type Calibration, calibrate } from './train/calibrate.ts';
 export {
   type ParameterInput,
   type ScoringGraph,
