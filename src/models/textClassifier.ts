@@ -34,8 +34,9 @@ export interface TextClassifierOptions {
   readonly pool?: Pool | undefined;
   /** Probability that dropout keeps a value between layers; 1 is no dropout. */
   readonly keep?: number | undefined;
-  /** Weights start uniform in ±initScale; biases at 0. */
+  /** Weights start uniform in ±initScale; biases at 0, those of forget gates at `forgetBias`. */
   readonly initScale?: number | undefined;
+  readonly forgetBias?: number | undefined;
   readonly seed?: number | undefined;
 }
 
@@ -47,7 +48,7 @@ export interface TextClassifierOptions {
  */
 export function textClassifier(options: TextClassifierOptions): Model {
   const { cell = DEFAULT_CELL, hidden, bidirectional = false, pool = 'max', keep = 1 } = options;
-  const { initScale = 0.1, seed = 1 } = options;
+  const { initScale = 0.1, forgetBias = 1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a text classifier needs at least one hidden layer');
   const random = randomStream(seed);
   const init: Initializer = (dims) => ({
@@ -65,7 +66,7 @@ export function textClassifier(options: TextClassifierOptions): Model {
     const directions = bidirectional ? ['forward', 'reverse'] : [''];
     const layers = directions.map((direction) => {
       const name = [cell, i, direction].filter((part) => part !== '').join('_');
-      const sizes = { name, inputs, hidden: size, reverse: direction === 'reverse' };
+      const sizes = { name, inputs, hidden: size, reverse: direction === 'reverse', forgetBias };
       return sequenceLayer(b, cell, sizes, x, lengths, init);
     });
     const [outputs, lasts] = [layers.map((layer) => layer.outputs), layers.map((layer) => layer.last)];

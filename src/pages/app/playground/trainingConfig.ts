@@ -1,5 +1,5 @@
 import { resolveConfig } from '../../../config/resolve.ts';
-import type { SavedConfig } from '../../../config/runConfig.ts';
+import type { RunConfig } from '../../../config/runConfig.ts';
 import { optimizers } from '../../../optimizers/registry.ts';
 import { languageModelDefinition } from '../../../tasks/language-model/definition.ts';
 import type { TrainingChoice } from './protocol.ts';
@@ -8,7 +8,7 @@ import type { TrainingChoice } from './protocol.ts';
  * The small preset with what the person chose. By steps, the learning rate is halved at every epoch of the second half.
  * Throws UsageError for what does not fit.
  */
-export function trainingConfig({ text: _, hidden, optimizer, schedule, ...choice }: TrainingChoice): SavedConfig {
+export function trainingConfig({ text: _, hidden, optimizer, schedule, ...choice }: TrainingChoice): RunConfig {
   const { epochs, learningRate } = choice;
   return resolveConfig(
     {
