@@ -197,7 +197,7 @@ function strangers(
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
     const [first, ...others] = [...new Set(kinds.map((kind) => kind(nameOf)))];
-    return [`${nameOf(field)} needs ${first}${others.map((o) => ` (or ${o})`).join('')}`];
+    return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
   });
 }
 
