@@ -108,6 +108,23 @@ describe('resolveConfig', () => {
     expect(changed(fields)).not.toThrow();
   });
 
+  it.each([
+    [
+      { magnitude: 0.5, pruneFrom: 0 },
+      { kind: 'magnitude', magnitude: 0.5, pruneFrom: 0 },
+    ],
+    [
+      { target: 'units=0.5', iss: 0 },
+      { kind: 'target', target: 'units=0.5' },
+    ],
+    [
+      { iss: 0.1, proximal: false, issScaling: 'none', keepZeros: false },
+      { kind: 'group-lasso', iss: 0.1 },
+    ],
+  ])('leaves out what asks for nothing, and not what is 0: %o', (fields, method) => {
+    expect(changed(fields)().method).toEqual(method);
+  });
+
   it('lists all problems at once', () => {
     expect(changed({ iss: -1, batch: 0, steps: '5' })).toThrow(/(?=.*iss: )(?=.*batch: )(?=.*steps: )/);
     expect(changed({ epochs: 0, batch: 0 })).toThrow(
