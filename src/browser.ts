@@ -3,7 +3,7 @@
  */
 
 export { SlimError, UsageError } from './base/errors.ts';
-export type { Section, Settings } from './base/fields.ts';
+export { type Section, type Settings, sectionReader } from './base/fields.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { type ResolveOptions, resolveConfig, settingsOf } from './config/resolve.ts';
 export type { CommonConfig, RunConfig } from './config/runConfig.ts';
@@ -36,10 +36,10 @@ export { LENGTHS, type Pool, type TextClassifierOptions, textClassifier } from '
 export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
-export type { OptimizerKind } from './optimizers/kind.ts';
+export { type OptimizerKind, optimizerKind } from './optimizers/kind.ts';
 export type { OptimizedParameter, Optimizer, OptimizerState, SlotKind, StepMoment } from './optimizers/optimizer.ts';
 export { type OptimizerName, optimizers } from './optimizers/registry.ts';
-export type { ScheduleKind } from './optimizers/schedules/kind.ts';
+export { type ScheduleKind, scheduleKind } from './optimizers/schedules/kind.ts';
 export { type ScheduleName, schedules } from './optimizers/schedules/registry.ts';
 export type { Schedule, ScheduleMoment } from './optimizers/schedules/schedule.ts';
 export { withoutDropout } from './passes/withoutDropout.ts';
@@ -63,9 +63,6 @@ export { languageModelDefinition } from './tasks/language-model/definition.ts';
 export { loadedText } from './tasks/language-model/loadedText.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
 export { languageModelProblem, textWindows } from './tasks/language-model/problem.ts';
-export { type Classified, classify, type TextSession, textSession } from './tasks/text-classification/classify.ts';
-export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
-export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export {
   formatScore,
   isBetter,
@@ -95,6 +92,9 @@ export {
   type TaskConfig,
   type TaskDefinition,
 } from './tasks/task.ts';
+export { type Classified, classify, type TextSession, textSession } from './tasks/text-classification/classify.ts';
+export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
+export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export type { Collective } from './train/collective.ts';
 export { TrainingDivergedError } from './train/diverged.ts';
 export { type FinishedModels, finishModels, type SlimModel } from './train/finish.ts';

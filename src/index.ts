@@ -17,7 +17,7 @@ export { GraphBuilder, type Value } from './graph/builder.ts';
 export { inferTypes } from './graph/infer/infer.ts';
 export * as ops from './graph/ops.ts';
 export { stateMetadata } from './graph/states.ts';
-export type { AxisComponents, GroupLayer, Groups, Role } from './groups/groups.ts';
+export { type AxisComponents, type GroupLayer, type Groups, groupedTensors, type Role } from './groups/groups.ts';
 export { type LogHistogram, logHistogram } from './groups/logHistogram.ts';
 export { groupNorms, groupSizes, liveComponents, removableByLayer } from './groups/measure.ts';
 export { type TraceOptions, traceGroups } from './groups/trace.ts';
@@ -30,6 +30,8 @@ export { type MagnitudeOptions, magnitude } from './methods/magnitude.ts';
 export { proximal } from './methods/proximal.ts';
 export { type SteeringOptions, steered } from './methods/steered.ts';
 export { type RhnKeep, type RhnLanguageModelOptions, rhnLanguageModel } from './models/rhnLanguageModel.ts';
+export * as nn from './nn/layers.ts';
+export { uniformInitializer } from './nn/layers.ts';
 export { loadModel, saveModel } from './onnx/file.ts';
 export { bindDims } from './passes/bindDims.ts';
 export { detectStates } from './passes/detectStates.ts';
@@ -51,7 +53,6 @@ export { EngineError } from './runtime/explain.ts';
 export { nodeRuntime } from './runtime/node.ts';
 export { startServer } from './serve/server.ts';
 export { writeSite } from './site/writeSite.ts';
-export { type Calibration, calibrate } from './slim/calibrate.ts';
 export { type CutPlan, type CutTarget, planCut } from './slim/cut.ts';
 export { type PrepareOptions, prepareModel, type TracedModel, traceModel } from './slim/prepare.ts';
 export { type ResizedValue, type ShrunkLayer, shrink, shrinkModel } from './slim/shrink.ts';
@@ -63,6 +64,7 @@ export { languageModelTask } from './tasks/language-model/task.ts';
 export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
 export { updateTensorBoard } from './tensorboard/writer.ts';
+export { type Calibration, calibrate } from './train/calibrate.ts';
 export {
   type ParameterInput,
   type ScoringGraph,

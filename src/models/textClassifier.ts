@@ -1,11 +1,9 @@
 import { UsageError } from '../base/errors.ts';
-import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { sizeOf } from '../graph/dims.ts';
 import { cast, concat, div, dropout, reduceMax, reduceSum, unsqueeze, where, withinLengths } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Model } from '../graph/types.ts';
-import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, sequenceLayer } from '../nn/layers.ts';
+import { type CellName, DEFAULT_CELL, embedding, linear, sequenceLayer, uniformInitializer } from '../nn/layers.ts';
 import { modelOf } from '../onnx/model.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
@@ -34,8 +32,9 @@ export interface TextClassifierOptions {
   readonly pool?: Pool | undefined;
   /** Probability that dropout keeps a value between layers; 1 is no dropout. */
   readonly keep?: number | undefined;
-  /** Weights start uniform in ±initScale; biases at 0. */
+  /** Weights start uniform in ±initScale; biases at 0, those of forget gates at `forgetBias`. */
   readonly initScale?: number | undefined;
+  readonly forgetBias?: number | undefined;
   readonly seed?: number | undefined;
 }
 
@@ -47,14 +46,9 @@ export interface TextClassifierOptions {
  */
 export function textClassifier(options: TextClassifierOptions): Model {
   const { cell = DEFAULT_CELL, hidden, bidirectional = false, pool = 'max', keep = 1 } = options;
-  const { initScale = 0.1, seed = 1 } = options;
+  const { initScale = 0.1, forgetBias = 1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a text classifier needs at least one hidden layer');
-  const random = randomStream(seed);
-  const init: Initializer = (dims) => ({
-    elementType: 'float32',
-    dims,
-    data: uniform(sizeOf(dims), initScale, random),
-  });
+  const init = uniformInitializer(initScale, seed);
   const b = new GraphBuilder('text_classifier');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   const lengths = b.input(LENGTHS, 'int32', ['batch']);
@@ -65,7 +59,7 @@ export function textClassifier(options: TextClassifierOptions): Model {
     const directions = bidirectional ? ['forward', 'reverse'] : [''];
     const layers = directions.map((direction) => {
       const name = [cell, i, direction].filter((part) => part !== '').join('_');
-      const sizes = { name, inputs, hidden: size, reverse: direction === 'reverse' };
+      const sizes = { name, inputs, hidden: size, reverse: direction === 'reverse', forgetBias };
       return sequenceLayer(b, cell, sizes, x, lengths, init);
     });
     const [outputs, lasts] = [layers.map((layer) => layer.outputs), layers.map((layer) => layer.last)];

@@ -1,3 +1,5 @@
+import { randomStream, uniform } from '../base/random.ts';
+import { floats } from '../graph/attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { operators, type RecurrentOp } from '../graph/operators.ts';
@@ -11,6 +13,12 @@ import type { Tensor } from '../graph/types.ts';
 
 /** Makes the initial values of a parameter. */
 export type Initializer = (dims: readonly number[]) => Tensor;
+
+/** Values uniform in ±scale, all drawn from one stream. */
+export function uniformInitializer(scale: number, seed: number): Initializer {
+  const random = randomStream(seed);
+  return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
+}
 
 /** All zeros, as biases start. */
 export const zeros: Initializer = (dims) => ({ elementType: 'float32', dims, data: new Float32Array(sizeOf(dims)) });
@@ -62,6 +70,8 @@ interface LayerSizes {
   readonly name: string;
   readonly inputs: number;
   readonly hidden: number;
+  /** Where the biases of forget gates start: above 0, so that a state lasts at first (Jozefowicz et al. 2015). */
+  readonly forgetBias?: number | undefined;
 }
 
 /**
@@ -126,25 +136,34 @@ export function sequenceLayer(
 function weightsOf(
   b: GraphBuilder,
   cell: CellName,
-  { name, inputs, hidden }: LayerSizes,
+  { name, inputs, hidden, forgetBias = 0 }: LayerSizes,
   init: Initializer,
   keepRecurrent = 1,
 ): Value[] {
-  const gates = operators[recurrentKinds[cell].operator].recurrent.gates.length;
+  const gates = gatesOf(cell).length;
   return [
     b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
     dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent),
-    biasesOf(b, cell, name, gates, hidden),
+    biasesOf(b, cell, name, hidden, forgetBias),
   ];
+}
+
+/** Names of a cell's gates in the order of its weights. */
+function gatesOf(cell: CellName): readonly string[] {
+  return operators[recurrentKinds[cell].operator].recurrent.gates;
 }
 
 /**
  * ONNX adds two bias vectors [GH], one of W·x and one of R·h. The second is a constant zero, so that the layer has one
- * bias, as in Zaremba et al. (2014); all biases start at 0. Only the candidate of a GRU has a second one of its own, last
+ * bias, as in Zaremba et al. (2014); biases start at 0, those of a forget gate at `forgetBias`. Only the candidate of a GRU has a second one of its own, last
  * of the gates: it lies inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
  */
-function biasesOf(b: GraphBuilder, cell: CellName, name: string, gates: number, hidden: number): Value {
-  const bias = b.parameter(`${name}.bias`, zeros([1, gates * hidden]));
+function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, forgetBias: number): Value {
+  const gates = gatesOf(cell).length;
+  const first = new Float32Array(gates * hidden);
+  const forget = gatesOf(cell).indexOf('forget gate');
+  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
+  const bias = b.parameter(`${name}.bias`, floats([1, gates * hidden], first));
   if (cell !== 'gru') return concat([bias, b.constant(zeros([1, gates * hidden]))], 1);
   const candidate = b.parameter(`${name}.recurrent_bias`, zeros([1, hidden]));
   return concat([bias, b.constant(zeros([1, (gates - 1) * hidden])), candidate], 1);

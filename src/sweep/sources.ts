@@ -3,7 +3,7 @@ import { createReadStream } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import type { RunConfig } from '../config/runConfig.ts';
 import { trainParts } from '../config/trainParts.ts';
-import { modelPath } from '../tasks/language-model/task.ts';
+import { modelPath } from '../tasks/modelPath.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { runDigest } from '../train/trainer.ts';

@@ -36,6 +36,7 @@ export const classifierFields = {
   pool: z.enum(pools).describe('what the classes are told from: last (the last state), mean or max over all words'),
   keep: z.number().gt(0).lte(1).describe('probability that dropout keeps a value (1: no dropout)'),
   initScale: z.number().positive().describe('weights start uniform in ± this'),
+  forgetBias: z.number().describe('where the biases of forget gates start'),
 };
 
 /** Values of the task's fields. */
@@ -75,6 +76,7 @@ export const defaults: TextFields & Omit<ClassifierFields, 'cell'> & { readonly 
   pool: 'max',
   keep: 0.5,
   initScale: 0.1,
+  forgetBias: 1,
   batch: 32,
 };
 
