@@ -3,7 +3,7 @@
  */
 
 export { SlimError, UsageError } from './base/errors.ts';
-export type { Section, Settings } from './base/fields.ts';
+export { type Section, type Settings, sectionReader } from './base/fields.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { type ResolveOptions, resolveConfig, settingsOf } from './config/resolve.ts';
 export type { CommonConfig, RunConfig } from './config/runConfig.ts';
@@ -36,10 +36,10 @@ export { LENGTHS, type Pool, type TextClassifierOptions, textClassifier } from '
 export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
-export type { OptimizerKind } from './optimizers/kind.ts';
+export { type OptimizerKind, optimizerKind } from './optimizers/kind.ts';
 export type { OptimizedParameter, Optimizer, OptimizerState, SlotKind, StepMoment } from './optimizers/optimizer.ts';
 export { type OptimizerName, optimizers } from './optimizers/registry.ts';
-export type { ScheduleKind } from './optimizers/schedules/kind.ts';
+export { type ScheduleKind, scheduleKind } from './optimizers/schedules/kind.ts';
 export { type ScheduleName, schedules } from './optimizers/schedules/registry.ts';
 export type { Schedule, ScheduleMoment } from './optimizers/schedules/schedule.ts';
 export { withoutDropout } from './passes/withoutDropout.ts';

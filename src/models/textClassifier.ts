@@ -1,11 +1,9 @@
 import { UsageError } from '../base/errors.ts';
-import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { sizeOf } from '../graph/dims.ts';
 import { cast, concat, div, dropout, reduceMax, reduceSum, unsqueeze, where, withinLengths } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Model } from '../graph/types.ts';
-import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, sequenceLayer } from '../nn/layers.ts';
+import { type CellName, DEFAULT_CELL, embedding, linear, sequenceLayer, uniformInitializer } from '../nn/layers.ts';
 import { modelOf } from '../onnx/model.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
@@ -50,12 +48,7 @@ export function textClassifier(options: TextClassifierOptions): Model {
   const { cell = DEFAULT_CELL, hidden, bidirectional = false, pool = 'mean', keep = 1 } = options;
   const { initScale = 0.1, forgetBias = 1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a text classifier needs at least one hidden layer');
-  const random = randomStream(seed);
-  const init: Initializer = (dims) => ({
-    elementType: 'float32',
-    dims,
-    data: uniform(sizeOf(dims), initScale, random),
-  });
+  const init = uniformInitializer(initScale, seed);
   const b = new GraphBuilder('text_classifier');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   const lengths = b.input(LENGTHS, 'int32', ['batch']);

@@ -1,3 +1,4 @@
+import { randomStream, uniform } from '../base/random.ts';
 import { floats } from '../graph/attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
@@ -12,6 +13,12 @@ import type { Tensor } from '../graph/types.ts';
 
 /** Makes the initial values of a parameter. */
 export type Initializer = (dims: readonly number[]) => Tensor;
+
+/** Values uniform in ±scale, all drawn from one stream. */
+export function uniformInitializer(scale: number, seed: number): Initializer {
+  const random = randomStream(seed);
+  return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
+}
 
 /** All zeros, as biases start. */
 export const zeros: Initializer = (dims) => ({ elementType: 'float32', dims, data: new Float32Array(sizeOf(dims)) });

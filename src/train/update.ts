@@ -66,7 +66,10 @@ export function updateWeights(
   for (const table of memory.tables.values()) table.update(step * gradientScale);
   for (const { table, indices } of whole) {
     const { isWritten, gradient, cols } = byName.get(table)!;
-    if (!isWritten) clearRows(gradient.data, indices, cols);
+    if (isWritten) continue;
+    // A direction fills all rows, a gradient only those that were looked up.
+    if (optimizer.direction) gradient.data.fill(0);
+    else clearRows(gradient.data, indices, cols);
   }
   method?.afterUpdate?.(matrices, { update, step });
   if (optimizer.afterUpdate) for (const parameter of parameters) optimizer.afterUpdate(kernels, parameter, moment);

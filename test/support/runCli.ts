@@ -111,7 +111,7 @@ export function snapshot(folder: string): Record<string, string> {
 export function timelessMetrics(run: string): unknown[] {
   const lines = readFileSync(join(run, 'metrics.jsonl'), 'utf8').trimEnd().split('\n');
   return lines.map((line) => {
-    const { seconds: _seconds, tokensPerSecond: _speed, ...rest } = JSON.parse(line) as Record<string, unknown>;
+    const { seconds: _seconds, itemsPerSecond: _speed, ...rest } = JSON.parse(line) as Record<string, unknown>;
     return rest;
   });
 }

@@ -3,16 +3,20 @@ import { resolveConfig } from '../../src/config/resolve.ts';
 import type { RunConfig } from '../../src/config/runConfig.ts';
 import { trainParts } from '../../src/config/trainParts.ts';
 import type { Model, Tensor } from '../../src/graph/types.ts';
+import type { SparsityMethod } from '../../src/methods/method.ts';
+import { sgd } from '../../src/optimizers/sgd.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { presets, tasks } from '../../src/tasks/registry.ts';
 import type { Batches, LoadedTask, Problem } from '../../src/tasks/task.ts';
 import { type Collective, single } from '../../src/train/collective.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
+import type { Snapshot } from '../../src/train/snapshot.ts';
 import type { Checkpoint, RunStore } from '../../src/train/store.ts';
 import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
+import { trainedNames, weightsOfModel } from '../../src/train/trainedWeights.ts';
 import { setupOf } from '../../src/train/trainer.ts';
-import { type StepResult, TrainState } from '../../src/train/trainState.ts';
+import { type StepResult, type TrainSetup, TrainState } from '../../src/train/trainState.ts';
 
 /*
  * For tests: trainings in memory, as a whole or update by update.
@@ -39,11 +43,35 @@ export function optionsFor({ config, task }: Case): TrainOptions {
 /** A model in training, before its first update. */
 export async function stateOf(
   options: TrainOptions,
-  snapshot: Partial<Parameters<typeof TrainState.create>[0]> = {},
-): Promise<{ state: TrainState; setup: Parameters<typeof TrainState.create>[1] }> {
+  snapshot: Partial<Snapshot> = {},
+): Promise<{ state: TrainState; setup: TrainSetup }> {
   const form = trainableForm(options.model, options);
   const setup = setupOf(options, firstModelOf(form, options), options.collective ?? single);
   return { state: await TrainState.create({ ...form, tensors: new Map(), ...snapshot }, setup), setup };
+}
+
+/** What a bare training has: gradient descent on a problem, with a sparsity method if one is given. */
+export function plainSetup(
+  problem: Problem,
+  { method, ...rest }: Partial<TrainSetup> & { readonly method?: SparsityMethod | undefined } = {},
+): TrainSetup {
+  return {
+    ...{ problem, runtime: nodeRuntime, threads: 1, clip: 1e6, seed: 1, fix: [], embeddings: false },
+    isDense: method === undefined,
+    createMethod: () => method,
+    createOptimizer: () => sgd(),
+    collective: single,
+    ...rest,
+  };
+}
+
+/** A model in such a training; `tensors` as a snapshot has them. */
+export function plainState(
+  model: Model,
+  setup: TrainSetup,
+  tensors: ReadonlyMap<string, Tensor> = new Map(),
+): Promise<TrainState> {
+  return TrainState.create({ model, weights: weightsOfModel(model, trainedNames(model.graph)), tensors }, setup);
 }
 
 /** The training batches of an epoch. */
