@@ -53,7 +53,12 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     const { history, kept } = run.progress;
     const model = joinDirections(run.state.finished());
     // Dense training leaves all but the weights as it came, also which states a model names.
-    return { model: options.method.isDense ? { ...model, metadata: options.model.metadata } : model, history, kept, start };
+    return {
+      model: options.method.isDense ? { ...model, metadata: options.model.metadata } : model,
+      history,
+      kept,
+      start,
+    };
   } finally {
     await run.state.release();
   }
