@@ -33,6 +33,10 @@ class TextClassifier(nn.Module):
                 nn.init.zeros_(parameter)
             else:
                 nn.init.uniform_(parameter, -args.init_scale, args.init_scale)
+        # Forget gates start open: the second of the gates i, f, g, o.
+        for name, parameter in self.lstm.named_parameters():
+            if name.startswith("bias_ih"):
+                parameter.data[args.hidden : 2 * args.hidden] = 1
 
     def forward(self, tokens, lengths):
         """Tokens [T, B] and lengths [B] -> logits [B, C]."""
@@ -104,7 +108,7 @@ def main():
     parser.add_argument("--embedding", type=int, default=128)
     parser.add_argument("--hidden", type=int, default=128)
     parser.add_argument("--classes", type=int, default=2)
-    parser.add_argument("--pool", choices=["last", "mean", "max"], default="max")
+    parser.add_argument("--pool", choices=["last", "mean", "max"], default="mean")
     parser.add_argument("--bidirectional", action="store_true")
     parser.add_argument("--keep", type=float, default=0.5)
     parser.add_argument("--init-scale", type=float, default=0.1)

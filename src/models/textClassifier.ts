@@ -28,7 +28,7 @@ export interface TextClassifierOptions {
   /** Number of classes, C. */
   readonly classes: number;
   readonly bidirectional?: boolean | undefined;
-  /** What the classes are told from: the last state, or the mean or maximum over all words of the text (default). */
+  /** What the classes are told from: the last state, or the mean (default) or maximum over all words of the text. */
   readonly pool?: Pool | undefined;
   /** Probability that dropout keeps a value between layers; 1 is no dropout. */
   readonly keep?: number | undefined;
@@ -45,7 +45,7 @@ export interface TextClassifierOptions {
  * directions each is a layer with units of its own, `lstm_0_forward` and `lstm_0_reverse`.
  */
 export function textClassifier(options: TextClassifierOptions): Model {
-  const { cell = DEFAULT_CELL, hidden, bidirectional = false, pool = 'max', keep = 1 } = options;
+  const { cell = DEFAULT_CELL, hidden, bidirectional = false, pool = 'mean', keep = 1 } = options;
   const { initScale = 0.1, forgetBias = 1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a text classifier needs at least one hidden layer');
   const init = uniformInitializer(initScale, seed);

@@ -6,18 +6,11 @@ import { loadSpam, SPAM_PACKAGE } from '../../data/spamAssassin.ts';
 import type { Sources } from '../task.ts';
 import { collectTexts, WordTable } from './collectTexts.ts';
 import type { TextFields } from './definition.ts';
-import { makeTextData, type TextData } from './textData.ts';
+import type { NamedTexts } from './loadedTexts.ts';
+import { makeTextData } from './textData.ts';
 
 /** Name of the embedded texts, which also are there when nobody names any. */
 const EMBEDDED = 'spam';
-
-/** Labelled texts with what to call them. */
-export interface LoadedTexts {
-  readonly name: string;
-  /** Where they come from, in words for a report. */
-  readonly source: string;
-  readonly data: TextData;
-}
 
 type Rows = AsyncIterable<LabelledText> | Iterable<LabelledText>;
 type PartRows = { readonly train: Rows; readonly valid?: Rows; readonly test?: Rows };
@@ -26,7 +19,7 @@ type PartRows = { readonly train: Rows; readonly valid?: Rows; readonly test?: R
  * Reads the texts that the sources name: a file or folder with all of them, and validation and test texts where they lie
  * apart; without `data` the embedded e-mails. Throws a UsageError for whatever cannot serve.
  */
-export async function loadTexts(sources: Sources, fields: TextFields, seed: number): Promise<LoadedTexts> {
+export async function loadTexts(sources: Sources, fields: TextFields, seed: number): Promise<NamedTexts> {
   const isEmbedded = sources.data === undefined || sources.data === EMBEDDED;
   const source = isEmbedded ? `SpamAssassin public mail corpus (npm package ${SPAM_PACKAGE})` : sources.data!;
   const inside: PartRows = isEmbedded ? await loadSpam() : await rowsOf(sources.data!, fields);

@@ -15,8 +15,8 @@ import { fillFeeds, inputFeeds } from './batches.ts';
 import { collectTexts, WordTable } from './collectTexts.ts';
 import { defaults, type TextConfig } from './definition.ts';
 import { balancedWeights, CONFUSION, CORRECT, COUNTS } from './lossGraph.ts';
+import { freshModel } from './model.ts';
 import { textProblem } from './problem.ts';
-import { freshModel } from './task.ts';
 import { makeTextData, type TextData } from './textData.ts';
 
 /** Texts of one word of their class among others; class c is three times as frequent as a and b. */
@@ -32,7 +32,7 @@ function* lines() {
 
 const config: TextConfig = {
   task: { ...defaults, minCount: 1, classWeights: 'balanced' },
-  model: { ...defaults, cell: 'gru', hidden: [6], embedding: 5, initScale: 0.5, keep: 0.9 },
+  model: { ...defaults, cell: 'gru', pool: 'max', hidden: [6], embedding: 5, initScale: 0.5, keep: 0.9 },
   batch: 8,
   seed: 1,
 };

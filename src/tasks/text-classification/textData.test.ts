@@ -62,7 +62,7 @@ describe('makeTextData', () => {
 
   it('cuts texts to their beginning or end, and says how many', async () => {
     const lines = ['pos: a b c d', 'neg: e f g', 'pos: h', 'neg: i'];
-    const head = await dataOf(lines, { valid: ['pos: a b c'] }, { maxLength: 2 });
+    const head = await dataOf(lines, { valid: ['pos: a b c'] }, { maxLength: 2, cut: 'head' });
     expect(inWords(head, head.sets.train)).toEqual(['pos: a b', 'neg: e f', 'pos: h', 'neg: i']);
     expect(head.notes).toEqual(['50 % of the training texts are cut to their first 2 words']);
     const tail = await dataOf(lines, { valid: ['pos: d'] }, { maxLength: 2, cut: 'tail' });
@@ -73,7 +73,7 @@ describe('makeTextData', () => {
     const valid = ['pos: good'];
     const digests = await Promise.all([
       dataOf(train, { valid }),
-      dataOf(train, { valid }, { cut: 'tail' }),
+      dataOf(train, { valid }, { cut: 'head' }),
       dataOf(train, { valid }, { maxLength: 2 }),
       dataOf([...train].reverse(), { valid }),
       dataOf(train, { valid: ['neg: good'] }),

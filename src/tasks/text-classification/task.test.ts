@@ -8,10 +8,10 @@ import { traceGroups } from '../../groups/trace.ts';
 import { saveModel } from '../../onnx/file.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { shrink } from '../../slim/shrink.ts';
-import type { Sources } from '../task.ts';
-import { defaults, type TextConfig } from './config.ts';
+import type { Sources, TaskConfig } from '../task.ts';
+import { defaults, type TextConfig } from './definition.ts';
 import { textMetadata } from './metadata.ts';
-import { textClassification } from './textClassification.ts';
+import { textClassificationTask as task } from './task.ts';
 
 const folderOf = folderMaker();
 const config: TextConfig = {
@@ -20,7 +20,14 @@ const config: TextConfig = {
   batch: 4,
   seed: 1,
 };
-const load = (sources: Sources, given: TextConfig = config) => textClassification.load(given, sources);
+/** The configuration in the form in which the trainer hands it on. */
+const given = ({ model: { cell, ...fields }, ...rest }: TextConfig): TaskConfig => ({
+  ...rest,
+  task: { kind: task.name, ...rest.task },
+  model: { kind: cell, ...fields },
+  method: { kind: 'none' },
+});
+const load = (sources: Sources, chosen: TextConfig = config) => task.load(given(chosen), sources);
 
 const csv = (count: number) =>
   [
@@ -30,13 +37,13 @@ const csv = (count: number) =>
 
 describe('the task of classifying texts', () => {
   it('documents all of its fields, and its defaults fit them', () => {
-    for (const fields of [textClassification.fields, ...textClassification.models.map((kind) => kind.fields)]) {
+    for (const fields of [task.fields, ...task.models.map((kind) => kind.fields)]) {
       for (const [name, field] of Object.entries(fields)) {
         expect(z.toJSONSchema(field)).toHaveProperty('description', expect.stringMatching(/\w/));
-        expect(() => z.parse(field, Reflect.get(textClassification.defaults, name))).not.toThrow();
+        expect(() => z.parse(field, task.defaults({})[name])).not.toThrow();
       }
     }
-    expect(textClassification.models.map((kind) => kind.name)).toEqual(['lstm', 'gru', 'rnn']);
+    expect(task.models.map((kind) => kind.name)).toEqual(['lstm', 'gru', 'rnn']);
   });
 
   it('reads a file, and has a model, a summary and the files of a run', async () => {
@@ -47,10 +54,13 @@ describe('the task of classifying texts', () => {
       facts: { vocabulary: 4, classes: 2, train: 18, valid: 2, test: 6 },
     });
     expect(loaded.files).toEqual({ 'vocabulary.txt': 'film\nbad\ngood\n<unk>\n', 'labels.txt': 'neg\npos\n' });
-    expect(loaded.notes).toEqual(['2 of 20 training texts are held out for validation']);
+    expect(loaded.notes).toEqual([
+      `${join(folder, 'reviews.csv')}: 18 training, 2 validation and 6 test texts of 2 classes (neg, pos), 4 words`,
+      '2 of 20 training texts are held out for validation',
+    ]);
     expect(loaded.problem.splits).toEqual(['train', 'valid', 'test']);
     const model = loaded.model();
-    expect(textMetadata(model)).toMatchObject({ classes: ['neg', 'pos'], maxLength: 400, cut: 'head' });
+    expect(textMetadata(model)).toMatchObject({ classes: ['neg', 'pos'], maxLength: 400, cut: 'tail' });
     expect(model.graph.initializers.get('embedding')!.dims).toEqual([4, 3]);
   });
 
@@ -63,7 +73,7 @@ describe('the task of classifying texts', () => {
     });
     const { data, notes } = await load({ data: folder });
     expect(data.facts).toEqual({ vocabulary: 3, classes: 2, train: 2, valid: 1, test: 1 });
-    expect(notes).toEqual([]);
+    expect(notes).toHaveLength(1);
   });
 
   it('goes on from a trained model, with dropout where it is the same and as it is where it was shrunk', async () => {
@@ -84,8 +94,8 @@ describe('the task of classifying texts', () => {
     const shrunk = await load({ data, init: slim });
     expect(shrunk.model().graph.initializers.get('head.weight')!.dims).toEqual([3, 2]);
     expect(shrunk.notes.at(-1)).toMatch(/without dropout/);
-    const mean = { ...config, model: { ...config.model, pool: 'mean' as const } };
-    expect((await load({ data, init }, mean)).notes.at(-1)).toMatch(/trained as it is/);
+    const max = { ...config, model: { ...config.model, pool: 'max' as const } };
+    expect((await load({ data, init }, max)).notes.at(-1)).toMatch(/trained as it is/);
     const others = await folderOf({
       'a.csv': csv(20).replaceAll('neg', 'bad'),
       'b.csv': csv(20).replaceAll('film', 'x'),
@@ -115,9 +125,9 @@ describe('the task of classifying texts', () => {
 
   it('finds fields that contradict each other', () => {
     const twice = { ...config, task: { ...defaults, text: 'label' } };
-    expect(textClassification.contradictions(twice, (field) => `--${field}`)).toEqual([
+    expect(task.contradictions!(given(twice), (field) => `--${field}`)).toEqual([
       '--text and --label name the same column, label',
     ]);
-    expect(textClassification.contradictions(config, String)).toEqual([]);
+    expect(task.contradictions!(given(config), String)).toEqual([]);
   });
 });
