@@ -27,8 +27,9 @@ await runScript<Flags>({
   async measure({ run, threads, rounds }) {
     const { config: fields, epochs, result } = await readRun(run, '');
     const words = result?.data?.facts.vocabulary;
-    if (words === undefined) throw new UsageError(`${run} is no finished run of slimrnn train`);
     const config = configOfRun(fields ?? {});
+    if (words === undefined || config.task.kind !== 'language-model')
+      throw new UsageError(`${run} is no finished run of a language model`);
     const hidden = config.model.hidden as number[];
     if (config.method.issEmbedding)
       throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);

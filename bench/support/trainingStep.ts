@@ -1,6 +1,6 @@
 import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
-import { readSettings } from '../../src/config/readSettings.ts';
+import { readSettings, savedSettings } from '../../src/config/readSettings.ts';
 import type { RunConfig } from '../../src/config/runConfig.ts';
 import { trainParts } from '../../src/config/trainParts.ts';
 import type { Corpus } from '../../src/data/makeCorpus.ts';
@@ -41,7 +41,8 @@ export function withHidden(config: TrainConfig, hidden: readonly number[]): Trai
 
 /** The configuration of a run, from its config.json. */
 export function configOfRun(fields: Settings): TrainConfig {
-  return readSettings('its configuration', {}, fields);
+  const source = 'its configuration';
+  return readSettings(source, {}, savedSettings(fields, source).settings);
 }
 
 /** Tokens that one update sees. */

@@ -15,7 +15,7 @@ export interface SharedGradients {
 /**
  * Sums the gradients of all processes. A loss that is the mean over a batch's items is weighted by the process's `own`
  * items among `all`; one that is their sum is averaged over the processes, whose batches are of one size. With several
- * processes the rows that were looked up are part of their tables' gradients afterwards; see `clearLookedUp`.
+ * processes the rows that were looked up are part of their tables' gradients afterwards.
  */
 export async function shareGradients(
   { plan, lookups }: CompiledStep,
@@ -30,9 +30,4 @@ export async function shareGradients(
   if (weight !== 1) for (let i = 0; i < gradients.length; i++) gradients[i]! *= weight;
   await collective.sum(gradients);
   return { rows: [], gradientScale: reduction === 'mean' ? gradientScale : gradientScale / collective.ranks };
-}
-
-/** Clears the gradients of tables that graphs do not write: rows of the next batches are added to zeros. */
-export function clearLookedUp({ parameters }: WeightMemory): void {
-  for (const { isWritten, gradient } of parameters) if (!isWritten) gradient.data.fill(0);
 }

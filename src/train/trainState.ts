@@ -14,7 +14,7 @@ import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { ShapedSteps } from './shapedSteps.ts';
-import { clearLookedUp, shareGradients } from './shareGradients.ts';
+import { shareGradients } from './shareGradients.ts';
 import { detached, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
 import { floatTensor, runStep, type SessionSettings, skipStep } from './step.ts';
 import { addBatch, emptyTotals, sharedSums } from './sums.ts';
@@ -128,7 +128,6 @@ export class TrainState {
     const loss = sums.totals[LOSS]![0]! / sums.count;
     const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
     const done = updateWeights(memory, rows, loss, { ...at, clip, gradientScale, method, optimizer });
-    if (collective.ranks > 1) clearLookedUp(memory);
     return { ...done, sums, loss, graphTime: ran - start, updateTime: performance.now() - ran };
   }
 

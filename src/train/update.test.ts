@@ -128,6 +128,21 @@ describe('an update with an optimizer that has a direction of its own', () => {
     expect(moments).toEqual(Object.keys(gradient).map(() => ({ update: 7, rate: RATE })));
   });
 
+  it('meets the gradient of this batch alone, also of words that another batch had', async () => {
+    const met: number[][] = [];
+    const noting = withDirection((_kernels, { name, gradient: g }) => {
+      if (name === 'embedding') met.push([...g.data]);
+      g.data.fill(7);
+    });
+    const state = await stateFor(noting);
+    for (const [update, window] of [first, second, first].entries()) {
+      state.resetStates();
+      await step(state, window, { rate: 0, update });
+    }
+    expect(met[2]).toEqual(met[0]);
+    expect(met[1]).not.toEqual(met[0]);
+  });
+
   it('moves words that are not in the batch, too', async () => {
     const used = new Set(first.tokens);
     const absent = Array.from({ length: vocabulary }, (_, word) => word).filter((word) => !used.has(word));
