@@ -7,11 +7,11 @@ export { benchLatency, type Contestant, type Latency, type LatencyOptions } from
 export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
 export { tokenizeProse } from './data/tokens.ts';
 export { buildVocabulary, encode, type Vocabulary } from './data/vocabulary.ts';
+export { modelOf } from './graph/model.ts';
 export { statesOf } from './graph/states.ts';
 export type * from './graph/types.ts';
 export { describeModel, type LayerSummary, type ModelSummary } from './inspect/describe.ts';
 export { type LanguageModelOptions, LOGITS, languageModel, TOKENS } from './models/languageModel.ts';
-export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
 export { withoutDropout } from './passes/withoutDropout.ts';

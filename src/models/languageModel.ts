@@ -2,11 +2,11 @@ import { UsageError } from '../base/errors.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import { dropout } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { type CellName, DEFAULT_CELL, embedding, type Initializer, linear, recurrentLayer } from '../nn/layers.ts';
-import { modelOf } from '../onnx/model.ts';
 
 /** Shape of a stacked recurrent language model. */
 export interface LanguageModelOptions {

@@ -2,6 +2,7 @@ import { UsageError } from '../base/errors.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import {
   add,
   concat,
@@ -18,7 +19,6 @@ import { stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';
 import { sharedMask } from '../nn/sharedMask.ts';
-import { modelOf } from '../onnx/model.ts';
 import { rhnLayer } from '../recurrent/rhn.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 

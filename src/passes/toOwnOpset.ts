@@ -2,6 +2,7 @@ import { SlimError } from '../base/errors.ts';
 import { floatAttribute, intAttribute, integers, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis } from '../graph/dims.ts';
+import { OPSET } from '../graph/model.ts';
 import {
   add,
   apply,
@@ -18,7 +19,6 @@ import {
   tanh,
 } from '../graph/ops.ts';
 import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
-import { OPSET } from '../onnx/model.ts';
 
 /*
  * Gradients are written in the operator set of graphs made here; an imported graph is rewritten to it first. From

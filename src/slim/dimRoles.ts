@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { equalDims } from './equalDims.ts';
 

@@ -1,7 +1,7 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 
 /** Operators that combine elements at the same place of their inputs. */
 const elementwise = new Set(

@@ -1,7 +1,7 @@
 import { batchWindows } from '../data/batches.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
 import { InterruptedError } from './interrupted.ts';
 import { lookUpRows } from './lookupTable.ts';

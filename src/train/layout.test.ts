@@ -2,10 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { torchModel } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather } from '../graph/ops.ts';
 import type { Dim } from '../graph/types.ts';
 import { LOGITS, TOKENS } from '../models/languageModel.ts';
-import { modelOf } from '../onnx/model.ts';
 import { layOut } from './layout.ts';
 import { trainingGraph } from './trainingGraph.ts';
 

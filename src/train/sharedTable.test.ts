@@ -2,9 +2,9 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { randomNumbers } from '../../test/support/graphs.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather, matmul, tanh, transpose } from '../graph/ops.ts';
 import { LOGITS, TOKENS } from '../models/languageModel.ts';
-import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { Stepper } from './stepper.ts';
 

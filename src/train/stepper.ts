@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
+import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { SparsityMethod } from '../methods/method.ts';
-import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session } from '../runtime/runtime.ts';
 import { layOut, type StepMemory } from './layout.ts';
 import { lookUpRows } from './lookupTable.ts';

@@ -11,10 +11,10 @@ import { runGraph } from '../../test/support/graphs.ts';
 import { SlimError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather } from '../graph/ops.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { LOGITS } from '../models/languageModel.ts';
-import { modelOf } from '../onnx/model.ts';
 import { LOSS, type ScoringGraph, scoringGraph, TARGETS, type TrainingGraph, trainingGraph } from './trainingGraph.ts';
 
 const { batch, time, embedding } = fixture.sizes;

@@ -1,8 +1,8 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node, Tensor } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** What a graph does with the numbers of an input, where not every number is fine. */

@@ -5,6 +5,7 @@ import { randomStream, uniform } from '../../base/random.ts';
 import { float, int64s } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { sizeOf } from '../../graph/dims.ts';
+import { modelOf } from '../../graph/model.ts';
 import {
   add,
   apply,
@@ -38,7 +39,6 @@ import {
   where,
 } from '../../graph/ops.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import { layerSizes, shrink } from '../../slim/shrink.ts';
 import { assertEqual, verifyEqual } from '../../verify/verify.ts';

@@ -6,9 +6,9 @@ import { recurrentModel, sumTask } from '../../../test/fixtures/finetune/task.ts
 import { numbersOf, randomTensor } from '../../../test/support/graphs.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { floatToHalf } from '../../graph/half.ts';
+import { modelOf } from '../../graph/model.ts';
 import { add, apply, cast, matmul, reduceMean, relu, sigmoid } from '../../graph/ops.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import type { FinetuneSettings } from './config.ts';
 import { type FinetuneOptions, finetune } from './finetune.ts';

@@ -1,7 +1,7 @@
 import { SlimError } from '../../base/errors.ts';
+import { modelOf } from '../../graph/model.ts';
 import { removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Model } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { parametersAsInputs } from '../../passes/trainingPasses.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import type { Runtime } from '../../runtime/runtime.ts';

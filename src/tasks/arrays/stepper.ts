@@ -1,12 +1,12 @@
 import { differentiate } from '../../autodiff/differentiate.ts';
 import { UsageError } from '../../base/errors.ts';
 import { sizeOf } from '../../graph/dims.ts';
+import { modelOf } from '../../graph/model.ts';
 import { removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { instantiateKernels } from '../../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../../kernels/memory.ts';
 import type { SparsityMethod } from '../../methods/method.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { hoistLoops } from '../../passes/hoistLoops.ts';
 import { fuseLinear, maskDropout, parametersAsInputs } from '../../passes/trainingPasses.ts';
 import type { Runtime, Session } from '../../runtime/runtime.ts';

@@ -1,9 +1,9 @@
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import { settleRemoval } from '../slim/shrink.ts';
 import { allocate, groupsAfter, type Removal, sliceByGroups } from '../slim/slice.ts';
-import { constantPerUse } from './constantPerUse.ts';
 
 /** What was removed from one model to make another. */
 export interface RemovalFrom {
