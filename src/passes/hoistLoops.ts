@@ -8,6 +8,7 @@ import {
   producers,
   removeDeadNodes,
   renameInputs,
+  rewriteNodes,
   usedNames,
 } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
@@ -31,13 +32,12 @@ const broadcastOps = new Set('Add Sub Mul Div Max Min Pow Equal Greater Less Whe
  * the first stays as it is.
  */
 export function hoistLoops(graph: Graph): Graph {
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (node.op === 'Scan' && node.domain === '' && !hasAxes(node)) hoistScan(b, node);
-    else b.addNode(node);
-  }
-  return removeDeadNodes({ ...b.build(), outputs: graph.outputs });
+  const hoisted = rewriteNodes(graph, (b, node) => {
+    if (node.op !== 'Scan' || node.domain !== '' || hasAxes(node)) return false;
+    hoistScan(b, node);
+    return true;
+  });
+  return removeDeadNodes(hoisted);
 }
 
 function hasAxes(node: Node): boolean {

@@ -19,6 +19,7 @@ import {
   unsqueeze,
   where,
 } from '../graph/ops.ts';
+import { rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
@@ -41,13 +42,11 @@ export function isRecurrent(node: Node): boolean {
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (isRecurrent(node)) lowerNode(b, node, cells[node.op]!);
-    else b.addNode(node);
-  }
-  return { ...b.build(), outputs: graph.outputs };
+  return rewriteNodes(graph, (b, node) => {
+    if (!isRecurrent(node)) return false;
+    lowerNode(b, node, cells[node.op]!);
+    return true;
+  });
 }
 
 /**

@@ -13,8 +13,8 @@ import { masked } from '../methods/masked.ts';
 import type { MethodState, SparsityMethod } from '../methods/method.ts';
 import { proximal } from '../methods/proximal.ts';
 import { parseTarget, steered, type Target } from '../methods/target.ts';
+import { detachLookups } from '../passes/detachLookups.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
-import { detachLookups } from '../passes/trainingPasses.ts';
 import { remainingParameters } from '../slim/remaining.ts';
 import { learningRate, pruningEpochs, type TrainConfig } from './config.ts';
 

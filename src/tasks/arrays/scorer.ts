@@ -2,7 +2,7 @@ import { SlimError } from '../../base/errors.ts';
 import { modelOf } from '../../graph/model.ts';
 import { removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Model } from '../../graph/types.ts';
-import { parametersAsInputs } from '../../passes/trainingPasses.ts';
+import { parametersAsInputs } from '../../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
 import { LOSS } from '../../train/trainingGraph.ts';
