@@ -18,6 +18,7 @@ export type { AxisComponents, GroupLayer, Groups, Role } from './groups/groups.t
 export { type LogHistogram, logHistogram } from './groups/logHistogram.ts';
 export { groupNorms, groupSizes, liveComponents, removableByLayer } from './groups/measure.ts';
 export { type TraceOptions, traceGroups } from './groups/trace.ts';
+export { type TracedModel, traceModel } from './groups/traceModel.ts';
 export { type Costs, costsOf } from './inspect/costs.ts';
 export { type ParameterSplit, splitParameters } from './inspect/parameterSplit.ts';
 export { type GroupPenaltyOptions, groupLasso } from './methods/groupLasso.ts';
@@ -35,6 +36,7 @@ export { hoistLoops } from './passes/hoistLoops.ts';
 export { inlineFunctions } from './passes/inlineFunctions.ts';
 export { joinDirections } from './passes/joinDirections.ts';
 export { lowerRecurrent } from './passes/lowerRecurrent.ts';
+export { type PrepareOptions, prepareModel } from './passes/prepareModel.ts';
 export { type Streaming, streamingModel } from './passes/streaming.ts';
 export { collectReport, type ReportRequest } from './report/collect.ts';
 export type { ReportData } from './report/data.ts';
@@ -50,7 +52,6 @@ export { loadRuntime, type RuntimeName, runtimeNames } from './runtime/runtimes.
 export { startServer } from './serve/server.ts';
 export { writeSite } from './site/writeSite.ts';
 export { type CutPlan, type CutTarget, planCut } from './slim/cut.ts';
-export { type PrepareOptions, prepareModel, type TracedModel, traceModel } from './slim/prepare.ts';
 export { type ResizedValue, type ShrunkLayer, shrink, shrinkModel } from './slim/shrink.ts';
 export { planSweep, type SweepPlan, type SweepRequest } from './sweep/plan.ts';
 export type { SweepResult, SweepRow } from './sweep/result.ts';

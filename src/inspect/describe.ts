@@ -5,10 +5,12 @@ import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
 import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
-import { directionNames, type TraceOptions } from '../groups/trace.ts';
+import type { TraceOptions } from '../groups/trace.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
-import { type PrepareOptions, type TracedModel, traceModel } from '../slim/prepare.ts';
+import type { PrepareOptions } from '../passes/prepareModel.ts';
+import { directionNames } from '../recurrent/directions.ts';
 import { costsOf } from './costs.ts';
 import { type NormSummary, summarizeNorms } from './normSummary.ts';
 

@@ -1,5 +1,4 @@
-import { SlimError } from '../base/errors.ts';
-import { intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { intAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import {
   add,
@@ -23,6 +22,7 @@ import { rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
+import { directionsOf } from '../recurrent/directions.ts';
 import { gru } from '../recurrent/gru.ts';
 import { lstm } from '../recurrent/lstm.ts';
 import { rnn } from '../recurrent/rnn.ts';
@@ -127,21 +127,6 @@ function sideBySide(parts: readonly Value[], perm: readonly number[], axis: numb
   return concat(
     parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
     axis,
-  );
-}
-
-/** Whether each direction of a node goes through the sequence in reverse. */
-function directionsOf(node: Node): boolean[] {
-  const direction = stringAttribute(node, 'direction', 'forward');
-  const known: Readonly<Record<string, boolean[]>> = {
-    forward: [false],
-    reverse: [true],
-    bidirectional: [false, true],
-  };
-  const found = known[direction];
-  if (found) return found;
-  throw new SlimError(
-    `${node.op} '${node.name}' has direction '${direction}', expected ${Object.keys(known).join(', ')}`,
   );
 }
 

@@ -2,7 +2,7 @@ import { constantNode, intAttribute, stringAttribute } from '../graph/attributes
 import { normalizeAxis } from '../graph/dims.ts';
 import { producers } from '../graph/rewrite.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { directionNames } from '../groups/trace.ts';
+import { directionNames } from '../recurrent/directions.ts';
 import { isRecurrent } from './lowerRecurrent.ts';
 import { PartWriter, storedHere } from './parts.ts';
 

@@ -5,7 +5,7 @@ import { inferTypes } from '../graph/infer/infer.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, TensorType, ValueInfo } from '../graph/types.ts';
-import { directionNames } from '../groups/trace.ts';
+import { directionNames } from '../recurrent/directions.ts';
 import { detectStates, moves } from './detectStates.ts';
 import { isRecurrent } from './lowerRecurrent.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';

@@ -7,12 +7,12 @@ import { modelOf } from '../graph/model.ts';
 import { add, matmul, relu, squeeze } from '../graph/ops.ts';
 import type { Model } from '../graph/types.ts';
 import { groupNorms, weightsOf } from '../groups/measure.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { verifyEqual } from '../verify/verify.ts';
 import { type CutTarget, planCut } from './cut.ts';
-import { traceModel } from './prepare.ts';
 import { shrinkModel } from './shrink.ts';
 
 const stacked = testModel({

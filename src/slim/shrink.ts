@@ -7,14 +7,15 @@ import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.
 import type { Groups } from '../groups/groups.ts';
 import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import { type TraceOptions, traceGraph } from '../groups/trace.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { idsAlong } from '../groups/tracing/traced.ts';
 import type { Trace } from '../groups/tracing/walk.ts';
 import { constantPerUse, mergeConstants, storedTensors } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
+import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { type Channels, countKept, followSizes } from './followers.ts';
-import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**

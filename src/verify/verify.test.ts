@@ -8,11 +8,11 @@ import { add, cast, gather, log, matmul, mul, reshape, squeeze, sub } from '../g
 import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { traceModel } from '../slim/prepare.ts';
 import { shrink, shrinkModel, shrinkZeros } from '../slim/shrink.ts';
 import { randomTensor, smallSizes } from './randomInputs.ts';
 import { assertEqual, verifyEqual } from './verify.ts';

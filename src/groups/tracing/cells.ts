@@ -1,5 +1,6 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { scansBatches } from '../../graph/infer/control.ts';
+import { nodeTitle } from '../../graph/names.ts';
 import { bodiesOf, producers } from '../../graph/rewrite.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
@@ -60,7 +61,7 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
     const operator: 'Scan' | 'Loop' = node.op;
     const inputs = carriedInputs(node, body);
     const carried = new Set(body.outputs.slice(0, inputs.length + (operator === 'Loop' ? 1 : 0)).map((o) => o.name));
-    const title = node.name || (node.outputs.find((name) => name !== '') ?? node.op);
+    const title = nodeTitle(node);
     const seen = new Set<number>();
     const layersRead = (ends: ReadonlySet<string>) =>
       inputs.flatMap((name): RecurrentState[] => {
