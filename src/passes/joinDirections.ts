@@ -1,8 +1,7 @@
 import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
-import { sizeOf } from '../graph/dims.ts';
 import { removeDeadNodes, usedNames } from '../graph/rewrite.ts';
+import { concatTensors } from '../graph/tensors.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { allocate } from '../slim/slice.ts';
 import { isRecurrent } from './lowerRecurrent.ts';
 import { plainNode, storedHere, unary } from './parts.ts';
 import { PER_DIRECTION, STATES, WEIGHTS } from './splitDirections.ts';
@@ -111,7 +110,7 @@ function mergedInputs(
       const name = known ?? wholeName(a, graph);
       if (known === undefined) {
         stacks.set(`${a}|${b}`, name);
-        const tensor = stack(x, y);
+        const tensor = { ...x, ...concatTensors([x, y], 0) };
         if (graph.initializers.has(a)) initializers.set(name, tensor);
         else nodes.push(constantNode(name, tensor));
       }
@@ -132,15 +131,6 @@ function wholeName(name: string, graph: Graph): string {
   const stem = name.replace(/\.forward(_\d+)?$/, '');
   const taken = graph.initializers.has(stem) || graph.nodes.some((n) => n.outputs.includes(stem));
   return stem === name || taken ? `${name}.both` : stem;
-}
-
-/** Two tensors [1, …] as one [2, …]. */
-function stack(a: Tensor, b: Tensor): Tensor {
-  const dims = [a.dims[0]! + b.dims[0]!, ...a.dims.slice(1)];
-  const data = allocate(a.data, sizeOf(dims));
-  for (let i = 0; i < a.data.length; i++) data[i] = a.data[i]!;
-  for (let i = 0; i < b.data.length; i++) data[a.data.length + i] = b.data[i]!;
-  return { ...a, dims, data };
 }
 
 function bothAttributes(forward: Node, reverse: Node): Record<string, Attribute> {

@@ -1,7 +1,7 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
-import { emptyData } from '../../graph/convert.ts';
 import { formatShape, isStatic, sizeOf } from '../../graph/dims.ts';
+import { emptyData } from '../../graph/tensors.ts';
 import type { Tensor, TensorData, ValueInfo } from '../../graph/types.ts';
 import { TARGETS } from '../../train/trainingGraph.ts';
 import { withAxis } from './axes.ts';
