@@ -109,6 +109,13 @@ export class GraphBuilder {
     return value;
   }
 
+  /** A tensor stored under this name as another value is: an initializer beside an initializer, else a constant. */
+  storedLike(like: Value, name: string, tensor: Tensor): Value {
+    if (this.initializers.has(like.name)) return this.parameter(name, tensor);
+    this.addNode(constantNode(name, tensor));
+    return this.value(name);
+  }
+
   /** A float32 scalar, or a list as a vector. */
   float(value: number | readonly number[]): Value {
     return this.constant(typeof value === 'number' ? floats([], [value]) : floats([value.length], value));

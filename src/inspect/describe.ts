@@ -1,13 +1,14 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
 import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';

@@ -1,9 +1,8 @@
 import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
-import { normalizeAxis } from '../graph/dims.ts';
+import { normalizeAxis, sliceBound } from '../graph/dims.ts';
 import { Scope } from '../graph/infer/infer.ts';
 import { mapBodies, producers, usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
-import { normalizeStart } from '../groups/tracing/movement.ts';
 import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
 import { adaptedIntegers, type Wanted } from './sizes.ts';
 
@@ -133,7 +132,7 @@ const slice: Adaptation = (place) => {
     positions.map((position, i): number | undefined => {
       const ids = along(data, axes[i]);
       if (!ids?.some(channels.goes) || typeof position !== 'number' || position >= ids.length) return undefined;
-      return countKept(ids.subarray(0, normalizeStart(position, ids.length)), channels);
+      return countKept(ids.subarray(0, sliceBound(position, ids.length)), channels);
     });
   const [first, last] = [move(starts), move(ends)];
   if (!attributes) return chain(place, [(p) => withInput(p, 1, first), (p) => withInput(p, 2, last)]);

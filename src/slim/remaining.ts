@@ -1,8 +1,9 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 import type { AxisComponents, Groups } from '../groups/groups.ts';
 import { biasShares, isAllZero, parametersIn } from '../inspect/costs.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import { sliceByGroups } from './slice.ts';
 
 /** Parameters of a model after a removal (1 for each component that goes). */
