@@ -93,6 +93,18 @@ export function removeDeadNodes(graph: Graph): Graph {
   return { ...graph, nodes, initializers };
 }
 
+/** A graph without those of the named constants and initializers that nothing uses. */
+export function dropUnused(graph: Graph, names: ReadonlySet<string>): Graph {
+  if (names.size === 0) return graph;
+  const used = new Set([...graph.nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const isLeft = (name: string) => names.has(name) && !used.has(name);
+  return {
+    ...graph,
+    nodes: graph.nodes.filter((n) => !(n.op === 'Constant' && isLeft(n.outputs[0]!))),
+    initializers: new Map([...graph.initializers].filter(([name]) => !isLeft(name))),
+  };
+}
+
 /** The node that defines each value. */
 export function producers(nodes: readonly Node[]): Map<string, Node> {
   const map = new Map<string, Node>();

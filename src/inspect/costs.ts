@@ -4,7 +4,7 @@ import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import { numbersOf } from '../graph/numbers.ts';
-import { usedNames } from '../graph/rewrite.ts';
+import { bodiesOf, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
@@ -120,8 +120,4 @@ function derive(node: Node, stored: Map<string, number>, inferred: Sizes): void 
   const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
   const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
   for (const name of node.outputs) if (name !== '') stored.set(name, inferred(name) ?? total / node.outputs.length);
-}
-
-function bodiesOf(node: Node): Graph[] {
-  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
 }
