@@ -1,8 +1,8 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import { shapePart } from '../evaluate/making.ts';
 import type { Dim } from '../types.ts';
 import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
-import { shapePart } from './integers.ts';
 
 /** Gates of ONNX's recurrent operators: rows of W per hidden unit. */
 export const gateCounts: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
