@@ -2,17 +2,21 @@ import { intAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { moves } from '../graph/operators.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
-import { asSlice, type Pieces, piecesRules } from './sinkConcatRules.ts';
+import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
 
 /*
  * A tensor that holds the units of several layers or directions side by side must lose equally many of each; in pieces
  * it need not. So the Concat that puts it together sinks down the graph, below everything that works on its pieces.
  */
 
-/** Operators that take slices out of a value. */
-const takers = new Set(['Gather', 'Slice', 'Split']);
+/** True for an operator that takes some elements out of a value. */
+function takes(node: Node): boolean {
+  const how = moves(node);
+  return how === 'picks' || how === 'drops';
+}
 
 /**
  * Copies the nodes of a graph with values in pieces where that is possible: what moves elements of such a value works
@@ -28,7 +32,7 @@ export class ConcatSinker {
 
   constructor(b: GraphBuilder, graph: Graph) {
     this.b = b;
-    this.taken = new Set(graph.nodes.filter((n) => takers.has(n.op)).map((n) => n.inputs[0] ?? ''));
+    this.taken = new Set(graph.nodes.filter(takes).map((n) => n.inputs[0] ?? ''));
     const typeOf = inferTypes(graph);
     this.shape = (name) => typeOf(name)?.shape;
   }
@@ -58,11 +62,12 @@ export class ConcatSinker {
   private onPieces(node: Node, pieces: Pieces): boolean {
     const { b } = this;
     const shape = this.shape(node.inputs[0]!);
+    const rule = piecesRule(node);
     // A rule says what becomes of the first output; only Split has more of a kind.
     const several = node.op !== 'Split' && node.outputs.slice(1).some((output) => output !== '');
-    if (shape === undefined || several || !Object.hasOwn(piecesRules, node.op)) return false;
+    if (shape === undefined || several || rule === undefined) return false;
     const outputShape = this.shape(node.outputs[0]!);
-    const results = piecesRules[node.op]!({ b, node, pieces, shape, outputShape });
+    const results = rule({ b, node, pieces, shape, outputShape });
     if (results === undefined) return false;
     node.outputs.forEach((output, i) => {
       const result = results[i];

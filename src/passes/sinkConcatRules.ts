@@ -1,7 +1,9 @@
 import { intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
+import { isUnary } from '../graph/operators.ts';
 import { concat, gather, shapeOf, squeeze, transpose, unsqueeze } from '../graph/ops.ts';
+import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
 /*
@@ -200,15 +202,7 @@ const shapeRule: PiecesRule = ({ b, node, pieces, shape }) => {
   return [start === 0 && end === shape.length ? all : gather(all, b.ints(range(start, end)))];
 };
 
-/** Operators that work element by element on their first input. */
-export const unary = (
-  'Abs Cast Ceil Clip Cos Dropout Elu Erf Exp Floor Gelu HardSigmoid HardSwish LeakyRelu Log Neg Reciprocal Relu ' +
-  'Round Selu Sigmoid Sign Sin Softplus Softsign Sqrt Tanh ThresholdedRelu'
-).split(' ');
-
-/** Rules by operator. */
-export const piecesRules: Readonly<Record<string, PiecesRule>> = {
-  ...Object.fromEntries(unary.map((op) => [op, elementwise])),
+const rules: Rules<PiecesRule> = {
   Identity: ({ pieces }) => [pieces],
   Transpose: transposeRule,
   Squeeze: squeezeRule,
@@ -219,3 +213,8 @@ export const piecesRules: Readonly<Record<string, PiecesRule>> = {
   Slice: slice,
   Split: split,
 };
+
+/** The rule of a node's operator; undefined where it needs its input as a whole. */
+export function piecesRule(node: Node): PiecesRule | undefined {
+  return ruleFor(rules, node) ?? (isUnary(node) ? elementwise : undefined);
+}

@@ -1,12 +1,14 @@
-import { isRecurrent } from '../graph/operators.ts';
+import { isRecurrent, movesAll } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { isBidirectional, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { foldConstants } from './foldConstants.ts';
 
-/** Operators that put tensors together as they are; units are followed through them, and none spells out a size. */
-const joins = new Set('Identity Concat Unsqueeze Squeeze Transpose'.split(' '));
+/** True for an operator that puts tensors together as they are: units are followed through it, and it spells out no size. */
+function joins(node: Node): boolean {
+  return node.op === 'Concat' || (movesAll(node) && node.op !== 'Reshape');
+}
 
 /**
  * The same graph with the weights of recurrent operators stored in the form in which these take them. Exporters compute
@@ -31,7 +33,7 @@ function isJoined(name: string, made: ReadonlyMap<string, Node>, stored: Readonl
   for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
     const node = made.get(at);
     if (stored.has(at) || seen.has(at) || node === undefined) continue;
-    if (node.domain !== '' || !joins.has(node.op)) return false;
+    if (node.domain !== '' || !joins(node)) return false;
     seen.add(at);
     todo.push(...node.inputs);
   }

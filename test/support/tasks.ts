@@ -73,7 +73,7 @@ const textItems = (tokens: ArrayLike<number>, next: ArrayLike<number>) =>
 const languageModelCase: TaskCase = {
   name: 'language-model',
   make(fields = {}, seed = 1) {
-    const sizes = { hidden: [4, 3], embedding: 3, steps: STEPS, batch: ROWS, initScale: 0.4, epochs: 2, threads: 1 };
+    const sizes = { hidden: [4, 3], embedding: 3, steps: STEPS, batch: ROWS, initScale: 1.2, epochs: 2, threads: 1 };
     const config = configOf({ ...sizes, ...fields }, 'zaremba-small');
     const corpus = tinyCorpus(seed);
     return { config, task: loadedText(config, corpus, freshModel(config, corpus.vocabulary)) };

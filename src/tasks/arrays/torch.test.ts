@@ -2,12 +2,14 @@ import { readFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { numbersOf } from '../../../test/support/graphs.ts';
+import { configOf, optionsFor } from '../../../test/support/training.ts';
+import type { Settings } from '../../base/fields.ts';
 import { floats, int64s } from '../../graph/attributes.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
-import type { FinetuneSettings } from './config.ts';
-import { finetune } from './finetune.ts';
+import { train } from '../../train/trainer.ts';
+import { loadedArrays } from './task.ts';
 
 /*
  * Four updates of a model that PyTorch exported, beside the same four updates in PyTorch
@@ -26,20 +28,20 @@ const at = (file: string) => fileURLToPath(new URL(`../../../test/fixtures/finet
 const reference = JSON.parse(readFileSync(at('reference.json'), 'utf8')) as Reference;
 const count = reference.length.length;
 
-const train = new Map<string, Tensor>([
+const arrays = new Map<string, Tensor>([
   ['tokens', int64s([count, 6], reference.tokens.flat())],
   ['length', int64s([count], reference.length)],
   ['label', int64s([count], reference.label)],
   ['step_target', floats([count, 6], reference.step_target.flat())],
 ]);
 
-const common = { epochs: 4, batch: count, threads: 1 };
+const common = { task: 'arrays', epochs: 4, batch: count, threads: 1 };
 const sgd = { ...common, optimizer: 'sgd', learningRate: 0.5 } as const;
 const adam = { ...common, optimizer: 'adam', learningRate: 0.05 } as const;
-const classes = { loss: 'cross-entropy', target: 'label', output: 'logits' } as const;
-const steps = { target: 'step_target', output: 'steps', lengths: 'length' } as const;
+const classes = { loss: 'cross-entropy', targetArray: 'label', output: 'logits' } as const;
+const steps = { targetArray: 'step_target', output: 'steps', lengths: 'length' } as const;
 
-const cases: [run: string, settings: FinetuneSettings][] = [
+const cases: [run: string, settings: Settings][] = [
   ['cross-entropy sgd', { ...sgd, ...classes }],
   ['cross-entropy adam', { ...adam, ...classes }],
   ['bce adam', { ...adam, ...steps, loss: 'bce' }],
@@ -50,12 +52,16 @@ describe('fine-tuning beside PyTorch', () => {
   it.each(cases)('%s', async (name, settings) => {
     const { losses, logits, steps: stepScores } = reference.runs[name]!;
     const model = await loadModel(at('classifier.onnx'));
-    const { model: trained, history } = await finetune(model, { train }, settings, { runtime: nodeRuntime });
+    const config = configOf(settings);
+    const task = loadedArrays(config, model, { train: { source: 'reference.json', arrays } });
+    const { model: trained, history } = await train(optionsFor({ config, task }));
     history.forEach((epoch, i) => {
-      expect(Math.abs(epoch.trainLoss - losses[i]!), `loss of update ${i + 1}`).toBeLessThan(2e-5);
+      expect(Math.abs((epoch.train.loss ?? epoch.train.mse)! - losses[i]!), `loss of update ${i + 1}`).toBeLessThan(
+        2e-5,
+      );
     });
     const session = await nodeRuntime.createSession(trained, { threads: 1 });
-    const got = await session.run({ tokens: train.get('tokens')!, length: train.get('length')! });
+    const got = await session.run({ tokens: arrays.get('tokens')!, length: arrays.get('length')! });
     await session.release();
     const worst = (a: number[], b: readonly number[]) => Math.max(...a.map((x, i) => Math.abs(x - b[i]!)));
     expect(worst(numbersOf(got.logits!), logits)).toBeLessThan(2e-4);
