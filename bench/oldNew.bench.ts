@@ -12,7 +12,8 @@ import {
   compareBuilds,
   type PresetComparison,
 } from './support/buildSpeed.ts';
-import { listOption, runScript, wholeOption } from './support/script.ts';
+import { listOption, wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 
 interface Flags {
   readonly old: string;

@@ -4,7 +4,8 @@ import { note, table } from '../src/cli/output.ts';
 import { readRun } from '../src/runs/readRun.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { benchEpochs } from './support/epochSpeed.ts';
-import { runScript, wholeOption } from './support/script.ts';
+import { wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 import { configOfRun } from './support/trainingStep.ts';
 
 interface Flags {
@@ -26,8 +27,9 @@ await runScript<Flags>({
   async measure({ run, threads, rounds }) {
     const { config: fields, epochs, result } = await readRun(run, '');
     const words = result?.data?.facts.vocabulary;
-    if (words === undefined) throw new UsageError(`${run} is no finished run of slimrnn train`);
     const config = configOfRun(fields ?? {});
+    if (words === undefined || config.task.kind !== 'language-model')
+      throw new UsageError(`${run} is no finished run of a language model`);
     const hidden = config.model.hidden as number[];
     if (config.method.issEmbedding)
       throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);

@@ -3,14 +3,14 @@
  */
 
 export { SlimError, UsageError } from './base/errors.ts';
-export type { Section, Settings } from './base/fields.ts';
+export { type Section, type Settings, sectionReader } from './base/fields.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { type ResolveOptions, resolveConfig, settingsOf } from './config/resolve.ts';
 export type { CommonConfig, RunConfig } from './config/runConfig.ts';
 export { taskParts, trainParts } from './config/trainParts.ts';
 export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
-export { tokenizeProse } from './data/tokens.ts';
-export { buildVocabulary, encode, type Vocabulary } from './data/vocabulary.ts';
+export { tokenizeProse, tokenizeWords } from './data/tokens.ts';
+export { buildVocabulary, encode, type Vocabulary, vocabularyOf } from './data/vocabulary.ts';
 export { type StatePair, statesOf } from './graph/states.ts';
 export type * from './graph/types.ts';
 export { describeModel, type LayerSummary, type ModelSummary } from './inspect/describe.ts';
@@ -32,13 +32,14 @@ export type {
 } from './methods/method.ts';
 export { describeMethod, methodOf, methods } from './methods/registry.ts';
 export { type LanguageModelOptions, LOGITS, languageModel, TOKENS } from './models/languageModel.ts';
+export { LENGTHS, type Pool, type TextClassifierOptions, textClassifier } from './models/textClassifier.ts';
 export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
-export type { OptimizerKind } from './optimizers/kind.ts';
+export { type OptimizerKind, optimizerKind } from './optimizers/kind.ts';
 export type { OptimizedParameter, Optimizer, OptimizerState, SlotKind, StepMoment } from './optimizers/optimizer.ts';
 export { type OptimizerName, optimizers } from './optimizers/registry.ts';
-export type { ScheduleKind } from './optimizers/schedules/kind.ts';
+export { type ScheduleKind, scheduleKind } from './optimizers/schedules/kind.ts';
 export { type ScheduleName, schedules } from './optimizers/schedules/registry.ts';
 export type { Schedule, ScheduleMoment } from './optimizers/schedules/schedule.ts';
 export { withoutDropout } from './passes/withoutDropout.ts';
@@ -91,6 +92,9 @@ export {
   type TaskConfig,
   type TaskDefinition,
 } from './tasks/task.ts';
+export { type Classified, classify, type TextSession, textSession } from './tasks/text-classification/classify.ts';
+export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
+export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export type { Collective } from './train/collective.ts';
 export { TrainingDivergedError } from './train/diverged.ts';
 export { type FinishedModels, finishModels, type SlimModel } from './train/finish.ts';

@@ -1,6 +1,6 @@
 import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
-import { readSettings } from '../../src/config/readSettings.ts';
+import { readSettings, savedSettings } from '../../src/config/readSettings.ts';
 import type { RunConfig } from '../../src/config/runConfig.ts';
 import { trainParts } from '../../src/config/trainParts.ts';
 import type { Corpus } from '../../src/data/makeCorpus.ts';
@@ -41,7 +41,13 @@ export function withHidden(config: TrainConfig, hidden: readonly number[]): Trai
 
 /** The configuration of a run, from its config.json. */
 export function configOfRun(fields: Settings): TrainConfig {
-  return readSettings('its configuration', {}, fields);
+  const source = 'its configuration';
+  return readSettings(source, {}, savedSettings(fields, source).settings);
+}
+
+/** Tokens that one update sees. */
+export function tokensOfUpdate(config: TrainConfig): number {
+  return config.batch * readTaskFields(config.task).steps;
 }
 
 /** How the steps run. */
@@ -97,7 +103,7 @@ export async function trainingSteps(
 /** Words drawn by lot, as many as fill the windows of an epoch. */
 function randomText(config: TrainConfig, words: number): Corpus {
   const random = randomStream(2);
-  const length = config.batch * (readTaskFields(config.task).steps * WINDOWS + 1);
+  const length = tokensOfUpdate(config) * WINDOWS + config.batch;
   const ids = Int32Array.from({ length }, () => Math.floor(random() * words));
   const vocabulary = { words: [], ids: new Map<string, number>() };
   return { name: 'random', source: 'drawn by lot', vocabulary, train: ids, valid: ids, test: ids, sha256: '' };

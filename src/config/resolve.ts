@@ -167,11 +167,15 @@ function readSections(
   return { config: config as RunConfig | undefined, problems };
 }
 
-/** Fields without a value are left out; of a method also switches that are off. */
+/** Fields without a value are left out; of a method also switches that are off, and strengths of 0 that ask for one. */
 function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
-  const isLeftOut = part === 'method' ? isIdle : (value: unknown) => value === undefined;
-  return Object.fromEntries(Object.entries(fields ?? {}).filter(([, value]) => !isLeftOut(value))) as T;
+  const isLeftOut = (field: string, value: unknown) =>
+    value === undefined || (part === 'method' && isIdle(value) && (value !== 0 || asksForMethod.has(field)));
+  return Object.fromEntries(Object.entries(fields ?? {}).filter(([field, value]) => !isLeftOut(field, value))) as T;
 }
+
+/** Fields by which methods are asked for. */
+const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
 function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
   const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks).keys()]);
@@ -197,7 +201,7 @@ function strangers(
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
     const [first, ...others] = [...new Set(kinds.map((kind) => kind(nameOf)))];
-    return [`${nameOf(field)} needs ${first}${others.map((o) => ` (or ${o})`).join('')}`];
+    return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
   });
 }
 

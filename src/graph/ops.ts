@@ -3,6 +3,7 @@ import { float, isIntegers } from './attributes.ts';
 import type { GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
+import type { Op } from './operators.ts';
 import type { ElementType, Graph } from './types.ts';
 
 /*
@@ -37,8 +38,8 @@ function builderOf(inputs: readonly (Operand | undefined)[]): GraphBuilder {
   return found;
 }
 
-const unary = (op: string) => (x: Value) => apply(op, [x]);
-const binary = (op: string) => (a: Operand, b: Operand) => apply(op, [a, b]);
+const unary = (op: Op) => (x: Value) => apply(op, [x]);
+const binary = (op: Op) => (a: Operand, b: Operand) => apply(op, [a, b]);
 
 export const add = binary('Add');
 export const sub = binary('Sub');
@@ -169,6 +170,14 @@ export function reduceMean(x: Value, axes?: readonly number[], keep = false): Va
 /** Maximum over axes (all when left out); axes are an attribute until operator set 18. */
 export function reduceMax(x: Value, axes?: readonly number[], keep = false): Value {
   return apply('ReduceMax', [x], { axes, keepdims: keep ? 1 : 0 });
+}
+
+/** Which steps of x [T, B, …] lie within the lengths of the sequences, int32 [B]: bool [T, B]. */
+export function withinLengths(x: Value, lengths: Value): Value {
+  const b = x.builder;
+  const index = (value: number) => squeeze(b.ints([value]), [0]);
+  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
+  return less(unsqueeze(steps, [1]), cast(lengths, 'int64'));
 }
 
 export function softmax(x: Value, axis = -1): Value {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { type Components, componentsOver } from './components.ts';
 import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
@@ -48,7 +49,7 @@ export const groupLassoKind = defineMethod({
   label: 'group lasso',
   selector: 'iss',
   fields: { iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'), ...groupFields },
-  isAskedFor: ({ iss }) => typeof iss === 'number' && iss > 0,
+  isAskedFor: ({ iss }) => !isIdle(iss),
   isStructural: true,
   keepsZeros: false,
   describe: ({ iss }) => `ISS λ ${iss}`,

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isIdle } from '../base/fields.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
 import { withoutTables } from './tables.ts';
@@ -31,7 +32,7 @@ export const l1Kind = defineMethod({
   label: 'ℓ1',
   selector: 'l1',
   fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights instead') },
-  isAskedFor: ({ l1: lambda }) => typeof lambda === 'number' && lambda > 0,
+  isAskedFor: ({ l1: lambda }) => !isIdle(lambda),
   isStructural: false,
   keepsZeros: false,
   describe: ({ l1: lambda }) => `ℓ1, λ ${lambda}`,

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { matricesOf, methodFor, UPDATES } from '../../test/support/methods.ts';
 import { type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
+import type { Settings } from '../base/fields.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { type MagnitudeOptions, magnitude } from './magnitude.ts';
 
@@ -128,5 +130,42 @@ describe("magnitude by Narang's schedule", () => {
     const goal = whole.cuts.get(TO)!;
     expect(zeros(resumed)).toBe(later.filter((w) => Math.abs(w) < goal).length);
     expect(zeros(resumed)).toBeGreaterThan(0);
+  });
+});
+
+describe('pruning by epochs', () => {
+  it('has an update of its own even where it begins and ends in the same one', () => {
+    const { method, model } = methodFor({ magnitude: 0.5, pruneFrom: 1, pruneTo: 1.01 });
+    const matrices = matricesOf(model, method!);
+    for (let t = 1; t <= 2 * UPDATES; t++) method!.afterUpdate!(matrices, done(t));
+    expect(zerosIn(matrices)).toBeGreaterThan(0);
+  });
+
+  const zerosIn = (matrices: readonly PlainMatrix[]) => matrices.reduce((n, matrix) => n + zeros(matrix), 0);
+
+  /** Updates after which there were more zeros. */
+  const prunings = (fields: Settings) => {
+    const { method, model } = methodFor(fields);
+    const matrices = matricesOf(model, method!);
+    const changes: number[] = [];
+    for (let t = 1, last = 0; t <= 6 * UPDATES; t++) {
+      method!.afterUpdate!(matrices, done(t));
+      const now = zerosIn(matrices);
+      if (now !== last) changes.push(t);
+      last = now;
+    }
+    return { changes, matrices };
+  };
+
+  it('comes every 100 updates, and at the end, when nothing else is said', () => {
+    expect(prunings({ magnitude: 0.5, pruneFrom: 0, pruneTo: 6 }).changes).toEqual([100, 120]);
+  });
+
+  it('becomes updates of the run', () => {
+    const { changes, matrices } = prunings({ magnitude: 0.5, pruneFrom: 1, pruneTo: 2.5, pruneEvery: 7 });
+    // At update 20 the share is still 0; then every 7 updates until update 50.
+    expect(changes).toEqual([27, 34, 41, 48, 50]);
+    const size = matrices.reduce((n, { weights }) => n + weights.length, 0);
+    expect(Math.abs(zerosIn(matrices) / size - 0.5)).toBeLessThan(0.02);
   });
 });

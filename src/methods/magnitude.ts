@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isIdle } from '../base/fields.ts';
 import { groupedTensors } from '../groups/groups.ts';
 import { defineMethod } from './kind.ts';
 import type { Matrix, MethodState, SparsityMethod } from './method.ts';
@@ -104,7 +105,7 @@ export const magnitudeKind = defineMethod({
     pruneTo: z.number().positive().optional().describe('epochs at which the pruning ends (default: two thirds of all)'),
     pruneEvery: z.int().positive().optional().describe('prune every so many updates (default: 100)'),
   },
-  isAskedFor: (settings) => typeof settings.magnitude === 'number' && settings.magnitude !== 0,
+  isAskedFor: ({ magnitude: share }) => !isIdle(share),
   isStructural: false,
   keepsZeros: true,
   describe: ({ magnitude: share, pruneSchedule }) =>

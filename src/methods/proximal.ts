@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { type Components, componentsOver } from './components.ts';
 import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
@@ -51,7 +52,7 @@ export const proximalKind = defineMethod({
     ...groupFields,
     proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
   },
-  isAskedFor: ({ iss, proximal }) => typeof iss === 'number' && iss > 0 && proximal === true,
+  isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
   isStructural: true,
   keepsZeros: false,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,

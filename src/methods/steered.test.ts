@@ -6,37 +6,7 @@ import type { Groups } from '../groups/groups.ts';
 import { EPSILON } from './components.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
 import { proximal } from './proximal.ts';
-import { layerScores, parseTarget, type SteeringOptions, steered } from './steered.ts';
-
-describe('parseTarget', () => {
-  it.each([
-    ['units=0.3', { what: 'units', share: 0.3 }],
-    ['params=0.25', { what: 'params', share: 0.25 }],
-    ['units=.5', { what: 'units', share: 0.5 }],
-  ] as const)('reads %s', (text, target) => {
-    expect(parseTarget(text)).toEqual(target);
-  });
-
-  it.each(
-    [
-      [
-        'units=0',
-        'units=1',
-        'units=1.5',
-        'units=-0.3',
-        'units=',
-        'units',
-        '0.3',
-        'units=30%',
-        'units=0.3 ',
-        'units=0,3',
-      ],
-      ['unit=0.3', 'weights=0.3', 'units=0.3=0.4', 'units=1e-1', ''],
-    ].flat(),
-  )("refuses '%s'", (text) => {
-    expect(parseTarget(text)).toBeUndefined();
-  });
-});
+import { layerScores, type SteeringOptions, steered } from './steered.ts';
 
 describe('layerScores', () => {
   it('is the square as a share of its own and all larger ones', () => {

@@ -233,6 +233,7 @@ describe('dropZeroStates', () => {
   test.each<[string, (b: GraphBuilder, v: Value) => Value]>([
     ['a constant', (b) => b.constant({ ...randomTensor([2, 2, 2]), data: new Float32Array(8) })],
     ['a shape filled with zeros, moved', (b) => transpose(apply('ConstantOfShape', [b.ints([2, 2, 2])]), [1, 0, 2])],
+    ['zeros behind a Tanh', (b) => apply('Tanh', [apply('ConstantOfShape', [b.ints([2, 2, 2])])])],
     [
       'a zero spread out',
       (b) => apply('Expand', [b.parameter('zero', randomTensor([1, 1, 1], 1, 0)), b.ints([2, 2, 2])]),

@@ -8,7 +8,6 @@ import {
   cast,
   concat,
   gather,
-  less,
   matmul,
   reshape,
   scan,
@@ -19,6 +18,7 @@ import {
   transpose,
   unsqueeze,
   where,
+  withinLengths,
 } from '../graph/ops.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Graph, Node } from '../graph/types.ts';
@@ -77,7 +77,8 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
     perDirection(input(INPUT.hidden + s), batchFirst ? 1 : 0),
   );
   const lengths = input(INPUT.lengths);
-  const valid = lengths && validSteps(x, lengths);
+  // bool [T, 1, B]
+  const valid = lengths && unsqueeze(withinLengths(x, lengths), [1]);
   const results = reversed.map((reverse, d) => {
     const recurrent = recurrents[d]!;
     const [input, inLoop] = splitBias(biases[d], cell.biasInLoop(node));
@@ -190,14 +191,6 @@ function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Valu
     reverseOutputs: [d.reverse],
   });
   return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
-}
-
-/** Which steps lie within the examples' lengths, int32 [B]: bool [T, 1, B]. */
-function validSteps(x: Value, lengths: Value): Value {
-  const b = x.builder;
-  const index = (value: number) => squeeze(b.ints([value]), [0]);
-  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
-  return less(unsqueeze(steps, [1, 2]), cast(lengths, 'int64'));
 }
 
 /** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { SlimError } from '../base/errors.ts';
+import { readSettings } from '../config/readSettings.ts';
 import type { Model } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { costsOf } from '../inspect/costs.ts';
@@ -7,11 +8,11 @@ import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import type { RunConfig, RunRecord, RunResultRecord } from '../runs/record.ts';
+import type { RunRecord, RunResultRecord, SavedConfig } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import { type TracedModel, traceModel } from '../slim/prepare.ts';
+import { taskNamed } from '../tasks/registry.ts';
 import type { ReportModel } from './data.ts';
-import { remakeModel } from './remake.ts';
 import type { KeptUnits } from './weightMap.ts';
 
 /** A model of a run with its figures; its file may be gone. */
@@ -66,25 +67,32 @@ function traced(model: Model, record: RunRecord, problems: string[]): FinalModel
 
 function unitsOf({ layers }: Groups, { result, config }: RunRecord): KeptUnits | undefined {
   const kept = result?.kept;
-  const hidden = config?.model.hidden;
+  const before = unitsAtFirst(result, config);
   const fits =
     kept !== undefined &&
-    hidden !== undefined &&
-    hidden.length === layers.length &&
+    before?.length === layers.length &&
     layers.every(({ components }, i) => kept[i]?.length === components.length);
-  return fits ? { before: hidden, kept } : undefined;
+  return fits ? { before, kept } : undefined;
+}
+
+/** Units of each layer before training. */
+function unitsAtFirst(result: RunResultRecord | undefined, config: SavedConfig | undefined) {
+  return result?.layers?.map(({ units }) => units) ?? config?.model.hidden;
 }
 
 /** The untrained model of the configuration, where training shrank it; its figures are sizes and speed alone. */
 function beginning(
-  config: RunConfig | undefined,
-  { models: [first], data }: RunResultRecord,
+  config: SavedConfig | undefined,
+  result: RunResultRecord,
   problems: string[],
 ): LoadedModel | undefined {
-  const hidden = config?.model.hidden;
-  if (hidden === undefined || first === undefined || hidden.join() === first.hidden.join()) return undefined;
+  const [first] = result.models;
+  const hidden = unitsAtFirst(result, config);
+  if (config === undefined || hidden === undefined || hidden.join() === first?.hidden.join()) return undefined;
   try {
-    const made = remakeModel(config!, data?.facts ?? {});
+    const { format: _, items: _items, scores: _scores, sources: _sources, ...settings } = config;
+    const resolved = readSettings('its configuration', {}, settings);
+    const made = taskNamed(config.task.kind)?.untrained?.(resolved, result.data?.facts ?? {});
     if (made === undefined) return undefined;
     const model = withoutDropout(made);
     let bytes = 0;

@@ -189,6 +189,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     engine: runtime.name,
     environment: environment(),
     history: trained.history,
+    layers: trained.start.layers,
     kept: finished.kept,
   };
   await writeAtomically(join(directory, runFiles.result), documentText(result));

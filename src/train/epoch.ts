@@ -49,16 +49,22 @@ export async function trainEpoch(
         );
     }
   }
-  run.state.endEpoch({ epoch, epochs: settings.epochs, updates: run.progress.updates });
-  // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
-  const isBetween = epoch + 1 < settings.epochs;
-  if (!options.method.isDense && (settings.shrinkEvery > 0 || isBetween)) {
-    await removeDeadUnits(run, options, setup, 0);
-  }
+  if (!run.progress.ended) await endEpoch(run, options, setup);
   run.progress = clock.addTo(run.progress);
   // The scoring may be stopped, too: the epoch before it is not lost then.
   await save();
   return finishEpoch(run, options, batches);
+}
+
+/** What comes after the last update of an epoch, once: the method's event, and dead units that leave. */
+async function endEpoch(run: Run, options: TrainOptions, setup: TrainSetup): Promise<void> {
+  const { settings, method } = options;
+  const { epoch, updates } = run.progress;
+  run.state.endEpoch({ epoch, epochs: settings.epochs, updates });
+  // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
+  const isBetween = epoch + 1 < settings.epochs;
+  if (!method.isDense && (settings.shrinkEvery > 0 || isBetween)) await removeDeadUnits(run, options, setup, 0);
+  run.progress = { ...run.progress, ended: true };
 }
 
 /** Scores the held-out data, notes what the epoch achieved, and goes to the next one. */
@@ -78,7 +84,7 @@ async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): P
     parameters: run.state.countParameters(),
     penalty: penalty / batches.count,
     seconds,
-    itemsPerSecond: batches.items / seconds,
+    itemsPerSecond: (batches.items * (options.collective?.ranks ?? 1)) / seconds,
     ...(groups && { groupNorms: normsByLayer(groups, run.state.lookup()) }),
   };
   const all = [...history, metrics];

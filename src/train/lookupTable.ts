@@ -77,8 +77,3 @@ export function addRows(table: Float32Array, indices: Int32Array, gradient: Floa
     for (let k = 0, to = indices[i]! * size; k < size; k++) table[to + k]! += gradient[from++]!;
   }
 }
-
-/** Sets the rows `indices` of a table [V, size] to zero. */
-export function clearRows(table: Float32Array, indices: Int32Array, size: number): void {
-  for (const row of indices) table.fill(0, row * size, (row + 1) * size);
-}

@@ -10,6 +10,8 @@ export const progressSchema = z.object({
   /** Epochs finished, and batches of the current one. */
   epoch: z.number(),
   batch: z.number(),
+  /** Whether all that comes after the updates of the current epoch is done, but its scoring. */
+  ended: z.boolean(),
   /** Updates in all. */
   updates: z.number(),
   /** Sums over the current epoch so far. */
@@ -28,4 +30,4 @@ export const progressSchema = z.object({
 export type Progress = z.infer<typeof progressSchema>;
 
 /** Before the first batch of an epoch. */
-export const epochStart = { batch: 0, sums: { count: 0, totals: {} }, penalty: 0, seconds: 0 } as const;
+export const epochStart = { batch: 0, ended: false, sums: { count: 0, totals: {} }, penalty: 0, seconds: 0 } as const;

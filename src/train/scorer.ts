@@ -1,17 +1,21 @@
 import { SlimError } from '../base/errors.ts';
+import { Recent } from '../base/recent.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { modelOf } from '../onnx/model.ts';
+import { asFloat32 } from '../passes/float32.ts';
 import type { Session } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';
+import { shapeKey } from '../tasks/shapeKey.ts';
 import { type Batches, type BatchShape, LOSS, type Problem, type Split } from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
 import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './interrupted.ts';
 import { lookUpRows } from './lookupTable.ts';
+import { MOST_SHAPES } from './shapedSteps.ts';
 import { floatTensor, type SessionSettings, zerosFor } from './step.ts';
-import { addBatch, emptyTotals, type MutableSums } from './sums.ts';
-import { trainedNames } from './trainedWeights.ts';
+import { addBatch, emptyTotals, sharedSums, zeroTotals } from './sums.ts';
+import { trainableNames } from './trainedWeights.ts';
 
 /** Words for a split, for messages. */
 const LABELS: Readonly<Record<Split, string>> = { train: 'training', valid: 'validation', test: 'test' };
@@ -47,26 +51,60 @@ interface CompiledScoring {
   readonly session: Session;
 }
 
-/** A scorer over a model's structure: one session, or one for each batch shape where the task needs sizes. */
+/** What batches are scored with. */
+interface Scoring {
+  compiled(shape: BatchShape): Promise<CompiledScoring>;
+  /** Current weights as a graph takes them. */
+  fed(plan: ScoringGraph): Record<string, Tensor>;
+  weights(name: string): Tensor | undefined;
+  readonly collective: Collective;
+}
+
+/**
+ * A scorer over a model's structure: one session, or one for each batch shape where the task needs sizes. Several
+ * processes score a part each, and have the sums of all.
+ */
 export function createScorer(model: Model, options: ScorerOptions): Scorer {
-  const { problem, runtime, threads } = options;
-  const trained = options.trained ?? new Set(trainedNames(model.graph));
-  const weights = options.weights ?? ((name: string) => model.graph.initializers.get(name));
-  const sessions = new Map<string, Promise<CompiledScoring>>();
-  /** One wrapper per buffer, so that the runtime's own wrapper is made once. */
-  const wrapped = new Map<string, Tensor>();
-  const compiled = (shape: BatchShape): Promise<CompiledScoring> => {
-    const key = problem.scoresAnyShape ? '' : JSON.stringify(shape);
-    const known = sessions.get(key);
-    if (known) return known;
-    const made = (async () => {
-      const plan = scoringGraph(model, problem, trained, problem.scoresAnyShape ? undefined : shape);
-      return { plan, session: await runtime.createSession(modelOf(plan.graph), { threads }) };
-    })();
-    sessions.set(key, made);
-    return made;
+  const { problem, runtime, threads, collective = single } = options;
+  const trained = options.trained ?? new Set(trainableNames(model.graph));
+  const weights = options.weights ?? storedWeights(model);
+  const sessions = new Recent<CompiledScoring>(MOST_SHAPES, ({ session }) => session.release());
+  const scoring: Scoring = {
+    weights,
+    collective,
+    fed: fedWeights(weights),
+    compiled(shape) {
+      const sizes = problem.scoresAnyShape ? undefined : shape;
+      return sessions.get(sizes ? shapeKey(sizes) : '', async () => {
+        const plan = scoringGraph(model, problem, trained, sizes);
+        return { plan, session: await runtime.createSession(modelOf(plan.graph), { threads }) };
+      });
+    },
   };
-  const fedWeights = ({ parameters }: ScoringGraph): Record<string, Tensor> => {
+  return {
+    score(split, how = {}) {
+      const { rank, ranks } = collective;
+      const batches = problem.batches(split, { epoch: 0, seed: options.seed, rank, ranks });
+      return scoreBatches(batches, split, scoring, how);
+    },
+    release: () => sessions.clear(),
+  };
+}
+
+/** The weights of a model in float32. */
+function storedWeights({ graph }: Model): (name: string) => Tensor | undefined {
+  const found = new Map<string, Tensor>();
+  return (name) => {
+    const stored = graph.initializers.get(name);
+    if (stored && !found.has(name)) found.set(name, asFloat32(stored));
+    return found.get(name);
+  };
+}
+
+/** Feeds for weights, with one wrapper per buffer, so that the runtime's own wrapper is made once. */
+function fedWeights(weights: (name: string) => Tensor | undefined): Scoring['fed'] {
+  const wrapped = new Map<string, Tensor>();
+  return ({ parameters }) => {
     const feeds: Record<string, Tensor> = {};
     for (const { name, dims } of parameters) {
       const tensor = weights(name)!;
@@ -77,56 +115,41 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
     }
     return feeds;
   };
-  return {
-    async score(split, how = {}) {
-      const { rank, ranks } = options.collective ?? single;
-      const batches = problem.batches(split, { epoch: 0, seed: options.seed, rank, ranks });
-      return scoreBatches(batches, split, compiled, fedWeights, weights, how);
-    },
-    async release() {
-      for (const made of sessions.values()) await (await made).session.release();
-      sessions.clear();
-    },
-  };
 }
 
 async function scoreBatches(
   batches: Batches,
   split: Split,
-  compiled: (shape: BatchShape) => Promise<CompiledScoring>,
-  fedWeights: (plan: ScoringGraph) => Record<string, Tensor>,
-  weights: (name: string) => Tensor | undefined,
+  { compiled, fed, weights, collective }: Scoring,
   { onProgress, signal }: ScoreOptions,
 ): Promise<Sums> {
   const buffers = new Map<string, Readonly<Record<string, Tensor>>>();
   const carried: Record<string, Tensor> = {};
-  let sums: MutableSums | undefined;
+  let sums = emptyTotals();
   for (let i = 0; i < batches.count; i++) {
     if (signal?.aborted) {
       throw new InterruptedError(`stopped while scoring the ${LABELS[split]} data; --resume goes on from here`);
     }
     const shape = batches.shapeOf(i);
     const { plan, session } = await compiled(shape);
-    const key = JSON.stringify(shape);
+    if (i === 0) sums = zeroTotals(plan);
+    const key = shapeKey(shape);
     const batch = buffers.get(key) ?? batches.feeds(shape);
     buffers.set(key, batch);
     const count = batches.fill(i, batch);
     if (count === 0) continue;
-    const feeds: Record<string, Tensor> = {
-      ...fedWeights(plan),
-      ...zeroStates(plan, shape, carried),
-      ...usedBy(plan, batch),
-    };
+    const feeds: Record<string, Tensor> = { ...fed(plan), ...zeroStates(plan, shape, carried), ...usedBy(plan, batch) };
     for (const { table, indices, values } of plan.lookups) feeds[values] = lookedUp(weights(table)!, batch[indices]!);
     Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds]));
     const outputs = [LOSS, ...Object.keys(plan.sums), ...plan.states.map((s) => s.output)];
     const results = await session.run(feeds, { outputs });
-    sums = addBatch(sums ?? emptyTotals(), plan, results, count);
+    sums = addBatch(sums, plan, results, count);
     for (const { input, output } of plan.states) carried[input] = results[output]!;
     if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
   }
-  if (sums === undefined) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
-  return sums;
+  const all = await sharedSums(sums, collective);
+  if (all.count === 0) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
+  return all;
 }
 
 /** States at the start of the data are zero; `carried` are those that came out of the batch before. */

@@ -1,12 +1,13 @@
-import { afterEach, describe, expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { randomNumbers } from '../../test/support/graphs.ts';
+import { plainSetup, plainState, trainBatches } from '../../test/support/training.ts';
+import { type Window, windowProblem } from '../../test/support/windows.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { add, gather, matmul, tanh, transpose } from '../graph/ops.ts';
+import type { Model } from '../graph/types.ts';
 import { LOGITS, TOKENS } from '../models/languageModel.ts';
 import { modelOf } from '../onnx/model.ts';
-import { nodeRuntime } from '../runtime/node.ts';
-import { Stepper } from './stepper.ts';
 
 /*
  * Tables that a model uses more than once: the gradient of a row is the sum over all its uses. The expected updates are
@@ -21,26 +22,18 @@ const random = randomNumbers(1);
 const table = Array.from({ length: VOCABULARY * WIDTH }, () => 2 * random() - 1);
 
 /** Words of a window and what follows them; word 4 comes in the second one only, word 0 twice in the first. */
-const windows: readonly { readonly tokens: readonly number[]; readonly targets: readonly number[] }[] = [
+const windows: readonly Window[] = [
   { tokens: [0, 1, 2, 0, 3, 3, 1, 2], targets: [1, 2, 0, 3, 4, 1, 2, 2] },
   { tokens: [4, 4, 0, 1, 2, 0, 4, 1], targets: [0, 1, 1, 2, 3, 0, 1, 4] },
 ];
 
-const made: Stepper[] = [];
-afterEach(async () => {
-  for (const stepper of made.splice(0)) await stepper.release();
-});
-
 /** A model of one table E [V, w]; `logitsOf` makes logits [T, B, V] of it and of the words. */
-async function stepperFor(logitsOf: (table: Value, tokens: Value) => Value): Promise<Stepper> {
+function modelWith(logitsOf: (table: Value, tokens: Value) => Value): Model {
   const b = new GraphBuilder('shared_table');
   const parameter = b.parameter('table', floats([VOCABULARY, WIDTH], table));
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   b.output(logitsOf(parameter, tokens), LOGITS);
-  const options = { runtime: nodeRuntime, logits: LOGITS, batch: BATCH, time: TIME, clip: 1e6, seed: 1, threads: 1 };
-  const stepper = await Stepper.create(modelOf(b.build()), options);
-  made.push(stepper);
-  return stepper;
+  return modelOf(b.build());
 }
 
 /** Cross entropy of one word in nats, and ∂/∂E added to `gradient`, for a table E [V, w]. */
@@ -87,22 +80,24 @@ describe.each([
   ['looked up twice', twice, WIDTH, (t: Value, i: Value) => add(gather(t, i), tanh(gather(t, i)))],
 ])('a table that is %s', (_, lossOf, classes, logitsOf) => {
   it('follows the sum of the gradients of all its uses, update after update', async () => {
-    const stepper = await stepperFor(logitsOf);
+    const own = windows.map(({ tokens, targets }) => ({ tokens, targets: targets.map((t) => t % classes) }));
+    const problem = windowProblem(own, { batch: BATCH, time: TIME });
+    const state = await plainState(modelWith(logitsOf), plainSetup(problem));
     let expected: readonly number[] = [...floats([table.length], table).data].map(Number);
-    for (const [index, window] of [...windows, ...windows].entries()) {
-      const targets = window.targets.map((t) => t % classes);
+    for (const update of [0, 1, 2, 3]) {
+      const { tokens, targets } = own[update % 2]!;
       const gradient = expected.map(() => 0);
-      const loss = window.tokens.reduce((sum, word, n) => sum + lossOf(expected, word, targets[n]!, gradient), 0);
+      const loss = tokens.reduce((sum, word, n) => sum + lossOf(expected, word, targets[n]!, gradient), 0);
       expected = expected.map((w, i) => w - (RATE / BATCH) * gradient[i]!);
 
-      stepper.targets.set(targets);
-      const step = await stepper.step(Int32Array.from(window.tokens), RATE, index);
-      expect(step.loss, `update ${index}`).toBeCloseTo(loss, 4);
-      expect(step.gradientNorm, `update ${index}`).toBeCloseTo(Math.hypot(...gradient) / BATCH, 4);
-      const got = [...(stepper.weights('table')!.data as Float32Array)];
+      const step = await state.step(trainBatches(problem), update % 2, { rate: RATE, update });
+      expect(step.loss * TIME * BATCH, `update ${update}`).toBeCloseTo(loss, 4);
+      expect(step.gradientNorm, `update ${update}`).toBeCloseTo(Math.hypot(...gradient) / BATCH, 4);
+      const got = [...(state.weights('table')!.data as Float32Array)];
       got.forEach((w, i) => {
-        expect(w, `update ${index}, element ${i}`).toBeCloseTo(expected[i]!, 4);
+        expect(w, `update ${update}, element ${i}`).toBeCloseTo(expected[i]!, 4);
       });
     }
+    await state.release();
   });
 });

@@ -6,7 +6,8 @@ import type { Tensors } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import { assertEqual } from '../verify/verify.ts';
-import { detached, type Snapshot, type TrainSetup, TrainState } from './trainState.ts';
+import { detached, type Snapshot } from './snapshot.ts';
+import { type TrainSetup, TrainState } from './trainState.ts';
 
 /**
  * The same training without the components that are not `live` (but one in a layer where all are dead): weights, carried

@@ -10,7 +10,7 @@ import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { LOSS } from '../tasks/task.ts';
 import type { TrainingGraph } from './compile.ts';
 import { lookUpRows } from './lookupTable.ts';
-import type { WeightMemory } from './memory.ts';
+import type { Parameter, WeightMemory } from './memory.ts';
 import type { LookedUpRows } from './update.ts';
 
 /** A training step for batches of one shape: a session over the weights that all shapes share, and its own buffers. */
@@ -21,6 +21,8 @@ export interface CompiledStep {
   readonly batch: Tensors;
   readonly feeds: Tensors;
   readonly fetches: Tensors;
+  /** Gradients of weights that have no part in the loss of these batches: they are 0. */
+  readonly unwritten: readonly Float32Array[];
   readonly masks: readonly { readonly buffer: Buffer32; readonly keep: number }[];
   readonly kernels: Kernels;
   readonly lookups: readonly (LookedUpRows & { readonly values: Float32Array })[];
@@ -61,7 +63,7 @@ export async function compileStep(
     return buffer;
   };
   for (const { name, dims } of plan.parameters) {
-    const { weights, gradient } = memory.byName.get(name)!;
+    const { weights, gradient } = placed(memory, name);
     feeds[name] = floatTensor(dims, weights.data);
     fetches[plan.gradients.get(name)!] = floatTensor(dims, gradient.data);
   }
@@ -78,8 +80,19 @@ export async function compileStep(
     const dims = outputDims(name);
     fetches[name] = floatTensor(dims, new Float32Array(sizeOf(dims)));
   }
+  const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
+    isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
+  );
   const session = await runtime.createSession(modelOf(plan.graph), { threads, profile });
-  return { plan, session, batch, feeds, fetches, masks, kernels: instantiateKernels(arena.memory), lookups, states };
+  const kernels = instantiateKernels(arena.memory);
+  return { plan, session, batch, feeds, fetches, unwritten, masks, kernels, lookups, states };
+}
+
+/** Where a parameter lies; throws a SlimError for one that has no part in the loss of the first batch. */
+function placed({ byName }: WeightMemory, name: string): Parameter {
+  const parameter = byName.get(name);
+  if (parameter) return parameter;
+  throw new SlimError(`'${name}' has a part in the loss of some batches, but not in that of the first one`);
 }
 
 function masksAndStates(plan: TrainingGraph): Record<string, true> {
@@ -117,22 +130,39 @@ function placeState(
   return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
 }
 
+/** What determines the dropout of a step. */
+export interface StepDraw {
+  readonly seed: number;
+  /** Number of the process: each drops other values of its own batches. */
+  readonly rank: number;
+  /** Number of the update. */
+  readonly update: number;
+}
+
 /**
- * Runs a step on the batch that is in its feeds: looks embeddings up, draws dropout masks (from the seed and the update's
- * number), and leaves loss, sums and gradients in memory, the states carried on.
+ * Runs a step on the batch that is in its feeds: looks embeddings up, draws dropout masks, and leaves loss, sums and
+ * gradients in memory, the states carried on.
  */
-export async function runStep(step: CompiledStep, memory: WeightMemory, seed: number, update: number): Promise<void> {
+export async function runStep(step: CompiledStep, memory: WeightMemory, draw: StepDraw): Promise<void> {
   for (const { table, indices, values } of step.lookups) {
     const parameter = memory.byName.get(table);
     if (parameter) lookUpRows(parameter.weights.data, parameter.cols, indices, values);
     else memory.tables.get(table)!.lookUp(indices, values);
   }
+  const seed = draw.seed ^ Math.imul(draw.rank, 0x9e3779b1);
   step.masks.forEach(({ buffer, keep }, i) => {
     const seedLo = (Math.imul(seed, 64) + i) >>> 0;
-    step.kernels.dropoutMask(buffer.offset, buffer.data.length, keep, seedLo, update >>> 0);
+    step.kernels.dropoutMask(buffer.offset, buffer.data.length, keep, seedLo, draw.update >>> 0);
   });
   await step.session.run(step.feeds, { fetches: step.fetches, outputs: [] });
+  for (const gradient of step.unwritten) gradient.fill(0);
   for (const { to, from } of step.states) to.set(from);
+}
+
+/** What a batch in which nothing counts gives: zeros. */
+export function skipStep({ fetches, unwritten }: CompiledStep): void {
+  for (const { data } of Object.values(fetches)) (data as Float32Array).fill(0);
+  for (const gradient of unwritten) gradient.fill(0);
 }
 
 /** A tensor over float32 values. */

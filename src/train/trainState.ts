@@ -5,17 +5,19 @@ import type { Groups } from '../groups/groups.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import { traceGroups } from '../groups/trace.ts';
 import type { MethodState, SparsityMethod } from '../methods/method.ts';
-import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
-import { resetSlots } from '../optimizers/optimizer.ts';
+import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
-import { type Batches, type BatchShape, LOSS, type Problem } from '../tasks/task.ts';
+import { type Batches, LOSS, type Problem } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
-import { layOutWeights, type Parameter, type WeightMemory } from './memory.ts';
+import { layOutWeights, type WeightMemory } from './memory.ts';
 import { createScorer, type Scorer } from './scorer.ts';
-import { type CompiledStep, compileStep, floatTensor, runStep, type SessionSettings } from './step.ts';
-import { addBatch, emptyTotals } from './sums.ts';
+import { ShapedSteps } from './shapedSteps.ts';
+import { shareGradients } from './shareGradients.ts';
+import { detached, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
+import { floatTensor, runStep, type SessionSettings, skipStep } from './step.ts';
+import { addBatch, emptyTotals, sharedSums } from './sums.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
 
@@ -39,18 +41,6 @@ export interface TrainSetup extends SessionSettings {
   readonly collective: Collective;
 }
 
-/** All that training changes, as plain data. */
-export interface Snapshot {
-  /** Structure, and weights in the element types that the model stores. */
-  readonly model: Model;
-  /** Float32 values of the weights that are trained. */
-  readonly weights: ReadonlyMap<string, Tensor>;
-  /** `state/INPUT`, `slot/SLOT/PARAMETER`, `mask/PARAMETER`. */
-  readonly tensors: ReadonlyMap<string, Tensor>;
-  readonly method?: MethodState | undefined;
-  readonly optimizer?: OptimizerState | undefined;
-}
-
 /** What a step did. */
 export interface StepResult extends UpdateResult {
   /** Sums of the batch; its count is 0 where nothing counts and nothing was learned. */
@@ -61,9 +51,6 @@ export interface StepResult extends UpdateResult {
   readonly graphTime: number;
   readonly updateTime: number;
 }
-
-/** Most shapes that are compiled at a time: each session holds the activations of its sizes. */
-const MOST_STEPS = 32;
 
 /**
  * A model in training: its weights in one memory, compiled steps for each batch shape over them, optimizer and sparsity
@@ -79,32 +66,30 @@ export class TrainState {
   /** Weights that are trained but have no part in the loss. */
   private readonly untouched: ReadonlyMap<string, Tensor>;
   private readonly names: ReadonlySet<string>;
-  private readonly steps = new Map<string, CompiledStep>();
-  private readonly carried = new Map<string, Tensor>();
+  private readonly steps: ShapedSteps;
+  private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
+  /** What the loss says that a user should know. */
+  readonly notes: readonly string[];
 
   /** Traces the groups of a model, lays its weights out and compiles its first step. Throws SlimError when it cannot. */
   static async create(snapshot: Snapshot, setup: TrainSetup): Promise<TrainState> {
-    const first = setup.problem.batches('train', { epoch: 0, seed: setup.seed, ...setup.collective });
-    const shape = first.shapeOf(0);
-    const plan = trainingGraph(snapshot.model, setup.problem, new Set(snapshot.weights.keys()), shape);
+    const { rank, ranks } = setup.collective;
+    const first = setup.problem.batches('train', { epoch: 0, seed: setup.seed, rank, ranks });
+    const plan = trainingGraph(snapshot.model, setup.problem, new Set(snapshot.weights.keys()), first.shapeOf(0));
     if (plan.parameters.length + plan.lookups.length === 0) {
       throw new UsageError('no weight that is trained has a part in the loss');
     }
     const state = new TrainState(snapshot, setup, plan);
-    try {
-      await state.addStep(plan, first, shape);
-      return state;
-    } catch (error) {
-      await state.release();
-      throw error;
-    }
+    await state.steps.for(first, 0, plan);
+    return state;
   }
 
   private constructor(snapshot: Snapshot, setup: TrainSetup, plan: TrainingGraph) {
     const { model, weights } = snapshot;
     this.setup = setup;
     this.structure = model;
+    this.notes = plan.notes ?? [];
     this.names = new Set(weights.keys());
     this.groups = groupsOf(model, setup);
     const { groups } = this;
@@ -114,12 +99,9 @@ export class TrainState {
     this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: setup.collective.ranks > 1 });
     const { byName, tables } = this.memory;
     this.untouched = new Map([...weights].filter(([name]) => !byName.has(name) && !tables.has(name)));
-    this.restore(snapshot.tensors);
-  }
-
-  /** What the loss says that a user should know. */
-  get notes(): readonly string[] {
-    return [...this.steps.values()][0]?.plan.notes ?? [];
+    this.carried = restoreTensors(this.memory, optimizer, snapshot.tensors);
+    const { memory, carried, names: trained } = this;
+    this.steps = new ShapedSteps({ ...setup, structure: model, trained, memory, carried });
   }
 
   /**
@@ -132,58 +114,21 @@ export class TrainState {
     at: { readonly rate: number; readonly update: number },
   ): Promise<StepResult> {
     const { seed, clip, collective } = this.setup;
-    const step = await this.stepFor(batches, index);
+    const { memory, method, optimizer } = this;
+    const step = await this.steps.for(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
     const start = performance.now();
-    await runStep(step, this.memory, seed, at.update);
+    if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
+    else skipStep(step);
     const ran = performance.now();
-    const { plan, fetches, lookups } = step;
-    const sums = addBatch(emptyTotals(), plan, fetches, count);
-    const loss = fetches[LOSS]!.data[0] as number;
-    const gradientScale = await this.shareGradients(step, count);
-    const done = updateWeights(this.memory, collective.ranks > 1 ? [] : lookups, loss, {
-      ...at,
-      clip,
-      gradientScale,
-      method: this.method,
-      optimizer: this.optimizer,
-    });
-    const meanLoss = plan.reduction === 'sum' ? loss / count : loss;
-    return { ...done, sums, loss: meanLoss, graphTime: ran - start, updateTime: performance.now() - ran };
-  }
-
-  /** Sums the gradients of all processes, each weighted by its items; returns the scale of what is then in memory. */
-  private async shareGradients({ plan, lookups }: CompiledStep, count: number): Promise<number> {
-    const { collective } = this.setup;
-    if (collective.ranks === 1) return plan.gradientScale;
-    const { byName, gradients } = this.memory;
-    for (const { table, indices, gradient } of lookups) addRowsTo(byName.get(table)!, indices, gradient);
-    const total = Float64Array.of(count);
-    await collective.sum(total);
-    if (plan.reduction === 'mean') for (let i = 0; i < gradients.length; i++) gradients[i]! *= count / total[0]!;
-    await collective.sum(gradients);
-    return plan.reduction === 'mean' ? plan.gradientScale : plan.gradientScale / collective.ranks;
-  }
-
-  /** The compiled step for a batch; the oldest is given back when there are too many. */
-  private async stepFor(batches: Batches, index: number): Promise<CompiledStep> {
-    const shape = batches.shapeOf(index);
-    const key = JSON.stringify(shape);
-    const known = this.steps.get(key);
-    if (known) return known;
-    if (this.steps.size >= MOST_STEPS) {
-      const [oldest, step] = [...this.steps][0]!;
-      this.steps.delete(oldest);
-      await step.session.release();
-    }
-    return this.addStep(trainingGraph(this.structure, this.setup.problem, this.names, shape), batches, shape);
-  }
-
-  private async addStep(plan: TrainingGraph, batches: Batches, shape: BatchShape): Promise<CompiledStep> {
-    const step = await compileStep(plan, this.memory, batches.feeds(shape), this.carried, this.setup);
-    this.steps.set(JSON.stringify(shape), step);
-    return step;
+    const { plan, fetches } = step;
+    const sums = await sharedSums(addBatch(emptyTotals(), plan, fetches, count), collective);
+    if (sums.count === 0) return nothingLearned();
+    const loss = sums.totals[LOSS]![0]! / sums.count;
+    const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
+    const done = updateWeights(memory, rows, loss, { ...at, clip, gradientScale, method, optimizer });
+    return { ...done, sums, loss, graphTime: ran - start, updateTime: performance.now() - ran };
   }
 
   /** Carried states to zero, as at the start of the data. */
@@ -228,51 +173,35 @@ export class TrainState {
   /** Everything that training changes, over live memory: copy or write it before the next step. */
   snapshot(): Snapshot {
     const weights = this.allWeights((name) => this.weights(name));
-    const tensors = new Map<string, Tensor>();
-    for (const [name, tensor] of this.carried) tensors.set(`state/${name}`, tensor);
-    for (const { name, stored, slots, penalized } of this.memory.parameters) {
-      for (const [slot, { data }] of Object.entries(slots))
-        tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
-      if (penalized?.mask) {
-        tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
-      }
-    }
+    const tensors = keptTensors(this.memory, this.carried);
     const [method, optimizer] = [this.method?.state?.(), this.optimizer.state?.()];
     return { model: withWeights(this.structure, weights), weights, tensors, method, optimizer };
-  }
-
-  /** Slots, masks and states from a snapshot; what it lacks starts as at the beginning of a run. */
-  private restore(tensors: ReadonlyMap<string, Tensor>): void {
-    for (const parameter of this.memory.parameters) {
-      resetSlots(this.optimizer, parameter);
-      const { name, slots, penalized } = parameter;
-      for (const [slot, { data }] of Object.entries(slots)) copyInto(data, tensors.get(`slot/${slot}/${name}`), name);
-      if (penalized?.mask) copyInto(penalized.mask.data, tensors.get(`mask/${name}`), name);
-    }
-    for (const [name, tensor] of tensors) {
-      if (name.startsWith('state/')) {
-        this.carried.set(name.slice('state/'.length), floatTensor(tensor.dims, (tensor.data as Float32Array).slice()));
-      }
-    }
   }
 
   /** Lets the method choose its connections before the first update. */
   begin(): void {
     this.method?.begin?.(this.memory.matrices);
+    this.applyMasks();
+    for (const parameter of this.memory.parameters) resetSlots(this.optimizer, parameter);
+  }
+
+  /** Tells the method that an epoch has ended; it may move connections. */
+  endEpoch(at: { readonly epoch: number; readonly epochs: number; readonly updates: number }): void {
+    if (this.method?.afterEpoch === undefined) return;
+    this.method.afterEpoch(this.memory.matrices, {
+      ...at,
+      reset: ({ name }, places) => resetSlots(this.optimizer, this.memory.byName.get(name)!, places),
+    });
+    this.applyMasks();
+  }
+
+  /** Weights of connections that do not exist become 0. */
+  private applyMasks(): void {
     for (const { weights, penalized } of this.memory.parameters) {
       if (!penalized?.mask) continue;
       this.memory.kernels.applyMask(weights.offset, penalized.mask.offset, weights.data.length);
       penalized.matrix.passes.refresh();
     }
-    for (const parameter of this.memory.parameters) resetSlots(this.optimizer, parameter);
-  }
-
-  /** Tells the method that an epoch has ended. */
-  endEpoch(at: { readonly epoch: number; readonly epochs: number; readonly updates: number }): void {
-    this.method?.afterEpoch?.(this.memory.matrices, {
-      ...at,
-      reset: ({ name }, places) => resetSlots(this.optimizer, this.memory.byName.get(name)!, places),
-    });
   }
 
   /** Units of each layer, those that something still reads, and 1 for each component alive. */
@@ -300,8 +229,7 @@ export class TrainState {
 
   /** Gives the sessions back. */
   async release(): Promise<void> {
-    for (const { session } of this.steps.values()) await session.release();
-    this.steps.clear();
+    await this.steps.release();
     await this.scorer?.release();
   }
 }
@@ -320,24 +248,4 @@ function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): Group
 
 function nothingLearned(): StepResult {
   return { sums: emptyTotals(), loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
-}
-
-function addRowsTo({ gradient, cols }: Parameter, indices: Int32Array, rows: Float32Array): void {
-  for (let i = 0, from = 0; i < indices.length; i++) {
-    for (let k = 0, to = indices[i]! * cols; k < cols; k++) gradient.data[to + k]! += rows[from++]!;
-  }
-}
-
-function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
-  if (tensor === undefined) return;
-  const { data } = tensor;
-  const fits = data.length === into.length && data.constructor === into.constructor;
-  if (!fits)
-    throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
-  into.set(data as Float32Array);
-}
-
-/** Copies that outlive the trainer's memory. */
-export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
 }

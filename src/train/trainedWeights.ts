@@ -53,16 +53,15 @@ export function liftConstants(model: Model): Model {
 }
 
 /**
- * Names of the initializers that are trained: float32 and float16 tensors of several finite values, and single values
- * where an operator takes weights; not the statistics of BatchNormalization, zero initial states, and what `freeze`
- * names (`*` stands for any part of a name). Throws UsageError when a pattern matches nothing, or nothing is left.
+ * Names of the initializers that can be trained: float32 and float16 tensors of several finite values, and single values
+ * where an operator takes weights; not the statistics of BatchNormalization and zero initial states.
  */
-export function trainedNames(graph: Graph, freeze: readonly string[] = []): string[] {
+export function trainableNames(graph: Graph): string[] {
   const isWeight = weightTest(graph);
   const fixed = readAs(graph, 'statistic');
   // Zeros there are a convention, not something learned.
   const starting = readAs(graph, 'state');
-  const candidates = [...graph.initializers].flatMap(([name, tensor]) => {
+  return [...graph.initializers].flatMap(([name, tensor]) => {
     if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return [];
     if (fixed.has(name) || tensor.dims.length === 0) return [];
     if (tensor.data.length < 2 && !isWeight(name)) return [];
@@ -70,6 +69,14 @@ export function trainedNames(graph: Graph, freeze: readonly string[] = []): stri
     if (!values.every(Number.isFinite) || (starting.has(name) && values.every((v) => v === 0))) return [];
     return [name];
   });
+}
+
+/**
+ * Names of the initializers that are trained: all that can be, but for what `freeze` names (`*` stands for any part of a
+ * name). Throws UsageError when a pattern matches nothing, or nothing is left.
+ */
+export function trainedNames(graph: Graph, freeze: readonly string[] = []): string[] {
+  const candidates = trainableNames(graph);
   const patterns = freeze.map((text) => ({ text, matches: patternTest(text) }));
   for (const { text, matches } of patterns) {
     if (candidates.some(matches)) continue;

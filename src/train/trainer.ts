@@ -51,7 +51,14 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       options.onEpoch?.(metrics);
     }
     const { history, kept } = run.progress;
-    return { model: joinDirections(run.state.finished()), history, kept, start };
+    const model = joinDirections(run.state.finished());
+    // Dense training leaves all but the weights as it came, also which states a model names.
+    return {
+      model: options.method.isDense ? { ...model, metadata: options.model.metadata } : model,
+      history,
+      kept,
+      start,
+    };
   } finally {
     await run.state.release();
   }

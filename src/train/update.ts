@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
 import type { SparsityMethod } from '../methods/method.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { addRows, clearRows } from './lookupTable.ts';
+import { addRows } from './lookupTable.ts';
 import type { Parameter, WeightMemory } from './memory.ts';
 
 /** Rows of an embedding that a batch looked up, and their gradient [indices.length · size]. */
@@ -64,10 +64,8 @@ export function updateWeights(
     move(memory, parameter, step, options);
   }
   for (const table of memory.tables.values()) table.update(step * gradientScale);
-  for (const { table, indices } of whole) {
-    const { isWritten, gradient, cols } = byName.get(table)!;
-    if (!isWritten) clearRows(gradient.data, indices, cols);
-  }
+  // Rows of the next batch are added to zeros, whatever penalties and directions have left there.
+  for (const { isWritten, gradient } of parameters) if (!isWritten) gradient.data.fill(0);
   method?.afterUpdate?.(matrices, { update, step });
   if (optimizer.afterUpdate) for (const parameter of parameters) optimizer.afterUpdate(kernels, parameter, moment);
   return { penalty, gradientNorm };

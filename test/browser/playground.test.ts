@@ -15,8 +15,8 @@ import { languageModelProblem } from '../../src/tasks/language-model/problem.ts'
 import { perplexity } from '../../src/tasks/score.ts';
 import { createScorer } from '../../src/train/scorer.ts';
 import { verifyEqual } from '../../src/verify/verify.ts';
-import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 import { type Serving, startServing } from '../support/serving.ts';
 
 const TYPES: Record<string, string> = {
@@ -199,19 +199,20 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByRole('alert').getByText('paste at least 2000').waitFor();
     expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+    const panel = page.getByRole('region', { name: 'Continue a text' });
     writeFileSync(join(folder, 'bad.onnx'), 'no model');
-    await page.getByText('Take models from files').click();
-    await page.getByLabel('One or two models').setInputFiles(join(folder, 'bad.onnx'));
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByText('Take models from files').click();
+    await panel.getByLabel('One or two models').setInputFiles(join(folder, 'bad.onnx'));
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     await page.getByRole('alert').getByText('cannot').waitFor();
     writeFileSync(join(folder, 'few.txt'), 'a\nb\n');
-    await page.getByLabel('One or two models').setInputFiles(join(folder, 'runs', 'iss', 'slim.onnx'));
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'few.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByLabel('One or two models').setInputFiles(join(folder, 'runs', 'iss', 'slim.onnx'));
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'few.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     await page.getByRole('alert').getByText('but this vocabulary has 2').waitFor();
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     expect(await write(page)).toHaveLength(1);
     expect(problems).toEqual([]);
     await page.close();

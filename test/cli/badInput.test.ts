@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
-import { makeFolder, runCli, snapshot, tiny, writeCorpus } from './runCli.ts';
+import { makeFolder, runCli, snapshot, tiny, writeCorpus } from '../support/runCli.ts';
 
 /*
  * Whatever is wrong with what the user typed: one clear line, exit code 2, no result, and not a byte changed on disk.

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunResult } from '../../src/runs/run.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
-import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 let dense: RunResult;
@@ -21,14 +21,15 @@ const calibrated = (...args: string[]) => runJson<Calibration>(['calibrate', ...
 
 it('finds the end of the safe thresholds', async () => {
   const found = await calibrated('dense', '--tolerance', '0.01');
-  const { points, threshold, validPerplexity: base } = found;
-  expect(base).toBeCloseTo(dense.models[0]!.validPerplexity, 5);
+  const { points, threshold, value: base } = found;
+  expect(base).toBeCloseTo(dense.models[0]!.scores.valid!.perplexity!, 5);
   for (const [i, point] of points.entries()) {
-    expect(point.isSafe).toBe(point.validPerplexity <= base * 1.01);
+    expect(point.isSafe).toBe(point.value <= base * 1.01);
+    expect(point.change).toBeCloseTo(point.value / base - 1, 12);
     if (i > 0) expect(point.threshold).toBeGreaterThan(points[i - 1]!.threshold);
     if (i > 0) expect(point.share).toBeGreaterThanOrEqual(points[i - 1]!.share);
   }
-  expect(points[0]!.validPerplexity).toBe(base);
+  expect(points[0]!.value).toBe(base);
   const above = points.find((p) => p.threshold > threshold!)!;
   expect(points.find((p) => p.threshold === threshold)!.isSafe).toBe(true);
   expect(above.isSafe).toBe(false);
@@ -39,13 +40,13 @@ it('finds the end of the safe thresholds', async () => {
   expect(found.advice).toBeGreaterThan(Math.min(threshold!, found.weightScale / 100) / 2);
   expect(points.find((p) => p.threshold === found.advice)!.isSafe).toBe(true);
   // The curve goes on to where the model is broken.
-  expect(points.at(-1)!.validPerplexity).toBeGreaterThan(base * 1.1);
+  expect(points.at(-1)!.value).toBeGreaterThan(base * 1.1);
 });
 
 it('thresholds what the group lasso acts on, and nothing else', async () => {
   const { parameters, weights } = await calibrated('dense');
   expect(parameters).toEqual(['lstm_0.weight', 'lstm_0.recurrent', 'lstm_1.weight', 'lstm_1.recurrent', 'head.weight']);
-  const [own, vocabulary] = [48 * (8 + 12 + 12 + 12), dense.data.vocabulary];
+  const [own, vocabulary] = [48 * (8 + 12 + 12 + 12), dense.data!.facts.vocabulary!];
   expect(weights).toBe(own + 12 * vocabulary);
 });
 

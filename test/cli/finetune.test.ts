@@ -11,7 +11,7 @@ import type { Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson, snapshot, startCli, timelessMetrics } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot, startCli, timelessMetrics } from '../support/runCli.ts';
 
 /*
  * Fine-tuning as a user types it, on the example's model and on data that the example makes.

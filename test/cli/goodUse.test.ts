@@ -14,7 +14,7 @@ import {
   timelessMetrics,
   tiny,
   writeCorpus,
-} from './runCli.ts';
+} from '../support/runCli.ts';
 
 let folder: string;
 let dense: RunResult;

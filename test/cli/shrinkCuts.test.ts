@@ -8,7 +8,7 @@ import { costsOf } from '../../src/inspect/costs.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import { traceModel } from '../../src/slim/prepare.ts';
 import { testModel, zeroSlices } from '../support/models.ts';
-import { makeFolder, runCli, runJson, snapshot } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot } from '../support/runCli.ts';
 
 /*
  * `shrink` cuts to size, on the user's own data, and refuses what cannot be meant without writing anything.

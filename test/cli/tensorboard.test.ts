@@ -7,8 +7,8 @@ import { epochFrom } from '../../src/runs/formats.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { course, eventFiles, onlyEvents } from '../support/eventFile.ts';
-import { eventful, untilTraining } from './killing.ts';
-import { makeFolder, runCli, runJson, startCli, timelessMetrics, writeCorpus } from './runCli.ts';
+import { eventful, untilTraining } from '../support/killing.ts';
+import { makeFolder, runCli, runJson, startCli, timelessMetrics, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

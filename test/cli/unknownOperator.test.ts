@@ -7,7 +7,7 @@ import type { Node } from '../../src/graph/types.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson } from './runCli.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * Three LSTM layers, and between the first two an operator of another domain, which the engine runs and the trace does

@@ -56,7 +56,7 @@ export async function wrongGradients(graph: Graph, feeds: Tensors, options: Chec
     for (const name of wrt) {
       const expected = await finiteDifferences(lossAt, feeds, name);
       const found = got[gradients.get(name)!]!;
-      const line = compare(feeds[name]!, expected, found);
+      const line = compareGradient(feeds[name]!, expected, found);
       if (line) wrong.push(`${name}: ${line}`);
     }
     return wrong;
@@ -80,10 +80,11 @@ function weighted(graph: Graph, seen: readonly string[]): { graph: Graph; loss: 
 }
 
 /** f'(x) ≈ (f(x−2h) − 8 f(x−h) + 8 f(x+h) − f(x+2h)) / 12h for every entry of one input. */
-async function finiteDifferences(
+export async function finiteDifferences(
   lossAt: (feeds: Tensors) => Promise<number>,
   feeds: Tensors,
   name: string,
+  step = STEP,
 ): Promise<number[]> {
   const original = feeds[name]!;
   const values = numbersOf(original);
@@ -94,13 +95,14 @@ async function finiteDifferences(
       moved[i] = values[i]! + offset;
       return lossAt({ ...feeds, [name]: tensorLike(original, moved) });
     };
-    const [a, b, c, d] = [await at(-2 * STEP), await at(-STEP), await at(STEP), await at(2 * STEP)];
-    slopes.push((a - 8 * b + 8 * c - d) / (12 * STEP));
+    const [a, b, c, d] = [await at(-2 * step), await at(-step), await at(step), await at(2 * step)];
+    slopes.push((a - 8 * b + 8 * c - d) / (12 * step));
   }
   return slopes;
 }
 
-function compare(input: Tensor, expected: readonly number[], found: Tensor): string | undefined {
+/** What is wrong with a gradient, in words; undefined when it agrees with finite differences. */
+export function compareGradient(input: Tensor, expected: readonly number[], found: Tensor): string | undefined {
   if (found.dims.join() !== input.dims.join()) return `has shape [${found.dims}], the value has [${input.dims}]`;
   const got = numbersOf(found);
   const scale = Math.max(1e-2, ...expected.map(Math.abs));

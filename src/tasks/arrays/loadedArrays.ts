@@ -2,6 +2,7 @@ import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { hasFloat16 } from '../../passes/float32.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
+import { BATCH } from './bound.ts';
 import { readTaskFields } from './definition.ts';
 import { streamingStates } from './examples.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
@@ -49,7 +50,7 @@ function notesOn({ graph }: Model): string[] {
 }
 
 function fixedBatchNote(problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
-  const size = problem.batches('train', { epoch: 0, seed, rank: 0, ranks: 1 }).shapeOf(0).batch!;
+  const size = problem.batches('train', { epoch: 0, seed, rank: 0, ranks: 1 }).shapeOf(0)[BATCH]!;
   if (size === Math.min(batch, count)) return [];
   return [`note: the model fixes its batch: ${size} examples at a time`];
 }

@@ -7,9 +7,10 @@ import type { Model, Tensor } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { meanLoss, type Score } from '../score.ts';
-import { type Batches, type BatchOrder, type Problem, type Split, TARGETS } from '../task.ts';
+import { shapeKey } from '../shapeKey.ts';
+import { type Batches, type BatchOrder, type BatchShape, type Problem, type Split, TARGETS } from '../task.ts';
 import { batchFeeds, shuffled } from './batches.ts';
-import { boundGraph } from './bound.ts';
+import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
 import { CORRECT, PLACE_WEIGHTS, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
@@ -55,8 +56,13 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
   const valid = data.valid && scoredExamples(model, data.valid, fields);
   const splits: Partial<Record<Split, ScoredExamples>> = { train, ...(valid && { valid }) };
   const knowsRight = train.scored.classes !== undefined || fields.loss === 'bce';
-  const batches = (split: Split, order: BatchOrder): Batches =>
-    exampleBatches(splits[split] ?? train, batch, split === 'train' ? order : undefined);
+  const all = Object.values(splits);
+  const batches = (split: Split, { epoch, seed, ...ranks }: BatchOrder): Batches => {
+    const scored = splits[split] ?? train;
+    const { count } = scored.examples;
+    const order = split === 'train' ? shuffled(count, seed, epoch) : Uint32Array.from({ length: count }, (_, i) => i);
+    return exampleBatches(scored, batch, { ...ranks, order });
+  };
   return {
     items: 'examples',
     scores: knowsRight ? [accuracy, meanLoss] : [{ ...meanLoss, name: fields.loss }],
@@ -66,8 +72,10 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
     scoresAnyShape: false,
     hopeless: knowsRight ? HOPELESS : Number.POSITIVE_INFINITY,
     lossGraph(given, shape) {
-      const { examples, scored } = train;
-      const bound = boundGraph(given, examples, shape?.batch ?? batchSize(examples, batch));
+      // Held-out examples may have other sizes.
+      const isFor = ({ examples }: ScoredExamples) => shape && shapeKey(shapeOf(examples, batch)) === shapeKey(shape);
+      const { examples, scored } = all.find(isFor) ?? train;
+      const bound = boundGraph(given, examples, batchSize(examples, batch));
       const { graph, hasCorrect, undone } = scoredGraph(bound, scored, fields.loss);
       return {
         graph: removeDeadNodes(graph),
@@ -90,23 +98,30 @@ function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields): 
 }
 
 /**
- * Batches over examples, in another order in each epoch, or without an order as they stand. The last batch is filled up
- * with examples that do not count.
+ * Batches over examples in an order, dealt out to the ranks in turn. The last one is filled up with examples that do not
+ * count; a rank that has none left has one in which nothing counts, so that all have the same number.
  */
-function exampleBatches({ examples, targets }: ScoredExamples, batch: number, order: BatchOrder | undefined): Batches {
-  const { count } = examples;
+function exampleBatches(
+  { examples, targets }: ScoredExamples,
+  batch: number,
+  { order, rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'> & { readonly order: Uint32Array },
+): Batches {
   const size = batchSize(examples, batch);
-  const { rank, ranks } = order ?? { rank: 0, ranks: 1 };
-  const all = order ? shuffled(count, order.seed, order.epoch) : Uint32Array.from({ length: count }, (_, i) => i);
-  const own = all.filter((_, i) => Math.floor(i / size) % ranks === rank);
+  const count = Math.ceil(Math.ceil(order.length / size) / ranks);
+  const own = (i: number) => order.subarray((i * ranks + rank) * size, (i * ranks + rank + 1) * size);
   const made = batchFeeds(examples, targets, size);
   return {
-    count: Math.ceil(own.length / size),
-    items: own.length,
-    shapeOf: () => ({ batch: size }),
+    count,
+    items: Array.from({ length: count }, (_, i) => own(i).length).reduce((a, b) => a + b, 0),
+    shapeOf: () => shapeOf(examples, batch),
     feeds: made.feeds,
-    fill: (i, feeds) => made.fill(own.subarray(i * size, (i + 1) * size), feeds),
+    fill: (i, feeds) => made.fill(own(i), feeds),
   };
+}
+
+/** Sizes of all free dimensions in the batches over some examples. */
+function shapeOf(examples: Examples, batch: number): BatchShape {
+  return { ...examples.sizes, [BATCH]: batchSize(examples, batch) };
 }
 
 /** One batch of examples in the element types of a model, states left out: they start at zero. */

@@ -1,7 +1,6 @@
-import { sha256Hex } from '../../base/digest.ts';
 import { UsageError } from '../../base/errors.ts';
 import type { Section } from '../../base/fields.ts';
-import type { Vocabulary } from '../../data/vocabulary.ts';
+import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
 import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
@@ -98,9 +97,4 @@ export function sizesOf({ graph: { initializers } }: Model, source: string): Sec
     if (micro.length > 0) return { kind: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length };
   }
   throw new UsageError(`--init ${source}: not a language model made by slimrnn train`);
-}
-
-/** Identifies the words of a vocabulary and their order. */
-function vocabularyDigest(vocabulary: Vocabulary): string {
-  return sha256Hex(vocabulary.words.join('\n'));
 }

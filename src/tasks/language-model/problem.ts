@@ -67,9 +67,10 @@ export function languageModelProblem({ task, batch }: WindowConfig, corpus: Corp
   };
 }
 
-/** The part of a text that is a rank's, all of about the same length. */
+/** The part of a text that is a rank's, all of the same length: the others wait for a rank that has more windows. */
 function part(ids: Int32Array, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>): Int32Array {
-  return ids.subarray(Math.floor((rank * ids.length) / ranks), Math.floor(((rank + 1) * ids.length) / ranks));
+  const length = Math.floor(ids.length / ranks);
+  return ids.subarray(rank * length, (rank + 1) * length);
 }
 
 interface WindowOptions {

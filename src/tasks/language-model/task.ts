@@ -1,19 +1,19 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { grouped } from '../../base/format.ts';
 import { loadCorpus } from '../../data/corpus.ts';
 import type { LoadedCorpus } from '../../data/makeCorpus.ts';
 import { loadSotu } from '../../data/sotu.ts';
 import { loadModel } from '../../onnx/file.ts';
+import { modelPath } from '../modelPath.ts';
 import type { Sources, Task, TaskConfig } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
 import { loadedText } from './loadedText.ts';
-import { modelFrom, sizesOf } from './model.ts';
+import { modelFrom, sizesOf, untrainedModel } from './model.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
 export const languageModelTask: Task = {
   ...languageModelDefinition,
+  untrained: (config, { vocabulary }) => (vocabulary === undefined ? undefined : untrainedModel(config, vocabulary)),
   async load(config, sources) {
     const corpus = await loadText(config, sources);
     const { init } = sources;
@@ -35,15 +35,6 @@ export async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sou
     throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
   }
   return loadCorpus(data, { maxVocabulary });
-}
-
-/** Path of the model that `--init` names: an ONNX file, or a run directory with one. */
-export function modelPath(path: string): string {
-  if (!existsSync(path)) throw new UsageError(`--init ${path}: there is no such file or run directory`);
-  if (!statSync(path).isDirectory()) return path;
-  const inside = join(path, 'model.onnx');
-  if (!existsSync(inside)) throw new UsageError(`--init ${path}: the run has no model.onnx yet`);
-  return inside;
 }
 
 /** What a corpus holds, and how much of it the vocabulary does not know. */

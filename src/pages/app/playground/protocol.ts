@@ -58,6 +58,28 @@ export type GenerationEvent =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** To the classification worker. */
+export type ClassificationRequest =
+  | { readonly kind: 'load'; readonly models: readonly GivenModel[] }
+  | { readonly kind: 'classify'; readonly text: string };
+
+/** What a model says of a text. */
+export interface ClassifiedText {
+  /** Classes with their probabilities, the most probable one first. */
+  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+  /** Words of the text that the model does not know. */
+  readonly unknown: number;
+  /** Median milliseconds for the text. */
+  readonly milliseconds: number;
+}
+
+/** From the classification worker. */
+export type ClassificationEvent =
+  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
+  /** One of each model, in their order. */
+  | { readonly kind: 'classified'; readonly texts: readonly ClassifiedText[] }
+  | { readonly kind: 'failed'; readonly message: string };
+
 /** What a person chooses for a training. */
 export interface TrainingChoice {
   readonly text: string;

@@ -1,0 +1,73 @@
+import { SlimError } from '../base/errors.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import type { MethodState } from '../methods/method.ts';
+import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
+import type { WeightMemory } from './memory.ts';
+import { floatTensor } from './step.ts';
+
+/*
+ * Training as plain data: what a checkpoint holds, and what is sliced when the model shrinks.
+ */
+
+/** All that training changes, as plain data. */
+export interface Snapshot {
+  /** Structure, and weights in the element types that the model stores. */
+  readonly model: Model;
+  /** Float32 values of the weights that are trained. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** `state/INPUT`, `slot/SLOT/PARAMETER`, `mask/PARAMETER`. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
+  readonly method?: MethodState | undefined;
+  readonly optimizer?: OptimizerState | undefined;
+}
+
+/** States that go on from batch to batch, the optimizer's slots and the method's masks, over live memory. */
+export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  const tensors = new Map<string, Tensor>();
+  for (const [name, tensor] of carried) tensors.set(`state/${name}`, tensor);
+  for (const { name, stored, slots, penalized } of parameters) {
+    for (const [slot, { data }] of Object.entries(slots))
+      tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
+    if (penalized?.mask) {
+      tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
+    }
+  }
+  return tensors;
+}
+
+/**
+ * Puts slots and masks of a snapshot into memory and returns its carried states; what it lacks is as at the beginning of
+ * a run. Throws a SlimError where something does not fit.
+ */
+export function restoreTensors(
+  { parameters }: WeightMemory,
+  optimizer: Optimizer,
+  tensors: ReadonlyMap<string, Tensor>,
+): Map<string, Tensor> {
+  for (const parameter of parameters) {
+    resetSlots(optimizer, parameter);
+    const { name, slots, penalized } = parameter;
+    for (const [slot, { data }] of Object.entries(slots)) copyInto(data, tensors.get(`slot/${slot}/${name}`), name);
+    if (penalized?.mask) copyInto(penalized.mask.data, tensors.get(`mask/${name}`), name);
+  }
+  const carried = new Map<string, Tensor>();
+  for (const [name, tensor] of tensors) {
+    if (!name.startsWith('state/')) continue;
+    carried.set(name.slice('state/'.length), floatTensor(tensor.dims, (tensor.data as Float32Array).slice()));
+  }
+  return carried;
+}
+
+function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
+  if (tensor === undefined) return;
+  const { data } = tensor;
+  const fits = data.length === into.length && data.constructor === into.constructor;
+  if (!fits)
+    throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
+  into.set(data as Float32Array);
+}
+
+/** Copies that outlive the trainer's memory. */
+export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
+}

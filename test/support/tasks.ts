@@ -1,0 +1,202 @@
+import type { Settings } from '../../src/base/fields.ts';
+import { randomStream } from '../../src/base/random.ts';
+import type { LabelledText } from '../../src/data/labelled/labelledText.ts';
+import { type Corpus, makeCorpus } from '../../src/data/makeCorpus.ts';
+import type { Tensor } from '../../src/graph/types.ts';
+import { TOKENS } from '../../src/models/languageModel.ts';
+import { LENGTHS } from '../../src/models/textClassifier.ts';
+import type { NamedArrays } from '../../src/tasks/arrays/examples.ts';
+import { loadedArrays } from '../../src/tasks/arrays/loadedArrays.ts';
+import { PLACE_WEIGHTS } from '../../src/tasks/arrays/scoring.ts';
+import { loadedText } from '../../src/tasks/language-model/loadedText.ts';
+import { freshModel } from '../../src/tasks/language-model/model.ts';
+import { type Split, TARGETS } from '../../src/tasks/task.ts';
+import { collectTexts, WordTable } from '../../src/tasks/text-classification/collectTexts.ts';
+import { textConfigOf } from '../../src/tasks/text-classification/definition.ts';
+import { loadedTexts } from '../../src/tasks/text-classification/loadedTexts.ts';
+import { COUNTS } from '../../src/tasks/text-classification/lossGraph.ts';
+import { makeTextData, type TextData } from '../../src/tasks/text-classification/textData.ts';
+import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import { numbersOf } from './graphs.ts';
+import { type Case, configOf } from './training.ts';
+
+/*
+ * For tests: every task with data that are learned in seconds and a tiny model, for contracts that all of them pass.
+ */
+
+/** A task, made with some fields of its configuration; another seed gives other data of the same kind. */
+export interface TaskCase {
+  readonly name: string;
+  make(fields?: Settings, seed?: number): Case;
+  /** Items of a split, as text that tells what goes in and what should come out. */
+  items(split: Split): string[];
+  /** The same of those that count in a filled batch. */
+  itemsIn(feeds: Readonly<Record<string, Tensor>>): string[];
+  /** How many items the batches of so many ranks may leave out: what does not fill a window. */
+  leftOut(ranks: number): number;
+  /** Settings that cut the same data into other batches, without changing what a model is asked. */
+  readonly recut: readonly Settings[];
+  /** Settings with which the training data are learned almost by heart. */
+  readonly learning: Settings;
+  /** Bounds of the deciding score: better than `learned` after such a training, worse than `absurd` with wild weights. */
+  readonly learned: number;
+  readonly absurd: number;
+}
+
+const WORDS = 9;
+/** Steps of a window and rows of a batch; the training text is 2 · 3 · (2 · 12 · 5 + 1) words, so two ranks fill windows too. */
+const [STEPS, ROWS] = [5, 3];
+const LENGTH = 2 * ROWS * (12 * STEPS + 1);
+
+/** A text in which every third word is drawn by lot and the next two follow from it. */
+function words(count: number, seed: number): string[] {
+  const random = randomStream(seed);
+  let last = 0;
+  return Array.from({ length: count }, (_, i) => {
+    last = i % 3 === 0 ? 3 * Math.floor((random() * WORDS) / 3) : last + 1;
+    return `w${last}`;
+  });
+}
+
+/** A small corpus of nine words; half of what comes next can be known. */
+export function tinyCorpus(seed = 1): Corpus {
+  const part = (length: number, own: number) => words(length, 10 * seed + own);
+  // All words, whatever was drawn.
+  const all = Array.from({ length: WORDS }, (_, i) => `w${i}`);
+  const train = [...all, ...part(LENGTH - WORDS, 0)];
+  return makeCorpus('made up', 'made up', { train, valid: part(97, 1), test: part(61, 2) });
+}
+
+const textItems = (tokens: ArrayLike<number>, next: ArrayLike<number>) =>
+  Array.from(tokens, (token, i) => `${token} ${next[i]}`);
+
+const languageModelCase: TaskCase = {
+  name: 'language-model',
+  make(fields = {}, seed = 1) {
+    const sizes = { hidden: [4, 3], embedding: 3, steps: STEPS, batch: ROWS, initScale: 0.4, epochs: 2, threads: 1 };
+    const config = configOf({ ...sizes, ...fields }, 'zaremba-small');
+    const corpus = tinyCorpus(seed);
+    return { config, task: loadedText(config, corpus, freshModel(config, corpus.vocabulary)) };
+  },
+  items(split) {
+    const ids = tinyCorpus()[split];
+    return textItems(ids.subarray(0, -1), ids.subarray(1));
+  },
+  itemsIn: (feeds) => textItems(numbersOf(feeds[TOKENS]!), numbersOf(feeds[TARGETS]!)),
+  leftOut: (ranks) => ranks * ROWS * (STEPS + 1),
+  // Sequences side by side are rows of the text, each from a state of zeros: their number matters, their windows do not.
+  recut: [{ steps: 1 }, { steps: 7 }, { steps: 31 }],
+  learning: { epochs: 12, optimizer: 'adam', learningRate: 0.02, hidden: [12], embedding: 6 },
+  learned: 2.6,
+  absurd: 40,
+};
+
+const EXAMPLES = 70;
+
+/** Arrays of the same examples whatever the split, under the names of a split. */
+function named(split: Split, count: number, seed: number): NamedArrays {
+  return { source: `the ${split} arrays`, arrays: sumTask(count, 4, seed) };
+}
+
+const arraysCase: TaskCase = {
+  name: 'arrays',
+  make(fields = {}, seed = 1) {
+    const own = { task: 'arrays', loss: 'cross-entropy', targetArray: 'y', batch: 8, epochs: 2, threads: 1 };
+    const config = configOf({ ...own, ...fields });
+    const data = { train: named('train', EXAMPLES, seed), valid: named('valid', 30, seed + 50) };
+    return { config, task: loadedArrays(config, recurrentModel({ op: 'GRU', hidden: 4 }), data) };
+  },
+  items(split) {
+    const { arrays } = split === 'train' ? named(split, EXAMPLES, 1) : named(split, 30, 51);
+    return arrayItems(arrays.get('x')!, arrays.get('y')!, () => true);
+  },
+  itemsIn(feeds) {
+    const weights = numbersOf(feeds[PLACE_WEIGHTS]!);
+    return arrayItems(feeds.x!, feeds[TARGETS]!, (n) => weights[n]! > 0);
+  },
+  leftOut: () => 0,
+  recut: [{ batch: 1 }, { batch: 7 }, { batch: 64 }],
+  learning: { epochs: 20, learningRate: 0.03 },
+  learned: 0.95,
+  absurd: 0.8,
+};
+
+function arrayItems(x: Tensor, y: Tensor, counts: (n: number) => boolean): string[] {
+  const [inputs, targets] = [numbersOf(x), numbersOf(y)];
+  const size = inputs.length / targets.length;
+  return targets.flatMap((target, n) => (counts(n) ? [`${inputs.slice(n * size, (n + 1) * size)} ${target}`] : []));
+}
+
+const MOODS = { bad: 'awful', good: 'lovely', odd: 'strange' };
+
+/** Texts of other words with one, anywhere, that tells the class; some are cut. */
+function* moodTexts(count: number, seed: number): Generator<LabelledText> {
+  const random = randomStream(seed);
+  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!;
+  for (let i = 0; i < count; i++) {
+    const [label, word] = pick(Object.entries(MOODS));
+    const words = Array.from({ length: 1 + Math.floor(random() * 5) }, () => pick(['a', 'film', 'so', 'very', 'the']));
+    words.splice(Math.floor(random() * Math.min(words.length, 5)), 0, word);
+    yield { text: words.join(' '), label, place: `text ${i}` };
+  }
+}
+
+const TEXT_FIELDS = { task: 'text-classification', minCount: 1, maxLength: 5, cut: 'head', hidden: [5], embedding: 4 };
+
+/** Small labelled texts, the same for the same seed. */
+async function moods(seed: number): Promise<TextData> {
+  const { task } = textConfigOf(configOf(TEXT_FIELDS));
+  const table = new WordTable();
+  const part = (count: number, own: number) =>
+    collectTexts(moodTexts(count, 10 * seed + own), table, { ...task, seed });
+  return makeTextData(
+    'made up',
+    { train: await part(70, 0), valid: await part(30, 1), test: await part(21, 2) },
+    table,
+    task,
+  );
+}
+
+const moodData = new Map([
+  [1, await moods(1)],
+  [2, await moods(2)],
+]);
+
+const textClassificationCase: TaskCase = {
+  name: 'text-classification',
+  make(fields = {}, seed = 1) {
+    const own = {
+      ...TEXT_FIELDS,
+      bidirectional: true,
+      classWeights: 'balanced',
+      keep: 1,
+      learningRate: 0.02,
+      batch: 8,
+      epochs: 2,
+      threads: 1,
+    };
+    const config = configOf({ ...own, ...fields });
+    const texts = { name: 'made up', source: 'made up', data: moodData.get(seed)! };
+    return { config, task: loadedTexts(textConfigOf(config), texts) };
+  },
+  items(split) {
+    const { texts, classes } = moodData.get(1)!.sets[split]!;
+    return texts.map((text, i) => `${text} ${classes[i]}`);
+  },
+  itemsIn(feeds) {
+    const [tokens, lengths, targets, counts] = [TOKENS, LENGTHS, TARGETS, COUNTS].map((name) =>
+      numbersOf(feeds[name]!),
+    );
+    const batch = lengths!.length;
+    const text = (b: number) => tokens!.filter((_, i) => i % batch === b).slice(0, lengths![b]);
+    return targets!.flatMap((target, b) => (counts![b]! > 0 ? [`${text(b)} ${target}`] : []));
+  },
+  leftOut: () => 0,
+  recut: [{ batch: 1 }, { batch: 7 }, { batch: 64 }],
+  learning: { epochs: 15 },
+  learned: 0.95,
+  absurd: 0.8,
+};
+
+/** One case for each task. */
+export const taskCases: readonly TaskCase[] = [languageModelCase, textClassificationCase, arraysCase];
