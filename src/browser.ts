@@ -11,6 +11,7 @@ export { taskParts, trainParts } from './config/trainParts.ts';
 export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
 export { tokenizeProse, tokenizeWords } from './data/tokens.ts';
 export { buildVocabulary, encode, type Vocabulary, vocabularyOf } from './data/vocabulary.ts';
+export { modelOf } from './graph/model.ts';
 export { type StatePair, statesOf } from './graph/states.ts';
 export type * from './graph/types.ts';
 export { describeModel, type LayerSummary, type ModelSummary } from './inspect/describe.ts';
@@ -33,7 +34,6 @@ export type {
 export { describeMethod, methodOf, methods } from './methods/registry.ts';
 export { type LanguageModelOptions, LOGITS, languageModel, TOKENS } from './models/languageModel.ts';
 export { LENGTHS, type Pool, type TextClassifierOptions, textClassifier } from './models/textClassifier.ts';
-export { modelOf } from './onnx/model.ts';
 export { readModel } from './onnx/read.ts';
 export { writeModel } from './onnx/write.ts';
 export { type OptimizerKind, optimizerKind } from './optimizers/kind.ts';

@@ -61,7 +61,7 @@ export function addCalibrateCommand(program: Command): void {
 }
 
 async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
-  const { file, task, config } = await load(path, flags);
+  const { file, task, config } = await load(path, flags).catch(asArgument);
   if (methodOf(config.method) !== denseKind) {
     note(`warning: ${path} was trained with ${describeMethod(config.method)}; τ is meant to be found on a dense model`);
   }
@@ -81,6 +81,12 @@ async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<vo
   });
   const document = { file, data, ...found, engine: nodeRuntime.name, environment: environment() };
   print(flags.json, document, () => calibrationText(found));
+}
+
+/** Tasks speak of the model as that of `--init`; here it is the argument. */
+function asArgument(error: unknown): never {
+  if (!(error instanceof UsageError)) throw error;
+  throw new UsageError(error.message.replace(/^--init /, ''), { cause: error });
 }
 
 /** A trained model, how it was trained, and its task with its data. */
@@ -118,7 +124,13 @@ interface Trained {
 async function fromRun(path: string): Promise<Trained> {
   if (isSweepDirectory(path)) throw new UsageError(`${path} is a sweep: name the folder of one of its runs`);
   const file = join(path, runFiles.model);
-  const { settings, sources } = savedSettings(await readConfig(path), join(path, runFiles.config));
+  const content = await readConfig(path);
+  if (content.format === undefined && 'loss' in content) {
+    throw new UsageError(
+      `${path} was tuned by version 0.1 of slimrnn, which wrote other settings: tune the model again`,
+    );
+  }
+  const { settings, sources } = savedSettings(content, join(path, runFiles.config));
   if (!existsSync(file)) throw new UsageError(`${path} has no ${runFiles.model} yet: finish the run first`);
   return { file, settings, sources };
 }

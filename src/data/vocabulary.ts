@@ -57,7 +57,8 @@ export function buildVocabulary(tokens: Iterable<string>, options: VocabularyOpt
   }
   if (ranked.length < 2) {
     const found = ranked.length === 0 ? 'no word at all' : `only ${JSON.stringify(ranked[0]![0])}`;
-    throw new UsageError(`a vocabulary needs at least 2 different words, but the training text has ${found}`);
+    const rare = minCount > 1 ? ` that occurs ${minCount} times or more` : '';
+    throw new UsageError(`a vocabulary needs at least 2 different words, but the training text has ${found}${rare}`);
   }
   return vocabularyOf(ranked.map(([word]) => word));
 }

@@ -67,6 +67,13 @@ export function graphAttribute(node: Node, name: string): Graph | undefined {
   return a?.type === 'graph' ? a.value : undefined;
 }
 
+/** All graphs in a node's attributes, those in lists of graphs included. */
+export function graphsOf(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((a) =>
+    a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : [],
+  );
+}
+
 /** The tensor of a `Constant` node in any of its spellings; undefined for other nodes and for tensors that are sparse. */
 export function constantTensor(node: Node): Tensor | undefined {
   if (node.op !== 'Constant' || node.domain !== '') return undefined;
@@ -88,6 +95,11 @@ export function constantTensor(node: Node): Tensor | undefined {
 export function constantNode(name: string, value: Tensor): Node {
   const attributes = { value: { type: 'tensor', value } } as const;
   return { op: 'Constant', domain: '', name, inputs: [], outputs: [name], attributes };
+}
+
+/** A node that gives a value a second name. */
+export function identityNode(from: string, to: string): Node {
+  return { op: 'Identity', domain: '', name: to, inputs: [from], outputs: [to], attributes: {} };
 }
 
 /** A float32 tensor from numbers in row-major order. */

@@ -2,12 +2,12 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { graphOver, numbersOf, randomTensor } from '../../test/support/graphs.ts';
-import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { floats, int64s } from './attributes.ts';
 import type { AttributeValues, Value } from './builder.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
+import { modelOf } from './model.ts';
 import {
   inputsFor,
   isDifferentiable,

@@ -1,6 +1,6 @@
 import { SlimError } from '../base/errors.ts';
 import { float, isIntegers } from './attributes.ts';
-import type { GraphBuilder, Value } from './builder.ts';
+import type { AttributeValues, GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
 import type { Op } from './operators.ts';
@@ -15,11 +15,7 @@ import type { ElementType, Graph } from './types.ts';
 export type Operand = Value | number;
 
 /** Appends one operator with one output. */
-export function apply(
-  op: string,
-  inputs: readonly (Operand | undefined)[],
-  attributes: Parameters<GraphBuilder['node']>[2] = {},
-): Value {
+export function apply(op: string, inputs: readonly (Operand | undefined)[], attributes: AttributeValues = {}): Value {
   const b = builderOf(inputs);
   return b.node(
     op,
@@ -105,11 +101,25 @@ export function reshape(x: Value, shape: readonly number[] | Value): Value {
 }
 
 export function squeeze(x: Value, axes: readonly number[]): Value {
-  return apply('Squeeze', [x, x.builder.ints(axes)]);
+  return withList('Squeeze', x, axes, 'axes')[0]!;
 }
 
 export function unsqueeze(x: Value, axes: readonly number[]): Value {
-  return apply('Unsqueeze', [x, x.builder.ints(axes)]);
+  return withList('Unsqueeze', x, axes, 'axes')[0]!;
+}
+
+/** Operators that take a list as their second input since operator set 13, and before as an attribute. */
+function withList(
+  op: string,
+  x: Value,
+  list: readonly number[],
+  attribute: string,
+  attributes: AttributeValues = {},
+  outputs = 1,
+): Value[] {
+  const { builder: b } = x;
+  if (b.opset < 13) return b.node(op, [x], { ...attributes, [attribute]: list }, outputs);
+  return b.node(op, [x, b.ints(list)], attributes, outputs);
 }
 
 /** [d0·…·d(axis-1), d(axis)·…]: a matrix from any tensor, whatever its sizes. */
@@ -127,7 +137,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
 
 /** Equal parts by number, or parts of given sizes. */
 export function split(x: Value, parts: number | readonly number[], axis: number): Value[] {
-  if (typeof parts !== 'number') return x.builder.node('Split', [x, x.builder.ints(parts)], { axis }, parts.length);
+  if (typeof parts !== 'number') return withList('Split', x, parts, 'split', { axis }, parts.length);
   return parts === 1 ? [x] : x.builder.node('Split', [x], { axis }, parts);
 }
 

@@ -1,12 +1,12 @@
 import { describe, expect, it } from 'vitest';
 import { numbersOf, runGraph } from '../../test/support/graphs.ts';
 import { UsageError } from '../base/errors.ts';
+import { modelOf } from '../graph/model.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
 import { groupSizes } from '../groups/measure.ts';
 import { traceGroups } from '../groups/trace.ts';
 import { cellNames } from '../nn/layers.ts';
-import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { trainingGraph } from '../train/trainingGraph.ts';
 import { LOGITS, languageModel, TOKENS } from './languageModel.ts';

@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, dropout, matmul, transpose } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
@@ -14,7 +15,6 @@ import {
   zeros,
 } from '../nn/layers.ts';
 import { dropShared, dropWords } from '../nn/variationalDropout.ts';
-import { modelOf } from '../onnx/model.ts';
 
 /** Shape of a stacked recurrent language model. */
 export interface LanguageModelOptions {

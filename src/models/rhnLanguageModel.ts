@@ -1,11 +1,11 @@
 import { UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather, matmul, transpose } from '../graph/ops.ts';
 import { stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { type Initializer, uniformInitializer } from '../nn/layers.ts';
 import { dropShared, dropWords } from '../nn/variationalDropout.ts';
-import { modelOf } from '../onnx/model.ts';
 import { rhnLayer } from '../recurrent/rhn.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 

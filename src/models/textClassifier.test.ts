@@ -9,7 +9,7 @@ import { traceGroups } from '../groups/trace.ts';
 import { cellNames } from '../nn/layers.ts';
 import { bindDims } from '../passes/bindDims.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
-import { parametersAsInputs } from '../passes/trainingPasses.ts';
+import { parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';

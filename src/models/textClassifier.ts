@@ -1,10 +1,10 @@
 import { UsageError } from '../base/errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { cast, concat, div, dropout, reduceMax, reduceSum, unsqueeze, where, withinLengths } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Model } from '../graph/types.ts';
 import { type CellName, DEFAULT_CELL, embedding, linear, sequenceLayer, uniformInitializer } from '../nn/layers.ts';
-import { modelOf } from '../onnx/model.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
 /** Name of the input of lengths, int32 [batch]: how many words of each text count. */

@@ -9,6 +9,7 @@ import {
   producers,
   removeDeadNodes,
   renameInputs,
+  rewriteNodes,
   usedNames,
 } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
@@ -27,13 +28,12 @@ type Kind = 'invariant' | 'stacked' | 'carried';
  * the first stays as it is.
  */
 export function hoistLoops(graph: Graph): Graph {
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (node.op === 'Scan' && node.domain === '' && !hasAxes(node)) hoistScan(b, node);
-    else b.addNode(node);
-  }
-  return removeDeadNodes({ ...b.build(), outputs: graph.outputs });
+  const hoisted = rewriteNodes(graph, (b, node) => {
+    if (node.op !== 'Scan' || node.domain !== '' || hasAxes(node)) return false;
+    hoistScan(b, node);
+    return true;
+  });
+  return removeDeadNodes(hoisted);
 }
 
 function hasAxes(node: Node): boolean {
@@ -49,10 +49,8 @@ function hoistScan(b: GraphBuilder, node: Node): void {
   }
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
-  const unfolded = unfoldTransposes(initializersAsConstants(original));
-  const types = GraphBuilder.from(unfolded, { outer: b });
-  const isFloat32 = (name: string) => types.value(name).type.elementType === 'float32';
-  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, isFloat32), carriedInputs);
+  const unfolded = unfoldTransposes(initializersAsConstants(original), b);
+  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, b), carriedInputs, b);
   const step = GraphBuilder.from(body, { outer: b });
   const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
   const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];
@@ -116,29 +114,19 @@ function hoistScan(b: GraphBuilder, node: Node): void {
  * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
  * does not change from step to step, it leaves the loop.
  */
-function unfoldTransposes(body: Graph): Graph {
+function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   const captured = capturedNames(body);
-  const nodes = body.nodes.flatMap((node): Node[] => {
+  const unfold = (b: GraphBuilder, node: Node): boolean => {
     const plain = node.op === 'Gemm' && !node.inputs[2] && floatAttribute(node, 'alpha', 1) === 1;
     const flags = [intAttribute(node, 'transA', 0), intAttribute(node, 'transB', 0)];
     const side = flags.findIndex((flag, i) => flag === 1 && captured.has(node.inputs[i]!));
-    if (!plain || side < 0 || flags[1 - side] === 1) return [node];
-    const turned = `${node.outputs[0]}_turned`;
-    const perm = { type: 'ints', value: [1, 0] } as const;
-    const inputs = node.inputs.map((name, i) => (i === side ? turned : name));
-    return [
-      {
-        op: 'Transpose',
-        domain: '',
-        name: turned,
-        inputs: [node.inputs[side]!],
-        outputs: [turned],
-        attributes: { perm },
-      },
-      { ...node, op: 'MatMul', inputs, attributes: {} },
-    ];
-  });
-  return { ...body, nodes };
+    if (!plain || side < 0 || flags[1 - side] === 1) return false;
+    const factors = node.inputs.slice(0, 2).map((name) => b.value(name));
+    const turned = transpose(factors[side]!, [1, 0]);
+    b.node('MatMul', side === 0 ? [turned, factors[1]] : [factors[0], turned], {}, node.outputs);
+    return true;
+  };
+  return rewriteNodes(body, unfold, { outer });
 }
 
 interface LoopInfo {

@@ -1,5 +1,4 @@
-import { SlimError } from '../base/errors.ts';
-import { intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { intAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isRecurrent, operators, type RecurrentNode, type RecurrentOp } from '../graph/operators.ts';
 import {
@@ -20,10 +19,12 @@ import {
   where,
   withinLengths,
 } from '../graph/ops.ts';
+import { rewriteNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
-import type { Graph, Node } from '../graph/types.ts';
+import type { Graph } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
+import { directionsOf } from '../recurrent/directions.ts';
 import { gru } from '../recurrent/gru.ts';
 import { lstm } from '../recurrent/lstm.ts';
 import { rnn } from '../recurrent/rnn.ts';
@@ -38,13 +39,11 @@ const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: 
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (isRecurrent(node)) lowerNode(b, node);
-    else b.addNode(node);
-  }
-  return { ...b.build(), outputs: graph.outputs };
+  return rewriteNodes(graph, (b, node) => {
+    if (!isRecurrent(node)) return false;
+    lowerNode(b, node);
+    return true;
+  });
 }
 
 /**
@@ -124,21 +123,6 @@ function sideBySide(parts: readonly Value[], perm: readonly number[], axis: numb
   return concat(
     parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
     axis,
-  );
-}
-
-/** Whether each direction of a node goes through the sequence in reverse. */
-function directionsOf(node: Node): boolean[] {
-  const direction = stringAttribute(node, 'direction', 'forward');
-  const known: Readonly<Record<string, boolean[]>> = {
-    forward: [false],
-    reverse: [true],
-    bidirectional: [false, true],
-  };
-  const found = known[direction];
-  if (found) return found;
-  throw new SlimError(
-    `${node.op} '${node.name}' has direction '${direction}', expected ${Object.keys(known).join(', ')}`,
   );
 }
 

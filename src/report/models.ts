@@ -1,8 +1,9 @@
 import { join } from 'node:path';
-import { SlimError } from '../base/errors.ts';
-import { readSettings } from '../config/readSettings.ts';
+import { ZodError } from 'zod';
+import { SlimError, UsageError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
@@ -10,7 +11,6 @@ import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import type { RunRecord, RunResultRecord, SavedConfig } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
-import { type TracedModel, traceModel } from '../slim/prepare.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { ReportModel } from './data.ts';
 import type { KeptUnits } from './weightMap.ts';
@@ -90,9 +90,7 @@ function beginning(
   const hidden = unitsAtFirst(result, config);
   if (config === undefined || hidden === undefined || hidden.join() === first?.hidden.join()) return undefined;
   try {
-    const { format: _, items: _items, scores: _scores, sources: _sources, ...settings } = config;
-    const resolved = readSettings('its configuration', {}, settings);
-    const made = taskNamed(config.task.kind)?.untrained?.(resolved, result.data?.facts ?? {});
+    const made = remade(config, result.data?.facts ?? {});
     if (made === undefined) return undefined;
     const model = withoutDropout(made);
     let bytes = 0;
@@ -101,6 +99,16 @@ function beginning(
     return { figures: { name: 'as it began', hidden, ...costsOf(model), bytes, split, scores: {} }, model };
   } catch (error) {
     return inWords(problems, 'the model as it began cannot be made again: ')(error);
+  }
+}
+
+/** The untrained model of a configuration; undefined for a task whose models cannot be made again. */
+function remade(config: SavedConfig, facts: Readonly<Record<string, number>>): Model | undefined {
+  try {
+    return taskNamed(config.task.kind)?.untrained?.({ ...config, batch: 1, seed: 1 }, facts);
+  } catch (cause) {
+    if (cause instanceof ZodError) throw new UsageError('its configuration has other fields', { cause });
+    throw cause;
   }
 }
 

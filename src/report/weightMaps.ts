@@ -3,8 +3,8 @@ import { numbersOf } from '../graph/numbers.ts';
 import { traitsOf } from '../graph/operators.ts';
 import type { Groups } from '../groups/groups.ts';
 import { weightsOf } from '../groups/measure.ts';
+import type { TracedModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
-import type { TracedModel } from '../slim/prepare.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
 import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 

@@ -1,7 +1,7 @@
 import * as ort from 'onnxruntime-node';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
-import { modelOf } from '../onnx/model.ts';
+import { modelOf } from '../graph/model.ts';
 import type { Runtime } from './runtime.ts';
 import { type Engine, createSession as openSession } from './session.ts';
 

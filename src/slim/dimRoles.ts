@@ -1,8 +1,8 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 import { equalDims } from './equalDims.ts';
 
 /** What a free dimension of an input counts: sequences side by side, or time steps. */

@@ -1,8 +1,8 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import { isBroadcasting } from '../graph/operators.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 
 /**
  * Names of free dimensions that must have one size because they meet in an operator: a function from each name to one

@@ -1,9 +1,9 @@
 import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import { traceModel } from '../slim/prepare.ts';
 import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../verify/verify.ts';
 import type { TrainedModel, TrainOptions } from './options.ts';

@@ -3,7 +3,7 @@ import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/s
 import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
-import { prepareModel } from '../slim/prepare.ts';
+import { prepareModel } from '../passes/prepareModel.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Checkpoint } from './store.ts';

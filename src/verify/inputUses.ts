@@ -1,10 +1,10 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
 import { inputsFor, isLoop, isRecurrent, moves, operators, traits } from '../graph/operators.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
 import type { InputRole } from '../graph/traits.ts';
 import type { Dim, Graph, Node, Tensor } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
 
 /** What a graph does with the numbers of an input, where not every number is fine. */
 export type InputUse =

@@ -2,12 +2,12 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { add, apply, matmul } from '../../src/graph/ops.ts';
 import type { Dim } from '../../src/graph/types.ts';
 import { describeModel } from '../../src/inspect/describe.ts';
 import { languageModel } from '../../src/models/languageModel.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 

@@ -6,10 +6,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { int64s } from '../../src/graph/attributes.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { matmul, reduceSum } from '../../src/graph/ops.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { makeFolder, runCli, runJson, snapshot, startCli, timelessMetrics } from '../support/runCli.ts';
 

@@ -11,13 +11,10 @@ import {
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
-import { saveArrays } from '../../src/data/arrays.ts';
-import type { Model } from '../../src/graph/types.ts';
-import { saveModel } from '../../src/onnx/file.ts';
-import type { SweepResult, SweepRow } from '../../src/sweep/result.ts';
-import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import type { SweepResult } from '../../src/sweep/result.ts';
 import { expectSameRun } from '../support/killing.ts';
 import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from '../support/runCli.ts';
+import { lockedRuns, until } from '../support/sweeping.ts';
 
 /*
  * A sweep of eight λ: whatever is killed while it is under way, it ends with the table that it would have had.
@@ -39,14 +36,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The folders of all runs that some process has in its hands, with that process. */
-function locked(out: string): { run: string; pid: number }[] {
-  if (!existsSync(at(out))) return [];
-  return readdirSync(at(out), { recursive: true, encoding: 'utf8' }).flatMap((path) => {
-    const [, run, pid] = /^(.+)\/lock\.(\d+)\./.exec(path) ?? [];
-    return run === undefined ? [] : [{ run, pid: Number(pid) }];
-  });
-}
+const locked = (out: string) => lockedRuns(at(out));
 
 /** Lines about finished stretches so far. */
 const milestones = (run: Started) =>
@@ -54,17 +44,6 @@ const milestones = (run: Started) =>
     .stderr()
     .split('\n')
     .filter((line) => / after epoch \d/.test(line)).length;
-
-async function until(run: Started, isThere: () => boolean): Promise<void> {
-  let isOver = false;
-  void run.finished.then(() => {
-    isOver = true;
-  });
-  while (!isThere()) {
-    if (isOver) throw new Error(`the sweep ended before:\n${run.stderr()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -306,106 +285,6 @@ it('text that has changed since is refused', async () => {
   expect(stderr).toMatch(/^error: changing has changed since the sweep began/m);
   expect(code).toBe(2);
 });
-
-describe('an imported model', () => {
-  const tune = ['--data', 'sums.npz', '--valid', 'held-out.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
-  const model = ['sweep', 'model.onnx', ...tune, '--learning-rate', '0.01', '--epochs', '6'];
-
-  beforeAll(async () => {
-    await saveModel(at('model.onnx'), recurrentModel({ hidden: 10, direction: 'bidirectional' }));
-    await saveModel(at('fixed.onnx'), withFixedBatch(recurrentModel(), 16));
-    await saveArrays(at('sums.npz'), sumTask(192));
-    await saveArrays(at('held-out.npz'), sumTask(96, 5, 2));
-  });
-
-  it('is judged by accuracy, of which more is better', async () => {
-    const args = [...model, '--iss', '0,0.1,1.5,8', '--proximal', '--out', 'imported'];
-    const { rows, scores, items } = await runJson<SweepResult>(args, folder);
-    expect(scores.map(({ name }) => name)).toEqual(['accuracy', 'loss']);
-    expect(items).toBe('examples');
-    const accuracy = ({ scores: { valid } }: SweepRow) => valid!.accuracy!;
-    const [dense, , , tiniest] = rows as [SweepRow, SweepRow, SweepRow, SweepRow];
-    // The ends of the front go on: the most accurate run, and the smallest one.
-    expect(rows.map(({ state }) => state).sort()).toEqual(['finished', 'finished', 'stopped', 'stopped']);
-    expect(tiniest).toMatchObject({ state: 'finished', epochs: 6, hidden: [1, 1], front: { size: true } });
-    const best = rows.reduce((a, b) => (accuracy(b) > accuracy(a) ? b : a));
-    expect(best).toMatchObject({ state: 'finished', front: { size: true, latency: true } });
-    expect(accuracy(best)).toBeGreaterThan(0.8);
-    expect(accuracy(best)).toBeGreaterThan(accuracy(tiniest));
-    expect(dense.parameters!).toBeGreaterThan(3 * tiniest.parameters!);
-    for (const { state, latency } of rows) expect(latency !== undefined).toBe(state === 'finished');
-    const { stdout } = await runCli(['sweep', 'imported', '--resume'], folder);
-    expect(stdout).toMatch(/ λ +state +epochs +valid accuracy +valid loss +units +parameters +size +batch 1/);
-    expect(stdout).toMatch(
-      /^S: on the Pareto front of validation accuracy and parameters; L: on that of validation acc/m,
-    );
-  });
-
-  it('has the runs that finetune alone would make, also where workers are killed', async () => {
-    const args = [...model, '--iss', '0.1,1.5', '--proximal', '--no-halving', '--no-latency', '--out', 'tuned'];
-    const sweep = startCli([...args, '--checkpoint-every', '2'], folder);
-    await until(sweep, () => locked('tuned').length > 0);
-    await until(sweep, () => {
-      const [first] = locked('tuned');
-      if (first) process.kill(first.pid, 'SIGKILL');
-      return first !== undefined;
-    });
-    const { code, stderr } = await sweep.finished;
-    expect(code, stderr).toBe(0);
-    expect(stderr).toContain('killed by SIGKILL');
-    const alone = [
-      'finetune',
-      ...model.slice(1),
-      '--iss',
-      '1.5',
-      '--proximal',
-      '--threads',
-      '1',
-      '--out',
-      'tuned-alone',
-    ];
-    await runJson(alone, folder);
-    for (const file of ['model.onnx', 'slim.onnx']) {
-      expect(readFileSync(at('tuned', '2-iss-1.5', file)).equals(readFileSync(at('tuned-alone', file))), file).toBe(
-        true,
-      );
-    }
-  });
-
-  it('that cannot be timed says so', async () => {
-    const args = ['sweep', 'fixed.onnx', ...tune, '--iss', '0.1,1', '--epochs', '2', '--out', 'fixed'];
-    const { untimed, rows } = await runJson<SweepResult>(args, folder);
-    expect(untimed).toBe('1-iss-0.1 fixes how many sequences are side by side');
-    for (const { state, latency } of rows) expect([state, latency]).toEqual(['finished', undefined]);
-    const { stdout } = await runCli(['sweep', 'fixed', '--resume'], folder);
-    expect(stdout).toContain('The models were not timed: 1-iss-0.1 fixes how many sequences are side by side.');
-  });
-
-  it.each<[title: string, args: string[], ...words: string[]]>([
-    ['no loss', ['sweep', 'model.onnx', '--data', 'sums.npz', '--iss', '0,1'], '--loss cross-entropy'],
-    ['no targets', ['sweep', 'model.onnx', ...tune.slice(0, -2), '--iss', '0,1'], '--target-array ARRAY'],
-    ['no data', ['sweep', 'model.onnx', ...tune.slice(2), '--iss', '0,1'], '--data FILE'],
-    ['nothing held out', ['sweep', 'model.onnx', ...tune.slice(0, 2), ...tune.slice(4), '--iss', '0,1'], '--valid'],
-    ['another model', [...model, '--init', 'fixed.onnx', '--iss', '0,1'], 'leave out --init'],
-    ['a field of language models', [...model, '--steps', '5,10'], '--steps needs --task language-model'],
-    ['a target out of reach', [...model, '--target', 'units=0.5,units=0.01'], '--target units=0.01 cannot be reached'],
-    ['a loss that does not fit', [...model, '--loss', 'cross-entropy,mse'], '--loss mse wants targets like the output'],
-  ])('%s is refused', async (_title, args, ...words) => {
-    const before = snapshot(folder);
-    const { code, stderr } = await runCli([...args, '--out', 'refused'], folder);
-    for (const word of words) expect(stderr).toContain(word);
-    expect(stderr.match(/^error:/gm), stderr).toHaveLength(1);
-    expect(code).toBe(2);
-    expect(snapshot(folder)).toEqual(before);
-  });
-});
-
-/** The same model for batches of one size. */
-function withFixedBatch({ graph, ...model }: Model, size: number): Model {
-  const shape = [size, 'time', 2];
-  const inputs = graph.inputs.map((info) => ({ ...info, type: { ...info.type, shape } }));
-  return { ...model, graph: { ...graph, inputs } };
-}
 
 it('a sweep of version 0.1 is refused by name', async () => {
   cpSync(at('reference'), at('old'), { recursive: true });

@@ -29,7 +29,7 @@ export function runConfig(task: MadeTask = 'language-model', more: object = {}):
   return {
     format: 2,
     task: { kind: task },
-    model: { kind: 'lstm', hidden: [8, 8], embedding: 8 },
+    model: { kind: 'lstm', hidden: [8, 8], embedding: 8, initScale: 0.1, keep: 1 },
     method: { kind: 'group-lasso', iss: 0.01 },
     optimizer: { kind: 'sgd' },
     schedule: { kind: 'constant', learningRate: 1 },

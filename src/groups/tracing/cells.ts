@@ -1,4 +1,5 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
+import { nodeTitle } from '../../graph/names.ts';
 import { isLoop, isRecurrent, type LoopNode, type LoopOp, operators, traits } from '../../graph/operators.ts';
 import { bodiesOf, producers } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
@@ -61,7 +62,7 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
     const inputs = carriedInputs(node, body);
     const { outputsBefore } = operators[operator].loop;
     const carried = new Set(body.outputs.slice(0, inputs.length + outputsBefore).map((o) => o.name));
-    const title = node.name || (node.outputs.find((name) => name !== '') ?? node.op);
+    const title = nodeTitle(node);
     const seen = new Set<number>();
     const layersRead = (ends: ReadonlySet<string>) =>
       inputs.flatMap((name): RecurrentState[] => {

@@ -93,7 +93,7 @@ export const textClassificationDefinition: TaskDefinition = {
   presets: {
     sentiment: {},
     'iss-sentiment': { iss: 0.0005, proximal: true },
-    spam: { maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.01 },
+    spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),
   contradictions: ({ task }, nameOf) =>

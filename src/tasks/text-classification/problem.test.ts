@@ -1,11 +1,14 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { numbersOf, runGraph } from '../../../test/support/graphs.ts';
 import { differentiate } from '../../autodiff/differentiate.ts';
+import { modelOf } from '../../graph/model.ts';
 import type { Graph, Model, Tensor } from '../../graph/types.ts';
 import { LOGITS } from '../../models/languageModel.ts';
-import { modelOf } from '../../onnx/model.ts';
+import { detachLookups } from '../../passes/detachLookups.ts';
+import { fuseLinear } from '../../passes/fuseLinear.ts';
 import { hoistLoops } from '../../passes/hoistLoops.ts';
-import { detachLookups, fuseLinear, maskDropout, parametersAsInputs } from '../../passes/trainingPasses.ts';
+import { maskDropout } from '../../passes/maskDropout.ts';
+import { parametersAsInputs } from '../../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import { addRows, lookUpRows } from '../../train/lookupTable.ts';

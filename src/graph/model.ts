@@ -1,4 +1,4 @@
-import type { Graph, Model } from '../graph/types.ts';
+import type { Graph, Model } from './types.ts';
 
 /** Operator set that graphs made here are written for. */
 export const OPSET = 17;

@@ -1,6 +1,6 @@
-import { SlimError } from '../base/errors.ts';
-import { Scope } from '../graph/infer/infer.ts';
-import type { Graph } from '../graph/types.ts';
+import { SlimError } from '../../base/errors.ts';
+import type { Graph } from '../types.ts';
+import { Scope } from './infer.ts';
 
 const known = new WeakMap<Graph, Scope>();
 

@@ -1,12 +1,18 @@
-import { constantNode, int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
-import { normalizeAxis } from '../graph/dims.ts';
-import { Scope } from '../graph/infer/infer.ts';
-import { mapBodies, producers, usedNames } from '../graph/rewrite.ts';
+import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import { normalizeAxis, sliceBound } from '../graph/dims.ts';
+import {
+  dropUnused,
+  finishRewrite,
+  mapBodies,
+  producers,
+  type RewriteOptions,
+  startRewrite,
+} from '../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
-import { normalizeStart } from '../groups/tracing/movement.ts';
 import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
-import { adaptedIntegers, type Wanted } from './sizes.ts';
+import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adaptedIntegers.ts';
 
 /*
  * Sizes and indices that a graph spells out as constants follow the channels that they count: the sizes of a Split, the
@@ -23,48 +29,43 @@ export interface Channels {
   tensorOf(name: string): Tensor | undefined;
   /** Integers that were known before the cut, or undefined. */
   intsOf(name: string): readonly Dim[] | undefined;
-  /** A name for a new value. */
-  fresh(prefix: string): string;
-  /** Operator set; Split takes sizes as an input since 13. */
-  readonly opset?: number | undefined;
 }
 
 /**
  * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
- * Throws ShapeError when the pieces do not fit all the same.
+ * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
  */
-export function followSizes(graph: Graph, channels: Channels): Graph {
-  return followIn(graph, channels, undefined);
+export function adaptShapeConstants(graph: Graph, channels: Channels, opset?: number): Graph {
+  return adaptIn(graph, channels, { opset });
 }
 
 /** A node, what its inputs are now, and what they are to be adapted to. */
 interface Place {
   readonly node: Node;
   readonly channels: Channels;
-  /** Types and integers of the smaller graph up to here. */
-  readonly scope: Scope;
+  /** The smaller graph up to here. */
+  readonly b: GraphBuilder;
   readonly made: ReadonlyMap<string, Node>;
   /** Names of constants that something else has taken the place of. */
   readonly replaced: Set<string>;
 }
 
-type Adaptation = (place: Place) => Node[];
+/** The node as it must be now; constants that it takes are emitted before it. */
+type Adaptation = (place: Place) => Node;
 
-function followIn(given: Graph, channels: Channels, outer: Scope | undefined): Graph {
+function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph {
   const graph = withoutOldTypes(given, channels);
-  const scope = new Scope(outer);
-  scope.declare(graph.valueInfo);
-  for (const { name, type } of graph.inputs) scope.define(name, outer ? insideType(name, type, channels) : type);
-  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
+  const inputs = graph.inputs.map((info) => {
+    return where.outer ? { ...info, type: insideType(info.name, info.type, channels) } : info;
+  });
+  const b = startRewrite({ ...graph, inputs }, where);
   const made = producers(graph.nodes);
   const replaced = new Set<string>();
-  const nodes = graph.nodes.flatMap((given) => {
-    const node = mapBodies(given, (body) => followIn(body, channels, scope));
-    const result = ruleFor(adaptations, node)?.({ node, channels, scope, made, replaced }) ?? [node];
-    for (const each of result) scope.defineNode(each);
-    return result;
-  });
-  return withoutUnused({ ...graph, nodes }, replaced);
+  for (const each of graph.nodes) {
+    const node = mapBodies(each, (body) => adaptIn(body, channels, { outer: b }));
+    b.addNode(ruleFor(adaptations, node)?.({ node, channels, b, made, replaced }) ?? node);
+  }
+  return dropUnused({ ...finishRewrite(b, graph), inputs: graph.inputs }, replaced);
 }
 
 /** Types that the file gives of values in between are dropped where they are wrong now. */
@@ -90,32 +91,20 @@ function insideType(name: string, declared: TensorType, channels: Channels): Ten
   return { elementType: declared.elementType, shape: shape ?? declared.shape };
 }
 
-/** Constants that were replaced and that nobody uses any more are dropped. */
-function withoutUnused(graph: Graph, replaced: ReadonlySet<string>): Graph {
-  if (replaced.size === 0) return graph;
-  const used = new Set([...graph.nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
-  const isLeft = (name: string) => replaced.has(name) && !used.has(name);
-  return {
-    ...graph,
-    nodes: graph.nodes.filter((n) => !(n.op === 'Constant' && isLeft(n.outputs[0]!))),
-    initializers: new Map([...graph.initializers].filter(([name]) => !isLeft(name))),
-  };
-}
-
 const split: Adaptation = (place) => {
   const { node, channels } = place;
   const data = channels.valueOf(node.inputs[0] ?? '');
   const axis = data && normalizeAxis(intAttribute(node, 'axis', 0), shapeOf(data)?.length ?? 0);
   const ids = data && axis !== undefined ? idsAlong(data, axis) : undefined;
-  if (axis === undefined || !ids?.some(channels.goes)) return [node];
+  if (axis === undefined || !ids?.some(channels.goes)) return node;
   const sizes = node.outputs.map((name) => {
     const part = channels.valueOf(name);
     return countKept((part && idsAlong(part, axis)) ?? new Int32Array(0), channels);
   });
-  if (intsAttribute(node, 'split')) return [withInts(node, 'split', sizes)];
+  if (intsAttribute(node, 'split')) return withInts(node, 'split', sizes);
   if (node.inputs[1]) return withInput(place, 1, sizes);
-  if (sizes.every((s) => s === sizes[0])) return [node];
-  if ((channels.opset ?? 13) < 13) return [withInts(node, 'split', sizes)];
+  if (sizes.every((s) => s === sizes[0])) return node;
+  if (place.b.opset < 13) return withInts(node, 'split', sizes);
   const { num_outputs: _, ...attributes } = node.attributes;
   return withInput({ ...place, node: { ...node, attributes } }, 1, sizes);
 };
@@ -127,18 +116,18 @@ const slice: Adaptation = (place) => {
   const given = (name: string, input: number) =>
     attributes ? intsAttribute(node, name) : before(place, node.inputs[input]);
   const [starts, ends] = [given('starts', 1), given('ends', 2)];
-  if (data === undefined || starts === undefined || ends === undefined) return [node];
+  if (data === undefined || starts === undefined || ends === undefined) return node;
   const axes = given('axes', 3) ?? starts.map((_, i) => i);
   const move = (positions: readonly Dim[]) =>
     positions.map((position, i): number | undefined => {
       const ids = along(data, axes[i]);
       if (!ids?.some(channels.goes) || typeof position !== 'number' || position >= ids.length) return undefined;
-      return countKept(ids.subarray(0, normalizeStart(position, ids.length)), channels);
+      return countKept(ids.subarray(0, sliceBound(position, ids.length)), channels);
     });
   const [first, last] = [move(starts), move(ends)];
-  if (!attributes) return chain(place, [(p) => withInput(p, 1, first), (p) => withInput(p, 2, last)]);
+  if (!attributes) return withInput({ ...place, node: withInput(place, 1, first) }, 2, last);
   const put = (old: readonly Dim[], now: Wanted) => old.map((d, i) => now[i] ?? (d as number));
-  return [withInts(withInts(node, 'starts', put(starts, first)), 'ends', put(ends, last))];
+  return withInts(withInts(node, 'starts', put(starts, first)), 'ends', put(ends, last));
 };
 
 const gather: Adaptation = (place) => {
@@ -146,11 +135,11 @@ const gather: Adaptation = (place) => {
   const data = channels.valueOf(node.inputs[0] ?? '');
   const ids = data && along(data, intAttribute(node, 'axis', 0));
   const indices = numbers(before(place, node.inputs[1])) ?? integers(channels.tensorOf(node.inputs[1] ?? ''));
-  if (indices === undefined || !ids?.some(channels.goes)) return [node];
+  if (indices === undefined || !ids?.some(channels.goes)) return node;
   const picked = indices.map((i) => normalizeAxis(i, ids.length)!).filter((i) => !channels.goes(ids[i]!));
   const moved = picked.map((i) => countKept(ids.subarray(0, i), channels));
-  const rank = place.scope.type(node.inputs[1]!)?.shape?.length;
-  return withConstant(place, 1, moved, rank === 0 ? [] : [moved.length]);
+  const value = place.b.value(node.inputs[1]!);
+  return replaceInput(place, 1, integersLike(value, moved));
 };
 
 /** Entries of a wanted shape (Reshape, Expand, ConstantOfShape, Resize) that say how many channels there are. */
@@ -161,7 +150,7 @@ const target =
     const sizes = before(place, node.inputs[input]);
     const result = channels.valueOf(node.outputs[0]!);
     const rank = result && shapeOf(result)?.length;
-    if (sizes === undefined || result === undefined || rank === undefined) return [node];
+    if (sizes === undefined || result === undefined || rank === undefined) return node;
     const wanted = sizes.map((size, i): number | undefined => {
       const ids = idsAlong(result, i + rank - sizes.length);
       return ids?.length === size && ids.some(channels.goes) ? countKept(ids, channels) : undefined;
@@ -173,32 +162,29 @@ const target =
 const shapeAttribute: Adaptation = ({ node, channels }) => {
   const value = channels.valueOf(node.outputs[0]!);
   const shape = intsAttribute(node, 'shape');
-  if (value === undefined || shape === undefined) return [node];
-  return [
-    withInts(
-      node,
-      'shape',
-      shape.map((size, axis) => sizeNow(value, axis, channels) ?? size),
-    ),
-  ];
+  if (value === undefined || shape === undefined) return node;
+  return withInts(
+    node,
+    'shape',
+    shape.map((size, axis) => sizeNow(value, axis, channels) ?? size),
+  );
 };
 
 /** A convolution of each channel for itself has as many groups as channels. */
 const groups: Adaptation = ({ node, channels }) => {
   const data = channels.valueOf(node.inputs[0] ?? '');
   const ids = data && idsAlong(data, 1);
-  if (ids?.length !== intAttribute(node, 'group', 1) || !ids.some(channels.goes)) return [node];
-  return [{ ...node, attributes: { ...node.attributes, group: { type: 'int', value: countKept(ids, channels) } } }];
+  if (ids?.length !== intAttribute(node, 'group', 1) || !ids.some(channels.goes)) return node;
+  return { ...node, attributes: { ...node.attributes, group: { type: 'int', value: countKept(ids, channels) } } };
 };
 
 /** A condition on sizes that was known stays what it was. */
 const condition: Adaptation = (place) => {
-  const name = place.node.inputs[0] ?? '';
-  const [known] = place.channels.intsOf(name) ?? [];
-  if (typeof known !== 'number' || place.scope.ints(name)?.[0] === known) return [place.node];
-  const dims = place.channels.tensorOf(name)?.dims ?? [];
-  const value: Tensor = { elementType: 'bool', dims, data: Uint8Array.of(known) };
-  return replaceInput(place, 0, value);
+  const value = place.b.value(place.node.inputs[0]!);
+  const [known] = place.channels.intsOf(value.name) ?? [];
+  if (typeof known !== 'number' || elementsOf(value)?.[0] === known) return place.node;
+  const dims = place.channels.tensorOf(value.name)?.dims ?? [];
+  return replaceInput(place, 0, { elementType: 'bool', dims, data: Uint8Array.of(known) });
 };
 
 const adaptations: Rules<Adaptation> = {
@@ -245,49 +231,22 @@ function withInts(node: Node, name: string, value: readonly number[]): Node {
   return { ...node, attributes: { ...node.attributes, [name]: { type: 'ints', value } } };
 }
 
-/** Adaptations one after the other, each on what the last one made of the node. */
-function chain(place: Place, steps: readonly Adaptation[]): Node[] {
-  const nodes: Node[] = [];
-  let { node } = place;
-  for (const step of steps) {
-    const made = step({ ...place, node });
-    nodes.push(...made.slice(0, -1));
-    node = made[made.length - 1]!;
-  }
-  return [...nodes, node];
-}
-
-/** Feeds an input with some of its integers changed; without the input, with a constant of them all. */
-function withInput(place: Place, input: number, wanted: Wanted): Node[] {
-  const { node, channels, scope, made, replaced } = place;
+/** The node with some integers of an input changed; where the input was left out, with a constant of them all. */
+function withInput(place: Place, input: number, wanted: Wanted): Node {
+  const { node, b, made, replaced } = place;
   const name = node.inputs[input];
-  if (!name) return withConstant(place, input, wanted as number[], [wanted.length]);
-  const prefix = `${node.outputs[0]}.sizes`;
-  const { name: now, nodes } = adaptedIntegers(name, wanted, {
-    valueNow: (value) => scope.ints(value) ?? integers(channels.tensorOf(value)),
-    typeOf: (value) => scope.type(value),
-    producer: (value) => made.get(value),
-    fresh: () => channels.fresh(prefix),
-  });
-  if (now === name) return [node];
+  if (!name) return replaceInput(place, input, int64s([wanted.length], wanted as number[]));
+  const now = adaptedIntegers(b.value(name), wanted, (value) => made.get(value));
+  if (now.name === name) return node;
   replaced.add(name);
-  return [...nodes, { ...node, inputs: node.inputs.map((old, i) => (i === input ? now : old)) }];
+  return { ...node, inputs: node.inputs.map((old, i) => (i === input ? now.name : old)) };
 }
 
-function withConstant(place: Place, input: number, values: readonly number[], dims: readonly number[]): Node[] {
-  // Slice and Gather take either integer type, but starts and ends must be of the same.
-  const old = place.scope.type(place.node.inputs[input] ?? '')?.elementType;
-  const value: Tensor =
-    old === 'int32' ? { elementType: 'int32', dims, data: Int32Array.from(values) } : int64s(dims, values);
-  return replaceInput(place, input, value);
-}
-
-/** Feeds a new constant to an input; other nodes may go on with the old one. */
-function replaceInput({ node, channels, replaced }: Place, input: number, value: Tensor): Node[] {
-  const name = channels.fresh(`${node.outputs[0]}.sizes`);
+/** The node with a constant at an input; other nodes may go on with the old value. */
+function replaceInput({ node, b, replaced }: Place, input: number, value: Tensor): Node {
   const inputs = [...node.inputs];
   while (inputs.length < input) inputs.push('');
   if (inputs[input]) replaced.add(inputs[input]);
-  inputs[input] = name;
-  return [constantNode(name, value), { ...node, inputs }];
+  inputs[input] = b.constant(value).name;
+  return { ...node, inputs };
 }

@@ -1,9 +1,10 @@
+import { stridedTensor } from '../graph/tensors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import { settleRemoval } from '../slim/shrink.ts';
-import { allocate, groupsAfter, type Removal, sliceByGroups } from '../slim/slice.ts';
-import { constantPerUse } from './constantPerUse.ts';
+import { groupsAfter, type Removal, sliceByGroups } from '../slim/slice.ts';
 
 /** What was removed from one model to make another. */
 export interface RemovalFrom {
@@ -57,11 +58,6 @@ function widthOf(groups: Groups, input: string): number | undefined {
 function sideBySide(tensor: Tensor, width: number | undefined): Tensor {
   const [layers, batch, units] = tensor.dims as [number, number, number];
   if (tensor.dims.length !== 3 || layers === 1 || units === width || layers * units !== width) return tensor;
-  const data = allocate(tensor.data, tensor.data.length);
-  for (let l = 0; l < layers; l++) {
-    for (let b = 0; b < batch; b++) {
-      for (let h = 0; h < units; h++) data[(b * layers + l) * units + h] = tensor.data[(l * batch + b) * units + h]!;
-    }
-  }
+  const { data } = stridedTensor(tensor, [batch, layers, units], [units, batch * units, 1]);
   return { ...tensor, dims: [1, batch, layers * units], data };
 }

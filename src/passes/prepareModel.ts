@@ -1,15 +1,13 @@
 import { inferTypes } from '../graph/infer/infer.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import type { Groups } from '../groups/groups.ts';
-import { type TraceOptions, traceGroups } from '../groups/trace.ts';
-import { detectStates } from '../passes/detectStates.ts';
-import { fillsPerUse } from '../passes/fillsPerUse.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
-import { splitDirections } from '../passes/splitDirections.ts';
-import { uniqueNames } from '../passes/uniqueNames.ts';
-import { unstackStates } from '../passes/unstackStates.ts';
-import { dropZeroStates } from '../passes/zeroStates.ts';
+import { detectStates } from './detectStates.ts';
+import { fillsPerUse } from './fillsPerUse.ts';
+import { inlineFunctions } from './inlineFunctions.ts';
+import { splitDirections } from './splitDirections.ts';
+import { uniqueNames } from './uniqueNames.ts';
+import { unstackStates } from './unstackStates.ts';
+import { dropZeroStates } from './zeroStates.ts';
 
 /** What is not to be seen in a model's graph. */
 export interface PrepareOptions {
@@ -42,19 +40,4 @@ function withStates(model: Model, given: readonly StatePair[] | undefined): Mode
   const named = { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
   statesOf(named);
   return named;
-}
-
-/** A prepared model and its groups. */
-export interface TracedModel {
-  readonly prepared: Model;
-  readonly groups: Groups;
-}
-
-/** Prepares a model and traces its groups, which are those of the prepared model. Throws what `traceGroups` throws. */
-export function traceModel(model: Model, options: PrepareOptions & Omit<TraceOptions, 'states'> = {}): TracedModel {
-  const prepared = prepareModel(model, options);
-  return {
-    prepared,
-    groups: traceGroups(prepared.graph, { opset: prepared.opsets[''], ...options, states: statesOf(prepared) }),
-  };
 }

@@ -1,4 +1,4 @@
-import type { Groups, Role } from '../groups/groups.ts';
+import type { Groups, Role } from './groups.ts';
 
 /** The part of a tensor that belongs to a component: these indices of one of its axes. */
 export interface GroupMember {
