@@ -74,6 +74,23 @@ export function graphsOf(node: Node): Graph[] {
   );
 }
 
+/** The attributes of a node without graphs as text, equal for equal ones. */
+export function attributesText({ attributes }: Node): string {
+  const spelled = Object.keys(attributes)
+    .sort()
+    .map((name) => {
+      const a = attributes[name]!;
+      return [name, a.type, a.type === 'tensor' ? tensorText(a.value) : a.value];
+    });
+  // JSON has no limits of int64, which are ±Infinity.
+  return JSON.stringify(spelled, (_, value) => (value === Infinity || value === -Infinity ? String(value) : value));
+}
+
+/** A tensor as text, equal for equal ones. */
+export function tensorText({ elementType, dims, data }: Tensor): string {
+  return `${elementType}[${dims}]${Array.from<unknown>(data).join()}`;
+}
+
 /** The tensor of a `Constant` node in any of its spellings; undefined for other nodes and for tensors that are sparse. */
 export function constantTensor(node: Node): Tensor | undefined {
   if (node.op !== 'Constant' || node.domain !== '') return undefined;

@@ -1,5 +1,5 @@
 import { SlimError } from '../base/errors.ts';
-import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
+import { attribute, constantNode, constantTensor, floats, int64s, tensorText } from './attributes.ts';
 import { Scope } from './infer/infer.ts';
 import { OPSET } from './model.ts';
 import { Names } from './names.ts';
@@ -100,7 +100,7 @@ export class GraphBuilder {
 
   /** A constant that is no parameter: a `Constant` node. Equal constants are one node, but for large ones. */
   constant(tensor: Tensor): Value {
-    const key = tensor.data.length <= LARGEST_SHARED ? contentOf(tensor) : undefined;
+    const key = tensor.data.length <= LARGEST_SHARED ? tensorText(tensor) : undefined;
     const found = key === undefined ? undefined : this.findConstant(key);
     if (found) return found;
     const name = this.fresh('Constant');
@@ -270,11 +270,6 @@ export class GraphBuilder {
     if (this === value.builder || this.isInside(value.builder)) return value;
     throw new SlimError(`${op}: value '${value.name}' belongs to graph '${value.builder.name}', not to '${this.name}'`);
   }
-}
-
-/** Equal for equal tensors only. */
-function contentOf({ elementType, dims, data }: Tensor): string {
-  return `${elementType}[${dims}]${Array.from<unknown>(data).join()}`;
 }
 
 /** True for a node that only holds a constant. */

@@ -1,9 +1,9 @@
-import { constantTensor } from '../graph/attributes.ts';
+import { attributesText, constantTensor } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { moves } from '../graph/operators.ts';
 import { mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
-import type { Attribute, Graph, Node } from '../graph/types.ts';
+import type { Graph, Node } from '../graph/types.ts';
 
 /*
  * Exporters make one tensor of zeros and cut the initial states of several cells from it. Cells that are to lose
@@ -81,7 +81,7 @@ export function mergeFills(graph: Graph): Graph {
     const node = mapBodies(renameInputs(given, renamed), mergeFills);
     if (!moves(node) && node.op !== 'ConstantOfShape') return [node];
     const original = node.outputs.map((name) => name.replace(/~\d+$/, ''));
-    const key = JSON.stringify([node.op, node.inputs, original, Object.entries(node.attributes).map(spelled)]);
+    const key = JSON.stringify([node.op, node.inputs, original, attributesText(node)]);
     const found = first.get(key);
     if (found === undefined || original.every((name, i) => name === node.outputs[i])) {
       first.set(key, node);
@@ -94,9 +94,4 @@ export function mergeFills(graph: Graph): Graph {
   });
   const outputs = graph.outputs.map((o) => ({ ...o, name: renamed.get(o.name) ?? o.name }));
   return { ...graph, nodes, outputs };
-}
-
-/** An attribute of an operator that moves or fills, as text. */
-function spelled([name, a]: [string, Attribute]): unknown {
-  return [name, a.type === 'tensor' ? [a.value.elementType, Array.from(a.value.data, String)] : a.value];
 }

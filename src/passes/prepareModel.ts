@@ -5,6 +5,7 @@ import { detectStates } from './detectStates.ts';
 import { fillsPerUse } from './fillsPerUse.ts';
 import { inlineFunctions } from './inlineFunctions.ts';
 import { splitDirections } from './splitDirections.ts';
+import { storeWeights } from './storeWeights.ts';
 import { uniqueNames } from './uniqueNames.ts';
 import { unstackStates } from './unstackStates.ts';
 import { dropZeroStates } from './zeroStates.ts';
@@ -19,14 +20,15 @@ export interface PrepareOptions {
 
 /**
  * The same model in the form in which its groups are traced, its units removed and its weights trained: a recurrent
- * operator for each direction, no functions, one name for one value, no initial states that are zero anyway, the streaming states named in the metadata.
+ * operator for each direction, its weights stored, no functions, one name for one value, no initial states that are
+ * zero anyway, the streaming states named in the metadata.
  * `joinDirections` leads back. Throws a SlimError when `states` are not those of the graph.
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
   const inlined = inlineFunctions(model);
   // Refuses graphs that are none: what follows walks along them.
   inferTypes(inlined.graph);
-  const graph = uniqueNames(inlined.graph);
+  const graph = storeWeights(uniqueNames(inlined.graph));
   const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
   const parted = dropZeroStates(splitDirections(whole));

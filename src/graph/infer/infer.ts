@@ -115,7 +115,7 @@ export class Scope {
     const constant = constantTensor(node);
     if (constant) this.defineTensor(node.outputs[0]!, constant);
     else {
-      inferIntegers({ node, types: inputs, ints, fresh: freshDim }).forEach((values, i) => {
+      inferIntegers({ node, types: inputs, outputs: types, ints, fresh: freshDim }).forEach((values, i) => {
         const name = node.outputs[i];
         if (values && name) this.known.set(name, values);
       });

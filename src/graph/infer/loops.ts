@@ -1,11 +1,11 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import { shapePart } from '../evaluate/making.ts';
 import { traits } from '../operators.ts';
 import type { Rules } from '../rules.ts';
 import { RECURRENT_INPUT as INPUT } from '../slots.ts';
 import type { Dim } from '../types.ts';
 import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
-import { shapePart } from './integers.ts';
 
 /** X[T,B,I], W[D,GH,I], R[D,GH,H] → Y[T,D,B,H], Y_h[D,B,H] (and Y_c for LSTM); batch first when layout is 1. */
 const recurrent: InferRule = (c) => {
