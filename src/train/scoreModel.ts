@@ -3,7 +3,6 @@ import { type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { ScoreDetails, Split } from '../tasks/task.ts';
 import type { TrainOptions } from './options.ts';
 import { createScorer } from './scorer.ts';
-import { liftConstants } from './trainedWeights.ts';
 
 /** What scoring a model gives. */
 export interface ScoredModel {
@@ -22,7 +21,7 @@ export async function scoreModel(
   { problem, runtime, settings, signal }: Pick<TrainOptions, 'problem' | 'runtime' | 'settings' | 'signal'>,
   splits: readonly Split[] = problem.splits.filter((split) => split !== 'train'),
 ): Promise<ScoredModel> {
-  const scorer = createScorer(liftConstants(model), {
+  const scorer = createScorer(model, {
     problem,
     runtime,
     threads: settings.threads,

@@ -169,6 +169,10 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     const { page, problems } = await watchedPage(browser, { viewport: { width: 390, height: 800 } });
     await page.goto(`${serving.url}#/playground`);
     await page.getByLabel('Text', { exact: true }).fill(sentencesOf(500, randomStream(3)).replaceAll('\n', '.\n\n'));
+    await page.getByLabel('Optimizer').selectOption('Adam');
+    expect(await page.getByLabel('Learning rate', { exact: true }).inputValue()).toBe('0.01');
+    await page.getByLabel('Optimizer').selectOption('averaged SGD');
+    await page.getByLabel('Its course').selectOption('falls along a cosine');
     for (const [label, value] of Object.entries({ 'Units a layer': '64', λ: '0.03', Epochs: '100' })) {
       await page.getByLabel(label, { exact: true }).fill(value);
     }

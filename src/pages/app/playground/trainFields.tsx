@@ -7,11 +7,17 @@ import { SelectField } from './selectField.tsx';
 /** What the fields say: all of a choice but the text. */
 export type TrainingSettings = Omit<TrainingChoice, 'text' | 'seed'>;
 
-/** Optimizers that the page offers, each with a learning rate that suits a small language model. */
-const OPTIMIZERS: readonly { readonly name: OptimizerName; readonly label: string; readonly rate: number }[] = [
-  { name: 'sgd', label: 'SGD', rate: 1 },
-  { name: 'asgd', label: 'averaged SGD', rate: 1 },
-  { name: 'adam', label: 'Adam', rate: 0.002 },
+/** An optimizer that the page offers, with a learning rate and a λ that suit a small language model. */
+interface OfferedOptimizer extends Pick<TrainingSettings, 'learningRate' | 'iss'> {
+  readonly name: OptimizerName;
+  readonly label: string;
+}
+
+const OPTIMIZERS: readonly OfferedOptimizer[] = [
+  { name: 'sgd', label: 'SGD', learningRate: 1, iss: 0.014 },
+  { name: 'momentum', label: 'momentum', learningRate: 0.1, iss: 0.014 },
+  { name: 'asgd', label: 'averaged SGD', learningRate: 1, iss: 0.014 },
+  { name: 'adam', label: 'Adam', learningRate: 0.01, iss: 0.007 },
 ];
 
 const SCHEDULES: readonly { readonly name: ScheduleName; readonly label: string }[] = [
@@ -59,7 +65,9 @@ export function TrainFields({ settings, onChange, isDisabled }: TrainFieldsProps
       <NumberField {...number} label="Epochs" value={epochs} max={100} onChange={(n) => change({ epochs: n })} />
       <SelectField
         {...{ label: 'Optimizer', options: OPTIMIZERS, value: optimizer, isDisabled }}
-        onChange={({ name, rate }) => change({ optimizer: name, learningRate: rate })}
+        onChange={({ name, learningRate: rate, iss: strength }) =>
+          change({ optimizer: name, learningRate: rate, iss: strength })
+        }
       />
       <NumberField
         {...{ ...number, label: 'Learning rate', min: 0.00001, max: 10, step: 'any', value: learningRate }}
