@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { wrongGradients } from '../../test/support/gradientCheck.ts';
 import { numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { zeroSlices } from '../../test/support/models.ts';
+import { windowProblem } from '../../test/support/windows.ts';
 import { UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { sizeOf } from '../graph/dims.ts';
@@ -22,8 +23,10 @@ import { parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { shrink, shrinkZeros } from '../slim/shrink.ts';
-import { createEvaluator } from '../train/evaluate.ts';
-import { trainingGraph } from '../train/trainingGraph.ts';
+import { languageModelProblem } from '../tasks/language-model/problem.ts';
+import { scoresOf } from '../tasks/score.ts';
+import { trainingGraph } from '../train/compile.ts';
+import { createScorer } from '../train/scorer.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 import { type RhnLanguageModelOptions, rhnLanguageModel } from './rhnLanguageModel.ts';
@@ -33,6 +36,9 @@ const keep = { words: 0.75, input: 0.5, state: 0.8, output: 0.6 };
 
 const trace = (model: Model) => traceGroups(model.graph, { states: statesOf(model) });
 const dims = (model: Model) => Object.fromEntries([...model.graph.initializers].map(([name, t]) => [name, t.dims]));
+const shape = { batch: 2, time: 3 };
+const planOf = (model: Model) =>
+  trainingGraph(model, windowProblem([], shape), new Set(model.graph.initializers.keys()), shape);
 const ops = (model: Model) => model.graph.nodes.map((n) => n.op);
 
 /** Values that nobody looks at: all tensors share one memory. */
@@ -183,7 +189,7 @@ describe('the units of a Recurrent Highway Network', () => {
         const training = shrink(sparse({ ...whole, keep }), groups, (k) => gone.has(k));
         expect(dims(training)).toEqual(dims(slim.model));
         await assertEqual(nodeRuntime, slim.model, withoutDropout(training), { seed: choice });
-        const { masks } = trainingGraph(training, LOGITS, { batch: 2, time: 3 });
+        const { masks } = planOf(training);
         expect(masks.map((m) => m.dims)).toEqual([
           [o.vocabulary, 2],
           [2, o.tied ? width : o.width],
@@ -214,7 +220,7 @@ describe('training a Recurrent Highway Network', () => {
 
   it('feeds four masks, one for all steps of a window, and the words that the first one asks for', () => {
     const model = rhnLanguageModel({ ...sizes, keep });
-    const plan = trainingGraph(model, LOGITS, { batch, time });
+    const plan = planOf(model);
     expect(plan.masks.map((m) => m.dims)).toEqual([
       [7, 2],
       [2, 4],
@@ -225,7 +231,7 @@ describe('training a Recurrent Highway Network', () => {
       expect(m.keep).toBeCloseTo(Object.values(keep)[i]!, 6);
     });
     const inputs = (k: Partial<typeof keep>) =>
-      trainingGraph(rhnLanguageModel({ ...sizes, keep: k }), LOGITS, { batch, time }).graph.inputs.map((v) => v.name);
+      planOf(rhnLanguageModel({ ...sizes, keep: k })).graph.inputs.map((v) => v.name);
     expect(inputs(keep)).toContain(TOKENS);
     expect(inputs({ ...keep, words: 1 })).not.toContain(TOKENS);
     // The masks are fed as they are: nobody makes ones to multiply them with.
@@ -241,9 +247,12 @@ describe('training a Recurrent Highway Network', () => {
       [{ ...options, keep }, 12],
       [{ ...options, keep }, 5],
     ] as const) {
-      const evaluator = await createEvaluator(rhnLanguageModel(o), LOGITS, nodeRuntime, { threads: 1 });
-      scores.push(await evaluator.perplexity(ids, { batch: 2, steps }));
-      await evaluator.release();
+      const corpus = { name: '', source: '', vocabulary: { words: [], ids: new Map() }, sha256: '' };
+      const text = { ...corpus, train: ids, valid: ids, test: ids };
+      const problem = languageModelProblem({ task: { kind: 'language-model', steps }, batch: 2 }, text);
+      const scorer = createScorer(rhnLanguageModel(o), { problem, runtime: nodeRuntime, threads: 1, seed: 1 });
+      scores.push(scoresOf(problem.scores, await scorer.score('valid')).perplexity!);
+      await scorer.release();
     }
     expect(scores[0]).toBeGreaterThan(1);
     for (const score of scores) expect(score).toBeCloseTo(scores[0]!, 4);

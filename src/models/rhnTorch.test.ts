@@ -2,10 +2,12 @@ import { describe, expect, it } from 'vitest';
 import { relativeError } from '../../test/fixtures/torch/lstmLanguageModel.ts';
 import { asOurRhn, type RhnWindow, rhnFixture, torchRhn, transposed } from '../../test/fixtures/torch/rhn.ts';
 import { runGraph } from '../../test/support/graphs.ts';
+import { windowFeeds, windowProblem } from '../../test/support/windows.ts';
 import { floats } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/types.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import { LOSS, scoringGraph, TARGETS, type TrainingGraph, trainingGraph } from '../train/trainingGraph.ts';
+import { LOSS } from '../tasks/task.ts';
+import { scoringGraph, type TrainingGraph, trainingGraph } from '../train/compile.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
 const { vocabulary, width, batch, time } = rhnFixture.sizes;
@@ -19,11 +21,8 @@ const ints = (dims: readonly number[], values: readonly number[]): Tensor => ({
 const STATE = { input: 'rhn.s', output: 'rhn.s_next' };
 const zeros = floats([batch, width], new Float32Array(batch * width));
 
-/** Rows of the embedding for the words of a window, [T, B, w]. */
-function rowsOf(embedding: Tensor, tokens: readonly number[]): Tensor {
-  const data = tokens.flatMap((t) => [...(embedding.data as Float32Array).subarray(t * width, (t + 1) * width)]);
-  return floats([time, batch, width], data);
-}
+const sizes = { batch, time };
+const problem = windowProblem([], sizes);
 
 /** The gradient of the embedding: as the output's matrix, and as the table that words are looked up in. */
 function whole(head: ArrayLike<number>, rows: ArrayLike<number>, tokens: readonly number[]): Float64Array {
@@ -44,20 +43,19 @@ function maskFeeds(plan: TrainingGraph, { masks }: RhnWindow): Record<string, Te
 describe.each(['plain', 'dropout'] as const)('a Recurrent Highway Network in training (%s)', (variant) => {
   const { keep, windows } = rhnFixture[variant];
   const model = torchRhn(keep);
-  const plan = trainingGraph(model, LOGITS, { batch, time });
+  const weights = model.graph.initializers;
+  const plan = trainingGraph(model, problem, new Set(weights.keys()), sizes);
 
   it("has PyTorch's loss, gradients and states", async () => {
     let state = zeros;
     for (const window of windows) {
-      const feeds: Record<string, Tensor> = {
-        [TARGETS]: ints([time * batch], window.targets),
-        [plan.lookups[0]!.values]: rowsOf(model.graph.initializers.get('embedding')!, window.tokens),
+      const feeds = {
+        ...windowFeeds(weights, plan, window, sizes),
         [STATE.input]: state,
         ...maskFeeds(plan, window),
-        // Only the mask of words asks which words they are.
-        ...(variant === 'dropout' && { [TOKENS]: ints([time, batch], window.tokens) }),
       };
-      for (const { name, dims } of plan.parameters) feeds[name] = { ...model.graph.initializers.get(name)!, dims };
+      // Only the mask of words asks which words they are.
+      expect(TOKENS in feeds).toBe(variant === 'dropout');
       expect(Object.keys(feeds).sort()).toEqual(plan.graph.inputs.map((v) => v.name).sort());
       const got = await runGraph(plan.graph, feeds);
       const gradient = (name: string) => got[plan.gradients.get(name)!]!.data as Float32Array;
@@ -81,19 +79,15 @@ describe('a Recurrent Highway Network in use', () => {
     async (variant) => {
       const model = torchRhn(rhnFixture[variant].keep);
       const { graph } = withoutDropout(model);
-      const scoring = scoringGraph(model, LOGITS);
+      const weights = model.graph.initializers;
+      const scoring = scoringGraph(model, problem, new Set(weights.keys()));
       let state = zeros;
       for (const window of rhnFixture.plain.windows) {
         const got = await runGraph(graph, { [TOKENS]: ints([time, batch], window.tokens), [STATE.input]: state });
         expect(got[LOGITS]!.dims).toEqual([time, batch, vocabulary]);
         expect(relativeError(got[LOGITS]!.data as Float32Array, window.logits)).toBeLessThan(TOLERANCE);
-        const fed = Object.fromEntries(
-          scoring.parameters.map(({ name, dims }) => [name, { ...model.graph.initializers.get(name)!, dims }]),
-        );
         const scored = await runGraph(scoring.graph, {
-          ...fed,
-          [TARGETS]: ints([time * batch], window.targets),
-          [scoring.lookups[0]!.values]: rowsOf(model.graph.initializers.get('embedding')!, window.tokens),
+          ...windowFeeds(weights, scoring, window, sizes),
           [STATE.input]: state,
         });
         expect(relativeError(scored[LOSS]!.data as Float32Array, [window.loss])).toBeLessThan(TOLERANCE);

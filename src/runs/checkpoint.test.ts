@@ -6,7 +6,10 @@ import { afterAll, describe, expect, it } from 'vitest';
 import type { Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
-import { type Checkpoint, type EpochMetrics, loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
+import { epochStart } from '../train/progress.ts';
+import type { Checkpoint } from '../train/store.ts';
+import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slimrnn-checkpoint-'));
 const path = join(folder, 'checkpoint.onnx');
@@ -17,45 +20,59 @@ const plain = languageModel(small);
 
 const finite = fc.double({ noNaN: true, noDefaultInfinity: true }).map((x) => (Object.is(x, -0) ? 0 : x));
 const count = fc.nat(1e9);
+/** Of a score, a sum, a state. */
+const name = fc.stringMatching(/^[a-z][A-Za-z0-9-]*$/);
 const metrics: fc.Arbitrary<EpochMetrics> = fc.record({
   epoch: count,
   learningRate: finite,
-  trainPerplexity: finite,
-  validPerplexity: finite,
+  train: fc.dictionary(name, finite, { maxKeys: 3 }),
   units: fc.array(count),
   alive: fc.array(count),
   parameters: count,
   penalty: finite,
   seconds: finite,
-  tokensPerSecond: finite,
+  itemsPerSecond: finite,
 });
 const tensor = fc
   .array(fc.float(), { minLength: 1, maxLength: 20 })
   .map((values): Tensor => ({ elementType: 'float32', dims: [1, values.length], data: Float32Array.from(values) }));
+/** A mask of connections. */
+const mask = fc
+  .array(fc.integer({ min: 0, max: 1 }), { minLength: 1, maxLength: 20 })
+  .map((values): Tensor => ({ elementType: 'uint8', dims: [values.length], data: Uint8Array.from(values) }));
+/** What a method or an optimizer keeps. */
+const state = fc.dictionary(name, fc.oneof(finite, fc.array(finite, { maxLength: 4 })), { maxKeys: 3 });
 const checkpoints: fc.Arbitrary<Checkpoint> = fc.record({
   model: fc.record({ seed: fc.nat(), note: fc.string() }).map(({ seed, note }) => ({
     ...languageModel({ ...small, seed }),
     metadata: { note },
   })),
-  states: fc
-    .dictionary(fc.stringMatching(/^[a-z][a-z_./0-9]*$/), tensor, { maxKeys: 4 })
+  tensors: fc
+    .dictionary(fc.stringMatching(/^[a-z][a-z_./0-9]*$/), fc.oneof(tensor, mask), { maxKeys: 4 })
     .map((d) => new Map(Object.entries(d))),
-  progress: fc.record({
-    digest: fc.string(),
-    epoch: count,
-    window: count,
-    updates: count,
-    loss: finite,
-    penalty: finite,
-    seconds: finite,
-    history: fc.array(metrics, { maxLength: 3 }),
-  }),
+  progress: fc.record(
+    {
+      digest: fc.string(),
+      epoch: count,
+      batch: count,
+      ended: fc.boolean(),
+      updates: count,
+      sums: fc.record({ count: finite, totals: fc.dictionary(name, fc.array(finite), { maxKeys: 3 }) }),
+      penalty: finite,
+      seconds: finite,
+      history: fc.array(metrics, { maxLength: 3 }),
+      kept: fc.array(fc.array(count, { maxLength: 4 }), { maxLength: 3 }),
+      method: state,
+      optimizer: state,
+    },
+    { requiredKeys: ['digest', 'epoch', 'batch', 'ended', 'updates', 'sums', 'penalty', 'seconds', 'history'] },
+  ),
 });
 
 const example: Checkpoint = {
   model: plain,
-  states: new Map([['h', { elementType: 'float32', dims: [1, 2], data: Float32Array.of(0.25, -1) }]]),
-  progress: { digest: 'abc', epoch: 1, window: 2, updates: 3, loss: 4, penalty: 5, seconds: 6, history: [] },
+  tensors: new Map([['state/h', { elementType: 'float32', dims: [1, 2], data: Float32Array.of(0.25, -1) }]]),
+  progress: { digest: 'abc', ...epochStart, epoch: 1, updates: 3, history: [] },
 };
 
 describe('a checkpoint', () => {
@@ -65,7 +82,7 @@ describe('a checkpoint', () => {
         await saveCheckpoint(path, checkpoint);
         const loaded = await loadCheckpoint(path, checkpoint.progress.digest);
         expect(loaded.progress).toEqual(checkpoint.progress);
-        expect(bits(loaded.states)).toEqual(bits(checkpoint.states));
+        expect(bits(loaded.tensors)).toEqual(bits(checkpoint.tensors));
         expect(bits(loaded.model.graph.initializers)).toEqual(bits(checkpoint.model.graph.initializers));
         expect(loaded.model.graph.nodes).toEqual(checkpoint.model.graph.nodes);
         expect(loaded.model.metadata).toEqual(checkpoint.model.metadata);

@@ -15,7 +15,8 @@ afterEach(() => {
 });
 
 const at = (share: number): LiveProgress => ({
-  ...{ epoch: 1, epochs: 2, share, metric: { name: 'perplexity', value: 9 } },
+  ...{ epoch: 1, epochs: 2, share, score: { name: 'perplexity', value: 9 } },
+  ...{ itemsPerSecond: 100, secondsLeft: 60 },
   ...{ units: [4], alive: [3] },
 });
 const read = () => JSON.parse(readFileSync(join(folder, 'live.json'), 'utf8')) as LiveProgress & { updatedAt: number };

@@ -1,28 +1,29 @@
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { taskCases } from '../../test/support/tasks.ts';
+import type { Settings } from '../base/fields.ts';
 import { acquireLock, LockedError } from '../base/lock.ts';
-import { makeCorpus } from '../data/makeCorpus.ts';
+import { saveModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { freshModel } from '../tasks/language-model/freshModel.ts';
-import { checkConfig } from '../train/config.ts';
-import { presets } from '../train/presets.ts';
 import { findRuns } from './findRuns.ts';
 import { readRun } from './readRun.ts';
 import { type RunOptions, run } from './run.ts';
 
-const words = (count: number) => Array.from({ length: count }, (_, i) => `w${(i * i) % 7}`);
-const corpus = makeCorpus('made up', 'made up', { train: words(120), valid: words(40), test: words(40) });
-const sizes = { hidden: [4], embedding: 3, batch: 2, steps: 5, epochs: 1, threads: 1, iss: 0.01 };
-const config = checkConfig({ ...presets['zaremba-small'], ...sizes }, 'test');
+const [text, arrays] = taskCases;
 let folder: string;
 let options: RunOptions;
 
+/** A run of an epoch in a directory of its own. */
+function runOf(name: string, fields: Settings = {}, of = text!): RunOptions {
+  const made = of.make({ epochs: 1, iss: 0.01, ...fields });
+  return { ...made, runtime: nodeRuntime, directory: join(folder, ...name.split('/')) };
+}
+
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'slimrnn-run-'));
-  const model = freshModel(config, corpus.vocabulary);
-  options = { config, corpus, model, runtime: nodeRuntime, directory: join(folder, 'deep', 'mine') };
+  options = runOf('deep/mine');
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -35,16 +36,32 @@ describe('a run of the library', () => {
     expect(stages).toEqual(['ready']);
     expect(await findRuns(folder)).toEqual(['deep/mine']);
     const { config: saved, result: read } = await readRun(folder, 'deep/mine');
-    expect(saved).toMatchObject({ model: { hidden: config.hidden }, sources: { data: 'my/text', init: null } });
-    expect(read?.models?.length).toBe(result.models.length);
+    const { model, method } = options.config;
+    expect(saved).toMatchObject({
+      format: 2,
+      model,
+      method,
+      sources: { data: 'my/text', init: null },
+      items: 'tokens',
+    });
+    expect(read?.models.length).toBe(result.models.length);
+    expect(readdirSync(options.directory).sort()).toEqual([
+      'checkpoint.onnx',
+      'config.json',
+      'metrics.jsonl',
+      'model.onnx',
+      'result.json',
+      'slim.onnx',
+      'vocabulary.txt',
+    ]);
   });
 
   it('is not made twice, nor trained again when it is finished', async () => {
     const before = readFileSync(join(options.directory, 'result.json'));
     await expect(run(options)).rejects.toThrow('exists; add --resume');
     const sources = { data: 'my/text' };
-    const onWindow = () => expect.unreachable('a finished run was trained');
-    const again = await run({ ...options, sources, resume: true, onWindow });
+    const onBatch = () => expect.unreachable('a finished run was trained');
+    const again = await run({ ...options, sources, resume: true, onBatch });
     expect(JSON.parse(before.toString())).toEqual(again);
     expect(readFileSync(join(options.directory, 'result.json'))).toEqual(before);
   });
@@ -60,9 +77,50 @@ describe('a run of the library', () => {
   });
 
   it('writes nothing for a target out of reach', async () => {
-    const directory = join(folder, 'small');
-    const small = checkConfig({ ...config, iss: 0, target: 'params=0.01' }, 'test');
-    await expect(run({ ...options, config: small, directory })).rejects.toThrow('cannot be reached');
-    expect(existsSync(directory)).toBe(false);
+    const small = runOf('small', { iss: 0, target: 'params=0.01' });
+    await expect(run(small)).rejects.toThrow('cannot be reached');
+    expect(existsSync(small.directory)).toBe(false);
+  });
+
+  it('writes nothing for a model whose layers have other numbers', async () => {
+    const wrong = runOf('wrong', { issLayers: [1, 2, 3] });
+    await expect(run(wrong)).rejects.toThrow('--iss-layers must have a factor for each of the 2 layers, got 3');
+    expect(existsSync(wrong.directory)).toBe(false);
+  });
+
+  it('says how near it came to what was asked for', async () => {
+    const { target, kept } = await run(runOf('aimed', { iss: 0, target: 'units=0.5' }));
+    expect(target).toMatchObject({ what: 'units', asked: 0.5 });
+    const left = kept!.reduce((n, units) => n + units.length, 0);
+    expect(target!.reached).toBeCloseTo(left / 7, 12);
+  });
+
+  it('without a sparsity method has no slim model', async () => {
+    const dense = runOf('dense', { iss: 0 });
+    const { models, verify, target } = await run(dense);
+    expect(models.map((m) => m.name)).toEqual(['trained']);
+    expect([verify, target]).toEqual([undefined, undefined]);
+    expect(existsSync(join(dense.directory, 'slim.onnx'))).toBe(false);
+  });
+
+  it('scores what it leaves as it scored it while it trained', async () => {
+    const { models, history } = await run(runOf('scored', { iss: 0, optimizer: 'adam', learningRate: 0.01, ema: 0.9 }));
+    const [{ scores }] = models as [(typeof models)[number]];
+    expect(Object.keys(scores)).toEqual(['valid', 'test']);
+    expect(scores.valid!.perplexity! / history.at(-1)!.valid!.perplexity!).toBeCloseTo(1, 5);
+  });
+
+  it('of a model that others made has that one beside its own', async () => {
+    const imported = runOf('imported', {}, arrays);
+    const init = join(folder, 'given.onnx');
+    await saveModel(init, imported.task.model());
+    const before: unknown[] = [];
+    const sources = { init, data: 'a.npz', valid: 'b.npz' };
+    const { models } = await run({ ...imported, sources, onReady: (start) => before.push(start.before) });
+    expect(models.map((m) => m.name)).toEqual(['original', 'trained', 'slim']);
+    expect(models[0]).toMatchObject({ file: init, scores: before[0] });
+    expect(Object.keys(models[0]!.scores.valid!)).toEqual(['accuracy', 'loss']);
+    // And it goes on from there, although its files have to be read again.
+    expect(await run({ ...imported, sources, resume: true })).toMatchObject({ models: [{ name: 'original' }, {}, {}] });
   });
 });
