@@ -45,7 +45,7 @@ export { type Streaming, streamingModel } from './passes/streaming.ts';
 export { collectReport, type ReportRequest } from './report/collect.ts';
 export type { ReportData } from './report/data.ts';
 export { reportHtml } from './report/html.tsx';
-export { fileStore } from './runs/fileStore.ts';
+export { fileStore } from './runs/checkpoint.ts';
 export { findRuns } from './runs/findRuns.ts';
 export { readRun } from './runs/readRun.ts';
 export type { ResultModel, RunRecord, RunSummary } from './runs/record.ts';

@@ -3,15 +3,14 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
 import { benchLatency } from '../bench/latency.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/writeReport.ts';
 import type { ResultModel } from '../runs/record.ts';
-import { documentText, type RunResult } from '../runs/run.ts';
-import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
+import type { RunResult } from '../runs/run.ts';
+import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
@@ -75,7 +74,7 @@ export function addDemoCommand(program: Command): void {
     const seconds = (performance.now() - started) / 1e3;
     const made = { environment: environment(), engine: nodeRuntime.name };
     const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
-    await writeAtomically(join(directory, 'demo.json'), documentText(document));
+    await writeJson(join(directory, 'demo.json'), document);
     print(flags.json, document, () => demoText(models, iss, report, seconds));
   });
 }

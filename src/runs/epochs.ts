@@ -1,9 +1,8 @@
 import type { EpochMetrics } from '../train/metrics.ts';
-import { type OpenFile, readBetween } from './boundedFile.ts';
+import { MOST_BYTES, type OpenFile, readBetween } from './boundedFile.ts';
 import { epochFrom, jsonOf } from './formats.ts';
 
-/** Most bytes of the end of metrics.jsonl that are read, and most epochs. */
-const MOST_BYTES = 8 * 1024 * 1024;
+/** Most epochs that are read. */
 const MOST_ROWS = 5000;
 
 /** What metrics.jsonl holds. */

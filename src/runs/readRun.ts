@@ -2,17 +2,14 @@ import { realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { methodLabel } from '../methods/registry.ts';
-import { recordFiles } from '../sweep/runRecord.ts';
-import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
+import { failureSchema, recordFiles } from '../sweep/runRecord.ts';
+import { MOST_BYTES, type OpenFile, openInside, readBetween } from './boundedFile.ts';
 import { createEpochReader, type EpochReader, type Epochs } from './epochs.ts';
 import { folderInside, runFolder } from './findRuns.ts';
 import { configFrom, jsonOf, liveFrom, refusal, resultFrom, writerOf } from './formats.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
 import { runFiles } from './runDirectory.ts';
-import { failureSchema } from './schemas.ts';
 
-/** Most bytes of a JSON document. */
-const MOST_BYTES = 8 * 1024 * 1024;
 /** What stands for the kinds of a configuration that cannot be read. */
 const UNKNOWN = 'unknown';
 /** Milliseconds without a sign of life after which a run counts as stopped. */
@@ -20,20 +17,11 @@ const SILENCE = 30_000;
 
 const NO_EPOCHS: Epochs = { rows: [], truncated: false, damaged: 0 };
 
-/** Names of the classes of a model that classifies, one a line. */
-const LABELS = 'labels.txt';
-
-/** Files of a run that may be had as they are. */
-export const sharedFiles = [
-  runFiles.model,
-  runFiles.slim,
-  runFiles.vocabulary,
-  LABELS,
-  runFiles.config,
-  runFiles.metrics,
-  runFiles.result,
-  runFiles.report,
-] as const;
+/** Files of a run that may be had as they are; the labels are the names of the classes of a model that classifies. */
+const sharedFiles: readonly string[] = [
+  ...[runFiles.model, runFiles.slim, runFiles.vocabulary, 'labels.txt'],
+  ...[runFiles.config, runFiles.metrics, runFiles.result, runFiles.report],
+];
 
 /**
  * Reads what is known of a run. Bounded in memory and time whatever the files hold: documents of at most 8 MB, the last
@@ -51,10 +39,9 @@ export async function readRun(
     throw new UsageError(id === '' ? `${root} is no run directory` : `there is no run '${id}' in ${root}`);
   }
   const base = await realpath(root);
-  const problems: string[] = [];
   const files = await filesOf(base, folder);
   try {
-    const read = await contentsOf(files, readEpochs, problems);
+    const read = await contentsOf(files, readEpochs);
     const name = posix.basename(id === '' ? folder.replaceAll('\\', '/') : id);
     const summary: RunSummary = {
       ...summaryOf({ id, name }, read),
@@ -64,41 +51,57 @@ export async function readRun(
       folderReport: await folderReportOf(base, id),
     };
     const { state: _, epochs, ...rest } = read;
-    return { summary, ...rest, epochs: epochs.rows, truncated: epochs.truncated, problems };
+    return { summary, ...rest, epochs: epochs.rows, truncated: epochs.truncated };
   } finally {
     for (const { handle } of files.values()) await handle.close();
   }
 }
 
 /** What the files of a run say. */
-interface Contents extends Pick<RunRecord, 'config' | 'result' | 'live'> {
+interface Contents extends Pick<RunRecord, 'config' | 'result' | 'live' | 'problems'> {
   readonly state: RunState;
   readonly epochs: Epochs;
 }
 
-async function contentsOf(
-  files: ReadonlyMap<string, OpenFile>,
-  readEpochs: EpochReader,
-  problems: string[],
-): Promise<Contents> {
-  const documentOf = (name: string) => readDocument(files.get(name), name, problems);
+async function contentsOf(files: ReadonlyMap<string, OpenFile>, readEpochs: EpochReader): Promise<Contents> {
+  const problems: string[] = [];
+  const documentOf = async (name: string): Promise<Document | undefined> => {
+    const file = files.get(name);
+    if (file === undefined) return undefined;
+    if (file.size <= MOST_BYTES)
+      return { name, value: jsonOf((await readBetween(file, 0, file.size)).toString('utf8')) };
+    problems.push(`${name} is not read: it has ${file.size} bytes, and more than ${MOST_BYTES} are none of a run`);
+    return undefined;
+  };
   const resultDocument = await documentOf(runFiles.result);
   const writer = resultDocument && writerOf(resultDocument.value);
-  const config = contentOf(await documentOf(runFiles.config), configFrom, problems, writer);
-  const result = contentOf(resultDocument, resultFrom, problems, writer);
+  const contentOf = <T>(document: Document | undefined, parse: (value: unknown) => T | undefined): T | undefined => {
+    const content = document && parse(document.value);
+    if (document && content === undefined) problems.push(refusal(document.name, document.value, writer));
+    return content;
+  };
+  const config = contentOf(await documentOf(runFiles.config), configFrom);
+  const result = contentOf(resultDocument, resultFrom);
   const isOver = files.has(runFiles.result);
-  const live = isOver ? undefined : contentOf(await documentOf(runFiles.live), liveFrom, problems);
+  const live = isOver ? undefined : contentOf(await documentOf(runFiles.live), liveFrom);
   const metrics = files.get(runFiles.metrics);
   const epochs = metrics ? await readEpochs(metrics) : NO_EPOCHS;
   if (epochs.damaged > 0)
     problems.push(`${runFiles.metrics}: ${epochs.damaged} lines are damaged, or of another version`);
   if (!isOver) {
-    const failure = contentOf(await documentOf(recordFiles.failure), (v) => failureSchema.safeParse(v).data, problems);
+    const failure = contentOf(await documentOf(recordFiles.failure), (v) => failureSchema.safeParse(v).data);
     if (failure) problems.push(`it ended early: ${failure.reason}`);
   }
   const isRunning = live !== undefined && Math.abs(Date.now() - live.updatedAt) < SILENCE;
   const unfinished = config === undefined ? 'unreadable' : isRunning ? 'running' : 'stopped';
-  return { config, result, epochs, live: isRunning ? live : undefined, state: isOver ? 'finished' : unfinished };
+  const state = isOver ? 'finished' : unfinished;
+  return { config, result, epochs, live: isRunning ? live : undefined, state, problems };
+}
+
+/** A JSON document; its value is undefined where it is no JSON. */
+interface Document {
+  readonly name: string;
+  readonly value: unknown;
 }
 
 /** What can be told without looking at the files themselves. */
@@ -130,7 +133,7 @@ function summaryOf(
  * closes it.
  */
 export async function openRunFile(root: string, id: string, name: string): Promise<OpenFile | undefined> {
-  if (!(sharedFiles as readonly string[]).includes(name)) return undefined;
+  if (!sharedFiles.includes(name)) return undefined;
   const folder = await (name === runFiles.report ? folderInside : runFolder)(root, id);
   return folder === undefined ? undefined : openInside(await realpath(root), folder, name);
 }
@@ -154,37 +157,4 @@ async function filesOf(base: string, folder: string): Promise<Map<string, OpenFi
     if (file) files.set(name, file);
   }
   return files;
-}
-
-/** A JSON document; its value is undefined where it is no JSON. */
-interface Document {
-  readonly name: string;
-  readonly value: unknown;
-}
-
-/** Undefined where there is no such file, or one that is too large. */
-async function readDocument(
-  file: OpenFile | undefined,
-  name: string,
-  problems: string[],
-): Promise<Document | undefined> {
-  if (file === undefined) return undefined;
-  if (file.size > MOST_BYTES) {
-    problems.push(`${name} is not read: it has ${file.size} bytes, and more than ${MOST_BYTES} are none of a run`);
-    return undefined;
-  }
-  return { name, value: jsonOf((await readBetween(file, 0, file.size)).toString('utf8')) };
-}
-
-/** `writer` is the version of slimrnn that wrote the document, where that is known. */
-function contentOf<T>(
-  document: Document | undefined,
-  parse: (value: unknown) => T | undefined,
-  problems: string[],
-  writer?: string | undefined,
-): T | undefined {
-  if (document === undefined) return undefined;
-  const content = parse(document.value);
-  if (content === undefined) problems.push(refusal(document.name, document.value, writer));
-  return content;
 }

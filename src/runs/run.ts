@@ -2,11 +2,11 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
-import { flagName } from '../base/fields.ts';
+import type { Settings } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
 import type { Lock } from '../base/lock.ts';
 import { settingsOf } from '../config/resolve.ts';
-import { freeFields, type RunConfig } from '../config/runConfig.ts';
+import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
@@ -25,7 +25,7 @@ import { scoreModel } from '../train/scoreModel.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
-import { fileStore } from './fileStore.ts';
+import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
 import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
 import {
@@ -35,20 +35,19 @@ import {
   readJson,
   requireSameConfig,
   runFiles,
+  writeJson,
 } from './runDirectory.ts';
 
 /** What a run achieved, as result.json holds it. */
 export interface RunResult extends RunResultRecord {
-  readonly config: SavedDocument;
+  /** What config.json holds. */
+  readonly config: Settings;
   readonly verify?: Difference | undefined;
   readonly target?: TargetOutcome | undefined;
   readonly engine: string;
   readonly environment: Environment;
   readonly history: readonly EpochMetrics[];
 }
-
-/** config.json: the configuration, where data and weights came from, and what the run's figures mean. */
-export type SavedDocument = Readonly<Record<string, unknown>>;
 
 /** A run into a directory. */
 export interface RunOptions extends EpochListeners {
@@ -91,7 +90,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       async onReady(start) {
         if (!resume) {
           held.lock = await createRunDirectory(directory);
-          await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, sources)));
+          await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
         }
         options.onReady?.(start);
       },
@@ -102,17 +101,12 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 /** What config.json of a run holds. */
-export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): SavedDocument {
+export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): Settings {
   const { items, scores } = problem;
   const paths = Object.fromEntries(
     (['data', 'valid', 'test', 'init'] as const).map((source) => [source, sources[source] ?? null]),
   );
   return { format: RUN_FORMAT, ...config, sources: paths, items, scores: scoreKinds(scores) };
-}
-
-/** A JSON document as files hold it. */
-export function documentText(document: object): string {
-  return `${JSON.stringify(document, null, 2)}\n`;
 }
 
 /**
@@ -124,17 +118,9 @@ export async function finishedRun(
   config: RunConfig,
   sources: Sources,
 ): Promise<RunResult | undefined> {
-  await requireSameConfig(directory, { ...settingsOf(config), ...sources }, freeFields, spoken);
+  await requireSameConfig(directory, { ...settingsOf(config), ...sources });
   const file = join(directory, runFiles.result);
   return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
-}
-
-/** A setting as the command line has it. */
-function spoken(key: string, value: unknown): string {
-  const flag = flagName(key);
-  if (value === undefined || value === null) return `no ${flag}`;
-  if (typeof value === 'boolean') return value ? flag : flag.replace('--', '--no-');
-  return `${flag} ${typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
 }
 
 /** A run whose directory the caller makes and holds. */
@@ -166,9 +152,13 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
       await options.onReady?.({ ...start, before });
     },
   });
-  const stage = stagesOf(options);
-  await writeFiles(directory, task);
-  const finished = await finish(trained, { ...parts, problem, runtime }, stage);
+  const stage = (text: string) => {
+    if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
+    options.onStage?.(text);
+  };
+  for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);
+  if (!parts.method.isDense) stage('verifying that the slim model computes the same');
+  const finished = await finishModels(trained, { ...parts, problem, runtime });
   await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model);
@@ -192,29 +182,8 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     layers: trained.start.layers,
     kept: finished.kept,
   };
-  await writeAtomically(join(directory, runFiles.result), documentText(result));
+  await writeJson(join(directory, runFiles.result), result);
   return result;
-}
-
-function stagesOf({ signal, onStage }: Pick<RunOptions, 'signal' | 'onStage'>): (stage: string) => void {
-  return (stage) => {
-    if (signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
-    onStage?.(stage);
-  };
-}
-
-async function finish(
-  trained: TrainedModel,
-  options: Parameters<typeof finishModels>[1],
-  stage: (stage: string) => void,
-): Promise<FinishedModels> {
-  if (!options.method.isDense) stage('verifying that the slim model computes the same');
-  return finishModels(trained, options);
-}
-
-/** Files that belong beside the model, such as its vocabulary. */
-async function writeFiles(directory: string, { files }: LoadedTask): Promise<void> {
-  for (const [name, text] of Object.entries(files)) await writeAtomically(join(directory, name), text);
 }
 
 /** How near a run came to the size that its method was asked for. */
@@ -240,14 +209,11 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
   };
   try {
     return await train({
+      ...options,
       ...trainParts(config),
       ...taskParts(task),
-      ...{ runtime: options.runtime, store: fileStore(directory), resume: options.resume, signal: options.signal },
-      untilEpoch: options.untilEpoch,
-      onReady: options.onReady,
+      store: fileStore(directory),
       onBatch,
-      onEpoch: options.onEpoch,
-      onShrink: options.onShrink,
     });
   } finally {
     await live.end();

@@ -1,8 +1,24 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import type { EpochMetrics } from '../train/metrics.ts';
 import type { CoreBinding } from './cores.ts';
-import type { Blame, ErrorMessage, WorkerMessage } from './messages.ts';
+
+/**
+ * Where an error comes from: what the user gave, the surroundings (the disk, another process), or the process itself,
+ * which may do better when it is started again.
+ */
+export type Blame = 'user' | 'surroundings' | 'process';
+
+/** The last words of a worker that could not do its job. */
+interface ErrorMessage {
+  readonly kind: 'error';
+  readonly message: string;
+  readonly blame: Blame;
+}
+
+/** What a worker tells its parent; what it has achieved stands in files. */
+export type WorkerMessage = { readonly kind: 'epoch'; readonly metrics: EpochMetrics } | ErrorMessage;
 
 /** One run to be trained up to an epoch. */
 export interface Job {
@@ -11,13 +27,7 @@ export interface Job {
 }
 
 /** How a worker ended; without an error it did what it was asked. */
-export type Ending =
-  | { readonly error?: undefined }
-  | {
-      readonly error: string;
-      /** What must change before another try makes sense; `process`: nothing. */
-      readonly blame: Blame;
-    };
+export type Ending = { readonly error?: undefined } | { readonly error: string; readonly blame: Blame };
 
 /** A worker on its way. */
 export interface Launched {

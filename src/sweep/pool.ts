@@ -1,7 +1,6 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { InterruptedError } from '../train/interrupted.ts';
-import type { Job, Launch, Launched } from './childProcess.ts';
-import type { WorkerMessage } from './messages.ts';
+import type { Job, Launch, Launched, WorkerMessage } from './childProcess.ts';
 
 /** Times that a worker is started again when it ended early without having finished an epoch. */
 export const RESTARTS = 5;

@@ -2,20 +2,19 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from '../base/files.ts';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
-import { checkNewRunDirectory, clearTemporaries, readJson } from '../runs/runDirectory.ts';
+import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
-import { checkSources } from './loadPlanned.ts';
 import type { SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
 import { RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
+import { checkSources } from './sources.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
 /** What happens while a sweep is under way; `run` is an index into the plan's runs. */
@@ -74,7 +73,7 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
     if (latency && models > 0) options.onEvent?.({ kind: 'timing', models });
     const result = await sweepResult(plan, directory, states, { runtime: nodeRuntime, latency });
     if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
-    await writeAtomically(finished, `${JSON.stringify(result, null, 2)}\n`);
+    await writeJson(finished, result);
     return result;
   } finally {
     lock.release();

@@ -3,7 +3,7 @@ import { LockedError } from '../base/lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import { advance } from './advance.ts';
-import type { Blame, WorkerMessage } from './messages.ts';
+import type { Blame, WorkerMessage } from './childProcess.ts';
 import { readPlan } from './planFile.ts';
 
 /*
