@@ -8,36 +8,29 @@ import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import { tasks } from '../tasks/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { number } from './flags.ts';
 
 /*
  * Every field of a configuration is a flag: the schemas of the kinds are the only lists of them.
  */
 
-/** The flags of some tasks with their methods, optimizers and schedules. */
-interface FlagGroup {
-  readonly title: string;
-  readonly fields: z.ZodRawShape;
-}
-
 /** The fields of the configurations of some tasks, in the groups in which the help shows them. */
-export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
+export function flagGroups(of: readonly TaskDefinition[]): { title: string; fields: z.ZodRawShape }[] {
   const merged = (kinds: readonly { readonly fields: z.ZodRawShape }[]): z.ZodRawShape =>
     Object.assign({}, ...kinds.map(({ fields }) => fields));
-  const named = (part: keyof typeof selectors, names: readonly string[], what: string): z.ZodRawShape =>
-    names.length < 2 ? {} : { [selectors[part]]: z.enum([...names]).describe(`${what} (default: ${names[0]})`) };
+  const named = (part: keyof typeof selectors, kinds: readonly { readonly name: string }[], what: string) => {
+    const names = [...new Set(kinds.map(({ name }) => name))];
+    return names.length < 2 ? {} : { [selectors[part]]: z.enum(names).describe(`${what} (default: ${names[0]})`) };
+  };
   const models = of.flatMap(({ models: kinds }) => kinds);
   const optimizerKinds = Object.values(optimizers);
   const scheduleKinds = Object.values(schedules);
-  const cells = [...new Set(models.map(({ name }) => name))].filter((name) => name !== 'onnx');
+  const cells = models.filter(({ name }) => name !== 'onnx');
   return [
     {
       title: 'Task',
       fields: {
-        ...named(
-          'task',
-          of.map(({ name }) => name),
-          'what is learned',
-        ),
+        ...named('task', of, 'what is learned'),
         ...merged(of),
       },
     },
@@ -46,17 +39,9 @@ export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
     {
       title: 'Optimizer and learning rate',
       fields: {
-        ...named(
-          'optimizer',
-          optimizerKinds.map(({ name }) => name),
-          'how weights follow the gradient',
-        ),
+        ...named('optimizer', optimizerKinds, 'how weights follow the gradient'),
         ...merged(optimizerKinds),
-        ...named(
-          'schedule',
-          scheduleKinds.map(({ name }) => name),
-          'course of the learning rate',
-        ),
+        ...named('schedule', scheduleKinds, 'course of the learning rate'),
         ...merged(scheduleKinds),
       },
     },
@@ -95,29 +80,20 @@ export function optionsFor(field: string, schema: z.ZodType): Option[] {
       const what = isNumber ? 'name=number' : 'name=value';
       return [new Option(`${flag} <${what}>`, `${about} (repeatable)`).argParser(pairs(flag, isNumber))];
     }
-    case 'numbers':
-    case 'names':
-      return [listOption(field, about, kind === 'names')];
+    case 'names': {
+      const collect = (text: string, earlier: string[] = []) => [...earlier, ...text.split(',')];
+      return [new Option(`${flag} <names>`, `${about} (separated by commas, or repeated)`).argParser(collect)];
+    }
+    case 'numbers': {
+      const example = field === 'hidden' ? '200,200' : '1,0.5';
+      const list = new Option(`${flag} <list>`, `${about}, for example ${example}`);
+      return [list.argParser((text: string) => text.split(',').map(number(flag)))];
+    }
     case 'text':
       return [new Option(`${flag} <${field === 'target' ? 'goal' : 'name'}>`, about)];
     default:
       return [new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag))];
   }
-}
-
-function listOption(field: string, about: string, ofNames: boolean): Option {
-  const flag = flagName(field);
-  if (ofNames) {
-    const collect = (text: string, earlier: unknown) => [
-      ...(Array.isArray(earlier) ? (earlier as string[]) : []),
-      ...text.split(','),
-    ];
-    return new Option(`${flag} <names>`, `${about} (separated by commas, or repeated)`).argParser(collect);
-  }
-  const example = field === 'hidden' ? '200,200' : '1,0.5';
-  return new Option(`${flag} <list>`, `${about}, for example ${example}`).argParser((text: string) =>
-    text.split(',').map(number(flag)),
-  );
 }
 
 /** `a=b`, again and again. */
@@ -128,14 +104,6 @@ function pairs(flag: string, ofNumbers: boolean) {
     if (name === '' || value === '') throw new UsageError(`${flag} takes name=value, got '${text}'`);
     const before = typeof earlier === 'object' && earlier !== null ? { ...earlier } : {};
     return { ...before, [name]: ofNumbers ? number(`${flag} ${name}`)(value) : value };
-  };
-}
-
-function number(flag: string) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || Number.isNaN(value)) throw new UsageError(`${flag} takes a number, got '${text}'`);
-    return value;
   };
 }
 

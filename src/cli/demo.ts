@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import { benchLatency } from '../bench/latency.ts';
@@ -35,49 +35,46 @@ const LATENCY_STEPS = 30;
 const LATENCY_ROUNDS = 6;
 
 /** `slimrnn demo` */
-export function addDemoCommand(program: Command): void {
-  const command = program
-    .command('demo')
-    .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
-    .description(
-      'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units\n' +
-        'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
-    )
-    .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command, [languageModelTask]);
-  command.action(async (flags: DemoFlags) => {
-    const started = performance.now();
-    const said = settingsFrom(command, [languageModelTask]);
-    const config = readSettings('demo', said, demoPreset);
-    if (config.method.kind === 'dense')
-      throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
-    const directory = flags.out ?? freeDirectory();
-    await checkNewRunDirectory(directory);
-    const task = await languageModelTask.load(config, {});
-    for (const line of task.notes) note(line);
-    const hidden = (config.model.hidden as number[]).join(' and ');
-    note(
-      `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
-    );
-    const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
-    const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
-    const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
-    const models = await timed(directory, dense, iss, config.threads);
-    const { file: report } = await writeReport(join(directory, runFiles.report), {
-      paths: [directory],
-      title: 'slimrnn demo',
-      latency: true,
-      threads: config.threads,
-      onStage: note,
-    });
-    const seconds = (performance.now() - started) / 1e3;
-    const made = { environment: environment(), engine: nodeRuntime.name };
-    const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
-    await writeJson(join(directory, 'demo.json'), document);
-    print(flags.json, document, () => demoText(models, iss, report, seconds));
+export const command = new Command('demo')
+  .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
+  .description(
+    'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units\n' +
+      'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
+  )
+  .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
+  .option('--json', 'print one JSON document on stdout');
+addConfigFlags(command, [languageModelTask]);
+command.action(async (flags: DemoFlags) => {
+  const started = performance.now();
+  const said = settingsFrom(command, [languageModelTask]);
+  const config = readSettings('demo', said, demoPreset);
+  if (config.method.kind === 'dense')
+    throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
+  const directory = flags.out ?? freeDirectory();
+  await checkNewRunDirectory(directory);
+  const task = await languageModelTask.load(config, {});
+  for (const line of task.notes) note(line);
+  const hidden = (config.model.hidden as number[]).join(' and ');
+  note(
+    `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
+  );
+  const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
+  const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
+  const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
+  const models = await timed(directory, dense, iss, config.threads);
+  const { file: report } = await writeReport(join(directory, runFiles.report), {
+    paths: [directory],
+    title: 'slimrnn demo',
+    latency: true,
+    threads: config.threads,
+    onStage: note,
   });
-}
+  const seconds = (performance.now() - started) / 1e3;
+  const made = { environment: environment(), engine: nodeRuntime.name };
+  const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
+  await writeJson(join(directory, 'demo.json'), document);
+  print(flags.json, document, () => demoText(models, iss, report, seconds));
+});
 
 /** The models of both runs with their latencies, timed in turn. */
 async function timed(

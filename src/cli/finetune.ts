@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
@@ -24,28 +24,25 @@ interface FinetuneFlags {
 }
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
-export function addFinetuneCommand(program: Command): void {
-  const command = program
-    .command('finetune')
-    .summary('train any ONNX model further, dense or with ISS')
-    .description(
-      'Trains a model further on arrays, the first axis of each being the examples. The inputs of the model take the\n' +
-        'arrays of their names. With --iss λ hidden units die while it trains and the model shrinks. The targets are\n' +
-        '--target-array ARRAY, or ARRAY=OUTPUT where the model has several outputs (--target ARRAY says the same).',
-    )
-    .argument('<model>', 'an ONNX file; with --resume also a run directory')
-    .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
-    .option('--valid <file>', 'held-out examples, scored after every epoch')
-    .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
-    .option('--resume', 'go on with the run in --out from its last checkpoint')
-    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command, [arraysTask]);
-  command.action(async (path: string, flags: FinetuneFlags) => {
-    const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
-    print(flags.json, result, () => resultText(result));
-  });
-}
+export const command = new Command('finetune')
+  .summary('train any ONNX model further, dense or with ISS')
+  .description(
+    'Trains a model further on arrays, the first axis of each being the examples. The inputs of the model take the\n' +
+      'arrays of their names. With --iss λ hidden units die while it trains and the model shrinks. The targets are\n' +
+      '--target-array ARRAY, or ARRAY=OUTPUT where the model has several outputs (--target ARRAY says the same).',
+  )
+  .argument('<model>', 'an ONNX file; with --resume also a run directory')
+  .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
+  .option('--valid <file>', 'held-out examples, scored after every epoch')
+  .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
+  .option('--resume', 'go on with the run in --out from its last checkpoint')
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
+  .option('--json', 'print one JSON document on stdout');
+addConfigFlags(command, [arraysTask]);
+command.action(async (path: string, flags: FinetuneFlags) => {
+  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
+  print(flags.json, result, () => resultText(result));
+});
 
 async function finetuneCommand(path: string, flags: FinetuneFlags, said: Settings): Promise<RunResult> {
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));

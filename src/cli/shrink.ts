@@ -1,5 +1,5 @@
 import { stat } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
@@ -17,7 +17,7 @@ import type { Difference } from '../verify/difference.ts';
 import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
-import { checkNewFile } from './newFile.ts';
+import { checkNewFile } from './flags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -30,35 +30,29 @@ interface ShrinkFlags extends CutFlags, TraceFlags {
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
-export function addShrinkCommand(program: Command): void {
-  const command = program
-    .command('shrink')
-    .summary('remove units that nothing reads, without loss, or cut a model to size')
-    .description(
-      'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs,\n' +
-        'and the small one is written only if their outputs agree up to rounding.\n' +
-        'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far\n' +
-        'the outputs are apart is then reported.',
-    )
-    .argument('<model>', 'an ONNX file')
-    .requiredOption('--out <file>', 'where to write the smaller model')
-    .option('--force', 'replace --out if it exists');
-  addCutFlags(command);
-  addTraceFlags(command);
-  command
-    .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
-    .option(
-      '--seed <number>',
-      'seed of the random inputs that both models are compared on without --inputs (default: 1)',
-    )
-    .option('--json', 'print one JSON document on stdout')
-    .action(shrinkCommand);
-}
+export const command = new Command('shrink')
+  .summary('remove units that nothing reads, without loss, or cut a model to size')
+  .description(
+    'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs,\n' +
+      'and the small one is written only if their outputs agree up to rounding.\n' +
+      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far\n' +
+      'the outputs are apart is then reported.',
+  )
+  .argument('<model>', 'an ONNX file')
+  .requiredOption('--out <file>', 'where to write the smaller model')
+  .option('--force', 'replace --out if it exists');
+addCutFlags(command);
+addTraceFlags(command);
+command
+  .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
+  .option('--seed <number>', 'seed of the random inputs that both models are compared on without --inputs (default: 1)')
+  .option('--json', 'print one JSON document on stdout')
+  .action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const target = cutTargetFrom(flags);
   const seed = parseSeed(flags);
-  await checkNewFile(path, flags.out, flags.force === true);
+  checkNewFile(path, flags.out, flags.force);
   const model = inlineFunctions(await loadModel(path));
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);

@@ -1,5 +1,5 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { flagName } from '../base/fields.ts';
 import { type NamedSettings, namedSettings } from '../config/readSettings.ts';
@@ -33,45 +33,42 @@ interface SweepFlags extends Sources {
 }
 
 /** `slimrnn sweep <preset, config.json or model.onnx> --iss 1e-3..1e-2 --count 8` */
-export function addSweepCommand(program: Command): void {
-  const command = program
-    .command('sweep')
-    .summary('train along a range of λ (or any other field), stop the hopeless, compare')
-    .description(
-      'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the\n' +
-        'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes:\n' +
-        '200,200/100,100) or a range with equal ratios (1e-3..1e-2 with --count 8). An ONNX file is trained further on\n' +
-        `arrays, as by finetune.\nPresets: ${Object.keys(presets).join(', ')}; or a JSON file.`,
-    )
-    .argument(
-      '<config>',
-      'a preset, a JSON file with fields as in config.json of a run, or an ONNX file; with --resume also a sweep',
-    )
-    .option('--count <number>', 'values of each range', whole('--count'))
-    .option('--data <path>', 'file or folder with the data; default: what the task brings along')
-    .option('--valid <path>', 'held-out data, where they lie apart')
-    .option('--test <path>', 'test data, where they lie apart')
-    .option('--out <dir>', 'folder of the sweep (default: runs/sweep-<preset>)')
-    .option('--init <path>', 'start every run from a trained model: an ONNX file or a run directory')
-    .option('--workers <number>', 'runs at a time (default: as many as there are cores)', whole('--workers'))
-    .option('--threads <number>', 'threads of each run (default: 1)', whole('--threads'))
-    .option(
-      '--rungs <list>',
-      'epochs after which the runs are compared; one number r: r, r·η, r·η², … (default: half of the epochs)',
-      (text) => text.split(',').map(whole('--rungs')),
-    )
-    .option('--eta <number>', 'η: one of so many runs goes on from each rung (default: 2)', eta)
-    .option('--no-halving', 'train every run to its end')
-    .option('--no-latency', 'do not time the finished models')
-    .option('--resume', 'go on with the sweep in --out')
-    .option('--json', 'print one JSON document on stdout');
-  addSweepFields(command);
-  command.action(async (name: string, flags: SweepFlags) => {
-    const { plan, directory } = await planned(name, flags);
-    const result = await sweepWithDisplay(plan, directory, flags);
-    print(flags.json, result, () => sweepText(result, plan));
-  });
-}
+export const command = new Command('sweep')
+  .summary('train along a range of λ (or any other field), stop the hopeless, compare')
+  .description(
+    'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the\n' +
+      'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes:\n' +
+      '200,200/100,100) or a range with equal ratios (1e-3..1e-2 with --count 8). An ONNX file is trained further on\n' +
+      `arrays, as by finetune.\nPresets: ${Object.keys(presets).join(', ')}; or a JSON file.`,
+  )
+  .argument(
+    '<config>',
+    'a preset, a JSON file with fields as in config.json of a run, or an ONNX file; with --resume also a sweep',
+  )
+  .option('--count <number>', 'values of each range', whole('--count'))
+  .option('--data <path>', 'file or folder with the data; default: what the task brings along')
+  .option('--valid <path>', 'held-out data, where they lie apart')
+  .option('--test <path>', 'test data, where they lie apart')
+  .option('--out <dir>', 'folder of the sweep (default: runs/sweep-<preset>)')
+  .option('--init <path>', 'start every run from a trained model: an ONNX file or a run directory')
+  .option('--workers <number>', 'runs at a time (default: as many as there are cores)', whole('--workers'))
+  .option('--threads <number>', 'threads of each run (default: 1)', whole('--threads'))
+  .option(
+    '--rungs <list>',
+    'epochs after which the runs are compared; one number r: r, r·η, r·η², … (default: half of the epochs)',
+    (text) => text.split(',').map(whole('--rungs')),
+  )
+  .option('--eta <number>', 'η: one of so many runs goes on from each rung (default: 2)', eta)
+  .option('--no-halving', 'train every run to its end')
+  .option('--no-latency', 'do not time the finished models')
+  .option('--resume', 'go on with the sweep in --out')
+  .option('--json', 'print one JSON document on stdout');
+addSweepFields(command);
+command.action(async (name: string, flags: SweepFlags) => {
+  const { plan, directory } = await planned(name, flags);
+  const result = await sweepWithDisplay(plan, directory, flags);
+  print(flags.json, result, () => sweepText(result, plan));
+});
 
 /** The plan that a command line asks for, and the folder that it goes to. */
 async function planned(name: string, flags: SweepFlags): Promise<{ plan: SweepPlan; directory: string }> {

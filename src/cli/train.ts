@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import type { Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
 import { describeMethod } from '../methods/registry.ts';
@@ -23,33 +23,30 @@ interface TrainFlags extends Sources {
 }
 
 /** `slimrnn train <preset or config.json>` */
-export function addTrainCommand(program: Command): void {
-  const command = program
-    .command('train')
-    .summary('train a recurrent network, dense or with ISS')
-    .description(
-      'Trains a recurrent network on a task: a language model, a text classifier, or an imported model on arrays. With\n' +
-        '--iss λ hidden units die while it trains and the model shrinks.\n' +
-        `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
-    )
-    .argument(
-      '<config>',
-      'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
-    )
-    .option('--data <path>', 'file or folder with the data; default: what the task brings along')
-    .option('--valid <path>', 'held-out data, where they lie apart')
-    .option('--test <path>', 'test data, where they lie apart')
-    .option('--out <dir>', 'run directory (default: runs/<preset>)')
-    .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
-    .option('--resume', 'go on with the run in --out from its last checkpoint')
-    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command);
-  command.action(async (name: string, flags: TrainFlags) => {
-    const result = await trainCommand(name, flags, settingsFrom(command));
-    print(flags.json, result, () => resultText(result));
-  });
-}
+export const command = new Command('train')
+  .summary('train a recurrent network, dense or with ISS')
+  .description(
+    'Trains a recurrent network on a task: a language model, a text classifier, or an imported model on arrays. With\n' +
+      '--iss λ hidden units die while it trains and the model shrinks.\n' +
+      `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
+  )
+  .argument(
+    '<config>',
+    'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
+  )
+  .option('--data <path>', 'file or folder with the data; default: what the task brings along')
+  .option('--valid <path>', 'held-out data, where they lie apart')
+  .option('--test <path>', 'test data, where they lie apart')
+  .option('--out <dir>', 'run directory (default: runs/<preset>)')
+  .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
+  .option('--resume', 'go on with the run in --out from its last checkpoint')
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
+  .option('--json', 'print one JSON document on stdout');
+addConfigFlags(command);
+command.action(async (name: string, flags: TrainFlags) => {
+  const result = await trainCommand(name, flags, settingsFrom(command));
+  print(flags.json, result, () => resultText(result));
+});
 
 async function trainCommand(named: string, given: TrainFlags, said: Settings): Promise<RunResult> {
   const { name, flags } = resumedRun(named, given);

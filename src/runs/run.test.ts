@@ -11,7 +11,7 @@ import { findRuns } from './findRuns.ts';
 import { readRun } from './readRun.ts';
 import { type RunOptions, run } from './run.ts';
 
-const [text, arrays] = taskCases;
+const [text, , arrays] = taskCases;
 let folder: string;
 let options: RunOptions;
 

@@ -15,9 +15,8 @@ import { type DirectoryRunOptions, type RunResult, savedConfig, trainInDirectory
 import { clearTemporaries, readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { TrainingDivergedError } from '../train/diverged.ts';
-import type { SweepPlan } from './plan.ts';
+import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, type RungEntry } from './runRecord.ts';
-import { loadPlanned } from './sources.ts';
 
 /** A stretch of one run. */
 interface Stretch extends Pick<DirectoryRunOptions, 'runtime' | 'onEpoch' | 'signal'> {

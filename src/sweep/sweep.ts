@@ -9,12 +9,11 @@ import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
-import type { SweepPlan } from './plan.ts';
+import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
 import { RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
-import { checkSources } from './sources.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
 /** What happens while a sweep is under way; `run` is an index into the plan's runs. */
