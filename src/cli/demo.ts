@@ -15,8 +15,8 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
+import { runWithDisplay } from './progress.ts';
 
 interface DemoFlags {
   out?: string;

@@ -7,7 +7,6 @@ import { readSettings, savedSettings } from '../config/readSettings.ts';
 import type { RunResult } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
-import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
@@ -47,18 +46,11 @@ command.action(async (path: string, flags: FinetuneFlags) => {
 async function finetuneCommand(path: string, flags: FinetuneFlags, said: Settings): Promise<RunResult> {
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
-  const sources: Sources = {
-    init: saved?.sources.init ?? path,
-    data: flags.data ?? saved?.sources.data ?? required('--data FILE with the training examples'),
-    valid: flags.valid ?? saved?.sources.valid,
-  };
+  const { data, valid, init = path } = { ...saved?.sources, ...flags };
+  if (data === undefined) throw new UsageError('finetune needs --data FILE with the training examples');
   const base = { task: arraysTask.name, ...saved?.settings };
   requireScoring('finetune', { ...base, ...said });
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
-  return trainInto({ config, sources, directory, resume: flags.resume, tensorboard: flags.tensorboard });
-}
-
-function required(what: string): never {
-  throw new UsageError(`finetune needs ${what}`);
+  return trainInto({ ...flags, config, sources: { data, valid, init }, directory });
 }

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { flagName } from '../base/fields.ts';
-import { type NamedSettings, namedSettings } from '../config/readSettings.ts';
+import { namedSettings } from '../config/readSettings.ts';
 import { planSweep, type SweepPlan } from '../sweep/plan.ts';
 import { isSweepDirectory, readPlan } from '../sweep/planFile.ts';
 import type { SweepResult } from '../sweep/result.ts';
@@ -10,9 +10,10 @@ import { checkNewSweepDirectory, sweep } from '../sweep/sweep.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
 import { presets } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
-import { whole } from './flags.ts';
+import { number, whole } from './flags.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { note, print } from './output.ts';
+import { untilInterrupted } from './progress.ts';
 import { sweepDisplay } from './sweepDisplay.ts';
 import { addSweepFields, sweepFieldNames, sweepSettings } from './sweepFlags.ts';
 import { sweepText } from './sweepText.ts';
@@ -58,7 +59,11 @@ export const command = new Command('sweep')
     'epochs after which the runs are compared; one number r: r, r·η, r·η², … (default: half of the epochs)',
     (text) => text.split(',').map(whole('--rungs')),
   )
-  .option('--eta <number>', 'η: one of so many runs goes on from each rung (default: 2)', eta)
+  .option(
+    '--eta <number>',
+    'η: one of so many runs goes on from each rung (default: 2)',
+    number('--eta', 'a number above 1', (value) => value > 1 && Number.isFinite(value)),
+  )
   .option('--no-halving', 'train every run to its end')
   .option('--no-latency', 'do not time the finished models')
   .option('--resume', 'go on with the sweep in --out')
@@ -82,29 +87,21 @@ async function planned(name: string, flags: SweepFlags): Promise<{ plan: SweepPl
   const said = isImported ? withTargets(settings) : settings;
   if (isImported) requireScoring('a sweep over an ONNX file', { ...said, ...varied });
   if (isImported && flags.init) throw new UsageError(`${name} is what every run starts from: leave out --init`);
-  const { base, fields, sources } = await startingPoint(name, isImported);
+  const { base, fields, sources } = isImported
+    ? { base: { task: arraysTask.name }, fields: {}, sources: { init: name } }
+    : await namedSettings(name);
   const directory = flags.out ?? join('runs', `sweep-${name.replace(/\.(json|onnx)$/, '').replace(/[^\w.-]+/g, '-')}`);
   if (!flags.resume) await checkNewSweepDirectory(directory);
   const { rungs, eta, halving } = flags;
+  const { data, valid, test, init } = { ...sources, ...flags };
   const plan = await planSweep({
     base,
     overrides: { ...fields, ...said, threads: flags.threads ?? 1 },
     varied,
-    sources: {
-      data: flags.data ?? sources.data,
-      valid: flags.valid ?? sources.valid,
-      test: flags.test ?? sources.test,
-      init: flags.init ?? sources.init,
-    },
+    sources: { data, valid, test, init },
     ...{ rungs, eta, halving },
   });
   return { plan, directory };
-}
-
-/** Settings of a preset or a file; an ONNX file is a model to be trained further on arrays. */
-async function startingPoint(name: string, isImported: boolean): Promise<NamedSettings> {
-  if (!isImported) return namedSettings(name);
-  return { base: { task: arraysTask.name }, fields: {}, sources: { init: name } };
 }
 
 /** A sweep that has its plan takes no flags that would change it. */
@@ -116,27 +113,17 @@ function refusePlanned(name: string, flags: SweepFlags): void {
   throw new UsageError(`${name} has its plan already; resume it without ${flag}`);
 }
 
-function eta(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value > 1 && Number.isFinite(value)) return value;
-  throw new UsageError(`--eta takes a number above 1, got '${text}'`);
-}
-
 async function sweepWithDisplay(plan: SweepPlan, directory: string, flags: SweepFlags): Promise<SweepResult> {
   const { rungs, runs } = plan;
   const stops = rungs.length === 0 ? 'no run is stopped early' : `compared after epoch ${rungs.join(', ')}`;
   note(`${runs.length} runs, ${stops}; sweep directory ${directory}`);
-  const display = sweepDisplay(plan);
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  const { event, done } = sweepDisplay(plan);
+  const { resume, workers, latency } = flags;
   try {
-    const { resume, workers, latency } = flags;
-    return await sweep(plan, { directory, resume, workers, latency, onEvent: display.event, signal: stop.signal });
+    return await untilInterrupted((signal) =>
+      sweep(plan, { directory, resume, workers, latency, onEvent: event, signal }),
+    );
   } finally {
-    display.done();
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
+    done();
   }
 }

@@ -3,17 +3,19 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
+import type { RunConfig } from '../config/runConfig.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
+import { loadModel } from '../onnx/file.ts';
 import { finishedRun, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { presets, taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
+import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { runWithDisplay } from './display.ts';
 import { note, print } from './output.ts';
-import { scoresText } from './progress.ts';
+import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
-import { eventUpdates } from './tensorboardFlag.ts';
 
 interface TrainFlags extends Sources {
   readonly out?: string;
@@ -48,37 +50,42 @@ command.action(async (name: string, flags: TrainFlags) => {
   print(flags.json, result, () => resultText(result));
 });
 
-async function trainCommand(named: string, given: TrainFlags, said: Settings): Promise<RunResult> {
-  const { name, flags } = resumedRun(named, given);
+async function trainCommand(named: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+  // `train runs/x --resume` means the configuration and the directory of that run.
+  const isRun = flags.resume === true && existsSync(join(named, runFiles.config));
+  const name = isRun ? join(named, runFiles.config) : named;
   const { base, fields, sources: saved } = await namedSettings(name);
-  const sources: Sources = {
-    data: flags.data ?? saved.data,
-    valid: flags.valid ?? saved.valid,
-    test: flags.test ?? saved.test,
-    init: flags.init ?? saved.init,
-  };
+  const { data, valid, test, init } = { ...saved, ...flags };
+  const sources = { data, valid, test, init };
   const kind = taskNamed(String(said.task ?? fields.task ?? base.task ?? ''));
-  const sizes = sources.init === undefined ? {} : await kind?.settingsOf?.(sources.init);
+  const sizes = init === undefined ? {} : await kind?.settingsOf?.(init);
   const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes });
-  const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
-  return trainInto({ config, sources, directory, ...flags });
+  const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
+  return trainInto({ ...flags, config, sources, directory });
 }
 
 /** A run of a configuration into a directory, with all that a person wants to see of it. */
 export async function trainInto(options: {
-  readonly config: ReturnType<typeof readSettings>;
+  readonly config: RunConfig;
   readonly sources: Sources;
   readonly directory: string;
   readonly resume?: boolean | undefined;
   readonly tensorboard?: boolean | undefined;
 }): Promise<RunResult> {
-  const { config, sources, directory, resume } = options;
-  const events = eventUpdates(directory, options.tensorboard ?? false);
+  const { config, sources, directory, resume, tensorboard = false } = options;
+  let layers: readonly string[] | undefined;
+  const updateEvents = () => {
+    if (tensorboard) updateTensorBoard(directory, layers);
+  };
   // Here, too, and not only in `run`: before the data are read.
   const finished = resume ? await finishedRun(directory, config, sources) : undefined;
   if (finished) {
     note(`${directory} is finished already`);
-    await events.finished();
+    if (tensorboard) {
+      const { groups } = traceModel(await loadModel(join(directory, runFiles.model)), { tolerant: true });
+      layers = groups.layers.map(({ name }) => name);
+    }
+    updateEvents();
     return finished;
   }
   if (!resume) await checkNewRunDirectory(directory);
@@ -90,18 +97,12 @@ export async function trainInto(options: {
       const units = start.layers.map((layer) => layer.units).join(', ');
       note(`${units === '' ? '' : `hidden ${units}; `}${describeMethod(config.method)}; run directory ${directory}`);
       if (start.before?.valid) note(`before  valid ${scoresText(task.problem.scores, start.before.valid)}`);
-      events.start(start.layers.map((layer) => layer.name));
+      layers = start.layers.map((layer) => layer.name);
+      updateEvents();
     },
-    onEpoch: events.update,
+    onEpoch: updateEvents,
   });
   // A run that was resumed behind its last epoch has completed its metrics without another one.
-  events.update();
+  updateEvents();
   return result;
-}
-
-/** `train runs/x --resume` means the configuration and the directory of that run. */
-function resumedRun(name: string, flags: TrainFlags): { name: string; flags: TrainFlags } {
-  const config = join(name, runFiles.config);
-  if (!flags.resume || !existsSync(config)) return { name, flags };
-  return { name: config, flags: { ...flags, out: flags.out ?? name } };
 }
