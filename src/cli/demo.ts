@@ -3,7 +3,6 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import { benchLatency } from '../bench/latency.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
@@ -12,6 +11,7 @@ import type { ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { latenciesOf, type RowLatency, STEPS } from '../sweep/timing.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
@@ -27,12 +27,8 @@ interface DemoFlags {
 interface DemoModel extends ResultModel {
   /** Seconds of training that led to it. */
   readonly seconds: number;
-  /** Median milliseconds of a run of 30 steps at batch 1 and at batch 10. */
-  readonly latency: { readonly batch1: number; readonly batch10: number };
+  readonly latency: RowLatency;
 }
-
-const LATENCY_STEPS = 30;
-const LATENCY_ROUNDS = 6;
 
 /** `slimrnn demo` */
 export const command = new Command('demo')
@@ -90,13 +86,8 @@ async function timed(
   ];
   note('timing the three models in turn');
   const contestants = await Promise.all(rows.map(async (m) => ({ name: m.name, model: await loadModel(m.file) })));
-  const options = { runtime: nodeRuntime, steps: LATENCY_STEPS, rounds: LATENCY_ROUNDS, threads };
-  const one = await benchLatency(contestants, { ...options, batch: 1 });
-  const ten = await benchLatency(contestants, { ...options, batch: 10 });
-  return rows.map((m, i) => ({
-    ...m,
-    latency: { batch1: one[i]!.milliseconds.median, batch10: ten[i]!.milliseconds.median },
-  }));
+  const latencies = await latenciesOf(contestants, { runtime: nodeRuntime, threads });
+  return rows.map((m, i) => ({ ...m, latency: latencies[i]! }));
 }
 
 function demoText(models: readonly DemoModel[], iss: RunResult, report: string, seconds: number): string {
@@ -124,7 +115,7 @@ function demoText(models: readonly DemoModel[], iss: RunResult, report: string, 
     `${gone} of ${sum(dense.hidden)} hidden units died; validation perplexity ${change <= 0 ? '' : '+'}${change.toFixed(1)} % against dense.`,
     `The slim model is ${(dense.parameters / slim.parameters).toFixed(1)}× smaller, ` +
       `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
-      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians, models in turn).`,
+      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${STEPS} steps, medians, models in turn).`,
     `Verified: its outputs ${agreement(iss.verify!)} those of the ISS model on ${iss.verify!.batches} windows of the validation text.`,
     `Open ${report} in a browser for all figures and pictures; models, metrics and checkpoints are beside it.`,
     `All of it took ${duration(seconds)}. Next: npx slimrnn serve`,

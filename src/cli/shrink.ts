@@ -12,7 +12,7 @@ import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
-import { type ResizedValue, type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
 import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
@@ -50,6 +50,11 @@ command
   .action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
+  const result = await shrinkFile(path, flags);
+  print(flags.json, result, () => resultText(result, flags.inputs));
+}
+
+async function shrinkFile(path: string, flags: ShrinkFlags) {
   const target = cutTargetFrom(flags);
   const seed = parseSeed(flags);
   checkNewFile(path, flags.out, flags.force);
@@ -86,7 +91,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   }
   await saveModel(flags.out, slim);
   const after = costsOf(slim);
-  const document = {
+  return {
     model: path,
     out: flags.out,
     lossless: target === undefined,
@@ -100,7 +105,6 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
     resized,
     verify,
   };
-  print(flags.json, document, () => resultText(document, flags.inputs));
 }
 
 /** Bytes of the weights, which may lie in a data file beside the model. */
@@ -128,24 +132,12 @@ async function loadFeeds(path: string, model: Model, states: readonly string[]):
   return feeds;
 }
 
-interface ShrinkResult {
-  readonly model: string;
-  readonly out: string;
-  readonly lossless: boolean;
-  readonly layers: readonly ShrunkLayer[];
-  readonly parameters: Change;
-  readonly multiplyAdds: Change;
-  readonly bytes: Change;
-  readonly resized: readonly ResizedValue[];
-  readonly verify: Difference;
-}
-
 interface Change {
   readonly before: number;
   readonly after: number;
 }
 
-function resultText(result: ShrinkResult, inputs: string | undefined): string {
+function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: string | undefined): string {
   const row = (name: string, { before, after }: Change, format: (n: number) => string) => [
     name,
     format(before),

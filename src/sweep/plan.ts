@@ -66,16 +66,22 @@ export async function planSweep({
     halving,
   );
   const planned: PlannedRun[] = [];
-  const judged: { readonly run: string; readonly scores: readonly ScoreKind[] }[] = [];
   let start: Start | undefined;
+  let scores: readonly ScoreKind[] | undefined;
   for (const run of runs) {
     start = await startOf(run.config, sources, start);
     checkRun(run.config, start);
     planned.push({ ...run, digest: digestOf(run.config, start.task) });
-    judged.push({ run: run.name, scores: scoreKinds(start.task.problem.scores) });
+    const own = scoreKinds(start.task.problem.scores);
+    scores ??= own;
+    if (JSON.stringify(own) === JSON.stringify(scores)) continue;
+    const [first, other] = [scores, own].map(([deciding]) => deciding!.name);
+    throw new UsageError(
+      `run ${runs[0]!.name} is judged by ${first}, run ${run.name} by ${other}: they cannot be compared`,
+    );
   }
   const { items } = start!.task.problem;
-  const about = { items, scores: commonScores(judged), environment: environment() };
+  const about = { items, scores: scores!, environment: environment() };
   return { ...rungs, runs: planned, sources, initDigest: await initDigest(sources), ...about };
 }
 
@@ -120,18 +126,6 @@ function checkRun(config: RunConfig, { task, firstModels }: Start): void {
   }
   const first = firstModels.get(key);
   if (first) method.check(first);
-}
-
-/** The scores that all runs have; throws a UsageError when some are judged by others. */
-function commonScores(
-  judged: readonly { readonly run: string; readonly scores: readonly ScoreKind[] }[],
-): readonly ScoreKind[] {
-  const [{ run, scores }, ...others] = judged as [(typeof judged)[number], ...typeof judged];
-  const other = others.find((o) => JSON.stringify(o.scores) !== JSON.stringify(scores));
-  if (other === undefined) return scores;
-  throw new UsageError(
-    `run ${run} is judged by ${scores[0]!.name}, run ${other.run} by ${other.scores[0]!.name}: they cannot be compared`,
-  );
 }
 
 /** The task of a configuration with its data; throws a UsageError when they cannot serve. */

@@ -70,7 +70,8 @@ export function objectives(
   entry: RungEntry,
 ): [quality: number, size: number] {
   const [deciding] = scores;
-  const size = sizeOf(runs[run]!.config, entry);
+  // Methods that leave zeros in place are judged by their weights that are not zero.
+  const size = leavesZeros(runs[run]!.config) ? entry.nonzero : entry.parameters;
   return [smallWhereGood(deciding!, entry.scores[deciding!.name]!), Math.log(Math.max(size, 1))];
 }
 
@@ -78,11 +79,6 @@ export function objectives(
 function smallWhereGood({ better, isShare = false }: ScoreKind, value: number): number {
   if (better === 'higher') return -value;
   return isShare ? value : Math.log(Math.max(value, Number.MIN_VALUE));
-}
-
-/** Parameters that remain; methods that leave zeros in place are judged by their weights that are not zero. */
-function sizeOf(config: RunConfig, { parameters, nonzero }: RungEntry): number {
-  return leavesZeros(config) ? nonzero : parameters;
 }
 
 /** True for methods whose zeros stand in matrices of unchanged size. */
