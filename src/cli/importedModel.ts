@@ -3,13 +3,7 @@ import type { Settings } from '../base/fields.ts';
 import { parseTarget } from '../methods/target.ts';
 import { losses } from '../tasks/arrays/losses.ts';
 
-/*
- * How commands that take a model which others made are told what it is scored by.
- */
-
-/**
- * `--target y` names the array of targets, unless it is a size to reach (`units=0.3`); an output may follow behind `=`.
- */
+/** `--target y` names the array of targets (`y=output`: and the output), unless it is a size to reach (`units=0.3`). */
 export function withTargets(said: Settings): Settings {
   const { target, targetArray, ...rest } = said;
   const isGoal = typeof target === 'string' && parseTarget(target) !== undefined;

@@ -4,29 +4,19 @@ import { isLookup, isLoop, isRecurrent } from '../graph/operators.ts';
 import { producers, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
-/** Parameters of a part of a model. */
-export interface ParameterCount {
-  readonly stored: number;
-  readonly nonzero: number;
-}
-
 /** Where a model's parameters are. */
-export interface ParameterSplit {
-  /** Tables that are looked up; a table that is the output's matrix too counts here. */
-  readonly embedding: ParameterCount;
-  /** What recurrent layers read, and everything between them and the input. */
-  readonly recurrent: ParameterCount;
-  /** Everything after the last recurrent layer. */
-  readonly output: ParameterCount;
-}
+export type ParameterSplit = ReturnType<typeof splitParameters>;
 
 /** Splits the initializers of a model into embedding, recurrent layers (operators and loops) and output. */
-export function splitParameters(graph: Graph): ParameterSplit {
+export function splitParameters(graph: Graph) {
   const tables = new Set(graph.nodes.flatMap((node) => (isLookup(node) ? node.inputs.slice(0, 1) : [])));
   const recurrent = readBefore(graph, (node) => isRecurrent(node) || isLoop(node));
   const counts = {
+    /** Tables that are looked up; a table that is the output's matrix too counts here. */
     embedding: { stored: 0, nonzero: 0 },
+    /** What recurrent layers read, and everything between them and the input. */
     recurrent: { stored: 0, nonzero: 0 },
+    /** Everything after the last recurrent layer. */
     output: { stored: 0, nonzero: 0 },
   };
   for (const [name, tensor] of graph.initializers) {

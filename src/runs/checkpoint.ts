@@ -21,9 +21,7 @@ const CHECKSUM = 'slimrnn.checksum';
 const BESIDE = 'checkpoint/';
 const REMEDY = 'delete it, and --resume begins the run anew';
 
-/**
- * Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was.
- */
+/** Writes a checkpoint in place of the last one, which stays as it was when that throws (SlimError: disk full, …). */
 export async function saveCheckpoint(path: string, { model, tensors, progress }: Checkpoint): Promise<void> {
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of tensors) initializers.set(`${BESIDE}${name}`, tensor);
@@ -32,9 +30,7 @@ export async function saveCheckpoint(path: string, { model, tensors, progress }:
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
-/**
- * Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs).
- */
+/** Reads a checkpoint; throws UsageError for one that is damaged, none, or of another run (`digest` differs). */
 export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
   const file = await loadModel(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;

@@ -24,10 +24,8 @@ const sharedFiles: readonly string[] = [
 ];
 
 /**
- * Reads what is known of a run. Bounded in memory and time whatever the files hold: documents of at most 8 MB, the last
- * 8 MB of metrics.jsonl, files as long as they are when opened, nothing outside `root`. A damaged file is a problem in
- * words, not an error. Who reads a run often keeps a reader of its epochs. Throws UsageError for an id that is no run
- * below the root (`findRuns`).
+ * Reads what is known of a run. Bounded in memory and time whatever the files hold; a damaged file is a problem in words,
+ * not an error. Who reads a run often keeps a reader of its epochs. Throws UsageError for an id that is no run.
  */
 export async function readRun(
   root: string,
@@ -128,10 +126,7 @@ function summaryOf(
   };
 }
 
-/**
- * A file of a run to hand out, or the report of a folder; undefined when there is none of that name to be had. The caller
- * closes it.
- */
+/** A file of a run, or the report of a folder, to hand out and then to close; undefined for any other. */
 export async function openRunFile(root: string, id: string, name: string): Promise<OpenFile | undefined> {
   if (!sharedFiles.includes(name)) return undefined;
   const folder = await (name === runFiles.report ? folderInside : runFolder)(root, id);

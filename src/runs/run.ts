@@ -109,10 +109,7 @@ export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources:
   return { format: RUN_FORMAT, ...config, sources: paths, items, scores: scoreKinds(scores) };
 }
 
-/**
- * The result of a run that is resumed, if it is finished. Throws a UsageError when the directory is no run, or one with
- * another configuration or other sources.
- */
+/** The result of a resumed run that is finished; throws UsageError where configuration or sources are others. */
 export async function finishedRun(
   directory: string,
   config: RunConfig,

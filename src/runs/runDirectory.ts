@@ -8,10 +8,6 @@ import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
 import { flattened } from '../config/resolve.ts';
 import { freeFields } from '../config/runConfig.ts';
 
-/*
- * A run directory holds all that is needed to understand, repeat and resume a run.
- */
-
 /** Files of a run directory. */
 export const runFiles = {
   config: 'config.json',
@@ -50,10 +46,7 @@ export async function createRunDirectory(path: string): Promise<Lock> {
   return hold(path);
 }
 
-/**
- * Takes a run directory that is to be resumed for this process alone, until it releases the lock, and clears what a
- * killed process left half written. Throws LockedError when another process has it, UsageError when it is no run.
- */
+/** Takes a run directory as `createRunDirectory`; throws LockedError when another process has it, UsageError for none. */
 export async function openRunDirectory(path: string): Promise<Lock> {
   if (!existsSync(join(path, runFiles.config))) throw noRun(path);
   return hold(path);
@@ -75,10 +68,7 @@ export async function clearTemporaries(path: string): Promise<void> {
   for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
 }
 
-/**
- * Throws a UsageError unless a resumed run asks for what config.json in its directory says that it was started with.
- * Settings and sources are compared side by side.
- */
+/** Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. */
 export async function requireSameConfig(directory: string, now: Settings): Promise<void> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
   const { format, sources, items: _items, scores: _scores, ...settings } = await readConfig(directory);

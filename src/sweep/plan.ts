@@ -161,10 +161,7 @@ export async function loadPlanned(
   throw new UsageError(`${where} has changed since the sweep began; it cannot go on with other data`);
 }
 
-/**
- * Throws a UsageError when data or first model are no longer what was planned. Runs with the same fields of the task
- * read the same data.
- */
+/** `loadPlanned` for all runs; those with the same fields of the task read the same data. */
 export async function checkSources(plan: SweepPlan): Promise<void> {
   const seen = new Set<string>();
   for (const run of plan.runs) {

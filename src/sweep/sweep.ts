@@ -84,10 +84,7 @@ async function anyGivenUp(plan: SweepPlan, directory: string): Promise<boolean> 
   return wasGivenUp.includes(true);
 }
 
-/**
- * Throws UsageError when a sweep cannot be made there, as `checkNewRunDirectory` does; the lock of a dead process that
- * came no further is no obstacle.
- */
+/** As `checkNewRunDirectory`; the lock of a dead process that came no further is no obstacle. */
 export async function checkNewSweepDirectory(directory: string): Promise<void> {
   if (existsSync(directory) && (await stat(directory)).isDirectory()) await waitUntilFree(directory, 0);
   await checkNewRunDirectory(directory);

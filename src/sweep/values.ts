@@ -1,10 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import type { FieldKind } from '../base/fields.ts';
 
-/*
- * What stands behind a flag of a sweep: one value, a list, or a range of numbers.
- */
-
 /** A value of some field. */
 export type FieldValue = number | boolean | string | readonly number[] | readonly string[];
 
@@ -22,24 +18,16 @@ export function isRange(kind: FieldKind, text: string): boolean {
  */
 export function parseValues(kind: VariedKind, text: string, flag: string, count: number | undefined): FieldValue[] {
   if (isRange(kind, text)) return distinct(logRange(text, flag, count, kind === 'whole'), flag);
-  const parts = text.split(kind === 'numbers' ? '/' : ',').map((part) => part.trim());
+  const parse = (part: string): FieldValue => {
+    if (kind === 'numbers') return part.split(',').map((number) => parseNumber(number, flag));
+    if (kind === 'boolean') return parseBoolean(part, flag);
+    return kind === 'text' ? part : parseNumber(part, flag);
+  };
+  const parts = text.split(kind === 'numbers' ? '/' : ',');
   return distinct(
-    parts.map((part) => parseValue(kind, part, flag)),
+    parts.map((part) => parse(part.trim())),
     flag,
   );
-}
-
-function parseValue(kind: VariedKind, text: string, flag: string): FieldValue {
-  switch (kind) {
-    case 'numbers':
-      return text.split(',').map((number) => parseNumber(number, flag));
-    case 'boolean':
-      return parseBoolean(text, flag);
-    case 'text':
-      return text;
-    default:
-      return parseNumber(text, flag);
-  }
 }
 
 /** Digits that the values of a range are rounded to, so that they can be read and typed again. */
