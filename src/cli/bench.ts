@@ -16,7 +16,6 @@ interface BenchFlags {
   threads?: number;
   runtime: DeviceName[];
   size: Record<string, number>;
-  json?: boolean;
 }
 
 /** A model's latency in one engine, with what belongs beside it. */
@@ -48,7 +47,6 @@ export const command = new Command('bench')
     whole('--threads'),
   )
   .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
-  .option('--json', 'print one JSON document on stdout')
   .action(benchCommand);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
@@ -79,7 +77,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
     models,
     results,
   };
-  print(flags.json, document, () =>
+  print(document, () =>
     [
       ...results.flatMap(({ batch, models: entries }) =>
         runtimes.map(([name, { name: engine }]) => {

@@ -30,7 +30,6 @@ interface CalibrateFlags {
   readonly steps?: number;
   readonly threads?: number;
   readonly issEmbedding?: boolean;
-  readonly json?: boolean;
 }
 
 /** `slimrnn calibrate runs/dense` */
@@ -53,7 +52,6 @@ export const command = new Command('calibrate')
   .option('--steps <number>', 'time steps of a window of text (default: as in training)', whole('--steps'))
   .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
   .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
-  .option('--json', 'print one JSON document on stdout')
   .action(calibrateCommand);
 
 async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
@@ -76,7 +74,7 @@ async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<vo
     onPoint: (p) => note(`τ ${p.threshold.toExponential()}  ${score!.name} ${fine(score!, p.value)}`),
   });
   const document = { file, data, ...found, engine: nodeRuntime.name, environment: environment() };
-  print(flags.json, document, () => calibrationText(found));
+  print(document, () => calibrationText(found));
 }
 
 /** Tasks speak of the model as that of `--init`; here it is the argument. */

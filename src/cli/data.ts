@@ -12,10 +12,9 @@ export const command = new Command('data')
 command
   .command('list')
   .description('Lists the data sets.')
-  .option('--json', 'print one JSON document on stdout')
-  .action((flags: { json?: boolean }) => {
+  .action(() => {
     const sets = listDatasets();
-    print(flags.json, sets, () =>
+    print(sets, () =>
       table(
         ['name', 'what', 'licence'],
         sets.map((s) => [s.name, s.description, s.licence]),
@@ -27,8 +26,7 @@ command
   .description('Downloads a data set and checks its SHA-256. Files that are there already are kept.')
   .argument('<name>', 'a name from `slimrnn data list`')
   .option('--out <dir>', 'folder for the files (default: data/<name>)')
-  .option('--json', 'print one JSON document on stdout')
-  .action(async (name: string, flags: { out?: string; json?: boolean }) => {
+  .action(async (name: string, flags: { out?: string }) => {
     const known = listDatasets().map((s) => s.name);
     if (!known.includes(name)) {
       throw new UsageError(`unknown data set '${name}'${didYouMean(name, known)}; known: ${known.join(', ')}`);
@@ -36,9 +34,5 @@ command
     const directory = flags.out ?? join('data', name);
     const files = await getDataset(name, directory);
     for (const f of files) note(`${f.path}  ${f.status}`);
-    print(
-      flags.json,
-      { name, directory, files },
-      () => `${name} is in ${directory}; train on it with --data ${directory}`,
-    );
+    print({ name, directory, files }, () => `${name} is in ${directory}; train on it with --data ${directory}`);
   });

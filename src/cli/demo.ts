@@ -20,7 +20,6 @@ import { runWithDisplay } from './progress.ts';
 
 interface DemoFlags {
   out?: string;
-  json?: boolean;
 }
 
 /** A row of the demo's table. */
@@ -37,8 +36,7 @@ export const command = new Command('demo')
     'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units\n' +
       'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
   )
-  .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
-  .option('--json', 'print one JSON document on stdout');
+  .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)');
 addConfigFlags(command, [languageModelTask]);
 command.action(async (flags: DemoFlags) => {
   const started = performance.now();
@@ -69,7 +67,7 @@ command.action(async (flags: DemoFlags) => {
   const made = { environment: environment(), engine: nodeRuntime.name };
   const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
   await writeJson(join(directory, 'demo.json'), document);
-  print(flags.json, document, () => demoText(models, iss, report, seconds));
+  print(document, () => demoText(models, iss, report, seconds));
 });
 
 /** The models of both runs with their latencies, timed in turn. */

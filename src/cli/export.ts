@@ -15,7 +15,6 @@ interface ExportFlags {
   streaming?: boolean;
   state?: readonly string[];
   force?: boolean;
-  json?: boolean;
 }
 
 /** `slimrnn export model.onnx --streaming --out streaming.onnx` */
@@ -31,7 +30,6 @@ export const command = new Command('export')
   .option('--streaming', 'recurrent states as inputs and outputs')
   .option('--state <in=out>', 'a state that the model streams already (repeatable)', collect)
   .option('--force', 'replace --out if it exists')
-  .option('--json', 'print one JSON document on stdout')
   .action(exportCommand);
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
@@ -44,7 +42,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   await saveModel(flags.out, streaming.model);
   const shapes = new Map(streaming.model.graph.inputs.map((v) => [v.name, v.type.shape]));
   const states = streaming.added.map((pair) => ({ ...pair, shape: shapes.get(pair.input) }));
-  print(flags.json, { model: path, out: flags.out, states, verify }, () =>
+  print({ model: path, out: flags.out, states, verify }, () =>
     [
       ...states.map((s) => `state ${s.input} ${formatShape(s.shape)}, next: ${s.output}`),
       '',

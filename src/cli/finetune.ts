@@ -19,7 +19,6 @@ interface FinetuneFlags {
   readonly out?: string;
   readonly resume?: boolean;
   readonly tensorboard?: boolean;
-  readonly json?: boolean;
 }
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
@@ -35,12 +34,11 @@ export const command = new Command('finetune')
   .option('--valid <file>', 'held-out examples, scored after every epoch')
   .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
-  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-  .option('--json', 'print one JSON document on stdout');
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command, [arraysTask]);
 command.action(async (path: string, flags: FinetuneFlags) => {
   const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
-  print(flags.json, result, () => resultText(result));
+  print(result, () => resultText(result));
 });
 
 async function finetuneCommand(path: string, flags: FinetuneFlags, said: Settings): Promise<RunResult> {

@@ -10,7 +10,6 @@ import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.t
 
 interface InspectFlags extends TraceFlags {
   groups?: boolean;
-  json?: boolean;
 }
 
 /** `slimrnn inspect model.onnx` */
@@ -21,14 +20,13 @@ export const command = new Command('inspect')
       'multiply-adds per time step (of a convolution: per position of its output).',
   )
   .argument('<model>', 'an ONNX file')
-  .option('--groups', 'show which parts of which tensors belong to each unit')
-  .option('--json', 'print one JSON document on stdout');
+  .option('--groups', 'show which parts of which tensors belong to each unit');
 addTraceFlags(command);
 command.action(async (path: string, flags: InspectFlags) => {
   const model = inlineFunctions(await loadModel(path));
   const groups = flags.groups === true;
   const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
-  print(flags.json, { file: path, ...summary }, () => summaryText(path, summary));
+  print({ file: path, ...summary }, () => summaryText(path, summary));
 });
 
 function summaryText(path: string, s: ModelSummary): string {

@@ -1,7 +1,7 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
-import { exitCodes, explain } from './output.ts';
+import { exitCodes, explain, printAsJson } from './output.ts';
 
 /** In the order of the help. A command is loaded alone: loading all of them takes longer than inspecting a model. */
 const commands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
@@ -33,8 +33,12 @@ async function main(argv: readonly string[]): Promise<number> {
   for (const load of wanted) {
     const { command } = await load();
     program.addCommand(command);
-    for (const each of [command, ...command.commands]) each.copyInheritedSettings(program);
+    for (const each of [command, ...command.commands]) {
+      each.copyInheritedSettings(program);
+      if (each.commands.length === 0) each.option('--json', 'print one JSON document on stdout');
+    }
   }
+  program.hook('preAction', (_, command) => printAsJson(command.opts().json === true));
   try {
     await program.parseAsync([...argv]);
     return exitCodes.ok;

@@ -14,7 +14,6 @@ interface ReportFlags {
   force?: boolean;
   latency: boolean;
   threads?: number;
-  json?: boolean;
 }
 
 /** `slimrnn report <runs…>` */
@@ -31,7 +30,6 @@ export const command = new Command('report')
   .option('--title <text>', "the report's title (default: the name of the run)")
   .option('--no-latency', 'do not time the models')
   .option('--threads <n>', 'threads of the native engine while timing (default: one per core)', whole('--threads'))
-  .option('--json', 'print one JSON document on stdout')
   .action(async (paths: string[], flags: ReportFlags) => {
     for (const path of paths) if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
     const out = flags.out ?? join(paths[0]!, runFiles.report);
@@ -41,7 +39,7 @@ export const command = new Command('report')
     const { latency, threads, title } = flags;
     const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
     const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
-    print(flags.json, document, () =>
+    print(document, () =>
       [
         `${out}: ${fileSize(bytes)}, ${data.runs.length} run${data.runs.length === 1 ? '' : 's'}`,
         ...data.problems,

@@ -3,7 +3,7 @@ import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
-import { statesOf } from '../graph/states.ts';
+import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
@@ -17,7 +17,7 @@ import type { Difference } from '../verify/difference.ts';
 import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
-import { checkNewFile } from './flags.ts';
+import { checkNewFile, number } from './flags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -25,8 +25,7 @@ interface ShrinkFlags extends CutFlags, TraceFlags {
   out: string;
   force?: boolean;
   inputs?: string;
-  seed?: string;
-  json?: boolean;
+  seed?: number;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
@@ -45,30 +44,28 @@ addCutFlags(command);
 addTraceFlags(command);
 command
   .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
-  .option('--seed <number>', 'seed of the random inputs that both models are compared on without --inputs (default: 1)')
-  .option('--json', 'print one JSON document on stdout')
+  .option(
+    '--seed <number>',
+    'seed of the random inputs that both models are compared on without --inputs (default: 1)',
+    number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
+  )
   .action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
-  print(flags.json, result, () => resultText(result, flags.inputs));
+  print(result, () => resultText(result, flags.inputs));
 }
 
 async function shrinkFile(path: string, flags: ShrinkFlags) {
   const target = cutTargetFrom(flags);
-  const seed = parseSeed(flags);
+  if (flags.seed !== undefined && flags.inputs !== undefined) {
+    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
+  }
   checkNewFile(path, flags.out, flags.force);
   const model = inlineFunctions(await loadModel(path));
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
-  const feeds =
-    flags.inputs === undefined
-      ? undefined
-      : await loadFeeds(
-          flags.inputs,
-          model,
-          states.map((s) => s.input),
-        );
+  const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
   note(target ? 'measuring how far the outputs are apart' : 'verifying that both models compute the same');
@@ -81,7 +78,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   };
   const compare = target ? verifyEqual : assertEqual;
   const verify = await compare(nodeRuntime, model, makeSlim, {
-    ...(feeds ? { feeds: [feeds] } : { seed }),
+    ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
   });
@@ -115,19 +112,8 @@ function weightBytes({ graph }: Model): number {
   );
 }
 
-function parseSeed({ seed, inputs }: ShrinkFlags): number {
-  if (seed === undefined) return 1;
-  if (inputs !== undefined)
-    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
-  const value = Number(seed);
-  if (!/^\d+$/.test(seed) || !Number.isSafeInteger(value)) {
-    throw new UsageError(`--seed takes a whole number, got '${seed}'`);
-  }
-  return value;
-}
-
-async function loadFeeds(path: string, model: Model, states: readonly string[]): Promise<Tensors> {
-  const { feeds, unused } = givenInputs(model.graph, new Set(states), await loadArrays(path), path);
+async function loadFeeds(path: string, model: Model, states: readonly StatePair[]): Promise<Tensors> {
+  const { feeds, unused } = givenInputs(model.graph, new Set(states.map((s) => s.input)), await loadArrays(path), path);
   if (unused.length > 0) note(`arrays of ${path} that are no inputs of the model: ${unused.join(', ')}`);
   return feeds;
 }

@@ -8,7 +8,6 @@ import { fileSize, print } from './output.ts';
 
 interface SiteFlags {
   out: string;
-  json?: boolean;
 }
 
 /** `slimrnn site [folder] --out <dir>` */
@@ -21,17 +20,12 @@ export const command = new Command('site')
   )
   .argument('[folder]', 'folder with run directories', 'runs')
   .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
-  .option('--json', 'print one JSON document on stdout')
   .action(async (folder: string, flags: SiteFlags) => {
     checkPlaces(folder, flags.out);
     const { runs, bytes } = await writeSite(folder, flags.out);
     const document = { directory: flags.out, runs, bytes };
     const s = runs.length === 1 ? '' : 's';
-    print(
-      flags.json,
-      document,
-      () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`,
-    );
+    print(document, () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`);
   });
 
 function checkPlaces(folder: string, out: string): void {

@@ -28,7 +28,6 @@ interface SweepFlags extends Sources {
   readonly halving: boolean;
   readonly latency: boolean;
   readonly resume?: boolean;
-  readonly json?: boolean;
   /** Values of the fields of configurations. */
   readonly [field: string]: unknown;
 }
@@ -66,13 +65,12 @@ export const command = new Command('sweep')
   )
   .option('--no-halving', 'train every run to its end')
   .option('--no-latency', 'do not time the finished models')
-  .option('--resume', 'go on with the sweep in --out')
-  .option('--json', 'print one JSON document on stdout');
+  .option('--resume', 'go on with the sweep in --out');
 addSweepFields(command);
 command.action(async (name: string, flags: SweepFlags) => {
   const { plan, directory } = await planned(name, flags);
   const result = await sweepWithDisplay(plan, directory, flags);
-  print(flags.json, result, () => sweepText(result, plan));
+  print(result, () => sweepText(result, plan));
 });
 
 /** The plan that a command line asks for, and the folder that it goes to. */

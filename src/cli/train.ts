@@ -21,7 +21,6 @@ interface TrainFlags extends Sources {
   readonly out?: string;
   readonly resume?: boolean;
   readonly tensorboard?: boolean;
-  readonly json?: boolean;
 }
 
 /** `slimrnn train <preset or config.json>` */
@@ -42,12 +41,11 @@ export const command = new Command('train')
   .option('--out <dir>', 'run directory (default: runs/<preset>)')
   .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
-  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-  .option('--json', 'print one JSON document on stdout');
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command);
 command.action(async (name: string, flags: TrainFlags) => {
   const result = await trainCommand(name, flags, settingsFrom(command));
-  print(flags.json, result, () => resultText(result));
+  print(result, () => resultText(result));
 });
 
 async function trainCommand(named: string, flags: TrainFlags, said: Settings): Promise<RunResult> {

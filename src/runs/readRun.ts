@@ -3,10 +3,10 @@ import { join, posix } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { methodLabel } from '../methods/registry.ts';
 import { failureSchema, recordFiles } from '../sweep/runRecord.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { MOST_BYTES, type OpenFile, openInside, readBetween } from './boundedFile.ts';
-import { createEpochReader, type EpochReader, type Epochs } from './epochs.ts';
 import { folderInside, runFolder } from './findRuns.ts';
-import { configFrom, jsonOf, liveFrom, refusal, resultFrom, writerOf } from './formats.ts';
+import { configFrom, epochFrom, jsonOf, liveFrom, refusal, resultFrom, writerOf } from './formats.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
 import { runFiles } from './runDirectory.ts';
 
@@ -14,6 +14,9 @@ import { runFiles } from './runDirectory.ts';
 const UNKNOWN = 'unknown';
 /** Milliseconds without a sign of life after which a run counts as stopped. */
 const SILENCE = 30_000;
+
+/** Most epochs that are read. */
+const MOST_ROWS = 5000;
 
 const NO_EPOCHS: Epochs = { rows: [], truncated: false, damaged: 0 };
 
@@ -39,31 +42,40 @@ export async function readRun(
   const base = await realpath(root);
   const files = await filesOf(base, folder);
   try {
-    const read = await contentsOf(files, readEpochs);
-    const name = posix.basename(id === '' ? folder.replaceAll('\\', '/') : id);
+    const { state, epochs, ...read } = await contentsOf(files, readEpochs);
+    const { config } = read;
+    const model = read.result?.models.at(-1);
+    const last = epochs.rows.at(-1);
+    const method = config?.method.kind ?? UNKNOWN;
     const summary: RunSummary = {
-      ...summaryOf({ id, name }, read),
+      id,
+      name: posix.basename(id === '' ? folder.replaceAll('\\', '/') : id),
+      state,
+      task: config?.task.kind ?? UNKNOWN,
+      method,
+      methodLabel: methodLabel(method),
+      items: config?.items ?? 'items',
+      scores: config?.scores ?? [],
+      epochs: { done: last?.epoch ?? 0, all: config?.epochs },
+      last,
+      alive: epochs.rows.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
+      parameters: model?.parameters ?? last?.parameters,
+      bytes: model?.bytes,
       modifiedAt: Math.max(0, ...[...files.values()].map(({ modifiedAt }) => modifiedAt)),
       files: sharedFiles.filter((file) => files.has(file)),
       hasReport: files.has(runFiles.report),
       folderReport: await folderReportOf(base, id),
     };
-    const { state: _, epochs, ...rest } = read;
-    return { summary, ...rest, epochs: epochs.rows, truncated: epochs.truncated };
+    return { summary, ...read, epochs: epochs.rows, truncated: epochs.truncated };
   } finally {
     for (const { handle } of files.values()) await handle.close();
   }
 }
 
 /** What the files of a run say. */
-interface Contents extends Pick<RunRecord, 'config' | 'result' | 'live' | 'problems'> {
-  readonly state: RunState;
-  readonly epochs: Epochs;
-}
-
-async function contentsOf(files: ReadonlyMap<string, OpenFile>, readEpochs: EpochReader): Promise<Contents> {
+async function contentsOf(files: ReadonlyMap<string, OpenFile>, readEpochs: EpochReader) {
   const problems: string[] = [];
-  const documentOf = async (name: string): Promise<Document | undefined> => {
+  const documentOf = async (name: string) => {
     const file = files.get(name);
     if (file === undefined) return undefined;
     if (file.size <= MOST_BYTES)
@@ -73,7 +85,10 @@ async function contentsOf(files: ReadonlyMap<string, OpenFile>, readEpochs: Epoc
   };
   const resultDocument = await documentOf(runFiles.result);
   const writer = resultDocument && writerOf(resultDocument.value);
-  const contentOf = <T>(document: Document | undefined, parse: (value: unknown) => T | undefined): T | undefined => {
+  const contentOf = <T>(
+    document: { name: string; value: unknown } | undefined,
+    parse: (value: unknown) => T | undefined,
+  ): T | undefined => {
     const content = document && parse(document.value);
     if (document && content === undefined) problems.push(refusal(document.name, document.value, writer));
     return content;
@@ -92,38 +107,8 @@ async function contentsOf(files: ReadonlyMap<string, OpenFile>, readEpochs: Epoc
   }
   const isRunning = live !== undefined && Math.abs(Date.now() - live.updatedAt) < SILENCE;
   const unfinished = config === undefined ? 'unreadable' : isRunning ? 'running' : 'stopped';
-  const state = isOver ? 'finished' : unfinished;
+  const state: RunState = isOver ? 'finished' : unfinished;
   return { config, result, epochs, live: isRunning ? live : undefined, state, problems };
-}
-
-/** A JSON document; its value is undefined where it is no JSON. */
-interface Document {
-  readonly name: string;
-  readonly value: unknown;
-}
-
-/** What can be told without looking at the files themselves. */
-function summaryOf(
-  place: { readonly id: string; readonly name: string },
-  { config, result, epochs: { rows }, state }: Contents,
-): Omit<RunSummary, 'modifiedAt' | 'files' | 'hasReport' | 'folderReport'> {
-  const model = result?.models.at(-1);
-  const last = rows.at(-1);
-  const method = config?.method.kind ?? UNKNOWN;
-  return {
-    ...place,
-    state,
-    task: config?.task.kind ?? UNKNOWN,
-    method,
-    methodLabel: methodLabel(method),
-    items: config?.items ?? 'items',
-    scores: config?.scores ?? [],
-    epochs: { done: last?.epoch ?? 0, all: config?.epochs },
-    last,
-    alive: rows.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
-    parameters: model?.parameters ?? last?.parameters,
-    bytes: model?.bytes,
-  };
 }
 
 /** A file of a run, or the report of a folder, to hand out and then to close; undefined for any other. */
@@ -152,4 +137,45 @@ async function filesOf(base: string, folder: string): Promise<Map<string, OpenFi
     if (file) files.set(name, file);
   }
   return files;
+}
+
+/** What metrics.jsonl holds. */
+interface Epochs {
+  readonly rows: readonly EpochMetrics[];
+  /** Whether there are more than were read. */
+  readonly truncated: boolean;
+  /** Lines that could not be read. */
+  readonly damaged: number;
+}
+
+/** Reads the epochs of one run, again and again. */
+type EpochReader = (file: OpenFile) => Promise<Epochs>;
+
+/**
+ * A reader that remembers: a file that is as it was is not read again, and a line that was there before keeps its row,
+ * the same object. The file is renamed in place with each checkpoint, so that an offset into it would not do.
+ */
+export function createEpochReader(): EpochReader {
+  let last: { version: string; epochs: Epochs } | undefined;
+  let known = new Map<string, EpochMetrics | undefined>();
+  return async (file) => {
+    if (last?.version === file.version) return last.epochs;
+    const { lines, truncated } = await linesOf(file);
+    const rowOf = (line: string) => (known.has(line) ? known.get(line) : epochFrom(jsonOf(line)));
+    const read = lines.map((line) => [line, rowOf(line)] as const);
+    known = new Map(read);
+    const rows = read.flatMap(([, row]) => row ?? []);
+    last = { version: file.version, epochs: { rows, truncated, damaged: read.length - rows.length } };
+    return last.epochs;
+  };
+}
+
+/** The last lines; one without its end is still being written. */
+async function linesOf(file: OpenFile): Promise<{ lines: string[]; truncated: boolean }> {
+  const from = Math.max(0, file.size - MOST_BYTES);
+  const lines = (await readBetween(file, from, file.size)).toString('utf8').split('\n');
+  lines.pop();
+  // What stands before the first line break belongs to a line whose beginning was not read.
+  if (from > 0) lines.shift();
+  return { lines: lines.slice(-MOST_ROWS), truncated: from > 0 || lines.length > MOST_ROWS };
 }

@@ -104,7 +104,7 @@ interface Start {
 async function startOf(config: RunConfig, sources: Sources, before: Start | undefined): Promise<Start> {
   const key = JSON.stringify([config.task, config.model, config.batch, config.seed]);
   if (before?.key === key) return before;
-  const task = await loadTask(config, sources);
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
   if (!task.problem.splits.includes('valid')) {
     throw new UsageError('the runs of a sweep are compared on held-out data: name them with --valid');
   }
@@ -128,11 +128,6 @@ function checkRun(config: RunConfig, { task, firstModels }: Start): void {
   if (first) method.check(first);
 }
 
-/** The task of a configuration with its data; throws a UsageError when they cannot serve. */
-function loadTask(config: RunConfig, sources: Sources): Promise<LoadedTask> {
-  return taskNamed(config.task.kind)!.load(config, sources);
-}
-
 /** Identifies what the checkpoints of a run belong to. */
 function digestOf(config: RunConfig, { problem }: LoadedTask): string {
   return runDigest({ digest: trainParts(config).digest, problem });
@@ -154,7 +149,7 @@ export async function loadPlanned(
   if ((await initDigest(sources)) !== plan.initDigest) {
     throw new UsageError(`${sources.init} has changed since the sweep began; it cannot go on from another model`);
   }
-  const task = await loadTask(config, sources);
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
   if (digestOf(config, task) === digest) return task;
   const named = [sources.data, sources.valid, sources.test].filter((source) => source !== undefined);
   const where = named.length === 0 ? task.data.source : named.join(' or ');

@@ -16,14 +16,14 @@ export type RunState =
   | { readonly kind: 'finished'; readonly entry: RungEntry }
   | { readonly kind: 'diverged' | 'failed'; readonly epochs: number; readonly reason: string };
 
-/** What of a plan decides how its runs stand. */
-export type Judged = Pick<SweepPlan, 'runs' | 'rungs' | 'eta' | 'scores'>;
-
 /**
  * The state of every run, from the records alone: a rung is decided when all runs that set out for it have reached it
  * or have ended, so neither the order in which they came nor what was killed on the way makes a difference.
  */
-export function standings(plan: Judged, records: readonly RunRecord[]): RunState[] {
+export function standings(
+  plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta' | 'scores'>,
+  records: readonly RunRecord[],
+): RunState[] {
   const states: (RunState | undefined)[] = plan.runs.map(() => undefined);
   let active = plan.runs.map((_, i) => i);
   for (const rung of [...plan.rungs, undefined]) {
