@@ -71,12 +71,7 @@ command.action(async (flags: DemoFlags) => {
 });
 
 /** The models of both runs with their latencies, timed in turn. */
-async function timed(
-  directory: string,
-  dense: RunResult,
-  iss: RunResult,
-  threads: number | undefined,
-): Promise<DemoModel[]> {
+async function timed(directory: string, dense: RunResult, iss: RunResult, threads?: number): Promise<DemoModel[]> {
   const rows = [
     { ...dense.models[0]!, name: 'dense', file: join(directory, 'dense', runFiles.model), seconds: dense.seconds },
     { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },

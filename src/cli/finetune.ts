@@ -11,15 +11,7 @@ import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
-import { trainInto } from './train.ts';
-
-interface FinetuneFlags {
-  readonly data?: string;
-  readonly valid?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly tensorboard?: boolean;
-}
+import { type TrainFlags, trainInto } from './train.ts';
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
 export const command = new Command('finetune')
@@ -36,12 +28,12 @@ export const command = new Command('finetune')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command, [arraysTask]);
-command.action(async (path: string, flags: FinetuneFlags) => {
+command.action(async (path: string, flags: TrainFlags) => {
   const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
   print(result, () => resultText(result));
 });
 
-async function finetuneCommand(path: string, flags: FinetuneFlags, said: Settings): Promise<RunResult> {
+async function finetuneCommand(path: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
   const { data, valid, init = path } = { ...saved?.sources, ...flags };

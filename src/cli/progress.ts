@@ -6,68 +6,69 @@ import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress } from '../train/options.ts';
 import { duration, grouped, note } from './output.ts';
 
-/** Lines on stderr, and one that says how far the work is: live in a terminal (`each` ms), else now and then. */
-export function statusLine(each: number) {
+/** Lines on stderr, and one that says how far the work is. */
+export interface Display {
+  line(text: string): void;
+  status(text: () => string): void;
+}
+
+/**
+ * Work that shows how far it is: live in a terminal (every `each` ms), else now and then. Ctrl-C aborts the signal, so
+ * that the work can write a checkpoint.
+ */
+export async function withDisplay<T>(
+  each: number,
+  work: (display: Display, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
   const logUpdate = createLogUpdate(process.stderr);
   const live = process.stderr.isTTY === true;
   const every = live ? each : 15_000;
   let shown = Number.NEGATIVE_INFINITY;
-  return {
-    line(text: string) {
+  const display: Display = {
+    line(text) {
       if (live) logUpdate.clear();
       note(text);
     },
-    status(text: () => string) {
+    status(text) {
       if (performance.now() - shown < every) return;
       shown = performance.now();
       if (live) logUpdate(text());
       else note(text());
     },
-    done() {
-      if (live) logUpdate.done();
-    },
   };
-}
-
-/** Work that Ctrl-C stops by the signal, so that it can write a checkpoint. */
-export async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const stop = new AbortController();
   const interrupt = () => stop.abort();
   process.once('SIGINT', interrupt);
   process.once('SIGTERM', interrupt);
   try {
-    return await work(stop.signal);
+    return await work(display, stop.signal);
   } finally {
+    if (live) logUpdate.done();
     process.removeListener('SIGINT', interrupt);
     process.removeListener('SIGTERM', interrupt);
   }
 }
 
 /** A run with progress on stderr, which Ctrl-C stops after writing a checkpoint. `label` stands before each line. */
-export async function runWithDisplay(label: string, options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
+export function runWithDisplay(label: string, options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
   const { scores, items } = options.task.problem;
   const { epochs } = options.config;
   const prefix = label === '' ? '' : `${label}  `;
-  const { line, status, done } = statusLine(150);
-  const say = (text: string) => line(`${prefix}${text}`);
-  try {
-    return await untilInterrupted((signal) =>
-      run({
-        ...options,
-        runtime: nodeRuntime,
-        signal,
-        onBatch: (p) => status(() => `${prefix}${batchText(p, scores, items)}`),
-        onEpoch: (m) => {
-          say(epochText(m, epochs, scores, items));
-          options.onEpoch?.(m);
-        },
-        onShrink: (from, to) => say(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
-        onStage: say,
-      }),
-    );
-  } finally {
-    done();
-  }
+  return withDisplay(150, ({ line, status }, signal) => {
+    const say = (text: string) => line(`${prefix}${text}`);
+    return run({
+      ...options,
+      runtime: nodeRuntime,
+      signal,
+      onBatch: (p) => status(() => `${prefix}${batchText(p, scores, items)}`),
+      onEpoch: (m) => {
+        say(epochText(m, epochs, scores, items));
+        options.onEpoch?.(m);
+      },
+      onShrink: (from, to) => say(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
+      onStage: say,
+    });
+  });
 }
 
 function batchText(p: BatchProgress, scores: readonly ScoreKind[], items: string): string {

@@ -13,7 +13,7 @@ import type { Sources } from '../tasks/task.ts';
 import { number, whole } from './flags.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { note, print } from './output.ts';
-import { untilInterrupted } from './progress.ts';
+import { withDisplay } from './progress.ts';
 import { sweepDisplay } from './sweepDisplay.ts';
 import { addSweepFields, sweepFieldNames, sweepSettings } from './sweepFlags.ts';
 import { sweepText } from './sweepText.ts';
@@ -111,17 +111,12 @@ function refusePlanned(name: string, flags: SweepFlags): void {
   throw new UsageError(`${name} has its plan already; resume it without ${flag}`);
 }
 
-async function sweepWithDisplay(plan: SweepPlan, directory: string, flags: SweepFlags): Promise<SweepResult> {
+function sweepWithDisplay(plan: SweepPlan, directory: string, flags: SweepFlags): Promise<SweepResult> {
   const { rungs, runs } = plan;
+  const { resume, workers, latency } = flags;
   const stops = rungs.length === 0 ? 'no run is stopped early' : `compared after epoch ${rungs.join(', ')}`;
   note(`${runs.length} runs, ${stops}; sweep directory ${directory}`);
-  const { event, done } = sweepDisplay(plan);
-  const { resume, workers, latency } = flags;
-  try {
-    return await untilInterrupted((signal) =>
-      sweep(plan, { directory, resume, workers, latency, onEvent: event, signal }),
-    );
-  } finally {
-    done();
-  }
+  return withDisplay(0, (display, signal) =>
+    sweep(plan, { directory, resume, workers, latency, onEvent: sweepDisplay(plan, display), signal }),
+  );
 }

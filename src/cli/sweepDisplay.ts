@@ -4,20 +4,18 @@ import type { RunState } from '../sweep/standings.ts';
 import type { SweepEvent } from '../sweep/sweep.ts';
 import type { ScoreKind } from '../tasks/score.ts';
 import { duration, grouped } from './output.ts';
-import { scoresText, statusLine } from './progress.ts';
+import { type Display, scoresText } from './progress.ts';
 
-/** A line for every change of a run, and one that says how far the sweep is. */
-export function sweepDisplay(plan: SweepPlan) {
-  const { line, status, done } = statusLine(0);
+/** Shows a line for every change of a run, and one that says how far the sweep is. */
+export function sweepDisplay(plan: SweepPlan, { line, status }: Display): (event: SweepEvent) => void {
   const longest = Math.max(...plan.runs.map(({ name }) => name.length));
   const course = courseOf(plan);
-  const event = (e: SweepEvent) => {
+  return (e) => {
     course.note(e);
     const text = eventText(e, plan.scores);
     if (text !== undefined) line('run' in e ? `${plan.runs[e.run]!.name.padEnd(longest)}  ${text}` : text);
     status(course.text);
   };
-  return { event, done };
 }
 
 /** Counts what the runs of a sweep are at, and guesses how long they will take. */

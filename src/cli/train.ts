@@ -3,11 +3,10 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import type { Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
-import type { RunConfig } from '../config/runConfig.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
-import { finishedRun, type RunResult } from '../runs/run.ts';
+import { finishedRun, type RunOptions, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { presets, taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
@@ -17,7 +16,7 @@ import { note, print } from './output.ts';
 import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
 
-interface TrainFlags extends Sources {
+export interface TrainFlags extends Sources {
   readonly out?: string;
   readonly resume?: boolean;
   readonly tensorboard?: boolean;
@@ -63,13 +62,12 @@ async function trainCommand(named: string, flags: TrainFlags, said: Settings): P
 }
 
 /** A run of a configuration into a directory, with all that a person wants to see of it. */
-export async function trainInto(options: {
-  readonly config: RunConfig;
-  readonly sources: Sources;
-  readonly directory: string;
-  readonly resume?: boolean | undefined;
-  readonly tensorboard?: boolean | undefined;
-}): Promise<RunResult> {
+export async function trainInto(
+  options: Pick<RunOptions, 'config' | 'directory' | 'resume'> & {
+    readonly sources: Sources;
+    readonly tensorboard?: boolean;
+  },
+): Promise<RunResult> {
   const { config, sources, directory, resume, tensorboard = false } = options;
   let layers: readonly string[] | undefined;
   const updateEvents = () => {

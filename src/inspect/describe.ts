@@ -50,11 +50,8 @@ export interface ModelSummary extends Costs {
   readonly groups?: readonly GroupSummary[];
 }
 
-/** How the units of a model are found, and how much is said of them. */
-export interface DescribeOptions extends PrepareOptions, Omit<TraceOptions, 'states'> {
-  /** Lists the members of each group. */
-  readonly groups?: boolean;
-}
+/** How the units of a model are found; with `groups` the members of each group are listed. */
+type DescribeOptions = PrepareOptions & Omit<TraceOptions, 'states'> & { readonly groups?: boolean };
 
 /**
  * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a

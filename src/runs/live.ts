@@ -22,14 +22,11 @@ export function liveFile(directory: string) {
   let writing: Promise<void> = Promise.resolve();
   let isWriting = false;
   let last: LiveProgress | undefined;
-  const write = async (text: string) => {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  };
   const begin = (progress: LiveProgress) => {
     written = performance.now();
     isWriting = true;
-    writing = write(`${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+    writing = writeFile(temporary, `${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+      .then(() => rename(temporary, path))
       .catch(() => undefined)
       .finally(() => {
         isWriting = false;

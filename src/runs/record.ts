@@ -170,7 +170,6 @@ export type RunState = 'running' | 'stopped' | 'finished' | 'unreadable';
 export interface RunSummary extends Pick<SavedConfig, 'items' | 'scores'> {
   /** Path of the directory below the root, segments joined by '/'; empty for the root itself. */
   readonly id: string;
-  /** Last segment of the path. */
   readonly name: string;
   readonly state: RunState;
   /** Kind of the task; 'unknown', as the kind of the method, where there is no configuration to be read. */
@@ -179,7 +178,6 @@ export interface RunSummary extends Pick<SavedConfig, 'items' | 'scores'> {
   readonly method: string;
   readonly methodLabel: string;
   readonly epochs: { readonly done: number; readonly all: number | undefined };
-  /** The last epoch. */
   readonly last?: EpochMetrics | undefined;
   /** Units alive in all layers together, epoch by epoch. */
   readonly alive: readonly number[];

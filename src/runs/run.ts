@@ -9,18 +9,18 @@ import { settingsOf } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model } from '../graph/types.ts';
+import { splitParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
-import { splitParameters } from '../inspect/parameterSplit.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
-import { type FinishedModels, finishModels } from '../train/finish.ts';
+import { finishModels } from '../train/finish.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
+import type { BatchProgress, EpochListeners, TrainedModel, TrainParts, TrainStart } from '../train/options.ts';
 import { scoreModel } from '../train/scoreModel.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
@@ -138,8 +138,9 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   const first = task.model();
   const models: ResultModel[] = [];
   const score = async (name: string, model: Model, file: string, path = join(directory, file)) => {
-    models.push(await described({ name, file, bytes: (await stat(path)).size }, model, options));
-    return models.at(-1)!.scores;
+    const figures = await figuresOf(model, options);
+    models.push({ name, file, bytes: (await stat(path)).size, ...figures });
+    return figures.scores;
   };
   const trained = await trainInDirectory({
     ...options,
@@ -170,7 +171,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     data,
     models,
     verify: finished.slim?.verify,
-    target: outcomeOf(config, first, finished, parts),
+    target: outcomeOf(config, first, finished.slim?.model ?? finished.model, parts),
     notes: trained.start.notes,
     seconds: trained.history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
@@ -184,14 +185,9 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
 }
 
 /** How near a run came to the size that its method was asked for. */
-function outcomeOf(
-  { method }: RunConfig,
-  first: Model,
-  { model, slim }: FinishedModels,
-  parts: ReturnType<typeof trainParts>,
-): TargetOutcome | undefined {
+function outcomeOf({ method }: RunConfig, first: Model, last: Model, parts: TrainParts): TargetOutcome | undefined {
   const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
-  const [from, to] = [modelOf(first), modelOf(slim?.model ?? model)];
+  const [from, to] = [modelOf(first), modelOf(last)];
   return from && to && methodOf(method).outcome(method, from, to);
 }
 
@@ -217,17 +213,11 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
   }
 }
 
-/** A finished model with its figures, scored on all held-out data. */
-async function described(
-  about: Pick<ResultModel, 'name' | 'file' | 'bytes'>,
-  model: Model,
-  options: Pick<RunOptions, 'config' | 'task' | 'runtime' | 'signal'>,
-): Promise<ResultModel> {
-  const { config, task, runtime, signal } = options;
+/** The figures of a finished model, scored on all held-out data. */
+async function figuresOf(model: Model, { config, task, runtime, signal }: DirectoryRunOptions) {
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const { scores, details } = await scoreModel(model, { problem: task.problem, runtime, settings: config, signal });
   return {
-    ...about,
     hidden: layers.map((l) => l.units),
     parameters,
     split: splitParameters(model.graph),

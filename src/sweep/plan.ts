@@ -142,10 +142,8 @@ async function initDigest({ init }: Sources): Promise<string | undefined> {
 }
 
 /** The task of a planned run; throws a UsageError when data or first model are no longer what was planned. */
-export async function loadPlanned(
-  { sources, ...plan }: SweepPlan,
-  { config, digest }: PlannedRun,
-): Promise<LoadedTask> {
+export async function loadPlanned({ sources, ...plan }: SweepPlan, run: PlannedRun): Promise<LoadedTask> {
+  const { config, digest } = run;
   if ((await initDigest(sources)) !== plan.initDigest) {
     throw new UsageError(`${sources.init} has changed since the sweep began; it cannot go on from another model`);
   }

@@ -16,9 +16,10 @@ function pool(endings: Record<number, Ending[]>, options: Partial<PoolOptions> =
     workers: 2,
     launch,
     isDone: async ({ run }) => done.has(run),
-    onStart: ({ run }) => log.push(`start ${run}`),
-    onMessage: () => undefined,
-    onRestart: ({ run }, error, restart) => log.push(`restart ${run} ${error} ${restart}`),
+    onEvent: (e) => {
+      if (e.kind === 'start') log.push(`start ${e.run}`);
+      if (e.kind === 'restart') log.push(`restart ${e.run} ${e.error} ${e.restart}`);
+    },
     onDone: async ({ run }) => void log.push(`done ${run}`),
     onGivenUp: async ({ run }, error) => void log.push(`given up ${run} ${error}`),
     ...options,

@@ -12,7 +12,7 @@ import { SWEEP_FORMAT } from './planFile.ts';
 import { paretoFront } from './ranking.ts';
 import type { RungEntry } from './runRecord.ts';
 import { objectives, type RunState } from './standings.ts';
-import { type RowLatency, type Timing, timeModels } from './timing.ts';
+import { type RowLatency, timeModels } from './timing.ts';
 import type { FieldValue } from './values.ts';
 
 /** A run in the table of a sweep; scores and sizes of a stopped run are those at its last rung. */
@@ -111,12 +111,7 @@ async function finalModel(directory: string, run: string): Promise<ResultModel> 
 }
 
 /** Times the models of finished runs in turn, the first being the reference. */
-async function timeRuns(
-  plan: SweepPlan,
-  directory: string,
-  runs: readonly number[],
-  runtime: Runtime,
-): Promise<Timing> {
+async function timeRuns(plan: SweepPlan, directory: string, runs: readonly number[], runtime: Runtime) {
   const contestants = [];
   for (const i of runs) {
     const { name } = plan.runs[i]!;

@@ -6,22 +6,19 @@ import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
-import { RESTARTS, runJobs } from './pool.ts';
+import { type JobEvent, RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
 /** What happens while a sweep is under way; `run` is an index into the plan's runs. */
 export type SweepEvent =
+  | JobEvent
   | { readonly kind: 'unbound'; readonly reason: string }
-  | { readonly kind: 'start'; readonly run: number; readonly until: number }
-  | { readonly kind: 'epoch'; readonly run: number; readonly metrics: EpochMetrics }
-  | { readonly kind: 'restart'; readonly run: number; readonly error: string; readonly restart: number }
   | { readonly kind: 'state'; readonly run: number; readonly state: RunState }
   | { readonly kind: 'timing'; readonly models: number };
 
@@ -116,11 +113,7 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
       launch,
       signal,
       isDone: async ({ run, until }) => hasReached(plan.runs[run]!.config, await record(run), until),
-      onStart: (job) => onEvent?.({ kind: 'start', ...job }),
-      onMessage: ({ run }, message) => {
-        if (message.kind === 'epoch') onEvent?.({ kind: 'epoch', run, metrics: message.metrics });
-      },
-      onRestart: ({ run }, error, restart) => onEvent?.({ kind: 'restart', run, error, restart }),
+      onEvent,
       onDone: async () => void (await look()),
       onGivenUp: async ({ run }, error) => {
         await mkdir(folder(run), { recursive: true });
