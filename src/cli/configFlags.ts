@@ -27,13 +27,7 @@ export function flagGroups(of: readonly TaskDefinition[]): { title: string; fiel
   const scheduleKinds = Object.values(schedules);
   const cells = models.filter(({ name }) => name !== 'onnx');
   return [
-    {
-      title: 'Task',
-      fields: {
-        ...named('task', of, 'what is learned'),
-        ...merged(of),
-      },
-    },
+    { title: 'Task', fields: { ...named('task', of, 'what is learned'), ...merged(of) } },
     { title: 'Model', fields: { ...named('model', cells, 'kind of the recurrent layers'), ...merged(models) } },
     { title: 'Training', fields: commonFields },
     {

@@ -74,13 +74,12 @@ function finetuningConfig(fields: Settings): object {
 
 /** Fields by the part of a configuration that they belong to, and the rest of them. */
 function sorted<P extends string>(fields: Settings, parts: Readonly<Record<P, readonly string[]>>) {
-  const names: [string, readonly string[]][] = Object.entries(parts);
-  const isOf = (field: string) => names.find(([, own]) => own.includes(field))?.[0] ?? 'rest';
-  const sections = Object.fromEntries(
-    [...Object.keys(parts), 'rest'].map((part) => [part, {} as Record<string, unknown>]),
-  );
-  for (const [field, value] of Object.entries(fields)) sections[isOf(field)]![field] = value;
-  return sections as Record<P | 'rest', Settings>;
+  const where = (isWanted: (name: string) => boolean): Settings =>
+    Object.fromEntries(Object.entries(fields).filter(([name]) => isWanted(name)));
+  const named: [string, readonly string[]][] = Object.entries(parts);
+  const sections = named.map(([part, names]) => [part, where((name) => names.includes(name))]);
+  const rest = where((name) => !named.some(([, names]) => names.includes(name)));
+  return { ...Object.fromEntries(sections), rest } as Record<P | 'rest', Settings>;
 }
 
 /** Without the empty lists and tables that version 0.1 wrote for fields that nobody had set. */

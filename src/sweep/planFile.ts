@@ -8,6 +8,7 @@ import { environmentSchema } from '../runs/record.ts';
 import { readJson, writeJson } from '../runs/runDirectory.ts';
 import { scoreKindSchema } from '../train/metrics.ts';
 import type { SweepPlan } from './plan.ts';
+import { fieldValueSchema } from './values.ts';
 
 /** Files of a sweep's directory, beside a folder for each run. */
 export const sweepFiles = { plan: 'sweep.json', result: 'sweep-result.json' } as const;
@@ -25,10 +26,7 @@ const planSchema = z.object({
     .array(
       z.object({
         name: z.string().regex(/^[\w.-]+$/),
-        varied: z.record(
-          z.string(),
-          z.union([z.number(), z.boolean(), z.string(), z.array(z.number()), z.array(z.string())]),
-        ),
+        varied: z.record(z.string(), fieldValueSchema),
         config: z.record(z.string(), z.unknown()),
         digest: z.string(),
       }),
