@@ -43,10 +43,9 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
   const doJob = async (job: Job, slot: number) => {
     onEvent?.({ kind: 'start', ...job });
     for (let restart = 1; ; restart++) {
-      const worker = launch(job, slot, (message) => {
-        if (message.kind !== 'epoch') return;
+      const worker = launch(job, slot, (metrics) => {
         restart = 1;
-        onEvent?.({ kind: 'epoch', run: job.run, metrics: message.metrics });
+        onEvent?.({ kind: 'epoch', run: job.run, metrics });
       });
       launched.add(worker);
       const ending = await worker.ended.finally(() => launched.delete(worker));

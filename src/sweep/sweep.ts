@@ -6,7 +6,7 @@ import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
-import { type Job, type Launch, processLauncher } from './childProcess.ts';
+import { type Job, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
@@ -31,8 +31,6 @@ export interface SweepOptions {
   readonly workers?: number | undefined;
   /** False: the finished models are not timed. */
   readonly latency?: boolean | undefined;
-  /** How a worker is started. Default: a process of its own. */
-  readonly launch?: Launch | undefined;
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
   /** Aborting lets all workers write a checkpoint and throws InterruptedError. */
   readonly signal?: AbortSignal | undefined;
@@ -54,8 +52,10 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   const lock = await acquireLock(directory);
   try {
     const finished = join(directory, sweepFiles.result);
-    // What ended the processes of runs that were given up may be gone.
-    if (resume && (await anyGivenUp(plan, directory))) await rm(finished, { force: true });
+    for (const { name } of resume ? plan.runs : []) {
+      // What ended the processes of a run that was given up may be gone.
+      if (await forgetGivenUp(join(directory, name))) await rm(finished, { force: true });
+    }
     if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
     await clearTemporaries(directory);
     if (resume) await checkSources(plan);
@@ -74,11 +74,6 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   } finally {
     lock.release();
   }
-}
-
-async function anyGivenUp(plan: SweepPlan, directory: string): Promise<boolean> {
-  const wasGivenUp = await Promise.all(plan.runs.map(({ name }) => forgetGivenUp(join(directory, name))));
-  return wasGivenUp.includes(true);
 }
 
 /** As `checkNewRunDirectory`; the lock of a dead process that came no further is no obstacle. */
@@ -103,14 +98,17 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
     }
     return states;
   };
-  const { workers, launch } = workplaces(plan, options);
+  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
+  const { workers = defaultWorkers(threads) } = options;
+  const cores = bindCores(workers, threads);
+  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
   for (;;) {
     const states = await look();
     const jobs = states.flatMap((state, run): Job[] => (state.kind === 'open' ? [{ run, until: state.until }] : []));
     if (jobs.length === 0) return states;
     await runJobs(jobs, {
       workers,
-      launch,
+      launch: processLauncher(directory, cores),
       signal,
       isDone: async ({ run, until }) => hasReached(plan.runs[run]!.config, await record(run), until),
       onEvent,
@@ -124,14 +122,4 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
       },
     });
   }
-}
-
-/** How many workers there are, and how one is started. */
-function workplaces(plan: SweepPlan, { directory, onEvent, ...options }: SweepOptions) {
-  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
-  const { workers = defaultWorkers(threads) } = options;
-  if (options.launch) return { workers, launch: options.launch };
-  const cores = bindCores(workers, threads);
-  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
-  return { workers, launch: processLauncher(directory, cores) };
 }

@@ -54,7 +54,7 @@ try {
   process.exitCode = 0;
 } catch (error) {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  tell({ kind: 'error', message: error instanceof SlimError ? error.message : stack, blame: blameFor(error) });
+  tell({ kind: 'error', error: error instanceof SlimError ? error.message : stack, blame: blameFor(error) });
   process.exitCode = error instanceof InterruptedError ? 130 : 1;
 }
 // The channel keeps the process alive.
