@@ -7,11 +7,10 @@ import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/writeReport.ts';
-import type { ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { latenciesOf, type RowLatency, STEPS } from '../sweep/timing.ts';
+import { latenciesOf, STEPS } from '../sweep/timing.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
@@ -22,12 +21,8 @@ interface DemoFlags {
   out?: string;
 }
 
-/** A row of the demo's table. */
-interface DemoModel extends ResultModel {
-  /** Seconds of training that led to it. */
-  readonly seconds: number;
-  readonly latency: RowLatency;
-}
+/** A row of the demo's table; the seconds are those of the training that led to it. */
+type DemoModel = Awaited<ReturnType<typeof timed>>[number];
 
 /** `slimrnn demo` */
 export const command = new Command('demo')
@@ -71,7 +66,7 @@ command.action(async (flags: DemoFlags) => {
 });
 
 /** The models of both runs with their latencies, timed in turn. */
-async function timed(directory: string, dense: RunResult, iss: RunResult, threads?: number): Promise<DemoModel[]> {
+async function timed(directory: string, dense: RunResult, iss: RunResult, threads?: number) {
   const rows = [
     { ...dense.models[0]!, name: 'dense', file: join(directory, 'dense', runFiles.model), seconds: dense.seconds },
     { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },

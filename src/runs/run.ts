@@ -14,13 +14,19 @@ import { describeModel } from '../inspect/describe.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { finishModels } from '../train/finish.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { BatchProgress, EpochListeners, TrainedModel, TrainParts, TrainStart } from '../train/options.ts';
+import type {
+  BatchProgress,
+  EpochListeners,
+  TrainedModel,
+  TrainOptions,
+  TrainParts,
+  TrainStart,
+} from '../train/options.ts';
 import { scoreModel } from '../train/scoreModel.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
@@ -50,17 +56,14 @@ export interface RunResult extends RunResultRecord {
 }
 
 /** A run into a directory. */
-export interface RunOptions extends EpochListeners {
+export interface RunOptions extends EpochListeners, Pick<TrainOptions, 'runtime' | 'resume' | 'onEpoch'> {
   readonly config: RunConfig;
   /** The task with its data; nothing is written before it has checked them. */
   readonly task: LoadedTask;
-  readonly runtime: Runtime;
   readonly directory: string;
-  readonly resume?: boolean | undefined;
   readonly sources?: Sources | undefined;
   /** Called when the directory is this run's own and model, data and configuration fit together. */
   readonly onReady?: ((start: RunStart) => void) | undefined;
-  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
   /** Called with a line about what is going on besides training. */
   readonly onStage?: ((stage: string) => void) | undefined;
 }
@@ -121,10 +124,9 @@ export async function finishedRun(
 }
 
 /** A run whose directory the caller makes and holds. */
-export interface DirectoryRunOptions extends Omit<RunOptions, 'onReady'> {
+export interface DirectoryRunOptions extends Omit<RunOptions, 'onReady'>, Pick<TrainOptions, 'untilEpoch'> {
   /** May make the directory: nothing is written before. */
   readonly onReady?: ((start: RunStart) => void | Promise<void>) | undefined;
-  readonly untilEpoch?: number | undefined;
 }
 
 /**

@@ -87,21 +87,16 @@ export async function sweepResult(
 async function rowOf(plan: SweepPlan, index: number, directory: string, state: RunState): Promise<SweepRow> {
   const { name: run, varied } = plan.runs[index]!;
   const about = { run, varied, front: { size: false, latency: false } };
-  switch (state.kind) {
-    case 'diverged':
-    case 'failed':
-      return { ...about, state: state.kind, reason: state.reason, epochs: state.epochs, scores: {} };
-    case 'open':
-    case 'waiting':
-      throw new Error(`${run} has not ended`);
-    default: {
-      const { epoch: _, scores: valid, ...standing } = state.entry;
-      const row = { ...about, state: state.kind, ...standing, scores: { valid } };
-      if (state.kind === 'stopped') return row;
-      const { scores, bytes } = await finalModel(directory, run);
-      return { ...row, scores, bytes };
-    }
+  if (state.kind === 'open' || state.kind === 'waiting') throw new Error(`${run} has not ended`);
+  if ('reason' in state) {
+    const { kind, reason, epochs } = state;
+    return { ...about, state: kind, reason, epochs, scores: {} };
   }
+  const { epoch: _, scores: valid, ...standing } = state.entry;
+  const row = { ...about, state: state.kind, ...standing, scores: { valid } };
+  if (state.kind === 'stopped') return row;
+  const { scores, bytes } = await finalModel(directory, run);
+  return { ...row, scores, bytes };
 }
 
 /** The slim model of a finished run, or its only one. */
