@@ -106,10 +106,9 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
 
 /** Bytes of the weights, which may lie in a data file beside the model. */
 function weightBytes({ graph }: Model): number {
-  return [...graph.initializers.values()].reduce(
-    (sum, { data }) => sum + (Array.isArray(data) ? 0 : data.byteLength),
-    0,
-  );
+  let bytes = 0;
+  for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
+  return bytes;
 }
 
 async function loadFeeds(path: string, model: Model, states: readonly StatePair[]): Promise<Tensors> {

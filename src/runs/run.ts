@@ -106,10 +106,8 @@ export async function run(options: RunOptions): Promise<RunResult> {
 /** What config.json of a run holds. */
 export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): Settings {
   const { items, scores } = problem;
-  const paths = Object.fromEntries(
-    (['data', 'valid', 'test', 'init'] as const).map((source) => [source, sources[source] ?? null]),
-  );
-  return { format: RUN_FORMAT, ...config, sources: paths, items, scores: scoreKinds(scores) };
+  const { data = null, valid = null, test = null, init = null } = sources;
+  return { format: RUN_FORMAT, ...config, sources: { data, valid, test, init }, items, scores: scoreKinds(scores) };
 }
 
 /** The result of a resumed run that is finished; throws UsageError where configuration or sources are others. */
