@@ -15,7 +15,7 @@ import { trainBatches } from './training.ts';
  */
 
 /** Steps of the differences: wide enough that rounding of a loss that sums many terms shows little. */
-const STEPS = [0.1, 0.05] as const;
+const STEPS = [0.06, 0.03] as const;
 /** Accepted difference, relative to the largest entry of the gradient, besides what the differences do not know themselves. */
 const TOLERANCE = 1e-3;
 /** Rounding of a float32 that is the sum of some others, relative to it. */
@@ -73,7 +73,7 @@ export function withLargeWeights(model: Model): Model {
   const names = new Set(trainedNames(model.graph));
   const initializers = [...model.graph.initializers].map(([name, tensor], i): [string, Tensor] => [
     name,
-    names.has(name) ? randomTensor(tensor.dims, i + 1, 1.2) : tensor,
+    names.has(name) ? randomTensor(tensor.dims, i + 1, 1) : tensor,
   ]);
   return { ...model, graph: { ...model.graph, initializers: new Map(initializers) } };
 }
