@@ -10,8 +10,8 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { type RunningServer, startServer } from '../../src/serve/server.ts';
 import { classify } from '../../src/tasks/text-classification/classify.ts';
 import { withTextMetadata } from '../../src/tasks/text-classification/metadata.ts';
-import { makeFolder } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
 
 const vocabulary = buildVocabulary('the film was good the play was bad .'.split(' '), { withUnknown: true });
