@@ -10,6 +10,7 @@ import { modelOf } from '../../src/graph/model.ts';
 import { matmul, reduceSum } from '../../src/graph/ops.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
+import type { RunResult } from '../../src/runs/run.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson, snapshot, startCli, timelessMetrics } from '../support/runCli.ts';
