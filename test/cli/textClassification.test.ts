@@ -255,6 +255,7 @@ describe('what cannot serve is refused in one line, before anything is written',
     await refused([...onCsv, '--valid-share', '0.9', '--out', 'new'], '--valid-share: expected at most 0.5, got 0.9');
     await refused([...onCsv, '--pool', 'mena', '--out', 'new'], '--pool: expected last or mean or max', "'mean'");
     await refused([...onCsv, '--cell', 'rhn', '--out', 'new'], '--cell: expected lstm or gru or rnn, got "rhn"');
+    await refused([...onCsv, '--hidden', '1000000', '--out', 'new'], '--hidden 1000000', 'do not fit into memory');
     await refused([...onCsv, '--steps', '20', '--out', 'new'], '--steps needs --task language-model');
     await refused([...onCsv, '--init', 'reviews.csv', '--out', 'new'], 'reviews.csv', 'not an ONNX model');
   });

@@ -6,6 +6,7 @@ import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
 import { cellNames } from '../../nn/layers.ts';
 import type { TaskConfig } from '../task.ts';
+import { withinMemory } from '../withinMemory.ts';
 import { readRhnFields, readStackedFields } from './definition.ts';
 
 /** Metadata entry with the digest of the words that a model's token numbers stand for. */
@@ -21,7 +22,7 @@ export function freshModel(config: ModelConfig, vocabulary: Vocabulary): Model {
 
 /** The same without a mark of its vocabulary, for so many words. */
 export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number): Model {
-  return withinMemory(model, () => {
+  return withinMemory(model.hidden, model.embedding, () => {
     if (model.kind !== 'rhn') {
       return languageModel({
         ...readStackedFields(model),
@@ -34,19 +35,6 @@ export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number)
     const kept = { words: keepWords, input: keep, state: keepState, output: keep };
     return rhnLanguageModel({ vocabulary, width: hidden[0]!, depth, transformBias, initScale, seed, keep: kept });
   });
-}
-
-/** JavaScript answers a request for too much memory with a RangeError. */
-function withinMemory<T>({ hidden, embedding }: Section, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(
-      `the weights of --hidden ${hidden} and --embedding ${embedding} do not fit into memory: choose smaller sizes`,
-      { cause },
-    );
-  }
 }
 
 /**

@@ -1,7 +1,6 @@
 import { UsageError } from '../../base/errors.ts';
 import { vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
-import { textClassifier } from '../../models/textClassifier.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { modelPath } from '../modelPath.ts';
@@ -10,7 +9,7 @@ import { type TextConfig, textClassificationDefinition, textConfigOf } from './d
 import { type FirstModel, loadedTexts } from './loadedTexts.ts';
 import { loadTexts } from './loadTexts.ts';
 import { textMetadata } from './metadata.ts';
-import { freshModel } from './model.ts';
+import { freshModel, untrainedModel } from './model.ts';
 import type { TextData } from './textData.ts';
 
 /** Classifiers of labelled texts from files, or of the embedded e-mails. */
@@ -19,7 +18,7 @@ export const textClassificationTask: Task = {
   untrained(config, { vocabulary, classes }) {
     const { model, seed } = textConfigOf(config);
     if (vocabulary === undefined || classes === undefined) return undefined;
-    return textClassifier({ ...model, vocabulary, classes, seed });
+    return untrainedModel({ model, seed }, { vocabulary, classes });
   },
   async load(given, { init, ...sources }) {
     const config = textConfigOf(given);
