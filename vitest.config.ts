@@ -1,6 +1,14 @@
+import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
+  // Examples import the library as its users do.
+  resolve: {
+    alias: {
+      'slimrnn/browser': fileURLToPath(new URL('src/browser.ts', import.meta.url)),
+      slimrnn: fileURLToPath(new URL('src/index.ts', import.meta.url)),
+    },
+  },
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['test/slow/**'],

@@ -1,7 +1,8 @@
 import { note, table } from '../src/cli/output.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { benchMethods } from './support/methodCost.ts';
-import { runScript, wholeOption } from './support/script.ts';
+import { wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 
 interface Flags {
   readonly hidden: number;

@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { Option } from 'commander';
 import { UsageError } from '../src/base/errors.ts';
 import { note, table } from '../src/cli/output.ts';
-import { presets } from '../src/train/presets.ts';
+import { presets } from '../src/tasks/registry.ts';
 import {
   type BuildName,
   buildIn,
@@ -12,7 +12,8 @@ import {
   compareBuilds,
   type PresetComparison,
 } from './support/buildSpeed.ts';
-import { listOption, runScript, wholeOption } from './support/script.ts';
+import { listOption, wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 
 interface Flags {
   readonly old: string;

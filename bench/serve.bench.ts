@@ -5,7 +5,8 @@ import { median } from '../src/bench/statistics.ts';
 import { note, table } from '../src/cli/output.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { type BackgroundTraining, trainInBackground } from './support/backgroundTraining.ts';
-import { runScript, wholeOption } from './support/script.ts';
+import { wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 import { type ServeProcess, startProcess } from './support/serveProcess.ts';
 
 interface Flags {

@@ -4,7 +4,8 @@ import { note, table } from '../src/cli/output.ts';
 import { readRun } from '../src/runs/readRun.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { benchEpochs } from './support/epochSpeed.ts';
-import { runScript, wholeOption } from './support/script.ts';
+import { wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 import { configOfRun } from './support/trainingStep.ts';
 
 interface Flags {
@@ -25,13 +26,16 @@ await runScript<Flags>({
   ],
   async measure({ run, threads, rounds }) {
     const { config: fields, epochs, result } = await readRun(run, '');
-    const words = result?.data?.vocabulary;
-    if (words === undefined) throw new UsageError(`${run} is no finished run of slimrnn train`);
-    const config = configOfRun(fields);
-    if (config.issEmbedding) throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);
-    note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${config.hidden.join(', ')}`);
+    const words = result?.data?.facts.vocabulary;
+    const config = configOfRun(fields ?? {});
+    if (words === undefined || config.task.kind !== 'language-model')
+      throw new UsageError(`${run} is no finished run of a language model`);
+    const hidden = config.model.hidden as number[];
+    if (config.method.issEmbedding)
+      throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);
+    note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${hidden.join(', ')}`);
     // An epoch shrinks on the way: the size it began with is the largest it had.
-    const units = [config.hidden, ...epochs.slice(0, -1).map((row) => row.units)];
+    const units = [hidden, ...epochs.slice(0, -1).map((row) => row.units)];
     const timed = await benchEpochs({ runtime: nodeRuntime, config, units, words, threads, rounds });
     const ratio = timed.reduce((sum, epoch) => sum + epoch.ratio, 0) / timed.length;
     const rows = timed.map(({ epoch, units: began, milliseconds, dense, ratio: share }) => [

@@ -3,7 +3,8 @@ import { whole } from '../src/cli/flags.ts';
 import { note, table } from '../src/cli/output.ts';
 import { nodeRuntime } from '../src/runtime/node.ts';
 import { benchPaperSizes } from './support/paperSizes.ts';
-import { listOption, runScript, wholeOption } from './support/script.ts';
+import { listOption, wholeOption } from './support/program.ts';
+import { runScript } from './support/script.ts';
 import { benchStep, type StepSpeed } from './support/stepSpeed.ts';
 import { benchTorch, type TorchResult } from './support/torchPeer.ts';
 

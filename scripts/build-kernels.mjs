@@ -1,5 +1,5 @@
 /**
- * Compiles src/kernels/assembly to WebAssembly and writes it as base64 into src/kernels/wasm.generated.ts,
+ * Compiles assembly to WebAssembly and writes it as base64 into src/kernels/wasm.generated.ts,
  * which is committed: tests, Node and browser bundles then need neither a compiler nor a file beside the code.
  * With --check nothing is written; the script fails when the committed file is stale.
  */
@@ -15,7 +15,7 @@ async function compileKernels() {
   let wasm;
   const { error, stderr } = await asc.main(
     [
-      'src/kernels/assembly/index.ts',
+      'assembly/index.ts',
       ...['--baseDir', root, '--outFile', 'kernels.wasm', '-O3', '--enable', 'simd', '--runtime', 'stub'],
       ...['--importMemory', '--noExportMemory', '--use', 'abort='],
     ],
@@ -32,7 +32,7 @@ async function compileKernels() {
 }
 
 const wasm = await compileKernels();
-const source = `// Written by scripts/build-kernels.mjs from src/kernels/assembly; do not edit.
+const source = `// Written by scripts/build-kernels.mjs from assembly; do not edit.
 
 /** The compiled kernels: ${wasm.length} bytes of WebAssembly in base64. */
 export const KERNELS_BASE64 =

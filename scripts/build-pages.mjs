@@ -28,6 +28,7 @@ await bundle(
     main: join(pages, 'app', 'main.tsx'),
     'training.worker': join(pages, 'app', 'playground', 'training.worker.ts'),
     'generation.worker': join(pages, 'app', 'playground', 'generation.worker.ts'),
+    'classification.worker': join(pages, 'app', 'playground', 'classification.worker.ts'),
   },
   { dir: assets, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
 );

@@ -1,7 +1,8 @@
 // Prints the Markdown table of the runs of an experiment, so that no figure is copied by hand.
 //   node scripts/results-table.mjs ptb-small|ptb-medium|ptb-rhn|target
-// Each file in results/<experiment> is the result.json of one run; latency.json has the times of all.
+// Each file in results/<experiment> is the result.json of one run, of any version; latency.json has the times of all.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { configFrom, resultFrom } from '../dist/runs/formats.js';
 
 const folder = new URL(`../results/${process.argv[2] ?? 'ptb-small'}/`, import.meta.url);
 if (!existsSync(folder)) {
@@ -11,17 +12,17 @@ if (!existsSync(folder)) {
 const read = (file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8'));
 const runs = readdirSync(folder)
   .filter((file) => file.endsWith('.json') && file !== 'latency.json')
-  .map((file) => ({ name: file.replace(/\.json$/, ''), ...read(file) }))
+  .map((file) => ({ name: file.replace(/\.json$/, ''), ...runOf(read(file)) }))
   .sort((a, b) => order(a.config) - order(b.config) || b.config.keep - a.config.keep || a.name.localeCompare(b.name));
 const latencies = existsSync(new URL('latency.json', folder)) ? read('latency.json').results : [];
 
 const rows = runs.map(({ name, config, models, seconds, environment }) => {
-  const { validPerplexity, testPerplexity, hidden, split, multiplyAdds } = models.at(-1);
+  const { scores, hidden, split, multiplyAdds } = models.at(-1);
   const parts = [split.embedding, split.recurrent, split.output].map(({ nonzero }) => millions(nonzero));
   return [
     described(config, startOf(environment.command)),
-    validPerplexity.toFixed(2),
-    testPerplexity.toFixed(2),
+    scores.valid.perplexity.toFixed(2),
+    scores.test.perplexity.toFixed(2),
     hidden.join(', '),
     parts.join(' / '),
     millions(multiplyAdds),
@@ -33,6 +34,12 @@ const rows = runs.map(({ name, config, models, seconds, environment }) => {
 const head = ['', 'valid ppl', 'test ppl', 'hidden', 'not zero: embedding / recurrent / output', 'multiply-adds'];
 head.push('batch 1', 'batch 10', 'training');
 for (const row of [head, head.map(() => '---'), ...rows]) console.log(`| ${row.join(' | ')} |`);
+
+/** What the table needs of a result: its configuration without the parts that the fields belong to. */
+function runOf(document) {
+  const { model, method, shrink } = configFrom(document.config);
+  return { ...resultFrom(document), config: { ...model, ...method, shrink } };
+}
 
 /** Dense runs, then group lasso by λ, then the others. */
 function order({ iss, target, l1, magnitude, hidden, embedding }) {

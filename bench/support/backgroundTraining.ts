@@ -1,10 +1,10 @@
 import { join } from 'node:path';
 import { writeAtomically } from '../../src/base/files.ts';
-import { trainInDirectory } from '../../src/runs/run.ts';
-import { configText, createRunDirectory, runFiles } from '../../src/runs/runDirectory.ts';
+import { documentText, savedConfig, trainInDirectory } from '../../src/runs/run.ts';
+import { createRunDirectory, runFiles } from '../../src/runs/runDirectory.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { freshModel } from '../../src/tasks/language-model/freshModel.ts';
-import { loadText } from '../../src/tasks/language-model/start.ts';
+import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
+import { languageModelTask } from '../../src/tasks/language-model/task.ts';
 import { InterruptedError } from '../../src/train/interrupted.ts';
 import { type StepFields, stepConfig } from './trainingStep.ts';
 
@@ -24,16 +24,15 @@ export async function trainInBackground(
   fields: StepFields,
 ): Promise<BackgroundTraining> {
   const config = stepConfig(preset, { ...fields, epochs: 1000 });
-  const corpus = await loadText(config, undefined);
+  const task = await languageModelTask.load(config, {});
   const lock = await createRunDirectory(directory);
-  await writeAtomically(join(directory, runFiles.config), configText(config, undefined, undefined));
+  await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, {})));
   const stopping = new AbortController();
   let tokens = 0;
   const training = trainInDirectory({
-    ...{ config, corpus, directory, runtime, signal: stopping.signal },
-    model: freshModel(config, corpus.vocabulary),
-    onWindow: () => {
-      tokens += config.batch * config.steps;
+    ...{ config, task, directory, runtime, signal: stopping.signal },
+    onBatch: () => {
+      tokens += config.batch * readTaskFields(config.task).steps;
     },
   }).catch((error: unknown) => {
     if (!(error instanceof InterruptedError)) throw error;

@@ -4,7 +4,7 @@ import { join, resolve } from 'node:path';
 import { SlimError, UsageError } from '../../src/base/errors.ts';
 import { randomStream } from '../../src/base/random.ts';
 import { median, type Spread, spread } from '../../src/bench/statistics.ts';
-import { stepConfig } from './trainingStep.ts';
+import { stepConfig, tokensOfUpdate } from './trainingStep.ts';
 import type { Turn, TurnDone, UpdateTime } from './turnsPreload.ts';
 
 /*
@@ -64,10 +64,9 @@ export function buildIn(folder: string): string {
  */
 export async function compareBuilds(options: CompareOptions): Promise<PresetComparison> {
   const { builds, preset, updates, rounds, threads, folder } = options;
-  const { batch, steps } = stepConfig(preset, {});
   const text = join(folder, preset);
   // One round warms up; the trainings are ended before their epoch is over.
-  writeText(text, Math.max(2 * WORDS, (rounds + 2) * (updates + LEAD_IN) * batch * steps));
+  writeText(text, Math.max(2 * WORDS, (rounds + 2) * (updates + LEAD_IN) * tokensOfUpdate(stepConfig(preset, {}))));
   const flags = ['--data', text, '--epochs', '1', '--threads', String(threads)];
   const start = (name: BuildName) =>
     startTraining(builds[name], name, ['train', preset, ...flags, '--out', `${text}-${name}`]);

@@ -1,6 +1,6 @@
 import { interleave, median } from '../../src/bench/statistics.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { type TrainConfig, trainingSteps, withoutSparsity } from './trainingStep.ts';
+import { type TrainConfig, trainingSteps, withHidden, withoutSparsity } from './trainingStep.ts';
 
 /** What is timed: a run that became smaller, epoch by epoch. */
 export interface EpochSpeedOptions {
@@ -36,7 +36,7 @@ export async function benchEpochs(options: EpochSpeedOptions): Promise<EpochSpee
   const timed = new Map<string, Omit<EpochSpeed, 'epoch' | 'units'>>();
   for (const hidden of units) {
     if (timed.has(hidden.join())) continue;
-    const own = await trainingSteps({ ...config, hidden: [...hidden] }, words, { runtime, threads });
+    const own = await trainingSteps(withHidden(config, hidden), words, { runtime, threads });
     const [ours, theirs] = await interleave([() => own.step(), () => dense.step()], { rounds, burst: 2 });
     await own.release();
     const [milliseconds, denseMilliseconds] = [median(ours!), median(theirs!)];

@@ -1,9 +1,9 @@
 import { randomStream, uniform } from '../../src/base/random.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { matmul } from '../../src/graph/ops.ts';
 import type { Tensor } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 
 /** A matrix product to run again and again. */

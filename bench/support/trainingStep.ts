@@ -1,30 +1,53 @@
+import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
-import { LOGITS } from '../../src/models/languageModel.ts';
+import { readSettings, savedSettings } from '../../src/config/readSettings.ts';
+import type { RunConfig } from '../../src/config/runConfig.ts';
+import { trainParts } from '../../src/config/trainParts.ts';
+import type { Corpus } from '../../src/data/makeCorpus.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
-import { untrainedModel } from '../../src/tasks/language-model/freshModel.ts';
-import { checkConfig, type PartialConfig, type TrainConfig } from '../../src/train/config.ts';
-import { presets } from '../../src/train/presets.ts';
-import { createMethod, groupsOf, planSparsity } from '../../src/train/sparsity.ts';
-import { Stepper } from '../../src/train/stepper.ts';
+import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
+import { untrainedModel } from '../../src/tasks/language-model/model.ts';
+import { languageModelProblem } from '../../src/tasks/language-model/problem.ts';
+import { presets } from '../../src/tasks/registry.ts';
+import { single } from '../../src/train/collective.ts';
+import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
+import { setupOf } from '../../src/train/trainer.ts';
+import { TrainState } from '../../src/train/trainState.ts';
 
 /*
  * Training steps to be timed: all that the benchmarks of steps know of the trainer.
  */
 
-export { type TrainConfig, withoutSparsity } from '../../src/train/config.ts';
+/** A configuration of steps. */
+export type TrainConfig = RunConfig;
 
 /** Fields of a configuration, as in a JSON file for `slimrnn train`. */
-export type StepFields = PartialConfig;
+export type StepFields = Settings;
 
 /** A preset with some of its fields changed, checked. */
 export function stepConfig(preset: string, fields: StepFields): TrainConfig {
-  return checkConfig({ ...presets[preset], ...fields }, 'bench');
+  return readSettings('bench', fields, presets[preset]);
+}
+
+/** The same training without anything that makes weights vanish. */
+export function withoutSparsity(config: TrainConfig): TrainConfig {
+  return { ...config, method: { kind: 'dense' } };
+}
+
+/** The same training of layers of these sizes. */
+export function withHidden(config: TrainConfig, hidden: readonly number[]): TrainConfig {
+  return { ...config, model: { ...config.model, hidden: [...hidden] } };
 }
 
 /** The configuration of a run, from its config.json. */
-export function configOfRun(fields: Readonly<Record<string, unknown>>): TrainConfig {
-  const { data: _data, init: _init, ...own } = fields;
-  return checkConfig(own, 'its configuration');
+export function configOfRun(fields: Settings): TrainConfig {
+  const source = 'its configuration';
+  return readSettings(source, {}, savedSettings(fields, source).settings);
+}
+
+/** Tokens that one update sees. */
+export function tokensOfUpdate(config: TrainConfig): number {
+  return config.batch * readTaskFields(config.task).steps;
 }
 
 /** How the steps run. */
@@ -59,24 +82,29 @@ export async function trainingSteps(
   words: number,
   { runtime, threads }: StepOptions,
 ): Promise<TrainingSteps> {
-  const { batch, steps, clip, seed } = config;
   const model = untrainedModel(config, words);
-  const groups = groupsOf(model, config);
-  const sparsity = createMethod(planSparsity(config, model, groups, WINDOWS), model.graph, groups);
-  const stepper = await Stepper.create(model, {
-    ...{ runtime, logits: LOGITS, batch, time: steps, clip, sparsity, seed, threads },
-  });
-  const random = randomStream(2);
-  const drawn = () => Int32Array.from({ length: batch * steps }, () => Math.floor(random() * words));
-  const indices = drawn();
-  stepper.targets.set(drawn());
+  const problem = languageModelProblem(config, randomText(config, words));
+  const parts = trainParts({ ...config, threads });
+  const form = trainableForm(model, parts);
+  const setup = setupOf({ ...parts, problem, model, runtime }, firstModelOf(form, parts), single);
+  const state = await TrainState.create({ ...form, tensors: new Map() }, setup);
+  const batches = problem.batches('train', { epoch: 0, seed: 1, rank: 0, ranks: 1 });
   let index = FIRST;
   return {
     async step() {
       const start = performance.now();
-      const { updateTime } = await stepper.step(indices, RATE, index++);
+      const { updateTime } = await state.step(batches, index % batches.count, { rate: RATE, update: index++ });
       return { whole: performance.now() - start, update: updateTime };
     },
-    release: () => stepper.release(),
+    release: () => state.release(),
   };
+}
+
+/** Words drawn by lot, as many as fill the windows of an epoch. */
+function randomText(config: TrainConfig, words: number): Corpus {
+  const random = randomStream(2);
+  const length = tokensOfUpdate(config) * WINDOWS + config.batch;
+  const ids = Int32Array.from({ length }, () => Math.floor(random() * words));
+  const vocabulary = { words: [], ids: new Map<string, number>() };
+  return { name: 'random', source: 'drawn by lot', vocabulary, train: ids, valid: ids, test: ids, sha256: '' };
 }

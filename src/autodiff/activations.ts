@@ -16,7 +16,16 @@ import {
   sub,
   where,
 } from '../graph/ops.ts';
-import { type GradientContext, type GradientRule, gradient, input, output, sumTo, unsupported } from './rule.ts';
+import {
+  type GradientContext,
+  type GradientRule,
+  type GradientRules,
+  gradient,
+  input,
+  output,
+  sumTo,
+  unsupported,
+} from './rule.ts';
 
 /** y = f(x): dx = dy · f'(x), with f' written in terms of x, y and the operator's attributes. */
 const slope =
@@ -50,7 +59,7 @@ const clipRule: GradientRule = (c) => {
   return [where(equal(input(c, 0), output(c, 0)), gradient(c), 0)];
 };
 
-export const activationGradients: Readonly<Record<string, GradientRule>> = {
+export const activationGradients = {
   // y = α(eˣ − 1) below 0
   Elu: slope((x, y, c) => where(greater(x, 0), 1, add(y, alphaOf(c, 1)))),
   // y = α(e^(x/α) − 1) below 0
@@ -75,4 +84,4 @@ export const activationGradients: Readonly<Record<string, GradientRule>> = {
   Erf: slope((x) => mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
   Sin: slope((x) => cos(x)),
   Cos: slope((x) => neg(sin(x))),
-};
+} satisfies GradientRules;

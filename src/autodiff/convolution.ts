@@ -2,7 +2,16 @@ import { intAttribute, intsAttribute, stringAttribute } from '../graph/attribute
 import type { Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { apply, div, expand, reduceSum, reshape, scatterAdd, slice, transpose, unsqueeze } from '../graph/ops.ts';
-import { type GradientContext, type GradientRule, gradient, input, rankOf, shapeOfType, unsupported } from './rule.ts';
+import {
+  type GradientContext,
+  type GradientRule,
+  type GradientRules,
+  gradient,
+  input,
+  rankOf,
+  shapeOfType,
+  unsupported,
+} from './rule.ts';
 
 /*
  * A convolution over any number of spatial axes, of X [B, C, L…] with W [M, C, K…] to Y [B, M, L'…]:
@@ -141,8 +150,8 @@ const globalAverageRule: GradientRule = (c) => {
   return [expand(div(gradient(c), sizeOf(shape.slice(2))), shape)];
 };
 
-export const convolutionGradients: Readonly<Record<string, GradientRule>> = {
+export const convolutionGradients = {
   Conv: convRule,
   MaxPool: maxPoolRule,
   GlobalAveragePool: globalAverageRule,
-};
+} satisfies GradientRules;

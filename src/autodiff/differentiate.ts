@@ -1,8 +1,10 @@
 import { SlimError } from '../base/errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { traits } from '../graph/operators.ts';
 import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
+import { ruleFor } from '../graph/rules.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationGradients } from './activations.ts';
 import { convolutionGradients } from './convolution.ts';
@@ -12,11 +14,17 @@ import { matrixGradients } from './matrix.ts';
 import { movementGradients } from './movement.ts';
 import { normalizationGradients } from './normalization.ts';
 import { reduceGradients } from './reduce.ts';
-import { addGradients, type GradientContext, type GradientRule } from './rule.ts';
-import { scanGradient } from './scan.ts';
+import {
+  addGradients,
+  type Backpropagate,
+  type Differentiable,
+  type GradientContext,
+  type GradientRule,
+} from './rule.ts';
+import { scanGradients } from './scan.ts';
 import { sequenceGradients } from './sequence.ts';
 
-const rules: Readonly<Record<string, GradientRule>> = {
+const rules = {
   ...elementwiseGradients,
   ...matrixGradients,
   ...movementGradients,
@@ -26,18 +34,11 @@ const rules: Readonly<Record<string, GradientRule>> = {
   ...normalizationGradients,
   ...convolutionGradients,
   ...sequenceGradients,
-};
-
-/** Operators whose outputs do not change smoothly with their inputs: no gradient passes, and none is missed. */
-const flat = new Set(
-  (
-    'Shape Size Equal Greater GreaterOrEqual Less LessOrEqual Not And Or Xor Sign Floor Ceil Round ArgMax ArgMin ' +
-    'IsNaN IsInf Hardmax'
-  ).split(' '),
-);
+  ...scanGradients,
+} satisfies Readonly<Record<Differentiable, GradientRule>>;
 
 /** Operators that have a gradient, for documentation and tests. */
-export const differentiableOperators: readonly string[] = [...Object.keys(rules), 'Scan'].sort();
+export const differentiableOperators: readonly string[] = Object.keys(rules).sort();
 
 /**
  * Reverse-mode differentiation: adds to the graph the gradient of a scalar `loss` with respect to each value in `wrt`.
@@ -64,69 +65,50 @@ export function differentiate(
   return { graph: b.build(), gradients };
 }
 
-/** Leaves the gradient of one input to the caller: a loop computes it once outside instead of at every step. */
-export type Defer = (c: GradientContext, input: number) => boolean;
-
-/**
- * The reverse sweep over `nodes`, whose values live in `b`: from gradients of some values (`seeds`) to the gradients of
- * `wrt`, as new nodes of `b`. Gradients of a value that is used several times are summed.
- */
-export function backpropagate(
-  b: GraphBuilder,
-  nodes: readonly Node[],
-  seeds: ReadonlyMap<string, Value>,
-  wrt: Iterable<string>,
-  defer: Defer = () => false,
-): Map<string, Value> {
+const backpropagate: Backpropagate = (b, nodes, seeds, wrt, defer = () => false) => {
   const active = dependents(b, nodes, wrt);
   const gradients = new Map(seeds);
-  const accumulate = (name: string, g: Value) => gradients.set(name, addGradients(gradients.get(name), g));
+  const accumulate = (name: string, g: Value) => {
+    gradients.set(name, addGradients(gradients.get(name), g));
+  };
+  const valueNamed = (name: string) => (name === '' ? undefined : b.value(name));
   for (let i = nodes.length - 1; i >= 0; i--) {
     const node = nodes[i]!;
     const outputGradients = node.outputs.map((name) => gradients.get(name));
     if (outputGradients.every((g) => g === undefined) || !usedNames(node).some((name) => active.has(name))) continue;
-    if (flat.has(node.op)) continue;
+    if (traits(node).gradient === 'zero') continue;
     const deferred = new Set<number>();
     const context: GradientContext = {
       builder: b,
       node,
-      inputs: node.inputs.map((name) => (name === '' ? undefined : b.value(name))),
-      outputs: node.outputs.map((name) => (name === '' ? undefined : b.value(name))),
+      inputs: node.inputs.map(valueNamed),
+      outputs: node.outputs.map(valueNamed),
       gradients: outputGradients,
       needs: (input) => active.has(node.inputs[input] ?? '') && !deferred.has(input),
+      wants: (name) => active.has(name),
+      addToCaptured: accumulate,
+      backpropagate,
     };
     node.inputs.forEach((name, input) => {
       if (active.has(name) && defer(context, input)) deferred.add(input);
     });
-    if (node.op === 'Scan') {
-      const { inputs, captured } = scanGradient(context, (name) => active.has(name));
-      for (const [name, g] of captured) accumulate(name, g);
-      distribute(node, inputs, context, accumulate);
-      continue;
-    }
     const captures = usedNames(node).some((name) => active.has(name) && !node.inputs.includes(name));
     if (!captures && node.inputs.every((_, input) => !context.needs(input))) continue;
-    const rule = node.domain === '' ? rules[node.op] : undefined;
-    if (rule === undefined) {
-      const known = differentiableOperators.join(', ');
-      const operator = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
-      const name = node.name || node.outputs[0];
-      throw new SlimError(`cannot differentiate ${operator} '${name}': no gradient rule; known: ${known}`);
-    }
-    distribute(node, rule(context), context, accumulate);
+    ruleOf(node)(context).forEach((g, input) => {
+      if (g !== undefined && context.needs(input)) accumulate(node.inputs[input]!, g);
+    });
   }
   return gradients;
-}
+};
 
-function distribute(
-  node: Node,
-  inputGradients: readonly (Value | undefined)[],
-  c: GradientContext,
-  accumulate: (name: string, g: Value) => void,
-): void {
-  inputGradients.forEach((g, input) => {
-    if (g !== undefined && c.needs(input)) accumulate(node.inputs[input]!, g);
-  });
+function ruleOf(node: Node): GradientRule {
+  const rule = ruleFor<GradientRule>(rules, node);
+  if (rule !== undefined) return rule;
+  const operator = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
+  const known = differentiableOperators.join(', ');
+  throw new SlimError(
+    `cannot differentiate ${operator} '${node.name || node.outputs[0]}': no gradient rule; known: ${known}`,
+  );
 }
 
 /** Values that change when `wrt` does, floats only. */

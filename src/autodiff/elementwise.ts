@@ -20,7 +20,16 @@ import {
   sub,
   where,
 } from '../graph/ops.ts';
-import { type GradientContext, type GradientRule, gradient, input, output, sumTo, unsupported } from './rule.ts';
+import {
+  type GradientContext,
+  type GradientRule,
+  type GradientRules,
+  gradient,
+  input,
+  output,
+  sumTo,
+  unsupported,
+} from './rule.ts';
 
 /** y = f(x): dx = dy · f'(x), with f' written in terms of x and y. */
 const unary =
@@ -76,7 +85,7 @@ const logSoftmaxRule: GradientRule = (c) => {
   return [sub(g, mul(exp(output(c, 0)), reduceSum(g, [axis], true)))];
 };
 
-export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
+export const elementwiseGradients = {
   Add: binary(
     (_, g) => g,
     (_, g) => g,
@@ -135,4 +144,4 @@ export const elementwiseGradients: Readonly<Record<string, GradientRule>> = {
   },
   Softmax: softmaxRule,
   LogSoftmax: logSoftmaxRule,
-};
+} satisfies GradientRules;

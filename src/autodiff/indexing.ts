@@ -1,7 +1,16 @@
 import { intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { apply, fullLike, gatherElements, mul, scatterAdd, softmax, transpose, unsqueeze } from '../graph/ops.ts';
-import { type GradientRule, gradient, input, rankOf, reshapeLike, shapeOfType, unsupported } from './rule.ts';
+import {
+  type GradientRule,
+  type GradientRules,
+  gradient,
+  input,
+  rankOf,
+  reshapeLike,
+  shapeOfType,
+  unsupported,
+} from './rule.ts';
 
 /** Gather: rows of the gradient are added where they were taken from; repeated indices add up. */
 const gatherRule: GradientRule = (c) => {
@@ -65,9 +74,9 @@ const crossEntropyRule: GradientRule = (c) => {
   return [seed?.length === 1 && seed[0] === 1 ? difference : mul(difference, g), undefined];
 };
 
-export const indexingGradients: Readonly<Record<string, GradientRule>> = {
+export const indexingGradients = {
   Gather: gatherRule,
   GatherElements: gatherElementsRule,
   ScatterElements: scatterElementsRule,
   SoftmaxCrossEntropyLoss: crossEntropyRule,
-};
+} satisfies GradientRules;

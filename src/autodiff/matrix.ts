@@ -1,7 +1,16 @@
 import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { flatten, gemm, matmul, mul, transpose, unsqueeze } from '../graph/ops.ts';
-import { type GradientRule, gradient, input, rankOf, reshapeLike, sumTo, unsupported } from './rule.ts';
+import {
+  type GradientRule,
+  type GradientRules,
+  gradient,
+  input,
+  rankOf,
+  reshapeLike,
+  sumTo,
+  unsupported,
+} from './rule.ts';
 
 /** Swaps the last two axes. */
 function swapLast(x: Value): Value {
@@ -65,4 +74,4 @@ const gemmRule: GradientRule = (c) => {
   return [c.needs(0) ? da() : undefined, c.needs(1) ? db() : undefined, c.inputs[2] && c.needs(2) ? dc() : undefined];
 };
 
-export const matrixGradients: Readonly<Record<string, GradientRule>> = { MatMul: matMulRule, Gemm: gemmRule };
+export const matrixGradients = { MatMul: matMulRule, Gemm: gemmRule } satisfies GradientRules;

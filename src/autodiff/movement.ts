@@ -5,6 +5,7 @@ import { apply, concat, fullLike, reduceSum, reshape, scatterAdd, slice, transpo
 import {
   type GradientContext,
   type GradientRule,
+  type GradientRules,
   gradient,
   input,
   output,
@@ -127,7 +128,7 @@ const tileRule: GradientRule = (c) => {
   ];
 };
 
-export const movementGradients: Readonly<Record<string, GradientRule>> = {
+export const movementGradients = {
   Reshape: reshaping,
   Squeeze: reshaping,
   Unsqueeze: reshaping,
@@ -139,4 +140,4 @@ export const movementGradients: Readonly<Record<string, GradientRule>> = {
   Pad: padRule,
   Tile: tileRule,
   Expand: (c) => [sumTo(gradient(c), input(c, 0))],
-};
+} satisfies GradientRules;

@@ -2,7 +2,7 @@ import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { add, div, mul, neg, reduceMean, reduceSum, reshape, sqrt, sub } from '../graph/ops.ts';
-import { type GradientRule, gradient, input, rankOf, sumTo, unsupported } from './rule.ts';
+import { type GradientRule, type GradientRules, gradient, input, rankOf, sumTo, unsupported } from './rule.ts';
 
 /*
  * Normalisations x̂ = (x − μ) · r with r = 1 / √(σ² + ε), then y = x̂ · γ + β.
@@ -84,8 +84,8 @@ const batchNormRule: GradientRule = (c) => {
   ];
 };
 
-export const normalizationGradients: Readonly<Record<string, GradientRule>> = {
+export const normalizationGradients = {
   LayerNormalization: layerNormRule,
   InstanceNormalization: instanceNormRule,
   BatchNormalization: batchNormRule,
-};
+} satisfies GradientRules;

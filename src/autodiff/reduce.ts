@@ -21,6 +21,7 @@ import type { Dim } from '../graph/types.ts';
 import {
   type GradientContext,
   type GradientRule,
+  type GradientRules,
   gradient,
   input,
   output,
@@ -82,7 +83,7 @@ const factorRule =
     return [mul(restored(c, gradient(c), axes), factor(x, restored(c, output(c, 0), axes)))];
   };
 
-export const reduceGradients: Readonly<Record<string, GradientRule>> = {
+export const reduceGradients = {
   ReduceSum: sumRule,
   ReduceMean: meanRule,
   ReduceMax: extremeRule,
@@ -91,4 +92,4 @@ export const reduceGradients: Readonly<Record<string, GradientRule>> = {
   ReduceL2: factorRule((x, y) => div(x, y)),
   ReduceSumSquare: factorRule((x) => mul(x, 2)),
   ReduceLogSumExp: factorRule((x, y) => exp(sub(x, y))),
-};
+} satisfies GradientRules;

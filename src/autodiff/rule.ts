@@ -2,7 +2,9 @@ import { SlimError } from '../base/errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic } from '../graph/dims.ts';
 import { ShapeError } from '../graph/infer/context.ts';
+import type { OpWith } from '../graph/operators.ts';
 import { add, reduceSum, reshape, shapeOf } from '../graph/ops.ts';
+import type { Rules } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
 /** What a gradient rule sees of one node, in the builder that the gradient nodes go to. */
@@ -17,10 +19,36 @@ export interface GradientContext {
   readonly gradients: readonly (Value | undefined)[];
   /** True when the gradient of this input is asked for; rules may skip the others. */
   needs(input: number): boolean;
+  /** True when the gradient of this value is asked for, which a body in the node may use. */
+  wants(name: string): boolean;
+  /** Adds to the gradient of a value that a body in the node uses. */
+  addToCaptured(name: string, gradient: Value): void;
+  readonly backpropagate: Backpropagate;
 }
+
+/** Leaves the gradient of one input to the caller: a loop computes it once outside instead of at every step. */
+export type Defer = (c: GradientContext, input: number) => boolean;
+
+/**
+ * The reverse sweep over `nodes`, whose values live in `b`: from gradients of some values (`seeds`) to the gradients of
+ * `wrt`, as new nodes of `b`. Gradients of a value that is used several times are summed.
+ */
+export type Backpropagate = (
+  b: GraphBuilder,
+  nodes: readonly Node[],
+  seeds: ReadonlyMap<string, Value>,
+  wrt: Iterable<string>,
+  defer?: Defer,
+) => Map<string, Value>;
 
 /** Vector-Jacobian product: from the gradients of a node's outputs to those of its inputs (undefined: none). */
 export type GradientRule = (c: GradientContext) => (Value | undefined)[];
+
+/** An operator that must have a rule. */
+export type Differentiable = OpWith<{ gradient: 'rule' }>;
+
+/** Rules of one family of operators. */
+export type GradientRules = Rules<GradientRule, Differentiable>;
 
 /** A required input. */
 export function input(c: GradientContext, index: number): Value {

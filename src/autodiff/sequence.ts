@@ -1,5 +1,5 @@
 import { intAttribute } from '../graph/attributes.ts';
-import { type GradientRule, gradient, input } from './rule.ts';
+import { type GradientRule, type GradientRules, gradient, input } from './rule.ts';
 
 /** Reversing each sequence up to its length again puts every gradient back in its place. */
 const reverseSequenceRule: GradientRule = (c) => {
@@ -14,7 +14,7 @@ const cumSumRule: GradientRule = (c) => {
   return [builder.node('CumSum', [gradient(c), input(c, 1)], attributes)[0], undefined];
 };
 
-export const sequenceGradients: Readonly<Record<string, GradientRule>> = {
+export const sequenceGradients = {
   ReverseSequence: reverseSequenceRule,
   CumSum: cumSumRule,
-};
+} satisfies GradientRules;

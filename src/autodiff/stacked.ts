@@ -1,9 +1,11 @@
 import { SlimError } from '../base/errors.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { isBroadcasting, traits } from '../graph/operators.ts';
 import { flatten, gemm, transpose } from '../graph/ops.ts';
+import { ruleFor } from '../graph/rules.ts';
 import type { Node } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
-import { type GradientContext, rankOf } from './rule.ts';
+import { type GradientContext, type GradientRule, rankOf } from './rule.ts';
 
 /*
  * Stacked weight gradients. A weight W that every step of a loop uses has the gradient Σ_t (contribution of step t).
@@ -12,8 +14,6 @@ import { type GradientContext, rankOf } from './rule.ts';
  * one fat GEMM after the loop instead of T skinny ones inside it.
  */
 
-const elementwise = new Set(['Add', 'Sub', 'Mul']);
-
 /** True when the gradient of a captured operand can be computed after the loop from stacked values. */
 export function canStack(c: GradientContext, input: number): boolean {
   const other = c.inputs[1 - input];
@@ -21,12 +21,13 @@ export function canStack(c: GradientContext, input: number): boolean {
   if (own === undefined || other === undefined || c.node.inputs.length !== 2) return false;
   if (c.node.op === 'MatMul') return rankOf(own) === 2 && rankOf(other) === 2;
   // Broadcasting aligns at the right, so the stacked operand must not have fewer axes than the weight.
-  return elementwise.has(c.node.op) && rankOf(other) >= rankOf(own) && c.node.inputs[0] !== c.node.inputs[1];
+  const isLinear = isBroadcasting(c.node) && traits(c.node).linear !== undefined;
+  return isLinear && rankOf(other) >= rankOf(own) && c.node.inputs[0] !== c.node.inputs[1];
 }
 
 /** True when the gradient of one operand depends on the values of the other, so that the loop must save them. */
 export function readsOther(node: Node): boolean {
-  return node.op !== 'Add' && node.op !== 'Sub';
+  return traits(node).linear !== 'sum';
 }
 
 /**
@@ -49,16 +50,15 @@ export function stackedGradient(
     if (input === 0) return gemm(columnsOfSteps(gradient), columnsOfSteps(other), undefined, { transA: true });
     return gemm(flatten(other, 2), flatten(gradient, 2), undefined, { transA: true });
   }
-  const rule = elementwiseGradients[c.node.op]!;
   const stacked: GradientContext = {
+    ...c,
     builder: b,
-    node: c.node,
     inputs: operands,
-    outputs: [], // the rules of Add, Sub and Mul do not read it
+    outputs: [], // the rules of linear operators do not read it
     gradients: [gradient],
     needs: (i) => i === input,
   };
-  const result = rule(stacked)[input];
+  const result = ruleFor<GradientRule>(elementwiseGradients, c.node)?.(stacked)[input];
   if (result === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' has no gradient for input ${input}`);
   return result;
 }

@@ -28,6 +28,24 @@ export function sectionReader<S extends z.ZodRawShape>(fields: S): (section: Sec
   return (section) => schema.parse(section);
 }
 
+/** What a field holds, as far as writing its values goes: `names` is a list of them, `pairs` gives values to names. */
+export type FieldKind = 'boolean' | 'whole' | 'number' | 'text' | 'numbers' | 'names' | 'pairs';
+
+/** The schema of a field's values, where there are some. */
+export function innerSchema(schema: z.ZodType): z.ZodType {
+  return schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
+}
+
+/** What the schema of a field holds. */
+export function fieldKind(schema: z.ZodType): FieldKind {
+  const inner = innerSchema(schema);
+  if (inner instanceof z.ZodBoolean) return 'boolean';
+  if (inner instanceof z.ZodRecord) return 'pairs';
+  if (inner instanceof z.ZodArray) return inner.element instanceof z.ZodString ? 'names' : 'numbers';
+  if (inner instanceof z.ZodNumberFormat) return 'whole';
+  return inner instanceof z.ZodNumber ? 'number' : 'text';
+}
+
 /** True for a value that asks for nothing: a switch that is off, a strength of 0. */
 export function isIdle(value: unknown): boolean {
   return value === undefined || value === false || value === 'none' || value === 0;

@@ -1,12 +1,11 @@
-import { availableParallelism } from 'node:os';
 import { basename } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { benchLatency } from '../bench/latency.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
+import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { loadRuntime, parseRuntimeName, type RuntimeName } from '../runtime/runtimes.ts';
 import { type BenchEntry, type BenchModel, benchText, threadsOf } from './benchDisplay.ts';
 import { whole } from './flags.ts';
 import { note, print } from './output.ts';
@@ -16,7 +15,7 @@ interface BenchFlags {
   steps: number;
   rounds: number;
   threads?: number;
-  runtime: RuntimeName[];
+  runtime: DeviceName[];
   size: Record<string, number>;
   json?: boolean;
 }
@@ -31,13 +30,13 @@ export function addBenchCommand(program: Command): void {
         'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',
     )
     .argument('<models...>', 'ONNX files')
-    .option('--runtime <list>', 'engines: node (native), web (WebAssembly)', parseRuntimes, ['node'])
+    .option('--runtime <list>', `devices: ${devicesInWords()}`, parseDevices, ['cpu'])
     .option('--batch <list>', 'batch sizes', parseWholes('--batch'), [1, 10])
     .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
     .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
     .option(
       '--threads <number>',
-      'threads of each engine (default: one per core; web: half, at most 4)',
+      'threads of each engine (default: one per core; wasm: half, at most 4)',
       whole('--threads'),
     )
     .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
@@ -46,8 +45,8 @@ export function addBenchCommand(program: Command): void {
 }
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
-  const runtimes: [RuntimeName, Runtime][] = [];
-  for (const name of flags.runtime) runtimes.push([name, await loadRuntime(name)]);
+  const runtimes: [DeviceName, Runtime][] = [];
+  for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
   const contestants = [];
   for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
   const models = describe(
@@ -60,7 +59,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
-      const threads = flags.threads ?? defaultThreads[name];
+      const threads = flags.threads ?? devices[name].threads;
       const timed = await benchLatency(contestants, { runtime, batch, steps, rounds, threads, sizes });
       entries.push(...timed.map((latency, i) => ({ ...latency, ...models[i]!, runtime: name })));
     }
@@ -87,12 +86,6 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   );
 }
 
-/** The native engine does not tell how many threads it takes by itself; the WebAssembly engine does. */
-const defaultThreads: Readonly<Record<RuntimeName, number | undefined>> = {
-  node: availableParallelism(),
-  web: undefined,
-};
-
 /** Models named by their files, by whole paths where two files have one name. */
 function describe(paths: readonly string[], multiplyAdds: readonly number[]): BenchModel[] {
   const names = paths.map((path) => basename(path));
@@ -106,8 +99,12 @@ function describe(paths: readonly string[], multiplyAdds: readonly number[]): Be
   }));
 }
 
-function parseRuntimes(text: string): RuntimeName[] {
-  return [...new Set(text.split(',').map((name) => parseRuntimeName(name.trim())))];
+function parseDevices(text: string): DeviceName[] {
+  return [...new Set(text.split(',').map((name) => parseDevice(name.trim())))];
+}
+
+function devicesInWords(): string {
+  return deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ');
 }
 
 function parseWholes(flag: string) {

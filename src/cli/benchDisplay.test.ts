@@ -9,7 +9,7 @@ function entry(name: string, multiplyAddRatio: number | null, speedup: number): 
     name,
     file: name,
     path: name,
-    runtime: 'node',
+    runtime: 'cpu',
     threads: 1,
     multiplyAdds,
     multiplyAddRatio,

@@ -1,5 +1,5 @@
 import type { Latency } from '../bench/latency.ts';
-import type { RuntimeName } from '../runtime/runtimes.ts';
+import type { DeviceName } from '../runtime/devices.ts';
 import { grouped, table } from './output.ts';
 
 /** A model on the command line. */
@@ -15,7 +15,7 @@ export interface BenchModel {
 }
 
 /** A model's latency in one engine, with what belongs beside it. */
-export type BenchEntry = Latency & BenchModel & { readonly runtime: RuntimeName };
+export type BenchEntry = Latency & BenchModel & { readonly runtime: DeviceName };
 
 /** One engine at one batch size: its models in rows, then those that are smaller but not faster. */
 export function benchText(title: string, entries: readonly BenchEntry[]): string {

@@ -3,30 +3,35 @@ import { join } from 'node:path';
 import type { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import type { LoadedCorpus } from '../data/makeCorpus.ts';
-import type { Model } from '../graph/types.ts';
+import type { Settings } from '../base/fields.ts';
+import { readSettings, savedSettings } from '../config/readSettings.ts';
+import { flattened } from '../config/resolve.ts';
+import type { RunConfig } from '../config/runConfig.ts';
+import { trainParts } from '../config/trainParts.ts';
+import { denseKind } from '../methods/dense.ts';
+import { describeMethod, methodOf } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
-import { namedConfig } from '../runs/namedConfig.ts';
-import { runFiles } from '../runs/runDirectory.ts';
+import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { isSweepDirectory } from '../sweep/plan.ts';
-import { trainedVocabulary, vocabularyDigest } from '../tasks/language-model/freshModel.ts';
-import { loadText } from '../tasks/language-model/start.ts';
+import { isSweepDirectory } from '../sweep/planFile.ts';
+import { languageModelTask } from '../tasks/language-model/task.ts';
+import { presets, taskNamed } from '../tasks/registry.ts';
+import { formatScore, type ScoreKind } from '../tasks/score.ts';
+import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
-import { checkConfig, type TrainConfig } from '../train/config.ts';
-import { presets } from '../train/presets.ts';
-import { describeMethod, methodName } from '../train/sparsity.ts';
 import { whole } from './flags.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
+import { shortName } from './resultText.ts';
 
 interface CalibrateFlags {
-  tolerance: number;
-  data?: string;
-  batch?: number;
-  steps?: number;
-  threads?: number;
-  issEmbedding?: boolean;
-  json?: boolean;
+  readonly tolerance: number;
+  readonly data?: string;
+  readonly valid?: string;
+  readonly batch?: number;
+  readonly steps?: number;
+  readonly threads?: number;
+  readonly issEmbedding?: boolean;
+  readonly json?: boolean;
 }
 
 /** `slimrnn calibrate runs/dense` */
@@ -36,84 +41,105 @@ export function addCalibrateCommand(program: Command): void {
     .summary('find how large the threshold τ may be')
     .description(
       'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that\n' +
-        'leaves the validation perplexity as it is, within a tolerance. Ends with the --threshold to train with.',
+        'leaves the score on the held-out data as it is, within a tolerance. Ends with the --threshold to train with.',
     )
-    .argument('<model>', 'a run directory, or an ONNX file that train made (with --data)')
-    .option('--tolerance <share>', 'largest relative rise of the validation perplexity', tolerance, 0.001)
-    .option('--data <path>', 'folder or text file as for train, or sotu; default: what the run was trained on')
-    .option('--batch <number>', 'sequences side by side (default: as in training; for a file 20)', whole('--batch'))
-    .option('--steps <number>', 'time steps of a window (default: as in training; for a file 35)', whole('--steps'))
+    .argument('<model>', 'a run directory, or an ONNX file of a language model that train made (with --data)')
+    .option(
+      '--tolerance <share>',
+      'how much worse the score may be: perplexity and losses relative to it, accuracies in points (0.001: 0.1 points)',
+      tolerance,
+      0.001,
+    )
+    .option('--data <path>', 'data as for train, or sotu; default: what the run was trained on')
+    .option('--valid <path>', 'held-out data, where they lie apart; default: those of the run')
+    .option('--batch <number>', 'sequences or examples side by side (default: as in training)', whole('--batch'))
+    .option('--steps <number>', 'time steps of a window of text (default: as in training)', whole('--steps'))
     .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
     .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
     .option('--json', 'print one JSON document on stdout')
-    .action(async (path: string, flags: CalibrateFlags) => {
-      const { file, model, config, corpus } = await load(path, flags);
-      if (methodName(config) !== 'dense') {
-        note(`warning: ${path} was trained with ${describeMethod(config)}; τ is meant to be found on a dense model`);
-      }
-      note(`${file} on ${grouped(corpus.valid.length)} validation tokens of ${corpus.source}`);
-      const found = await calibrate({
-        model,
-        valid: corpus.valid,
-        batch: config.batch,
-        steps: config.steps,
-        runtime: nodeRuntime,
-        threads: flags.threads ?? config.threads,
-        tolerance: flags.tolerance,
-        embeddings: flags.issEmbedding ?? config.issEmbedding,
-        onPoint: (p) => note(`τ ${p.threshold.toExponential()}  perplexity ${p.validPerplexity.toFixed(3)}`),
-      });
-      const data = { source: corpus.source, sha256: corpus.sha256 };
-      const document = { file, data, ...found, engine: nodeRuntime.name, environment: environment() };
-      print(flags.json, document, () => calibrationText(found));
-    });
+    .action(calibrateCommand);
 }
 
-/** A trained model, how it was trained, and its text. */
+async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
+  const { file, task, config } = await load(path, flags).catch(asArgument);
+  if (methodOf(config.method) !== denseKind) {
+    note(`warning: ${path} was trained with ${describeMethod(config.method)}; τ is meant to be found on a dense model`);
+  }
+  const { problem, data, states } = task;
+  const { settings, method } = trainParts(config);
+  if (problem.splits.includes('valid')) {
+    const { items } = problem.batches('valid', { epoch: 0, seed: config.seed, rank: 0, ranks: 1 });
+    note(`${file} on ${grouped(items)} validation ${problem.items} of ${data.source}`);
+  }
+  const [score] = problem.scores;
+  const found = await calibrate({
+    ...{ model: task.model(), states, problem, runtime: nodeRuntime },
+    settings: { ...settings, threads: flags.threads ?? settings.threads },
+    embeddings: flags.issEmbedding ?? method.embeddings,
+    tolerance: flags.tolerance,
+    onPoint: (p) => note(`τ ${p.threshold.toExponential()}  ${score!.name} ${fine(score!, p.value)}`),
+  });
+  const document = { file, data, ...found, engine: nodeRuntime.name, environment: environment() };
+  print(flags.json, document, () => calibrationText(found));
+}
+
+/** Tasks speak of the model as that of `--init`; here it is the argument. */
+function asArgument(error: unknown): never {
+  if (!(error instanceof UsageError)) throw error;
+  throw new UsageError(error.message.replace(/^--init /, ''), { cause: error });
+}
+
+/** A trained model, how it was trained, and its task with its data. */
 interface Loaded {
   readonly file: string;
-  readonly model: Model;
-  readonly config: TrainConfig;
-  readonly corpus: LoadedCorpus;
+  readonly config: RunConfig;
+  readonly task: LoadedTask;
 }
 
 async function load(path: string, flags: CalibrateFlags): Promise<Loaded> {
-  const { file, config: own, data } = await (isFolder(path) ? fromRun(path) : fromFile(path, flags.data));
-  const config = { ...own, batch: flags.batch ?? own.batch, steps: flags.steps ?? own.steps };
-  const model = await loadModel(file);
-  const digest = trainedVocabulary(model);
-  if (digest === undefined) throw new UsageError(`${file} is not a language model made by slimrnn train`);
-  const corpus = await loadText(
-    { ...config, vocabulary: config.vocabulary ?? embeddedWords(model) },
-    flags.data ?? data,
-  );
-  if (vocabularyDigest(corpus.vocabulary) !== digest) {
-    throw new UsageError(
-      `${corpus.source} has another vocabulary than ${file} was trained with: name its text with --data`,
-    );
-  }
-  return { file, model, config, corpus };
+  const { file, settings, sources } = await (isFolder(path) ? fromRun(path) : fromFile(path, flags.data));
+  const { task: kind = languageModelTask.name } = flattened(settings);
+  const task = taskNamed(String(kind)) ?? languageModelTask;
+  const { batch, steps } = flags;
+  const said = { ...(batch && { batch }), ...(steps && { steps }) };
+  const config = readSettings(`configuration of ${path}`, said, await ofModel(task, file, settings));
+  const from = { ...sources, data: flags.data ?? sources.data, valid: flags.valid ?? sources.valid, init: file };
+  return { file, config, task: await task.load(config, from) };
 }
 
-/** Words that a model knows: a larger text gives the most frequent ones. */
-function embeddedWords(model: Model): number | undefined {
-  return model.graph.initializers.get('embedding')?.dims[0];
+/** Settings with the sizes that a model has by now; of a larger text it takes the words that it knows. */
+async function ofModel(task: Task, file: string, settings: Settings): Promise<Settings> {
+  if (task.settingsOf === undefined) return settings;
+  const sizes = await task.settingsOf(file);
+  const { graph } = await loadModel(file);
+  return { vocabulary: graph.initializers.get('embedding')?.dims[0], ...settings, ...sizes };
 }
 
-async function fromRun(path: string) {
+interface Trained {
+  readonly file: string;
+  readonly settings: Settings;
+  readonly sources: Sources;
+}
+
+async function fromRun(path: string): Promise<Trained> {
   if (isSweepDirectory(path)) throw new UsageError(`${path} is a sweep: name the folder of one of its runs`);
   const file = join(path, runFiles.model);
-  const { fields, data } = await namedConfig(join(path, runFiles.config));
+  const content = await readConfig(path);
+  if (content.format === undefined && 'loss' in content) {
+    throw new UsageError(
+      `${path} was tuned by version 0.1 of slimrnn, which wrote other settings: tune the model again`,
+    );
+  }
+  const { settings, sources } = savedSettings(content, join(path, runFiles.config));
   if (!existsSync(file)) throw new UsageError(`${path} has no ${runFiles.model} yet: finish the run first`);
-  const config = checkConfig(fields, join(path, runFiles.config));
-  return { file, config, data };
+  return { file, settings, sources };
 }
 
-async function fromFile(file: string, data: string | undefined) {
+async function fromFile(file: string, data: string | undefined): Promise<Trained> {
   if (existsSync(file) && data === undefined) {
     throw new UsageError(`${file} is a model without its run: name its text with --data (sotu: the embedded corpus)`);
   }
-  return { file, config: presets['zaremba-medium']!, data };
+  return { file, settings: presets['zaremba-medium']!, sources: {} };
 }
 
 function isFolder(path: string): boolean {
@@ -126,20 +152,26 @@ function tolerance(text: string): number {
   throw new UsageError(`--tolerance takes a share from 0 to less than 1 (0.001 is 0.1 %), got '${text}'`);
 }
 
+/** A score with one more digit than usual: small changes matter here. */
+function fine(kind: ScoreKind, value: number): string {
+  return formatScore({ ...kind, decimals: kind.decimals + 1 }, value);
+}
+
 function calibrationText(found: Calibration): string {
-  const { validPerplexity: base, points, threshold, weightScale, advice, weights, parameters } = found;
+  const { score, value, points, threshold, weightScale, advice, weights, parameters } = found;
+  const unit = score.isShare ? 'points' : '%';
   const rows = points.map((p) => [
     p.threshold.toExponential(),
     `${(p.share * 100).toFixed(2)} %`,
-    p.validPerplexity.toFixed(3),
-    `${p.validPerplexity >= base ? '+' : '−'}${Math.abs((p.validPerplexity / base - 1) * 100).toFixed(3)} %`,
+    fine(score, p.value),
+    `${p.change >= 0 ? '+' : '−'}${Math.abs(p.change * 100).toFixed(3)} ${unit}`,
     p.isSafe ? 'yes' : 'no',
   ]);
-  const within = `within ${Number((found.tolerance * 100).toPrecision(6))} %`;
+  const within = `within ${Number((found.tolerance * 100).toPrecision(6))} ${unit}`;
   return [
-    table(['τ', 'weights below', 'valid ppl', 'change', within], rows),
+    table(['τ', 'weights below', `valid ${shortName(score)}`, 'change', within], rows),
     '',
-    `Validation perplexity ${base.toFixed(3)} without a threshold; ${grouped(weights)} weights in ${parameters.join(', ')}.`,
+    `Validation ${score.name} ${fine(score, value)} without a threshold; ${grouped(weights)} weights in ${parameters.join(', ')}.`,
     ...(threshold === undefined || advice === undefined
       ? [
           `No τ from ${points[0]!.threshold.toExponential()} on is ${within}: train without a threshold, or allow more with --tolerance`,

@@ -1,7 +1,7 @@
 import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { flagName, type Settings } from '../base/fields.ts';
+import { fieldKind, flagName, innerSchema, type Settings } from '../base/fields.ts';
 import { commonFields, selectors } from '../config/runConfig.ts';
 import { commonFields as methodFields, methods } from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
@@ -19,7 +19,8 @@ interface FlagGroup {
   readonly fields: z.ZodRawShape;
 }
 
-function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
+/** The fields of the configurations of some tasks, in the groups in which the help shows them. */
+export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
   const merged = (kinds: readonly { readonly fields: z.ZodRawShape }[]): z.ZodRawShape =>
     Object.assign({}, ...kinds.map(({ fields }) => fields));
   const named = (part: keyof typeof selectors, names: readonly string[], what: string): z.ZodRawShape =>
@@ -81,22 +82,27 @@ export function settingsFrom(command: Command, of: readonly TaskDefinition[] = t
 }
 
 /** The flags of a field: a switch has a second one that turns it off. */
-function optionsFor(field: string, schema: z.ZodType): Option[] {
-  const inner = schema instanceof z.ZodOptional ? (schema.unwrap() as z.ZodType) : schema;
+export function optionsFor(field: string, schema: z.ZodType): Option[] {
+  const inner = innerSchema(schema);
   const about = schema.description ?? inner.description ?? '';
   const flag = flagName(field);
-  if (inner instanceof z.ZodBoolean) {
-    return [new Option(flag, about), new Option(flag.replace('--', '--no-'), `do not ${about}`)];
+  const kind = fieldKind(schema);
+  switch (kind) {
+    case 'boolean':
+      return [new Option(flag, about), new Option(flag.replace('--', '--no-'), `do not ${about}`)];
+    case 'pairs': {
+      const isNumber = inner instanceof z.ZodRecord && !(inner.valueType instanceof z.ZodString);
+      const what = isNumber ? 'name=number' : 'name=value';
+      return [new Option(`${flag} <${what}>`, `${about} (repeatable)`).argParser(pairs(flag, isNumber))];
+    }
+    case 'numbers':
+    case 'names':
+      return [listOption(field, about, kind === 'names')];
+    case 'text':
+      return [new Option(`${flag} <${field === 'target' ? 'goal' : 'name'}>`, about)];
+    default:
+      return [new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag))];
   }
-  if (inner instanceof z.ZodRecord) {
-    const isNumber = !(inner.valueType instanceof z.ZodString);
-    const what = isNumber ? 'name=number' : 'name=value';
-    return [new Option(`${flag} <${what}>`, `${about} (repeatable)`).argParser(pairs(flag, isNumber))];
-  }
-  if (inner instanceof z.ZodArray) return [listOption(field, about, inner.element instanceof z.ZodString)];
-  if (inner instanceof z.ZodEnum) return [new Option(`${flag} <name>`, about)];
-  if (inner instanceof z.ZodString) return [new Option(`${flag} <${field === 'target' ? 'goal' : 'name'}>`, about)];
-  return [new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag))];
 }
 
 function listOption(field: string, about: string, ofNames: boolean): Option {

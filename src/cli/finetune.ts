@@ -4,13 +4,12 @@ import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
-import { parseTarget } from '../methods/target.ts';
 import type { RunResult } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
-import { losses } from '../tasks/arrays/losses.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
 import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { requireScoring, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
 import { trainInto } from './train.ts';
@@ -57,31 +56,10 @@ async function finetuneCommand(path: string, flags: FinetuneFlags, said: Setting
     valid: flags.valid ?? saved?.sources.valid,
   };
   const base = { task: arraysTask.name, ...saved?.settings };
-  const settings: Settings = { ...base, ...said };
-  if (settings.loss === undefined && !isSection(base)) required(`--loss ${Object.keys(losses).join(' or ')}`);
-  if (settings.targetArray === undefined && !isSection(base)) required('--target-array ARRAY');
+  requireScoring('finetune', { ...base, ...said });
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
   return trainInto({ config, sources, directory, resume: flags.resume, tensorboard: flags.tensorboard });
-}
-
-/** True for settings that a run wrote, whose task has its fields with it. */
-function isSection({ task }: Settings): boolean {
-  return typeof task === 'object';
-}
-
-/**
- * `--target y` names the array of targets, unless it is a size to reach (`units=0.3`); an output may follow behind `=`.
- */
-function withTargets(said: Settings): Settings {
-  const { target, targetArray, ...rest } = said;
-  const isGoal = typeof target === 'string' && parseTarget(target) !== undefined;
-  const named = targetArray ?? (isGoal ? undefined : target);
-  const goal = isGoal ? { target } : {};
-  if (typeof named !== 'string') return { ...rest, ...goal };
-  const at = named.indexOf('=');
-  const [array, output] = at < 0 ? [named, undefined] : [named.slice(0, at), named.slice(at + 1)];
-  return { ...rest, ...goal, targetArray: array, ...(output !== undefined && { output }) };
 }
 
 function required(what: string): never {

@@ -1,5 +1,4 @@
 import { UsageError } from '../base/errors.ts';
-import { exitCodes, note } from './output.ts';
 
 /** A parser of positive whole numbers for a flag. */
 export function whole(flag: string) {
@@ -8,14 +7,4 @@ export function whole(flag: string) {
     if (Number.isInteger(value) && value > 0) return value;
     throw new UsageError(`${flag} takes a positive whole number, got '${text}'`);
   };
-}
-
-/** Reads the flags of a script that is no command of its own; ends it with one message where they cannot be meant. */
-export function scriptFlags<T>(read: () => T): T {
-  try {
-    return read();
-  } catch (error) {
-    note(`error: ${error instanceof Error ? error.message : String(error)}`);
-    process.exit(exitCodes.usage);
-  }
 }

@@ -1,10 +1,10 @@
 import type { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
+import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
 import { loadModel } from '../onnx/file.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
-import type { GroupSummary } from '../slim/groupMembers.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 

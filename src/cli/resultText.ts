@@ -1,4 +1,5 @@
 import type { TargetOutcome } from '../methods/kind.ts';
+import type { ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/run.ts';
 import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import type { Split } from '../tasks/task.ts';
@@ -7,16 +8,19 @@ import { agreement, duration, fileSize, grouped, table } from './output.ts';
 /** Short names of scores, for the heads of tables. */
 const SHORT: Readonly<Record<string, string>> = { perplexity: 'ppl' };
 
+/** What the head of a table calls a score. */
+export function shortName({ name }: ScoreKind): string {
+  return SHORT[name] ?? name;
+}
+
 /** A column of a table of models for each score on each split of the data. */
-export function scoreColumns(scores: readonly ScoreKind[], models: RunResult['models']) {
+export function scoreColumns(scores: readonly ScoreKind[], models: readonly Pick<ResultModel, 'scores'>[]) {
   const splits = (['valid', 'test'] as const).filter((split) => models.some((m) => m.scores[split]));
-  return splits.flatMap((split) =>
-    scores.map((kind) => ({ ...kind, split, head: `${split} ${SHORT[kind.name] ?? kind.name}` })),
-  );
+  return splits.flatMap((split) => scores.map((kind) => ({ ...kind, split, head: `${split} ${shortName(kind)}` })));
 }
 
 /** A model's figure in such a column. */
-export function scoreIn(model: RunResult['models'][number], column: ScoreKind & { readonly split: Split }): string {
+export function scoreIn(model: Pick<ResultModel, 'scores'>, column: ScoreKind & { readonly split: Split }): string {
   const value = model.scores[column.split]?.[column.name];
   return value === undefined ? '–' : formatScore(column, value);
 }

@@ -1,7 +1,7 @@
 import { join } from 'node:path';
+import { traceModel } from '../groups/traceModel.ts';
 import { loadModel } from '../onnx/file.ts';
 import { runFiles } from '../runs/runDirectory.ts';
-import { traceModel } from '../slim/prepare.ts';
 import { updateTensorBoard } from '../tensorboard/writer.ts';
 
 /** What keeps an event file up to date while a run goes on; nothing happens without `--tensorboard`. */

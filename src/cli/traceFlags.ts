@@ -5,7 +5,8 @@ import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import { layersNamed } from '../groups/layerNames.ts';
 import type { TraceOptions } from '../groups/trace.ts';
-import { type PrepareOptions, traceModel } from '../slim/prepare.ts';
+import { traceModel } from '../groups/traceModel.ts';
+import type { PrepareOptions } from '../passes/prepareModel.ts';
 
 /** What the user says about a model's graph. */
 export interface TraceFlags {

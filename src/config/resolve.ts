@@ -22,8 +22,8 @@ interface ChoiceKind extends Kind {
 
 /** How settings are read. */
 export interface ResolveOptions {
-  /** What messages call the place that the settings come from. */
-  readonly source: string;
+  /** What messages call the place that the settings come from; by default 'settings'. */
+  readonly source?: string | undefined;
   /** How the user writes a field; by default as it is. */
   readonly nameOf?: FieldName | undefined;
   /** Settings of a preset or of an earlier run below these: what does not go with them is left out. */
@@ -37,7 +37,7 @@ export interface ResolveOptions {
  * fields fit and belong to a kind that was chosen. Throws a UsageError that lists everything that does not.
  */
 export function resolveConfig(settings: Settings, options: ResolveOptions): RunConfig {
-  const { source, nameOf = (field) => field, tasks } = options;
+  const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
   const flat = { ...flattened(options.base ?? {}), ...said };
   const problems: string[] = unknownFields(flat, tasks, nameOf);

@@ -2,13 +2,15 @@ import { sha256Hex } from '../base/digest.ts';
 import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
 import { scheduleOf } from '../optimizers/schedules/registry.ts';
-import type { TrainParts } from '../train/options.ts';
+import type { LoadedTask } from '../tasks/task.ts';
+import type { TrainOptions, TrainParts } from '../train/options.ts';
 import { determining, type RunConfig } from './runConfig.ts';
 
 /**
  * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
- * @example const config = resolveConfig({ ...presets['iss-small'] }, { source: 'mine', tasks });
- *   const { model } = await train({ ...trainParts(config), ...loadedText(config, corpus, first), runtime });
+ * @example const config = resolveConfig(presets['iss-small'], { tasks });
+ *   const task = loadedText(config, corpus);
+ *   const { model } = await train({ ...trainParts(config), ...taskParts(task), runtime });
  */
 export function trainParts(config: RunConfig): TrainParts {
   const { method, optimizer, schedule } = config;
@@ -25,4 +27,14 @@ export function trainParts(config: RunConfig): TrainParts {
     createOptimizer: (state) => optimizerOf(optimizer, state),
     schedule: scheduleOf(schedule, config),
   };
+}
+
+/** What the trainer takes of a task with its data. */
+export function taskParts({
+  problem,
+  model,
+  states,
+  isImported,
+}: LoadedTask): Pick<TrainOptions, 'problem' | 'model' | 'states' | 'verifiesShrinks'> {
+  return { problem, model: model(), states, verifiesShrinks: isImported };
 }

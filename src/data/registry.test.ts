@@ -6,7 +6,7 @@ import { UsageError } from '../base/errors.ts';
 import { getDataset, listDatasets } from './registry.ts';
 
 it('lists data sets with unique names, files and well-formed checksums', () => {
-  expect(listDatasets().map((dataset) => dataset.name)).toEqual(['ptb', 'sotu']);
+  expect(listDatasets().map((dataset) => dataset.name)).toEqual(['ptb', 'sotu', 'spam']);
   const files = listDatasets().flatMap((dataset) => (dataset.kind === 'files' ? dataset.files : []));
   expect(files.map((file) => file.path)).toEqual(['ptb.train.txt', 'ptb.valid.txt', 'ptb.test.txt']);
   expect(new Set(files.map((file) => file.sha256)).size).toBe(3);
@@ -17,7 +17,9 @@ it('lists data sets with unique names, files and well-formed checksums', () => {
 });
 
 it('names the known data sets when asked for another', async () => {
-  await expect(getDataset('pdb', 'x')).rejects.toThrow(new UsageError('unknown data set pdb: expected ptb or sotu'));
+  await expect(getDataset('pdb', 'x')).rejects.toThrow(
+    new UsageError('unknown data set pdb: expected ptb or sotu or spam'),
+  );
 });
 
 it('says that the embedded corpus needs no download', async () => {

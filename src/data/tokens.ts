@@ -33,6 +33,7 @@ const PARAGRAPH_BREAK = /\n\s*\n/;
 const TOKEN =
   /\p{L}(?:\.\p{L})+(?!\p{L})\.?|\p{Nd}+(?:[.,]\p{Nd}+)*[\p{L}\p{M}]*|[\p{L}\p{M}]+(?:-[\p{L}\p{M}]+)*|(?<=\p{L})'\p{L}+|--+|[^\s\p{C}]/gu;
 const NUMBER = /^\p{Nd}/u;
+const HTML_LINE_BREAK = /<br\s*\/?>/gi;
 
 /**
  * Splits raw prose into tokens. Words become lower case, hyphenated words stay whole, `country's` becomes
@@ -41,9 +42,8 @@ const NUMBER = /^\p{Nd}/u;
  * a single line break is white space. Curly quotes and long dashes become `'`, `"` and `--`.
  */
 export function tokenizeProse(text: string): string[] {
-  const plain = text.replace(/[‘’]/g, "'").replace(/[“”]/g, '"').replace(/[‐‑]/g, '-').replace(/[–—]/g, '--');
   const tokens: string[] = [];
-  for (const paragraph of plain.split(PARAGRAPH_BREAK)) {
+  for (const paragraph of withPlainMarks(text).split(PARAGRAPH_BREAK)) {
     for (const sentence of paragraph.split(SENTENCE_BREAK)) {
       const words = sentence.toLowerCase().match(TOKEN);
       if (words === null) continue;
@@ -52,4 +52,18 @@ export function tokenizeProse(text: string): string[] {
     }
   }
   return tokens;
+}
+
+/**
+ * Splits one text into its words, in lower case, and punctuation marks, as `tokenizeProse` does but without `<eos>` and
+ * with numbers as they stand: for texts that are judged as a whole, where "4/10" tells more than "N/N". HTML's `<br>`
+ * is white space.
+ */
+export function tokenizeWords(text: string): string[] {
+  const plain = withPlainMarks(text.replace(HTML_LINE_BREAK, '\n'));
+  return (plain.toLowerCase().match(TOKEN) ?? []).map((word) => (word.startsWith('--') ? '--' : word));
+}
+
+function withPlainMarks(text: string): string {
+  return text.replace(/[‘’]/g, "'").replace(/[“”]/g, '"').replace(/[‐‑]/g, '-').replace(/[–—]/g, '--');
 }

@@ -36,6 +36,12 @@ describe('buildVocabulary', () => {
     expect(buildVocabulary(split('a a b b <unk>'), { minCount: 2 }).words).toEqual(['a', 'b', UNKNOWN]);
   });
 
+  it('has <unk> last where it must and no word is left out', () => {
+    expect(buildVocabulary(split('a a b'), { withUnknown: true }).words).toEqual(['a', 'b', UNKNOWN]);
+    expect(buildVocabulary(split('a a b'), { withUnknown: true, maxSize: 2 }).words).toEqual(['a', UNKNOWN]);
+    expect(buildVocabulary(split('a a <unk> b'), { withUnknown: true }).words).toEqual(['a', UNKNOWN, 'b']);
+  });
+
   it('refuses fewer than two words and a limit that cannot be meant', () => {
     expect(() => buildVocabulary([])).toThrow(UsageError);
     expect(() => buildVocabulary(split('a a a'))).toThrow(/at least 2 different words.*only "a"/);

@@ -2,6 +2,7 @@
  * Words and their ids. Id 0 is the most frequent word of the training text;
  * words of equal count are ordered by their UTF-16 code units, so that the ids depend on the text alone.
  */
+import { sha256Hex } from '../base/digest.ts';
 import { UsageError } from '../base/errors.ts';
 
 /** The word that stands for every word outside the vocabulary. */
@@ -28,6 +29,8 @@ export interface VocabularyOptions {
   readonly maxSize?: number | undefined;
   /** Words that occur less often become `<unk>`. Default: 1, all words stay. */
   readonly minCount?: number | undefined;
+  /** Have `<unk>` among the words even where no word is left out, for texts that are yet to come. Default: false. */
+  readonly withUnknown?: boolean | undefined;
 }
 
 /**
@@ -36,7 +39,7 @@ export interface VocabularyOptions {
  * Throws a UsageError when fewer than 2 words are left or `maxSize` is no integer of at least 2.
  */
 export function buildVocabulary(tokens: Iterable<string>, options: VocabularyOptions = {}): Vocabulary {
-  const { maxSize = Number.POSITIVE_INFINITY, minCount = 1 } = options;
+  const { maxSize = Number.POSITIVE_INFINITY, minCount = 1, withUnknown = false } = options;
   if (maxSize < 2 || !(Number.isInteger(maxSize) || maxSize === Number.POSITIVE_INFINITY)) {
     throw new UsageError(`a vocabulary limit must be an integer of at least 2, got ${maxSize}`);
   }
@@ -46,17 +49,18 @@ export function buildVocabulary(tokens: Iterable<string>, options: VocabularyOpt
   let ranked: (readonly [string, number])[] = [...counts].sort(byCountThenWord);
   const known = ranked.filter(([word]) => word !== UNKNOWN);
   const frequent = known.filter(([, count]) => count >= minCount);
-  if (ranked.length > maxSize || frequent.length < known.length) {
+  const mustAdd = withUnknown && !counts.has(UNKNOWN);
+  if (ranked.length > maxSize || frequent.length < known.length || mustAdd) {
     const kept = frequent.slice(0, maxSize - 1);
     const cut = known.slice(kept.length).reduce((sum, [, count]) => sum + count, 0);
     ranked = [...kept, [UNKNOWN, (counts.get(UNKNOWN) ?? 0) + cut] as const].sort(byCountThenWord);
   }
   if (ranked.length < 2) {
     const found = ranked.length === 0 ? 'no word at all' : `only ${JSON.stringify(ranked[0]![0])}`;
-    throw new UsageError(`a vocabulary needs at least 2 different words, but the training text has ${found}`);
+    const rare = minCount > 1 ? ` that occurs ${minCount} times or more` : '';
+    throw new UsageError(`a vocabulary needs at least 2 different words, but the training text has ${found}${rare}`);
   }
-  const words = ranked.map(([word]) => word);
-  return { words, ids: new Map(words.map((word, id) => [word, id])) };
+  return vocabularyOf(ranked.map(([word]) => word));
 }
 
 /**
@@ -76,6 +80,16 @@ export function encode(tokens: readonly string[], vocabulary: Vocabulary): Encod
   }
   const dropped = tokens.length - length;
   return { ids: dropped === 0 ? ids : ids.slice(0, length), mapped: outside - dropped, dropped };
+}
+
+/** Identifies the words of a vocabulary and their order. */
+export function vocabularyDigest(vocabulary: Vocabulary): string {
+  return sha256Hex(vocabulary.words.join('\n'));
+}
+
+/** The vocabulary of these words, numbered in their order. */
+export function vocabularyOf(words: readonly string[]): Vocabulary {
+  return { words, ids: new Map(words.map((word, id) => [word, id])) };
 }
 
 function byCountThenWord(a: readonly [string, number], b: readonly [string, number]): number {

@@ -67,6 +67,30 @@ export function graphAttribute(node: Node, name: string): Graph | undefined {
   return a?.type === 'graph' ? a.value : undefined;
 }
 
+/** All graphs in a node's attributes, those in lists of graphs included. */
+export function graphsOf(node: Node): Graph[] {
+  return Object.values(node.attributes).flatMap((a) =>
+    a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : [],
+  );
+}
+
+/** The attributes of a node without graphs as text, equal for equal ones. */
+export function attributesText({ attributes }: Node): string {
+  const spelled = Object.keys(attributes)
+    .sort()
+    .map((name) => {
+      const a = attributes[name]!;
+      return [name, a.type, a.type === 'tensor' ? tensorText(a.value) : a.value];
+    });
+  // JSON has no limits of int64, which are ±Infinity.
+  return JSON.stringify(spelled, (_, value) => (value === Infinity || value === -Infinity ? String(value) : value));
+}
+
+/** A tensor as text, equal for equal ones. */
+export function tensorText({ elementType, dims, data }: Tensor): string {
+  return `${elementType}[${dims}]${Array.from<unknown>(data).join()}`;
+}
+
 /** The tensor of a `Constant` node in any of its spellings; undefined for other nodes and for tensors that are sparse. */
 export function constantTensor(node: Node): Tensor | undefined {
   if (node.op !== 'Constant' || node.domain !== '') return undefined;
@@ -88,6 +112,11 @@ export function constantTensor(node: Node): Tensor | undefined {
 export function constantNode(name: string, value: Tensor): Node {
   const attributes = { value: { type: 'tensor', value } } as const;
   return { op: 'Constant', domain: '', name, inputs: [], outputs: [name], attributes };
+}
+
+/** A node that gives a value a second name. */
+export function identityNode(from: string, to: string): Node {
+  return { op: 'Identity', domain: '', name: to, inputs: [from], outputs: [to], attributes: {} };
 }
 
 /** A float32 tensor from numbers in row-major order. */

@@ -1,6 +1,9 @@
 import { SlimError } from '../base/errors.ts';
-import { attribute, constantNode, constantTensor, floats, int64s } from './attributes.ts';
-import { isKnownOperator, Scope } from './infer/infer.ts';
+import { attribute, constantNode, constantTensor, floats, int64s, tensorText } from './attributes.ts';
+import { Scope } from './infer/infer.ts';
+import { OPSET } from './model.ts';
+import { Names } from './names.ts';
+import { isKnown } from './operators.ts';
 import type { Attribute, Dim, ElementType, Graph, Node, Tensor, TensorType, ValueInfo } from './types.ts';
 
 /** A value inside a graph under construction; the operators in `ops.ts` take and return these. */
@@ -15,6 +18,14 @@ const LARGEST_SHARED = 1024;
 
 /** Attributes as plain values: integers, strings and lists of integers are wrapped, reals need `float(x)`. */
 export type AttributeValues = Readonly<Record<string, number | string | readonly number[] | Attribute | undefined>>;
+
+/** How a builder goes on with a graph. */
+export interface FromOptions {
+  readonly keepOutputs?: boolean;
+  /** The builder of the graph around it, for a body. */
+  readonly outer?: GraphBuilder | undefined;
+  readonly opset?: number | undefined;
+}
 
 /**
  * Builds a graph node by node and infers every type on the way, so that a mistake stops at the line that makes it.
@@ -33,21 +44,22 @@ export class GraphBuilder {
   /** Constants by their content, and the tensors of all constants by name. */
   private readonly constants = new Map<string, Value>();
   private readonly constantTensors = new Map<string, Tensor>();
-  private readonly names: Set<string>;
-  private readonly counters: Map<string, number>;
+  private readonly names: Names;
+  /** Operator set that the operators of `ops.ts` are written in; a body's is that of the graph around it. */
+  readonly opset: number;
 
-  constructor(name: string, outer?: GraphBuilder) {
+  constructor(name: string, outer?: GraphBuilder, opset = outer?.opset ?? OPSET) {
     this.name = name;
     this.outer = outer;
+    this.opset = opset;
     this.scope = new Scope(outer?.scope);
-    this.names = outer?.names ?? new Set();
-    this.counters = outer?.counters ?? new Map();
+    this.names = outer?.names ?? new Names();
   }
 
   /** A builder that goes on where a finished graph stopped (outputs are kept unless `keepOutputs` is false). */
-  static from(graph: Graph, options: { keepOutputs?: boolean; outer?: GraphBuilder } = {}): GraphBuilder {
-    const b = new GraphBuilder(graph.name, options.outer);
-    reserveNames(graph, b.names);
+  static from(graph: Graph, options: FromOptions = {}): GraphBuilder {
+    const b = new GraphBuilder(graph.name, options.outer, options.opset);
+    b.names.addGraph(graph);
     if (graph.valueInfo) {
       b.valueInfo = graph.valueInfo;
       b.scope.declare(graph.valueInfo);
@@ -59,23 +71,19 @@ export class GraphBuilder {
     return b;
   }
 
-  /** Keeps the names of another graph from being given out by `fresh`. */
+  /** Keeps the names of another graph from being given out. */
   reserve(graph: Graph): void {
-    reserveNames(graph, this.names);
+    this.names.addGraph(graph);
   }
 
-  /** A name that is not used in this graph or any around it. */
+  /** A name with a number that is not used in this graph or any around it. */
   fresh(prefix: string): string {
-    for (;;) {
-      const n = this.counters.get(prefix) ?? 0;
-      this.counters.set(prefix, n + 1);
-      const name = `${prefix}_${n}`;
-      // A node's outputs are called after it, and may outlive it where a pass computes them in another way.
-      if ([name, `${name}_out`, `${name}_out0`].every((n) => !this.names.has(n))) {
-        this.names.add(name);
-        return name;
-      }
-    }
+    return this.names.numbered(prefix);
+  }
+
+  /** The wanted name where it is free, else the same with a number. */
+  unique(wanted: string): string {
+    return this.names.unique(wanted);
   }
 
   /** An input of the graph; its shape is undefined when even the rank is unknown. Throws when the name is taken. */
@@ -92,7 +100,7 @@ export class GraphBuilder {
 
   /** A constant that is no parameter: a `Constant` node. Equal constants are one node, but for large ones. */
   constant(tensor: Tensor): Value {
-    const key = tensor.data.length <= LARGEST_SHARED ? contentOf(tensor) : undefined;
+    const key = tensor.data.length <= LARGEST_SHARED ? tensorText(tensor) : undefined;
     const found = key === undefined ? undefined : this.findConstant(key);
     if (found) return found;
     const name = this.fresh('Constant');
@@ -100,6 +108,13 @@ export class GraphBuilder {
     const value = this.value(`${name}_out`);
     if (key !== undefined) this.constants.set(key, value);
     return value;
+  }
+
+  /** A tensor stored under this name as another value is: an initializer beside an initializer, else a constant. */
+  storedLike(like: Value, name: string, tensor: Tensor): Value {
+    if (this.initializers.has(like.name)) return this.parameter(name, tensor);
+    this.addNode(constantNode(name, tensor));
+    return this.value(name);
   }
 
   /** A float32 scalar, or a list as a vector. */
@@ -142,7 +157,7 @@ export class GraphBuilder {
       outputs: names,
       attributes: Object.fromEntries(wrapped),
     };
-    if (!isKnownOperator(node)) {
+    if (!isKnown(node)) {
       const operator = domain === '' ? op : `${domain}.${op}`;
       throw new SlimError(`graph '${this.name}': the shape of operator ${operator} ('${label}') is not known here`);
     }
@@ -156,8 +171,7 @@ export class GraphBuilder {
     this.nodeList.push(node);
     const constant = constantTensor(node);
     if (constant) this.constantTensors.set(node.outputs[0]!, constant);
-    for (const name of node.outputs) this.names.add(name);
-    if (node.name !== '') this.names.add(node.name);
+    for (const name of [node.name, ...node.outputs]) this.names.add(name);
   }
 
   /** Replaces a node in place; the new one must define what the old one did, before the same consumers. */
@@ -255,22 +269,6 @@ export class GraphBuilder {
   private visible(value: Value, op: string): Value {
     if (this === value.builder || this.isInside(value.builder)) return value;
     throw new SlimError(`${op}: value '${value.name}' belongs to graph '${value.builder.name}', not to '${this.name}'`);
-  }
-}
-
-/** Equal for equal tensors only. */
-function contentOf({ elementType, dims, data }: Tensor): string {
-  return `${elementType}[${dims}]${Array.from<unknown>(data).join()}`;
-}
-
-/** Adds every name of a graph and of the bodies inside it. */
-function reserveNames(graph: Graph, into: Set<string>): void {
-  for (const v of graph.inputs) into.add(v.name);
-  for (const name of graph.initializers.keys()) into.add(name);
-  for (const node of graph.nodes) {
-    into.add(node.name);
-    for (const name of node.outputs) into.add(name);
-    for (const a of Object.values(node.attributes)) if (a.type === 'graph') reserveNames(a.value, into);
   }
 }
 

@@ -2,31 +2,10 @@ import { UsageError } from '../base/errors.ts';
 import { isFloat } from './elementTypes.ts';
 import { floatToHalf, halfToFloat } from './half.ts';
 import { numbersOf } from './numbers.ts';
-import type { ElementType, Tensor, TensorData } from './types.ts';
+import { emptyData, KINDS } from './tensors.ts';
+import type { ElementType, Tensor } from './types.ts';
 
 type NumericType = Exclude<ElementType, 'string'>;
-
-/** What holds the values of each element type. */
-const KINDS = {
-  float32: Float32Array,
-  float64: Float64Array,
-  float16: Uint16Array,
-  bfloat16: Uint16Array,
-  int8: Int8Array,
-  uint8: Uint8Array,
-  int16: Int16Array,
-  uint16: Uint16Array,
-  int32: Int32Array,
-  uint32: Uint32Array,
-  int64: BigInt64Array,
-  uint64: BigUint64Array,
-  bool: Uint8Array,
-} as const satisfies Record<NumericType, unknown>;
-
-/** Zeros (empty strings) of an element type. */
-export function emptyData(elementType: ElementType, length: number): TensorData {
-  return elementType === 'string' ? new Array<string>(length).fill('') : new KINDS[elementType](length);
-}
 
 /**
  * A tensor with another element type. Integers must keep their values; reals are rounded to the nearest that the type
@@ -40,7 +19,7 @@ export function withType(tensor: Tensor, to: ElementType, what: string): Tensor 
     throw new UsageError(`${what} is ${elementType}, the model wants ${to}`);
   }
   const mayRound = isFloat(elementType) && isFloat(to);
-  const data: TensorData & { [index: number]: number | bigint } = new KINDS[to](values.length);
+  const data = emptyData(to, values.length);
   for (let i = 0; i < values.length; i++) {
     const value = values[i]!;
     const stored = nearest(value, to);

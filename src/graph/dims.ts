@@ -139,6 +139,11 @@ export function sizeOf(dims: readonly number[]): number {
   return dims.reduce((a, b) => a * b, 1);
 }
 
+/** A place along an axis of this size, counted from its end when negative, and no further than its ends. */
+export function sliceBound(start: number, size: number): number {
+  return Math.min(Math.max(start < 0 ? start + size : start, 0), size);
+}
+
 /** Index of an axis counted from the end when negative; undefined when out of range. */
 export function normalizeAxis(axis: number, rank: number): number | undefined {
   const a = axis < 0 ? axis + rank : axis;

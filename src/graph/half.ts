@@ -42,3 +42,14 @@ export function floatToHalf(value: number): number {
 function roundToEven(value: number): number {
   return value + 2 ** 52 - 2 ** 52;
 }
+
+const float32 = new Float32Array(1);
+const bits32 = new Uint32Array(float32.buffer);
+
+/** The 16 bits of the bfloat16 nearest to a float32, which are its upper half: ties go to the even one, NaN to 0x7fc0. */
+export function floatToBrainHalf(value: number): number {
+  if (Number.isNaN(value)) return 0x7fc0;
+  float32[0] = value;
+  const bits = bits32[0]!;
+  return (bits + 0x7fff + ((bits >>> 16) & 1)) >>> 16;
+}

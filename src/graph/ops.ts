@@ -1,8 +1,9 @@
 import { SlimError } from '../base/errors.ts';
 import { float, isIntegers } from './attributes.ts';
-import type { GraphBuilder, Value } from './builder.ts';
+import type { AttributeValues, GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
+import type { Op } from './operators.ts';
 import type { ElementType, Graph } from './types.ts';
 
 /*
@@ -14,11 +15,7 @@ import type { ElementType, Graph } from './types.ts';
 export type Operand = Value | number;
 
 /** Appends one operator with one output. */
-export function apply(
-  op: string,
-  inputs: readonly (Operand | undefined)[],
-  attributes: Parameters<GraphBuilder['node']>[2] = {},
-): Value {
+export function apply(op: string, inputs: readonly (Operand | undefined)[], attributes: AttributeValues = {}): Value {
   const b = builderOf(inputs);
   return b.node(
     op,
@@ -37,8 +34,8 @@ function builderOf(inputs: readonly (Operand | undefined)[]): GraphBuilder {
   return found;
 }
 
-const unary = (op: string) => (x: Value) => apply(op, [x]);
-const binary = (op: string) => (a: Operand, b: Operand) => apply(op, [a, b]);
+const unary = (op: Op) => (x: Value) => apply(op, [x]);
+const binary = (op: Op) => (a: Operand, b: Operand) => apply(op, [a, b]);
 
 export const add = binary('Add');
 export const sub = binary('Sub');
@@ -104,11 +101,25 @@ export function reshape(x: Value, shape: readonly number[] | Value): Value {
 }
 
 export function squeeze(x: Value, axes: readonly number[]): Value {
-  return apply('Squeeze', [x, x.builder.ints(axes)]);
+  return withList('Squeeze', x, axes, 'axes')[0]!;
 }
 
 export function unsqueeze(x: Value, axes: readonly number[]): Value {
-  return apply('Unsqueeze', [x, x.builder.ints(axes)]);
+  return withList('Unsqueeze', x, axes, 'axes')[0]!;
+}
+
+/** Operators that take a list as their second input since operator set 13, and before as an attribute. */
+function withList(
+  op: string,
+  x: Value,
+  list: readonly number[],
+  attribute: string,
+  attributes: AttributeValues = {},
+  outputs = 1,
+): Value[] {
+  const { builder: b } = x;
+  if (b.opset < 13) return b.node(op, [x], { ...attributes, [attribute]: list }, outputs);
+  return b.node(op, [x, b.ints(list)], attributes, outputs);
 }
 
 /** [d0·…·d(axis-1), d(axis)·…]: a matrix from any tensor, whatever its sizes. */
@@ -126,7 +137,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
 
 /** Equal parts by number, or parts of given sizes. */
 export function split(x: Value, parts: number | readonly number[], axis: number): Value[] {
-  if (typeof parts !== 'number') return x.builder.node('Split', [x, x.builder.ints(parts)], { axis }, parts.length);
+  if (typeof parts !== 'number') return withList('Split', x, parts, 'split', { axis }, parts.length);
   return parts === 1 ? [x] : x.builder.node('Split', [x], { axis }, parts);
 }
 
@@ -169,6 +180,14 @@ export function reduceMean(x: Value, axes?: readonly number[], keep = false): Va
 /** Maximum over axes (all when left out); axes are an attribute until operator set 18. */
 export function reduceMax(x: Value, axes?: readonly number[], keep = false): Value {
   return apply('ReduceMax', [x], { axes, keepdims: keep ? 1 : 0 });
+}
+
+/** Which steps of x [T, B, …] lie within the lengths of the sequences, int32 [B]: bool [T, B]. */
+export function withinLengths(x: Value, lengths: Value): Value {
+  const b = x.builder;
+  const index = (value: number) => squeeze(b.ints([value]), [0]);
+  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
+  return less(unsqueeze(steps, [1]), cast(lengths, 'int64'));
 }
 
 export function softmax(x: Value, axis = -1): Value {

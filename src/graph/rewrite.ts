@@ -1,4 +1,5 @@
 import { constantNode } from './attributes.ts';
+import { GraphBuilder, type Value } from './builder.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
 /*
@@ -92,6 +93,18 @@ export function removeDeadNodes(graph: Graph): Graph {
   return { ...graph, nodes, initializers };
 }
 
+/** A graph without those of the named constants and initializers that nothing uses. */
+export function dropUnused(graph: Graph, names: ReadonlySet<string>): Graph {
+  if (names.size === 0) return graph;
+  const used = new Set([...graph.nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const isLeft = (name: string) => names.has(name) && !used.has(name);
+  return {
+    ...graph,
+    nodes: graph.nodes.filter((n) => !(n.op === 'Constant' && isLeft(n.outputs[0]!))),
+    initializers: new Map([...graph.initializers].filter(([name]) => !isLeft(name))),
+  };
+}
+
 /** The node that defines each value. */
 export function producers(nodes: readonly Node[]): Map<string, Node> {
   const map = new Map<string, Node>();
@@ -106,4 +119,41 @@ export function useCounts(nodes: readonly Node[], outputs: readonly string[]): M
   for (const node of nodes) for (const name of usedNames(node)) count(name);
   for (const name of outputs) count(name);
   return counts;
+}
+
+/** Where a graph that is rewritten stands. */
+export interface RewriteOptions {
+  /** The builder of the graph around it, for a body. */
+  readonly outer?: GraphBuilder | undefined;
+  /** Operator set that new nodes are written in. */
+  readonly opset?: number | undefined;
+}
+
+/** A builder over the inputs and initializers of a graph, to which its nodes come one by one; all its names are taken. */
+export function startRewrite(graph: Graph, options: RewriteOptions = {}): GraphBuilder {
+  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] }, options);
+  b.reserve(graph);
+  return b;
+}
+
+/** The graph that a builder made of another one; outputs, and what a file says beside, are those of the old one. */
+export function finishRewrite(b: GraphBuilder, graph: Graph): Graph {
+  return { ...graph, ...b.build(), outputs: graph.outputs };
+}
+
+/** Copies a graph node by node; `visit` may emit something else in place of a node, and says so. */
+export function rewriteNodes(
+  graph: Graph,
+  visit: (b: GraphBuilder, node: Node) => boolean,
+  options: RewriteOptions = {},
+): Graph {
+  const b = startRewrite(graph, options);
+  for (const node of graph.nodes) if (!visit(b, node)) b.addNode(node);
+  return finishRewrite(b, graph);
+}
+
+/** Gives the first output of a node that is not copied its new computation, and says that it did. */
+export function replaceWith(b: GraphBuilder, node: Node, value: Value): true {
+  b.node('Identity', [value], {}, [node.outputs[0]!]);
+  return true;
 }

@@ -1,8 +1,9 @@
 import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { type Numbers, numbersOf } from '../graph/numbers.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { AxisComponents, Groups, Role } from './groups.ts';
 
 /** Looks up the current values of a stored tensor; undefined for one that has none (a streaming state). */

@@ -1,9 +1,14 @@
 import { SlimError } from '../base/errors.ts';
-import { constantTensor, intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { constantTensor, intAttribute } from '../graph/attributes.ts';
+import { nodeTitle } from '../graph/names.ts';
+import { isLookup, isRecurrent } from '../graph/operators.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
-import { isRecurrent, lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
+import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
+import { directionNames } from '../recurrent/directions.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
 import { recurrentStates } from './tracing/cells.ts';
@@ -102,16 +107,9 @@ interface TracedLayer {
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
 function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const recurrent = values.get(node.inputs[2]!);
+  const recurrent = values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
   const ids = (recurrent && idsAlong(recurrent, 2)) ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
   return directionNames(node).map((name) => ({ name, operator: node.op, ids }));
-}
-
-/** What the directions of a recurrent node are called: the node's name, with the direction if there are two. */
-export function directionNames(node: Node): string[] {
-  const name = nodeName(node);
-  const both = stringAttribute(node, 'direction', 'forward') === 'bidirectional';
-  return both ? [`${name} (forward)`, `${name} (reverse)`] : [name];
 }
 
 /** Lookups in a stored table [V, E]; its columns are the units. */
@@ -119,15 +117,10 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
   const fixedIndices = new Set(graph.nodes.filter(constantTensor).map((n) => n.outputs[0]!));
   return graph.nodes.flatMap((node): TracedLayer[] => {
     const table = values.get(node.inputs[0] ?? '');
-    const isLookup = node.op === 'Gather' && intAttribute(node, 'axis', 0) === 0;
     const known = fixedIndices.has(node.inputs[1]!) || graph.initializers.has(node.inputs[1]!);
-    if (!isLookup || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
-    return [{ name: nodeName(node), operator: node.op, ids: table.axes[1]!.ids }];
+    if (!isLookup(node) || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
+    return [{ name: nodeTitle(node), operator: node.op, ids: table.axes[1]!.ids }];
   });
-}
-
-function nodeName(node: Node): string {
-  return node.name || (node.outputs.find((name) => name !== '') ?? node.op);
 }
 
 /**

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest';
 import { constantNode, floats } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, cast, gather, matmul, reshape, tanh, transpose } from '../graph/ops.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { costsOf } from './costs.ts';
 
 const ones = (dims: readonly number[]): Tensor => {

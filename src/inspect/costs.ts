@@ -4,9 +4,10 @@ import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import { numbersOf } from '../graph/numbers.ts';
-import { usedNames } from '../graph/rewrite.ts';
+import { inputsFor, isRecurrent } from '../graph/operators.ts';
+import { bodiesOf, usedNames } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** What a model takes to store and to run. */
 export interface Costs {
@@ -59,26 +60,15 @@ export function isAllZero(tensor: Tensor): boolean {
 export function biasShares(graph: Graph): Map<string, number> {
   const shares = new Map<string, number>();
   for (const node of graph.nodes) {
-    if (!isRecurrent(node) || !node.inputs[3]) continue;
+    const bias = node.inputs[RECURRENT_INPUT.bias];
+    if (!isRecurrent(node) || !bias) continue;
     const both = node.op === 'GRU' && intAttribute(node, 'linear_before_reset', 0) !== 0;
-    shares.set(node.inputs[3], both ? 4 / 6 : 1 / 2);
+    shares.set(bias, both ? 4 / 6 : 1 / 2);
   }
   for (const body of graph.nodes.flatMap(bodiesOf))
     for (const [name, share] of biasShares(body)) shares.set(name, share);
   return shares;
 }
-
-/** Which inputs of an operator are matrices that are multiplied with data. */
-const matrixInputs: Readonly<Record<string, readonly number[]>> = {
-  MatMul: [0, 1],
-  Gemm: [0, 1],
-  Einsum: [0, 1],
-  Conv: [1],
-  ConvTranspose: [1],
-  LSTM: [1, 2],
-  GRU: [1, 2],
-  RNN: [1, 2],
-};
 
 /** Elements of a value whose size is known. */
 type Sizes = (name: string) => number | undefined;
@@ -109,8 +99,7 @@ function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>, inf
     else if (constant) stored.set(node.outputs[0]!, sizeOf(constant.dims));
     else if (node.inputs.length > 0 && usedNames(node).every((name) => stored.has(name)))
       derive(node, stored, inferred);
-    else if (node.domain === '')
-      for (const i of matrixInputs[node.op] ?? []) count += stored.get(node.inputs[i] ?? '') ?? 0;
+    else for (const i of inputsFor(node, 'matrix')) count += stored.get(node.inputs[i]!) ?? 0;
   }
   return count;
 }
@@ -120,8 +109,4 @@ function derive(node: Node, stored: Map<string, number>, inferred: Sizes): void 
   const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
   const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
   for (const name of node.outputs) if (name !== '') stored.set(name, inferred(name) ?? total / node.outputs.length);
-}
-
-function bodiesOf(node: Node): Graph[] {
-  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { testModel, zeroSlices } from '../../test/support/models.ts';
 import type { Node } from '../graph/types.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { languageModel } from '../models/languageModel.ts';
-import { traceModel } from '../slim/prepare.ts';
 import { describeModel } from './describe.ts';
 
 describe('describeModel', () => {

@@ -1,14 +1,18 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { isRecurrent } from '../graph/operators.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
+import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
 import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
-import { directionNames, type TraceOptions } from '../groups/trace.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
-import { type GroupSummary, groupMembers } from '../slim/groupMembers.ts';
-import { type PrepareOptions, type TracedModel, traceModel } from '../slim/prepare.ts';
+import type { TraceOptions } from '../groups/trace.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
+import type { PrepareOptions } from '../passes/prepareModel.ts';
+import { directionNames } from '../recurrent/directions.ts';
 import { costsOf } from './costs.ts';
 import { type NormSummary, summarizeNorms } from './normSummary.ts';
 
@@ -165,7 +169,7 @@ function inputSizes(graph: Graph): Map<string, number> {
   const shapes = storedTensors(graph);
   const sizes = new Map<string, number>();
   for (const node of graph.nodes.filter(isRecurrent)) {
-    const size = shapes.get(node.inputs[1]!)?.dims[2];
+    const size = shapes.get(node.inputs[RECURRENT_INPUT.weight]!)?.dims[2];
     if (size !== undefined) for (const name of directionNames(node)) sizes.set(name, size);
   }
   return sizes;

@@ -1,9 +1,8 @@
-import { intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { numbersOf } from '../graph/numbers.ts';
+import { isLookup, isLoop, isRecurrent } from '../graph/operators.ts';
 import { producers, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** Parameters of a part of a model. */
 export interface ParameterCount {
@@ -24,7 +23,7 @@ export interface ParameterSplit {
 /** Splits the initializers of a model into embedding, recurrent layers (operators and loops) and output. */
 export function splitParameters(graph: Graph): ParameterSplit {
   const tables = new Set(graph.nodes.flatMap((node) => (isLookup(node) ? node.inputs.slice(0, 1) : [])));
-  const recurrent = readBefore(graph, (node) => isRecurrent(node) || node.op === 'Scan' || node.op === 'Loop');
+  const recurrent = readBefore(graph, (node) => isRecurrent(node) || isLoop(node));
   const counts = {
     embedding: { stored: 0, nonzero: 0 },
     recurrent: { stored: 0, nonzero: 0 },
@@ -38,10 +37,6 @@ export function splitParameters(graph: Graph): ParameterSplit {
     for (let i = 0; i < values.length; i++) if (values[i] !== 0) part.nonzero++;
   }
   return counts;
-}
-
-function isLookup(node: Node): boolean {
-  return node.op === 'Gather' && node.domain === '' && intAttribute(node, 'axis', 0) === 0;
 }
 
 /** Names of all values that some of the nodes depend on. */

@@ -1,4 +1,4 @@
-// Written by scripts/build-kernels.mjs from src/kernels/assembly; do not edit.
+// Written by scripts/build-kernels.mjs from assembly; do not edit.
 
 /** The compiled kernels: 6295 bytes of WebAssembly in base64. */
 export const KERNELS_BASE64 =

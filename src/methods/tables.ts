@@ -1,6 +1,6 @@
 import type { Graph } from '../graph/types.ts';
+import { detachLookups } from '../passes/detachLookups.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
-import { detachLookups } from '../passes/trainingPasses.ts';
 
 /** Names without tables that words are looked up in, also one that is the output's matrix at the same time. */
 export function withoutTables(graph: Graph, names: ReadonlySet<string>): Set<string> {

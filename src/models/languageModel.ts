@@ -1,7 +1,6 @@
 import { UsageError } from '../base/errors.ts';
-import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, dropout, matmul, transpose } from '../graph/ops.ts';
 import { type StatePair, stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
@@ -12,10 +11,10 @@ import {
   type Initializer,
   linear,
   recurrentLayer,
+  uniformInitializer,
   zeros,
 } from '../nn/layers.ts';
 import { dropShared, dropWords } from '../nn/variationalDropout.ts';
-import { modelOf } from '../onnx/model.ts';
 
 /** Shape of a stacked recurrent language model. */
 export interface LanguageModelOptions {
@@ -57,12 +56,7 @@ export const LOGITS = 'logits';
 export function languageModel(options: LanguageModelOptions): Model {
   const { vocabulary, cell = DEFAULT_CELL, hidden, keep = 1, initScale = 0.1, seed = 1 } = options;
   if (hidden.length === 0) throw new UsageError('a language model needs at least one hidden layer');
-  const random = randomStream(seed);
-  const init: Initializer = (dims) => ({
-    elementType: 'float32',
-    dims,
-    data: uniform(sizeOf(dims), initScale, random),
-  });
+  const init = uniformInitializer(initScale, seed);
   const b = new GraphBuilder('language_model');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   const drop = (x: Value) => (options.variational ? dropShared(x, keep) : dropout(x, 1 - keep));

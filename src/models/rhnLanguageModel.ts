@@ -1,13 +1,11 @@
 import { UsageError } from '../base/errors.ts';
-import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder } from '../graph/builder.ts';
-import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather, matmul, transpose } from '../graph/ops.ts';
 import { stateMetadata } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import type { Initializer } from '../nn/layers.ts';
+import { type Initializer, uniformInitializer } from '../nn/layers.ts';
 import { dropShared, dropWords } from '../nn/variationalDropout.ts';
-import { modelOf } from '../onnx/model.ts';
 import { rhnLayer } from '../recurrent/rhn.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
@@ -54,7 +52,7 @@ export function rhnLanguageModel(options: RhnLanguageModelOptions): Model {
   const { vocabulary, width, depth, transformBias = -2, tied = true } = options;
   if (depth < 1) throw new UsageError('a Recurrent Highway Network needs at least one micro-layer');
   const keep: RhnKeep = { words: 1, input: 1, state: 1, output: 1, ...options.keep };
-  const init = options.init ?? uniformly(options.initScale ?? 0.04, options.seed ?? 1);
+  const init = options.init ?? uniformInitializer(options.initScale ?? 0.04, options.seed ?? 1);
   const b = new GraphBuilder('rhn_language_model');
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   const embedding = b.parameter('embedding', init([vocabulary, width]));
@@ -72,9 +70,4 @@ export function rhnLanguageModel(options: RhnLanguageModelOptions): Model {
   b.output(logits, LOGITS);
   b.output(b.value(state.output));
   return modelOf(b.build(), stateMetadata([state]));
-}
-
-function uniformly(scale: number, seed: number): Initializer {
-  const random = randomStream(seed);
-  return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
 }

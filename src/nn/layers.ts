@@ -1,5 +1,8 @@
+import { randomStream, uniform } from '../base/random.ts';
+import { floats } from '../graph/attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { operators, type RecurrentOp } from '../graph/operators.ts';
 import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
@@ -10,6 +13,12 @@ import type { Tensor } from '../graph/types.ts';
 
 /** Makes the initial values of a parameter. */
 export type Initializer = (dims: readonly number[]) => Tensor;
+
+/** Values uniform in ±scale, all drawn from one stream. */
+export function uniformInitializer(scale: number, seed: number): Initializer {
+  const random = randomStream(seed);
+  return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
+}
 
 /** All zeros, as biases start. */
 export const zeros: Initializer = (dims) => ({ elementType: 'float32', dims, data: new Float32Array(sizeOf(dims)) });
@@ -43,13 +52,11 @@ export function linear(
 export type CellName = 'lstm' | 'gru' | 'rnn';
 
 /** The kinds of recurrent layers, each as the ONNX operator that it becomes. */
-const recurrentKinds: Readonly<
-  Record<CellName, { operator: string; gates: number; states: readonly string[]; attributes: AttributeValues }>
-> = {
-  lstm: { operator: 'LSTM', gates: 4, states: ['h', 'c'], attributes: {} },
+const recurrentKinds: Readonly<Record<CellName, { operator: RecurrentOp; attributes: AttributeValues }>> = {
+  lstm: { operator: 'LSTM', attributes: {} },
   // The form of cuDNN, PyTorch and Keras: one recurrent product a step.
-  gru: { operator: 'GRU', gates: 3, states: ['h'], attributes: { linear_before_reset: 1 } },
-  rnn: { operator: 'RNN', gates: 1, states: ['h'], attributes: {} },
+  gru: { operator: 'GRU', attributes: { linear_before_reset: 1 } },
+  rnn: { operator: 'RNN', attributes: {} },
 };
 
 /** Names of the kinds of recurrent layers. */
@@ -57,6 +64,15 @@ export const cellNames = Object.keys(recurrentKinds) as CellName[];
 
 /** The kind that a model has when nobody asks for another. */
 export const DEFAULT_CELL: CellName = 'lstm';
+
+/** Names and sizes of a recurrent layer. */
+interface LayerSizes {
+  readonly name: string;
+  readonly inputs: number;
+  readonly hidden: number;
+  /** Where the biases of forget gates start: above 0, so that a state lasts at first (Jozefowicz et al. 2015). */
+  readonly forgetBias?: number | undefined;
+}
 
 /**
  * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the
@@ -73,15 +89,14 @@ export function recurrentLayer(
   init: Initializer,
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
-  const { operator, gates, states, attributes } = recurrentKinds[cell];
-  const weight = b.parameter(`${name}.weight`, init([1, gates * hidden, inputs]));
-  const recurrent = dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent);
-  const biases = biasesOf(b, cell, name, gates, hidden);
+  const { operator, attributes } = recurrentKinds[cell];
+  const { states } = operators[operator].recurrent;
+  const weights = weightsOf(b, cell, { name, inputs, hidden }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
   const [sequence, ...after] = b.node(
     operator,
-    [x, weight, recurrent, biases, undefined, ...before],
+    [x, ...weights, undefined, ...before],
     { hidden_size: hidden, ...attributes },
     [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
     '',
@@ -92,12 +107,63 @@ export function recurrentLayer(
 }
 
 /**
+ * A recurrent layer over whole sequences, x [T, B, I] and lengths int32 [B]: its output at each step [T, B, H], zero
+ * beyond the lengths, and the one at the last step of each sequence [B, H] (in reverse, at its first step). It starts
+ * from states of zero.
+ */
+export function sequenceLayer(
+  b: GraphBuilder,
+  cell: CellName,
+  { reverse, ...sizes }: LayerSizes & { readonly reverse: boolean },
+  x: Value,
+  lengths: Value,
+  init: Initializer,
+): { outputs: Value; last: Value } {
+  const { operator, attributes } = recurrentKinds[cell];
+  const { name, hidden } = sizes;
+  const [outputs, last] = b.node(
+    operator,
+    [x, ...weightsOf(b, cell, sizes, init), lengths],
+    { hidden_size: hidden, direction: reverse ? 'reverse' : undefined, ...attributes },
+    [`${name}.sequence`, `${name}.last`],
+    '',
+    name,
+  );
+  return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+}
+
+/** The weights of a layer's operator: W, R and B. */
+function weightsOf(
+  b: GraphBuilder,
+  cell: CellName,
+  { name, inputs, hidden, forgetBias = 0 }: LayerSizes,
+  init: Initializer,
+  keepRecurrent = 1,
+): Value[] {
+  const gates = gatesOf(cell).length;
+  return [
+    b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
+    dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent),
+    biasesOf(b, cell, name, hidden, forgetBias),
+  ];
+}
+
+/** Names of a cell's gates in the order of its weights. */
+function gatesOf(cell: CellName): readonly string[] {
+  return operators[recurrentKinds[cell].operator].recurrent.gates;
+}
+
+/**
  * ONNX adds two bias vectors [GH], one of W·x and one of R·h. The second is a constant zero, so that the layer has one
- * bias, as in Zaremba et al. (2014); all biases start at 0. Only the candidate of a GRU has a second one of its own, last
+ * bias, as in Zaremba et al. (2014); biases start at 0, those of a forget gate at `forgetBias`. Only the candidate of a GRU has a second one of its own, last
  * of the gates: it lies inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
  */
-function biasesOf(b: GraphBuilder, cell: CellName, name: string, gates: number, hidden: number): Value {
-  const bias = b.parameter(`${name}.bias`, zeros([1, gates * hidden]));
+function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, forgetBias: number): Value {
+  const gates = gatesOf(cell).length;
+  const first = new Float32Array(gates * hidden);
+  const forget = gatesOf(cell).indexOf('forget gate');
+  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
+  const bias = b.parameter(`${name}.bias`, floats([1, gates * hidden], first));
   if (cell !== 'gru') return concat([bias, b.constant(zeros([1, gates * hidden]))], 1);
   const candidate = b.parameter(`${name}.recurrent_bias`, zeros([1, hidden]));
   return concat([bias, b.constant(zeros([1, (gates - 1) * hidden])), candidate], 1);

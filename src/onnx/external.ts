@@ -3,12 +3,6 @@ import { ENTRY } from './fields.ts';
 import { malformed, quoted, type Reading } from './reading.ts';
 import { type Field, messageIn, textOf } from './wire.ts';
 
-/** The files beside a model in which it keeps values. */
-export interface ExternalData {
-  /** Bytes of a data file (without `length`: from `offset` to its end), or why there are none, in words. */
-  read(location: string, offset: number, length: number | undefined): Uint8Array | string;
-}
-
 /** Where a tensor's values lie. */
 export interface Region {
   readonly location: string;

@@ -6,9 +6,9 @@ import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meaning } from '../../test/support/protos.ts';
 import { UsageError } from '../base/errors.ts';
+import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { loadModel, saveModel } from './file.ts';
-import { modelOf } from './model.ts';
 import { ModelProtoSchema, TensorProto_DataLocation, TensorProto_DataType as Type } from './onnx_pb.ts';
 import { writeModel } from './write.ts';
 

@@ -1,7 +1,7 @@
 import { closeSync, constants, fstatSync, openSync, readSync, realpathSync } from 'node:fs';
 import { isAbsolute, join, relative, sep, win32 } from 'node:path';
 import { fileErrorReason } from '../base/files.ts';
-import type { ExternalData } from './external.ts';
+import type { ExternalData } from './reading.ts';
 
 /** A data file that is open, and what was read of it. */
 interface DataFile {

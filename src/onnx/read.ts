@@ -1,10 +1,9 @@
 import type { Model } from '../graph/types.ts';
-import type { ExternalData } from './external.ts';
 import { ENTRY, MODEL } from './fields.ts';
 import { readFunction } from './function.ts';
 import { readOperatorSets } from './operatorSets.ts';
 import { readGraph } from './readGraph.ts';
-import { malformed, quoted, type Reading, startReading } from './reading.ts';
+import { type ExternalData, malformed, quoted, type Reading, startReading } from './reading.ts';
 import { readCount } from './scalars.ts';
 import {
   all,

@@ -1,6 +1,11 @@
 import { BinaryReader } from '@bufbuild/protobuf/wire';
 import { UsageError } from '../base/errors.ts';
-import type { ExternalData } from './external.ts';
+
+/** The files beside a model in which it keeps values. */
+export interface ExternalData {
+  /** Bytes of a data file (without `length`: from `offset` to its end), or why there are none, in words. */
+  read(location: string, offset: number, length: number | undefined): Uint8Array | string;
+}
 
 /** What every part of the reader needs to know of the file it reads. */
 export interface Reading {

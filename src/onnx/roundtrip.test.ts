@@ -1,258 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { anyModel } from '../../test/support/anyModel.ts';
 import { UsageError } from '../base/errors.ts';
-import type {
-  Attribute,
-  Dim,
-  ElementType,
-  Graph,
-  ListedInitializer,
-  Model,
-  ModelFunction,
-  Node,
-  OpaqueTensor,
-  Tensor,
-  TensorData,
-  TensorType,
-  ValueInfo,
-} from '../graph/types.ts';
-import { joined, putBytes, putEncoded, putInt, putMessage, putText, startWriting, type Writer } from './encode.ts';
-import { ATTRIBUTE, SPARSE, TENSOR, TYPE, VALUE } from './fields.ts';
+import type { Graph, Model } from '../graph/types.ts';
 import { readFrom, readModel } from './read.ts';
 import { startReading } from './reading.ts';
 import { writeModel } from './write.ts';
-
-const ARRAYS: Record<Exclude<ElementType, 'string'>, (bytes: ArrayBuffer) => TensorData> = {
-  float32: (b) => new Float32Array(b),
-  float64: (b) => new Float64Array(b),
-  float16: (b) => new Uint16Array(b),
-  bfloat16: (b) => new Uint16Array(b),
-  int8: (b) => new Int8Array(b),
-  uint8: (b) => new Uint8Array(b),
-  int16: (b) => new Int16Array(b),
-  uint16: (b) => new Uint16Array(b),
-  int32: (b) => new Int32Array(b),
-  uint32: (b) => new Uint32Array(b),
-  int64: (b) => new BigInt64Array(b),
-  uint64: (b) => new BigUint64Array(b),
-  bool: (b) => new Uint8Array(b),
-};
-const numericType = fc.constantFrom(...(Object.keys(ARRAYS) as (keyof typeof ARRAYS)[]));
-
-const text = fc.string({ unit: 'grapheme', maxLength: 6 });
-const names = fc.uniqueArray(fc.string({ unit: 'grapheme', minLength: 1, maxLength: 5 }), { maxLength: 3 });
-const dims = fc.array(fc.integer({ min: 0, max: 3 }), { maxLength: 3 });
-
-/** Fields with numbers that no message has. */
-const unknownFields: fc.Arbitrary<Uint8Array> = fc
-  .array(
-    fc.tuple(fc.integer({ min: 1000, max: 9999 }), fc.oneof(fc.bigInt({ min: 0n, max: 2n ** 60n }), fc.uint8Array())),
-    {
-      minLength: 1,
-      maxLength: 3,
-    },
-  )
-  .map((fields) =>
-    encoded((writer) => {
-      for (const [number, value] of fields) {
-        if (typeof value === 'bigint') putInt(writer, number, value);
-        else putBytes(writer, number, value);
-      }
-    }),
-  );
-
-function encoded(fill: (writer: Writer) => void): Uint8Array {
-  const writer = startWriting();
-  fill(writer);
-  return joined(writer);
-}
-
-/** Adds fields to a record, `extra` among them, each of which may be left out. */
-function withOptional<T extends object>(
-  record: fc.Arbitrary<T>,
-  optional: Readonly<Record<string, fc.Arbitrary<unknown>>> = {},
-): fc.Arbitrary<T> {
-  const more = fc.record({ extra: unknownFields, ...optional }, { requiredKeys: [] });
-  return fc.tuple(record, more).map(([a, b]) => ({ ...a, ...b }));
-}
-
-const numericTensor: fc.Arbitrary<Tensor> = fc.tuple(numericType, dims).chain(([elementType, dims]) => {
-  const size = dims.reduce((a, b) => a * b, 1);
-  // Any bits, among them NaN with a payload, -0 and the limits of every integer.
-  const bytesPerElement = ARRAYS[elementType](new ArrayBuffer(8)).length;
-  const length = (size * 8) / bytesPerElement;
-  return fc.uint8Array({ minLength: length, maxLength: length }).map((bytes) => {
-    const data = ARRAYS[elementType](bytes.slice().buffer);
-    return { elementType, dims, data };
-  });
-});
-const stringTensor: fc.Arbitrary<Tensor> = dims.chain((dims) => {
-  const length = dims.reduce((a, b) => a * b, 1);
-  const data = fc.array(text, { minLength: length, maxLength: length });
-  return data.map((data) => ({ elementType: 'string', dims, data }));
-});
-const tensor: fc.Arbitrary<Tensor> = withOptional(fc.oneof({ weight: 4, arbitrary: numericTensor }, stringTensor));
-const opaqueTensor: fc.Arbitrary<OpaqueTensor> = fc
-  .record({ raw: fc.uint8Array({ minLength: 1 }), dims, rest: unknownFields })
-  .map(({ raw, dims, rest }) => ({
-    kind: 'of element type INT4',
-    sparse: false,
-    dims,
-    fields: encoded((writer) => {
-      for (const dim of dims) putInt(writer, TENSOR.dims, dim);
-      putInt(writer, TENSOR.dataType, 22);
-      putEncoded(writer, rest);
-    }),
-    raw,
-  }));
-const sparseTensor = (name: string): fc.Arbitrary<OpaqueTensor> =>
-  dims.map((dims) => ({
-    kind: 'sparse',
-    sparse: true,
-    dims,
-    fields: encoded((writer) => {
-      putMessage(writer, SPARSE.values, (values) => putText(values, TENSOR.name, name));
-      for (const dim of dims) putInt(writer, SPARSE.dims, dim);
-    }),
-  }));
-
-const dim: fc.Arbitrary<Dim> = fc.oneof(fc.nat(), fc.constantFrom('batch', 'time', '2*batch'));
-const tensorType: fc.Arbitrary<TensorType> = fc.record({
-  elementType: fc.oneof(numericType, fc.constant('string' as const)),
-  shape: fc.option(fc.array(dim, { maxLength: 4 }), { nil: undefined }),
-});
-const sequence = encoded((info) =>
-  putMessage(info, VALUE.type, (type) => putMessage(type, TYPE.sequenceType, () => {})),
-);
-const valueInfo = (name: string): fc.Arbitrary<ValueInfo> =>
-  fc.oneof(
-    { weight: 4, arbitrary: withOptional<ValueInfo>(fc.record({ name: fc.constant(name), type: tensorType })) },
-    fc.constantFrom<ValueInfo>(
-      { name, type: { elementType: 'float32', shape: undefined }, opaque: 'a sequence', extra: sequence },
-      { name, type: { elementType: 'float32', shape: undefined }, opaque: 'without a type' },
-    ),
-  );
-const valueInfos = (names: readonly string[]) => fc.tuple(...names.map(valueInfo));
-
-const int = fc.oneof(fc.maxSafeInteger(), fc.constantFrom(Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY));
-const real = fc.float();
-
-const attribute = (depth: number): fc.Arbitrary<Attribute> => {
-  const plain: fc.Arbitrary<Attribute>[] = [
-    fc.record({ type: fc.constant('int'), value: int }),
-    fc.record({ type: fc.constant('ints'), value: fc.array(int) }),
-    fc.record({ type: fc.constant('float'), value: real }),
-    fc.record({ type: fc.constant('floats'), value: fc.array(real) }),
-    fc.record({ type: fc.constant('string'), value: text }),
-    fc.record({ type: fc.constant('strings'), value: fc.array(text) }),
-    fc.record({ type: fc.constant('tensor'), value: tensor }),
-    fc.record({ type: fc.constant('tensors'), value: fc.array(tensor, { maxLength: 3 }) }),
-    fc.record({ type: fc.constant('reference'), value: fc.string({ minLength: 1 }) }),
-  ];
-  if (depth > 0) {
-    plain.push(fc.record({ type: fc.constant('graph'), value: graph(depth - 1) }));
-    plain.push(fc.record({ type: fc.constant('graphs'), value: fc.array(graph(depth - 1), { maxLength: 2 }) }));
-  }
-  const other = unknownFields.map((fields): Attribute => {
-    const type = encoded((writer) => putInt(writer, ATTRIBUTE.type, SPARSE_TENSOR));
-    return { type: 'opaque', value: Uint8Array.from([...type, ...fields]) };
-  });
-  return fc.oneof({ weight: 8, arbitrary: withOptional(fc.oneof(...plain)) }, other);
-};
-const SPARSE_TENSOR = 11;
-
-const attributes = (depth: number) => fc.dictionary(text, attribute(depth), { maxKeys: 3, noNullPrototype: true });
-
-const node = (depth: number): fc.Arbitrary<Node> =>
-  withOptional(
-    fc.record({
-      op: fc.constantFrom('LSTM', 'Scan', 'Größe'),
-      domain: fc.constantFrom('', 'com.example'),
-      name: text,
-      inputs: fc.array(text, { maxLength: 3 }),
-      outputs: fc.array(text, { maxLength: 3 }),
-      attributes: attributes(depth),
-    }),
-    { overload: fc.string({ minLength: 1 }) },
-  );
-
-function graph(depth: number): fc.Arbitrary<Graph> {
-  return fc
-    .record({ inputs: names, outputs: names, parameters: names, between: names, opaque: names, name: text })
-    .chain(({ inputs, outputs, parameters, between, opaque, name }) =>
-      withOptional<Graph>(
-        fc.record({
-          name: fc.constant(name),
-          inputs: valueInfos(inputs.map((n) => `in ${n}`)),
-          outputs: valueInfos(outputs),
-          initializers: mapOf(parameters, () => tensor),
-          nodes: fc.array(node(depth), { maxLength: 3 }),
-        }),
-        {
-          ...(between.length > 0 && { valueInfo: mapOf(between, () => tensorType) }),
-          ...(opaque.length > 0 && {
-            opaqueInitializers: mapOf(
-              // Sparse tensors stand after the others.
-              opaque.map((n, i) => (i < opaque.length - 1 ? `4 bits ${n}` : `sparse ${n}`)),
-              (n) => (n.startsWith('sparse') ? sparseTensor(n) : opaqueTensor),
-            ),
-          }),
-          ...(parameters.length > 0 && { listedInitializers: listed(parameters, inputs.length) }),
-        },
-      ),
-    )
-    .chain((graph) => {
-      const named = [...(graph.valueInfo?.keys() ?? [])].slice(0, 1);
-      if (named.length === 0) return fc.constant(graph);
-      return mapOf(named, () => unknownFields).map((valueExtras) => ({ ...graph, valueExtras }));
-    });
-}
-
-function mapOf<T>(
-  keys: readonly string[],
-  value: (key: string) => fc.Arbitrary<T>,
-): fc.Arbitrary<ReadonlyMap<string, T>> {
-  return fc.tuple(...keys.map(value)).map((values) => new Map(values.map((v, i) => [keys[i]!, v])));
-}
-
-/** Some of the parameters, listed before or after all inputs. */
-function listed(parameters: readonly string[], inputs: number): fc.Arbitrary<readonly ListedInitializer[]> {
-  return fc.tuple(fc.subarray([...parameters], { minLength: 1 }), fc.boolean()).map(([names, first]) =>
-    names.map((name, i) => ({
-      at: first ? i : inputs + i,
-      info: { name, type: { elementType: 'float32', shape: undefined } },
-    })),
-  );
-}
-
-const opsets = fc
-  .dictionary(fc.constantFrom('com.example', 'ai.onnx.ml'), fc.nat(), { noNullPrototype: true })
-  .map((others) => ({ '': 17, ...others }));
-
-const modelFunction: fc.Arbitrary<ModelFunction> = withOptional(
-  fc.record({
-    domain: fc.constantFrom('', 'com.example'),
-    name: fc.string({ minLength: 1 }),
-    inputs: names,
-    outputs: names,
-    attributes: names,
-    defaults: attributes(1),
-    nodes: fc.array(node(1), { maxLength: 3 }),
-    opsets,
-  }),
-  { overload: fc.string({ minLength: 1 }) },
-);
-
-const model: fc.Arbitrary<Model> = withOptional(
-  fc.record({
-    graph: graph(2),
-    opsets,
-    irVersion: fc.integer({ min: 4, max: 14 }),
-    producer: text,
-    metadata: fc.dictionary(text, text, { maxKeys: 3, noNullPrototype: true }),
-  }),
-  { functions: fc.array(modelFunction, { minLength: 1, maxLength: 2 }) },
-);
 
 /** The model with the bits of its arrays in place of the arrays: equality of numbers does not tell NaN from NaN. */
 function bits(value: unknown): unknown {
@@ -270,7 +23,7 @@ function bits(value: unknown): unknown {
 describe('writing a model and reading it back', () => {
   it('gives the same model, bit for bit', () => {
     fc.assert(
-      fc.property(model, (original) => {
+      fc.property(anyModel, (original) => {
         expect(bits(readModel(writeModel(original)))).toStrictEqual(bits(original));
       }),
       { numRuns: 200 },
@@ -279,7 +32,7 @@ describe('writing a model and reading it back', () => {
 
   it('does so wherever the bytes lie in memory', () => {
     fc.assert(
-      fc.property(model, fc.integer({ min: 0, max: 7 }), (original, offset) => {
+      fc.property(anyModel, fc.integer({ min: 0, max: 7 }), (original, offset) => {
         const bytes = writeModel(original);
         const moved = new Uint8Array(bytes.byteLength + 8).subarray(offset, offset + bytes.byteLength);
         moved.set(bytes);
@@ -321,7 +74,7 @@ function readDamaged(bytes: Uint8Array): 'refused' | 'read' {
 describe('damaged files', () => {
   it('are refused at every place they can be cut off', () => {
     fc.assert(
-      fc.property(model, (original) => {
+      fc.property(anyModel, (original) => {
         const bytes = writeModel(original);
         const step = Math.max(1, Math.floor(bytes.byteLength / 60));
         for (let end = 0; end < bytes.byteLength; end += step) {
@@ -335,7 +88,7 @@ describe('damaged files', () => {
   it('are refused or read as a sound model when bytes are overwritten', () => {
     const damage = fc.array(fc.tuple(fc.nat(), fc.integer({ min: 0, max: 255 })), { minLength: 1, maxLength: 4 });
     fc.assert(
-      fc.property(model, damage, (original, damage) => {
+      fc.property(anyModel, damage, (original, damage) => {
         const bytes = writeModel(original);
         for (const [at, value] of damage) bytes[at % bytes.byteLength] = value;
         readDamaged(bytes);

@@ -1,6 +1,6 @@
 import { constantTensor } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { bodiesOf, mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
+import { mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
 /*
@@ -52,17 +52,6 @@ export function mergeConstants(graph: Graph): Graph {
     return [mapBodies(renameInputs(node, renamed), mergeConstants)];
   });
   return { ...graph, nodes };
-}
-
-/** Every tensor that is stored in a graph, by name: initializers and constants, those inside loops and branches included. */
-export function storedTensors(graph: Graph): Map<string, Tensor> {
-  const found = new Map(graph.initializers);
-  for (const node of graph.nodes) {
-    const constant = constantTensor(node);
-    if (constant) found.set(node.outputs[0]!, constant);
-    for (const body of bodiesOf(node)) for (const [name, tensor] of storedTensors(body)) found.set(name, tensor);
-  }
-  return found;
 }
 
 function isShared(tensor: Tensor): boolean {

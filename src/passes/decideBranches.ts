@@ -1,7 +1,7 @@
 import { graphAttribute } from '../graph/attributes.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
 import { isStatic } from '../graph/dims.ts';
-import { initializersAsConstants } from '../graph/rewrite.ts';
+import { initializersAsConstants, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
 /**
@@ -10,22 +10,18 @@ import type { Graph, Node } from '../graph/types.ts';
  */
 export function inlineBranches(graph: Graph): Graph {
   if (!graph.nodes.some((node) => node.op === 'If')) return graph;
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  const visit = (node: Node): void => {
-    const branch = knownBranch(b, node);
-    if (branch === undefined) {
-      b.addNode(node);
-      return;
-    }
-    const body = initializersAsConstants(branch);
-    for (const inner of body.nodes) visit(inner);
-    node.outputs.forEach((name, i) => {
-      if (name !== '') b.node('Identity', [b.value(body.outputs[i]!.name)], {}, [name]);
-    });
-  };
-  for (const node of graph.nodes) visit(node);
-  return { ...b.build(), outputs: graph.outputs };
+  return rewriteNodes(graph, inlineBranch);
+}
+
+function inlineBranch(b: GraphBuilder, node: Node): boolean {
+  const branch = knownBranch(b, node);
+  if (branch === undefined) return false;
+  const body = initializersAsConstants(branch);
+  for (const inner of body.nodes) if (!inlineBranch(b, inner)) b.addNode(inner);
+  node.outputs.forEach((name, i) => {
+    if (name !== '') b.node('Identity', [b.value(body.outputs[i]!.name)], {}, [name]);
+  });
+  return true;
 }
 
 function knownBranch(b: GraphBuilder, node: Node): Graph | undefined {

@@ -1,8 +1,9 @@
-import { constantTensor, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
+import { constantTensor, integers, intsAttribute } from '../graph/attributes.ts';
+import { moves } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
+import { type StateSlots, stateSlots } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /*
  * A model that streams takes the states of its recurrent layers as inputs and gives the new ones as outputs. Nothing in
@@ -10,18 +11,15 @@ import { isRecurrent } from './lowerRecurrent.ts';
  * layers (or loops) whose final states come, only moved and in the same order, out again.
  */
 
-/** Operators that move elements of their first input, or copy them as they are. */
-export const moves: ReadonlySet<string> = new Set(
-  'Identity Cast Reshape Transpose Squeeze Unsqueeze Slice Gather Split Flatten'.split(' '),
-);
+/** True where a state stays itself: no element comes out in several places. */
+export function movesStates(node: Node): boolean {
+  const how = moves(node);
+  return how !== undefined && how !== 'copies';
+}
 
-/** Where a node takes initial states and gives final ones. */
-interface Slots {
+/** Where a node takes initial states and gives final ones, and which of the layers it is. */
+interface Slots extends StateSlots {
   readonly layer: number;
-  /** Index of the input of each state. */
-  readonly inputs: readonly number[];
-  /** Index of the output of each state. */
-  readonly outputs: readonly number[];
 }
 
 /**
@@ -31,8 +29,8 @@ interface Slots {
 export function detectStates(graph: Graph): StatePair[] {
   const layers = new Map<Node, Slots>();
   for (const [i, node] of graph.nodes.entries()) {
-    const slots = slotsOf(node, i);
-    if (slots) layers.set(node, slots);
+    const slots = stateSlots(node);
+    if (slots) layers.set(node, { layer: i, ...slots });
   }
   if (layers.size === 0) return [];
   const starts = initialStates(graph, layers);
@@ -49,19 +47,6 @@ export function detectStates(graph: Graph): StatePair[] {
     taken.add(output.info.name);
     return [{ input: input.name, output: output.info.name }];
   });
-}
-
-/** The states of a recurrent operator or a loop; undefined for any other node. */
-function slotsOf(node: Node, layer: number): Slots | undefined {
-  if (isRecurrent(node)) return { layer, inputs: [5, 6], outputs: [1, 2] };
-  if (node.domain !== '' || (node.op !== 'Scan' && node.op !== 'Loop')) return undefined;
-  const first = node.op === 'Loop' ? 2 : 0;
-  const inputs = range(first, node.inputs.length - intAttribute(node, 'num_scan_inputs', 0));
-  return { layer, inputs, outputs: inputs.map((i) => i - first) };
-}
-
-function range(start: number, end: number): number[] {
-  return Array.from({ length: Math.max(0, end - start) }, (_, i) => start + i);
 }
 
 /** For each input that goes to initial states: `layer.state` of each, in the order in which the input holds them. */
@@ -82,7 +67,7 @@ function initialStates(graph: Graph, layers: ReadonlyMap<Node, Slots>): Map<stri
       found.set(origin.input, list);
     });
     const origin = origins.get(node.inputs[0] ?? '');
-    if (slots || origin === undefined || !moves.has(node.op)) continue;
+    if (slots || origin === undefined || !movesStates(node)) continue;
     node.outputs.forEach((name, i) => {
       const place = origin.sliced ? undefined : placeOf(node, i, stored);
       origins.set(name, place === undefined ? origin : { ...origin, place, sliced: true });
@@ -119,7 +104,7 @@ function finalStates(name: string, made: ReadonlyMap<string, Node>, layers: Read
       if (state < 0) return '';
       found.push(`${slots.layer}.${state}`);
     } else if (node.op === 'Concat') todo.push(...[...node.inputs].reverse());
-    else if (moves.has(node.op)) todo.push(node.inputs[0] ?? '');
+    else if (movesStates(node)) todo.push(node.inputs[0] ?? '');
     else return '';
   }
   return found.join();

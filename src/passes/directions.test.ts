@@ -3,11 +3,11 @@ import { describe, expect, test } from 'vitest';
 import { graphOver, largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { int64s } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { add, apply, concat, gather, relu, reshape, slice, split, squeeze, transpose } from '../graph/ops.ts';
 import type { Graph, Model } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { joinDirections } from './joinDirections.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 import { splitDirections } from './splitDirections.ts';
 import { dropZeroStates } from './zeroStates.ts';
 
@@ -233,6 +233,7 @@ describe('dropZeroStates', () => {
   test.each<[string, (b: GraphBuilder, v: Value) => Value]>([
     ['a constant', (b) => b.constant({ ...randomTensor([2, 2, 2]), data: new Float32Array(8) })],
     ['a shape filled with zeros, moved', (b) => transpose(apply('ConstantOfShape', [b.ints([2, 2, 2])]), [1, 0, 2])],
+    ['zeros behind a Tanh', (b) => apply('Tanh', [apply('ConstantOfShape', [b.ints([2, 2, 2])])])],
     [
       'a zero spread out',
       (b) => apply('Expand', [b.parameter('zero', randomTensor([1, 1, 1], 1, 0)), b.ints([2, 2, 2])]),

@@ -1,16 +1,14 @@
-import { constantTensor } from '../graph/attributes.ts';
+import { attributesText, constantTensor } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { moves } from '../graph/operators.ts';
 import { mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
-import type { Attribute, Graph, Node } from '../graph/types.ts';
+import type { Graph, Node } from '../graph/types.ts';
 
 /*
  * Exporters make one tensor of zeros and cut the initial states of several cells from it. Cells that are to lose
  * different units need states of their own.
  */
-
-/** Operators that move elements of their first input, or copy them as they are. */
-const moves = new Set('Identity Cast Reshape Transpose Squeeze Unsqueeze Slice Gather Split Expand Tile'.split(' '));
 
 /**
  * The same graph in which each user of a filled tensor (ConstantOfShape, or a number that is expanded) has one of its
@@ -60,8 +58,8 @@ function findFills(graph: Graph): Map<string, Node> {
   for (const node of graph.nodes) {
     const constant = constantTensor(node);
     if (constant && isFloat(constant.elementType) && sizeOf(constant.dims) === 1) numbers.add(node.outputs[0]!);
-    const isCopy = (node.op === 'Expand' || node.op === 'Tile') && numbers.has(node.inputs[0]!);
-    const isMoved = moves.has(node.op) && fills.has(node.inputs[0]!);
+    const isCopy = moves(node) === 'copies' && numbers.has(node.inputs[0]!);
+    const isMoved = moves(node) && fills.has(node.inputs[0]!);
     const isFilled = node.op === 'ConstantOfShape' && isFloatFill(node);
     if (node.domain !== '' || !(isCopy || isMoved || isFilled) || node.outputs.some((name) => given.has(name)))
       continue;
@@ -81,9 +79,9 @@ export function mergeFills(graph: Graph): Graph {
   const first = new Map<string, Node>();
   const nodes = graph.nodes.flatMap((given): Node[] => {
     const node = mapBodies(renameInputs(given, renamed), mergeFills);
-    if (!moves.has(node.op) && node.op !== 'ConstantOfShape') return [node];
+    if (!moves(node) && node.op !== 'ConstantOfShape') return [node];
     const original = node.outputs.map((name) => name.replace(/~\d+$/, ''));
-    const key = JSON.stringify([node.op, node.inputs, original, Object.entries(node.attributes).map(spelled)]);
+    const key = JSON.stringify([node.op, node.inputs, original, attributesText(node)]);
     const found = first.get(key);
     if (found === undefined || original.every((name, i) => name === node.outputs[i])) {
       first.set(key, node);
@@ -96,9 +94,4 @@ export function mergeFills(graph: Graph): Graph {
   });
   const outputs = graph.outputs.map((o) => ({ ...o, name: renamed.get(o.name) ?? o.name }));
   return { ...graph, nodes, outputs };
-}
-
-/** An attribute of an operator that moves or fills, as text. */
-function spelled([name, a]: [string, Attribute]): unknown {
-  return [name, a.type === 'tensor' ? [a.value.elementType, Array.from(a.value.data, String)] : a.value];
 }

@@ -56,6 +56,22 @@ describe('hoistLoops', () => {
     await expectSame(graph, hoisted);
   });
 
+  it('takes a function with its settings', async () => {
+    const graph = graphOver(inputs, ({ h, x }, b) =>
+      loop([h], [x], ([s], [xt]) => [add(s!, apply('Clip', [xt!, b.float(-0.1), b.float(0.1)]))]),
+    );
+    const hoisted = hoistLoops(graph);
+    expect(bodyOps(hoisted)).toEqual(['Add']);
+    await expectSame(graph, hoisted);
+  });
+
+  it('leaves random numbers where they are: they are others at every step', () => {
+    const graph = graphOver(inputs, ({ h, x }) =>
+      loop([h], [x], ([s], [xt]) => [add(s!, mul(xt!, xt!.builder.node('RandomNormal', [], { shape: [2, 2] })[0]!))]),
+    );
+    expect(bodyOps(hoistLoops(graph))).toContain('RandomNormal');
+  });
+
   it.each([
     ['depends on the state', 1],
     ['leaves the loop', 2],

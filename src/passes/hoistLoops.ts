@@ -1,5 +1,6 @@
 import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
+import { isBroadcasting, isUnary, traits } from '../graph/operators.ts';
 import { identity, matmul, transpose, unsqueeze } from '../graph/ops.ts';
 import {
   capturedNames,
@@ -8,6 +9,7 @@ import {
   producers,
   removeDeadNodes,
   renameInputs,
+  rewriteNodes,
   usedNames,
 } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
@@ -21,23 +23,17 @@ import { factorDifferences, reassociateProducts } from './reassociate.ts';
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
 
-const unaryOps = new Set(
-  'Abs Cast Erf Exp Identity Log Neg Not Reciprocal Relu Sigmoid Sign Softplus Sqrt Tanh'.split(' '),
-);
-const broadcastOps = new Set('Add Sub Mul Div Max Min Pow Equal Greater Less Where'.split(' '));
-
 /**
  * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
  * the first stays as it is.
  */
 export function hoistLoops(graph: Graph): Graph {
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (node.op === 'Scan' && node.domain === '' && !hasAxes(node)) hoistScan(b, node);
-    else b.addNode(node);
-  }
-  return removeDeadNodes({ ...b.build(), outputs: graph.outputs });
+  const hoisted = rewriteNodes(graph, (b, node) => {
+    if (node.op !== 'Scan' || node.domain !== '' || hasAxes(node)) return false;
+    hoistScan(b, node);
+    return true;
+  });
+  return removeDeadNodes(hoisted);
 }
 
 function hasAxes(node: Node): boolean {
@@ -53,10 +49,8 @@ function hoistScan(b: GraphBuilder, node: Node): void {
   }
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
-  const unfolded = unfoldTransposes(initializersAsConstants(original));
-  const types = GraphBuilder.from(unfolded, { outer: b });
-  const isFloat32 = (name: string) => types.value(name).type.elementType === 'float32';
-  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, isFloat32), carriedInputs);
+  const unfolded = unfoldTransposes(initializersAsConstants(original), b);
+  const body = reassociateProducts(factorDifferences(unfolded, carriedInputs, b), carriedInputs, b);
   const step = GraphBuilder.from(body, { outer: b });
   const inputDirections = intsAttribute(node, 'scan_input_directions') ?? [];
   const outputDirections = intsAttribute(node, 'scan_output_directions') ?? [];
@@ -93,7 +87,9 @@ function hoistScan(b: GraphBuilder, node: Node): void {
       continue;
     }
     const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
-    if (!inputs.includes('carried') && !hasBody && stackedDirections.size <= 1) {
+    // Random numbers are others at every step.
+    const isFree = !inputs.includes('carried') && !hasBody && !traits(n).random;
+    if (isFree && stackedDirections.size <= 1) {
       const results = inputs.includes('stacked')
         ? hoistStacked(b, step, n, kindOf, before)
         : hoistInvariant(b, n, before);
@@ -118,29 +114,19 @@ function hoistScan(b: GraphBuilder, node: Node): void {
  * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
  * does not change from step to step, it leaves the loop.
  */
-function unfoldTransposes(body: Graph): Graph {
+function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   const captured = capturedNames(body);
-  const nodes = body.nodes.flatMap((node): Node[] => {
+  const unfold = (b: GraphBuilder, node: Node): boolean => {
     const plain = node.op === 'Gemm' && !node.inputs[2] && floatAttribute(node, 'alpha', 1) === 1;
     const flags = [intAttribute(node, 'transA', 0), intAttribute(node, 'transB', 0)];
     const side = flags.findIndex((flag, i) => flag === 1 && captured.has(node.inputs[i]!));
-    if (!plain || side < 0 || flags[1 - side] === 1) return [node];
-    const turned = `${node.outputs[0]}_turned`;
-    const perm = { type: 'ints', value: [1, 0] } as const;
-    const inputs = node.inputs.map((name, i) => (i === side ? turned : name));
-    return [
-      {
-        op: 'Transpose',
-        domain: '',
-        name: turned,
-        inputs: [node.inputs[side]!],
-        outputs: [turned],
-        attributes: { perm },
-      },
-      { ...node, op: 'MatMul', inputs, attributes: {} },
-    ];
-  });
-  return { ...body, nodes };
+    if (!plain || side < 0 || flags[1 - side] === 1) return false;
+    const factors = node.inputs.slice(0, 2).map((name) => b.value(name));
+    const turned = transpose(factors[side]!, [1, 0]);
+    b.node('MatMul', side === 0 ? [turned, factors[1]] : [factors[0], turned], {}, node.outputs);
+    return true;
+  };
+  return rewriteNodes(body, unfold, { outer });
 }
 
 interface LoopInfo {
@@ -246,8 +232,12 @@ function hoistStacked(
   const ranks = node.inputs.map((name) => step.value(name).type.shape?.length);
   if (node.domain !== '' || ranks.includes(undefined)) return undefined;
   const known = ranks as number[];
-  if (unaryOps.has(node.op)) return b.node(node.op, [before(node.inputs[0]!)], node.attributes);
-  if (broadcastOps.has(node.op)) {
+  if (isUnary(node)) {
+    const settings = node.inputs.slice(1);
+    if (settings.some((name) => kindOf(name) === 'stacked')) return undefined;
+    return b.node(node.op, [before(node.inputs[0]!), ...settings.map(before)], node.attributes);
+  }
+  if (isBroadcasting(node)) {
     const highest = Math.max(...known);
     const operands = node.inputs.map((name, i) => {
       const value = before(name);

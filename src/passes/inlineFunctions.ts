@@ -1,4 +1,6 @@
 import { UsageError } from '../base/errors.ts';
+import { graphsOf, identityNode } from '../graph/attributes.ts';
+import { Names } from '../graph/names.ts';
 import type { Attribute, Graph, Model, ModelFunction, Node, ValueInfo } from '../graph/types.ts';
 
 /** Most nodes that calls may become: functions that call each other twice grow as 2^depth. */
@@ -12,9 +14,7 @@ const DEEPEST = 100;
 interface Inlining {
   readonly functions: ReadonlyMap<string, ModelFunction>;
   readonly opsets: Map<string, number>;
-  readonly names: Set<string>;
-  /** How often each name was wanted. */
-  readonly counts: Map<string, number>;
+  readonly names: Names;
   nodes: number;
 }
 
@@ -29,14 +29,13 @@ type Scope = ReadonlyMap<string, string>;
 export function inlineFunctions(model: Model): Model {
   const { functions, ...rest } = model;
   if (functions === undefined) return model;
-  const names = new Set<string>();
-  collectNames(model.graph, names);
+  const names = new Names();
+  names.addGraph(model.graph);
   const byKey = functions.map((f) => [keyOf(f.domain, f.name, f.overload), f] as const);
   const inlining: Inlining = {
     functions: new Map(byKey),
     opsets: new Map(Object.entries(model.opsets)),
     names,
-    counts: new Map(),
     nodes: 0,
   };
   const graph = inlineGraph(model.graph, [], inlining);
@@ -53,12 +52,6 @@ function keyOf(domain: string, name: string, overload = ''): string {
 
 function functionOf(node: Node, { functions }: Inlining): ModelFunction | undefined {
   return functions.get(keyOf(node.domain, node.op, node.overload));
-}
-
-function graphsOf(node: Node): readonly Graph[] {
-  return Object.values(node.attributes).flatMap((a) =>
-    a.type === 'graph' ? [a.value] : a.type === 'graphs' ? a.value : [],
-  );
 }
 
 function mapGraphs(a: Attribute, change: (graph: Graph) => Graph): Attribute {
@@ -79,25 +72,6 @@ function forEachNode(graph: Graph, visit: (node: Node) => void): void {
     visit(node);
     for (const body of graphsOf(node)) forEachNode(body, visit);
   }
-}
-
-function collectNames(graph: Graph, into: Set<string>): void {
-  for (const { name } of [...graph.inputs, ...graph.outputs]) into.add(name);
-  for (const name of [...graph.initializers.keys(), ...(graph.opaqueInitializers?.keys() ?? [])]) into.add(name);
-  for (const node of graph.nodes) {
-    for (const name of [node.name, ...node.inputs, ...node.outputs]) into.add(name);
-    for (const body of graphsOf(node)) collectNames(body, into);
-  }
-}
-
-/** A name that nothing has yet. */
-function fresh(prefix: string, { names, counts }: Inlining): string {
-  let name = prefix;
-  let n = counts.get(prefix) ?? 0;
-  while (names.has(name)) name = `${prefix}_${++n}`;
-  counts.set(prefix, n);
-  names.add(name);
-  return name;
 }
 
 /** A graph with its calls replaced; `callers` are the functions that it is a part of. */
@@ -137,7 +111,8 @@ function instantiate(f: ModelFunction, call: Node, inlining: Inlining): Node[] {
     if (actual !== '' && !wanted.has(name)) wanted.set(name, actual);
   });
   for (const name of f.nodes.flatMap((node) => node.outputs)) {
-    if (name !== '' && !scope.has(name)) scope.set(name, wanted.get(name) ?? fresh(`${prefix}/${name}`, inlining));
+    if (name !== '' && !scope.has(name))
+      scope.set(name, wanted.get(name) ?? inlining.names.unique(`${prefix}/${name}`));
   }
   const nodes = f.nodes.map((node) => renameNode(node, scope, { f, call, prefix, inlining }));
   // An output that is an input, too, or that is given out twice.
@@ -146,8 +121,7 @@ function instantiate(f: ModelFunction, call: Node, inlining: Inlining): Node[] {
     const made = lookup(name, scope, f);
     if (actual === '' || made === actual) return [];
     if (made === '') throw refuse(f, `gives out its input '${name}', which node '${call.name}' leaves out`);
-    const node = { op: 'Identity', domain: '', name: fresh(`${prefix}/${name}`, inlining), attributes: {} };
-    return [{ ...node, inputs: [made], outputs: [actual] }];
+    return [identityNode(made, actual)];
   });
   return [...nodes, ...copies];
 }
@@ -189,7 +163,7 @@ function renameNode(node: Node, scope: Scope, context: Call): Node {
   if (++inlining.nodes > MOST_NODES) throw refuse(f, `and others become more than ${MOST_NODES} nodes`);
   return {
     ...node,
-    name: node.name === '' ? '' : fresh(`${prefix}/${node.name}`, inlining),
+    name: node.name === '' ? '' : inlining.names.unique(`${prefix}/${node.name}`),
     inputs: node.inputs.map((name) => lookup(name, scope, f)),
     outputs: node.outputs.map((name) => lookup(name, scope, f)),
     attributes: mapAttributes(node, (a) => {
@@ -204,7 +178,7 @@ function renameGraph(graph: Graph, outer: Scope, context: Call): Graph {
   const { f, prefix, inlining } = context;
   const scope = new Map(outer);
   const define = (name: string) => {
-    if (name !== '') scope.set(name, fresh(`${prefix}/${name}`, inlining));
+    if (name !== '') scope.set(name, inlining.names.unique(`${prefix}/${name}`));
   };
   for (const name of [...graph.inputs.map((v) => v.name), ...graph.initializers.keys()]) define(name);
   for (const name of graph.nodes.flatMap((node) => node.outputs)) define(name);

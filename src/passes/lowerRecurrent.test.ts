@@ -13,10 +13,11 @@ import {
 import { attribute, constantNode, float } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { add, cast, mul, squeeze, transpose } from '../graph/ops.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import { hoistLoops } from './hoistLoops.ts';
-import { isRecurrent, lowerRecurrent } from './lowerRecurrent.ts';
+import { lowerRecurrent } from './lowerRecurrent.ts';
 
 /** Runs both graphs and compares their outputs, in order, shapes included. */
 async function expectSame(graph: Graph, lowered: Graph, feeds: Record<string, Tensor>): Promise<void> {

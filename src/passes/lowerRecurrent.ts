@@ -1,13 +1,12 @@
-import { SlimError } from '../base/errors.ts';
-import { intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { intAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { isRecurrent, operators, type RecurrentNode, type RecurrentOp } from '../graph/operators.ts';
 import {
   add,
   apply,
   cast,
   concat,
   gather,
-  less,
   matmul,
   reshape,
   scan,
@@ -18,21 +17,20 @@ import {
   transpose,
   unsqueeze,
   where,
+  withinLengths,
 } from '../graph/ops.ts';
-import type { Graph, Node } from '../graph/types.ts';
+import { rewriteNodes } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
+import type { Graph } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
+import { directionsOf } from '../recurrent/directions.ts';
 import { gru } from '../recurrent/gru.ts';
 import { lstm } from '../recurrent/lstm.ts';
 import { rnn } from '../recurrent/rnn.ts';
 
 /** ONNX's recurrent operators, by name. */
-export const cells: Readonly<Record<string, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
-
-/** True for a recurrent layer of a graph. */
-export function isRecurrent(node: Node): boolean {
-  return node.domain === '' && Object.hasOwn(cells, node.op);
-}
+const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
 
 /**
  * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
@@ -41,13 +39,11 @@ export function isRecurrent(node: Node): boolean {
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    if (isRecurrent(node)) lowerNode(b, node, cells[node.op]!);
-    else b.addNode(node);
-  }
-  return { ...b.build(), outputs: graph.outputs };
+  return rewriteNodes(graph, (b, node) => {
+    if (!isRecurrent(node)) return false;
+    lowerNode(b, node);
+    return true;
+  });
 }
 
 /**
@@ -59,10 +55,8 @@ function ranked(x: Value, weight: Value): Value {
   return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;
 }
 
-/** The inputs of ONNX's recurrent operators by place: X, W, R, B, sequence_lens, initial_h, initial_c, P. */
-const INPUT = { x: 0, weight: 1, recurrent: 2, bias: 3, lengths: 4, state: 5, peepholes: 7 } as const;
-
-function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
+function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
+  const cell = cells[node.op];
   const input = (i: number) => (node.inputs[i] ? b.value(node.inputs[i]) : undefined);
   const reversed = directionsOf(node);
   const batchFirst = intAttribute(node, 'layout', 0) === 1;
@@ -78,11 +72,12 @@ function lowerNode(b: GraphBuilder, node: Node, cell: Cell): void {
   const biases = perDirection(input(INPUT.bias));
   const peepholes = perDirection(input(INPUT.peepholes));
   const activations = activationsOf(node, reversed.length, cell.activations);
-  const states = Array.from({ length: cell.states }, (_, s) =>
-    perDirection(input(INPUT.state + s), batchFirst ? 1 : 0),
+  const states = operators[node.op].recurrent.states.map((_, s) =>
+    perDirection(input(INPUT.hidden + s), batchFirst ? 1 : 0),
   );
   const lengths = input(INPUT.lengths);
-  const valid = lengths && validSteps(x, lengths);
+  // bool [T, 1, B]
+  const valid = lengths && unsqueeze(withinLengths(x, lengths), [1]);
   const results = reversed.map((reverse, d) => {
     const recurrent = recurrents[d]!;
     const [input, inLoop] = splitBias(biases[d], cell.biasInLoop(node));
@@ -128,21 +123,6 @@ function sideBySide(parts: readonly Value[], perm: readonly number[], axis: numb
   return concat(
     parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
     axis,
-  );
-}
-
-/** Whether each direction of a node goes through the sequence in reverse. */
-function directionsOf(node: Node): boolean[] {
-  const direction = stringAttribute(node, 'direction', 'forward');
-  const known: Readonly<Record<string, boolean[]>> = {
-    forward: [false],
-    reverse: [true],
-    bidirectional: [false, true],
-  };
-  const found = known[direction];
-  if (found) return found;
-  throw new SlimError(
-    `${node.op} '${node.name}' has direction '${direction}', expected ${Object.keys(known).join(', ')}`,
   );
 }
 
@@ -195,14 +175,6 @@ function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Valu
     reverseOutputs: [d.reverse],
   });
   return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
-}
-
-/** Which steps lie within the examples' lengths, int32 [B]: bool [T, 1, B]. */
-function validSteps(x: Value, lengths: Value): Value {
-  const b = x.builder;
-  const index = (value: number) => squeeze(b.ints([value]), [0]);
-  const steps = apply('Range', [index(0), gather(shapeOf(x), index(0)), index(1)]);
-  return less(unsqueeze(steps, [1, 2]), cast(lengths, 'int64'));
 }
 
 /** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */

@@ -1,16 +1,9 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { moves } from '../graph/operators.ts';
 import type { Node, Tensor } from '../graph/types.ts';
 
 /** What is known of a value all of whose elements are 1; `dropped` ones went through a Dropout. */
 export type Ones = 'ones' | 'dropped';
-
-/** Operators that make no new numbers out of their first input. */
-const moves = new Set(
-  (
-    'Cast Expand Flatten Gather GatherElements GatherND Identity Reshape Slice Split Squeeze Tile Transpose ' +
-    'Unsqueeze'
-  ).split(' '),
-);
 
 /**
  * Follows values of ones through a graph, node by node in order: adds to `known` what the outputs of `node` are. Ones
@@ -31,7 +24,7 @@ export function followOnes(node: Node, known: Map<string, Ones>): void {
   if (input === undefined) return;
   if (node.op === 'Dropout') known.set(output!, 'dropped');
   else if (node.op === 'Mul' && second) known.set(output!, input === 'dropped' ? input : second);
-  else if (moves.has(node.op)) for (const name of node.outputs) known.set(name, input);
+  else if (moves(node)) for (const name of node.outputs) known.set(name, input);
 }
 
 function isAllOnes({ data }: Tensor): boolean {

@@ -1,10 +1,14 @@
-import { constantNode, intAttribute, stringAttribute } from '../graph/attributes.ts';
+import { intAttribute } from '../graph/attributes.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import { producers } from '../graph/rewrite.ts';
-import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { directionNames } from '../groups/trace.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
-import { PartWriter, storedHere } from './parts.ts';
+import { isRecurrent } from '../graph/operators.ts';
+import { gather, squeeze, unsqueeze } from '../graph/ops.ts';
+import { finishRewrite, producers, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { storedHere } from '../graph/stored.ts';
+import { stridedTensor, stridesOf } from '../graph/tensors.ts';
+import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
+import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
+import { ConcatSinker } from './sinkConcat.ts';
 
 /*
  * A bidirectional operator holds both directions in one tensor, so both must have equally many units. Before units
@@ -17,28 +21,24 @@ import { PartWriter, storedHere } from './parts.ts';
  * `name (reverse)`. Left as they are: operators whose weights are computed, and all where nothing is bidirectional.
  */
 export function splitDirections(model: Model): Model {
-  const { graph } = model;
+  const { graph, opsets } = model;
   const stored = storedHere(graph);
   const wanted = new Set(graph.nodes.filter((node) => canSplit(node, stored)));
   if (wanted.size === 0 && !graph.nodes.some((node) => gathersStates(node, graph))) return model;
-  const splitter = new Splitter(model);
+  const b = startRewrite(graph, { opset: opsets[''] });
+  const sinker = new ConcatSinker(b, graph);
+  const splitter: Splitter = { b, sinker, made: producers(graph.nodes), halves: new Map() };
   for (const node of graph.nodes) {
-    if (wanted.has(node)) splitter.split(node);
-    else splitter.writer.pass(node);
+    if (wanted.has(node)) splitNode(splitter, node);
+    else sinker.copy(node);
   }
-  return { ...model, graph: splitter.writer.finish() };
+  for (const output of graph.outputs) sinker.whole(output.name);
+  return { ...model, graph: removeDeadNodes(finishRewrite(b, graph)) };
 }
 
-/** Inputs of a recurrent operator that hold one part per direction: W, R, B and the peepholes. */
-export const WEIGHTS = [1, 2, 3, 7] as const;
-/** Its initial states. */
-export const STATES = [5, 6] as const;
-/** Attributes that list each direction's share. */
-export const PER_DIRECTION = ['activations', 'activation_alpha', 'activation_beta'] as const;
-
-function canSplit(node: Node, stored: ReadonlyMap<string, Tensor>): boolean {
-  if (!isRecurrent(node) || stringAttribute(node, 'direction', 'forward') !== 'bidirectional') return false;
-  const storedWeights = WEIGHTS.every((i) => !node.inputs[i] || stored.get(node.inputs[i])?.dims[0] === 2);
+function canSplit(node: Node, stored: ReturnType<typeof storedHere>): boolean {
+  if (!isRecurrent(node) || !isBidirectional(node)) return false;
+  const storedWeights = WEIGHT_INPUTS.every((i) => !node.inputs[i] || stored.get(node.inputs[i])?.dims[0] === 2);
   return storedWeights && sharesEvenly(node);
 }
 
@@ -47,109 +47,90 @@ function canSplit(node: Node, stored: ReadonlyMap<string, Tensor>): boolean {
  * that take some, so that the halves are the shares when both directions use the same activations.
  */
 function sharesEvenly({ attributes }: Node): boolean {
-  const lists = PER_DIRECTION.map((name) => listOf(attributes[name]));
-  const [activations, ...parameters] = lists as [readonly unknown[], ...(readonly unknown[])[]];
+  const [activations = [], ...parameters] = SHARED_LISTS.map((name) => listOf(attributes[name]));
   const half = activations.length / 2;
   const alike = activations.slice(0, half).join() === activations.slice(half).join();
-  return (
-    lists.every((list) => list.length % 2 === 0) && (alike || parameters.every((list) => (list as []).length === 0))
-  );
-}
-
-/** A Concat of final states: heads pick those of the last layer out of it, so it is worth parts. */
-function gathersStates(node: Node, graph: Graph): boolean {
-  if (node.op !== 'Concat') return false;
-  return graph.nodes.some((n) => isRecurrent(n) && n.outputs.slice(1).some((o) => o !== '' && node.inputs.includes(o)));
+  const even = [activations, ...parameters].every((list) => list.length % 2 === 0);
+  return even && (alike || parameters.every((list) => list.length === 0));
 }
 
 function listOf(a: Attribute | undefined): readonly unknown[] {
   return a !== undefined && Array.isArray(a.value) ? a.value : [];
 }
 
-class Splitter {
-  readonly writer: PartWriter;
-  private readonly made: ReadonlyMap<string, Node>;
+/** A Concat of final states: heads pick those of the last layer out of it, so it is worth pieces. */
+function gathersStates(node: Node, graph: Graph): boolean {
+  if (node.op !== 'Concat') return false;
+  return graph.nodes.some((n) => isRecurrent(n) && n.outputs.slice(1).some((o) => o !== '' && node.inputs.includes(o)));
+}
+
+interface Splitter {
+  readonly b: GraphBuilder;
+  readonly sinker: ConcatSinker;
+  readonly made: ReadonlyMap<string, Node>;
   /** The halves of a stored tensor, so that shared weights stay shared. */
-  private readonly halves = new Map<string, readonly string[]>();
+  readonly halves: Map<string, readonly Value[]>;
+}
 
-  constructor(model: Model) {
-    this.writer = new PartWriter(model);
-    this.made = producers(model.graph.nodes);
-  }
+/** Emits a bidirectional operator as two. */
+function splitNode(splitter: Splitter, node: Node): void {
+  const { b, sinker } = splitter;
+  const batchFirst = intAttribute(node, 'layout', 0) === 1;
+  const inputs = node.inputs.map((name, i): readonly (Value | undefined)[] => {
+    if (name === '') return [];
+    if (WEIGHT_INPUTS.includes(i)) return halvesOf(splitter, name);
+    if (STATE_INPUTS.includes(i)) return statesOf(splitter, name, batchFirst ? 1 : 0);
+    const whole = sinker.whole(name);
+    return [whole, whole];
+  });
+  const results = directionNames(node).map((label, d) => {
+    const outputs = node.outputs.map((o) => (o === '' ? '' : b.unique(`${o}.${d === 0 ? 'forward' : 'reverse'}`)));
+    const own = inputs.map((pair) => pair[d]?.name ?? '');
+    b.addNode({ ...node, name: label, inputs: own, outputs, attributes: directionAttributes(node, d) });
+    return outputs;
+  });
+  node.outputs.forEach((output, k) => {
+    if (output === '') return;
+    const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
+    const values = results.map((outputs) => squeeze(b.value(outputs[k]!), [axis]));
+    sinker.pieces.set(output, { values, axis, stacked: true });
+  });
+}
 
-  /** Emits a bidirectional operator as two. */
-  split(node: Node): void {
-    const labels = directionNames(node);
-    const batchFirst = intAttribute(node, 'layout', 0) === 1;
-    const inputs = node.inputs.map((name, i): readonly string[] => {
-      if (name === '') return ['', ''];
-      if (WEIGHTS.some((w) => w === i)) return this.halvesOf(name);
-      if (STATES.some((s) => s === i)) return this.statesOf(name, batchFirst ? 1 : 0);
-      this.writer.whole(name);
-      return [name, name];
-    });
-    const raw = labels.map((name, d) => {
-      const outputs = node.outputs.map((o) =>
-        o === '' ? '' : this.writer.fresh(`${o}.${d === 0 ? 'forward' : 'reverse'}`),
-      );
-      this.writer.nodes.push({
-        ...node,
-        name,
-        inputs: inputs.map((pair) => pair[d]!),
-        outputs,
-        attributes: directionAttributes(node, d),
-      });
-      return outputs;
-    });
-    node.outputs.forEach((output, k) => {
-      if (output === '') return;
-      const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
-      const names = raw.map((outputs) => this.writer.emit('Squeeze', [outputs[k]!], {}, [axis]));
-      this.writer.parts.set(output, { names, axis, stacked: true });
-    });
-  }
+/** Both halves [1, …] of a stored tensor [2, …], as views of its values. */
+function halvesOf({ b, halves }: Splitter, name: string): readonly Value[] {
+  const known = halves.get(name);
+  if (known) return known;
+  const whole = b.value(name);
+  const tensor = b.tensorOf(whole)!;
+  const [dims, strides] = [[1, ...tensor.dims.slice(1)], stridesOf(tensor.dims)];
+  const values = ['forward', 'reverse'].map((direction, d) => {
+    const half = { ...tensor, ...stridedTensor(tensor, dims, strides, d * strides[0]!) };
+    return b.storedLike(whole, b.unique(`${name}.${direction}`), half);
+  });
+  halves.set(name, values);
+  return values;
+}
 
-  /** Both halves [1, …] of a stored tensor [2, …], as views of its values. */
-  private halvesOf(name: string): readonly string[] {
-    const known = this.halves.get(name);
-    if (known) return known;
-    const tensor = this.writer.stored.get(name)!;
-    const half = tensor.data.length / 2;
-    const names = ['forward', 'reverse'].map((direction, d) => {
-      const made = this.writer.fresh(`${name}.${direction}`);
-      const data = Array.isArray(tensor.data)
-        ? tensor.data.slice(d * half, (d + 1) * half)
-        : tensor.data.subarray(d * half, (d + 1) * half);
-      const part: Tensor = { ...tensor, dims: [1, ...tensor.dims.slice(1)], data };
-      if (this.writer.initializers.has(name)) this.writer.initializers.set(made, part);
-      else this.writer.nodes.push(constantNode(made, part));
-      return made;
-    });
-    this.halves.set(name, names);
-    return names;
+/** The initial state of each direction: the two inputs of the Concat that makes it, or its halves. */
+function statesOf({ b, sinker, made }: Splitter, name: string, axis: number): readonly Value[] {
+  const pieces = sinker.pieces.get(name);
+  if (pieces?.stacked && pieces.axis === axis && pieces.values.length === 2) {
+    return pieces.values.map((piece) => unsqueeze(piece, [axis]));
   }
-
-  /** The initial state of each direction: the two inputs of the Concat that makes it, or its halves. */
-  private statesOf(name: string, axis: number): readonly string[] {
-    const parts = this.writer.parts.get(name);
-    if (parts?.stacked && parts.axis === axis && parts.names.length === 2) {
-      return parts.names.map((part) => this.writer.emit('Unsqueeze', [part], {}, [axis]));
-    }
-    this.writer.whole(name);
-    const maker = this.made.get(name);
-    if (maker?.op === 'Concat' && maker.inputs.length === 2) {
-      const along = normalizeAxis(intAttribute(maker, 'axis', 0), this.writer.shapeOf(name)?.length ?? 0);
-      if (along === axis && maker.inputs.every((i) => this.writer.shapeOf(i)?.[axis] === 1)) return maker.inputs;
-    }
-    return [0, 1].map((d) => {
-      return this.writer.emit('Gather', [name, this.writer.constant([d])], { axis: { type: 'int', value: axis } });
-    });
+  const whole = sinker.whole(name);
+  const maker = made.get(name);
+  if (maker?.op === 'Concat' && maker.inputs.length === 2) {
+    const along = normalizeAxis(intAttribute(maker, 'axis', 0), whole.type.shape?.length ?? 0);
+    const parts = maker.inputs.map((input) => sinker.whole(input));
+    if (along === axis && parts.every((part) => part.type.shape?.[axis] === 1)) return parts;
   }
+  return [0, 1].map((d) => gather(whole, b.ints([d]), axis));
 }
 
 function directionAttributes(node: Node, d: number): Record<string, Attribute> {
   const attributes: Record<string, Attribute> = { ...node.attributes };
-  for (const name of PER_DIRECTION) {
+  for (const name of SHARED_LISTS) {
     const a = attributes[name];
     if (a?.type === 'strings' || a?.type === 'floats') {
       const half = a.value.length / 2;

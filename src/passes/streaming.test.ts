@@ -1,10 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { loop, randomTensor } from '../../test/support/graphs.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, apply, concat, matmul, reduceMean, reshape, squeeze, tanh } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
 import { streamingModel } from './streaming.ts';

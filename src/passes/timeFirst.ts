@@ -1,6 +1,9 @@
 import { intAttribute } from '../graph/attributes.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import { inputsFor, isRecurrent } from '../graph/operators.ts';
+import { transpose } from '../graph/ops.ts';
+import { rewriteNodes } from '../graph/rewrite.ts';
 import type { Model, Node } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /** Axes of X and the initial states, and of Y and the final states, from batch-first to time-first and back. */
 const SWAP = [1, 0, 2];
@@ -11,41 +14,27 @@ const SEQUENCE_BACK = [2, 0, 1, 3];
  * that know layout 0 only. A model without any is returned as it is.
  */
 export function timeFirst(model: Model): Model {
-  const { graph } = model;
+  const { graph, opsets } = model;
   if (!graph.nodes.some(isBatchFirst)) return model;
-  const nodes = graph.nodes.flatMap((node) => (isBatchFirst(node) ? turned(node) : [node]));
-  return { ...model, graph: { ...graph, nodes } };
+  return { ...model, graph: rewriteNodes(graph, turn, { opset: opsets[''] }) };
 }
 
 function isBatchFirst(node: Node): boolean {
   return isRecurrent(node) && intAttribute(node, 'layout', 0) === 1;
 }
 
-function turned(node: Node): Node[] {
-  const title = node.outputs.find((name) => name !== '') ?? node.name;
-  const before: Node[] = [];
+function turn(b: GraphBuilder, node: Node): boolean {
+  if (!isBatchFirst(node)) return false;
+  const turns = inputsFor(node, 'data', 'state');
   const inputs = node.inputs.map((name, i) => {
-    if (name === '' || ![0, 5, 6].includes(i)) return name;
-    const swapped = `${title}.time_first_${i}`;
-    before.push(transpose(name, swapped, SWAP));
-    return swapped;
+    return name !== '' && turns.includes(i) ? transpose(b.value(name), SWAP).name : name;
   });
-  const after: Node[] = [];
-  const outputs = node.outputs.map((name, i) => {
-    if (name === '') return name;
-    const own = `${name}.time_first`;
+  const outputs = node.outputs.map((name) => (name === '' ? '' : b.unique(`${name}.time_first`)));
+  b.addNode({ ...node, inputs, outputs, attributes: { ...node.attributes, layout: { type: 'int', value: 0 } } });
+  node.outputs.forEach((name, i) => {
     // Y [T, D, B, H] → [B, T, D, H], states [D, B, H] → [B, D, H]
-    after.push(transpose(own, name, i === 0 ? SEQUENCE_BACK : SWAP));
-    return own;
+    const perm = i === 0 ? SEQUENCE_BACK : SWAP;
+    if (name !== '') b.node('Transpose', [b.value(outputs[i]!)], { perm }, [name]);
   });
-  return [
-    ...before,
-    { ...node, inputs, outputs, attributes: { ...node.attributes, layout: { type: 'int', value: 0 } } },
-    ...after,
-  ];
-}
-
-function transpose(from: string, to: string, perm: readonly number[]): Node {
-  const attributes = { perm: { type: 'ints', value: perm } } as const;
-  return { op: 'Transpose', domain: '', name: to, inputs: [from], outputs: [to], attributes };
+  return true;
 }

@@ -1,7 +1,9 @@
 import { SlimError } from '../base/errors.ts';
 import { floatAttribute, intAttribute, integers, intsAttribute, stringAttribute } from '../graph/attributes.ts';
-import { GraphBuilder, type Value } from '../graph/builder.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis } from '../graph/dims.ts';
+import { OPSET } from '../graph/model.ts';
+import type { OpWith } from '../graph/operators.ts';
 import {
   add,
   apply,
@@ -17,8 +19,9 @@ import {
   sqrt,
   tanh,
 } from '../graph/ops.ts';
-import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
-import { OPSET } from '../onnx/model.ts';
+import { mapBodies, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
+import { operatorsWith, type Rules, ruleFor, ruleForEach } from '../graph/rules.ts';
+import type { Graph, Model, Node } from '../graph/types.ts';
 
 /*
  * Gradients are written in the operator set of graphs made here; an imported graph is rewritten to it first. From
@@ -36,23 +39,13 @@ export function toOwnOpset(model: Model): Graph {
 }
 
 function convertGraph(graph: Graph, from: number, outer?: GraphBuilder): Graph {
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] }, outer && { outer });
-  b.reserve(graph);
-  for (const node of graph.nodes) {
-    const inside = withBodies(node, (body) => convertGraph(body, from, b));
-    const conversion = node.domain === '' ? conversions[node.op] : undefined;
+  const convert = (b: GraphBuilder, node: Node): boolean => {
+    const inside = mapBodies(node, (body) => convertGraph(body, from, b));
+    const conversion = ruleFor<Conversion>(conversions, node);
     if (!conversion?.({ b, node: inside, from })) b.addNode(inside);
-  }
-  return { ...b.build(), outputs: graph.outputs };
-}
-
-function withBodies(node: Node, change: (body: Graph) => Graph): Node {
-  if (!Object.values(node.attributes).some((a) => a.type === 'graph')) return node;
-  const entries = Object.entries(node.attributes).map(([key, a]): [string, Attribute] => [
-    key,
-    a.type === 'graph' ? { type: 'graph', value: change(a.value) } : a,
-  ]);
-  return { ...node, attributes: Object.fromEntries(entries) };
+    return true;
+  };
+  return rewriteNodes(graph, convert, { outer });
 }
 
 /** The same operator with other inputs and without some attributes. */
@@ -60,12 +53,6 @@ function emit(b: GraphBuilder, node: Node, inputs: readonly (Operand | undefined
   const attributes = Object.fromEntries(Object.entries(node.attributes).filter(([key]) => !without.includes(key)));
   const values = inputs.map((x) => (typeof x === 'number' ? b.float(x) : x));
   b.node(node.op, values, attributes, node.outputs, '', node.name || undefined);
-  return true;
-}
-
-/** The value under the name that the node gave to its first output. */
-function define(b: GraphBuilder, node: Node, value: Value): true {
-  b.node('Identity', [value], {}, [node.outputs[0]!]);
   return true;
 }
 
@@ -88,7 +75,7 @@ const reduction: Conversion = ({ b, node, from }) => {
   const x = operand(b, node, 0);
   const axes = node.inputs[1] ? integers(b.tensorOf(operand(b, node, 1))) : [];
   if (axes === undefined) throw new SlimError(`${node.op} '${nameOf(node)}' must have constant axes to be trained`);
-  if (axes.length === 0 && intAttribute(node, 'noop_with_empty_axes', 0) === 1) return define(b, node, x);
+  if (axes.length === 0 && intAttribute(node, 'noop_with_empty_axes', 0) === 1) return replaceWith(b, node, x);
   const { noop_with_empty_axes: _, ...attributes } = node.attributes;
   b.node(node.op, [x], { ...attributes, ...(axes.length > 0 && { axes }) }, node.outputs);
   return true;
@@ -104,7 +91,7 @@ const oldSoftmax: Conversion = ({ b, node, from }) => {
     b.node(node.op, [x], { axis: -1 }, node.outputs);
     return true;
   }
-  return define(b, node, reshape(apply(node.op, [flatten(x, axis)], { axis: -1 }), shapeOf(x)));
+  return replaceWith(b, node, reshape(apply(node.op, [flatten(x, axis)], { axis: -1 }), shapeOf(x)));
 };
 
 const slice: Conversion = ({ b, node, from }) => {
@@ -169,7 +156,7 @@ const gelu: Conversion = ({ b, node }) => {
     stringAttribute(node, 'approximate', 'none') === 'tanh'
       ? tanh(mul(add(x, mul(pow(x, 3), 0.044715)), Math.sqrt(2 / Math.PI)))
       : apply('Erf', [mul(x, Math.SQRT1_2)]);
-  return define(b, node, mul(mul(x, 0.5), add(inner, 1)));
+  return replaceWith(b, node, mul(mul(x, 0.5), add(inner, 1)));
 };
 
 /** x / √(mean(x²) + ε) · γ */
@@ -180,7 +167,7 @@ const rmsNormalization: Conversion = ({ b, node }) => {
   if (first === undefined) throw new SlimError(`RMSNormalization '${nameOf(node)}' needs a known rank to be trained`);
   const axes = Array.from({ length: rank! - first }, (_, i) => first + i);
   const root = sqrt(add(reduceMean(mul(x, x), axes, true), floatAttribute(node, 'epsilon', 1e-5)));
-  return define(b, node, mul(div(x, root), operand(b, node, 1)));
+  return replaceWith(b, node, mul(div(x, root), operand(b, node, 1)));
 };
 
 /** Attributes that say nothing new about the operator set made here. */
@@ -205,14 +192,17 @@ const refuseOldScan: Conversion = ({ node, from }) => {
 
 const nameOf = (node: Node) => node.name || (node.outputs[0] ?? '');
 
-const each = (names: string, conversion: Conversion) =>
-  Object.fromEntries(names.split(' ').map((op) => [op, conversion]));
+/** Operators whose gradient is that of what they are rewritten to. */
+type Rewritten = OpWith<{ gradient: 'rewritten' }>;
 
-const conversions: Readonly<Record<string, Conversion>> = {
-  ...each('Squeeze Unsqueeze ReduceSum', listToInput('axes', 13)),
-  ...each('ReduceMax ReduceMean ReduceMin ReduceProd ReduceL1 ReduceL2', reduction),
-  ...each('ReduceLogSum ReduceLogSumExp ReduceSumSquare', reduction),
-  ...each('Softmax LogSoftmax Hardmax', oldSoftmax),
+const conversions: Rules<Conversion> & Readonly<Record<Rewritten, Conversion>> = {
+  ...ruleForEach(operatorsWith({ reduces: 'value' }), reduction),
+  ReduceSum: listToInput('axes', 13),
+  Squeeze: listToInput('axes', 13),
+  Unsqueeze: listToInput('axes', 13),
+  Softmax: oldSoftmax,
+  LogSoftmax: oldSoftmax,
+  Hardmax: oldSoftmax,
   Slice: slice,
   Clip: clip,
   Pad: pad,
@@ -225,12 +215,12 @@ const conversions: Readonly<Record<string, Conversion>> = {
   // x · tanh(ln(1 + eˣ))
   Mish: ({ b, node }) => {
     const x = operand(b, node, 0);
-    return define(b, node, mul(x, tanh(apply('Softplus', [x]))));
+    return replaceWith(b, node, mul(x, tanh(apply('Softplus', [x]))));
   },
   // x · σ(αx)
   Swish: ({ b, node }) => {
     const x = operand(b, node, 0);
-    return define(b, node, mul(x, sigmoid(mul(x, floatAttribute(node, 'alpha', 1)))));
+    return replaceWith(b, node, mul(x, sigmoid(mul(x, floatAttribute(node, 'alpha', 1)))));
   },
   RMSNormalization: rmsNormalization,
 };

@@ -1,9 +1,12 @@
 import { intAttribute } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import { producers, renameInputs } from '../graph/rewrite.ts';
+import { split, squeeze } from '../graph/ops.ts';
+import { finishRewrite, producers, removeDeadNodes, renameInputs, startRewrite } from '../graph/rewrite.ts';
 import { statesOf } from '../graph/states.ts';
-import type { Dim, Model, Node, ValueInfo } from '../graph/types.ts';
-import { PartWriter, plainNode } from './parts.ts';
+import type { Graph, Model, Node, ValueInfo } from '../graph/types.ts';
+import { ConcatSinker } from './sinkConcat.ts';
+import { asSlice } from './sinkConcatRules.ts';
 
 /**
  * The same model with every streaming state [L, B, H] that stacks L layers as [1, B, L·H], layer after layer, so that
@@ -19,85 +22,61 @@ export function unstackStates(model: Model): Model {
     return [{ input, output, layers, units }];
   });
   if (stacked.length === 0) return model;
-
   // Inside, the states keep their shapes under other names.
   const inside = (name: string) => `${name}.layers`;
-  const renamed = new Map(stacked.map(({ input }) => [input, inside(input)]));
-  const outputs = new Map(stacked.map(({ output }) => [output, inside(output)]));
-  const rename = (node: Node): Node => ({
-    ...renameInputs(node, new Map([...renamed, ...outputs])),
-    outputs: node.outputs.map((name) => outputs.get(name) ?? name),
-  });
-  const entries = stacked.map(({ input }) => plainNode('Identity', [input], [inside(input)]));
-  const before: Model = {
-    ...model,
-    graph: {
-      ...graph,
-      nodes: [...entries, ...graph.nodes.map(rename)],
-      outputs: graph.outputs.map((o) => ({ ...o, name: outputs.get(o.name) ?? o.name })),
-    },
-  };
-  const writer = new PartWriter(before);
-  for (const { input, layers, units } of stacked) {
-    const pieces = splitInto(
-      writer,
-      input,
-      2,
-      Array.from({ length: layers }, () => units),
-    );
-    const names = pieces.map((piece) => writer.emit('Squeeze', [piece], {}, [0]));
-    writer.parts.set(inside(input), { names, axis: 0, stacked: true });
-  }
-  for (const node of before.graph.nodes) if (!entries.includes(node)) writer.pass(node);
-  const made = producers(before.graph.nodes);
-  for (const { output, layers } of stacked) {
-    const pieces = layersOf(writer, made, inside(output), layers);
-    writer.nodes.push(plainNode('Concat', pieces, [output], { axis: { type: 'int', value: 2 } }));
-  }
-  const shapes = new Map(stacked.flatMap(({ input, output, ...sizes }) => [[input, sizes] as const, [output, sizes]]));
+  const before = renamed(
+    graph,
+    new Map(stacked.flatMap((s) => [s.input, s.output]).map((name) => [name, inside(name)])),
+  );
+
+  const sizes = new Map(stacked.flatMap((s) => [[s.input, s] as const, [s.output, s] as const]));
   const flat = (info: ValueInfo): ValueInfo => {
-    const sizes = shapes.get(info.name);
-    const batch: Dim | undefined = info.type.shape?.[1];
-    if (sizes === undefined || batch === undefined) return info;
-    return { ...info, type: { ...info.type, shape: [1, batch, sizes.layers * sizes.units] } };
+    const size = sizes.get(info.name);
+    const batch = info.type.shape?.[1];
+    if (size === undefined || batch === undefined) return info;
+    return { ...info, type: { ...info.type, shape: [1, batch, size.layers * size.units] } };
   };
   const border = { inputs: graph.inputs.map(flat), outputs: graph.outputs.map(flat) };
-  return { ...model, graph: writer.finish(border) };
+  const b = startRewrite({ ...before, ...border }, { opset: model.opsets[''] });
+  const sinker = new ConcatSinker(b, before);
+  for (const { input, layers, units } of stacked) {
+    const pieces = split(b.value(input), new Array<number>(layers).fill(units), 2);
+    sinker.pieces.set(inside(input), { values: pieces.map((piece) => squeeze(piece, [0])), axis: 0, stacked: true });
+  }
+  for (const node of before.nodes) sinker.copy(node);
+  const made = producers(before.nodes);
+  for (const { output, layers } of stacked) {
+    b.node('Concat', layersOf(sinker, made, inside(output), layers), { axis: 2 }, [output]);
+  }
+  for (const { name } of border.outputs) if (!sizes.has(name)) sinker.whole(name);
+  return { ...model, graph: removeDeadNodes(finishRewrite(b, { ...graph, ...border })) };
+}
+
+/** The graph with other names for some of its inputs and of the values that it computes. */
+function renamed(graph: Graph, names: ReadonlyMap<string, string>): Graph {
+  const to = (name: string) => names.get(name) ?? name;
+  const border = (info: ValueInfo): ValueInfo => ({ ...info, name: to(info.name) });
+  const nodes = graph.nodes.map((node): Node => {
+    return { ...renameInputs(node, names), outputs: node.outputs.map(to) };
+  });
+  return { ...graph, inputs: graph.inputs.map(border), outputs: graph.outputs.map(border), nodes };
 }
 
 /** The layers [1, B, H] that a final state [L, B, H] is made of. */
 function layersOf(
-  writer: PartWriter,
+  sinker: ConcatSinker,
   made: ReadonlyMap<string, Node>,
   name: string,
   layers: number,
-): readonly string[] {
-  const parts = writer.parts.get(name);
-  if (parts?.axis === 0 && parts.names.length === layers) {
-    return parts.stacked ? parts.names.map((part) => writer.emit('Unsqueeze', [part], {}, [0])) : parts.names;
+): readonly Value[] {
+  const pieces = sinker.pieces.get(name);
+  if (pieces?.axis === 0 && pieces.values.length === layers) {
+    return pieces.values.map((piece) => asSlice(pieces, piece));
   }
   let node = made.get(name);
   while (node?.op === 'Identity') node = made.get(node.inputs[0]!);
   if (node?.op === 'Concat' && normalizeAxis(intAttribute(node, 'axis', 0), 3) === 0 && node.inputs.length === layers) {
-    return node.inputs;
+    return node.inputs.map((input) => sinker.whole(input));
   }
-  writer.whole(name);
-  return splitInto(
-    writer,
-    name,
-    0,
-    Array.from({ length: layers }, () => 1),
-  );
-}
-
-/** A Split into pieces of these sizes, in the form of the model's operator set. */
-function splitInto(writer: PartWriter, name: string, axis: number, sizes: readonly number[]): string[] {
-  const outputs = sizes.map((_, i) => writer.fresh(`${name}.${i}`));
-  const along = { axis: { type: 'int', value: axis } } as const;
-  if (writer.axesAreAttributes) {
-    writer.nodes.push(plainNode('Split', [name], outputs, { ...along, split: { type: 'ints', value: sizes } }));
-  } else {
-    writer.nodes.push(plainNode('Split', [name, writer.constant(sizes)], outputs, along));
-  }
-  return outputs;
+  return split(sinker.whole(name), new Array<number>(layers).fill(1), 0);
 }

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { graphOver, largestDifference, loop, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { graphAttribute, int64s } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import {
   add,
   cast,
@@ -15,7 +16,6 @@ import {
   unsqueeze,
 } from '../graph/ops.ts';
 import type { Graph } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { withoutDropout } from './withoutDropout.ts';
 
 const inputs = { h: randomTensor([2, 2], 1), x: randomTensor([3, 2, 2], 2), w: randomTensor([2, 2], 3) };

@@ -1,5 +1,5 @@
-import { GraphBuilder } from '../graph/builder.ts';
-import { bodiesOf, mapBodies, removeDeadNodes, usedNames } from '../graph/rewrite.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import { bodiesOf, finishRewrite, mapBodies, removeDeadNodes, startRewrite, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Model, Node } from '../graph/types.ts';
 import { followOnes, type Ones } from './ones.ts';
 
@@ -29,8 +29,7 @@ interface Surroundings {
 }
 
 function strip(graph: Graph, outer: Surroundings): Graph {
-  const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] }, outer.builder && { outer: outer.builder });
-  b.reserve(graph);
+  const b = startRewrite(graph, { outer: outer.builder });
   const [names, ones] = [new Map(outer.names), new Map(outer.ones)];
   const define = (name: string) => {
     names.delete(name);
@@ -54,7 +53,7 @@ function strip(graph: Graph, outer: Surroundings): Graph {
     else if (outputs.has(output!)) b.node('Identity', [b.value(renamed(same))], {}, [output!]);
     else names.set(output!, renamed(same));
   }
-  return { ...b.build(), outputs: graph.outputs.map((o) => ({ ...o, name: renamed(o.name) })) };
+  return { ...finishRewrite(b, graph), outputs: graph.outputs.map((o) => ({ ...o, name: renamed(o.name) })) };
 }
 
 /** What is known of the values around a node. */

@@ -1,7 +1,7 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { inputsFor, isRecurrent, moves, traits } from '../graph/operators.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { isRecurrent } from './lowerRecurrent.ts';
 
 /**
  * The same model without the initial states of recurrent operators that are zero whatever the input is: zero is what an
@@ -14,7 +14,8 @@ export function dropZeroStates(model: Model): Model {
   let dropped = false;
   const nodes = graph.nodes.map((node) => {
     if (!isRecurrent(node)) return node;
-    const inputs = node.inputs.map((name, i) => ((i === 5 || i === 6) && name !== '' && isZero(name) ? '' : name));
+    const states = inputsFor(node, 'state');
+    const inputs = node.inputs.map((name, i) => (states.includes(i) && isZero(name) ? '' : name));
     if (inputs.every((name, i) => name === node.inputs[i])) return node;
     dropped = true;
     return { ...node, inputs: withoutTrailingBlanks(inputs) };
@@ -26,20 +27,15 @@ function withoutTrailingBlanks(names: readonly string[]): string[] {
   return names.slice(0, names.findLastIndex((name) => name !== '') + 1);
 }
 
-/** Operators that move, copy or drop elements of their first input: zeros stay zeros. */
-const moves = new Set(
-  'Identity Cast Reshape Transpose Squeeze Unsqueeze Flatten Slice Gather GatherElements Split Expand Tile Dropout'.split(
-    ' ',
-  ),
-);
-
 /** Asks whether a value of the graph is known to be all zeros, whatever a caller feeds. */
 export function zeroTest(graph: Graph): (name: string) => boolean {
   const given = new Set(graph.listedInitializers?.map((listed) => listed.info.name));
   const zeros = new Set<string>();
   for (const [name, tensor] of graph.initializers) if (!given.has(name) && allZero(tensor)) zeros.add(name);
   for (const node of graph.nodes) {
-    if (node.domain === '' && makesZeros(node, zeros)) for (const name of node.outputs) zeros.add(name);
+    if (node.domain !== '' || !makesZeros(node, zeros)) continue;
+    // What else than zeros an operator gives, the mask of a Dropout, is no zero.
+    for (const name of moves(node) ? node.outputs : node.outputs.slice(0, 1)) zeros.add(name);
   }
   return (name) => zeros.has(name);
 }
@@ -52,7 +48,7 @@ function makesZeros(node: Node, zeros: ReadonlySet<string>): boolean {
     return value === undefined || (value.type === 'tensor' && allZero(value.value));
   }
   if (node.op === 'Concat') return node.inputs.every((name) => zeros.has(name));
-  return moves.has(node.op) && zeros.has(node.inputs[0] ?? '');
+  return (moves(node) !== undefined || traits(node).keepsZero === true) && zeros.has(node.inputs[0] ?? '');
 }
 
 function allZero({ data }: Tensor): boolean {

@@ -19,16 +19,13 @@ export interface CellParts {
 /**
  * One step in feature-major form, where a column is one example: the recurrent product is then `R[GH, H] · h[H, B]` with
  * the weight at the left, which the runtime does not pack anew at every step. `x` [GH, B] is W·x_t + b, computed for all
- * steps before the loop; `states` are [H, B]. Returns the new states, of which the first is the output.
+ * steps before the loop; `states` are [H, B], in the order in which the operator takes them. Returns the new states, of
+ * which the first is the output.
  */
 export type Step = (x: Value, states: readonly Value[]) => Value[];
 
 /** A recurrent operator of ONNX as equations. */
 export interface Cell {
-  /** ONNX operator that this cell is. */
-  readonly operator: string;
-  /** Number of carried states, in the order of the operator's initial_ inputs: h, and c for LSTM. */
-  readonly states: number;
   /** Default activations f, g, h. */
   readonly activations: readonly ActivationName[];
   /** True when the recurrent bias meets the state in another way than the input's bias, and so cannot be added to it. */

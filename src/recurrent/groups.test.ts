@@ -12,12 +12,12 @@ import {
   tensorsOf,
 } from '../../test/support/recurrentLayers.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { matmul, reshape, squeeze, transpose } from '../graph/ops.ts';
 import { stateMetadata, statesOf } from '../graph/states.ts';
 import type { Graph, Model, Tensor, ValueInfo } from '../graph/types.ts';
 import { groupSizes } from '../groups/measure.ts';
 import { traceGroups } from '../groups/trace.ts';
-import { modelOf } from '../onnx/model.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 

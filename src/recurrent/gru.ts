@@ -8,8 +8,6 @@ import type { Cell, CellParts, Step } from './cell.ts';
  *   z, r = σ(W x_t + R h_{t−1} + b)    n: see the two forms    h_t = (1 − z) ⊙ n + z ⊙ h_{t−1}
  */
 export const gru: Cell = {
-  operator: 'GRU',
-  states: 1,
   activations: ['Sigmoid', 'Tanh'],
   biasInLoop: resetsAfterProduct,
   equations: (parts) => (resetsAfterProduct(parts.node) ? resetAfter(parts) : resetBefore(parts)),

@@ -14,8 +14,6 @@ import type { Cell } from './cell.ts';
  * stored, and leave with their unit.
  */
 export const lstm: Cell = {
-  operator: 'LSTM',
-  states: 2,
   activations: ['Sigmoid', 'Tanh', 'Tanh'],
   biasInLoop: () => false,
   equations({ node, recurrent, peepholes, activations: [σ, g, ψ] }) {

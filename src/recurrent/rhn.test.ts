@@ -4,7 +4,8 @@ import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test
 import { GraphBuilder } from '../graph/builder.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
-import { maskDropout, parametersAsInputs } from '../passes/trainingPasses.ts';
+import { maskDropout } from '../passes/maskDropout.ts';
+import { parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { rhnLayer } from './rhn.ts';
 
 const [TIME, BATCH, INPUTS, HIDDEN] = [3, 2, 3, 4];

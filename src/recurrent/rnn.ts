@@ -3,8 +3,6 @@ import type { Cell } from './cell.ts';
 
 /** The plain recurrent network (Elman 1990), with f = tanh by default: h_t = f(W x_t + R h_{t−1} + b). */
 export const rnn: Cell = {
-  operator: 'RNN',
-  states: 1,
   activations: ['Tanh'],
   biasInLoop: () => false,
   equations:

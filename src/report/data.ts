@@ -1,5 +1,5 @@
 import type { Environment } from '../base/environment.ts';
-import type { ResultModel, RunConfig, RunResultRecord } from '../runs/record.ts';
+import type { ResultModel, RunResultRecord, SavedConfig } from '../runs/record.ts';
 import type { ScoreKind } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 
@@ -43,7 +43,7 @@ export interface ReportRun {
   /** Kind of the sparsity method, and what people call it: 'group-lasso', 'group lasso'. */
   readonly method: string;
   readonly methodLabel: string;
-  readonly config: RunConfig | undefined;
+  readonly config: SavedConfig | undefined;
   readonly data: string | undefined;
   readonly dataDigest: string | undefined;
   /** The command, machine and versions of the training. */

@@ -3,8 +3,7 @@ import { fileSize } from '../base/format.ts';
 import { benchLatency, type Contestant } from '../bench/latency.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Model } from '../graph/types.ts';
-import type { RuntimeName } from '../runtime/runtimes.ts';
-import { loadRuntime } from '../runtime/runtimes.ts';
+import { type DeviceName, devices } from '../runtime/devices.ts';
 import type { ReportLatency, Timing } from './data.ts';
 
 /** Time steps of a timed run, and sequences side by side. */
@@ -16,8 +15,20 @@ const BUDGET = 1500;
 /** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
 const LONGEST = 5000;
 
-/** Bytes of all models together that WebAssembly, which copies them several times, is asked to load. */
-const MOST_WEB_BYTES = 2 ** 28;
+/** Where models are timed. */
+const PLACES: readonly Place[] = [
+  { device: 'cpu' },
+  // One thread is what most pages have. The engine copies models several times.
+  { device: 'wasm', threads: 1, mostBytes: 2 ** 28 },
+];
+
+interface Place {
+  readonly device: DeviceName;
+  /** Threads, whatever the report asks for. */
+  readonly threads?: number;
+  /** Bytes of all models together that it is asked to load. */
+  readonly mostBytes?: number;
+}
 
 /** What timing models gave: latencies in their order, and what could not be done. */
 export interface TimedModels {
@@ -38,40 +49,36 @@ export async function timeModels(
   const problems: string[] = [];
   const runtimes: string[] = [];
   const bytes = contestants.reduce((sum, { model }) => sum + weightBytes(model), 0);
-  for (const name of ['node', 'web'] satisfies RuntimeName[]) {
-    if (name === 'web' && bytes > MOST_WEB_BYTES) {
-      problems.push(
-        `Models of ${fileSize(bytes)} in all were not timed on ${LABELS[name]}, where loading them takes long.`,
-      );
+  for (const { device, threads: fixed, mostBytes = Number.POSITIVE_INFINITY } of PLACES) {
+    const { label, load } = devices[device];
+    if (bytes > mostBytes) {
+      problems.push(`Models of ${fileSize(bytes)} in all were not timed on ${label}, where loading them takes long.`);
       continue;
     }
     try {
-      const runtime = await loadRuntime(name);
+      const runtime = await load();
       onStage?.(`timing ${contestants.length} models on ${runtime.name}`);
       let sum = 0;
       for (const batch of BATCHES) {
         const expected = sum * batch;
         if (expected > LONGEST) {
-          problems.push(
-            `Batch ${batch} on ${LABELS[name]} was not timed: a run would take ${Math.round(expected / 1e3)} s.`,
-          );
+          problems.push(`Batch ${batch} on ${label} was not timed: a run would take ${Math.round(expected / 1e3)} s.`);
           continue;
         }
         const timed = await benchLatency(contestants, {
           ...{ runtime, batch, steps: STEPS, rounds: ROUNDS, budget: BUDGET },
-          // The engine in WebAssembly has one set of threads in a process; one is what most pages have.
-          threads: name === 'web' ? 1 : threads,
+          threads: fixed ?? threads,
         });
         for (const [i, { milliseconds }] of timed.entries()) {
           const { median, min: low, max: high } = milliseconds;
-          latencies[i]!.push({ runtime: LABELS[name], batch, median, low, high });
+          latencies[i]!.push({ runtime: label, batch, median, low, high });
           if (batch === 1) sum += median;
         }
       }
-      runtimes.push(`${LABELS[name]}: ${runtime.name}`);
+      runtimes.push(`${label}: ${runtime.name}`);
     } catch (error) {
       if (!(error instanceof SlimError)) throw error;
-      problems.push(`No latencies on ${LABELS[name]}: ${error.message}.`);
+      problems.push(`No latencies on ${label}: ${error.message}.`);
     }
   }
   const timing = runtimes.length === 0 ? undefined : { steps: STEPS, batches: BATCHES, runtimes, threads };
@@ -84,6 +91,3 @@ function weightBytes({ graph }: Model): number {
   for (const { dims } of graph.initializers.values()) numbers += sizeOf(dims);
   return 4 * numbers;
 }
-
-/** What the engines are called in a report. */
-const LABELS: Readonly<Record<RuntimeName, string>> = { node: 'native', web: 'WebAssembly' };

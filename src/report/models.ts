@@ -1,17 +1,18 @@
 import { join } from 'node:path';
-import { SlimError } from '../base/errors.ts';
+import { ZodError } from 'zod';
+import { SlimError, UsageError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import type { RunConfig, RunRecord, RunResultRecord } from '../runs/record.ts';
+import type { RunRecord, RunResultRecord, SavedConfig } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
-import { type TracedModel, traceModel } from '../slim/prepare.ts';
+import { taskNamed } from '../tasks/registry.ts';
 import type { ReportModel } from './data.ts';
-import { remakeModel } from './remake.ts';
 import type { KeptUnits } from './weightMap.ts';
 
 /** A model of a run with its figures; its file may be gone. */
@@ -66,25 +67,30 @@ function traced(model: Model, record: RunRecord, problems: string[]): FinalModel
 
 function unitsOf({ layers }: Groups, { result, config }: RunRecord): KeptUnits | undefined {
   const kept = result?.kept;
-  const hidden = config?.model.hidden;
+  const before = unitsAtFirst(result, config);
   const fits =
     kept !== undefined &&
-    hidden !== undefined &&
-    hidden.length === layers.length &&
+    before?.length === layers.length &&
     layers.every(({ components }, i) => kept[i]?.length === components.length);
-  return fits ? { before: hidden, kept } : undefined;
+  return fits ? { before, kept } : undefined;
+}
+
+/** Units of each layer before training. */
+function unitsAtFirst(result: RunResultRecord | undefined, config: SavedConfig | undefined) {
+  return result?.layers?.map(({ units }) => units) ?? config?.model.hidden;
 }
 
 /** The untrained model of the configuration, where training shrank it; its figures are sizes and speed alone. */
 function beginning(
-  config: RunConfig | undefined,
-  { models: [first], data }: RunResultRecord,
+  config: SavedConfig | undefined,
+  result: RunResultRecord,
   problems: string[],
 ): LoadedModel | undefined {
-  const hidden = config?.model.hidden;
-  if (hidden === undefined || first === undefined || hidden.join() === first.hidden.join()) return undefined;
+  const [first] = result.models;
+  const hidden = unitsAtFirst(result, config);
+  if (config === undefined || hidden === undefined || hidden.join() === first?.hidden.join()) return undefined;
   try {
-    const made = remakeModel(config!, data?.facts ?? {});
+    const made = remade(config, result.data?.facts ?? {});
     if (made === undefined) return undefined;
     const model = withoutDropout(made);
     let bytes = 0;
@@ -93,6 +99,16 @@ function beginning(
     return { figures: { name: 'as it began', hidden, ...costsOf(model), bytes, split, scores: {} }, model };
   } catch (error) {
     return inWords(problems, 'the model as it began cannot be made again: ')(error);
+  }
+}
+
+/** The untrained model of a configuration; undefined for a task whose models cannot be made again. */
+function remade(config: SavedConfig, facts: Readonly<Record<string, number>>): Model | undefined {
+  try {
+    return taskNamed(config.task.kind)?.untrained?.({ ...config, batch: 1, seed: 1 }, facts);
+  } catch (cause) {
+    if (cause instanceof ZodError) throw new UsageError('its configuration has other fields', { cause });
+    throw cause;
   }
 }
 

@@ -3,7 +3,7 @@ import { decode } from 'fast-png';
 import { describe, expect, test } from 'vitest';
 import { testModel } from '../../test/support/models.ts';
 import { weightsOf } from '../groups/measure.ts';
-import { traceModel } from '../slim/prepare.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { shrinkModel } from '../slim/shrink.ts';
 import { type KeptUnits, mapAxis, REMOVED, rasterOf, STRENGTHS, ZERO } from './weightMap.ts';
 import { runsOf, weightMaps } from './weightMaps.ts';

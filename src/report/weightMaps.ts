@@ -1,21 +1,15 @@
 import { encode } from 'fast-png';
 import { numbersOf } from '../graph/numbers.ts';
+import { traitsOf } from '../graph/operators.ts';
 import type { Groups } from '../groups/groups.ts';
 import { weightsOf } from '../groups/measure.ts';
+import type { TracedModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
-import type { TracedModel } from '../slim/prepare.ts';
 import type { DrawnAxis, WeightMapData } from './data.ts';
 import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 
 /** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
 export const MOST_CELLS = 420;
-
-/** Gates of ONNX's recurrent operators in the order of their weights. */
-const GATES: Readonly<Record<string, readonly string[]>> = {
-  LSTM: ['input gate', 'output gate', 'forget gate', 'cell'],
-  GRU: ['update gate', 'reset gate', 'candidate'],
-  RNN: ['hidden'],
-};
 
 /** Names of the weight matrices that carry units of some layer. */
 export function unitMatrices({ axes }: Groups): Set<string> {
@@ -65,7 +59,7 @@ function drawn({ segments, before, kept }: MapAxis, layers: readonly { name: str
     const nth = seen.get(layer) ?? 0;
     seen.set(layer, nth + 1);
     const repeats = segments.filter((s) => s.layer === layer).length;
-    const gates = GATES[operator];
+    const gates = traitsOf(operator).recurrent?.gates;
     const gate = repeats === 1 ? '' : gates?.length === repeats ? `, ${gates[nth]}` : `, block ${nth + 1}`;
     return { name: `${name}${gate}`, length };
   });

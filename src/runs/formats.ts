@@ -1,5 +1,5 @@
 import type { EpochMetrics } from '../train/metrics.ts';
-import { RUN_FORMAT, type RunConfig, type RunLive, type RunResultRecord } from './record.ts';
+import { RUN_FORMAT, type RunLive, type RunResultRecord, type SavedConfig } from './record.ts';
 import { configSchema, epochSchema, liveSchema, resultSchema } from './schemas.ts';
 import { configOfVersion1, epochOfVersion1, liveOfVersion1, resultOfVersion1 } from './version1.ts';
 
@@ -18,7 +18,7 @@ export function jsonOf(text: string): unknown {
 }
 
 /** config.json; deeper nested than a few levels it is taken for damaged. */
-export function configFrom(value: unknown): RunConfig | undefined {
+export function configFrom(value: unknown): SavedConfig | undefined {
   if (!isShallow(value, MOST_LEVELS)) return undefined;
   return configSchema.safeParse(value).data ?? configOfVersion1(value);
 }

@@ -132,7 +132,7 @@ describe('readRun', () => {
     expect(old.result?.models).toMatchObject([{ name: 'slim', scores: now.result!.models[0]!.scores }]);
     const { files: _, modifiedAt: __, id: ___, name: ____, ...summary } = now.summary;
     expect(old.summary).toMatchObject(summary);
-    expect(old.config).toMatchObject({ format: 1, task: { kind: 'language-model' }, method: { lambda: 0.01 } });
+    expect(old.config).toMatchObject({ format: 1, task: { kind: 'language-model' }, method: { iss: 0.01 } });
     expect(old.problems).toEqual([]);
   });
 

@@ -1,12 +1,12 @@
 import { realpath } from 'node:fs/promises';
 import { join, posix } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import { methodLabel } from '../methods/registry.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
 import { type OpenFile, openInside, readBetween } from './boundedFile.ts';
 import { createEpochReader, type EpochReader, type Epochs } from './epochs.ts';
 import { folderInside, runFolder } from './findRuns.ts';
 import { configFrom, jsonOf, liveFrom, refusal, resultFrom, writerOf } from './formats.ts';
-import { methodLabel } from './methodLabel.ts';
 import type { RunRecord, RunState, RunSummary } from './record.ts';
 import { runFiles } from './runDirectory.ts';
 import { failureSchema } from './schemas.ts';

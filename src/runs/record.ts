@@ -22,7 +22,7 @@ export interface Choice {
 }
 
 /** config.json: all that determines a run, and what its figures mean. Fields that are not named here are kept, too. */
-export interface RunConfig {
+export interface SavedConfig {
   /** `RUN_FORMAT`, or 1 for a run of version 0.1. */
   readonly format: number;
   /** 'language-model', 'arrays', 'text-classification', … */
@@ -116,6 +116,8 @@ export interface RunResultRecord {
   readonly seconds: number;
   readonly engine?: string | undefined;
   readonly environment?: Environment | undefined;
+  /** Layers of the first model with their units. */
+  readonly layers?: readonly { readonly name: string; readonly units: number }[] | undefined;
   /** Which of its first units each layer of the last model has. */
   readonly kept?: readonly (readonly number[])[] | undefined;
 }
@@ -157,7 +159,7 @@ export interface RunSummary {
 export interface RunRecord {
   readonly summary: RunSummary;
   /** Undefined where it cannot be read. */
-  readonly config: RunConfig | undefined;
+  readonly config: SavedConfig | undefined;
   readonly epochs: readonly EpochMetrics[];
   /** Whether there are more epochs than were read. */
   readonly truncated: boolean;

@@ -7,7 +7,7 @@ import { writeAtomically } from '../base/files.ts';
 import type { Lock } from '../base/lock.ts';
 import { settingsOf } from '../config/resolve.ts';
 import { freeFields, type RunConfig } from '../config/runConfig.ts';
-import { trainParts } from '../config/trainParts.ts';
+import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { splitParameters } from '../inspect/parameterSplit.ts';
@@ -15,13 +15,13 @@ import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type ScoreValues, scoreKinds, scoresOf } from '../tasks/score.ts';
-import type { LoadedTask, Sources, Split } from '../tasks/task.ts';
+import { scoreKinds } from '../tasks/score.ts';
+import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { type FinishedModels, finishModels } from '../train/finish.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
-import { createScorer } from '../train/scorer.ts';
+import { scoreModel } from '../train/scoreModel.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
@@ -69,10 +69,8 @@ export interface RunOptions extends EpochListeners {
 /** What a run is about to do. */
 export interface RunStart extends TrainStart {
   /** Scores of the first model on the held-out data, where somebody else made it. */
-  readonly before?: ModelScores | undefined;
+  readonly before?: ResultModel['scores'] | undefined;
 }
-
-type ModelScores = ResultModel['scores'];
 
 /**
  * A whole run: makes the directory, or with `resume` goes on in it, keeps other processes out, and leaves there what
@@ -191,6 +189,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     engine: runtime.name,
     environment: environment(),
     history: trained.history,
+    layers: trained.start.layers,
     kept: finished.kept,
   };
   await writeAtomically(join(directory, runFiles.result), documentText(result));
@@ -242,7 +241,7 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
   try {
     return await train({
       ...trainParts(config),
-      ...{ problem: task.problem, model: task.model(), states: task.states, verifiesShrinks: task.isImported },
+      ...taskParts(task),
       ...{ runtime: options.runtime, store: fileStore(directory), resume: options.resume, signal: options.signal },
       untilEpoch: options.untilEpoch,
       onReady: options.onReady,
@@ -262,21 +261,8 @@ async function described(
   options: Pick<RunOptions, 'config' | 'task' | 'runtime' | 'signal'>,
 ): Promise<ResultModel> {
   const { config, task, runtime, signal } = options;
-  const { problem } = task;
   const { layers, parameters, multiplyAdds } = describeModel(model);
-  const scorer = createScorer(model, { problem, runtime, threads: config.threads, seed: config.seed });
-  const scores: Partial<Record<Split, ScoreValues>> = {};
-  let details: ResultModel['details'];
-  try {
-    for (const split of problem.splits) {
-      if (split === 'train') continue;
-      const sums = await scorer.score(split, { signal });
-      scores[split] = scoresOf(problem.scores, sums);
-      details = problem.details?.(sums);
-    }
-  } finally {
-    await scorer.release();
-  }
+  const { scores, details } = await scoreModel(model, { problem: task.problem, runtime, settings: config, signal });
   return {
     ...about,
     hidden: layers.map((l) => l.units),

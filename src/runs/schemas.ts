@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { logHistogramSchema } from '../groups/logHistogram.ts';
 import { type EpochMetrics, epochMetricsSchema, scoreKindSchema, scoreValuesSchema } from '../train/metrics.ts';
-import { type ModelScores, RUN_FORMAT, type RunConfig, type RunLive, type RunResultRecord } from './record.ts';
+import { type ModelScores, RUN_FORMAT, type RunLive, type RunResultRecord, type SavedConfig } from './record.ts';
 
 /*
  * What is read of files that anyone may have written: more than this is ignored, less is refused.
@@ -44,7 +44,7 @@ export const configFields = {
   scores: z.array(scoreKindSchema).min(1).max(MOST_SCORES),
 };
 
-export const configSchema: z.ZodType<RunConfig> = z.looseObject({ ...configFields, format: z.literal(RUN_FORMAT) });
+export const configSchema: z.ZodType<SavedConfig> = z.looseObject({ ...configFields, format: z.literal(RUN_FORMAT) });
 
 export const liveSchema: z.ZodType<RunLive> = z.object({
   epoch: z.number(),
@@ -87,6 +87,10 @@ export const resultFields = {
       node: z.string(),
       machine: z.object({ cpu: z.string(), cores: z.number(), memoryGigabytes: z.number() }),
     })
+    .optional(),
+  layers: z
+    .array(z.object({ name: z.string(), units: z.number() }))
+    .max(MOST_LAYERS)
     .optional(),
   kept: z.array(z.array(z.int().nonnegative())).max(MOST_LAYERS).optional(),
 };

@@ -56,25 +56,28 @@ describe('the method of a configuration', () => {
     [{ iss: 0 }, { kind: 'dense' }],
     [
       { iss: 0.004, issScaling: 'sqrt' },
-      { kind: 'group-lasso', lambda: 0.004, issScaling: 'sqrt' },
+      { kind: 'group-lasso', iss: 0.004, issScaling: 'sqrt' },
     ],
     [
       { iss: 0.004, proximal: true },
-      { kind: 'proximal', lambda: 0.004 },
+      { kind: 'proximal', iss: 0.004, proximal: true },
     ],
     [
       { iss: 0, target: 'units=0.3' },
-      { kind: 'target', lambda: 0, target: 'units=0.3' },
+      { kind: 'target', iss: 0, target: 'units=0.3' },
     ],
     [
       { iss: 0, l1: 1e-4 },
-      { kind: 'l1', lambda: 1e-4 },
+      { kind: 'l1', l1: 1e-4 },
     ],
     [
       { iss: 0, magnitude: 0.5, pruneTo: 8 },
-      { kind: 'magnitude', share: 0.5, pruneTo: 8 },
+      { kind: 'magnitude', magnitude: 0.5, pruneTo: 8 },
     ],
-    [{ iss: 0, keepZeros: true }, { kind: 'zeros-kept' }],
+    [
+      { iss: 0, keepZeros: true },
+      { kind: 'zeros-kept', keepZeros: true },
+    ],
   ])('%j is %j', (fields, method) => {
     expect(configOfVersion1({ hidden: [4], epochs: 2, ...fields })?.method).toEqual(method);
   });
@@ -83,10 +86,12 @@ describe('the method of a configuration', () => {
 describe('a fine-tuning of version 0.1', () => {
   it('says where model and data were, and what decides', () => {
     expect(configOfVersion1(finetuning)).toMatchObject({
-      task: { kind: 'arrays', loss: 'cross-entropy', target: 'y' },
-      model: { kind: 'onnx', freeze: ['e'] },
-      method: { kind: 'group-lasso', lambda: 0.02 },
+      task: { kind: 'arrays', loss: 'cross-entropy', targetArray: 'y' },
+      model: { kind: 'onnx' },
+      method: { kind: 'group-lasso', iss: 0.02 },
       optimizer: { kind: 'adam' },
+      schedule: { kind: 'step', learningRate: 0.001, decay: 1 },
+      freeze: ['e'],
       sources: { data: 'train.npz', valid: 'valid.npz', init: 'classifier.onnx' },
       items: 'examples',
       scores: [{ name: 'accuracy', better: 'higher', isShare: true }, { name: 'loss' }],

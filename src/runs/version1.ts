@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { meanLoss, perplexity, type ScoreKind, type ScoreValues, scoreKinds } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { Choice, ModelScores, RunConfig, RunLive, RunResultRecord } from './record.ts';
+import type { Choice, ModelScores, RunLive, RunResultRecord, SavedConfig } from './record.ts';
 import { configFields, epochSchema, liveSchema, modelFields, resultFields } from './schemas.ts';
 
 /*
@@ -13,10 +13,10 @@ type Fields = Readonly<Record<string, unknown>>;
 
 const accuracy: ScoreKind = { name: 'accuracy', better: 'higher', decimals: 2, isShare: true };
 
-const configSchema: z.ZodType<RunConfig> = z.looseObject({ ...configFields, format: z.literal(1) });
+const configSchema: z.ZodType<SavedConfig> = z.looseObject({ ...configFields, format: z.literal(1) });
 
 /** A configuration of version 0.1 in the form of today; undefined for what is none. */
-export function configOfVersion1(value: unknown): RunConfig | undefined {
+export function configOfVersion1(value: unknown): SavedConfig | undefined {
   const fields = fieldsOf(value);
   if (fields === undefined || 'format' in fields) return undefined;
   const config = 'loss' in fields ? finetuningConfig(fields) : languageModelConfig(fields);
@@ -36,7 +36,7 @@ function languageModelConfig(fields: Fields): object {
     model: { kind: cell, ...model },
     method: methodOf(method),
     optimizer: { kind: 'sgd' },
-    schedule: { kind: 'decay', ...schedule },
+    schedule: { kind: 'step', ...schedule },
     ...rest,
     sources: { data, init },
     items: 'tokens',
@@ -45,19 +45,18 @@ function languageModelConfig(fields: Fields): object {
 }
 
 function finetuningConfig(fields: Fields): object {
-  const [task, rest1] = taken(fields, [
+  const [{ target, inputs, ...task }, rest1] = taken(asGiven(fields), [
     ...['loss', 'target', 'output', 'inputs', 'zeros', 'lengths', 'mask', 'ignore', 'batchAxis'],
   ]);
-  const [model, rest2] = taken(rest1, ['freeze', 'fix']);
-  const [method, rest3] = taken(rest2, ['iss']);
-  const [schedule, rest4] = taken(rest3, ['learningRate', 'decay']);
-  const { model: init = null, data = null, valid = null, optimizer = 'sgd', ...rest } = rest4;
+  const [method, rest2] = taken(rest1, ['iss']);
+  const [schedule, rest3] = taken(rest2, ['learningRate', 'decay']);
+  const { model: init = null, data = null, valid = null, optimizer = 'sgd', ...rest } = rest3;
   return {
-    task: { kind: 'arrays', ...task },
-    model: { kind: 'onnx', ...model },
+    task: { kind: 'arrays', targetArray: target, input: inputs, ...task },
+    model: { kind: 'onnx' },
     method: methodOf(method),
     optimizer: { kind: optimizer },
-    schedule: { kind: 'decay', ...schedule },
+    schedule: { kind: 'step', ...schedule },
     ...rest,
     sources: { data, valid, init },
     items: 'examples',
@@ -65,18 +64,24 @@ function finetuningConfig(fields: Fields): object {
   };
 }
 
+/** Without the empty lists and tables that version 0.1 wrote for fields that nobody had set. */
+function asGiven(fields: Fields): Fields {
+  const isEmpty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => !isEmpty(value)));
+}
+
 const SPARSITY = [
   ...['iss', 'issLayers', 'issScaling', 'issEmbedding', 'proximal', 'target', 'l1', 'magnitude'],
   ...['pruneSchedule', 'pruneFrom', 'pruneTo', 'pruneEvery', 'keepZeros'],
 ];
 
-/** Version 0.1 had a field for each method; fields at rest are left out. */
-function methodOf({ iss, l1, magnitude, proximal, ...others }: Fields): Choice {
-  if (others.target !== undefined) return { kind: 'target', lambda: iss, ...others };
-  if (isPositive(iss)) return { kind: proximal === true ? 'proximal' : 'group-lasso', lambda: iss, ...others };
-  if (isPositive(l1)) return { kind: 'l1', lambda: l1, ...others };
-  if (isPositive(magnitude)) return { kind: 'magnitude', share: magnitude, ...others };
-  return { kind: others.keepZeros === true ? 'zeros-kept' : 'dense' };
+/** Version 0.1 had the fields of all methods side by side; those at rest are left out. */
+function methodOf({ iss, l1, magnitude, ...others }: Fields): Choice {
+  if (others.target !== undefined) return { kind: 'target', iss, ...others };
+  if (isPositive(iss)) return { kind: others.proximal === true ? 'proximal' : 'group-lasso', iss, ...others };
+  if (isPositive(l1)) return { kind: 'l1', l1, ...others };
+  if (isPositive(magnitude)) return { kind: 'magnitude', magnitude, ...others };
+  return others.keepZeros === true ? { kind: 'zeros-kept', keepZeros: true } : { kind: 'dense' };
 }
 
 function isPositive(value: unknown): boolean {

@@ -29,7 +29,7 @@ export interface SessionOptions {
   readonly profile?: string | undefined;
 }
 
-/** An engine that executes models: native code in Node (`node.ts`), WebAssembly in Node and in browsers (`web.ts`). */
+/** An engine that executes models on a device (`devices.ts`). */
 export interface Runtime {
   /** Name and version. */
   readonly name: string;

@@ -17,7 +17,7 @@ export interface Engine {
   /** The engine's own classes; each takes tensors of its own class only. */
   readonly InferenceSession: ort.InferenceSessionFactory;
   readonly Tensor: ort.TensorConstructor;
-  readonly provider: 'cpu' | 'wasm';
+  readonly provider: 'cpu' | 'wasm' | 'webgpu';
   /** Whether outputs that are given to `run` are written in place. */
   readonly writesInPlace: boolean;
   readonly runOptions: ort.InferenceSession.RunOptions;

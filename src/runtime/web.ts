@@ -49,7 +49,7 @@ async function loadPackage() {
     return await import('onnxruntime-web');
   } catch (error) {
     throw new UsageError(
-      `the web runtime needs the package onnxruntime-web, which cannot be loaded; add it with ` +
+      `the device wasm needs the package onnxruntime-web, which cannot be loaded; add it with ` +
         `\`npm install onnxruntime-web\` (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
       { cause: error },
     );

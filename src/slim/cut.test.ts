@@ -3,16 +3,16 @@ import { testModel, zeroSlices } from '../../test/support/models.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, matmul, relu, squeeze } from '../graph/ops.ts';
 import type { Model } from '../graph/types.ts';
 import { groupNorms, weightsOf } from '../groups/measure.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
-import { modelOf } from '../onnx/model.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { verifyEqual } from '../verify/verify.ts';
 import { type CutTarget, planCut } from './cut.ts';
-import { traceModel } from './prepare.ts';
 import { shrinkModel } from './shrink.ts';
 
 const stacked = testModel({

@@ -2,9 +2,9 @@ import { UsageError } from '../base/errors.ts';
 import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { layersNamed } from '../groups/layerNames.ts';
 import { groupNorms, liveComponents, weightsOf } from '../groups/measure.ts';
+import type { TracedModel } from '../groups/traceModel.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
-import type { TracedModel } from './prepare.ts';
 import { type RemainingParameters, remainingParameters } from './remaining.ts';
 import { layerSizes, type ShrunkLayer, settleRemoval } from './shrink.ts';
 

@@ -1,7 +1,8 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { isRecurrent } from '../graph/operators.ts';
+import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import { equalDims } from './equalDims.ts';
 
 /** What a free dimension of an input counts: sequences side by side, or time steps. */
@@ -62,9 +63,6 @@ function agreed(votes: readonly Vote[]): Map<string, DimRole> {
   for (const [name] of votes.filter(([name, role]) => roles.get(name) !== role)) roles.delete(name);
   return roles;
 }
-
-/** Inputs of ONNX's recurrent operators that have a batch axis, by place. */
-const INPUT = { x: 0, lengths: 4, hidden: 5, cell: 6 } as const;
 
 /** What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions. */
 function votesByPlace(graph: Graph): Vote[] {

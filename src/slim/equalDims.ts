@@ -1,12 +1,8 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { isBroadcasting } from '../graph/operators.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
-
-/** Operators that combine elements at the same place of their inputs. */
-const elementwise = new Set(
-  'Add Sub Mul Div Pow Mod Min Max Sum Mean Where And Or Xor Equal Less LessOrEqual Greater GreaterOrEqual'.split(' '),
-);
 
 /**
  * Names of free dimensions that must have one size because they meet in an operator: a function from each name to one
@@ -36,9 +32,8 @@ function meetings(node: Node, shapes: readonly (readonly Dim[])[]): string[][] {
   // Negative: broadcasting aligns shapes at the right.
   const places = Array.from({ length: rank }, (_, i) => i - rank);
   const at = (place: number) => shapes.map((shape) => shape.at(place)).filter((dim) => typeof dim === 'string');
-  if (node.domain !== '') return [];
-  if (elementwise.has(node.op)) return places.map(at);
-  if (node.op !== 'Concat') return [];
+  if (isBroadcasting(node)) return places.map(at);
+  if (node.op !== 'Concat' || node.domain !== '') return [];
   const axis = normalizeAxis(intAttribute(node, 'axis', 0), rank);
   return places.filter((place) => place + rank !== axis).map(at);
 }

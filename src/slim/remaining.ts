@@ -1,8 +1,10 @@
 import { constantTensor } from '../graph/attributes.ts';
-import type { Graph, Node, Tensor } from '../graph/types.ts';
+import { bodiesOf } from '../graph/rewrite.ts';
+import { storedTensors } from '../graph/stored.ts';
+import type { Graph, Tensor } from '../graph/types.ts';
 import type { AxisComponents, Groups } from '../groups/groups.ts';
 import { biasShares, isAllZero, parametersIn } from '../inspect/costs.ts';
-import { constantPerUse, storedTensors } from '../passes/constantPerUse.ts';
+import { constantPerUse } from '../passes/constantPerUse.ts';
 import { sliceByGroups } from './slice.ts';
 
 /** Parameters of a model after a removal (1 for each component that goes). */
@@ -12,7 +14,7 @@ export type RemainingParameters = (removed: Uint8Array) => number;
 export function remainingParameters(graph: Graph, groups: Groups): RemainingParameters {
   const own = constantPerUse(graph);
   const shares = biasShares(own);
-  const constants = new Set(constantsIn(own.nodes));
+  const constants = new Set(constantsIn(own));
   const axes = new Map<string, AxisComponents[]>();
   for (const a of groups.axes) axes.set(a.tensor, [...(axes.get(a.tensor) ?? []), a]);
   const tensors = [...storedTensors(own)]
@@ -34,11 +36,11 @@ export function remainingParameters(graph: Graph, groups: Groups): RemainingPara
   };
 }
 
-/** Names of the constants among nodes and in their bodies. */
-function constantsIn(nodes: readonly Node[]): string[] {
+/** Names of the constants of a graph and of the graphs inside it. */
+function constantsIn({ nodes }: Graph): string[] {
   return nodes.flatMap((node) => [
     ...(constantTensor(node) ? [node.outputs[0]!] : []),
-    ...Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? constantsIn(a.value.nodes) : [])),
+    ...bodiesOf(node).flatMap(constantsIn),
   ]);
 }
 

@@ -1,20 +1,23 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { mapBodies } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import { statesOf } from '../graph/states.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import { type TraceOptions, traceGraph } from '../groups/trace.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { idsAlong } from '../groups/tracing/traced.ts';
 import type { Trace } from '../groups/tracing/walk.ts';
-import { constantPerUse, mergeConstants, storedTensors } from '../passes/constantPerUse.ts';
+import { constantPerUse, mergeConstants } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
-import { type Channels, countKept, followSizes } from './followers.ts';
-import { type PrepareOptions, type TracedModel, traceModel } from './prepare.ts';
+import type { PrepareOptions } from '../passes/prepareModel.ts';
+import { adaptShapeConstants, type Channels, countKept } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**
@@ -30,7 +33,7 @@ export function shrink(model: Model, groups: Groups, remove: Removal): Model {
   const trace = traceGraph(model.graph, statesOf(model), model.opsets['']);
   const channels = channelsOf(model.graph, groups, removed, trace);
   const cut = shrinkGraph(constantPerUse(model.graph), groups, removed, channels);
-  const graph = mergeConstants(fitting(() => followSizes(cut, { ...channels, opset: model.opsets[''] })));
+  const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, model.opsets[''])));
   // Types that the file gave of values in between may be wrong now.
   const { valueInfo: _, valueExtras: __, ...rest } = graph;
   return { ...model, graph: { ...rest, outputs: checkedOutputs(graph) } };
@@ -132,18 +135,11 @@ function channelsOf(graph: Graph, groups: Groups, removed: Uint8Array, trace: Tr
     });
   }
   const tensors = storedTensors(graph);
-  const names = new Set<string>(trace.values.keys());
   return {
     valueOf: (name) => trace.values.get(name),
     goes: (id) => gone.has(trace.identities.find(id)),
     tensorOf: (name) => tensors.get(name),
     intsOf: (name) => trace.ints.get(name),
-    fresh(prefix) {
-      let name = prefix;
-      for (let i = 1; names.has(name); i++) name = `${prefix}_${i}`;
-      names.add(name);
-      return name;
-    },
   };
 }
 
@@ -168,7 +164,7 @@ function withTensor(node: Node, before: Tensor, value: Tensor): Node {
 }
 
 function withHiddenSize(node: Node, channels: Channels): Node {
-  const recurrent = channels.valueOf(node.inputs[2]!);
+  const recurrent = channels.valueOf(node.inputs[RECURRENT_INPUT.recurrent]!);
   const units = recurrent && idsAlong(recurrent, 2);
   if (units === undefined || !units.some(channels.goes)) return node;
   const hidden_size = { type: 'int', value: countKept(units, channels) } as const;

@@ -1,6 +1,6 @@
 import { SlimError } from '../base/errors.ts';
-import { sizeOf } from '../graph/dims.ts';
-import type { Tensor, TensorData } from '../graph/types.ts';
+import { sliceTensor } from '../graph/tensors.ts';
+import type { Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 
 /** Which components go: a flag for each, or a question. */
@@ -10,26 +10,6 @@ export type Removal = Uint8Array | ((component: number) => boolean);
 export function removes(remove: Removal): (component: number) => boolean {
   const asked = typeof remove === 'function' ? remove : (k: number) => remove[k] === 1;
   return (k) => k >= 0 && asked(k);
-}
-
-/** A tensor with only the listed indices of each axis; undefined keeps an axis whole. */
-export function sliceTensor(tensor: Tensor, keep: readonly (readonly number[] | undefined)[]): Tensor {
-  const { dims, data } = tensor;
-  const lists = dims.map((size, axis) => keep[axis] ?? Array.from({ length: size }, (_, i) => i));
-  const kept = lists.map((l) => l.length);
-  const out = allocate(data, sizeOf(kept));
-  const last = lists[lists.length - 1] ?? [0];
-  let at = 0;
-  const copy = (axis: number, offset: number): void => {
-    if (axis >= dims.length - 1) {
-      for (const i of last) out[at++] = data[offset + i]!;
-      return;
-    }
-    const stride = sizeOf(dims.slice(axis + 1));
-    for (const i of lists[axis]!) copy(axis + 1, offset + i * stride);
-  };
-  copy(0, 0);
-  return { ...tensor, dims: kept, data: out };
 }
 
 /**
@@ -66,15 +46,3 @@ export function groupsAfter(groups: Groups, remove: Removal): Groups {
     axes: groups.axes.map((a) => ({ ...a, components: left(a.components) })),
   };
 }
-
-/** What `TensorData` is when its values can be copied one by one whatever their type. */
-type Writable = { [index: number]: number | bigint | string } & TensorData;
-
-/** An empty array of the same kind. */
-export function allocate(data: TensorData, length: number): Writable {
-  return (
-    Array.isArray(data) ? new Array<string>(length) : new (data.constructor as TypedArrayConstructor)(length)
-  ) as Writable;
-}
-
-type TypedArrayConstructor = new (length: number) => Exclude<TensorData, string[]>;

@@ -5,13 +5,22 @@ import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import { acquireLock } from '../base/lock.ts';
 import { loadModel } from '../onnx/file.ts';
-import type { EpochMetrics } from '../runs/checkpoint.ts';
-import { type RunResult, trainInDirectory, trainToEnd } from '../runs/run.ts';
-import { clearTemporaries, configText, readJson, runFiles } from '../runs/runDirectory.ts';
+import {
+  type DirectoryRunOptions,
+  documentText,
+  type RunResult,
+  savedConfig,
+  trainInDirectory,
+  trainToEnd,
+} from '../runs/run.ts';
+import { clearTemporaries, readJson, runFiles } from '../runs/runDirectory.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { TrainingDivergedError, type TrainOptions, type WindowProgress } from '../train/trainer.ts';
-import { loadPlanned, type SweepPlan } from './plan.ts';
-import { addFailure, addRung, standingOf } from './runRecord.ts';
+import { TrainingDivergedError } from '../train/diverged.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
+import { loadPlanned } from './loadPlanned.ts';
+import type { SweepPlan } from './plan.ts';
+import { standingOf } from './reached.ts';
+import { addFailure, addRung, type RungEntry } from './runRecord.ts';
 
 /** A stretch of one run. */
 export interface Stretch {
@@ -23,7 +32,6 @@ export interface Stretch {
   /** Epoch to train to. */
   readonly until: number;
   readonly runtime: Runtime;
-  readonly onWindow?: ((p: WindowProgress) => void) | undefined;
   readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
   /** Aborting writes a checkpoint and throws InterruptedError. */
   readonly signal?: AbortSignal | undefined;
@@ -37,17 +45,17 @@ export interface Stretch {
 export async function advance({ plan, run: index, directory: sweep, until, ...rest }: Stretch): Promise<void> {
   const run = plan.runs[index]!;
   const { config } = run;
+  const { sources } = plan;
   const directory = join(sweep, run.name);
   await mkdir(directory, { recursive: true });
   const lock = await acquireLock(directory);
   try {
     await clearTemporaries(directory);
-    const { corpus, model } = await loadPlanned(plan, run);
+    const task = await loadPlanned(plan, run);
     if (!existsSync(join(directory, runFiles.config))) {
-      const content = configText(config, plan.data ?? undefined, plan.init?.path);
-      await writeAtomically(join(directory, runFiles.config), content);
+      await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, sources)));
     }
-    const options = { config, corpus, model, directory, resume: true, ...rest };
+    const options = { config, task, sources, directory, resume: true, ...rest };
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
     await addRung(directory, standing);
   } catch (error) {
@@ -58,27 +66,25 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
   }
 }
 
-/** What a run in a directory needs. */
-type DirectoryOptions = Omit<TrainOptions, 'store'> & { readonly directory: string };
-
 /** Trains up to a rung and leaves the run standing there. */
-async function toRung(options: DirectoryOptions, until: number) {
+async function toRung(options: DirectoryRunOptions, until: number): Promise<RungEntry> {
   const { model, history } = await trainInDirectory({ ...options, untilEpoch: until });
-  const last = history.at(-1);
-  if (last?.epoch !== until) {
+  const last = history.at(-1)!;
+  if (last.epoch > until) {
     throw new UsageError(
-      `${options.directory} has ${last?.epoch ?? 0} epochs already and should stand after ${until}: it was trained further by ` +
+      `${options.directory} has ${last.epoch} epochs already and should stand after ${until}: it was trained further by ` +
         'another command; delete the folder, and --resume trains the run anew',
     );
   }
-  return standingOf(model, options.config, until, last.validPerplexity);
+  return standingOf(model, options.config, { epoch: until, epochs: last.epoch, scores: last.valid! });
 }
 
 /** Trains to the end and scores, unless that is done. */
-async function toResult(options: DirectoryOptions) {
+async function toResult(options: DirectoryRunOptions): Promise<RungEntry> {
   const { directory, config } = options;
   if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
-  const { models } = (await readJson(join(directory, runFiles.result))) as RunResult;
+  const { models, history } = (await readJson(join(directory, runFiles.result))) as RunResult;
   const last = models.at(-1)!;
-  return standingOf(await loadModel(join(directory, last.file)), config, config.epochs, last.validPerplexity);
+  const reached = { epoch: config.epochs, epochs: history.length, scores: last.scores.valid! };
+  return standingOf(await loadModel(join(directory, last.file)), config, reached);
 }

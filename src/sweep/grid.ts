@@ -1,10 +1,20 @@
 import { UsageError } from '../base/errors.ts';
-import { didYouMean } from '../base/suggest.ts';
-import { checkConfig, issFields, type PartialConfig, type TrainConfig } from '../train/config.ts';
-import { type FieldValue, fieldNames } from './values.ts';
+import { isIdle, type Settings } from '../base/fields.ts';
+import { readSettings } from '../config/readSettings.ts';
+import type { RunConfig } from '../config/runConfig.ts';
+import { methods, withoutMethod } from '../methods/registry.ts';
+import type { FieldValue } from './values.ts';
 
 /** The values of each field that differs between the runs of a sweep. */
-export type Varied = { readonly [K in keyof TrainConfig]?: readonly FieldValue[] };
+export type Varied = Readonly<Record<string, readonly FieldValue[]>>;
+
+/** What all runs of a sweep have in common. */
+export interface CommonSettings {
+  /** Settings of a preset or of an earlier run: what does not go with the others is left out. */
+  readonly base: Settings;
+  /** Settings that go before them. */
+  readonly overrides?: Settings | undefined;
+}
 
 /** One run of a sweep. */
 export interface GridRun {
@@ -12,18 +22,14 @@ export interface GridRun {
   readonly name: string;
   /** What makes it different from the others. */
   readonly varied: Readonly<Record<string, FieldValue>>;
-  readonly config: TrainConfig;
+  readonly config: RunConfig;
 }
 
 /**
- * The runs of a sweep: every combination of the varied values over one base configuration, the last field turning
- * fastest. Throws a UsageError when there is nothing to compare, or when a combination is no valid configuration.
+ * The runs of a sweep: every combination of the varied values over common settings, the last field turning fastest.
+ * Throws a UsageError when there is nothing to compare, or when a combination is no valid configuration.
  */
-export function gridRuns(base: PartialConfig, varied: Varied): GridRun[] {
-  for (const field of Object.keys(varied)) {
-    if (fieldNames.some((known) => known === field)) continue;
-    throw new UsageError(`unknown field '${field}'${didYouMean(field, fieldNames)}`);
-  }
+export function gridRuns(common: CommonSettings, varied: Varied): GridRun[] {
   let points: Record<string, FieldValue>[] = [{}];
   for (const [field, values] of Object.entries(varied)) {
     if (values.length === 0) throw new UsageError(`${field} has no values`);
@@ -36,19 +42,21 @@ export function gridRuns(base: PartialConfig, varied: Varied): GridRun[] {
   }
   const digits = String(points.length).length;
   return points.map((point, i) => {
-    const config = checkConfig(withoutIdle({ ...base, ...point }), `run ${i + 1} (${describeVaried(point)})`);
+    const config = configAt(point, common, `run ${i + 1} (${describeVaried(point)})`);
     return { name: `${String(i + 1).padStart(digits, '0')}-${folderName(point)}`, varied: point, config };
   });
 }
 
-/** A dense run among others with a group penalty, `--iss 0,0.002 --proximal`, does not need what only the penalty has. */
-function withoutIdle(fields: PartialConfig): PartialConfig {
-  if (fields.iss !== 0 || fields.target !== undefined) return fields;
-  return { ...fields, ...Object.fromEntries(issFields.map((field) => [field, undefined])) };
+function configAt(point: GridRun['varied'], { base, overrides }: CommonSettings, source: string): RunConfig {
+  const said = { ...overrides, ...point };
+  const isIdlePoint = methods.some(({ selector = '' }) => Object.hasOwn(point, selector) && isIdle(point[selector]));
+  if (!isIdlePoint) return readSettings(source, said, base);
+  // A dense run among others, `--iss 0,0.002 --proximal`, does not need what only their method has.
+  return readSettings(source, withoutMethod(said), { ...base, ...said });
 }
 
 /** `iss 0.002, keep 0.5` */
-export function describeVaried(varied: Readonly<Record<string, FieldValue>>): string {
+export function describeVaried(varied: GridRun['varied']): string {
   return Object.entries(varied)
     .map(([field, value]) => `${field} ${valueText(value)}`)
     .join(', ');
@@ -62,7 +70,7 @@ export function valueText(value: FieldValue): string {
 /** Longest part of a folder's name that says what the run varies. */
 const LONGEST = 60;
 
-function folderName(varied: Readonly<Record<string, FieldValue>>): string {
+function folderName(varied: GridRun['varied']): string {
   const parts = Object.entries(varied).map(([field, value]) => `${field}-${valueText(value)}`);
   return parts
     .join('-')

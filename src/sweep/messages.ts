@@ -1,4 +1,4 @@
-import type { EpochMetrics } from '../runs/checkpoint.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 
 /**
  * Where an error comes from: what the user gave, the surroundings (the disk, another process), or the process itself,

@@ -53,8 +53,8 @@ it('gives up in the end, and goes on with the others', async () => {
 it('does not give up what gets on', async () => {
   const { all, log } = pool({});
   let starts = 0;
-  const metrics = { epoch: 1, learningRate: 1, trainPerplexity: 1, validPerplexity: 1, units: [], alive: [] };
-  const rest = { parameters: 0, penalty: 0, seconds: 0, tokensPerSecond: 0 };
+  const metrics = { epoch: 1, learningRate: 1, train: { loss: 1 }, valid: { loss: 1 }, units: [], alive: [] };
+  const rest = { parameters: 0, penalty: 0, seconds: 0, itemsPerSecond: 0 };
   const launch: Launch = (_job, _slot, onMessage) => {
     starts++;
     onMessage({ kind: 'epoch', metrics: { ...metrics, ...rest } });

@@ -4,14 +4,8 @@ import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
-import { numbersOf } from '../graph/numbers.ts';
-import type { Model } from '../graph/types.ts';
-import { biasShares, countParameters } from '../inspect/costs.ts';
-import { describeModel } from '../inspect/describe.ts';
-import { withoutDropout } from '../passes/withoutDropout.ts';
 import { readJson, runFiles } from '../runs/runDirectory.ts';
-import { shrinkZeros } from '../slim/shrink.ts';
-import type { TrainConfig } from '../train/config.ts';
+import { scoreValuesSchema } from '../train/metrics.ts';
 
 /*
  * What a sweep knows of a run stands in the run's own folder: where it stood at each rung and at its end, and why it
@@ -22,9 +16,12 @@ import type { TrainConfig } from '../train/config.ts';
 export const recordFiles = { rungs: 'rungs.json', failure: 'failure.json' } as const;
 
 const rungSchema = z.object({
-  /** Epochs trained. */
+  /** Epoch that the run was to be trained to. */
   epoch: z.number(),
-  validPerplexity: z.number(),
+  /** Epochs trained: fewer where the run's patience had ended before. */
+  epochs: z.number(),
+  /** Scores on the held-out data. */
+  scores: scoreValuesSchema,
   /** Units of each layer without the dead ones. */
   hidden: z.array(z.number()),
   /** Parameters of the model without its dead units, and those of them that are not zero. */
@@ -88,29 +85,4 @@ export async function forgetGivenUp(directory: string): Promise<boolean> {
   if (failure?.kind !== 'failed') return false;
   await rm(join(directory, recordFiles.failure));
   return true;
-}
-
-/** How a trained model stands without its dead units, whether or not the training shrank it. */
-export function standingOf(
-  trained: Model,
-  { issEmbedding = false }: Pick<TrainConfig, 'issEmbedding'>,
-  epoch: number,
-  validPerplexity: number,
-): RungEntry {
-  const { model } = shrinkZeros(withoutDropout(trained), { embeddings: issEmbedding });
-  const hidden = describeModel(model).layers.map((layer) => layer.units);
-  return { epoch, validPerplexity, hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
-}
-
-/** Weights that are not zero, counted as `countParameters` counts weights. */
-function countNonzero({ graph }: Model): number {
-  const shares = biasShares(graph);
-  let count = 0;
-  for (const [name, tensor] of graph.initializers) {
-    if (tensor.elementType !== 'float32' || tensor.dims.length === 0) continue;
-    let nonzero = 0;
-    for (const value of numbersOf(tensor) ?? []) if (value !== 0) nonzero++;
-    count += nonzero * (shares.get(name) ?? 1);
-  }
-  return Math.round(count);
 }

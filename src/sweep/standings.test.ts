@@ -1,17 +1,22 @@
 import { describe, expect, it } from 'vitest';
-import { presets } from '../train/presets.ts';
+import { readSettings } from '../config/readSettings.ts';
+import { presets } from '../tasks/registry.ts';
+import { perplexity, type ScoreKind } from '../tasks/score.ts';
 import type { RunRecord } from './runRecord.ts';
 import { standings } from './standings.ts';
 
-const config = { ...presets['iss-small']!, epochs: 4 };
+const small = presets['iss-small']!;
+const config = readSettings('test', { epochs: 4 }, small);
 const plan = {
   runs: ['a', 'b', 'c', 'd'].map((name) => ({ name, varied: {}, config, digest: name })),
   rungs: [2],
   eta: 2,
+  scores: [perplexity],
 };
-const entry = (epoch: number, validPerplexity: number, parameters: number) => ({
+const entry = (epoch: number, value: number, parameters: number, score = 'perplexity') => ({
   epoch,
-  validPerplexity,
+  epochs: epoch,
+  scores: { [score]: value },
   hidden: [1],
   parameters,
   nonzero: parameters,
@@ -53,8 +58,36 @@ it('a run is finished when its result and its last standing are written', () => 
 });
 
 it('methods that leave zeros in place are judged by what is not zero', () => {
-  const runs = plan.runs.map((run) => ({ ...run, config: { ...config, iss: 0, magnitude: 0.5 } }));
+  const pruned = readSettings('test', { epochs: 4, iss: 0, magnitude: 0.5 }, small);
+  const runs = plan.runs.map((run) => ({ ...run, config: pruned }));
   const sparse = (nonzero: number): RunRecord => ({ rungs: [{ ...entry(2, 100, 50), nonzero }], finished: false });
   const states = standings({ ...plan, runs }, [sparse(40), sparse(30), sparse(10), sparse(20)]);
   expect(states.map(({ kind }) => kind)).toEqual(['stopped', 'stopped', 'open', 'open']);
+});
+
+describe('the deciding score', () => {
+  const reached = (score: string, values: readonly number[], sizes: readonly number[]): RunRecord[] =>
+    values.map((value, i) => ({ rungs: [entry(2, value, sizes[i]!, score)], finished: false }));
+  const kindsBy = (score: ScoreKind, values: readonly number[], sizes: readonly number[]) =>
+    standings({ ...plan, scores: [score] }, reached(score.name, values, sizes)).map(({ kind }) => kind);
+  const accuracy: ScoreKind = { name: 'accuracy', better: 'higher', decimals: 2, isShare: true };
+
+  it('may be better when it is higher', () => {
+    expect(kindsBy(accuracy, [0.5, 0.9, 0.6, 0.8], [10, 10, 10, 10])).toEqual(['stopped', 'open', 'stopped', 'open']);
+  });
+
+  it('may be a loss of 0', () => {
+    const loss: ScoreKind = { name: 'mse', better: 'lower', decimals: 4 };
+    expect(kindsBy(loss, [0.1, 0, 0.2, 1e-9], [10, 10, 10, 10])).toEqual(['stopped', 'open', 'stopped', 'open']);
+  });
+
+  it('is spread by ratios where it is a perplexity, by points where it is a share', () => {
+    // All four are on one front: the ends go on, and one between them.
+    const between = (score: ScoreKind, values: readonly number[]) => {
+      const states = standings({ ...plan, eta: 4 / 3, scores: [score] }, reached(score.name, values, [8, 4, 2, 1]));
+      return states.flatMap(({ kind }, i) => (kind === 'open' ? [i] : []));
+    };
+    expect(between(perplexity, [1, 100, 5000, 10_000])).toEqual([0, 1, 3]);
+    expect(between(accuracy, [1, 0.5, 0.01, 0.0001])).toEqual([0, 1, 3]);
+  });
 });

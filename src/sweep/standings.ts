@@ -1,5 +1,7 @@
-import type { TrainConfig } from '../train/config.ts';
-import { methodName } from '../train/sparsity.ts';
+import type { RunConfig } from '../config/runConfig.ts';
+import { denseKind } from '../methods/dense.ts';
+import { methodOf } from '../methods/registry.ts';
+import type { ScoreKind } from '../tasks/score.ts';
 import type { SweepPlan } from './plan.ts';
 import { ranked } from './ranking.ts';
 import { survivors } from './rungs.ts';
@@ -14,11 +16,14 @@ export type RunState =
   | { readonly kind: 'finished'; readonly entry: RungEntry }
   | { readonly kind: 'diverged' | 'failed'; readonly epochs: number; readonly reason: string };
 
+/** What of a plan decides how its runs stand. */
+export type Judged = Pick<SweepPlan, 'runs' | 'rungs' | 'eta' | 'scores'>;
+
 /**
  * The state of every run, from the records alone: a rung is decided when all runs that set out for it have reached it
  * or have ended, so neither the order in which they came nor what was killed on the way makes a difference.
  */
-export function standings(plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta'>, records: readonly RunRecord[]): RunState[] {
+export function standings(plan: Judged, records: readonly RunRecord[]): RunState[] {
   const states: (RunState | undefined)[] = plan.runs.map(() => undefined);
   let active = plan.runs.map((_, i) => i);
   for (const rung of [...plan.rungs, undefined]) {
@@ -29,7 +34,7 @@ export function standings(plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta'>, recor
       if (state.kind === 'waiting') reached.push(i);
     }
     if (rung === undefined || active.some((i) => states[i]!.kind === 'open')) break;
-    const order = ranked(reached.map((i) => objectives(plan.runs[i]!.config, entryAt(records[i]!, rung)!)));
+    const order = ranked(reached.map((i) => objectives(plan, i, entryAt(records[i]!, rung)!)));
     const going = new Set(order.slice(0, survivors(active.length, plan.eta)).map((at) => reached[at]!));
     for (const i of reached) {
       if (!going.has(i)) states[i] = { kind: 'stopped', entry: entryAt(records[i]!, rung)! };
@@ -40,7 +45,7 @@ export function standings(plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta'>, recor
 }
 
 /** A run at a rung, or at its end when there is none. */
-function stateAt(config: TrainConfig, record: RunRecord, rung: number | undefined): RunState {
+function stateAt(config: RunConfig, record: RunRecord, rung: number | undefined): RunState {
   const entry = entryAt(record, rung ?? config.epochs);
   if (rung !== undefined && entry) return { kind: 'waiting', entry };
   if (rung === undefined && entry && record.finished) return { kind: 'finished', entry };
@@ -50,7 +55,7 @@ function stateAt(config: TrainConfig, record: RunRecord, rung: number | undefine
 }
 
 /** True when a run has nothing left to do before an epoch: it stands there, or it ended before. */
-export function hasReached(config: TrainConfig, record: RunRecord, epoch: number): boolean {
+export function hasReached(config: RunConfig, record: RunRecord, epoch: number): boolean {
   return stateAt(config, record, epoch < config.epochs ? epoch : undefined).kind !== 'open';
 }
 
@@ -58,18 +63,30 @@ function entryAt({ rungs }: RunRecord, epoch: number): RungEntry | undefined {
   return rungs.find((entry) => entry.epoch === epoch);
 }
 
-/** What counts: log perplexity and log size, so that distances are ratios. */
-export function objectives(config: TrainConfig, entry: RungEntry): [quality: number, size: number] {
-  return [Math.log(entry.validPerplexity), Math.log(Math.max(sizeOf(config, entry), 1))];
+/** What counts, both to be small: the deciding score in that sense, and log size, so that distances are ratios. */
+export function objectives(
+  { scores, runs }: Pick<SweepPlan, 'scores' | 'runs'>,
+  run: number,
+  entry: RungEntry,
+): [quality: number, size: number] {
+  const [deciding] = scores;
+  const size = sizeOf(runs[run]!.config, entry);
+  return [smallWhereGood(deciding!, entry.scores[deciding!.name]!), Math.log(Math.max(size, 1))];
+}
+
+/** Shares and what is to be large count as they are; perplexities and losses, which are positive, by their logarithm. */
+function smallWhereGood({ better, isShare = false }: ScoreKind, value: number): number {
+  if (better === 'higher') return -value;
+  return isShare ? value : Math.log(Math.max(value, Number.MIN_VALUE));
 }
 
 /** Parameters that remain; methods that leave zeros in place are judged by their weights that are not zero. */
-export function sizeOf(config: TrainConfig, { parameters, nonzero }: RungEntry): number {
+function sizeOf(config: RunConfig, { parameters, nonzero }: RungEntry): number {
   return leavesZeros(config) ? nonzero : parameters;
 }
 
 /** True for methods whose zeros stand in matrices of unchanged size. */
-export function leavesZeros(config: TrainConfig): boolean {
-  const method = methodName(config);
-  return method === 'ℓ1' || method === 'magnitude';
+export function leavesZeros({ method }: Pick<RunConfig, 'method'>): boolean {
+  const kind = methodOf(method);
+  return kind !== denseKind && !kind.isStructural;
 }

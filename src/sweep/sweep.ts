@@ -4,13 +4,15 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { writeAtomically } from '../base/files.ts';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
-import type { EpochMetrics } from '../runs/checkpoint.ts';
 import { checkNewRunDirectory, clearTemporaries, readJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
-import { checkSources, readPlan, requireSamePlan, type SweepPlan, sweepFiles } from './plan.ts';
+import { checkSources } from './loadPlanned.ts';
+import type { SweepPlan } from './plan.ts';
+import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
 import { RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
@@ -62,7 +64,7 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
     if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
     await clearTemporaries(directory);
     if (resume) await checkSources(plan);
-    else await writeAtomically(join(directory, sweepFiles.plan), `${JSON.stringify(plan, null, 2)}\n`);
+    else await savePlan(directory, plan);
     for (const { name } of plan.runs) {
       if (existsSync(join(directory, name))) await waitUntilFree(join(directory, name), ORPHANS);
     }

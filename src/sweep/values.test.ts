@@ -1,24 +1,24 @@
 import { expect, it } from 'vitest';
-import { fieldKind, fieldNames, parseValues } from './values.ts';
+import { parseValues, type VariedKind } from './values.ts';
 
-const values = (field: Parameters<typeof parseValues>[0], text: string, count?: number) =>
-  parseValues(field, text, `--${field}`, count);
+const values = (kind: VariedKind, text: string, count?: number) => parseValues(kind, text, '--field', count);
 
 it('a range has equal ratios and the ends that were typed', () => {
-  expect(values('iss', '1e-3..1e-2', 3)).toEqual([0.001, 0.003162, 0.01]);
-  expect(values('batch', '10..40', 3)).toEqual([10, 20, 40]);
+  expect(values('number', '1e-3..1e-2', 3)).toEqual([0.001, 0.003162, 0.01]);
+  expect(values('whole', '10..40', 3)).toEqual([10, 20, 40]);
+  expect(values('whole', '1..20', 4)).toEqual([1, 3, 7, 20]);
 });
 
 it('lists, lists of lists, names and truths', () => {
-  expect(values('iss', '0,0.002')).toEqual([0, 0.002]);
-  expect(values('hidden', '200,200/100,100')).toEqual([
+  expect(values('number', '0,0.002')).toEqual([0, 0.002]);
+  expect(values('numbers', '200,200/100,100')).toEqual([
     [200, 200],
     [100, 100],
   ]);
-  expect(values('hidden', '200,200')).toEqual([[200, 200]]);
-  expect(values('cell', 'lstm,gru')).toEqual(['lstm', 'gru']);
-  expect(values('target', 'units=0.3,units=0.5')).toEqual(['units=0.3', 'units=0.5']);
-  expect(values('shrink', 'true,false')).toEqual([true, false]);
+  expect(values('numbers', '200,200')).toEqual([[200, 200]]);
+  expect(values('text', 'lstm,gru')).toEqual(['lstm', 'gru']);
+  expect(values('text', 'units=0.3,units=0.5')).toEqual(['units=0.3', 'units=0.5']);
+  expect(values('boolean', 'true,false')).toEqual([true, false]);
 });
 
 it.each([
@@ -34,20 +34,9 @@ it.each([
   ['0.1,0.1', undefined, 'more than once'],
   ['1..1.001', 50, 'more than once'],
 ])('%s with --count %s is refused', (text, count, message) => {
-  expect(() => values('iss', text, count)).toThrow(message);
+  expect(() => values('number', text, count)).toThrow(message);
 });
 
 it('truths are true or false', () => {
-  expect(() => values('shrink', 'yes')).toThrow("true or false, got 'yes'");
-});
-
-it('knows what every field of a configuration holds', () => {
-  expect(Object.fromEntries(fieldNames.map((field) => [field, fieldKind(field)]))).toMatchObject({
-    cell: 'text',
-    hidden: 'numbers',
-    keep: 'number',
-    epochs: 'whole',
-    shrink: 'boolean',
-    threads: 'whole',
-  });
+  expect(() => values('boolean', 'yes')).toThrow("true or false, got 'yes'");
 });

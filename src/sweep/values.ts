@@ -1,70 +1,44 @@
-import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { type TrainConfig, trainConfigSchema } from '../train/config.ts';
+import type { FieldKind } from '../base/fields.ts';
 
 /*
- * What stands behind a flag of a sweep: one value, a list, or a range of numbers. The schema of the configuration says
- * what a field holds.
+ * What stands behind a flag of a sweep: one value, a list, or a range of numbers.
  */
 
 /** A value of some field. */
-export type FieldValue = Exclude<TrainConfig[keyof TrainConfig], undefined>;
+export type FieldValue = number | boolean | string | readonly number[] | readonly string[];
 
-/** Kind of a field, as far as writing its values goes. */
-export type FieldKind = 'number' | 'whole' | 'numbers' | 'boolean' | 'text';
+/** Kinds of fields of which a flag takes several values; names may hold any of the signs that would separate them. */
+export type VariedKind = Exclude<FieldKind, 'names' | 'pairs'>;
 
-/** Fields of a training configuration. */
-export const fieldNames = Object.keys(trainConfigSchema.shape) as (keyof TrainConfig)[];
-
-/** What a field holds. */
-export function fieldKind(field: keyof TrainConfig): FieldKind {
-  const schema: z.ZodType = trainConfigSchema.shape[field];
-  const inner = schema instanceof z.ZodOptional ? schema.unwrap() : schema;
-  if (inner instanceof z.ZodBoolean) return 'boolean';
-  if (inner instanceof z.ZodArray) return 'numbers';
-  if (inner instanceof z.ZodNumberFormat) return 'whole';
-  return inner instanceof z.ZodNumber ? 'number' : 'text';
-}
-
-/** True for `a..b`. */
-export function isRange(text: string): boolean {
-  return text.includes('..');
+/** True for `a..b` in a field of numbers. */
+export function isRange(kind: FieldKind, text: string): boolean {
+  return (kind === 'number' || kind === 'whole') && text.includes('..');
 }
 
 /**
  * The values that a text means: `0.002`, a list `0.002,0.004` (lists of sizes: `200,200/100,100`), or `count` values
  * from a to b with equal ratios for `a..b`. Throws a UsageError in which `flag` names the field.
  */
-export function parseValues(
-  field: keyof TrainConfig,
-  text: string,
-  flag: string,
-  count: number | undefined,
-): FieldValue[] {
-  const kind = fieldKind(field);
-  if (kind === 'numbers') {
-    return distinct(
-      text.split('/').map((part) => part.split(',').map((number) => parseNumber(number, flag))),
-      flag,
-    );
-  }
-  if ((kind === 'number' || kind === 'whole') && isRange(text)) {
-    return distinct(logRange(text, flag, count, kind === 'whole'), flag);
-  }
-  const parts = text.split(',').map((part) => part.trim());
+export function parseValues(kind: VariedKind, text: string, flag: string, count: number | undefined): FieldValue[] {
+  if (isRange(kind, text)) return distinct(logRange(text, flag, count, kind === 'whole'), flag);
+  const parts = text.split(kind === 'numbers' ? '/' : ',').map((part) => part.trim());
+  return distinct(
+    parts.map((part) => parseValue(kind, part, flag)),
+    flag,
+  );
+}
+
+function parseValue(kind: VariedKind, text: string, flag: string): FieldValue {
   switch (kind) {
+    case 'numbers':
+      return text.split(',').map((number) => parseNumber(number, flag));
     case 'boolean':
-      return distinct(
-        parts.map((part) => parseBoolean(part, flag)),
-        flag,
-      );
+      return parseBoolean(text, flag);
     case 'text':
-      return distinct(parts, flag);
+      return text;
     default:
-      return distinct(
-        parts.map((part) => parseNumber(part, flag)),
-        flag,
-      );
+      return parseNumber(text, flag);
   }
 }
 
@@ -101,7 +75,7 @@ function parseBoolean(text: string, flag: string): boolean {
 }
 
 /** Two equal runs are a slip, or more values than a range has. */
-function distinct<T extends FieldValue>(values: readonly T[], flag: string): T[] {
+function distinct(values: readonly FieldValue[], flag: string): FieldValue[] {
   const texts = values.map((value) => JSON.stringify(value));
   const twice = values.find((_, i) => texts.indexOf(texts[i]!) !== i);
   if (twice === undefined) return [...values];

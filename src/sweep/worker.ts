@@ -4,7 +4,7 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/interrupted.ts';
 import { advance } from './advance.ts';
 import type { Blame, WorkerMessage } from './messages.ts';
-import { readPlan } from './plan.ts';
+import { readPlan } from './planFile.ts';
 
 /*
  * The process of one worker: node worker.js <directory of the sweep> <run> <epoch>. It ends with its parent: when the

@@ -174,6 +174,8 @@ export interface TaskDefinition {
 export interface Task extends TaskDefinition {
   /** Reads and checks the data. Throws UsageError for whatever cannot serve, before anything is written. */
   load(config: TaskConfig, sources: Sources): Promise<LoadedTask>;
+  /** An untrained model of a configuration, given the sizes of its data (`DataSummary.facts`). */
+  untrained?(config: TaskConfig, facts: Readonly<Record<string, number>>): Model | undefined;
   /** Fields that a first model determines, such as its sizes. Throws UsageError for a model of another kind. */
   settingsOf?(init: string): Promise<Settings>;
 }

@@ -2,16 +2,12 @@ import { differentiate } from '../autodiff/differentiate.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
+import { detachLookups, type Lookup } from '../passes/detachLookups.ts';
+import { expandCrossEntropy } from '../passes/expandCrossEntropy.ts';
+import { fuseLinear } from '../passes/fuseLinear.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
-import {
-  detachLookups,
-  expandCrossEntropy,
-  fuseLinear,
-  type Lookup,
-  type Mask,
-  maskDropout,
-  parametersAsInputs,
-} from '../passes/trainingPasses.ts';
+import { type Mask, maskDropout } from '../passes/maskDropout.ts';
+import { parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { type BatchShape, LOSS, type LossGraph, type Problem } from '../tasks/task.ts';
 

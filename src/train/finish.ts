@@ -1,18 +1,27 @@
 import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import { traceModel } from '../slim/prepare.ts';
-import { shrinkModel } from '../slim/shrink.ts';
+import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../verify/verify.ts';
 import type { TrainedModel, TrainOptions } from './options.ts';
 import { unitsThatStay } from './shrinkState.ts';
 
+/** A model without its dead units. */
+export interface SlimModel {
+  readonly model: Model;
+  /** Its layers before and after. */
+  readonly layers: readonly ShrunkLayer[];
+  /** How well it agrees with the model that still has them. */
+  readonly verify: Difference;
+}
+
 /** A trained model as it is saved and, with a sparsity method, the one without its dead units. */
 export interface FinishedModels {
   readonly model: Model;
-  readonly slim?: { readonly model: Model; readonly verify: Difference } | undefined;
+  readonly slim?: SlimModel | undefined;
   /** Which of its first units each layer of the last model has. */
   readonly kept: TrainedModel['kept'];
 }
@@ -31,8 +40,8 @@ export async function finishModels(
   const traced = traceModel(model, { embeddings: method.embeddings, fix: settings.fix ?? [], states });
   const { prepared, groups } = traced;
   const live = liveComponents(groups, weightsOf(constantPerUse(prepared.graph)));
-  const { model: slim, removed } = shrinkModel(model, traced, (k) => live[k] === 0);
+  const { model: slim, removed, layers } = shrinkModel(model, traced, (k) => live[k] === 0);
   const feeds = problem.samples(model);
   const verify = await assertEqual(runtime, model, slim, { feeds, removal: { prepared, groups, removed } });
-  return { model, slim: { model: slim, verify }, kept: kept && unitsThatStay(groups, removed, kept) };
+  return { model, slim: { model: slim, layers, verify }, kept: kept && unitsThatStay(groups, removed, kept) };
 }

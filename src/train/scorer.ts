@@ -1,8 +1,8 @@
 import { SlimError } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { asFloat32 } from '../passes/float32.ts';
 import type { Session } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';

@@ -4,10 +4,10 @@ import { plainSetup, plainState, trainBatches } from '../../test/support/trainin
 import { type Window, windowProblem } from '../../test/support/windows.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, gather, matmul, tanh, transpose } from '../graph/ops.ts';
 import type { Model } from '../graph/types.ts';
 import { LOGITS, TOKENS } from '../models/languageModel.ts';
-import { modelOf } from '../onnx/model.ts';
 
 /*
  * Tables that a model uses more than once: the gradient of a row is the sum over all its uses. The expected updates are

@@ -1,11 +1,11 @@
 import { SlimError, UsageError } from '../base/errors.ts';
-import { emptyData } from '../graph/convert.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
+import { modelOf } from '../graph/model.ts';
 import type { StatePair } from '../graph/states.ts';
+import { emptyData } from '../graph/tensors.ts';
 import type { Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
-import { modelOf } from '../onnx/model.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { LOSS } from '../tasks/task.ts';
 import type { TrainingGraph } from './compile.ts';

@@ -3,8 +3,8 @@ import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/s
 import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
-import { prepareModel } from '../slim/prepare.ts';
-import type { TrainOptions } from './options.ts';
+import { prepareModel } from '../passes/prepareModel.ts';
+import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Checkpoint } from './store.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
@@ -15,7 +15,11 @@ export interface TrainableForm {
   readonly weights: ReadonlyMap<string, Tensor>;
 }
 
-type FormOptions = Pick<TrainOptions, 'method' | 'settings' | 'states'>;
+/** What the form of a model depends on. */
+interface FormOptions extends Pick<TrainOptions, 'states'> {
+  readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
+  readonly settings: Pick<TrainSettings, 'freeze' | 'fix'>;
+}
 
 /**
  * The form in which a model is trained: weights as initializers; with a sparsity method also that in which units can

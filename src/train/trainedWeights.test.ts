@@ -2,9 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { numbersOf, positive, randomTensor } from '../../test/support/graphs.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { floatToHalf } from '../graph/half.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, apply, gather, matmul, mul, transpose } from '../graph/ops.ts';
 import type { Tensor } from '../graph/types.ts';
-import { modelOf } from '../onnx/model.ts';
 import { liftConstants, trainedNames, weightsOfModel, withWeights } from './trainedWeights.ts';
 
 const half = (dims: readonly number[], seed: number): Tensor => ({

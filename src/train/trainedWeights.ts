@@ -1,7 +1,9 @@
 import { UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { inputsFor, isDifferentiable, movesOnce, traits } from '../graph/operators.ts';
 import { producers } from '../graph/rewrite.ts';
+import type { InputRole } from '../graph/traits.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { asFloat32, asStored } from '../passes/float32.ts';
 
@@ -9,29 +11,6 @@ import { asFloat32, asStored } from '../passes/float32.ts';
  * Which stored tensors of an imported model are weights. An ONNX file does not say: weights, constants of formulas and
  * statistics lie side by side, as initializers or as Constant nodes.
  */
-
-/** Inputs of operators that are weights when they are stored. */
-const weightInputs: Readonly<Record<string, readonly number[]>> = {
-  MatMul: [0, 1],
-  Gemm: [0, 1, 2],
-  Conv: [1, 2],
-  LSTM: [1, 2, 3, 7],
-  GRU: [1, 2, 3],
-  RNN: [1, 2, 3],
-  LayerNormalization: [1, 2],
-  RMSNormalization: [1],
-  InstanceNormalization: [1, 2],
-  BatchNormalization: [1, 2],
-  PRelu: [1],
-};
-
-/** Inputs that are no weights even where they are stored: running statistics. */
-const statistics: Readonly<Record<string, readonly number[]>> = { BatchNormalization: [3, 4] };
-/** Initial states; zeros there are a convention, not something learned. */
-const initialStates: Readonly<Record<string, readonly number[]>> = { LSTM: [5, 6], GRU: [5], RNN: [5] };
-
-/** Operators through which a stored tensor reaches the operator that it is a weight of. */
-const passing = new Set('Identity Transpose Reshape Squeeze Unsqueeze Cast Flatten Split Slice Concat'.split(' '));
 
 /** Asks whether a stored value is a weight of some operator, directly or after being moved. */
 function weightTest(graph: Graph): (name: string) => boolean {
@@ -42,13 +21,16 @@ function weightTest(graph: Graph): (name: string) => boolean {
     });
   }
   const made = producers(graph.nodes);
-  const isProduct = (name: string) => ['MatMul', 'Conv'].includes(made.get(name)?.op ?? '');
+  const isProduct = (name: string) => {
+    const maker = made.get(name);
+    return maker !== undefined && traits(maker).product && isDifferentiable(maker);
+  };
   const test = (name: string): boolean =>
     (readers.get(name) ?? []).some(({ node, input }) => {
-      if (node.domain !== '') return false;
-      if (weightInputs[node.op]?.includes(input)) return true;
+      if (isDifferentiable(node) && inputsFor(node, 'matrix', 'vector').includes(input)) return true;
       if (node.op === 'Add') return isProduct(node.inputs[1 - input] ?? '');
-      return passing.has(node.op) && input === 0 && node.outputs.some(test);
+      // Directly or after being moved, first in a row. What is looked up or repeated counts as a constant.
+      return (movesOnce(node) || node.op === 'Concat') && input === 0 && node.outputs.some(test);
     });
   return test;
 }
@@ -76,8 +58,9 @@ export function liftConstants(model: Model): Model {
  */
 export function trainableNames(graph: Graph): string[] {
   const isWeight = weightTest(graph);
-  const fixed = readBy(graph, statistics);
-  const starting = readBy(graph, initialStates);
+  const fixed = readAs(graph, 'statistic');
+  // Zeros there are a convention, not something learned.
+  const starting = readAs(graph, 'state');
   return [...graph.initializers].flatMap(([name, tensor]) => {
     if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return [];
     if (fixed.has(name) || tensor.dims.length === 0) return [];
@@ -107,8 +90,8 @@ export function trainedNames(graph: Graph, freeze: readonly string[] = []): stri
   return names;
 }
 
-function readBy(graph: Graph, inputs: Readonly<Record<string, readonly number[]>>): Set<string> {
-  return new Set(graph.nodes.flatMap((node) => (inputs[node.op] ?? []).map((i) => node.inputs[i] ?? '')));
+function readAs(graph: Graph, role: InputRole): Set<string> {
+  return new Set(graph.nodes.flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
 }
 
 /** `lstm*` as a test of whole names. */

@@ -4,7 +4,7 @@ import { taskCases } from '../../test/support/tasks.ts';
 import { configOf, memoryStore, optionsFor, timeless, trainBatches, weightsOf } from '../../test/support/training.ts';
 import type { Settings } from '../base/fields.ts';
 import type { Model } from '../graph/types.ts';
-import { loadedArrays } from '../tasks/arrays/task.ts';
+import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { TrainingDivergedError } from './diverged.ts';
 import { InterruptedError } from './interrupted.ts';
 import type { TrainOptions } from './options.ts';

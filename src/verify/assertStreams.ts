@@ -2,13 +2,14 @@ import { SlimError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { intAttribute } from '../graph/attributes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
+import { isRecurrent } from '../graph/operators.ts';
+import { RECURRENT_INPUT } from '../graph/slots.ts';
 import { statesOf } from '../graph/states.ts';
+import { sliceTensor } from '../graph/tensors.ts';
 import type { Dim, Model, Tensor } from '../graph/types.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 import type { Streaming } from '../passes/streaming.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
-import { sliceTensor } from '../slim/slice.ts';
 import { compare, type Difference, differenceOf, emptyTally } from './difference.ts';
 import { zerosLike } from './givenInputs.ts';
 import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
@@ -84,12 +85,14 @@ function timeAxis(shape: readonly Dim[] | undefined, time: string): number {
 }
 
 function refuseLengths({ graph }: Model): void {
-  const node = graph.nodes.find((n) => isRecurrent(n) && n.inputs[4]);
-  if (node === undefined) return;
-  throw new SlimError(
-    `layer '${node.name}' takes the lengths of whole sequences ('${node.inputs[4]}'), so the model cannot stream; ` +
-      'export it without them',
-  );
+  for (const { name, inputs } of graph.nodes.filter(isRecurrent)) {
+    const lengths = inputs[RECURRENT_INPUT.lengths];
+    if (!lengths) continue;
+    throw new SlimError(
+      `layer '${name}' takes the lengths of whole sequences ('${lengths}'), so the model cannot stream; ` +
+        'export it without them',
+    );
+  }
 }
 
 /** The free dimension of the inputs along which recurrent layers step. */

@@ -1,10 +1,10 @@
 import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { emptyData, withType } from '../graph/convert.ts';
+import { withType } from '../graph/convert.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
+import { emptyData } from '../graph/tensors.ts';
 import type { ElementType, Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { allocate } from '../slim/slice.ts';
 import { boundDims } from './randomInputs.ts';
 
 /** The inputs that a user gives, as the model wants them. */
@@ -100,5 +100,5 @@ function zeros(elementType: ElementType, dims: readonly number[]): Tensor {
 
 /** A tensor of zeros of the same type and dimensions. */
 export function zerosLike(tensor: Tensor): Tensor {
-  return { ...tensor, data: allocate(tensor.data, tensor.data.length) };
+  return { ...tensor, data: emptyData(tensor.elementType, tensor.data.length) };
 }

@@ -1,9 +1,10 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
+import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { inputsFor, isLoop, isRecurrent, moves, operators, traits } from '../graph/operators.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
+import type { InputRole } from '../graph/traits.ts';
 import type { Dim, Graph, Node, Tensor } from '../graph/types.ts';
-import { knownTypes } from '../inspect/knownTypes.ts';
-import { isRecurrent } from '../passes/lowerRecurrent.ts';
 
 /** What a graph does with the numbers of an input, where not every number is fine. */
 export type InputUse =
@@ -37,33 +38,18 @@ export function useOfInput(graph: Graph, input: string, sizes: Readonly<Record<s
   const lengths: number[] = [];
   for (const node of nodes) {
     const [data, second] = node.inputs;
-    if (isLookup(node) && isInput(second)) {
-      const below = sizeAt(data, intAttribute(node, 'axis', 0));
-      if (below !== undefined) limits.push(below);
-    } else if (node.op === 'OneHot' && isInput(data)) {
+    const takesAs = (role: InputRole) => inputsFor(node, role).some((i) => isInput(node.inputs[i]));
+    if (takesAs('index')) {
       const depth = types.ints(second ?? '')?.[0];
-      if (typeof depth === 'number') limits.push(depth);
-    } else if (node.op === 'ReverseSequence' && isInput(second)) {
-      lengths.push(sizeAt(data, intAttribute(node, 'time_axis', 0)) ?? 1);
-    } else if (isRecurrent(node) && isInput(node.inputs[LENGTHS])) {
-      lengths.push(sizeAt(data, intAttribute(node, 'layout', 0)) ?? 1);
+      const below = node.op === 'OneHot' ? depth : sizeAt(data, intAttribute(node, 'axis', 0));
+      if (typeof below === 'number') limits.push(below);
+    } else if (takesAs('lengths')) {
+      lengths.push(sizeAt(data, intAttribute(node, isRecurrent(node) ? 'layout' : 'time_axis', 0)) ?? 1);
     }
   }
   if (lengths.length > 0) return { kind: 'length', steps: Math.min(...lengths) };
   return limits.length > 0 ? { kind: 'index', below: Math.min(...limits) } : { kind: 'number' };
 }
-
-/** Place of sequence_lens among the inputs of a recurrent operator. */
-const LENGTHS = 4;
-
-function isLookup(node: Node): boolean {
-  return ['Gather', 'GatherElements', 'ScatterElements'].includes(node.op) && node.domain === '';
-}
-
-/** Operators that pass the values of their first input on as they are. */
-const passing = new Set(
-  'Identity Cast Reshape Squeeze Unsqueeze Transpose Flatten Expand Tile Slice Split Clip Floor Round'.split(' '),
-);
 
 interface Flattened {
   readonly nodes: readonly Node[];
@@ -89,13 +75,14 @@ function flattened(graph: Graph): Flattened {
     for (const [name, tensor] of part.initializers) tensors.set(name, tensor);
     for (const node of part.nodes) {
       nodes.push(node);
-      if (passing.has(node.op)) for (const output of node.outputs) alias(output, node.inputs[0]);
+      if (moves(node) || traits(node).rounds) for (const output of node.outputs) alias(output, node.inputs[0]);
       const bodies = bodiesOf(node);
-      // A Scan's body takes the node's inputs one by one; a Loop's, after the count and the condition, too.
-      const first = { Scan: 0, Loop: 2 }[node.op];
-      if (first !== undefined) {
+      // A loop's body takes the node's inputs one by one, the count and the condition of a Loop apart.
+      if (isLoop(node)) {
         for (const { inputs } of bodies) {
-          for (let i = first; i < inputs.length; i++) alias(inputs[i]!.name, node.inputs[i]);
+          for (let i = operators[node.op].loop.inputsBefore; i < inputs.length; i++) {
+            alias(inputs[i]!.name, node.inputs[i]);
+          }
         }
       }
       bodies.forEach(collect);

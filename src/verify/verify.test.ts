@@ -3,16 +3,16 @@ import { runGraph, randomTensor as testTensor } from '../../test/support/graphs.
 import { testModel, zeroSlices } from '../../test/support/models.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
 import { add, cast, gather, log, matmul, mul, reshape, squeeze, sub } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { traceGroups } from '../groups/trace.ts';
-import { modelOf } from '../onnx/model.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { traceModel } from '../slim/prepare.ts';
 import { shrink, shrinkModel, shrinkZeros } from '../slim/shrink.ts';
 import { randomTensor, smallSizes } from './randomInputs.ts';
 import { assertEqual, verifyEqual } from './verify.ts';

@@ -1,14 +1,14 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { storedTensors } from '../passes/constantPerUse.ts';
-import { type RemovalFrom, type StateMap, stateMaps } from '../passes/stateMaps.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { compare, type Difference, differenceOf, emptyTally, type Tally } from './difference.ts';
 import { zeroStates, zerosLike } from './givenInputs.ts';
 import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
+import { type RemovalFrom, type StateMap, stateMaps } from './stateMaps.ts';
 
 export type { Difference } from './difference.ts';
 

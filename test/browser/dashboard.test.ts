@@ -2,8 +2,8 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest';
-import { makeFolder, runCli, startCli, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder, runCli, startCli, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
 import { type Serving, startServing } from '../support/serving.ts';
 
@@ -101,7 +101,7 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     await page.getByRole('link', { name: 'Compare 2 runs' }).click();
     await page.getByRole('heading', { level: 1, name: '2 runs' }).waitFor();
     await page.locator('.chart svg').first().waitFor();
-    expect(await page.getByRole('row').first().innerText()).toContain('valid ppl');
+    expect(await page.getByRole('row').first().innerText()).toContain('valid perplexity');
     expect(problems).toEqual([]);
     await page.close();
   });

@@ -7,15 +7,16 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import { makeCorpus } from '../../src/data/makeCorpus.ts';
 import { describeModel } from '../../src/inspect/describe.ts';
-import { LOGITS } from '../../src/models/languageModel.ts';
 import { loadModel } from '../../src/onnx/file.ts';
 import { splitProse } from '../../src/pages/app/playground/splitProse.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { shrinkZeros } from '../../src/slim/shrink.ts';
-import { createEvaluator } from '../../src/train/evaluate.ts';
+import { languageModelProblem } from '../../src/tasks/language-model/problem.ts';
+import { perplexity } from '../../src/tasks/score.ts';
+import { createScorer } from '../../src/train/scorer.ts';
 import { verifyEqual } from '../../src/verify/verify.ts';
-import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder, runJson, sentencesOf, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 import { type Serving, startServing } from '../support/serving.ts';
 
 const TYPES: Record<string, string> = {
@@ -145,11 +146,12 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     expect(maxRelativeDifference).toBeLessThan(1e-5);
     const corpus = makeCorpus('page', 'page', splitProse(text), { maxVocabulary: 2000, minCount: 2 });
     expect(corpus.vocabulary.words).toEqual(words);
-    const evaluator = await createEvaluator(slim, LOGITS, nodeRuntime, { threads: 1 });
-    const perplexity = await evaluator.perplexity(corpus.valid, { batch: 20, steps: 20 });
-    await evaluator.release();
+    const problem = languageModelProblem({ task: { kind: 'language-model', steps: 20 }, batch: 20 }, corpus);
+    const scorer = createScorer(slim, { problem, runtime: nodeRuntime, threads: 1, seed: 1 });
+    const inNode = perplexity.of(await scorer.score('valid'));
+    await scorer.release();
     const row = await outcome.getByRole('row', { name: /^slim/ }).innerText();
-    expect(row.split('\t')[1]).toBe(perplexity.toFixed(2));
+    expect(row.split('\t')[1]).toBe(inNode.toFixed(2));
 
     await outcome.getByRole('button', { name: 'Let it continue a text' }).click();
     await page.getByRole('button', { name: 'Continue', exact: true }).click();
@@ -167,6 +169,10 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     const { page, problems } = await watchedPage(browser, { viewport: { width: 390, height: 800 } });
     await page.goto(`${serving.url}#/playground`);
     await page.getByLabel('Text', { exact: true }).fill(sentencesOf(500, randomStream(3)).replaceAll('\n', '.\n\n'));
+    await page.getByLabel('Optimizer').selectOption('Adam');
+    expect(await page.getByLabel('Learning rate', { exact: true }).inputValue()).toBe('0.01');
+    await page.getByLabel('Optimizer').selectOption('averaged SGD');
+    await page.getByLabel('Its course').selectOption('falls along a cosine');
     for (const [label, value] of Object.entries({ 'Units a layer': '64', λ: '0.03', Epochs: '100' })) {
       await page.getByLabel(label, { exact: true }).fill(value);
     }
@@ -193,19 +199,20 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByRole('alert').getByText('paste at least 2000').waitFor();
     expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+    const panel = page.getByRole('region', { name: 'Continue a text' });
     writeFileSync(join(folder, 'bad.onnx'), 'no model');
-    await page.getByText('Take models from files').click();
-    await page.getByLabel('One or two models').setInputFiles(join(folder, 'bad.onnx'));
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByText('Take models from files').click();
+    await panel.getByLabel('One or two models').setInputFiles(join(folder, 'bad.onnx'));
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     await page.getByRole('alert').getByText('cannot').waitFor();
     writeFileSync(join(folder, 'few.txt'), 'a\nb\n');
-    await page.getByLabel('One or two models').setInputFiles(join(folder, 'runs', 'iss', 'slim.onnx'));
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'few.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByLabel('One or two models').setInputFiles(join(folder, 'runs', 'iss', 'slim.onnx'));
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'few.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     await page.getByRole('alert').getByText('but this vocabulary has 2').waitFor();
-    await page.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
-    await page.getByRole('button', { name: 'Load these files' }).click();
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(join(folder, 'runs', 'iss', 'vocabulary.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
     expect(await write(page)).toHaveLength(1);
     expect(problems).toEqual([]);
     await page.close();

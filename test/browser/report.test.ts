@@ -3,8 +3,8 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { makeFolder, runCli, runJson, strongIss, tiny, writeCorpus } from '../cli/runCli.ts';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
+import { makeFolder, runCli, runJson, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

@@ -2,14 +2,14 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { add, apply, matmul } from '../../src/graph/ops.ts';
 import type { Dim } from '../../src/graph/types.ts';
 import { describeModel } from '../../src/inspect/describe.ts';
 import { languageModel } from '../../src/models/languageModel.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson } from './runCli.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * `slimrnn bench` as a user types it, on models of any origin.
@@ -67,7 +67,7 @@ async function refused(args: readonly string[], code: number, ...words: string[]
 describe('bench', () => {
   it('times models in both engines', async () => {
     const document = await runJson(
-      ['bench', 'large.onnx', 'slim.onnx', '--runtime', 'node,web', '--batch', '1,2', ...quick],
+      ['bench', 'large.onnx', 'slim.onnx', '--runtime', 'cpu,wasm', '--batch', '1,2', ...quick],
       folder,
     );
     const adds = [large, slim].map((model) => describeModel(model).multiplyAdds) as [number, number];
@@ -77,8 +77,8 @@ describe('bench', () => {
     ];
     expect(document).toMatchObject({
       engines: {
-        node: expect.stringMatching(/^onnxruntime-node \d/),
-        web: expect.stringMatching(/^onnxruntime-web \d.*wasm/),
+        cpu: expect.stringMatching(/^onnxruntime-node \d/),
+        wasm: expect.stringMatching(/^onnxruntime-web \d.*wasm/),
       },
       threads: 1,
       rounds: 1,
@@ -86,7 +86,7 @@ describe('bench', () => {
       results: [1, 2].map((batch) => ({
         batch,
         steps: 3,
-        models: ['node', 'web'].flatMap((runtime) => facts.map((fact) => ({ ...fact, runtime, threads: 1 }))),
+        models: ['cpu', 'wasm'].flatMap((runtime) => facts.map((fact) => ({ ...fact, runtime, threads: 1 }))),
       })),
     });
     const { results } = document as {
@@ -148,14 +148,21 @@ describe('bench', () => {
 
   it('names the operator that cannot run with the sizes', async () => {
     const args = ['sum.onnx', '--size', 'width=4', '--runtime'];
-    await refused([...args, 'node'], 1, 'error: sum.onnx: onnxruntime-node', "cannot run Add 'Add_0': ");
+    await refused([...args, 'cpu'], 1, 'error: sum.onnx: onnxruntime-node', "cannot run Add 'Add_0': ");
     // The WebAssembly engine does not say which operator it is.
-    await refused([...args, 'web'], 1, 'error: sum.onnx: onnxruntime-web', "(Add 'Add_0' ([1, 4], [5]): ");
+    await refused([...args, 'wasm'], 1, 'error: sum.onnx: onnxruntime-web', "(Add 'Add_0' ([1, 4], [5]): ");
   });
 
   it('refuses other engines', async () => {
-    await refused(['slim.onnx', '--runtime', 'nod'], 2, "no runtime 'nod' (did you mean 'node'?)", 'node, web');
-    await refused(['slim.onnx', '--runtime', 'node,gpu'], 2, "no runtime 'gpu'");
+    await refused(['slim.onnx', '--runtime', 'cpy'], 2, "no device 'cpy' (did you mean 'cpu'?)", 'cpu, wasm');
+    await refused(['slim.onnx', '--runtime', 'cpu,tpu'], 2, "no device 'tpu'");
+  });
+
+  it('says what it needs of a GPU where there is none, and times on it otherwise', async () => {
+    const args = ['bench', 'slim.onnx', '--runtime', 'webgpu', '--batch', '1', ...quick];
+    const { code, stderr, stdout } = await runCli(args, folder);
+    if (code === 0) expect(stdout).toMatch(/^onnxruntime-node \d\S* \(WebGPU\)/);
+    else expect(stderr).toMatch(/error: the device webgpu needs a GPU and its driver .* adapter/);
   });
 
   it('says how to add the web engine where it is not installed, and does without it otherwise', async () => {

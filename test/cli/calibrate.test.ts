@@ -1,9 +1,12 @@
 import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { saveArrays } from '../../src/data/arrays.ts';
+import { saveModel } from '../../src/onnx/file.ts';
 import type { RunResult } from '../../src/runs/run.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
-import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from './runCli.ts';
+import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 let dense: RunResult;
@@ -21,14 +24,15 @@ const calibrated = (...args: string[]) => runJson<Calibration>(['calibrate', ...
 
 it('finds the end of the safe thresholds', async () => {
   const found = await calibrated('dense', '--tolerance', '0.01');
-  const { points, threshold, validPerplexity: base } = found;
-  expect(base).toBeCloseTo(dense.models[0]!.validPerplexity, 5);
+  const { points, threshold, value: base } = found;
+  expect(base).toBeCloseTo(dense.models[0]!.scores.valid!.perplexity!, 5);
   for (const [i, point] of points.entries()) {
-    expect(point.isSafe).toBe(point.validPerplexity <= base * 1.01);
+    expect(point.isSafe).toBe(point.value <= base * 1.01);
+    expect(point.change).toBeCloseTo(point.value / base - 1, 12);
     if (i > 0) expect(point.threshold).toBeGreaterThan(points[i - 1]!.threshold);
     if (i > 0) expect(point.share).toBeGreaterThanOrEqual(points[i - 1]!.share);
   }
-  expect(points[0]!.validPerplexity).toBe(base);
+  expect(points[0]!.value).toBe(base);
   const above = points.find((p) => p.threshold > threshold!)!;
   expect(points.find((p) => p.threshold === threshold)!.isSafe).toBe(true);
   expect(above.isSafe).toBe(false);
@@ -39,13 +43,13 @@ it('finds the end of the safe thresholds', async () => {
   expect(found.advice).toBeGreaterThan(Math.min(threshold!, found.weightScale / 100) / 2);
   expect(points.find((p) => p.threshold === found.advice)!.isSafe).toBe(true);
   // The curve goes on to where the model is broken.
-  expect(points.at(-1)!.validPerplexity).toBeGreaterThan(base * 1.1);
+  expect(points.at(-1)!.value).toBeGreaterThan(base * 1.1);
 });
 
 it('thresholds what the group lasso acts on, and nothing else', async () => {
   const { parameters, weights } = await calibrated('dense');
   expect(parameters).toEqual(['lstm_0.weight', 'lstm_0.recurrent', 'lstm_1.weight', 'lstm_1.recurrent', 'head.weight']);
-  const [own, vocabulary] = [48 * (8 + 12 + 12 + 12), dense.data.vocabulary];
+  const [own, vocabulary] = [48 * (8 + 12 + 12 + 12), dense.data!.facts.vocabulary!];
   expect(weights).toBe(own + 12 * vocabulary);
 });
 
@@ -72,6 +76,32 @@ it('ends with advice', async () => {
   expect(stderr).not.toContain('warning');
 });
 
+it('knows what the run of another task was about', async () => {
+  await saveModel(at('imported.onnx'), recurrentModel());
+  await saveArrays(at('sums.npz'), sumTask(96));
+  await saveArrays(at('held-out.npz'), sumTask(50, 5, 2));
+  const data = ['--data', 'sums.npz', '--valid', 'held-out.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
+  const tuned = await runJson<RunResult>(
+    ['finetune', 'imported.onnx', ...data, '--learning-rate', '0.01', '--threads', '1', '--out', 'tuned'],
+    folder,
+  );
+  const found = await calibrated('tuned', '--tolerance', '0.02');
+  expect(found.score).toEqual({ name: 'accuracy', better: 'higher', decimals: 2, isShare: true });
+  expect(found.value).toBe(tuned.models.at(-1)!.scores.valid!.accuracy);
+  // One of 50 examples is 2 points.
+  for (const { isSafe, value } of found.points) expect(isSafe).toBe(value > found.value - 0.03);
+  expect(found.parameters).toEqual(['W', 'R', 'head']);
+  const { stdout, stderr } = await runCli(['calibrate', 'tuned', '--tolerance', '0.02'], folder);
+  expect(stderr).toMatch(/^tuned\/model\.onnx on 50 validation examples of sums\.npz$/m);
+  expect(stdout).toMatch(/^ τ +weights below +valid accuracy +change +within 2 points $/m);
+  expect(stdout).toMatch(/^Validation accuracy [\d.]+ % without a threshold/m);
+  const without = ['calibrate', 'tuned', '--valid', 'nowhere.npz'];
+  expect((await runCli(without, folder)).stderr).toMatch(/^error: .*nowhere\.npz/m);
+  const { code, stderr: refused } = await runCli(['calibrate', 'tuned', '--steps', '5'], folder);
+  expect(refused).toMatch(/^error: .*--steps needs --task language-model/m);
+  expect(code).toBe(2);
+});
+
 it('says when the run was not dense', async () => {
   await runJson(['train', ...tiny, '--data', 'text', '--out', 'sparse', ...strongIss], folder);
   const { stderr } = await runCli(['calibrate', 'sparse'], folder);
@@ -88,7 +118,8 @@ it('refuses what cannot be meant', async () => {
     [['.'], 'no model.onnx yet'],
     [['dense/model.onnx'], 'name its text with --data'],
     [['dense/model.onnx', '--data', 'nowhere'], 'nowhere does not exist'],
-    [['dense', '--data', 'other'], 'another vocabulary'],
+    [['dense', '--data', 'other'], /^error: dense.model\.onnx: .* another vocabulary/m],
+    [['imported.onnx', '--data', 'text'], /^error: imported\.onnx: not a language model/m],
     [['dense', '--tolerance', '-0.1'], '--tolerance', "got '-0.1'"],
     [['dense', '--tolerance', 'little'], '--tolerance', "got 'little'"],
     [['dense', '--batch', '0'], '--batch', "got '0'"],

@@ -1,11 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { traceModel } from '../../src/groups/traceModel.ts';
 import type { ModelSummary } from '../../src/inspect/describe.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import { traceModel } from '../../src/slim/prepare.ts';
 import { testModel, zeroSlices } from '../support/models.ts';
-import { makeFolder, runCli, runJson, snapshot } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot } from '../support/runCli.ts';
 
 /*
  * `inspect` shows norms, groups, and why units stay.

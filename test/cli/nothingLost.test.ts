@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import { eventful, expectSameRun, trainWithKills, untilTraining } from './killing.ts';
-import { makeFolder, runCli, runJson, snapshot, startCli, tiny, writeCorpus } from './runCli.ts';
+import { eventful, expectSameRun, trainWithKills, untilTraining } from '../support/killing.ts';
+import { makeFolder, runCli, runJson, snapshot, startCli, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

@@ -4,11 +4,11 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { floats, int64s } from '../../src/graph/attributes.ts';
 import type { Node } from '../../src/graph/types.ts';
+import { traceModel } from '../../src/groups/traceModel.ts';
 import { costsOf } from '../../src/inspect/costs.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
-import { traceModel } from '../../src/slim/prepare.ts';
 import { testModel, zeroSlices } from '../support/models.ts';
-import { makeFolder, runCli, runJson, snapshot } from './runCli.ts';
+import { makeFolder, runCli, runJson, snapshot } from '../support/runCli.ts';
 
 /*
  * `shrink` cuts to size, on the user's own data, and refuses what cannot be meant without writing anything.

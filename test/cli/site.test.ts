@@ -2,8 +2,8 @@ import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord, RunSummary } from '../../src/runs/record.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
-import { makeFolder, runCli, runJson } from './runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);

@@ -12,8 +12,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import type { SweepResult } from '../../src/sweep/result.ts';
-import { expectSameRun } from './killing.ts';
-import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from './runCli.ts';
+import { expectSameRun } from '../support/killing.ts';
+import { makeFolder, runCli, runJson, type Started, snapshot, startCli, tiny, writeCorpus } from '../support/runCli.ts';
+import { lockedRuns, until } from '../support/sweeping.ts';
 
 /*
  * A sweep of eight λ: whatever is killed while it is under way, it ends with the table that it would have had.
@@ -35,14 +36,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** The folders of all runs that some process has in its hands, with that process. */
-function locked(out: string): { run: string; pid: number }[] {
-  if (!existsSync(at(out))) return [];
-  return readdirSync(at(out), { recursive: true, encoding: 'utf8' }).flatMap((path) => {
-    const [, run, pid] = /^(.+)\/lock\.(\d+)\./.exec(path) ?? [];
-    return run === undefined ? [] : [{ run, pid: Number(pid) }];
-  });
-}
+const locked = (out: string) => lockedRuns(at(out));
 
 /** Lines about finished stretches so far. */
 const milestones = (run: Started) =>
@@ -50,17 +44,6 @@ const milestones = (run: Started) =>
     .stderr()
     .split('\n')
     .filter((line) => / after epoch \d/.test(line)).length;
-
-async function until(run: Started, isThere: () => boolean): Promise<void> {
-  let isOver = false;
-  void run.finished.then(() => {
-    isOver = true;
-  });
-  while (!isThere()) {
-    if (isOver) throw new Error(`the sweep ended before:\n${run.stderr()}`);
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}
 
 const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 
@@ -85,7 +68,8 @@ describe('a table', () => {
     for (const row of rows) {
       const isFinished = row.state === 'finished';
       expect(row.epochs).toBe(isFinished ? 4 : 2);
-      expect(row.testPerplexity !== undefined).toBe(isFinished);
+      expect(row.scores.valid!.perplexity).toBeGreaterThan(1);
+      expect(row.scores.test !== undefined).toBe(isFinished);
       expect(existsSync(at('reference', row.run, 'slim.onnx'))).toBe(isFinished);
       expect(row.parameters).toBeGreaterThan(0);
       if (!isFinished) expect(row.front).toEqual({ size: false, latency: false });
@@ -96,7 +80,8 @@ describe('a table', () => {
 
   it('is in sweep-result.json with what made it', () => {
     expect(JSON.parse(readFileSync(at('reference', 'sweep-result.json'), 'utf8'))).toEqual(reference);
-    expect(reference).toMatchObject({ seeds: [1], rungs: [2], eta: 2, data: 'text' });
+    const scores = [{ name: 'perplexity', better: 'lower', decimals: 2 }];
+    expect(reference).toMatchObject({ format: 2, seeds: [1], rungs: [2], eta: 2, sources: { data: 'text' }, scores });
     expect(reference.environment.command).toContain('slimrnn sweep zaremba-small');
   });
 
@@ -256,6 +241,7 @@ describe.concurrent('what cannot be meant is refused before anything starts', ()
     ['words for numbers', [...one, '--keep', '0.5,much'], '--keep', "got 'much'"],
     ['a value out of bounds', [...one, '--keep', '0.5,1.5'], '--keep', 'at most 1', 'got 1.5'],
     ['a contradiction', [...one, '--iss', '0,0.01', '--l1', '0,0.01'], 'run 4 (iss 0.01, l1 0.01)', 'choose one of'],
+    ['a field of another kind', [...one, '--momentum', '0.5,0.9'], '--momentum needs --optimizer momentum'],
     ['missing text', ['sweep', ...tiny, '--data', 'nowhere', '--out', 'new', ...iss], 'nowhere does not exist'],
     ['a folder that is not empty', ['sweep', ...short, '--out', 'text', ...iss], 'text exists', '--resume'],
     ['no sweep to resume', [...one, ...iss, '--resume'], 'new is no sweep', 'without --resume'],
@@ -298,4 +284,17 @@ it('text that has changed since is refused', async () => {
   const { code, stderr } = await runCli(['sweep', 'changed', '--resume'], folder);
   expect(stderr).toMatch(/^error: changing has changed since the sweep began/m);
   expect(code).toBe(2);
+});
+
+it('a sweep of version 0.1 is refused by name', async () => {
+  cpSync(at('reference'), at('old'), { recursive: true });
+  const { format: _, ...plan } = JSON.parse(readFileSync(at('old', 'sweep.json'), 'utf8')) as Record<string, unknown>;
+  writeFileSync(at('old', 'sweep.json'), JSON.stringify(plan));
+  const before = snapshot(at('old'));
+  const { code, stderr } = await runCli(['sweep', 'old', '--resume'], folder);
+  expect(stderr).toMatch(
+    /^error: old was begun by version 0\.1 of slimrnn, whose sweeps this version cannot go on with/m,
+  );
+  expect(code).toBe(2);
+  expect(snapshot(at('old'))).toEqual(before);
 });

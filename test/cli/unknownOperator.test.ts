@@ -2,12 +2,12 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { matmul, squeeze } from '../../src/graph/ops.ts';
 import type { Node } from '../../src/graph/types.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson } from './runCli.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * Three LSTM layers, and between the first two an operator of another domain, which the engine runs and the trace does

@@ -3,7 +3,7 @@ import { copyFileSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { makeFolder, runCli } from './runCli.ts';
+import { makeFolder, runCli } from '../support/runCli.ts';
 
 /* Every command of docs/your-own-model.md, in order, as a reader would type them; training is cut to two epochs. */
 

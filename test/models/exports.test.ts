@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import type { StatePair } from '../../src/graph/states.ts';
 import { statesOf } from '../../src/graph/states.ts';
 import type { ElementType, Model, Tensor, TensorData } from '../../src/graph/types.ts';
+import { traceModel } from '../../src/groups/traceModel.ts';
 import { costsOf } from '../../src/inspect/costs.ts';
 import { loadModel } from '../../src/onnx/file.ts';
 import { detectStates } from '../../src/passes/detectStates.ts';
@@ -11,7 +12,6 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Runtime, Tensors } from '../../src/runtime/runtime.ts';
 import { loadWebRuntime } from '../../src/runtime/web.ts';
 import { planCut } from '../../src/slim/cut.ts';
-import { traceModel } from '../../src/slim/prepare.ts';
 import { shrinkModel, shrinkZeros } from '../../src/slim/shrink.ts';
 import { assertEqual, verifyEqual } from '../../src/verify/verify.ts';
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readDamaged } from '../fixtures/arrays/hostile.ts';
+import { readDamaged } from '../support/damagedArrays.ts';
 
 it.each([
   ['plain.npz', 4000, 11],

@@ -1,8 +1,8 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { eventful, expectSameRun, trainWithKills } from '../cli/killing.ts';
-import { makeFolder, runJson, tiny, writeCorpus } from '../cli/runCli.ts';
+import { eventful, expectSameRun, trainWithKills } from '../support/killing.ts';
+import { makeFolder, runJson, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 

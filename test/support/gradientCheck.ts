@@ -1,9 +1,9 @@
 import { differentiate } from '../../src/autodiff/differentiate.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { isFloat } from '../../src/graph/elementTypes.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { add, cast, mul, reduceSum } from '../../src/graph/ops.ts';
 import type { Graph, Tensor } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Tensors } from '../../src/runtime/runtime.ts';
 import { graphOver, largestDifference, numbersOf, randomTensor } from './graphs.ts';

@@ -1,9 +1,9 @@
 import { floats } from '../../src/graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { scan } from '../../src/graph/ops.ts';
 import type { Dim, Graph, Tensor } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Tensors } from '../../src/runtime/runtime.ts';
 

@@ -1,5 +1,5 @@
+import { modelOf } from '../../src/graph/model.ts';
 import type { Model, Tensor } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { asFloat32 } from '../../src/passes/float32.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Tensors } from '../../src/runtime/runtime.ts';

@@ -1,11 +1,11 @@
 import { randomStream, uniform } from '../../src/base/random.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import { add, gather, matmul, reshape, squeeze, transpose } from '../../src/graph/ops.ts';
 import { type StatePair, stateMetadata } from '../../src/graph/states.ts';
 import type { Graph, Model, Tensor } from '../../src/graph/types.ts';
 import type { Groups } from '../../src/groups/groups.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 
 /** One recurrent layer of a test model. */
 export interface TestLayer {

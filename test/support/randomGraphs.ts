@@ -2,6 +2,7 @@ import { randomStream, uniform } from '../../src/base/random.ts';
 import { int64s } from '../../src/graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import {
   add,
   apply,
@@ -29,7 +30,6 @@ import {
   where,
 } from '../../src/graph/ops.ts';
 import type { Model } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { loop } from './graphs.ts';
 
 /*

@@ -1,6 +1,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import type { RunConfig } from '../../src/runs/record.ts';
+import type { SavedConfig } from '../../src/runs/record.ts';
 import { meanLoss, perplexity, type ScoreKind, scoreKinds } from '../../src/tasks/score.ts';
 
 /*
@@ -25,12 +25,12 @@ function scoresOf(task: MadeTask, n: number, first: number): Record<string, numb
 }
 
 /** A config.json; `more` is laid over it. */
-export function runConfig(task: MadeTask = 'language-model', more: object = {}): RunConfig {
+export function runConfig(task: MadeTask = 'language-model', more: object = {}): SavedConfig {
   return {
     format: 2,
     task: { kind: task },
-    model: { kind: 'lstm', hidden: [8, 8], embedding: 8 },
-    method: { kind: 'group-lasso', lambda: 0.01 },
+    model: { kind: 'lstm', hidden: [8, 8], embedding: 8, initScale: 0.1, keep: 1 },
+    method: { kind: 'group-lasso', iss: 0.01 },
     optimizer: { kind: 'sgd' },
     schedule: { kind: 'constant', learningRate: 1 },
     ...{ epochs: 9, threshold: 1e-4, seed: 1 },

@@ -1,4 +1,4 @@
-import { type Started, startCli } from '../cli/runCli.ts';
+import { type Started, startCli } from './runCli.ts';
 
 /** A server of the command line with its address. */
 export interface Serving {

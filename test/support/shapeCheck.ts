@@ -1,8 +1,8 @@
 import type { GraphBuilder, Value } from '../../src/graph/builder.ts';
 import { bindDim, formatShape } from '../../src/graph/dims.ts';
 import { inferTypes } from '../../src/graph/infer/infer.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import type { Dim, Tensor } from '../../src/graph/types.ts';
-import { modelOf } from '../../src/onnx/model.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { graphOver } from './graphs.ts';
 

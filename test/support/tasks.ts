@@ -1,14 +1,21 @@
 import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
+import type { LabelledText } from '../../src/data/labelled/labelledText.ts';
 import { type Corpus, makeCorpus } from '../../src/data/makeCorpus.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { TOKENS } from '../../src/models/languageModel.ts';
+import { LENGTHS } from '../../src/models/textClassifier.ts';
 import type { NamedArrays } from '../../src/tasks/arrays/examples.ts';
+import { loadedArrays } from '../../src/tasks/arrays/loadedArrays.ts';
 import { PLACE_WEIGHTS } from '../../src/tasks/arrays/scoring.ts';
-import { loadedArrays } from '../../src/tasks/arrays/task.ts';
+import { loadedText } from '../../src/tasks/language-model/loadedText.ts';
 import { freshModel } from '../../src/tasks/language-model/model.ts';
-import { loadedText } from '../../src/tasks/language-model/task.ts';
 import { type Split, TARGETS } from '../../src/tasks/task.ts';
+import { collectTexts, WordTable } from '../../src/tasks/text-classification/collectTexts.ts';
+import { textConfigOf } from '../../src/tasks/text-classification/definition.ts';
+import { loadedTexts } from '../../src/tasks/text-classification/loadedTexts.ts';
+import { COUNTS } from '../../src/tasks/text-classification/lossGraph.ts';
+import { makeTextData, type TextData } from '../../src/tasks/text-classification/textData.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { numbersOf } from './graphs.ts';
 import { type Case, configOf } from './training.ts';
@@ -120,5 +127,76 @@ function arrayItems(x: Tensor, y: Tensor, counts: (n: number) => boolean): strin
   return targets.flatMap((target, n) => (counts(n) ? [`${inputs.slice(n * size, (n + 1) * size)} ${target}`] : []));
 }
 
+const MOODS = { bad: 'awful', good: 'lovely', odd: 'strange' };
+
+/** Texts of other words with one, anywhere, that tells the class; some are cut. */
+function* moodTexts(count: number, seed: number): Generator<LabelledText> {
+  const random = randomStream(seed);
+  const pick = <T>(list: readonly T[]) => list[Math.floor(random() * list.length)]!;
+  for (let i = 0; i < count; i++) {
+    const [label, word] = pick(Object.entries(MOODS));
+    const words = Array.from({ length: 1 + Math.floor(random() * 5) }, () => pick(['a', 'film', 'so', 'very', 'the']));
+    words.splice(Math.floor(random() * Math.min(words.length, 5)), 0, word);
+    yield { text: words.join(' '), label, place: `text ${i}` };
+  }
+}
+
+const TEXT_FIELDS = { task: 'text-classification', minCount: 1, maxLength: 5, cut: 'head', hidden: [5], embedding: 4 };
+
+/** Small labelled texts, the same for the same seed. */
+async function moods(seed: number): Promise<TextData> {
+  const { task } = textConfigOf(configOf(TEXT_FIELDS));
+  const table = new WordTable();
+  const part = (count: number, own: number) =>
+    collectTexts(moodTexts(count, 10 * seed + own), table, { ...task, seed });
+  return makeTextData(
+    'made up',
+    { train: await part(70, 0), valid: await part(30, 1), test: await part(21, 2) },
+    table,
+    task,
+  );
+}
+
+const moodData = new Map([
+  [1, await moods(1)],
+  [2, await moods(2)],
+]);
+
+const textClassificationCase: TaskCase = {
+  name: 'text-classification',
+  make(fields = {}, seed = 1) {
+    const own = {
+      ...TEXT_FIELDS,
+      bidirectional: true,
+      classWeights: 'balanced',
+      keep: 1,
+      learningRate: 0.02,
+      batch: 8,
+      epochs: 2,
+      threads: 1,
+    };
+    const config = configOf({ ...own, ...fields });
+    const texts = { name: 'made up', source: 'made up', data: moodData.get(seed)! };
+    return { config, task: loadedTexts(textConfigOf(config), texts) };
+  },
+  items(split) {
+    const { texts, classes } = moodData.get(1)!.sets[split]!;
+    return texts.map((text, i) => `${text} ${classes[i]}`);
+  },
+  itemsIn(feeds) {
+    const [tokens, lengths, targets, counts] = [TOKENS, LENGTHS, TARGETS, COUNTS].map((name) =>
+      numbersOf(feeds[name]!),
+    );
+    const batch = lengths!.length;
+    const text = (b: number) => tokens!.filter((_, i) => i % batch === b).slice(0, lengths![b]);
+    return targets!.flatMap((target, b) => (counts![b]! > 0 ? [`${text(b)} ${target}`] : []));
+  },
+  leftOut: () => 0,
+  recut: [{ batch: 1 }, { batch: 7 }, { batch: 64 }],
+  learning: { epochs: 15 },
+  learned: 0.95,
+  absurd: 0.8,
+};
+
 /** One case for each task. */
-export const taskCases: readonly TaskCase[] = [languageModelCase, arraysCase];
+export const taskCases: readonly TaskCase[] = [languageModelCase, textClassificationCase, arraysCase];

@@ -1,7 +1,7 @@
 import { GraphBuilder } from '../../../src/graph/builder.ts';
+import { modelOf } from '../../../src/graph/model.ts';
 import { matmul } from '../../../src/graph/ops.ts';
 import type { Tensor } from '../../../src/graph/types.ts';
-import { modelOf } from '../../../src/onnx/model.ts';
 import type { Runtime } from '../../../src/runtime/runtime.ts';
 import { type Matrix, transpose, zeros } from './matrix.ts';
 import type { ProductKernel } from './product.ts';

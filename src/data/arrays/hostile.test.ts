@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import { readDamaged } from '../../../test/fixtures/arrays/hostile.ts';
+import { readDamaged } from '../../../test/support/damagedArrays.ts';
 
 it('refuses damaged files with a message that names the place', async () => {
   const files = ['plain.npz', 'deflated.npz', 'tensors.safetensors', 'version1.npy', 'version3.npy'];

@@ -2,15 +2,14 @@
  * JSON lines: one example per line, an object of numbers or nested lists of numbers by name, {"x": [[0.5, 1]], "y": 3}.
  * Every field becomes one tensor [N, ...] over the N examples.
  */
-import { constants } from 'node:buffer';
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
+import { linesOf } from '../lines.ts';
 import { type ArrayFile, allocate, chunksOf, malformed } from './arrayFile.ts';
 
 /** Appended to the name of a field whose examples differ in length: int64 [N], the lengths before padding. */
 export const LENGTH_SUFFIX = '_length';
 
-const NEWLINE = 10;
 const MAX_RANK = 16;
 /** Padding may take so many times the bytes of the file, and so many bytes in any case. */
 const LARGEST_PADDING = 64;
@@ -33,7 +32,7 @@ interface Example {
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
   const fields = new Map<string, Example[]>();
   let examples = 0;
-  for await (const { line, text } of linesOf(file)) {
+  for await (const { line, text } of linesOf(file.path, chunksOf(file, 0, file.size))) {
     if (text.trim() === '') continue;
     const wrong = (problem: string) => malformed(file.path, `line ${line}: ${problem}`);
     const object = parseObject(text, wrong);
@@ -64,44 +63,6 @@ export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor
     tensors.set(lengthName, lengths);
   }
   return tensors;
-}
-
-/** The lines of a file with their numbers, from 1 on. */
-async function* linesOf(file: ArrayFile): AsyncGenerator<{ line: number; text: string }> {
-  let parts: Uint8Array[] = [];
-  let length = 0;
-  let line = 1;
-  const take = (): { line: number; text: string } => {
-    const bytes = Buffer.concat(parts);
-    parts = [];
-    length = 0;
-    try {
-      return { line, text: new TextDecoder('utf-8', { fatal: true }).decode(bytes) };
-    } catch (error) {
-      throw malformed(file.path, `line ${line} is not UTF-8 text`, error);
-    }
-  };
-  const keep = (part: Uint8Array) => {
-    length += part.length;
-    if (length > constants.MAX_STRING_LENGTH) {
-      throw malformed(
-        file.path,
-        `line ${line} is longer than ${constants.MAX_STRING_LENGTH} bytes; cut the example up`,
-      );
-    }
-    parts.push(part);
-  };
-  for await (const chunk of chunksOf(file, 0, file.size)) {
-    let start = 0;
-    for (let at = chunk.indexOf(NEWLINE); at >= 0; at = chunk.indexOf(NEWLINE, start)) {
-      keep(chunk.subarray(start, at));
-      yield take();
-      line++;
-      start = at + 1;
-    }
-    keep(chunk.subarray(start));
-  }
-  yield take();
 }
 
 function parseObject(text: string, wrong: (problem: string) => Error): object {

@@ -1,5 +1,6 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim, Graph, TensorType } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputType } from './context.ts';
 
@@ -119,4 +120,4 @@ export function takenBranches(node: InferContext['node'], condition: readonly Di
 }
 
 /** Shapes of operators with graphs inside. */
-export const controlShapes: Readonly<Record<string, InferRule>> = { Scan: scan, Loop: loop, If: branch };
+export const controlShapes = { Scan: scan, Loop: loop, If: branch } satisfies Rules<InferRule>;

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { addDims, differ, multiplyDims } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputShape, inputType, numbers, tensor } from './context.ts';
 
@@ -167,7 +168,7 @@ function scaled(c: InferContext, shape: readonly Dim[]): Dim[] | undefined {
 }
 
 /** Shapes of convolutions and of what stands beside them. */
-export const convolutionShapes: Readonly<Record<string, InferRule>> = {
+export const convolutionShapes = {
   Conv: conv,
   ConvTranspose: convTranspose,
   MaxPool: pool,
@@ -180,4 +181,4 @@ export const convolutionShapes: Readonly<Record<string, InferRule>> = {
   SpaceToDepth: blocks(false),
   Resize: resize,
   Upsample: resize,
-};
+} satisfies Rules<InferRule>;

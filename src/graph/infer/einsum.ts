@@ -1,5 +1,6 @@
 import { stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim, Node } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
 
@@ -78,4 +79,4 @@ function sizesOf(c: InferContext, { operands }: Equation, shapes: readonly (read
   return sizes;
 }
 
-export const einsumShapes: Readonly<Record<string, InferRule>> = { Einsum: einsum };
+export const einsumShapes = { Einsum: einsum } satisfies Rules<InferRule>;

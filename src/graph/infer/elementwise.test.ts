@@ -25,6 +25,7 @@ const cases: ShapeCase[] = [
     .map((op) => shapeCase(op, 'same shape', { x }, (v) => apply(op, [v.x]), { free })),
   shapeCase('Gelu', 'same shape', { x }, (v) => apply('Gelu', [v.x]), { free, opset: 20 }),
   shapeCase('Mish', 'same shape', { x }, (v) => apply('Mish', [v.x]), { free, opset: 18 }),
+  shapeCase('Swish', 'same shape', { x }, (v) => apply('Swish', [v.x]), { free, opset: 24 }),
   shapeCase('BitwiseNot', 'same shape', { n }, (v) => apply('BitwiseNot', [v.n]), { opset: 18 }),
   ...['BitwiseAnd', 'BitwiseOr', 'BitwiseXor'].map((op) =>
     shapeCase(op, 'integers', { n }, (v, b) => apply(op, [v.n, b.constant({ ...n, dims: [6, 1] })]), { opset: 18 }),

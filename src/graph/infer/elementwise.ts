@@ -1,6 +1,8 @@
 import { intAttribute } from '../attributes.ts';
 import { broadcastShapes } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
+import { traits } from '../operators.ts';
+import { operatorsWith, type Rules, ruleForEach } from '../rules.ts';
 import type { Dim, ElementType } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
 
@@ -23,15 +25,13 @@ const arithmetic: InferRule = (c) => {
   const types = c.inputs.map((_, i) => inputType(c, i));
   const known = types.filter((t) => t.shape !== undefined);
   const { elementType } = known[0] ?? types[0] ?? inputType(c, 0);
-  if (!mixing.has(c.node.op)) {
+  const { mixesTypes } = traits(c.node);
+  if (!mixesTypes) {
     const other = known.find((t) => t.elementType !== elementType)?.elementType;
     if (other !== undefined) fail(c, `element types differ: ${elementType} and ${other}`);
   }
-  return broadcast(c, 0, mixing.has(c.node.op) ? types[0]!.elementType : elementType);
+  return broadcast(c, 0, mixesTypes ? types[0]!.elementType : elementType);
 };
-
-/** Operators whose second operand may have a type of its own. */
-const mixing = new Set(['Pow', 'BitShift']);
 
 const comparison: InferRule = (c) => broadcast(c, 0, 'bool');
 
@@ -67,34 +67,22 @@ const dropout: InferRule = (c) => {
   return [type, tensor('bool', type.shape)].slice(0, c.node.outputs.length);
 };
 
-export const elementwiseShapes: Readonly<Record<string, InferRule>> = {
-  ...Object.fromEntries(
-    (
-      'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Ceil Celu Clip Cos Cosh CumSum Elu Erf Exp Floor Gelu ' +
-      'HardSigmoid HardSwish Identity LeakyRelu Log Mish Neg Not Reciprocal Relu ReverseSequence Round Selu Shrink ' +
-      'Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu Trilu'
-    )
-      .split(' ')
-      .map((op) => [op, same]),
-  ),
-  ...Object.fromEntries(
-    'Add Sub Mul Div Pow Mod Max Min Sum Mean PRelu BitShift BitwiseAnd BitwiseOr BitwiseXor'
-      .split(' ')
-      .map((op) => [op, arithmetic]),
-  ),
-  ...Object.fromEntries(
-    'Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor'.split(' ').map((op) => [op, comparison]),
-  ),
+export const elementwiseShapes = {
+  ...ruleForEach(operatorsWith({ elementwise: 'unary' }), same),
+  ...ruleForEach(operatorsWith({ elementwise: 'broadcast' }), arithmetic),
+  ...ruleForEach(operatorsWith({ elementwise: 'broadcast', decides: true }), comparison),
+  CumSum: same,
+  ReverseSequence: same,
+  Trilu: same,
   Where: (c) => broadcast(c, 0, inputType(c, 1).elementType),
   Softmax: softmax,
   LogSoftmax: softmax,
   Hardmax: softmax,
-  IsNaN: test,
-  IsInf: test,
+  ...ruleForEach(operatorsWith({ elementwise: 'unary', decides: true }), test),
   Cast: cast,
   CastLike: castLike,
   DequantizeLinear: dequantize,
   QuantizeLinear: quantize,
   DynamicQuantizeLinear: dynamicQuantize,
   Dropout: dropout,
-};
+} satisfies Rules<InferRule>;

@@ -1,5 +1,6 @@
 import { intAttribute } from '../attributes.ts';
 import { multiplyDims } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import {
   axisOf,
@@ -120,7 +121,7 @@ const tile: InferRule = (c) => {
 };
 
 /** Shapes of operators that pick, place and count elements. */
-export const indexingShapes: Readonly<Record<string, InferRule>> = {
+export const indexingShapes = {
   Gather: gather,
   GatherElements: (c) => [tensor(inputType(c, 0).elementType, inputShape(c, 1))],
   GatherND: gatherND,
@@ -135,4 +136,4 @@ export const indexingShapes: Readonly<Record<string, InferRule>> = {
   EyeLike: identityMatrix,
   Range: range,
   Tile: tile,
-};
+} satisfies Rules<InferRule>;

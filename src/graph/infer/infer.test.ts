@@ -11,6 +11,8 @@ import {
   equal,
   expand,
   gather,
+  less,
+  max,
   mul,
   reshape,
   shapeOf,
@@ -198,7 +200,7 @@ describe('integers followed through a graph', () => {
     ['Gather', gather(shape, b.ints([2, -2])), [6, 'batch']],
     ['Gather of a scalar', gather(shape, b.constant(int64s([], [0]))), ['time']],
     ['Slice', slice(shape, [-2], [Number.POSITIVE_INFINITY], [0]), ['batch', 6]],
-    ['Slice backwards', slice(shape, [-1], [Number.NEGATIVE_INFINITY], [0], [-1]), undefined],
+    ['Slice backwards', slice(shape, [-1], [Number.NEGATIVE_INFINITY], [0], [-1]), [6, 'batch', 'time']],
     ['Concat', concat([b.ints([1]), shape], 0), [1, 'time', 'batch', 6]],
     ['Mul', mul(slice(shape, [0], [1], [0]), slice(shape, [1], [2], [0])), ['batch*time']],
     ['Add', add(b.ints([1, 2]), b.ints([3, 4])), [4, 6]],
@@ -231,7 +233,17 @@ describe('integers followed through a graph', () => {
     ['ReduceProd', apply('ReduceProd', [shape], { keepdims: 0 }), ['6*batch*time']],
     ['halves, computed with reals', cast(div(cast(shape, 'float32'), 2), 'int64'), undefined],
     ['Unsqueeze and Squeeze', squeeze(unsqueeze(shape, [1]), [1]), ['time', 'batch', 6]],
-    ['Slice of a matrix', slice(unsqueeze(shape, [0]), [0], [1], [0]), undefined],
+    ['Slice of a matrix', slice(unsqueeze(shape, [0]), [0], [1], [0]), ['time', 'batch', 6]],
+    ['Max, where all is known', max(shape, b.ints([1, 1, 8])), [expect.any(String), expect.any(String), 8]],
+    ['Less', less(b.ints([1, 5]), b.constant(int64s([], [3]))), [1, 0]],
+    [
+      'Range',
+      apply(
+        'Range',
+        [5, 1, -2].map((v) => b.constant(int64s([], [v]))),
+      ),
+      [5, 3],
+    ],
     ['data', b.constant(int64s([100], new Array(100).fill(1))), undefined],
   ])('%s', (_, value, expected) => {
     expect(b.knownInts(value)).toEqual(expected);

@@ -1,4 +1,6 @@
 import { constantTensor, integers } from '../attributes.ts';
+import type { Op } from '../operators.ts';
+import { ruleFor } from '../rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
 import { type InferContext, type InferRule, ShapeError } from './context.ts';
 import { controlShapes } from './control.ts';
@@ -13,7 +15,7 @@ import { movementShapes } from './movement.ts';
 import { normalizationShapes } from './normalization.ts';
 import { reduceShapes } from './reduce.ts';
 
-const rules: Readonly<Record<string, InferRule>> = {
+const rules: Readonly<Record<Op, InferRule>> = {
   ...elementwiseShapes,
   ...matrixShapes,
   ...movementShapes,
@@ -25,11 +27,6 @@ const rules: Readonly<Record<string, InferRule>> = {
   ...controlShapes,
   ...loopShapes,
 };
-
-/** True for an operator whose output types follow from its inputs; others have the types that the file declares. */
-export function isKnownOperator(node: Node): boolean {
-  return node.domain === '' && Object.hasOwn(rules, node.op);
-}
 
 /** Graphs in graphs in graphs: deeper ones, or ones that take more steps, are meant to do harm. */
 const DEEPEST = 32;
@@ -110,7 +107,7 @@ export class Scope {
       inferBody: (body, types) => inferGraph(body, new Scope(this), types),
       freshDim,
     };
-    const inferred = isKnownOperator(node) ? rules[node.op]!(context) : [];
+    const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     node.outputs.forEach((name, i) => {
       if (name !== '') this.define(name, types[i]!);
@@ -118,7 +115,7 @@ export class Scope {
     const constant = constantTensor(node);
     if (constant) this.defineTensor(node.outputs[0]!, constant);
     else {
-      inferIntegers({ node, types: inputs, ints, fresh: freshDim }).forEach((values, i) => {
+      inferIntegers({ node, types: inputs, outputs: types, ints, fresh: freshDim }).forEach((values, i) => {
         const name = node.outputs[i];
         if (values && name) this.known.set(name, values);
       });

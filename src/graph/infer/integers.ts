@@ -1,7 +1,13 @@
-import { intAttribute, integers, intsAttribute } from '../attributes.ts';
-import { addDims, divideDims, multiplyDims, normalizeAxis } from '../dims.ts';
+import { int64s, intAttribute, integers, intsAttribute } from '../attributes.ts';
+import { addDims, divideDims, isStatic, multiplyDims, sizeOf } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
-import type { Dim, Node, TensorType } from '../types.ts';
+import { elementwiseValues } from '../evaluate/elementwise.ts';
+import { evaluate } from '../evaluate/evaluate.ts';
+import { shapePart } from '../evaluate/making.ts';
+import { movementValues } from '../evaluate/movement.ts';
+import { tensorOfNumbers } from '../evaluate/numbers.ts';
+import { type Rules, ruleFor } from '../rules.ts';
+import type { Dim, Node, Tensor, TensorType } from '../types.ts';
 
 /** What is known of a small integer vector (booleans are 0 and 1): its elements, some of which may be free. */
 export type Integers = readonly Dim[] | undefined;
@@ -10,6 +16,8 @@ export type Integers = readonly Dim[] | undefined;
 interface IntegerContext {
   readonly node: Node;
   readonly types: readonly (TensorType | undefined)[];
+  /** Types of the outputs. */
+  readonly outputs: readonly TensorType[];
   readonly ints: (input: number) => Integers;
   readonly fresh: () => string;
 }
@@ -22,21 +30,75 @@ export const LONGEST_SHAPE = 64;
  * time are known before it. Returns the elements of each output, or undefined where they are not known.
  */
 export function inferIntegers(c: IntegerContext): readonly Integers[] {
-  const rule = c.node.domain === '' && Object.hasOwn(rules, c.node.op) ? rules[c.node.op] : undefined;
-  if (rule === undefined) return [];
-  const [first, ...more] = rule(c);
-  return [first, ...more].map((values) => (values && values.length > LONGEST_SHAPE ? undefined : values));
+  const found =
+    computed(c) ??
+    ruleFor(rules, c.node)?.(c) ??
+    (ruleFor(movementValues, c.node) ? moved(c) : undefined) ??
+    (ruleFor(elementwiseValues, c.node) ? partly(c) : undefined) ??
+    [];
+  return found.map((values) => (values && values.length > LONGEST_SHAPE ? undefined : values));
 }
 
-type IntegerRule = (c: IntegerContext) => readonly Integers[];
+type IntegerRule = (c: IntegerContext) => readonly Integers[] | undefined;
 
-/** The dimensions that a Shape node gives out. */
-export function shapePart(node: Node, shape: readonly Dim[] | undefined): readonly Dim[] | undefined {
-  return shape?.slice(intAttribute(node, 'start', 0), intAttribute(node, 'end', shape.length));
+/** Integers as a tensor of a value's type; the shape counts where it is known. */
+function tensorOf(values: readonly number[], type: TensorType | undefined): Tensor | undefined {
+  const { elementType = 'int64', shape } = type ?? {};
+  const fits = isStatic(shape) && sizeOf(shape) === values.length;
+  const dims = fits ? shape : values.length === 1 ? [] : [values.length];
+  return elementType === 'int64' ? int64s(dims, values) : tensorOfNumbers(elementType, dims, Float64Array.from(values));
 }
+
+function integersOf(tensor: Tensor): readonly number[] | undefined {
+  return tensor.elementType === 'bool' ? Array.from(tensor.data, Number) : integers(tensor);
+}
+
+/** The inputs as tensors; undefined unless all that are given are known numbers. */
+function knownInputs(c: IntegerContext, instead: (input: number) => Tensor | undefined = () => undefined) {
+  const given = c.types.map((type, i): Tensor | undefined | null => {
+    if (type === undefined) return undefined;
+    const known = c.ints(i);
+    return instead(i) ?? (isStatic(known) ? tensorOf(known, type) : undefined) ?? null;
+  });
+  return given.every((x) => x !== null) ? given : undefined;
+}
+
+/** All elements are known. */
+const computed: IntegerRule = (c) => {
+  const inputs = knownInputs(c);
+  const results = inputs && inputs.length > 0 ? evaluate(c.node, inputs, c.outputs) : undefined;
+  const found = results?.map(integersOf);
+  return found?.every((values) => values !== undefined) ? found : undefined;
+};
+
+/** Elements of the first input, some of them free, that an operator puts elsewhere: their places are moved for them. */
+const moved: IntegerRule = (c) => {
+  const from = c.ints(0);
+  if (from === undefined) return undefined;
+  const places = tensorOf([...from.keys()], c.types[0] && { ...c.types[0], elementType: 'int64' });
+  const inputs = knownInputs(c, (input) => (input === 0 ? places : undefined));
+  const results = inputs && evaluate(c.node, inputs, c.outputs);
+  return results?.map((result) => integers(result)?.map((place) => from[place]!));
+};
+
+/** Elements that are known where those of all operands are. */
+const partly: IntegerRule = (c) => {
+  const operands = c.types.map((_, i) => c.ints(i));
+  if (!operands.every((o) => o !== undefined)) return undefined;
+  const length = Math.max(...operands.map((o) => o.length));
+  if (operands.some((o) => o.length !== length && o.length !== 1)) return undefined;
+  // A free element is any number.
+  const numbers = operands.map((o) => o.map((d) => (typeof d === 'number' ? d : 1)));
+  const inputs = knownInputs(c, (input) => tensorOf(numbers[input]!, c.types[input]));
+  const [result] = (inputs && evaluate(c.node, inputs, c.outputs)) ?? [];
+  const values = result && integersOf(result);
+  const isKnown = (i: number) => operands.every((o) => typeof o[o.length === 1 ? 0 : i] === 'number');
+  if (values?.length !== length || !values.some((_, i) => isKnown(i))) return undefined;
+  return [values.map((value, i) => (isKnown(i) ? value : c.fresh()))];
+};
 
 /** The elements of an input vector; free ones of its known length when nothing is known of them. */
-export function elements({ types, ints, fresh }: IntegerContext, input: number): Integers {
+function elements({ types, ints, fresh }: IntegerContext, input: number): Integers {
   const known = ints(input);
   const type = types[input];
   if (known !== undefined || (type?.elementType !== 'int64' && type?.elementType !== 'int32')) return known;
@@ -61,36 +123,6 @@ const concat: IntegerRule = (c) => {
   return [known && parts.every((p) => p !== undefined) ? parts.flat() : undefined];
 };
 
-const gather: IntegerRule = ({ types, ints }) => {
-  const [from, at] = [ints(0), ints(1)];
-  if (from === undefined || at === undefined || !isVector(types[0])) return [undefined];
-  return [all(at.map((i) => (typeof i === 'number' ? from[normalizeAxis(i, from.length) ?? -1] : undefined)))];
-};
-
-const slice: IntegerRule = ({ node, types, ints }) => {
-  const from = isVector(types[0]) ? ints(0) : undefined;
-  const start = (intsAttribute(node, 'starts') ?? ints(1))?.[0];
-  const end = (intsAttribute(node, 'ends') ?? ints(2))?.[0];
-  const step = types[4] ? ints(4)?.[0] : 1;
-  if (from === undefined || typeof start !== 'number' || typeof end !== 'number' || step !== 1) return [undefined];
-  return [from.slice(start, end)];
-};
-
-const split: IntegerRule = ({ node, types, ints }) => {
-  const from = isVector(types[0]) ? ints(0) : undefined;
-  const count = node.outputs.length;
-  const sizes = intsAttribute(node, 'split') ?? ints(1);
-  if (from === undefined || (sizes === undefined && types[1] !== undefined)) return [];
-  const each = Math.ceil(from.length / count);
-  let at = 0;
-  return node.outputs.map((_, i) => {
-    const size = sizes === undefined ? each : sizes[i];
-    if (typeof size !== 'number') return undefined;
-    at += size;
-    return from.slice(at - size, at);
-  });
-};
-
 /** Vectors of one length, or one element for all. */
 const elementwise =
   (combine: (...operands: Dim[]) => Dim | undefined): IntegerRule =>
@@ -102,9 +134,6 @@ const elementwise =
     const values = Array.from({ length }, (_, i) => combine(...operands.map((o) => o[o.length === 1 ? 0 : i]!)));
     return [values.some((d) => d !== undefined) ? values.map((d) => d ?? fresh()) : undefined];
   };
-
-const numeric = (combine: (a: number, b: number) => number | boolean) =>
-  elementwise((a, b) => (typeof a === 'number' && typeof b === 'number' ? Number(combine(a, b)) : undefined));
 
 /** Whether equal dimensions are equal is known, whatever their size; no dimension is negative. */
 const equal = elementwise((a, b) => {
@@ -121,34 +150,7 @@ const product: IntegerRule = ({ node, ints }) => {
   return [[multiplyDims(factors)]];
 };
 
-const constantOfShape: IntegerRule = ({ node, ints }) => {
-  const [length, ...more] = ints(0) ?? [];
-  const value = node.attributes.value;
-  const [element] = (value?.type === 'tensor' && integers(value.value)) || [];
-  if (element === undefined || typeof length !== 'number' || more.length > 0) return [];
-  return length >= 0 && length <= LONGEST_SHAPE ? [new Array<Dim>(length).fill(element)] : [];
-};
-
-const range: IntegerRule = ({ ints }) => {
-  const [start, limit, delta] = [ints(0)?.[0], ints(1)?.[0], ints(2)?.[0]];
-  if (typeof start !== 'number' || typeof limit !== 'number' || typeof delta !== 'number' || delta === 0) return [];
-  const length = Math.max(0, Math.ceil((limit - start) / delta));
-  return length > LONGEST_SHAPE ? [] : [Array.from({ length }, (_, i) => start + i * delta)];
-};
-
-const expand: IntegerRule = ({ ints }) => {
-  const [values, shape] = [ints(0), ints(1)];
-  const [length] = shape ?? [];
-  if (values?.length !== 1 || shape?.length !== 1 || typeof length !== 'number' || !(length <= LONGEST_SHAPE))
-    return [];
-  return [new Array<Dim>(Math.max(1, length)).fill(values[0]!)];
-};
-
-function all(values: readonly (Dim | undefined)[]): Integers {
-  return values.every((d) => d !== undefined) ? values : undefined;
-}
-
-const rules: Readonly<Record<string, IntegerRule>> = {
+const rules: Rules<IntegerRule> = {
   Shape: ({ node, types }) => [shapePart(node, types[0]?.shape)],
   Size: ({ types }) => [types[0]?.shape && [multiplyDims(types[0].shape)]],
   Identity: same,
@@ -157,31 +159,12 @@ const rules: Readonly<Record<string, IntegerRule>> = {
   Cast: cast,
   Reshape: same,
   Concat: concat,
-  Gather: gather,
-  Slice: slice,
-  Split: split,
   Add: elementwise((a, b) => addDims([a, b])),
   Sub: elementwise((a, b) => (a === b ? 0 : addDims([a, multiplyDims([b, -1])]))),
   Mul: elementwise((a, b) => multiplyDims([a, b])),
-  // Integers are divided towards zero.
-  Div: elementwise((a, b) =>
-    typeof a === 'number' && typeof b === 'number' && b !== 0 ? Math.trunc(a / b) : divideDims(a, b),
-  ),
-  Mod: numeric((a, b) => (b === 0 ? 0 : a - b * Math.floor(a / b))),
-  Max: numeric(Math.max),
-  Min: numeric(Math.min),
+  Div: elementwise((a, b) => divideDims(a, b)),
   Equal: equal,
-  Less: numeric((a, b) => a < b),
-  LessOrEqual: numeric((a, b) => a <= b),
-  Greater: numeric((a, b) => a > b),
-  GreaterOrEqual: numeric((a, b) => a >= b),
-  And: numeric((a, b) => a !== 0 && b !== 0),
-  Or: numeric((a, b) => a !== 0 || b !== 0),
-  Not: elementwise((a) => (typeof a === 'number' ? Number(a === 0) : undefined)),
   Neg: elementwise((a) => multiplyDims([a, -1])),
   Where: elementwise((condition, a, b) => (condition === 1 ? a : condition === 0 ? b : a === b ? a : undefined)),
   ReduceProd: product,
-  ConstantOfShape: constantOfShape,
-  Range: range,
-  Expand: expand,
 };

@@ -3,18 +3,19 @@ import { graphOver, randomTensor } from '../../../test/support/graphs.ts';
 import { type ShapeCase, shapeCase } from '../../../test/support/shapeCheck.ts';
 import { floats, int64s } from '../attributes.ts';
 import type { GraphBuilder, Value } from '../builder.ts';
+import { operators, type RecurrentOp } from '../operators.ts';
 import { add, apply, shapeOf } from '../ops.ts';
 import { ShapeError } from './context.ts';
 import { inferTypes } from './infer.ts';
-import { gateCounts, loopShapes } from './loops.ts';
+import { loopShapes } from './loops.ts';
 
 // T = 5, B = 2, I = 3, H = 4
 const x = randomTensor([5, 2, 3]);
 const free = { x: ['time', 'batch', 3] };
 
-const layer = (op: string, direction: string) => {
+const layer = (op: RecurrentOp, direction: string) => {
   const directions = direction === 'bidirectional' ? 2 : 1;
-  const rows = gateCounts[op]! * 4;
+  const rows = operators[op].recurrent.gates.length * 4;
   const inputs = { x, w: randomTensor([directions, rows, 3]), r: randomTensor([directions, rows, 4]) };
   const attributes = { hidden_size: 4, direction };
   return shapeCase(op, direction, inputs, (v, b) => b.node(op, [v.x, v.w, v.r], attributes, op === 'LSTM' ? 3 : 2), {
@@ -23,7 +24,9 @@ const layer = (op: string, direction: string) => {
 };
 
 const cases: ShapeCase[] = [
-  ...['LSTM', 'GRU', 'RNN'].flatMap((op) => ['forward', 'reverse', 'bidirectional'].map((d) => layer(op, d))),
+  ...(['LSTM', 'GRU', 'RNN'] as const).flatMap((op) =>
+    ['forward', 'reverse', 'bidirectional'].map((d) => layer(op, d)),
+  ),
   shapeCase('Constant', 'tensor', { x }, (v) => add(v.x, v.x.builder.float([1, 2, 3])), { free }),
   shapeCase('ConstantOfShape', 'shape of another', { x }, (v) => apply('ConstantOfShape', [shapeOf(v.x)]), { free }),
   shapeCase('ConstantOfShape', 'integers', { x }, (_, b) =>

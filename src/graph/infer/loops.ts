@@ -1,20 +1,20 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import { shapePart } from '../evaluate/making.ts';
+import { traits } from '../operators.ts';
+import type { Rules } from '../rules.ts';
+import { RECURRENT_INPUT as INPUT } from '../slots.ts';
 import type { Dim } from '../types.ts';
 import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
-import { shapePart } from './integers.ts';
-
-/** Gates of ONNX's recurrent operators: rows of W per hidden unit. */
-export const gateCounts: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 
 /** X[T,B,I], W[D,GH,I], R[D,GH,H] → Y[T,D,B,H], Y_h[D,B,H] (and Y_c for LSTM); batch first when layout is 1. */
 const recurrent: InferRule = (c) => {
-  const { elementType, shape: x } = inputType(c, 0);
-  const w = inputType(c, 1).shape;
-  const r = inputType(c, 2).shape;
+  const { elementType, shape: x } = inputType(c, INPUT.x);
+  const w = inputType(c, INPUT.weight).shape;
+  const r = inputType(c, INPUT.recurrent).shape;
   const direction = stringAttribute(c.node, 'direction', 'forward');
   const directions = direction === 'bidirectional' ? 2 : 1;
-  const gates = gateCounts[c.node.op]!;
+  const gates = traits(c.node).recurrent!.gates.length;
   const hidden = intAttribute(c.node, 'hidden_size', 0) || (r?.[2] ?? fail(c, 'hidden_size is missing'));
   const expect = (input: number, name: string, shape: readonly (Dim | undefined)[]) => {
     const got = c.inputs[input]?.shape;
@@ -23,16 +23,16 @@ const recurrent: InferRule = (c) => {
     if (clash) fail(c, `${name} must be [${shape.map((d) => d ?? '?').join(', ')}] (directions, gates·hidden, …)`);
   };
   const rows = typeof hidden === 'number' ? gates * hidden : undefined;
-  expect(1, 'W', [directions, rows, x?.[2]]);
-  expect(2, 'R', [directions, rows, hidden]);
-  expect(3, 'B', [directions, rows === undefined ? undefined : 2 * rows]);
+  expect(INPUT.weight, 'W', [directions, rows, x?.[2]]);
+  expect(INPUT.recurrent, 'R', [directions, rows, hidden]);
+  expect(INPUT.bias, 'B', [directions, rows === undefined ? undefined : 2 * rows]);
   if (x === undefined || w === undefined) return c.node.outputs.map(() => tensor(elementType, undefined));
   if (x.length !== 3) fail(c, 'X must have three axes');
   const batchFirst = intAttribute(c.node, 'layout', 0) === 1;
   const [time, batch] = batchFirst ? [x[1]!, x[0]!] : [x[0]!, x[1]!];
   const state = batchFirst ? [batch, directions, hidden] : [directions, batch, hidden];
-  expect(5, 'initial_h', state);
-  expect(6, 'initial_c', state);
+  expect(INPUT.hidden, 'initial_h', state);
+  expect(INPUT.cell, 'initial_c', state);
   const y = batchFirst ? [batch, time, directions, hidden] : [time, directions, batch, hidden];
   return [y, state, state].slice(0, c.node.outputs.length).map((shape) => tensor(elementType, shape));
 };
@@ -59,7 +59,7 @@ const randomLike: InferRule = (c) => {
 };
 
 /** Shapes of ONNX's recurrent layers, and of what values begin with. */
-export const loopShapes: Readonly<Record<string, InferRule>> = {
+export const loopShapes = {
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,
@@ -72,4 +72,4 @@ export const loopShapes: Readonly<Record<string, InferRule>> = {
   Bernoulli: randomLike,
   Shape: (c) => [tensor('int64', [shapePart(c.node, inputType(c, 0).shape)?.length ?? c.freshDim()])],
   Size: () => [tensor('int64', [])],
-};
+} satisfies Rules<InferRule>;

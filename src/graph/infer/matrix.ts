@@ -1,5 +1,6 @@
 import { intAttribute } from '../attributes.ts';
 import { broadcastShapes, differ, formatShape } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputShape, inputType, tensor } from './context.ts';
 
@@ -43,4 +44,4 @@ const gemm: InferRule = (c) => {
   return [tensor(elementType, [m, n])];
 };
 
-export const matrixShapes: Readonly<Record<string, InferRule>> = { MatMul: matMul, Gemm: gemm };
+export const matrixShapes = { MatMul: matMul, Gemm: gemm } satisfies Rules<InferRule>;

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../attributes.ts';
 import { addDims, broadcastShapes, differ, divideDims, formatShape, multiplyDims, normalizeAxis } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim, Node } from '../types.ts';
 import {
   axisOf,
@@ -233,7 +234,7 @@ export function paddingOf(
   return padding;
 }
 
-export const movementShapes: Readonly<Record<string, InferRule>> = {
+export const movementShapes = {
   Reshape: reshape,
   Transpose: transpose,
   Squeeze: squeeze,
@@ -244,4 +245,4 @@ export const movementShapes: Readonly<Record<string, InferRule>> = {
   Slice: slice,
   Expand: expand,
   Pad: pad,
-};
+} satisfies Rules<InferRule>;

@@ -1,5 +1,6 @@
 import { intAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
+import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
 
@@ -41,7 +42,7 @@ const layer: InferRule = (c) => {
 const same: InferRule = (c) => [inputType(c, 0)];
 
 /** Shapes of operators that bring values to a common scale. */
-export const normalizationShapes: Readonly<Record<string, InferRule>> = {
+export const normalizationShapes = {
   BatchNormalization: batch,
   InstanceNormalization: instance,
   LayerNormalization: layer,
@@ -50,4 +51,4 @@ export const normalizationShapes: Readonly<Record<string, InferRule>> = {
   LpNormalization: same,
   MeanVarianceNormalization: same,
   LRN: same,
-};
+} satisfies Rules<InferRule>;

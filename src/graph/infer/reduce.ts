@@ -1,4 +1,5 @@
 import { intAttribute } from '../attributes.ts';
+import { operatorsWith, type Rules, ruleForEach } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { axisOf, type InferRule, inputType, tensor } from './context.ts';
 import { axesOf } from './movement.ts';
@@ -31,14 +32,9 @@ export function reducedShape(shape: readonly Dim[], axes: readonly number[], kee
   return keep ? shape.map((d, i) => (axes.includes(i) ? 1 : d)) : shape.filter((_, i) => !axes.includes(i));
 }
 
-export const reduceShapes: Readonly<Record<string, InferRule>> = {
-  ...Object.fromEntries(
-    'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSumExp'
-      .split(' ')
-      .map((op) => [op, reduce]),
-  ),
-  ArgMax: argReduce,
-  ArgMin: argReduce,
+export const reduceShapes = {
+  ...ruleForEach(operatorsWith({ reduces: 'value' }), reduce),
+  ...ruleForEach(operatorsWith({ reduces: 'place' }), argReduce),
   // Per-example losses keep the labels' shape; a sum or a mean is a scalar.
   SoftmaxCrossEntropyLoss: (c) => {
     const { elementType, shape } = inputType(c, 0);
@@ -47,4 +43,4 @@ export const reduceShapes: Readonly<Record<string, InferRule>> = {
     const loss = tensor(elementType, perExample ? inputType(c, 1).shape : []);
     return [loss, tensor(elementType, shape)].slice(0, c.node.outputs.length);
   },
-};
+} satisfies Rules<InferRule>;

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
+import { operatorsWith, type Rules, ruleForEach } from '../../graph/rules.ts';
 import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED } from './identities.ts';
 import { asFlow, type Flow, range, uniform } from './traced.ts';
@@ -69,14 +70,9 @@ const ordered =
   };
 
 /** Rules of the operators that work along an axis. */
-export const alongTraces: Readonly<Record<string, TraceRule>> = {
-  ...Object.fromEntries(
-    'ReduceSum ReduceMean ReduceMax ReduceMin ReduceProd ReduceL1 ReduceL2 ReduceSumSquare ReduceLogSum ReduceLogSumExp'
-      .split(' ')
-      .map((op) => [op, reduce]),
-  ),
-  ArgMax: argReduce,
-  ArgMin: argReduce,
+export const alongTraces = {
+  ...ruleForEach(operatorsWith({ reduces: 'value' }), reduce),
+  ...ruleForEach(operatorsWith({ reduces: 'place' }), argReduce),
   TopK: topK,
   CumSum: ordered((c, rank) => c.ints(1)?.map((a) => normalizeAxis(a, rank) ?? -1), 'it adds unit after unit'),
   ReverseSequence: ordered(
@@ -84,4 +80,4 @@ export const alongTraces: Readonly<Record<string, TraceRule>> = {
     'it turns the order of the units',
   ),
   Trilu: ordered((_, rank) => [rank - 2, rank - 1], 'it keeps a triangle of units'),
-};
+} satisfies Rules<TraceRule>;

@@ -1,9 +1,10 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
-import { scansBatches } from '../../graph/infer/control.ts';
+import { nodeTitle } from '../../graph/names.ts';
+import { isLoop, isRecurrent, type LoopNode, type LoopOp, operators, traits } from '../../graph/operators.ts';
 import { bodiesOf, producers } from '../../graph/rewrite.ts';
+import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
-import { isRecurrent } from '../../passes/lowerRecurrent.ts';
 import { FIXED } from './identities.ts';
 import type { Trace } from './walk.ts';
 
@@ -11,7 +12,7 @@ import type { Trace } from './walk.ts';
 export interface RecurrentState {
   /** The loop's name with the state's (`loopTitle`); a streaming state's input; the first product of an unrolled cell. */
   readonly name: string;
-  readonly operator: 'Scan' | 'Loop' | 'State' | 'MatMul' | 'Gemm';
+  readonly operator: LoopOp | 'State' | 'MatMul' | 'Gemm';
   readonly ids: Int32Array;
 }
 
@@ -27,7 +28,7 @@ export function recurrentStates(graph: Graph, trace: Trace, states: readonly Sta
     for (const id of ids) seen.add(trace.identities.find(id));
   };
   for (const node of graph.nodes.filter(isRecurrent)) {
-    const recurrent = trace.values.get(node.inputs[2] ?? '');
+    const recurrent = trace.values.get(node.inputs[RECURRENT_INPUT.recurrent] ?? '');
     if (recurrent?.kind === 'weight') see(recurrent.axes[2]!.ids);
   }
   const carried = new Set(states.map((s) => s.output));
@@ -56,11 +57,12 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
   return graph.nodes.flatMap((node): RecurrentState[] => {
     const inside = bodiesOf(node).flatMap((body) => loopStates(body, trace));
     const body = graphAttribute(node, 'body');
-    if (body === undefined || node.domain !== '' || (node.op !== 'Scan' && node.op !== 'Loop')) return inside;
-    const operator: 'Scan' | 'Loop' = node.op;
+    if (body === undefined || !isLoop(node)) return inside;
+    const operator = node.op;
     const inputs = carriedInputs(node, body);
-    const carried = new Set(body.outputs.slice(0, inputs.length + (operator === 'Loop' ? 1 : 0)).map((o) => o.name));
-    const title = node.name || (node.outputs.find((name) => name !== '') ?? node.op);
+    const { outputsBefore } = operators[operator].loop;
+    const carried = new Set(body.outputs.slice(0, inputs.length + outputsBefore).map((o) => o.name));
+    const title = nodeTitle(node);
     const seen = new Set<number>();
     const layersRead = (ends: ReadonlySet<string>) =>
       inputs.flatMap((name): RecurrentState[] => {
@@ -83,19 +85,16 @@ function loopTitle(loop: string, state: string, only: boolean): string {
 }
 
 /** Names that a body gives to the states of a Scan or Loop. */
-function carriedInputs(node: Node, body: Graph): string[] {
+function carriedInputs(node: LoopNode, body: Graph): string[] {
   const names = body.inputs.map((v) => v.name);
-  if (node.op === 'Loop') return names.slice(2);
-  const scanned = intAttribute(node, 'num_scan_inputs', 0);
-  return names.slice(0, node.inputs.length - (scansBatches(node, body) ? 1 : 0) - scanned);
+  const first = operators[node.op].loop.inputsBefore;
+  return names.slice(first, names.length - intAttribute(node, 'num_scan_inputs', 0));
 }
 
 function unitsOf(name: string, { values }: Trace): Int32Array | undefined {
   const value = values.get(name);
   return value?.kind === 'flow' && value.axis !== undefined ? value.ids : undefined;
 }
-
-const products = new Set(['MatMul', 'Gemm', 'Conv', 'Einsum']);
 
 /**
  * Names of the values through which products with weights read a state in the step itself: on any way but through
@@ -121,9 +120,9 @@ function spread(graph: Graph, names: Set<string>, ends: ReadonlySet<string>, rea
     if (node.op === 'If') for (const body of bodiesOf(node)) spread(body, names, ends, reads, trace);
     const from = node.inputs.find((name) => names.has(name));
     if (from === undefined) continue;
-    if (products.has(node.op)) {
+    if (traits(node).product) {
       if (node.inputs.some((name) => trace.values.get(name)?.kind === 'weight')) reads.add(from);
-    } else if (!isRecurrent(node) && node.op !== 'Scan' && node.op !== 'Loop') {
+    } else if (!isRecurrent(node) && !isLoop(node)) {
       for (const name of node.outputs) if (name !== '' && !ends.has(name)) names.add(name);
     }
   }

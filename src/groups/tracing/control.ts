@@ -2,6 +2,7 @@ import { graphAttribute, intAttribute, intsAttribute } from '../../graph/attribu
 import { normalizeAxis } from '../../graph/dims.ts';
 import { scansBatches, takenBranches } from '../../graph/infer/control.ts';
 import { producers } from '../../graph/rewrite.ts';
+import type { Rules } from '../../graph/rules.ts';
 import type { Graph, TensorType } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, type Identities } from './identities.ts';
@@ -199,4 +200,4 @@ const branch: TraceRule = (c) => {
 };
 
 /** Rules of operators with graphs inside. */
-export const controlTraces: Readonly<Record<string, TraceRule>> = { Scan: scan, Loop: loop, If: branch };
+export const controlTraces = { Scan: scan, Loop: loop, If: branch } satisfies Rules<TraceRule>;

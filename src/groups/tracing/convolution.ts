@@ -1,4 +1,5 @@
 import { intAttribute } from '../../graph/attributes.ts';
+import type { Rules } from '../../graph/rules.ts';
 import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED } from './identities.ts';
 import { alongAxis, asFlow, type Flow, flow, idsAlong, type Traced, uniform, type ValueAxis } from './traced.ts';
@@ -83,7 +84,7 @@ const globalPool: TraceRule = (c) => {
 };
 
 /** Rules of convolutions and pools. */
-export const convolutionTraces: Readonly<Record<string, TraceRule>> = {
+export const convolutionTraces = {
   Conv: convolution({ reads: 1, makes: 0 }),
   ConvTranspose: convolution({ reads: 0, makes: 1 }),
   MaxPool: pool,
@@ -92,4 +93,4 @@ export const convolutionTraces: Readonly<Record<string, TraceRule>> = {
   GlobalMaxPool: globalPool,
   GlobalAveragePool: globalPool,
   GlobalLpPool: globalPool,
-};
+} satisfies Rules<TraceRule>;

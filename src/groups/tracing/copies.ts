@@ -1,5 +1,6 @@
 import { multiplyDims } from '../../graph/dims.ts';
 import { paddingOf } from '../../graph/infer/movement.ts';
+import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { ownAxis } from './elementwise.ts';
@@ -86,7 +87,7 @@ const blocks: TraceRule = (c) => {
 const range: TraceRule = (c) => [uniform(outputShape(c), multiplyDims(outputShape(c) ?? []) === 1 ? NONE : FIXED)];
 
 /** Rules of operators that repeat and add elements. */
-export const copyTraces: Readonly<Record<string, TraceRule>> = {
+export const copyTraces = {
   Expand: expand,
   Tile: tile,
   Pad: pad,
@@ -95,4 +96,4 @@ export const copyTraces: Readonly<Record<string, TraceRule>> = {
   DepthToSpace: blocks,
   SpaceToDepth: blocks,
   Range: range,
-};
+} satisfies Rules<TraceRule>;

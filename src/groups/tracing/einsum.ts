@@ -1,4 +1,5 @@
 import { type Equation, parseEinsum } from '../../graph/infer/einsum.ts';
+import type { Rules } from '../../graph/rules.ts';
 import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED } from './identities.ts';
 import {
@@ -80,4 +81,4 @@ function product(c: TraceContext, data: Flow | Open, w: Weight, { operands, resu
   return flow(shape, result.indexOf(made), w.axes[ofWeight.indexOf(made)]!.ids);
 }
 
-export const einsumTraces: Readonly<Record<string, TraceRule>> = { Einsum: einsum };
+export const einsumTraces = { Einsum: einsum } satisfies Rules<TraceRule>;

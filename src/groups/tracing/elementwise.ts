@@ -1,3 +1,5 @@
+import { traits } from '../../graph/operators.ts';
+import { operatorsWith, type Rules, ruleForEach } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, type Identities, NONE } from './identities.ts';
@@ -22,11 +24,9 @@ import {
 /** One input, same channels out. */
 const same: TraceRule = (c) => {
   // A weight that is zero must stay zero for "nothing reads this unit" to be seen in the stored weight.
-  const x = keepsZero.has(c.node.op) ? operand(c, 0) : asData(operand(c, 0));
+  const x = traits(c.node).keepsZero ? operand(c, 0) : asData(operand(c, 0));
   return c.node.outputs.map((_, i) => (x.kind === 'flow' ? { ...x, shape: outputShape(c, i) ?? x.shape } : x));
 };
-
-const keepsZero = new Set('Abs Cast CastLike Dropout Identity Neg Relu Sign Sqrt Tanh'.split(' '));
 
 /** Several inputs under numpy broadcasting. */
 const broadcast: TraceRule = (c) => {
@@ -109,9 +109,10 @@ function combineStored(c: TraceContext, stored: readonly (Weight | Open)[]): Tra
     x.axes.length === shape.length && x.axes.every((a, i) => a.ids.length === shape[i]);
   const isWeight = stored.every((x) => x.kind === 'weight');
   const scaled = c.node.op === 'Div' && full(stored[0]!) && stored.slice(1).every(isScalar);
-  const equal = ['Add', 'Sub', 'Sum'].includes(c.node.op) && stored.every(full);
+  const { linear } = traits(c.node);
+  const equal = linear === 'sum' && stored.every(full);
   const axes = shape.map((size, i) => uniteAxes(c.identities, stored, shape.length - i, size));
-  return isWeight && (c.node.op === 'Mul' || scaled || equal) ? weight(axes) : open(axes);
+  return isWeight && (linear === 'product' || scaled || equal) ? weight(axes) : open(axes);
 }
 
 function uniteAxes(identities: Identities, stored: readonly (Weight | Open)[], position: number, size: Dim): ValueAxis {
@@ -158,23 +159,18 @@ const quantization: TraceRule = (c) => {
   return shape?.every((d) => typeof d === 'number') ? [open(shape.map(plainAxis))] : [uniform(shape, FIXED)];
 };
 
-const named = (names: string, rule: TraceRule) => Object.fromEntries(names.split(' ').map((op) => [op, rule]));
-
 /** Rules of operators that treat each element for itself. */
-export const elementwiseTraces: Readonly<Record<string, TraceRule>> = {
-  ...named(
-    'Abs Acos Acosh Asin Asinh Atan Atanh BitwiseNot Cast CastLike Ceil Celu Clip Cos Cosh Dropout Elu Erf Exp Floor ' +
-      'Gelu HardSigmoid HardSwish Identity IsInf IsNaN LeakyRelu Log Mish Neg Not Reciprocal Relu Round Selu Shrink ' +
-      'Sigmoid Sign Sin Sinh Softplus Softsign Sqrt Tan Tanh ThresholdedRelu',
-    same,
-  ),
-  ...named(
-    'Add Sub Mul Div Pow Mod Max Min Sum Mean PRelu Where Equal Greater GreaterOrEqual Less LessOrEqual And Or Xor ' +
-      'BitShift BitwiseAnd BitwiseOr BitwiseXor',
-    broadcast,
-  ),
-  ...named('Shape Size', untied),
-  ...named('ConstantOfShape RandomNormal RandomUniform', filled),
-  ...named('RandomNormalLike RandomUniformLike Bernoulli', like),
-  ...named('QuantizeLinear DequantizeLinear', quantization),
-};
+export const elementwiseTraces = {
+  ...ruleForEach(operatorsWith({ elementwise: 'unary' }), same),
+  ...ruleForEach(operatorsWith({ elementwise: 'broadcast' }), broadcast),
+  Shape: untied,
+  Size: untied,
+  ConstantOfShape: filled,
+  RandomNormal: filled,
+  RandomUniform: filled,
+  RandomNormalLike: like,
+  RandomUniformLike: like,
+  Bernoulli: like,
+  QuantizeLinear: quantization,
+  DequantizeLinear: quantization,
+} satisfies Rules<TraceRule>;

@@ -1,5 +1,6 @@
 import { intAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
+import type { Rules } from '../../graph/rules.ts';
 import { fixedOutputs, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { combine } from './elementwise.ts';
 import { FIXED, NONE } from './identities.ts';
@@ -131,7 +132,7 @@ const positional: TraceRule = (c) => {
 };
 
 /** Rules of operators that pick and place elements. */
-export const indexingTraces: Readonly<Record<string, TraceRule>> = {
+export const indexingTraces = {
   Gather: gather,
   GatherElements: gatherElements,
   GatherND: gatherND,
@@ -143,4 +144,4 @@ export const indexingTraces: Readonly<Record<string, TraceRule>> = {
   Unique: positional,
   OneHot: positional,
   EyeLike: positional,
-};
+} satisfies Rules<TraceRule>;

@@ -1,4 +1,5 @@
 import { intAttribute } from '../../graph/attributes.ts';
+import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
 import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { combine } from './elementwise.ts';
@@ -156,4 +157,4 @@ function rowsAndBatches(x: Flow, y: Flow, shape: readonly Dim[], c: TraceContext
 }
 
 /** Rules of matrix products. */
-export const matrixTraces: Readonly<Record<string, TraceRule>> = { MatMul: matMul, Gemm: gemm };
+export const matrixTraces = { MatMul: matMul, Gemm: gemm } satisfies Rules<TraceRule>;

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
-import { normalizeAxis } from '../../graph/dims.ts';
+import { normalizeAxis, sliceBound } from '../../graph/dims.ts';
+import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, NONE } from './identities.ts';
@@ -183,19 +184,14 @@ const slice: TraceRule = (c) => {
     }
     if (typeof length !== 'number') return obstruct(c, 'what it picks is not known before the run');
     if ((steps?.[i] ?? 1) !== 1) return obstruct(c, 'it picks units by steps');
-    const start = Math.min(ids.length, normalizeStart(starts[i]!, ids.length));
+    const start = sliceBound(starts[i]!, ids.length);
     x = select(x, axis, range(start, Math.min(length, ids.length - start)), undefined);
   }
   return [x.kind === 'flow' ? { ...x, shape: outputShape(c) } : x];
 };
 
-/** A start counted from the end when negative, as an index. */
-export function normalizeStart(start: number, size: number): number {
-  return Math.min(size, Math.max(0, start < 0 ? start + size : start));
-}
-
 /** Rules of operators that move elements without changing them. */
-export const movementTraces: Readonly<Record<string, TraceRule>> = {
+export const movementTraces = {
   Transpose: transpose,
   Reshape: reshape,
   Flatten: reshape,
@@ -204,4 +200,4 @@ export const movementTraces: Readonly<Record<string, TraceRule>> = {
   Concat: concat,
   Split: split,
   Slice: slice,
-};
+} satisfies Rules<TraceRule>;

@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
+import type { Rules } from '../../graph/rules.ts';
 import {
   entangle,
   fixedOutputs,
@@ -111,7 +112,7 @@ const dynamicQuantization: TraceRule = (c) => {
 };
 
 /** Rules of operators that bring values to a common scale. */
-export const normalizationTraces: Readonly<Record<string, TraceRule>> = {
+export const normalizationTraces = {
   Softmax: softmax,
   LogSoftmax: softmax,
   Hardmax: softmax,
@@ -124,4 +125,4 @@ export const normalizationTraces: Readonly<Record<string, TraceRule>> = {
   InstanceNormalization: perChannel,
   GroupNormalization: group,
   DynamicQuantizeLinear: dynamicQuantization,
-};
+} satisfies Rules<TraceRule>;

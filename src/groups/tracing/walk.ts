@@ -3,6 +3,8 @@ import { constantTensor, integers } from '../../graph/attributes.ts';
 import { isStatic, sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
+import type { Op, RecurrentOp } from '../../graph/operators.ts';
+import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, TensorType, ValueInfo } from '../../graph/types.ts';
 import { alongTraces } from './along.ts';
@@ -19,7 +21,12 @@ import { movementTraces } from './movement.ts';
 import { normalizationTraces } from './normalization.ts';
 import { alongAxis, asFlow, fix, flow, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
-const rules: Readonly<Record<string, TraceRule>> = {
+/** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
+type Unmet = RecurrentOp | 'Constant';
+/** Operators behind which no model computes anything. */
+type Untraced = 'SoftmaxCrossEntropyLoss';
+
+const rules: Readonly<Record<Exclude<Op, Unmet | Untraced>, TraceRule>> = {
   ...elementwiseTraces,
   ...matrixTraces,
   ...movementTraces,
@@ -162,7 +169,7 @@ class Frame {
         return inner.run(body);
       },
     };
-    const rule = node.domain === '' && Object.hasOwn(rules, node.op) ? rules[node.op] : undefined;
+    const rule = ruleFor<TraceRule>(rules, node);
     const results = rule ? rule(context) : obstruct(context, 'the trace does not know this operator');
     node.outputs.forEach((name, i) => {
       if (name === '') return;

@@ -36,9 +36,9 @@ export interface ModelChoice {
   readonly file: string;
 }
 
-/** The models of finished language models, slim ones first. */
-export function modelChoices(runs: readonly RunSummary[]): ModelChoice[] {
-  const ready = runs.filter((run) => run.task === 'language-model' && run.files.includes('vocabulary.txt'));
+/** The models of finished runs of a kind of task, with their words, slim ones first. */
+export function modelChoices(runs: readonly RunSummary[], task: string): ModelChoice[] {
+  const ready = runs.filter((run) => run.task === task && run.files.includes('vocabulary.txt'));
   const of = (file: string, what: string) =>
     ready
       .filter((run) => run.files.includes(file))

@@ -1,8 +1,8 @@
-import type { RunConfig } from '../../runs/record.ts';
+import type { SavedConfig } from '../../runs/record.ts';
 import { Table } from './table.tsx';
 
 /** The configuration of a run, folded away. */
-export function ConfigTable({ config }: { config: RunConfig }) {
+export function ConfigTable({ config }: { config: SavedConfig }) {
   return (
     <details class="part">
       <summary>Configuration</summary>
@@ -16,8 +16,8 @@ export function ConfigTable({ config }: { config: RunConfig }) {
 /** What every run of a kind has alike, and no one has set. */
 const NO_SETTINGS: readonly string[] = ['format', 'items', 'scores'];
 
-/** The fields of a configuration by name: `method` for the kind of a part, `method.lambda` for a field of it. */
-export function settingsOf(config: RunConfig): Map<string, unknown> {
+/** The fields of a configuration by name: `method` for the kind of a part, `method.iss` for a field of it. */
+export function settingsOf(config: SavedConfig): Map<string, unknown> {
   const settings = new Map<string, unknown>();
   for (const [name, value] of Object.entries(config)) {
     if (NO_SETTINGS.includes(name)) continue;

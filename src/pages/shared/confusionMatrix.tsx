@@ -12,29 +12,31 @@ export function ConfusionMatrix({ confusion }: { confusion: Confusion }) {
   const { classes } = confusion;
   if (classes.length > MOST_CLASSES) return <ConfusedPairs confusion={confusion} />;
   return (
-    // biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard.
-    <section class="scroll" tabIndex={0} aria-label="Confusion matrix">
-      <table class="confusion">
-        <caption>
-          A row for each true class: examples, and their share of the row, by the class that the model gives.
-        </caption>
-        <thead>
-          <tr>
-            <th scope="col">true class</th>
-            {classes.map((name, j) => (
-              <th key={j} scope="col">
-                {name}
-              </th>
+    <>
+      <p class="quiet small">
+        A row for each true class: examples, and their share of the row, by the class that the model gives.
+      </p>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard. */}
+      <section class="scroll" tabIndex={0} aria-label="Confusion matrix">
+        <table class="confusion">
+          <thead>
+            <tr>
+              <th scope="col">true class</th>
+              {classes.map((name, j) => (
+                <th key={j} scope="col">
+                  {name}
+                </th>
+              ))}
+            </tr>
+          </thead>
+          <tbody>
+            {classes.map((name, i) => (
+              <ConfusionRow key={i} name={name} counts={confusion.counts[i]!} own={i} />
             ))}
-          </tr>
-        </thead>
-        <tbody>
-          {classes.map((name, i) => (
-            <ConfusionRow key={i} name={name} counts={confusion.counts[i]!} own={i} />
-          ))}
-        </tbody>
-      </table>
-    </section>
+          </tbody>
+        </table>
+      </section>
+    </>
   );
 }
 

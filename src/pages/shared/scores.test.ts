@@ -53,7 +53,7 @@ test('settings go by the names of their parts, without what nobody has set', () 
       ['task', 'language-model'],
       ['model.hidden', [8, 8]],
       ['method', 'group-lasso'],
-      ['method.lambda', 0.01],
+      ['method.iss', 0.01],
       ['sources.data', null],
       ['freeze', ['a']],
     ]),

@@ -1,7 +1,7 @@
 import { SlimError } from '../../base/errors.ts';
 import { randomStream } from '../../base/random.ts';
-import { emptyData } from '../../graph/convert.ts';
 import { sizeOf } from '../../graph/dims.ts';
+import { emptyData } from '../../graph/tensors.ts';
 import type { Tensor, TensorData } from '../../graph/types.ts';
 import { TARGETS } from '../task.ts';
 import { withAxis } from './axes.ts';

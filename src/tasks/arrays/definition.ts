@@ -1,7 +1,7 @@
 import { z } from 'zod';
-import { type Settings, sectionReader } from '../../base/fields.ts';
-import { optimizers } from '../../optimizers/registry.ts';
+import { sectionReader } from '../../base/fields.ts';
 import type { TaskDefinition } from '../task.ts';
+import { usualTraining } from '../usualTraining.ts';
 import { type LossName, losses } from './losses.ts';
 
 const name = z.string().min(1);
@@ -27,33 +27,12 @@ export const readTaskFields = sectionReader(taskFields);
 /** Values of these fields. */
 export type ArraysFields = ReturnType<typeof readTaskFields>;
 
-/**
- * Arrays for any imported model. τ is 1e-4 for SGD, as in the ISS paper; Adam moves a weight by about the learning rate
- * whatever the size of its gradient, so that its τ is the learning rate: what one step could undo is 0.
- */
+/** Arrays for any imported model. */
 export const arraysDefinition: TaskDefinition = {
   name: 'arrays',
   about: 'trains any ONNX model further on arrays of inputs and targets',
   fields: taskFields,
   models: [{ name: 'onnx', fields: {} }],
   presets: {},
-  defaults: defaultsFor,
+  defaults: (given) => ({ ...usualTraining(given), ignore: -1 }),
 };
-
-function defaultsFor(given: Settings): Settings {
-  const name = typeof given.optimizer === 'string' ? given.optimizer : 'adam';
-  const kind = Object.values(optimizers).find((o) => o.name === name) ?? optimizers.adam;
-  const learningRate = typeof given.learningRate === 'number' ? given.learningRate : kind.usualRate;
-  return {
-    ignore: -1,
-    optimizer: name,
-    learningRate,
-    batch: 32,
-    epochs: 10,
-    threshold: kind.usualThreshold(learningRate),
-    shrink: true,
-    shrinkEvery: 0,
-    seed: 1,
-    checkpointEvery: 1000,
-  };
-}

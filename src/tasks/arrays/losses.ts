@@ -1,4 +1,5 @@
 import type { Value } from '../../graph/builder.ts';
+import type { Op } from '../../graph/operators.ts';
 import {
   apply,
   cast,
@@ -30,7 +31,7 @@ export interface Loss {
    * Activations that a model may end in although the loss wants what goes into them: the loss takes their input, which
    * is exact where they saturate.
    */
-  readonly undoes: readonly string[];
+  readonly undoes: readonly Op[];
   /** The formula, for R places side by side: targets int64 [R] for classes, else float32 [R] like the scores. */
   terms(scores: Value, targets: Value): LossTerms;
 }

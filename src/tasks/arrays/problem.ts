@@ -1,8 +1,9 @@
 import { sha256Hex } from '../../base/digest.ts';
-import { emptyData, withType } from '../../graph/convert.ts';
+import { withType } from '../../graph/convert.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import { removeDeadNodes } from '../../graph/rewrite.ts';
 import { namesStates, statesOf } from '../../graph/states.ts';
+import { emptyData } from '../../graph/tensors.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
 import type { Tensors } from '../../runtime/runtime.ts';

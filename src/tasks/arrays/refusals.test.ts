@@ -5,11 +5,11 @@ import { UsageError } from '../../base/errors.ts';
 import type { Settings } from '../../base/fields.ts';
 import { floats, int64s } from '../../graph/attributes.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
+import { modelOf } from '../../graph/model.ts';
 import { add, matmul, reduceSum, sigmoid, softmax } from '../../graph/ops.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { train } from '../../train/trainer.ts';
-import { loadedArrays } from './task.ts';
+import { loadedArrays } from './loadedArrays.ts';
 
 /*
  * Model, data and configuration that do not fit together: one message that says what was expected and what was given.

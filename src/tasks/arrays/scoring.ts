@@ -4,8 +4,10 @@ import { intAttribute } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes } from '../../graph/infer/infer.ts';
+import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, transpose } from '../../graph/ops.ts';
 import { producers } from '../../graph/rewrite.ts';
+import { type Rules, ruleFor } from '../../graph/rules.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, TARGETS } from '../task.ts';
 import { batchAxisOf, without } from './axes.ts';
@@ -49,7 +51,7 @@ export function scoredOutput(
   const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
   const own = without(shape ?? [], batchAxis);
   if (!isStatic(own)) {
-    const loop = bound.nodes.find((node) => node.op === 'Loop' || node.op === 'If');
+    const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
     const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
     throw new SlimError(
       `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
@@ -125,13 +127,13 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['lo
     throw new UsageError(`output '${scored.output}' is ${output.type.elementType}; only real numbers can be scored`);
   }
   const { activation, moves } = ending(graph, scored.output);
-  const fitting = probabilities[activation?.op ?? ''];
+  const fitting = activation && ruleFor(probabilities, activation);
   if (fitting && fitting !== loss && loss !== 'mse') {
     throw new UsageError(
       `output '${scored.output}' ends in ${activation!.op}, which --loss ${fitting} goes with, not ${loss}`,
     );
   }
-  const undone = activation && undoes.includes(activation.op) ? activation : undefined;
+  const undone = activation && undoes.some((op) => op === activation.op) ? activation : undefined;
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
   const shape = scores.type.shape;
@@ -153,21 +155,18 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['lo
 }
 
 /** The loss of each activation that makes probabilities. */
-const probabilities: Readonly<Record<string, ArraysFields['loss']>> = {
+const probabilities: Rules<ArraysFields['loss']> = {
   Softmax: 'cross-entropy',
   LogSoftmax: 'cross-entropy',
   Sigmoid: 'bce',
 };
-
-/** Operators that move elements of their first input. */
-const moving = new Set('Identity Squeeze Unsqueeze Reshape Flatten Transpose'.split(' '));
 
 /** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
 function ending(graph: Graph, output: string): { activation: Node | undefined; moves: Node[] } {
   const made = producers(graph.nodes);
   const moves: Node[] = [];
   let node = made.get(output);
-  while (node !== undefined && moving.has(node.op)) {
+  while (node !== undefined && movesAll(node)) {
     moves.unshift(node);
     node = made.get(node.inputs[0]!);
   }

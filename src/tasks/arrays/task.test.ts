@@ -5,9 +5,9 @@ import { configOf, memoryStore, optionsFor, timeless } from '../../../test/suppo
 import type { Settings } from '../../base/fields.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { floatToHalf } from '../../graph/half.ts';
+import { modelOf } from '../../graph/model.ts';
 import { add, apply, cast, matmul, reduceMean, relu, sigmoid } from '../../graph/ops.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
-import { modelOf } from '../../onnx/model.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import { type FinishedModels, finishModels } from '../../train/finish.ts';
 import type { TrainedModel, TrainOptions } from '../../train/options.ts';
@@ -15,7 +15,7 @@ import { createScorer } from '../../train/scorer.ts';
 import { train } from '../../train/trainer.ts';
 import { type ScoreValues, scoresOf } from '../score.ts';
 import type { LoadedTask } from '../task.ts';
-import { loadedArrays } from './task.ts';
+import { loadedArrays } from './loadedArrays.ts';
 
 const data = {
   train: { source: 'train.npz', arrays: sumTask(480) },

@@ -1,12 +1,12 @@
-import { sha256Hex } from '../../base/digest.ts';
 import { UsageError } from '../../base/errors.ts';
 import type { Section } from '../../base/fields.ts';
-import type { Vocabulary } from '../../data/vocabulary.ts';
+import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
 import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
 import { cellNames } from '../../nn/layers.ts';
 import type { TaskConfig } from '../task.ts';
+import { withinMemory } from '../withinMemory.ts';
 import { readRhnFields, readStackedFields } from './definition.ts';
 
 /** Metadata entry with the digest of the words that a model's token numbers stand for. */
@@ -22,7 +22,7 @@ export function freshModel(config: ModelConfig, vocabulary: Vocabulary): Model {
 
 /** The same without a mark of its vocabulary, for so many words. */
 export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number): Model {
-  return withinMemory(model, () => {
+  return withinMemory(model.hidden, model.embedding, () => {
     if (model.kind !== 'rhn') {
       return languageModel({
         ...readStackedFields(model),
@@ -35,19 +35,6 @@ export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number)
     const kept = { words: keepWords, input: keep, state: keepState, output: keep };
     return rhnLanguageModel({ vocabulary, width: hidden[0]!, depth, transformBias, initScale, seed, keep: kept });
   });
-}
-
-/** JavaScript answers a request for too much memory with a RangeError. */
-function withinMemory<T>({ hidden, embedding }: Section, make: () => T): T {
-  try {
-    return make();
-  } catch (cause) {
-    if (!(cause instanceof RangeError)) throw cause;
-    throw new UsageError(
-      `the weights of --hidden ${hidden} and --embedding ${embedding} do not fit into memory: choose smaller sizes`,
-      { cause },
-    );
-  }
 }
 
 /**
@@ -98,9 +85,4 @@ export function sizesOf({ graph: { initializers } }: Model, source: string): Sec
     if (micro.length > 0) return { kind: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length };
   }
   throw new UsageError(`--init ${source}: not a language model made by slimrnn train`);
-}
-
-/** Identifies the words of a vocabulary and their order. */
-function vocabularyDigest(vocabulary: Vocabulary): string {
-  return sha256Hex(vocabulary.words.join('\n'));
 }

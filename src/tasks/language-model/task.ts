@@ -1,27 +1,24 @@
-import { existsSync, statSync } from 'node:fs';
-import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { grouped } from '../../base/format.ts';
 import { loadCorpus } from '../../data/corpus.ts';
-import type { Corpus, LoadedCorpus } from '../../data/makeCorpus.ts';
+import type { LoadedCorpus } from '../../data/makeCorpus.ts';
 import { loadSotu } from '../../data/sotu.ts';
-import type { Model } from '../../graph/types.ts';
 import { loadModel } from '../../onnx/file.ts';
-import type { LoadedTask, Sources, Task, TaskConfig } from '../task.ts';
+import { modelPath } from '../modelPath.ts';
+import type { Sources, Task, TaskConfig } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
-import { freshModel, modelFrom, sizesOf } from './model.ts';
-import { languageModelProblem } from './problem.ts';
+import { loadedText } from './loadedText.ts';
+import { modelFrom, sizesOf, untrainedModel } from './model.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
 export const languageModelTask: Task = {
   ...languageModelDefinition,
+  untrained: (config, { vocabulary }) => (vocabulary === undefined ? undefined : untrainedModel(config, vocabulary)),
   async load(config, sources) {
     const corpus = await loadText(config, sources);
     const { init } = sources;
     const first =
-      init === undefined
-        ? freshModel(config, corpus.vocabulary)
-        : modelFrom(await loadModel(modelPath(init)), config, corpus.vocabulary, init);
+      init === undefined ? undefined : modelFrom(await loadModel(modelPath(init)), config, corpus.vocabulary, init);
     return { ...loadedText(config, corpus, first), notes: notesOn(corpus) };
   },
   async settingsOf(init) {
@@ -29,18 +26,6 @@ export const languageModelTask: Task = {
     return { cell: kind, ...sizes };
   },
 };
-
-/** A corpus that is in memory already, and the model to start from. */
-export function loadedText(config: TaskConfig, corpus: Corpus, first: Model): LoadedTask {
-  const { name, source, sha256, vocabulary } = corpus;
-  return {
-    problem: languageModelProblem(config, corpus),
-    data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length } },
-    model: () => first,
-    notes: [],
-    files: { 'vocabulary.txt': `${vocabulary.words.join('\n')}\n` },
-  };
-}
 
 /** Reads the text that a configuration asks for. Throws UsageError when it cannot serve. */
 export async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sources): Promise<LoadedCorpus> {
@@ -50,15 +35,6 @@ export async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sou
     throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
   }
   return loadCorpus(data, { maxVocabulary });
-}
-
-/** Path of the model that `--init` names: an ONNX file, or a run directory with one. */
-export function modelPath(path: string): string {
-  if (!existsSync(path)) throw new UsageError(`--init ${path}: there is no such file or run directory`);
-  if (!statSync(path).isDirectory()) return path;
-  const inside = join(path, 'model.onnx');
-  if (!existsSync(inside)) throw new UsageError(`--init ${path}: the run has no model.onnx yet`);
-  return inside;
 }
 
 /** What a corpus holds, and how much of it the vocabulary does not know. */

@@ -2,143 +2,52 @@ import { Fragment } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fileSize, grouped, short } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
-import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';
-import { fetchModel, fetchRuns, modelChoices } from '../api.ts';
-import { ModelFiles } from './modelFiles.tsx';
+import { type ModelChoice, modelChoices } from '../api.ts';
+import { ModelPicker } from './modelPicker.tsx';
 import { NumberField } from './numberField.tsx';
 import { writeProse } from './prose.ts';
-import type { GenerationEvent, GenerationRequest, GivenModel, LoadedInfo } from './protocol.ts';
-import { useWorker } from './useWorker.ts';
+import type { GivenModel, LoadedInfo } from './protocol.ts';
+import { NOTHING, useWriters, type Written } from './useWriters.ts';
 
-/** What a model has written so far. */
-interface Written {
-  /** The beginning as the model reads it. */
-  readonly prompt: readonly string[];
-  readonly tokens: readonly string[];
-  readonly unknown: readonly string[];
-  /** Milliseconds for a word; undefined before the first one. */
-  readonly perWord: number | undefined;
+interface GeneratePanelProps {
+  readonly runs: readonly RunSummary[];
+  /** Models that were trained on this page. */
+  readonly trained: readonly GivenModel[] | undefined;
 }
 
-const NOTHING: Written = { prompt: [], tokens: [], unknown: [], perWord: undefined };
-
-type Phase = 'idle' | 'loading' | 'ready' | 'writing';
-
 /** Continues a text with two models side by side, each timed by itself. */
-export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | undefined }) {
-  const [runs, setRuns] = useState<readonly RunSummary[]>([]);
-  const [phase, setPhase] = useState<Phase>('idle');
-  const [models, setModels] = useState<readonly LoadedInfo[]>([]);
-  const [written, setWritten] = useState<readonly Written[]>([]);
-  const [message, setMessage] = useState('');
-  const [chosen, choose] = useState<readonly [string, string]>(['', '']);
+export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
+  const writers = useWriters();
   const [prompt, setPrompt] = useState('The people of the United States');
   const [temperature, setTemperature] = useState(0.8);
   const [words, setWords] = useState(120);
   const [seed, setSeed] = useState(1);
   const heading = useRef<HTMLHeadingElement>(null);
 
-  const update = (at: number, change: (w: Written) => Written) =>
-    setWritten((all) => all.map((w, i) => (i === at ? change(w) : w)));
-  const worker = useWorker<GenerationRequest, GenerationEvent>('generation.worker.js', (event) => {
-    switch (event.kind) {
-      case 'loaded':
-        setModels(event.models);
-        setWritten(event.models.map(() => NOTHING));
-        setPhase('ready');
-        setMessage('');
-        break;
-      case 'read':
-        update(event.model, () => ({ ...NOTHING, prompt: event.tokens, unknown: event.unknown }));
-        break;
-      case 'words': {
-        const { tokens, perWord } = event;
-        update(event.model, (w) => ({ ...w, tokens: [...w.tokens, ...tokens], perWord }));
-        break;
-      }
-      case 'done':
-        setPhase('ready');
-        break;
-      case 'failed':
-        setPhase(models.length > 0 ? 'ready' : 'idle');
-        setMessage(event.message);
-        break;
-    }
-  });
-
-  const load = (given: readonly GivenModel[]) => {
-    setPhase('loading');
-    setMessage('');
-    worker.send({ kind: 'load', models: given });
-  };
-  useEffect(() => {
-    fetchRuns().then(
-      ({ runs: all }) => {
-        setRuns(all);
-        const choices = modelChoices(all);
-        const slim = choices.find(({ file }) => file === 'slim.onnx') ?? choices[0];
-        const dense = choices.find(({ run, file }) => run.method === 'dense' && file === 'model.onnx') ?? slim;
-        if (slim && dense) choose([dense.key, slim.key]);
-      },
-      () => setRuns([]),
-    );
-  }, []);
   useEffect(() => {
     if (trained === undefined) return;
     heading.current?.scrollIntoView();
-    load(trained);
+    writers.load(trained);
   }, [trained]);
 
-  const choices = modelChoices(runs);
-  const loadChosen = async () => {
-    const wanted = chosen.flatMap((key) => choices.find((c) => c.key === key) ?? []);
-    setPhase('loading');
-    setMessage('');
-    try {
-      load(await Promise.all(wanted.map(fetchModel)));
-    } catch (error) {
-      setPhase('idle');
-      setMessage(messageOf(error));
-    }
-  };
-  const start = () => {
-    setPhase('writing');
-    setMessage('');
-    worker.send({ kind: 'generate', prompt, words, temperature, seed });
-  };
+  const choices = modelChoices(runs, 'language-model');
+  const { phase, models, written, message } = writers;
   const isBusy = phase === 'loading' || phase === 'writing';
   return (
     <section class="card" aria-labelledby="generate">
       <h2 id="generate" ref={heading}>
         Continue a text
       </h2>
-      {choices.length > 0 ? (
-        <div class="fields">
-          {['Left', 'Right'].map((side, i) => (
-            <label key={side}>
-              {side} model
-              <select
-                value={chosen[i]}
-                disabled={isBusy}
-                onChange={({ currentTarget: { value } }) => choose(i === 0 ? [value, chosen[1]] : [chosen[0], value])}
-              >
-                {choices.map(({ key, label }) => (
-                  <option key={key} value={key}>
-                    {label}
-                  </option>
-                ))}
-              </select>
-            </label>
-          ))}
-          <button type="button" onClick={loadChosen} disabled={isBusy}>
-            Load these models
-          </button>
-        </div>
-      ) : (
-        <p class="quiet">No finished run with a vocabulary is here. Choose files, or train a model below.</p>
-      )}
-      <ModelFiles onChosen={load} isDisabled={isBusy} onProblem={setMessage} />
+      <ModelPicker
+        choices={choices}
+        first={denseAndSlim(choices)}
+        nothing="No finished run with a vocabulary is here. Choose files, or train a model below."
+        isDisabled={isBusy}
+        onFetching={writers.fetching}
+        onGiven={writers.load}
+        onProblem={writers.failed}
+      />
       <label class="wide">
         Beginning of the text
         <textarea rows={3} value={prompt} onInput={({ currentTarget }) => setPrompt(currentTarget.value)} />
@@ -147,10 +56,15 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
         <NumberField label="Words" value={words} min={1} max={2000} step={1} onChange={setWords} />
         <NumberField label="Temperature" value={temperature} min={0} max={3} step={0.1} onChange={setTemperature} />
         <NumberField label="Seed" value={seed} min={0} max={2 ** 31} step={1} onChange={setSeed} />
-        <button type="button" class="primary" onClick={start} disabled={phase !== 'ready'}>
+        <button
+          type="button"
+          class="primary"
+          onClick={() => writers.write({ prompt, words, temperature, seed })}
+          disabled={phase !== 'ready'}
+        >
           Continue
         </button>
-        <button type="button" onClick={() => worker.send({ kind: 'stop' })} disabled={phase !== 'writing'}>
+        <button type="button" onClick={writers.stop} disabled={phase !== 'writing'}>
           Stop
         </button>
       </div>
@@ -165,6 +79,13 @@ export function GeneratePanel({ trained }: { trained: readonly GivenModel[] | un
       </div>
     </section>
   );
+}
+
+/** The model of a dense run beside a slim one. */
+function denseAndSlim(choices: readonly ModelChoice[]): [ModelChoice, ModelChoice] | undefined {
+  const slim = choices.find(({ file }) => file === 'slim.onnx') ?? choices[0];
+  const dense = choices.find(({ run, file }) => run.method === 'dense' && file === 'model.onnx') ?? slim;
+  return slim && dense && [dense, slim];
 }
 
 interface WrittenTextProps {

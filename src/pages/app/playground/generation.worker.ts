@@ -2,7 +2,7 @@ import { UsageError } from '../../../base/errors.ts';
 import { randomStream } from '../../../base/random.ts';
 import { median } from '../../../bench/statistics.ts';
 import { EOS } from '../../../data/tokens.ts';
-import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
+import { UNKNOWN, type Vocabulary, vocabularyOf } from '../../../data/vocabulary.ts';
 import { describeModel } from '../../../inspect/describe.ts';
 import { readModel } from '../../../onnx/read.ts';
 import { workerRuntime } from './engine.ts';
@@ -50,7 +50,7 @@ async function load(models: readonly GivenModel[]): Promise<void> {
   const loaded: LoadedInfo[] = [];
   for (const { label, model: bytes, vocabulary: text } of models) {
     const words = text.trimEnd().split('\n');
-    const vocabulary = { words, ids: new Map(words.map((word, id) => [word, id])) };
+    const vocabulary = vocabularyOf(words);
     const model = readModel(bytes);
     const unknown = vocabulary.ids.get(UNKNOWN);
     const session = await textSession(model, runtime);

@@ -1,4 +1,8 @@
+import type { OptimizerName } from '../../../optimizers/registry.ts';
+import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
+import type { BatchProgress } from '../../../train/options.ts';
+import type { TableModel } from '../../shared/modelTable.tsx';
 
 /*
  * What the page and its workers say to each other. The page speaks in requests, a worker in events; both are plain data.
@@ -54,6 +58,28 @@ export type GenerationEvent =
   | { readonly kind: 'done' }
   | { readonly kind: 'failed'; readonly message: string };
 
+/** To the classification worker. */
+export type ClassificationRequest =
+  | { readonly kind: 'load'; readonly models: readonly GivenModel[] }
+  | { readonly kind: 'classify'; readonly text: string };
+
+/** What a model says of a text. */
+export interface ClassifiedText {
+  /** Classes with their probabilities, the most probable one first. */
+  readonly classes: readonly { readonly name: string; readonly probability: number }[];
+  /** Words of the text that the model does not know. */
+  readonly unknown: number;
+  /** Median milliseconds for the text. */
+  readonly milliseconds: number;
+}
+
+/** From the classification worker. */
+export type ClassificationEvent =
+  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
+  /** One of each model, in their order. */
+  | { readonly kind: 'classified'; readonly texts: readonly ClassifiedText[] }
+  | { readonly kind: 'failed'; readonly message: string };
+
 /** What a person chooses for a training. */
 export interface TrainingChoice {
   readonly text: string;
@@ -61,14 +87,20 @@ export interface TrainingChoice {
   /** λ. */
   readonly iss: number;
   readonly epochs: number;
+  readonly optimizer: OptimizerName;
   readonly learningRate: number;
+  readonly schedule: ScheduleName;
   readonly seed: number;
   /** Slices dead units away while training, which then goes faster; else they stay until the end. */
   readonly shrink: boolean;
 }
 
 /** To the training worker: one training, which may be asked to end early. */
-export type TrainingRequest = { readonly kind: 'train'; readonly choice: TrainingChoice } | { readonly kind: 'stop' };
+export type TrainingRequest =
+  | { readonly kind: 'train'; readonly choice: TrainingChoice }
+  /** The last report of progress is drawn; none comes before. */
+  | { readonly kind: 'drawn' }
+  | { readonly kind: 'stop' };
 
 /** What the text turned out to be. */
 export interface TextInfo {
@@ -81,13 +113,9 @@ export interface TextInfo {
 /** A model that training ended with, ready to be saved. */
 export interface TrainedFile {
   readonly name: 'trained' | 'slim';
-  readonly bytes: Uint8Array;
-  readonly hidden: readonly number[];
-  readonly parameters: number;
-  readonly multiplyAdds: number;
-  readonly validPerplexity: number;
-  /** Median milliseconds of 30 steps at batch 1. */
-  readonly latency: number;
+  readonly content: Uint8Array;
+  /** Sizes, scores on the validation text, and how long a run takes. */
+  readonly figures: TableModel;
 }
 
 /** What training came to. */
@@ -104,16 +132,7 @@ export interface TrainingOutcome {
 /** From the training worker. */
 export type TrainingEvent =
   | { readonly kind: 'text'; readonly info: TextInfo; readonly threshold: number }
-  | {
-      readonly kind: 'progress';
-      readonly epoch: number;
-      readonly epochs: number;
-      readonly share: number;
-      readonly perplexity: number;
-      readonly tokensPerSecond: number;
-      readonly secondsLeft: number;
-      readonly alive: readonly number[];
-    }
+  | { readonly kind: 'progress'; readonly progress: BatchProgress }
   /** Epochs that have ended since the last time. */
   | { readonly kind: 'epochs'; readonly rows: readonly EpochMetrics[] }
   | { readonly kind: 'stage'; readonly text: string }

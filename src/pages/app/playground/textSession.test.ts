@@ -1,14 +1,17 @@
 import { expect, test } from 'vitest';
+import type { Settings } from '../../../base/fields.ts';
+import { resolveConfig } from '../../../config/resolve.ts';
 import { buildVocabulary } from '../../../data/vocabulary.ts';
 import { readModel } from '../../../onnx/read.ts';
 import { writeModel } from '../../../onnx/write.ts';
 import { withoutDropout } from '../../../passes/withoutDropout.ts';
 import { nodeRuntime } from '../../../runtime/node.ts';
-import { freshModel } from '../../../tasks/language-model/freshModel.ts';
-import { checkConfig } from '../../../train/config.ts';
-import { presets } from '../../../train/presets.ts';
+import { languageModelDefinition } from '../../../tasks/language-model/definition.ts';
+import { freshModel } from '../../../tasks/language-model/model.ts';
 import { textSession } from './textSession.ts';
 
+const { presets } = languageModelDefinition;
+const configOf = (settings: Settings) => resolveConfig(settings, { tasks: [languageModelDefinition] });
 const vocabulary = buildVocabulary(['a', 'b', 'c', 'd', 'e']);
 const small = { hidden: [6], embedding: 6, initScale: 0.8 };
 const kinds = {
@@ -20,7 +23,7 @@ const kinds = {
 test.each(Object.entries(kinds))(
   '%s: word after word reads as all at once, and again after a reset',
   async (_, config) => {
-    const fresh = withoutDropout(freshModel(checkConfig(config, 'test'), vocabulary));
+    const fresh = withoutDropout(freshModel(configOf(config), vocabulary));
     const session = await textSession(readModel(writeModel(fresh)), nodeRuntime);
     const ids = [3, 1, 4, 1, 0, 2];
     const atOnce = [...(await session.read(ids))].map(Number);
@@ -40,7 +43,7 @@ test.each(Object.entries(kinds))(
 );
 
 test('a model that predicts no words is refused', async () => {
-  const model = withoutDropout(freshModel(checkConfig(kinds.lstm, 'test'), vocabulary));
+  const model = withoutDropout(freshModel(configOf(kinds.lstm), vocabulary));
   const { graph } = model;
   const other = { ...model, graph: { ...graph, outputs: graph.outputs.slice(1) } };
   await expect(textSession(other, nodeRuntime)).rejects.toThrow('none that continues text');

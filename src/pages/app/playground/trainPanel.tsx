@@ -1,32 +1,26 @@
-import { useState } from 'preact/hooks';
-import { duration, fileSize, grouped, short } from '../../../base/format.ts';
-import { perplexity } from '../../../tasks/score.ts';
+import { useEffect, useMemo, useState } from 'preact/hooks';
+import { grouped } from '../../../base/format.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
-import { CourseCharts } from '../../shared/courseCharts.tsx';
+import type { BatchProgress } from '../../../train/options.ts';
 import { messageOf } from '../../shared/messageOf.ts';
-import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
-import { Table } from '../../shared/table.tsx';
-import { NumberField } from './numberField.tsx';
-import type { GivenModel, TextInfo, TrainedFile, TrainingEvent, TrainingOutcome, TrainingRequest } from './protocol.ts';
+import type { GivenModel, TextInfo, TrainingEvent, TrainingOutcome, TrainingRequest } from './protocol.ts';
+import { TrainCharts } from './trainCharts.tsx';
+import { FIRST_SETTINGS, TrainFields } from './trainFields.tsx';
+import { TrainOutcome } from './trainOutcome.tsx';
+import { TrainProgress } from './trainProgress.tsx';
 import { useWorker } from './useWorker.ts';
 
 type Phase = 'idle' | 'training' | 'stopping' | 'finished';
-type Progress = Extract<TrainingEvent, { kind: 'progress' }>;
 
 /** Trains a language model with ISS on pasted text, in a worker of this tab, and shows how its units die. */
 export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenModel[]) => void }) {
   const [text, setText] = useState('');
-  const [hidden, setHidden] = useState(128);
-  const [layers, setLayers] = useState(2);
-  const [iss, setIss] = useState(0.014);
-  const [epochs, setEpochs] = useState(12);
-  const [learningRate, setLearningRate] = useState(1);
-  const [shrink, setShrink] = useState(false);
+  const [settings, setSettings] = useState(FIRST_SETTINGS);
   const [phase, setPhase] = useState<Phase>('idle');
   const [info, setInfo] = useState<TextInfo>();
   const [threshold, setThreshold] = useState<number>();
-  const [progress, setProgress] = useState<Progress>();
+  const [progress, setProgress] = useState<BatchProgress>();
   const [rows, setRows] = useState<readonly EpochMetrics[]>([]);
   const [stage, setStage] = useState('');
   const [message, setMessage] = useState('');
@@ -39,7 +33,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
         setThreshold(event.threshold);
         break;
       case 'progress':
-        setProgress(event);
+        setProgress(event.progress);
         break;
       case 'epochs':
         setRows((before) => [...before, ...event.rows]);
@@ -63,6 +57,12 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     }
   });
 
+  useEffect(() => {
+    if (progress === undefined) return;
+    const frame = requestAnimationFrame(() => worker.tell({ kind: 'drawn' }));
+    return () => cancelAnimationFrame(frame);
+  }, [progress, worker.tell]);
+
   const start = () => {
     setPhase('training');
     setInfo(undefined);
@@ -70,12 +70,11 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     setRows([]);
     setMessage('');
     setOutcome(undefined);
-    const sizes = Array<number>(layers).fill(hidden);
-    worker.send({ kind: 'train', choice: { text, hidden: sizes, iss, epochs, learningRate, seed: 1, shrink } });
+    worker.send({ kind: 'train', choice: { ...settings, text, seed: 1 } });
   };
   const stop = () => {
     setPhase('stopping');
-    worker.send({ kind: 'stop' });
+    worker.tell({ kind: 'stop' });
   };
   const fillIn = async () => {
     try {
@@ -87,7 +86,8 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
     }
   };
   const isBusy = phase === 'training' || phase === 'stopping';
-  const names = Array.from({ length: rows[0]?.units.length ?? layers }, (_, i) => `lstm_${i}`);
+  // Drawn anew with the epochs only: progress comes more often.
+  const charts = useMemo(() => rows.length > 0 && <TrainCharts rows={rows} threshold={threshold} />, [rows, threshold]);
   return (
     <section class="card part" aria-labelledby="train">
       <h2 id="train">Train on your text</h2>
@@ -113,44 +113,7 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
         <span class="quiet small">{text === '' ? '' : `about ${grouped(text.length / 5.5)} words`}</span>
       </p>
       <div class="fields">
-        <NumberField label="Layers" value={layers} min={1} max={3} step={1} onChange={setLayers} isDisabled={isBusy} />
-        <NumberField
-          label="Units a layer"
-          value={hidden}
-          min={4}
-          max={512}
-          step={4}
-          onChange={setHidden}
-          isDisabled={isBusy}
-        />
-        <NumberField label="λ" value={iss} min={0.0001} max={1} step="any" onChange={setIss} isDisabled={isBusy} />
-        <NumberField
-          label="Epochs"
-          value={epochs}
-          min={1}
-          max={100}
-          step={1}
-          onChange={setEpochs}
-          isDisabled={isBusy}
-        />
-        <NumberField
-          label="Learning rate"
-          value={learningRate}
-          min={0.001}
-          max={10}
-          step="any"
-          onChange={setLearningRate}
-          isDisabled={isBusy}
-        />
-        <label class="tick">
-          <input
-            type="checkbox"
-            checked={shrink}
-            disabled={isBusy}
-            onChange={({ currentTarget }) => setShrink(currentTarget.checked)}
-          />
-          Shrink while training, which makes it faster
-        </label>
+        <TrainFields settings={settings} onChange={setSettings} isDisabled={isBusy} />
         <button type="button" class="primary" onClick={start} disabled={isBusy || text.trim() === ''}>
           Train
         </button>
@@ -159,125 +122,9 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
         </button>
       </div>
       {message !== '' && <Problem message={message} />}
-      {isBusy && <TrainingProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
-      {outcome && <Outcome outcome={outcome} onTrained={onTrained} />}
-      {rows.length > 0 && (
-        <>
-          <CourseCharts rows={rows} layers={names} scores={[perplexity]} items="tokens" />
-          <h3 class="part">Group norms</h3>
-          <p class="quiet small">
-            Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it;
-            the weights that make it then fade, and leave with it.
-          </p>
-          <NormHistograms rows={rows} layers={names} threshold={threshold} />
-        </>
-      )}
+      {isBusy && <TrainProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
+      {outcome && <TrainOutcome outcome={outcome} onTrained={onTrained} />}
+      {charts}
     </section>
   );
-}
-
-interface TrainingProgressProps {
-  readonly info: TextInfo | undefined;
-  readonly progress: Progress | undefined;
-  readonly stage: string;
-  readonly isStopping: boolean;
-}
-
-function TrainingProgress({ info, progress, stage, isStopping }: TrainingProgressProps) {
-  const done = progress ? (progress.epoch - 1 + progress.share) / progress.epochs : 0;
-  return (
-    <div class="part">
-      <progress value={done} max={1} aria-label="Training" />
-      <p role="status">{stageOf(progress, stage, isStopping)}</p>
-      {progress && <p class="quiet small">{described(progress)}</p>}
-      {info && (
-        <p class="quiet small">
-          {grouped(info.train)} training, {grouped(info.valid)} validation and {grouped(info.test)} test words,{' '}
-          {grouped(info.words)} of them different
-        </p>
-      )}
-    </div>
-  );
-}
-
-/** Read out by a screen reader whenever it changes, so nothing in it changes often. */
-function stageOf(progress: Progress | undefined, stage: string, isStopping: boolean): string {
-  if (stage !== '') return `${stage} …`;
-  if (isStopping) return 'Stopping …';
-  return progress ? `Epoch ${progress.epoch} of ${progress.epochs}` : 'Preparing …';
-}
-
-function described({ perplexity, tokensPerSecond, secondsLeft, alive }: Progress): string {
-  return [
-    `perplexity ${perplexity.toFixed(1)}`,
-    `${grouped(tokensPerSecond)} words per second`,
-    `${alive.join(' + ')} units alive`,
-    `${duration(secondsLeft)} left`,
-  ].join(' · ');
-}
-
-const LABELS = { trained: 'trained here', slim: 'trained here, slim' } as const;
-
-function Outcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: (m: readonly GivenModel[]) => void }) {
-  const { began, models, vocabulary, verify, stoppedEarly } = outcome;
-  const [, slim] = models;
-  const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
-  const give = () =>
-    onTrained(models.map(({ name, bytes }) => ({ label: LABELS[name], model: bytes.slice(), vocabulary })));
-  return (
-    <div class="part" data-testid="outcome">
-      <p role="status" class="verified">
-        <strong>
-          {sum(began) - sum(slim.hidden)} of {sum(began)} units died.
-        </strong>{' '}
-        {stoppedEarly ? 'Stopped early. ' : ''}
-        The slim model computes what the trained one does
-        {verify.maxRelativeDifference === 0
-          ? ', to the last bit'
-          : `, within ${verify.maxRelativeDifference.toExponential(1)}`}{' '}
-        on {verify.batches} windows.
-      </p>
-      <div class="scroll">
-        <Table
-          head={['model', 'valid ppl', 'hidden', 'parameters', 'multiply-adds', 'file', '30 steps']}
-          rows={models.map((m) => [
-            m.name,
-            m.validPerplexity.toFixed(2),
-            m.hidden.join(', '),
-            short(m.parameters),
-            short(m.multiplyAdds),
-            fileSize(m.bytes.length),
-            `${m.latency.toFixed(2)} ms`,
-          ])}
-        />
-      </div>
-      <p class="fields">
-        {models.map((model) => (
-          <Download key={model.name} model={model} />
-        ))}
-        <a class="button" download="vocabulary.txt" href={textUrl(vocabulary)}>
-          vocabulary.txt
-        </a>
-        <button type="button" onClick={give}>
-          Let it continue a text
-        </button>
-      </p>
-    </div>
-  );
-}
-
-function Download({ model }: { model: TrainedFile }) {
-  const name = model.name === 'slim' ? 'slim.onnx' : 'model.onnx';
-  const [url] = useState(() =>
-    URL.createObjectURL(new Blob([model.bytes.slice()], { type: 'application/octet-stream' })),
-  );
-  return (
-    <a class="button" download={name} href={url}>
-      {name}, {fileSize(model.bytes.length)}
-    </a>
-  );
-}
-
-function textUrl(text: string): string {
-  return `data:text/plain;charset=utf-8,${encodeURIComponent(text)}`;
 }

@@ -1,37 +1,35 @@
-import { benchLatency } from '../../../bench/latency.ts';
+import { benchLatency, type Latency } from '../../../bench/latency.ts';
+import { taskParts, trainParts } from '../../../config/trainParts.ts';
 import { makeCorpus } from '../../../data/makeCorpus.ts';
 import type { Model } from '../../../graph/types.ts';
 import { describeModel } from '../../../inspect/describe.ts';
-import { LOGITS } from '../../../models/languageModel.ts';
 import { writeModel } from '../../../onnx/write.ts';
-import { withoutDropout } from '../../../passes/withoutDropout.ts';
-import type { Checkpoint } from '../../../runs/checkpoint.ts';
-import { epochOfVersion1 } from '../../../runs/version1.ts';
-import type { Runtime } from '../../../runtime/runtime.ts';
-import { shrinkZeros } from '../../../slim/shrink.ts';
-import { freshModel } from '../../../tasks/language-model/freshModel.ts';
-import { textWindows } from '../../../tasks/language-model/textWindows.ts';
-import { checkConfig, type TrainConfig } from '../../../train/config.ts';
-import { createEvaluator } from '../../../train/evaluate.ts';
+import { loadedText } from '../../../tasks/language-model/loadedText.ts';
+import { finishModels } from '../../../train/finish.ts';
 import { InterruptedError } from '../../../train/interrupted.ts';
+import { memoryStore } from '../../../train/memoryStore.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
-import { presets } from '../../../train/presets.ts';
+import type { BatchProgress, TrainedModel, TrainOptions } from '../../../train/options.ts';
+import { scoreModel } from '../../../train/scoreModel.ts';
 import { train } from '../../../train/trainer.ts';
-import { assertEqual } from '../../../verify/verify.ts';
 import { workerRuntime } from './engine.ts';
 import { inWords } from './inWords.ts';
 import type { TrainedFile, TrainingChoice, TrainingEvent, TrainingRequest } from './protocol.ts';
 import { splitProse } from './splitProse.ts';
+import { trainingConfig } from './trainingConfig.ts';
 
 /*
  * Trains in a worker with the trainer that Node has; all that differs is the engine.
  */
 
 const stop = new AbortController();
+/** Whether the page has drawn the last report: a slow one would else do nothing but draw, and hear nobody. */
+let isDrawn = true;
 const say = (event: TrainingEvent) => postMessage(event);
 
 addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
   if (data.kind === 'stop') stop.abort();
+  else if (data.kind === 'drawn') isDrawn = true;
   else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
 });
 
@@ -39,9 +37,11 @@ addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
 const INTERVAL = 300;
 /** Most words of the vocabulary. */
 const MOST_WORDS = 2000;
+/** Steps of a run that is timed. */
+const TIMED_STEPS = 30;
 
 async function run(choice: TrainingChoice): Promise<void> {
-  const config = configOf(choice);
+  const config = trainingConfig(choice);
   const corpus = makeCorpus('pasted text', 'text that was pasted', splitProse(choice.text), {
     maxVocabulary: MOST_WORDS,
     minCount: 2,
@@ -49,95 +49,89 @@ async function run(choice: TrainingChoice): Promise<void> {
   const { train: t, valid, test, vocabulary } = corpus;
   const info = { train: t.length, valid: valid.length, test: test.length, words: vocabulary.words.length };
   say({ kind: 'text', info, threshold: config.threshold });
-  const runtime = await workerRuntime();
-  let last: Checkpoint | undefined;
-  let said = 0;
-  const epochs: EpochMetrics[] = [];
-  const tellEpochs = () => {
-    if (epochs.length > 0) say({ kind: 'epochs', rows: epochs.splice(0) });
-  };
-  const trained = await train({
-    config,
-    corpus,
-    model: freshModel(config, vocabulary),
-    runtime,
-    signal: stop.signal,
-    // A training that is stopped leaves its model here.
-    store: {
-      load: async () => undefined,
-      save: async (checkpoint) => {
-        last = checkpoint;
-      },
-      place: () => undefined,
-    },
-    onWindow({ epoch, epochs: all, window, windows, perplexity, tokensPerSecond, secondsLeft, alive }) {
-      if (performance.now() - said < INTERVAL) return;
-      said = performance.now();
-      tellEpochs();
-      const share = window / windows;
-      say({ kind: 'progress', epoch, epochs: all, share, perplexity, tokensPerSecond, secondsLeft, alive });
-    },
-    onEpoch: (metrics) => epochs.push(epochOfVersion1(metrics)!),
-  })
-    .finally(tellEpochs)
-    .catch((error: unknown) => {
-      if (error instanceof InterruptedError && last) return { model: last.model };
-      throw error;
-    });
-  const model = withoutDropout(trained.model);
+  const task = loadedText(config, corpus);
+  const options = { ...trainParts(config), ...taskParts(task), runtime: await workerRuntime() };
+  const trained = await trainUntilStopped(options);
   say({ kind: 'stage', text: 'Removing dead units and verifying that nothing changed' });
-  const { model: slim, groups, removed } = shrinkZeros(model);
-  const feeds = textWindows(valid, config);
-  const verify = await assertEqual(runtime, model, slim, { feeds, removal: { groups, removed } });
+  const { model, slim } = await finishModels(trained, options);
+  if (slim === undefined) throw new Error('training without a penalty leaves no slim model');
   say({ kind: 'stage', text: 'Scoring and timing' });
-  const perplexity = await perplexityOf(model, valid, config, runtime);
-  const slimPerplexity = slim === model ? perplexity : await perplexityOf(slim, valid, config, runtime);
-  const [trainedTime, slimTime] = await timesOf([model, slim], runtime);
+  const files = await describedFiles({ trained: model, slim: slim.model }, options);
   say({
     kind: 'finished',
     outcome: {
-      began: config.hidden,
-      models: [fileOf('trained', model, perplexity, trainedTime!), fileOf('slim', slim, slimPerplexity, slimTime!)],
-      vocabulary: `${vocabulary.words.join('\n')}\n`,
-      verify,
+      began: trained.start.layers.map(({ units }) => units),
+      models: [files.trained, files.slim],
+      vocabulary: task.files['vocabulary.txt']!,
+      verify: slim.verify,
       stoppedEarly: stop.signal.aborted,
     },
   });
 }
 
-/** The small preset with what the person chose. */
-function configOf({ hidden, iss, epochs, learningRate, seed, shrink }: TrainingChoice): TrainConfig {
-  const size = Math.max(...hidden);
-  return checkConfig(
-    {
-      ...presets['iss-small'],
-      ...{ hidden: [...hidden], embedding: size, iss, epochs, learningRate, seed, shrink },
-      flatEpochs: Math.ceil(epochs / 2),
-      shrinkEvery: 50,
-      checkpointEvery: Number.MAX_SAFE_INTEGER,
-    },
-    'these settings',
-  );
-}
-
-async function perplexityOf(model: Model, ids: Int32Array, config: TrainConfig, runtime: Runtime): Promise<number> {
-  const evaluator = await createEvaluator(model, LOGITS, runtime);
+/** Trains to the end, or until the person stops it: then with the weights of the last update. */
+async function trainUntilStopped(options: TrainOptions): Promise<TrainedModel> {
+  const tell = reporter();
+  const store = memoryStore();
   try {
-    return await evaluator.perplexity(ids, { batch: config.batch, steps: config.steps, label: 'validation text' });
+    return await train({ ...options, store, signal: stop.signal, onBatch: tell.batch, onEpoch: tell.epoch });
+  } catch (error) {
+    if (!(error instanceof InterruptedError)) throw error;
+    // No further epoch: the checkpoint as a finished model.
+    return await train({ ...options, store, resume: true, untilEpoch: 0 });
   } finally {
-    await evaluator.release();
+    tell.rest();
   }
 }
 
-/** Median milliseconds of 30 steps at batch 1, models in turn. */
-async function timesOf(models: readonly Model[], runtime: Runtime): Promise<number[]> {
-  const contestants = models.map((model, i) => ({ name: `model ${i + 1}`, model }));
-  const timed = await benchLatency(contestants, { runtime, batch: 1, steps: 30, rounds: 5, budget: 1500 });
-  return timed.map(({ milliseconds }) => milliseconds.median);
+/** Passes on where the training is, not too often; every epoch is passed on. */
+function reporter() {
+  let said = 0;
+  const epochs: EpochMetrics[] = [];
+  const rest = () => {
+    if (epochs.length > 0) say({ kind: 'epochs', rows: epochs.splice(0) });
+  };
+  return {
+    rest,
+    epoch: (metrics: EpochMetrics) => epochs.push(metrics),
+    batch(progress: BatchProgress) {
+      if (!isDrawn || performance.now() - said < INTERVAL) return;
+      isDrawn = false;
+      said = performance.now();
+      rest();
+      say({ kind: 'progress', progress });
+    },
+  };
 }
 
-function fileOf(name: TrainedFile['name'], model: Model, validPerplexity: number, latency: number): TrainedFile {
+/** Models as files with their figures: scored on the validation text, and timed in turn. */
+async function describedFiles(
+  models: Readonly<Record<TrainedFile['name'], Model>>,
+  options: TrainOptions,
+): Promise<Record<TrainedFile['name'], TrainedFile>> {
+  const { trained, slim } = models;
+  const scores = await scoresOf(trained, options);
+  const slimScores = slim === trained ? scores : await scoresOf(slim, options);
+  const contestants = [trained, slim].map((model, i) => ({ name: `model ${i + 1}`, model }));
+  const how = { runtime: options.runtime, batch: 1, steps: TIMED_STEPS, rounds: 5, budget: 1500 };
+  const [first, second] = await benchLatency(contestants, how);
+  return {
+    trained: fileOf('trained', trained, scores, first!),
+    slim: fileOf('slim', slim, slimScores, second!),
+  };
+}
+
+type Scores = TrainedFile['figures']['scores'];
+
+async function scoresOf(model: Model, options: TrainOptions): Promise<Scores> {
+  return (await scoreModel(model, options, ['valid'])).scores;
+}
+
+function fileOf(name: TrainedFile['name'], model: Model, scores: Scores, { milliseconds }: Latency): TrainedFile {
   const { layers, parameters, multiplyAdds } = describeModel(model);
-  const hidden = layers.map(({ units }) => units);
-  return { name, bytes: writeModel(model), hidden, parameters, multiplyAdds, validPerplexity, latency };
+  const content = writeModel(model);
+  const { median, min: low, max: high } = milliseconds;
+  const latency = { runtime: `${TIMED_STEPS} steps`, batch: 1, median, low, high };
+  const sizes = { hidden: layers.map(({ units }) => units), parameters, multiplyAdds, bytes: content.length };
+  return { name, content, figures: { ...sizes, scores, latencies: [latency] } };
 }

@@ -3,6 +3,8 @@ import { useCallback, useEffect, useRef } from 'preact/hooks';
 /** A worker that begins with the first request and ends with the component. */
 export interface WorkerLink<Request> {
   send(request: Request): void;
+  /** To the worker that runs; without one nothing happens. */
+  tell(request: Request): void;
   /** Ends the worker; the next request begins a new one. */
   end(): void;
 }
@@ -29,8 +31,9 @@ export function useWorker<Request, Event>(script: string, onEvent: (event: Event
     },
     [script],
   );
+  const tell = useCallback((request: Request) => worker.current?.postMessage(request), []);
   useEffect(() => end, [end]);
-  return { send, end };
+  return { send, tell, end };
 }
 
 /** What no one in the worker caught has left it in pieces: it ends, and the next request begins another one. */

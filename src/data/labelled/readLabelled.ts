@@ -1,0 +1,133 @@
+import { UsageError } from '../../base/errors.ts';
+import { didYouMean } from '../../base/suggest.ts';
+import { malformed } from '../arrays/arrayFile.ts';
+import { folderTexts } from './folderTexts.ts';
+import type { LabelledText, TextColumns } from './labelledText.ts';
+import { type Row, tableRows } from './tableRows.ts';
+import { textLines } from './textLines.ts';
+
+type Reader = (path: string, columns: TextColumns) => AsyncGenerator<LabelledText>;
+
+const READERS: Readonly<Record<string, Reader>> = {
+  '.csv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'csv'), columns),
+  '.tsv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'tsv'), columns),
+  '.jsonl': jsonTexts,
+  '.ndjson': jsonTexts,
+};
+
+/** Endings of files of labelled texts; each may have .gz behind it. */
+export const labelledEndings = Object.keys(READERS);
+
+/** Ending of a file of labelled texts, without .gz; undefined for other files. */
+function endingOf(path: string): string | undefined {
+  const name = path.toLowerCase().replace(/\.gz$/, '');
+  return labelledEndings.find((ending) => name.endsWith(ending));
+}
+
+/**
+ * The labelled texts of a table (.csv, .tsv), of JSON lines, or of a folder with a sub-folder for each class, in their
+ * order; empty texts too. It streams: memory holds a few rows, whatever the size of the file.
+ * Throws a UsageError that names the line where something is not as it should be.
+ */
+export function readLabelled(
+  source: { readonly path: string; readonly isFolder: boolean },
+  columns: TextColumns,
+): AsyncGenerator<LabelledText> {
+  const { path } = source;
+  if (source.isFolder) return folderTexts(path);
+  const ending = endingOf(path);
+  if (ending !== undefined) return READERS[ending]!(path, columns);
+  throw new UsageError(
+    `cannot read labelled texts from ${path}: expected a name that ends in ${labelledEndings.join(', ')} (also with ` +
+      '.gz), or a folder with a sub-folder for each class',
+  );
+}
+
+async function* tableTexts(path: string, rows: AsyncIterable<Row>, columns: TextColumns): AsyncGenerator<LabelledText> {
+  let places: readonly [text: number, label: number] | undefined;
+  const isNumbered = [columns.text, columns.label].every((column) => /^\d+$/.test(column));
+  for await (const { line, values } of rows) {
+    const isHead = places === undefined && !isNumbered;
+    places ??= isNumbered ? numbered(path, columns, values.length) : named(path, columns, values);
+    if (isHead) continue;
+    yield labelled(values[places[0]]!, values[places[1]]!, `${path}, line ${line}`);
+  }
+  if (places === undefined) throw malformed(path, 'it has no rows');
+}
+
+/** Where the two columns are, by the names in the first row. */
+function named(path: string, columns: TextColumns, names: readonly string[]): [number, number] {
+  const trimmed = names.map((name) => name.trim());
+  const place = (what: 'text' | 'label'): number => {
+    const name = columns[what];
+    const at = trimmed.indexOf(name);
+    if (at < 0) throw missingColumn(`${path} has`, what, name, trimmed, '; without a line of names, say their numbers');
+    if (trimmed.indexOf(name, at + 1) < 0) return at;
+    throw malformed(path, `it has two columns '${name}'`);
+  };
+  return [place('text'), place('label')];
+}
+
+/** Where the two columns are, as numbers from 1 on. */
+function numbered(path: string, columns: TextColumns, count: number): [number, number] {
+  const place = (what: 'text' | 'label'): number => {
+    const number = Number(columns[what]);
+    if (number >= 1 && number <= count) return number - 1;
+    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${count}`);
+  };
+  return [place('text'), place('label')];
+}
+
+async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
+  let isEmpty = true;
+  for await (const { line, text } of textLines(path)) {
+    if (text.trim() === '') continue;
+    isEmpty = false;
+    const fields = parseFields(path, line, text);
+    const field = (what: 'text' | 'label'): string => {
+      const name = columns[what];
+      if (!fields.has(name)) {
+        throw missingColumn(`${path}, line ${line}: the object has`, what, name, [...fields.keys()]);
+      }
+      return scalarText(fields.get(name), () => malformed(path, `line ${line}: field '${name}' is no text or number`));
+    };
+    yield labelled(field('text'), field('label'), `${path}, line ${line}`);
+  }
+  if (isEmpty) throw malformed(path, 'it has no lines; expected one JSON object per line');
+}
+
+function parseFields(path: string, line: number, text: string): Map<string, unknown> {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch (error) {
+    throw malformed(path, `line ${line}: it is not JSON: ${error instanceof Error ? error.message : error}`, error);
+  }
+  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
+  throw malformed(path, `line ${line}: it is not an object; expected {"text": "…", "label": "…"}`);
+}
+
+function scalarText(value: unknown, wrong: () => Error): string {
+  if (typeof value === 'string') return value;
+  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
+  throw wrong();
+}
+
+function missingColumn(
+  has: string,
+  what: 'text' | 'label',
+  name: string,
+  known: readonly string[],
+  advice = '',
+): UsageError {
+  return new UsageError(
+    `${has} no column '${name}'${didYouMean(name, known)} for --${what}; it has ${known.join(', ')}${advice}`,
+  );
+}
+
+function labelled(text: string, label: string, place: string): LabelledText {
+  const trimmed = label.trim();
+  if (trimmed === '') throw new UsageError(`${place}: the label is empty`);
+  if (/[\r\n]/.test(trimmed)) throw new UsageError(`${place}: the label has a line break: ${JSON.stringify(trimmed)}`);
+  return { text, label: trimmed, place };
+}

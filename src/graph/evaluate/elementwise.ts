@@ -1,0 +1,130 @@
+import { intAttribute } from '../attributes.ts';
+import { elementTypeOf, isFloat } from '../elementTypes.ts';
+import type { Numbers } from '../numbers.ts';
+import { emptyData } from '../tensors.ts';
+import type { ElementType } from '../types.ts';
+import type { EvaluateContext, EvaluateRule } from './context.ts';
+import { broadcastTo } from './movement.ts';
+import { exactNumbers, tensorOfNumbers } from './numbers.ts';
+
+/** A function of single elements; undefined where its result is not defined. */
+type ElementFunction = (...operands: number[]) => number | boolean | undefined;
+
+/** The operands' elements in the shape of the output. */
+function operands({ inputs, dims }: EvaluateContext): Numbers[] | undefined {
+  const all = inputs.map((x) => exactNumbers(broadcastTo(x!, dims[0]!)));
+  return all.every((values) => values !== undefined) ? all : undefined;
+}
+
+/** Applies a function element by element; the result has the type of the operands, or the given one. */
+function each(c: EvaluateContext, f: ElementFunction, to: ElementType = c.inputs[0]!.elementType) {
+  const values = operands(c);
+  if (values === undefined) return undefined;
+  const [a, b, ...more] = values as [Numbers, ...Numbers[]];
+  const results = new Float64Array(a.length);
+  for (let i = 0; i < results.length; i++) {
+    const result = b === undefined ? f(a[i]!) : f(a[i]!, b[i]!, ...more.map((v) => v[i]!));
+    if (result === undefined) return undefined;
+    results[i] = Number(result);
+  }
+  const tensor = tensorOfNumbers(to, c.dims[0]!, results);
+  return tensor && [tensor];
+}
+
+const arithmetic =
+  (f: ElementFunction): EvaluateRule =>
+  (c) =>
+    each(c, f);
+
+/** Zeros of both signs and NaN make these differ from engine to engine, so that they are known for integers alone. */
+const ofIntegers =
+  (rule: EvaluateRule): EvaluateRule =>
+  (c) =>
+    isFloat(c.inputs[0]!.elementType) ? undefined : rule(c);
+
+const test =
+  (f: ElementFunction): EvaluateRule =>
+  (c) =>
+    each(c, f, 'bool');
+
+/** What integers of a type can be; those of 64 bits only as far as numbers hold them. */
+const RANGES: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
+  int8: [-(2 ** 7), 2 ** 7 - 1],
+  uint8: [0, 2 ** 8 - 1],
+  int16: [-(2 ** 15), 2 ** 15 - 1],
+  uint16: [0, 2 ** 16 - 1],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  uint32: [0, 2 ** 32 - 1],
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  uint64: [0, Number.MAX_SAFE_INTEGER],
+};
+
+function fits(value: number, elementType: ElementType): boolean {
+  const [low, high] = RANGES[elementType] ?? [0, -1];
+  return value >= low && value <= high;
+}
+
+/** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
+const div: EvaluateRule = (c) => {
+  const { elementType } = c.inputs[0]!;
+  if (isFloat(elementType)) return each(c, (a, b) => a / b);
+  return each(c, (a, b) => {
+    const quotient = Math.trunc(a / b);
+    return fits(quotient, elementType) ? quotient : undefined;
+  });
+};
+
+/** The rest has the sign of the divisor, with `fmod` that of the dividend. */
+const mod: EvaluateRule = (c) => {
+  const ofDividend = intAttribute(c.node, 'fmod', 0) === 1;
+  return each(c, (a, b) => (b === 0 ? undefined : ofDividend ? a % b : a - b * Math.floor(a / b)));
+};
+
+/** Elements of either value, whatever their type. */
+const where: EvaluateRule = ({ inputs, dims: [dims] }) => {
+  const [condition, a, b] = inputs.map((x) => broadcastTo(x!, dims!).data);
+  const { elementType } = inputs[1]!;
+  const data = emptyData(elementType, condition!.length);
+  for (let i = 0; i < data.length; i++) data[i] = (condition![i] ? a : b)![i]!;
+  return [{ elementType, dims: dims!, data }];
+};
+
+/** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
+const cast: EvaluateRule = (c) => {
+  const { elementType, dims, data } = c.inputs[0]!;
+  const to = elementTypeOf(intAttribute(c.node, 'to', 0));
+  if (to === undefined) return undefined;
+  if (to === elementType) return [{ elementType, dims, data }];
+  if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
+  return each(
+    c,
+    (x) => {
+      const whole = Math.trunc(x);
+      return fits(whole, to) ? whole : undefined;
+    },
+    to,
+  );
+};
+
+/** Operators that combine elements at the same place, under numpy's broadcasting. */
+export const elementwiseValues = {
+  Add: arithmetic((a, b) => a + b),
+  Sub: arithmetic((a, b) => a - b),
+  Mul: arithmetic((a, b) => a * b),
+  Div: div,
+  Neg: arithmetic((a) => -a),
+  Mod: ofIntegers(mod),
+  Max: ofIntegers(arithmetic((...values) => Math.max(...values))),
+  Min: ofIntegers(arithmetic((...values) => Math.min(...values))),
+  Equal: test((a, b) => a === b),
+  Less: test((a, b) => a < b),
+  LessOrEqual: test((a, b) => a <= b),
+  Greater: test((a, b) => a > b),
+  GreaterOrEqual: test((a, b) => a >= b),
+  And: test((a, b) => a !== 0 && b !== 0),
+  Or: test((a, b) => a !== 0 || b !== 0),
+  Xor: test((a, b) => (a !== 0) !== (b !== 0)),
+  Not: test((a) => a === 0),
+  Where: where,
+  Cast: cast,
+} as const satisfies Record<string, EvaluateRule>;

@@ -1,0 +1,11 @@
+import type { Graph, Model } from './types.ts';
+
+/** Operator set that graphs made here are written for. */
+export const OPSET = 17;
+/** File format version that goes with it. */
+export const IR_VERSION = 8;
+
+/** A model around a graph, with what its file says beside it. */
+export function modelOf(graph: Graph, metadata: Readonly<Record<string, string>> = {}): Model {
+  return { graph, opsets: { '': OPSET }, irVersion: IR_VERSION, producer: 'slimrnn', metadata };
+}

@@ -1,0 +1,22 @@
+import { constantTensor } from './attributes.ts';
+import { bodiesOf } from './rewrite.ts';
+import type { Graph, Tensor } from './types.ts';
+
+/** The tensors that are stored in a graph itself, by name: initializers and constants. */
+export function storedHere(graph: Graph): Map<string, Tensor> {
+  const found = new Map(graph.initializers);
+  for (const node of graph.nodes) {
+    const constant = constantTensor(node);
+    if (constant) found.set(node.outputs[0]!, constant);
+  }
+  return found;
+}
+
+/** Every tensor that is stored in a graph, by name, those inside loops and branches included. */
+export function storedTensors(graph: Graph): Map<string, Tensor> {
+  const found = storedHere(graph);
+  for (const body of graph.nodes.flatMap(bodiesOf)) {
+    for (const [name, tensor] of storedTensors(body)) found.set(name, tensor);
+  }
+  return found;
+}

@@ -1,0 +1,95 @@
+import { constantNode } from '../graph/attributes.ts';
+import type { GraphBuilder } from '../graph/builder.ts';
+import { finishRewrite, liveNodes, mapBodies, startRewrite, usedNames } from '../graph/rewrite.ts';
+import type { Graph } from '../graph/types.ts';
+import { foldWanted, foldWhatCostsLittle, planFolds } from './foldPlan.ts';
+import { type KnownValue, knownValues } from './knownValues.ts';
+import { shareConstants } from './shareConstants.ts';
+
+/** What is to be constant. */
+export interface FoldOptions {
+  /**
+   * Names of the values that are to be constants, also where the file grows; of parameters only those that nothing else
+   * needs, so that shared ones stay shared. Absent: all values for which the file does not grow.
+   */
+  readonly wanted?: ReadonlySet<string> | undefined;
+}
+
+/**
+ * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included:
+ * initializers and constants behind Slice, Concat, Transpose, Cast, arithmetic and the like become one tensor each,
+ * with the name of the value. What the file would grow by much for stays computed, as an expanded zero or a second,
+ * transposed copy of a matrix. A graph in which there is nothing to do is returned as it is.
+ */
+export function foldConstants(graph: Graph, { wanted }: FoldOptions = {}): Graph {
+  const open = overridable(graph);
+  if (open.size === 0) return foldIn(graph, wanted);
+  const infos = graph.listedInitializers!.map(({ info }) => info).filter(({ name }) => open.has(name));
+  const initializers = new Map([...graph.initializers].filter(([name]) => !open.has(name)));
+  const given = { ...graph, inputs: [...graph.inputs, ...infos], initializers };
+  const folded = foldIn(given, wanted);
+  if (folded === given) return graph;
+  const kept = [...graph.initializers].filter(([name]) => open.has(name) || folded.initializers.has(name));
+  return { ...folded, inputs: graph.inputs, initializers: new Map([...kept, ...folded.initializers]) };
+}
+
+/**
+ * Initializers that the graph lists among its inputs, so that a caller may give others. Up to version 3 of the format
+ * all must be listed, which then says nothing.
+ */
+function overridable({ initializers, listedInitializers = [] }: Graph): Set<string> {
+  const listed = listedInitializers.map(({ info }) => info.name).filter((name) => initializers.has(name));
+  return new Set(listed.length === initializers.size ? [] : listed);
+}
+
+function foldIn(given: Graph, wanted: ReadonlySet<string> | undefined, outer?: GraphBuilder): Graph {
+  const reaching = wanted && new Set(liveNodes(given.nodes, wanted));
+  const { graph, renamed } = shareConstants(given, (node) => reaching?.has(node) ?? true);
+  const names = wanted && new Set([...wanted].map((name) => renamed.get(name) ?? name));
+  const policy = names ? foldWanted(graph, names) : foldWhatCostsLittle(graph);
+  const inferred = asInferred(graph, outer !== undefined);
+  const known = knownValues(graph, startRewrite(inferred, { outer }), policy);
+  const plan = planFolds(graph, known, policy);
+  const b = startRewrite({ ...inferred, inputs: graph.inputs }, { outer });
+  let changed = plan.folded.size > 0 || [...renamed.keys()].some((name) => wanted?.has(name) ?? true);
+  for (const node of graph.nodes) {
+    const mine = node.outputs.filter((name) => plan.folded.has(name));
+    for (const name of mine) store(b, name, known.get(name)!, graph);
+    if (mine.length > 0 || plan.gone.has(node)) continue;
+    const inside = mapBodies(node, (body) => {
+      const folded = foldIn(body, names, b);
+      changed ||= folded !== body;
+      return folded;
+    });
+    b.addNode(inside);
+  }
+  return changed ? withoutLost(finishRewrite(b, given), given) : given;
+}
+
+/** Without the types that a file declares but nothing checks: what is computed from wrong ones must not be folded. */
+function asInferred({ valueInfo: _, ...graph }: Graph, isBody: boolean): Graph {
+  if (!isBody) return graph;
+  const inputs = graph.inputs.map((info) => ({ ...info, type: { ...info.type, shape: undefined } }));
+  return { ...graph, inputs };
+}
+
+/** An initializer if it is made of one, so that several users share it; else a constant. */
+function store(b: GraphBuilder, name: string, { tensor, fromParameter }: KnownValue, { outputs }: Graph): void {
+  if (fromParameter && !outputs.some((o) => o.name === name)) b.parameter(name, tensor);
+  else b.addNode(constantNode(name, tensor));
+}
+
+/** A graph without what its outputs depended on before and nothing depends on any more; what was dead before stays. */
+function withoutLost(graph: Graph, before: Graph): Graph {
+  const outputs = graph.outputs.map((o) => o.name);
+  const wasUsed = new Set(liveNodes(before.nodes, outputs).flatMap(usedNames));
+  const isUsed = new Set(outputs);
+  const stays = (name: string) => isUsed.has(name) || !wasUsed.has(name);
+  const nodes = [...graph.nodes].reverse().filter((node) => {
+    if (!node.outputs.some(stays)) return false;
+    for (const name of usedNames(node)) isUsed.add(name);
+    return true;
+  });
+  const initializers = new Map([...graph.initializers].filter(([name]) => stays(name)));
+  return { ...graph, nodes: nodes.reverse(), initializers };
+}

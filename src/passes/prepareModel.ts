@@ -1,0 +1,45 @@
+import { inferTypes } from '../graph/infer/infer.ts';
+import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
+import type { Model } from '../graph/types.ts';
+import { detectStates } from './detectStates.ts';
+import { fillsPerUse } from './fillsPerUse.ts';
+import { inlineFunctions } from './inlineFunctions.ts';
+import { splitDirections } from './splitDirections.ts';
+import { storeWeights } from './storeWeights.ts';
+import { uniqueNames } from './uniqueNames.ts';
+import { unstackStates } from './unstackStates.ts';
+import { dropZeroStates } from './zeroStates.ts';
+
+/** What is not to be seen in a model's graph. */
+export interface PrepareOptions {
+  /** Streaming states (an empty list: none); absent: those in the metadata, else those that `detectStates` finds. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Gives up the shape of states that stack several layers, so that each layer can lose units of its own. */
+  readonly resizeState?: boolean | undefined;
+}
+
+/**
+ * The same model in the form in which its groups are traced, its units removed and its weights trained: a recurrent
+ * operator for each direction, its weights stored, no functions, one name for one value, no initial states that are
+ * zero anyway, the streaming states named in the metadata.
+ * `joinDirections` leads back. Throws a SlimError when `states` are not those of the graph.
+ */
+export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
+  const inlined = inlineFunctions(model);
+  // Refuses graphs that are none: what follows walks along them.
+  inferTypes(inlined.graph);
+  const graph = storeWeights(uniqueNames(inlined.graph));
+  const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
+  const whole = options.resizeState ? unstackStates(named) : named;
+  const parted = dropZeroStates(splitDirections(whole));
+  return { ...parted, graph: fillsPerUse(parted.graph) };
+}
+
+function withStates(model: Model, given: readonly StatePair[] | undefined): Model {
+  if (given === undefined && namesStates(model)) return model;
+  const states = given ?? detectStates(model.graph);
+  if (given === undefined && states.length === 0) return model;
+  const named = { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
+  statesOf(named);
+  return named;
+}

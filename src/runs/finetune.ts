@@ -1,0 +1,87 @@
+import type { Settings } from '../base/fields.ts';
+import { resolveConfig } from '../config/resolve.ts';
+import type { CommonConfig, RunConfig } from '../config/runConfig.ts';
+import { taskParts, trainParts } from '../config/trainParts.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.ts';
+import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
+import { finishModels, type SlimModel } from '../train/finish.ts';
+import type { TrainedModel, TrainOptions, TrainStart } from '../train/options.ts';
+import { type ScoredModel, scoreModel } from '../train/scoreModel.ts';
+import { train } from '../train/trainer.ts';
+
+/** Arrays by name, the first axis of each being the examples. */
+export interface FinetuneData {
+  readonly train: ReadonlyMap<string, Tensor>;
+  /** Held-out examples, scored after every epoch. */
+  readonly valid?: ReadonlyMap<string, Tensor> | undefined;
+  /** What messages call the arrays; by default 'the training data' and 'the validation data'. */
+  readonly names?: { readonly train: string; readonly valid: string } | undefined;
+}
+
+/**
+ * Fields of the arrays task, of which the loss and the array of targets have no default, those of every run, and those
+ * of the method, the optimizer and the schedule: `iss`, `optimizer`, `learningRate`, …
+ */
+export type FinetuneSettings = Pick<ArraysFields, 'loss' | 'targetArray'> &
+  Partial<ArraysFields> &
+  Partial<CommonConfig> &
+  Settings;
+
+/** How a model is fine-tuned, besides its settings. */
+export interface FinetuneOptions
+  extends Pick<
+    TrainOptions,
+    'runtime' | 'store' | 'resume' | 'untilEpoch' | 'collective' | 'signal' | 'onBatch' | 'onShrink' | 'onEpoch'
+  > {
+  /** Called once when model, data and settings fit together, before the first update. */
+  readonly onReady?: ((start: FinetuneStart) => void | Promise<void>) | undefined;
+}
+
+/** What a run is about to do. */
+export interface FinetuneStart extends TrainStart {
+  readonly config: RunConfig;
+  /** Scores of the model as it came, on held-out data. */
+  readonly before: ScoredModel['scores'];
+}
+
+/** A model trained further, with its history. */
+export interface FinetunedModel extends Pick<TrainedModel, 'model' | 'history' | 'kept'> {
+  /** With a sparsity method: the model without the units that nothing reads. */
+  readonly slim: SlimModel | undefined;
+  readonly start: FinetuneStart;
+}
+
+/**
+ * Trains any imported model further on arrays, dense or with a sparsity method. The loss of a batch is the mean over its
+ * places that count (examples, or steps within lengths and mask), and λ is on that scale. Equal model, settings, data
+ * and threads give equal results, interrupted and resumed or not. Throws UsageError or SlimError before anything is
+ * written where model, data and settings do not fit together or the graph cannot be differentiated.
+ * @example const { model, slim } = await finetune(await loadModel('m.onnx'), { train: await loadArrays('train.npz') },
+ *   { loss: 'cross-entropy', targetArray: 'y', iss: 0.01 }, { runtime: nodeRuntime });
+ */
+export async function finetune(
+  model: Model,
+  data: FinetuneData,
+  settings: FinetuneSettings,
+  options: FinetuneOptions,
+): Promise<FinetunedModel> {
+  const config = resolveConfig(settings, { tasks: [arraysDefinition] });
+  const names = data.names ?? { train: 'the training data', valid: 'the validation data' };
+  const task = loadedArrays(config, model, {
+    train: { source: names.train, arrays: data.train },
+    valid: data.valid && { source: names.valid, arrays: data.valid },
+  });
+  const parts = { ...options, ...trainParts(config), ...taskParts(task) };
+  const told: { start?: FinetuneStart } = {};
+  const trained = await train({
+    ...parts,
+    async onReady(start) {
+      const { scores: before } = await scoreModel(model, parts);
+      told.start = { ...start, notes: [...task.notes, ...start.notes], config, before };
+      await options.onReady?.(told.start);
+    },
+  });
+  const { model: finished, slim, kept } = await finishModels(trained, parts);
+  return { model: finished, slim, kept, history: trained.history, start: told.start! };
+}

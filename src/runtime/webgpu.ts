@@ -1,0 +1,46 @@
+import * as ort from 'onnxruntime-node';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
+import type { Runtime } from './runtime.ts';
+import { type Engine, createSession as openSession } from './session.ts';
+
+/**
+ * ONNX Runtime on a GPU in Node: Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS. What the GPU has no operator
+ * for runs on the CPU. An index that is out of range is no error there. Throws a UsageError where there is no GPU that it
+ * can use.
+ */
+export async function loadWebGpuRuntime(): Promise<Runtime> {
+  const engine: Engine = {
+    name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
+    InferenceSession: ort.InferenceSession,
+    Tensor: ort.Tensor,
+    provider: 'webgpu',
+    writesInPlace: true,
+    runOptions: {},
+  };
+  const runtime: Runtime = {
+    name: engine.name,
+    createSession: (model, options = {}) => openSession(engine, model, options),
+  };
+  await tryOut(runtime);
+  return runtime;
+}
+
+/** The engine looks for a GPU when it makes its first session. */
+async function tryOut({ name: engine, createSession }: Runtime): Promise<void> {
+  const b = new GraphBuilder('trial');
+  b.output(b.input('x', 'float32', [1]), 'y');
+  try {
+    await (await createSession(modelOf(b.build()))).release();
+  } catch (error) {
+    if (!(error instanceof SlimError)) throw error;
+    // The engine quotes the condition that failed before it says what that means.
+    const reason = error.message.split(' was false. ').at(-1)!;
+    throw new UsageError(
+      'the device webgpu needs a GPU and its driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS): ' +
+        `${engine} says: ${reason}`,
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,109 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { UsageError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
+import { readSettings } from '../config/readSettings.ts';
+import { refusal } from '../runs/formats.ts';
+import { readJson } from '../runs/runDirectory.ts';
+import { scoreKindSchema } from '../train/metrics.ts';
+import type { SweepPlan } from './plan.ts';
+
+/** Files of a sweep's directory, beside a folder for each run. */
+export const sweepFiles = { plan: 'sweep.json', result: 'sweep-result.json' } as const;
+
+/** Format of the files that this version writes. */
+export const SWEEP_FORMAT = 2;
+
+const path = z.string().optional();
+
+const planSchema = z.object({
+  format: z.literal(SWEEP_FORMAT),
+  rungs: z.array(z.int().positive()),
+  eta: z.number().gt(1),
+  runs: z
+    .array(
+      z.object({
+        name: z.string().regex(/^[\w.-]+$/),
+        varied: z.record(
+          z.string(),
+          z.union([z.number(), z.boolean(), z.string(), z.array(z.number()), z.array(z.string())]),
+        ),
+        config: z.record(z.string(), z.unknown()),
+        digest: z.string(),
+      }),
+    )
+    .min(2),
+  sources: z.object({ data: path, valid: path, test: path, init: path }),
+  initDigest: z.string().optional(),
+  items: z.string(),
+  scores: z.array(scoreKindSchema).min(1),
+  environment: z.object({
+    command: z.string(),
+    slimrnn: z.string(),
+    node: z.string(),
+    machine: z.object({ cpu: z.string(), cores: z.number(), memoryGigabytes: z.number() }),
+  }),
+});
+
+/** True for a folder with the plan of a sweep. */
+export function isSweepDirectory(directory: string): boolean {
+  return existsSync(join(directory, sweepFiles.plan));
+}
+
+/** Writes sweep.json. */
+export async function savePlan(directory: string, plan: SweepPlan): Promise<void> {
+  const document = { format: SWEEP_FORMAT, ...plan };
+  await writeAtomically(join(directory, sweepFiles.plan), `${JSON.stringify(document, null, 2)}\n`);
+}
+
+/** Reads sweep.json; throws a UsageError when it is missing, damaged or of another version. */
+export async function readPlan(directory: string): Promise<SweepPlan> {
+  const file = join(directory, sweepFiles.plan);
+  if (!existsSync(file)) {
+    throw new UsageError(`${directory} is no sweep (it has no ${sweepFiles.plan}); start one without --resume`);
+  }
+  const content = await readJson(file);
+  if (isOfVersion1(content)) {
+    throw new UsageError(
+      `${directory} was begun by version 0.1 of slimrnn, whose sweeps this version cannot go on with; ` +
+        'its runs can still be shown (report, serve): begin a sweep with another --out',
+    );
+  }
+  const parsed = planSchema.safeParse(content);
+  if (!parsed.success) throw new UsageError(refusal(file, content));
+  const { format: _, ...plan } = parsed.data;
+  const runs = plan.runs.map((run) => {
+    const config = readSettings(`${file}, ${run.name}`, run.config, {}, (field) => field);
+    return { ...run, config };
+  });
+  return { ...plan, runs };
+}
+
+/** Version 0.1 named no format. */
+function isOfVersion1(content: unknown): boolean {
+  return typeof content === 'object' && content !== null && 'runs' in content && !('format' in content);
+}
+
+/** Throws a UsageError that names the first difference when a sweep is resumed with another plan than it began with. */
+export function requireSamePlan(saved: SweepPlan, now: SweepPlan, directory: string): void {
+  const parts = (plan: SweepPlan): [what: string, content: unknown][] => [
+    ...(['data', 'valid', 'test', 'init'] as const).map((source): [string, unknown] => [
+      `--${source}`,
+      plan.sources[source],
+    ]),
+    ['the model of --init', plan.initDigest],
+    ['rungs', plan.rungs],
+    ['--eta', plan.eta],
+    ['number of runs', plan.runs.length],
+    ...plan.runs.map((run): [string, unknown] => [`run ${run.name}`, [run.config, run.varied]]),
+    ['data', plan.runs.map((run) => run.digest)],
+  ];
+  const wanted = parts(now);
+  const other = parts(saved).findIndex(([, content], i) => JSON.stringify(content) !== JSON.stringify(wanted[i]?.[1]));
+  if (other < 0) return;
+  throw new UsageError(
+    `${directory} holds another sweep (${wanted[other]![0]} differs); --resume needs the same: ` +
+      `slimrnn sweep ${directory} --resume goes on with what was planned`,
+  );
+}

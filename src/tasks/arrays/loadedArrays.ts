@@ -1,0 +1,56 @@
+import { grouped } from '../../base/format.ts';
+import type { Model } from '../../graph/types.ts';
+import { hasFloat16 } from '../../passes/float32.ts';
+import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
+import { BATCH } from './bound.ts';
+import { readTaskFields } from './definition.ts';
+import { streamingStates } from './examples.ts';
+import { type ArrayData, arraysProblem } from './problem.ts';
+
+/** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
+export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData): LoadedTask {
+  const problem = arraysProblem(model, data, readTaskFields(config.task), config.batch);
+  const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
+  const given = new Set(data.train.arrays.keys());
+  const { input = {} } = readTaskFields(config.task);
+  const { source } = data.train;
+  const held = valid === undefined ? '' : `, ${grouped(valid)} held out in ${data.valid!.source}`;
+  return {
+    problem,
+    data: {
+      name: source,
+      source,
+      sha256: problem.digest,
+      facts: { examples: train, ...(valid !== undefined && { heldOut: valid }) },
+    },
+    model: () => model,
+    // States that take their values from arrays keep their sizes.
+    states: streamingStates(model).filter((s) => !given.has(input[s.input] ?? s.input)),
+    isImported: true,
+    notes: [
+      `${source}: ${grouped(train)} examples${held}`,
+      ...notesOn(model),
+      ...fixedBatchNote(problem, config, train),
+    ],
+    files: {},
+  };
+}
+
+function exampleCount({ arrays }: ArrayData['train']): number {
+  return [...arrays.values()][0]?.dims[0] ?? 0;
+}
+
+function notesOn({ graph }: Model): string[] {
+  const notes: string[] = [];
+  if (hasFloat16(graph)) notes.push('note: half precision is trained in float32 and rounded back when it is written');
+  if (graph.nodes.some((n) => n.op === 'BatchNormalization')) {
+    notes.push('note: BatchNormalization keeps its stored mean and variance; scale and bias are trained');
+  }
+  return notes;
+}
+
+function fixedBatchNote(problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
+  const size = problem.batches('train', { epoch: 0, seed, rank: 0, ranks: 1 }).shapeOf(0)[BATCH]!;
+  if (size === Math.min(batch, count)) return [];
+  return [`note: the model fixes its batch: ${size} examples at a time`];
+}

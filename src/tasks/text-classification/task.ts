@@ -1,0 +1,64 @@
+import { UsageError } from '../../base/errors.ts';
+import { vocabularyDigest } from '../../data/vocabulary.ts';
+import type { Model } from '../../graph/types.ts';
+import { loadModel } from '../../onnx/file.ts';
+import { withoutDropout } from '../../passes/withoutDropout.ts';
+import { modelPath } from '../modelPath.ts';
+import type { Task } from '../task.ts';
+import { type TextConfig, textClassificationDefinition, textConfigOf } from './definition.ts';
+import { type FirstModel, loadedTexts } from './loadedTexts.ts';
+import { loadTexts } from './loadTexts.ts';
+import { textMetadata } from './metadata.ts';
+import { freshModel, untrainedModel } from './model.ts';
+import type { TextData } from './textData.ts';
+
+/** Classifiers of labelled texts from files, or of the embedded e-mails. */
+export const textClassificationTask: Task = {
+  ...textClassificationDefinition,
+  untrained(config, { vocabulary, classes }) {
+    const { model, seed } = textConfigOf(config);
+    if (vocabulary === undefined || classes === undefined) return undefined;
+    return untrainedModel({ model, seed }, { vocabulary, classes });
+  },
+  async load(given, { init, ...sources }) {
+    const config = textConfigOf(given);
+    const texts = await loadTexts(sources, config.task, config.seed);
+    return loadedTexts(config, texts, init === undefined ? undefined : await firstModel(init, config, texts.data));
+  },
+};
+
+/**
+ * A trained model to go on from. Where it has the sizes of the configuration its weights go into a fresh model, which
+ * has the dropout that files lack; else it is taken as it is. Throws a UsageError when it tells other classes or knows
+ * other words.
+ */
+async function firstModel(init: string, config: TextConfig, data: TextData): Promise<FirstModel> {
+  const trained = await loadModel(modelPath(init));
+  const about = textMetadata(trained);
+  if (about === undefined) throw new UsageError(`--init ${init}: not a text classifier made by slimrnn train`);
+  if (about.classes.join('\n') !== data.classes.join('\n')) {
+    throw new UsageError(
+      `--init ${init}: it tells the classes ${about.classes.join(', ')}; the data have ${data.classes.join(', ')}`,
+    );
+  }
+  if (about.vocabulary !== vocabularyDigest(data.vocabulary)) {
+    throw new UsageError(
+      `--init ${init}: it was trained with another vocabulary; use the same data, seed and vocabulary`,
+    );
+  }
+  const fresh = freshModel(config, data);
+  const { initializers } = trained.graph;
+  const fits =
+    operatorsOf(fresh) === operatorsOf(trained) &&
+    [...fresh.graph.initializers].every(([name, { dims }]) => initializers.get(name)?.dims.join() === dims.join());
+  if (fits) return { model: { ...fresh, graph: { ...fresh.graph, initializers } }, notes: [] };
+  const note = 'the model of --init is not the one of the configuration: it is trained as it is, without dropout';
+  return { model: trained, notes: [note] };
+}
+
+/** The operators of a model as it is used: models of the same cells and sizes may differ in how they pool. */
+function operatorsOf(model: Model): string {
+  return withoutDropout(model)
+    .graph.nodes.map((node) => node.op)
+    .join();
+}

@@ -1,0 +1,88 @@
+import { describe, expect, it } from 'vitest';
+import { recurrentModel, sumTask } from '../../test/fixtures/finetune/task.ts';
+import { meetingRanks } from '../../test/support/ranks.ts';
+import { randomStream } from '../base/random.ts';
+import { readSettings } from '../config/readSettings.ts';
+import { trainParts } from '../config/trainParts.ts';
+import type { Corpus } from '../data/makeCorpus.ts';
+import type { Model } from '../graph/types.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
+import { untrainedModel } from '../tasks/language-model/model.ts';
+import { languageModelProblem } from '../tasks/language-model/problem.ts';
+import { presets } from '../tasks/registry.ts';
+import { type Collective, single } from './collective.ts';
+import { train } from './trainer.ts';
+
+const WORDS = 20;
+const STEPS = 5;
+/** Sequences side by side, in all processes together. */
+const BATCH = 4;
+
+/** A text whose parts of two ranks fill their windows without a rest; every other word is half known. */
+function text(): Corpus {
+  const random = randomStream(5);
+  const ids = (length: number) =>
+    Int32Array.from({ length }, (_, i) => (i % 2 === 0 ? Math.floor(random() * WORDS) : Math.floor(random() * 3)));
+  const vocabulary = { words: [], ids: new Map<string, number>() };
+  const held = ids(BATCH * (4 * STEPS + 1));
+  return {
+    ...{ name: 'text', source: 'made', sha256: '', vocabulary },
+    ...{ train: ids(BATCH * (6 * STEPS + 1)), valid: held, test: held },
+  };
+}
+
+async function trained(collective: Collective, settings: Readonly<Record<string, unknown>>) {
+  const sizes = { hidden: [6, 6], embedding: 5, steps: STEPS, batch: BATCH / collective.ranks, initScale: 0.5 };
+  const config = readSettings('test', { ...sizes, epochs: 3, threads: 1, ...settings }, presets['zaremba-small']);
+  return train({
+    ...trainParts(config),
+    ...{ model: untrainedModel(config, WORDS), problem: languageModelProblem(config, text()) },
+    ...{ runtime: nodeRuntime, collective },
+  });
+}
+
+function trainedOnArrays(collective: Collective) {
+  const settings = { loss: 'cross-entropy', targetArray: 'y', optimizer: 'sgd', learningRate: 0.5, decay: 1 };
+  const sizes = { epochs: 3, batch: BATCH / collective.ranks, threads: 1 };
+  const config = readSettings('test', { task: 'arrays', ...settings, ...sizes });
+  const data = (count: number, seed: number) => ({ source: 'made', arrays: sumTask(count, 5, seed) });
+  const { problem, model } = loadedArrays(config, recurrentModel(), { train: data(10, 1), valid: data(6, 2) });
+  return train({ ...trainParts(config), problem, model: model(), runtime: nodeRuntime, collective });
+}
+
+function weightsOf({ graph }: Model): Record<string, number[]> {
+  return Object.fromEntries([...graph.initializers].map(([name, { data }]) => [name, Array.from(data, Number)]));
+}
+
+describe('two ranks that train together', () => {
+  it.each([
+    { method: 'dense', settings: {} },
+    { method: 'group lasso', settings: { iss: 0.01, threshold: 0.02, shrinkEvery: 4 } },
+    { method: 'averaged gradient descent', settings: { optimizer: 'asgd' } },
+  ])('have the same model, and tell the same: $method', async ({ settings }) => {
+    const [first, second] = await Promise.all(meetingRanks(2).map((rank) => trained(rank, settings)));
+    expect(weightsOf(second!.model)).toEqual(weightsOf(first!.model));
+    const told = ({ history }: typeof first & object) =>
+      history.map(({ train, valid, units }) => ({ train, valid, units }));
+    expect(told(second!)).toEqual(told(first!));
+  });
+
+  it.each([
+    { task: 'text in windows', learn: trained },
+    // Two batches and a half of four examples: the last one is empty in the second rank.
+    { task: 'arrays', learn: trainedOnArrays },
+  ])('learn what one does with twice the batch: $task', async ({ learn }) => {
+    const [both] = await Promise.all(meetingRanks(2).map((rank) => learn(rank, {})));
+    const alone = await learn(single, {});
+    const [expected, got] = [weightsOf(alone.model), weightsOf(both!.model)];
+    for (const [name, values] of Object.entries(expected)) {
+      values.forEach((value, i) => void expect(got[name]![i], `${name}[${i}]`).toBeCloseTo(value, 4));
+    }
+    for (const [i, { train, valid }] of alone.history.entries()) {
+      const shared = both!.history[i]!;
+      for (const [name, value] of Object.entries(train)) expect(shared.train[name]).toBeCloseTo(value, 3);
+      for (const [name, value] of Object.entries(valid!)) expect(shared.valid![name]).toBeCloseTo(value, 3);
+    }
+  });
+});

@@ -1,0 +1,115 @@
+import { readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { saveArrays } from '../../src/data/arrays.ts';
+import type { Model } from '../../src/graph/types.ts';
+import { saveModel } from '../../src/onnx/file.ts';
+import type { SweepResult } from '../../src/sweep/result.ts';
+import type { RungEntry } from '../../src/sweep/runRecord.ts';
+import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import { makeFolder, runCli, runJson, snapshot, startCli } from '../support/runCli.ts';
+import { lockedRuns, until } from '../support/sweeping.ts';
+
+/*
+ * A sweep over a model that others made: the same as over a language model, judged by what its task declares.
+ */
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+
+vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+
+const tune = ['--data', 'sums.npz', '--valid', 'held-out.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
+const model = ['sweep', 'model.onnx', ...tune, '--learning-rate', '0.01', '--batch', '8', '--epochs', '6'];
+
+beforeAll(async () => {
+  folder = makeFolder();
+  await saveModel(at('model.onnx'), recurrentModel({ hidden: 10, direction: 'bidirectional' }));
+  await saveModel(at('fixed.onnx'), withFixedBatch(recurrentModel(), 16));
+  await saveArrays(at('sums.npz'), sumTask(192));
+  await saveArrays(at('held-out.npz'), sumTask(96, 5, 2));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+it('is judged by accuracy, of which more is better', async () => {
+  const args = [...model, '--iss', '0,0.5,2,8', '--proximal', '--out', 'imported'];
+  const { rows, scores, items } = await runJson<SweepResult>(args, folder);
+  expect(scores.map(({ name }) => name)).toEqual(['accuracy', 'loss']);
+  expect(items).toBe('examples');
+  const atRung = rows.map(({ run }) => rungsOf(join('imported', run))[0]!);
+  expect(atRung.map(({ epoch, parameters }) => [epoch, parameters])).toEqual([
+    [3, 1082],
+    [3, 1082],
+    [3, 1082],
+    [3, 38],
+  ]);
+  // The ends of the front go on: the most accurate run, and the smallest one.
+  const accuracies = atRung.map((entry) => entry.scores.accuracy!);
+  const best = accuracies.indexOf(Math.max(...accuracies));
+  expect(rows.map(({ state }) => state)).toEqual(rows.map((_, i) => ([best, 3].includes(i) ? 'finished' : 'stopped')));
+  expect(rows[3]).toMatchObject({ epochs: 6, hidden: [1, 1], front: { size: true } });
+  expect(rows[best]).toMatchObject({ epochs: 6, hidden: [10, 10], front: { size: true, latency: true } });
+  expect(rows[best]!.scores.valid!.accuracy).toBeGreaterThan(0.9);
+  for (const { state, latency } of rows) expect(latency !== undefined).toBe(state === 'finished');
+  const { stdout } = await runCli(['sweep', 'imported', '--resume'], folder);
+  expect(stdout).toMatch(/ λ +state +epochs +valid accuracy +valid loss +units +parameters +size +batch 1/);
+  expect(stdout).toMatch(
+    /^S: on the Pareto front of validation accuracy and parameters; L: on that of validation acc/m,
+  );
+});
+
+it('has the runs that finetune alone would make, also where workers are killed', async () => {
+  const args = [...model, '--iss', '0.1,1.5', '--proximal', '--no-halving', '--no-latency', '--out', 'tuned'];
+  const sweep = startCli([...args, '--checkpoint-every', '2'], folder);
+  await until(sweep, () => lockedRuns(at('tuned')).length > 0);
+  process.kill(lockedRuns(at('tuned'))[0]!.pid, 'SIGKILL');
+  const { code, stderr } = await sweep.finished;
+  expect(code, stderr).toBe(0);
+  expect(stderr).toContain('killed by SIGKILL');
+  const alone = ['finetune', ...model.slice(1), '--iss', '1.5', '--proximal', '--threads', '1', '--out', 'tuned-alone'];
+  await runJson(alone, folder);
+  for (const file of ['model.onnx', 'slim.onnx']) {
+    expect(readFileSync(at('tuned', '2-iss-1.5', file)).equals(readFileSync(at('tuned-alone', file))), file).toBe(true);
+  }
+});
+
+it('that cannot be timed says so', async () => {
+  const fixed = ['sweep', 'fixed.onnx', ...tune, '--batch-axis', 'x=0'];
+  const args = [...fixed, '--iss', '0.1,1', '--epochs', '2', '--out', 'fixed'];
+  const { untimed, rows } = await runJson<SweepResult>(args, folder);
+  expect(untimed).toBe('1-iss-0.1 fixes how many sequences are side by side');
+  for (const { state, latency } of rows) expect([state, latency]).toEqual(['finished', undefined]);
+  const { stdout } = await runCli(['sweep', 'fixed', '--resume'], folder);
+  expect(stdout).toContain('The models were not timed: 1-iss-0.1 fixes how many sequences are side by side.');
+});
+
+it.each<[title: string, args: string[], ...words: string[]]>([
+  ['no loss', ['sweep', 'model.onnx', '--data', 'sums.npz', '--iss', '0,1'], '--loss cross-entropy'],
+  ['no targets', ['sweep', 'model.onnx', ...tune.slice(0, -2), '--iss', '0,1'], '--target-array ARRAY'],
+  ['no data', ['sweep', 'model.onnx', ...tune.slice(2), '--iss', '0,1'], '--data FILE'],
+  ['nothing held out', ['sweep', 'model.onnx', ...tune.slice(0, 2), ...tune.slice(4), '--iss', '0,1'], '--valid'],
+  ['another model', [...model, '--init', 'fixed.onnx', '--iss', '0,1'], 'leave out --init'],
+  ['a field of language models', [...model, '--steps', '5,10'], '--steps needs --task language-model'],
+  ['a target out of reach', [...model, '--target', 'units=0.5,units=0.01'], '--target units=0.01 cannot be reached'],
+  ['a loss that does not fit', [...model, '--loss', 'cross-entropy,mse'], '--loss mse wants targets like the output'],
+])('%s is refused', async (_title, args, ...words) => {
+  const before = snapshot(folder);
+  const { code, stderr } = await runCli([...args, '--out', 'refused'], folder);
+  for (const word of words) expect(stderr).toContain(word);
+  expect(stderr.match(/^error:/gm), stderr).toHaveLength(1);
+  expect(code).toBe(2);
+  expect(snapshot(folder)).toEqual(before);
+});
+
+/** How a run stood at each rung and at its end. */
+function rungsOf(run: string): RungEntry[] {
+  return JSON.parse(readFileSync(at(run, 'rungs.json'), 'utf8')) as RungEntry[];
+}
+
+/** The same model for batches of one size. */
+function withFixedBatch({ graph, ...model }: Model, size: number): Model {
+  const shape = [size, 'time', 2];
+  const inputs = graph.inputs.map((info) => ({ ...info, type: { ...info.type, shape } }));
+  return { ...model, graph: { ...graph, inputs } };
+}

@@ -1,0 +1,19 @@
+import { existsSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import koffi from 'koffi';
+
+/*
+ * A GPU for tests where there is none: the Vulkan driver in software that Chromium brings along.
+ */
+
+const folders = ['/usr/lib/chromium', ...(process.env.CHROMIUM_PATH ? [dirname(process.env.CHROMIUM_PATH)] : [])];
+
+/** Makes it the Vulkan driver of this process, before the engine asks for one; says whether it is there. */
+export function useSoftwareGpu(): boolean {
+  const folder = folders.find((path) => existsSync(join(path, 'vk_swiftshader_icd.json')));
+  if (folder === undefined) return false;
+  process.env.VK_DRIVER_FILES = join(folder, 'vk_swiftshader_icd.json');
+  // Once it is loaded, the engine finds it by its name.
+  koffi.load(join(folder, 'libvulkan.so.1'), { global: true });
+  return true;
+}
