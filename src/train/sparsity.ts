@@ -3,7 +3,7 @@ import { statesOf } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { groupSizes } from '../groups/measure.ts';
-import { traceGroups } from '../groups/trace.ts';
+import { type TracedGroups, traceGroups } from '../groups/trace.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { groupedTensors } from '../methods/components.ts';
 import { groupLasso } from '../methods/groupLasso.ts';
@@ -58,7 +58,7 @@ function describePenalty(config: TrainConfig): string {
 }
 
 /** The groups of a model, as its configuration wants them. */
-export function groupsOf(model: Model, { issEmbedding = false }: TrainConfig): Groups {
+export function groupsOf(model: Model, { issEmbedding = false }: TrainConfig): TracedGroups {
   return traceGroups(model.graph, { states: statesOf(model), embeddings: issEmbedding });
 }
 

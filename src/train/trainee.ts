@@ -2,6 +2,7 @@ import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { type LogHistogram, normsByLayer } from '../groups/logHistogram.ts';
 import { liveComponents } from '../groups/measure.ts';
+import type { TracedGroups } from '../groups/trace.ts';
 import type { MethodState, SparsityMethod } from '../methods/method.ts';
 import { LOGITS } from '../models/languageModel.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -15,7 +16,7 @@ import { Stepper } from './stepper.ts';
 /** The model in training with all that is made anew when it shrinks: groups, update, evaluation. */
 export interface Trainee {
   readonly stepper: Stepper;
-  readonly groups: Groups;
+  readonly groups: TracedGroups;
   readonly evaluator: Evaluator;
   /** Undefined for dense training. */
   readonly sparsity: SparsityMethod | undefined;

@@ -4,7 +4,7 @@ import type { Model, Tensor } from '../../graph/types.ts';
 import type { Groups } from '../../groups/groups.ts';
 import { type LogHistogram, normsByLayer } from '../../groups/logHistogram.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../../groups/measure.ts';
-import { traceGroups } from '../../groups/trace.ts';
+import { type TracedGroups, traceGroups } from '../../groups/trace.ts';
 import { groupLasso } from '../../methods/groupLasso.ts';
 import { constantPerUse } from '../../passes/constantPerUse.ts';
 import { joinDirections } from '../../passes/joinDirections.ts';
@@ -28,7 +28,7 @@ export interface FinetuneTrainee {
   /** Its structure; the values of what is trained are the stepper's. */
   readonly model: Model;
   /** Undefined without group lasso. */
-  readonly groups: Groups | undefined;
+  readonly groups: TracedGroups | undefined;
   readonly stepper: FinetuneStepper;
   readonly valid: ExampleScorer | undefined;
 }
@@ -77,7 +77,7 @@ export async function prepareTrainee(state: TraineeState, context: TraineeContex
   }
 }
 
-function groupsOf(model: Model, { fix }: FinetuneConfig): Groups {
+function groupsOf(model: Model, { fix }: FinetuneConfig): TracedGroups {
   return traceGroups(model.graph, { states: statesOf(model), fix });
 }
 
