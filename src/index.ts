@@ -17,7 +17,7 @@ export { type StatePair, stateMetadata } from './graph/states.ts';
 export type { AxisComponents, GroupLayer, Groups, Role } from './groups/groups.ts';
 export { type LogHistogram, logHistogram } from './groups/logHistogram.ts';
 export { groupNorms, groupSizes, liveComponents, removableByLayer } from './groups/measure.ts';
-export { type TraceOptions, traceGroups } from './groups/trace.ts';
+export { type TracedGroups, type TraceOptions, traceGroups } from './groups/trace.ts';
 export { type TracedModel, traceModel } from './groups/traceModel.ts';
 export { type Costs, costsOf } from './inspect/costs.ts';
 export { type ParameterSplit, splitParameters } from './inspect/parameterSplit.ts';
@@ -32,6 +32,7 @@ export { type RhnKeep, type RhnLanguageModelOptions, rhnLanguageModel } from './
 export { loadModel, saveModel } from './onnx/file.ts';
 export { bindDims } from './passes/bindDims.ts';
 export { detectStates } from './passes/detectStates.ts';
+export { type FoldOptions, foldConstants } from './passes/foldConstants.ts';
 export { hoistLoops } from './passes/hoistLoops.ts';
 export { inlineFunctions } from './passes/inlineFunctions.ts';
 export { joinDirections } from './passes/joinDirections.ts';

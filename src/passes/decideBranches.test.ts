@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest';
-import { graphOver, numbersOf, randomTensor, runGraph } from '../../../test/support/graphs.ts';
-import { GraphBuilder } from '../../graph/builder.ts';
-import { apply, equal, gather, mul, shapeOf } from '../../graph/ops.ts';
-import type { Attribute } from '../../graph/types.ts';
-import { inlineBranches } from '../../passes/decideBranches.ts';
+import { graphOver, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { apply, equal, gather, mul, shapeOf } from '../graph/ops.ts';
+import type { Attribute } from '../graph/types.ts';
+import { inlineBranches } from './decideBranches.ts';
 
 const x = randomTensor([2, 3]);
 

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { largestDifference, numbersOf, randomTensor } from '../../../test/support/graphs.ts';
-import { float } from '../../graph/attributes.ts';
-import { GraphBuilder } from '../../graph/builder.ts';
-import { modelOf } from '../../graph/model.ts';
-import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from '../../graph/types.ts';
-import { toOwnOpset } from '../../passes/toOwnOpset.ts';
-import { nodeRuntime } from '../../runtime/node.ts';
+import { largestDifference, numbersOf, randomTensor } from '../../test/support/graphs.ts';
+import { float } from '../graph/attributes.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { modelOf } from '../graph/model.ts';
+import type { Attribute, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { toOwnOpset } from './toOwnOpset.ts';
 
 const x = randomTensor([2, 3, 4]);
 
