@@ -7,8 +7,8 @@ import { countParameters } from '../../inspect/costs.ts';
 import { finishModels } from '../../train/finish.ts';
 import { InterruptedError } from '../../train/interrupted.ts';
 import { train } from '../../train/trainer.ts';
+import { loadedText } from './loadedText.ts';
 import { freshModel } from './model.ts';
-import { loadedText } from './task.ts';
 
 /*
  * The presets that use all that there is: tied embeddings, dropout for a whole window, averages of weights, units of
