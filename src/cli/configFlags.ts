@@ -2,12 +2,13 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { fieldKind, flagName, innerSchema, type Settings } from '../base/fields.ts';
-import { commonFields, selectors } from '../config/runConfig.ts';
+import { commonFields, type Part, selectors } from '../config/runConfig.ts';
 import { commonFields as methodFields, methods } from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import { tasks } from '../tasks/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { defaultText, isOnByDefault } from './defaults.ts';
 
 /*
  * Every field of a configuration is a flag: the schemas of the kinds are the only lists of them.
@@ -21,54 +22,88 @@ interface FlagGroup {
 
 /** The fields of the configurations of some tasks, in the groups in which the help shows them. */
 export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
-  const merged = (kinds: readonly { readonly fields: z.ZodRawShape }[]): z.ZodRawShape =>
-    Object.assign({}, ...kinds.map(({ fields }) => fields));
-  const named = (part: keyof typeof selectors, names: readonly string[], what: string): z.ZodRawShape =>
-    names.length < 2 ? {} : { [selectors[part]]: z.enum([...names]).describe(`${what} (default: ${names[0]})`) };
-  const models = of.flatMap(({ models: kinds }) => kinds);
-  const optimizerKinds = Object.values(optimizers);
-  const scheduleKinds = Object.values(schedules);
+  const isShared = (field: string) => of.length === 1 || of.filter((task) => field in fieldsOf(task)).length > 1;
+  const shared = (kinds: readonly Kind[]) => pick(merged(kinds), isShared);
+  const models = of.flatMap((task) => task.models);
   const cells = [...new Set(models.map(({ name }) => name))].filter((name) => name !== 'onnx');
-  return [
+  const groups: FlagGroup[] = [
+    { title: 'Task', fields: { ...choice('task', of, 'what is learned'), ...shared(of) } },
     {
-      title: 'Task',
+      title: 'Model',
       fields: {
-        ...named(
-          'task',
-          of.map(({ name }) => name),
-          'what is learned',
+        ...choice(
+          'model',
+          cells.map((name) => ({ name })),
+          'recurrent layers',
         ),
-        ...merged(of),
+        ...shared(models),
       },
     },
-    { title: 'Model', fields: { ...named('model', cells, 'kind of the recurrent layers'), ...merged(models) } },
+    ...of.map((task) => ({
+      title: `For --${selectors.task} ${task.name}`,
+      fields: pick(fieldsOf(task), (field) => !isShared(field)),
+    })),
     { title: 'Training', fields: commonFields },
-    {
-      title: 'Optimizer and learning rate',
-      fields: {
-        ...named(
-          'optimizer',
-          optimizerKinds.map(({ name }) => name),
-          'how weights follow the gradient',
-        ),
-        ...merged(optimizerKinds),
-        ...named(
-          'schedule',
-          scheduleKinds.map(({ name }) => name),
-          'course of the learning rate',
-        ),
-        ...merged(scheduleKinds),
-      },
-    },
+    { title: 'Optimizer', fields: partFields('optimizer', optimizers, 'how weights follow the gradient') },
+    { title: 'Learning rate', fields: partFields('schedule', schedules, 'course of the learning rate') },
     { title: 'Sparsity', fields: { ...merged(methods), ...methodFields } },
   ];
+  return groups.map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
+}
+
+/** A kind of a part of configurations. */
+interface Kind {
+  readonly name: string;
+  readonly fields: z.ZodRawShape;
+}
+
+/** The fields of a task and of its models. */
+function fieldsOf(task: TaskDefinition): z.ZodRawShape {
+  return { ...task.fields, ...merged(task.models) };
+}
+
+function merged(kinds: readonly Pick<Kind, 'fields'>[]): z.ZodRawShape {
+  return Object.assign({}, ...kinds.map(({ fields }) => fields));
+}
+
+function pick(fields: z.ZodRawShape, isWanted: (field: string) => boolean): z.ZodRawShape {
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => isWanted(field)));
+}
+
+/** The field that chooses a kind of a part, where there is a choice. */
+function choice(part: Part, kinds: readonly Pick<Kind, 'name'>[], what: string): z.ZodRawShape {
+  const names = kinds.map(({ name }) => name);
+  if (names.length < 2) return {};
+  return { [selectors[part]]: z.enum(names).describe(`${what}: ${names.join(', ')}`) };
+}
+
+/** The choice between the kinds of a part, and the fields of all of them. */
+function partFields(part: Part, kinds: Readonly<Record<string, Kind>>, what: string): z.ZodRawShape {
+  return { ...choice(part, Object.values(kinds), what), ...merged(Object.values(kinds)) };
+}
+
+/** Fields whose descriptions say what they are when nobody says them, where it does not stand there already. */
+function withDefaults(fields: z.ZodRawShape, of: readonly TaskDefinition[]): z.ZodRawShape {
+  const described = Object.entries(fields).map(([field, schema]) => {
+    const about = describedBy(schema as z.ZodType);
+    const usual = about.includes('(default') ? undefined : defaultText(field, of);
+    return [field, usual === undefined ? schema : (schema as z.ZodType).describe(`${about} (default: ${usual})`)];
+  });
+  return Object.fromEntries(described) as z.ZodRawShape;
+}
+
+function describedBy(schema: z.ZodType): string {
+  return schema.description ?? innerSchema(schema).description ?? '';
 }
 
 /** Adds a flag for each field of the configurations of some tasks to a command, in groups. */
 export function addConfigFlags(command: Command, of: readonly TaskDefinition[] = tasks): void {
   for (const { title, fields } of flagGroups(of)) {
     for (const [field, schema] of Object.entries(fields)) {
-      for (const option of optionsFor(field, schema as z.ZodType)) command.addOption(option.helpGroup(`${title}:`));
+      const options = optionsFor(field, schema as z.ZodType);
+      // Of the two flags of a switch that one is shown which changes something.
+      if (options.length > 1) options[isOnByDefault(field, of) ? 0 : 1]!.hideHelp();
+      for (const option of options) command.addOption(option.helpGroup(`${title}:`));
     }
   }
   command.addOption(new Option('--dropout <number>').hideHelp().argParser(refuseDropout));
@@ -84,7 +119,7 @@ export function settingsFrom(command: Command, of: readonly TaskDefinition[] = t
 /** The flags of a field: a switch has a second one that turns it off. */
 export function optionsFor(field: string, schema: z.ZodType): Option[] {
   const inner = innerSchema(schema);
-  const about = schema.description ?? inner.description ?? '';
+  const about = describedBy(schema);
   const flag = flagName(field);
   const kind = fieldKind(schema);
   switch (kind) {
@@ -93,7 +128,7 @@ export function optionsFor(field: string, schema: z.ZodType): Option[] {
     case 'pairs': {
       const isNumber = inner instanceof z.ZodRecord && !(inner.valueType instanceof z.ZodString);
       const what = isNumber ? 'name=number' : 'name=value';
-      return [new Option(`${flag} <${what}>`, `${about} (repeatable)`).argParser(pairs(flag, isNumber))];
+      return [new Option(`${flag} <${what}>`, withHint(about, ' (repeatable)')).argParser(pairs(flag, isNumber))];
     }
     case 'numbers':
     case 'names':
@@ -112,12 +147,19 @@ function listOption(field: string, about: string, ofNames: boolean): Option {
       ...(Array.isArray(earlier) ? (earlier as string[]) : []),
       ...text.split(','),
     ];
-    return new Option(`${flag} <names>`, `${about} (separated by commas, or repeated)`).argParser(collect);
+    const hint = ' (separated by commas, or repeated)';
+    return new Option(`${flag} <names>`, withHint(about, hint)).argParser(collect);
   }
   const example = field === 'hidden' ? '200,200' : '1,0.5';
-  return new Option(`${flag} <list>`, `${about}, for example ${example}`).argParser((text: string) =>
+  return new Option(`${flag} <list>`, withHint(about, `: ${example}`)).argParser((text: string) =>
     text.split(',').map(number(flag)),
   );
+}
+
+/** How a value is written stands before what it is when nobody says it. */
+function withHint(about: string, hint: string): string {
+  const at = about.indexOf(' (default');
+  return at < 0 ? `${about}${hint}` : `${about.slice(0, at)}${hint}${about.slice(at)}`;
 }
 
 /** `a=b`, again and again. */

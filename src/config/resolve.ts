@@ -40,14 +40,14 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
   const flat = { ...flattened(options.base ?? {}), ...said };
-  const problems: string[] = unknownFields(flat, tasks, nameOf);
+  const problems: string[] = unknownFields(flat, tasks);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
   const task = kindNamed(tasks, flat.task, nameOf('task'), problems);
   if (task === undefined) return refuse();
   const wanted: Settings = { ...task.defaults(flat), ...flat };
-  const chosen = chooseKinds(task, wanted, nameOf, problems);
+  const chosen = chooseKinds(task, { given: wanted, said }, nameOf, problems);
   if (chosen === undefined) return refuse();
   const given = { ...chosen.schedule.defaults, ...chosen.optimizer.defaults, ...wanted };
   const read = readSections(chosen, given, nameOf);
@@ -90,7 +90,12 @@ function isSection(value: unknown): value is Section {
 
 type Chosen = Readonly<Record<Part, ChoiceKind>>;
 
-function chooseKinds(task: TaskDefinition, given: Settings, nameOf: FieldName, problems: string[]): Chosen | undefined {
+function chooseKinds(
+  task: TaskDefinition,
+  { given, said }: { readonly given: Settings; readonly said: Settings },
+  nameOf: FieldName,
+  problems: string[],
+): Chosen | undefined {
   const model = kindNamed(task.models, given.cell, nameOf('cell'), problems);
   const optimizer = kindNamed(
     Object.values(optimizers) as ChoiceKind[],
@@ -100,7 +105,7 @@ function chooseKinds(task: TaskDefinition, given: Settings, nameOf: FieldName, p
   );
   const schedule = kindNamed(Object.values(schedules) as ChoiceKind[], given.schedule, nameOf('schedule'), problems);
   const named = given.method === undefined ? undefined : kindNamed(methods, given.method, nameOf('method'), problems);
-  const { kind: asked, problems: clashes } = chooseMethod(given, nameOf);
+  const { kind: asked, problems: clashes } = chooseMethod(given, nameOf, said);
   problems.push(...clashes);
   if (!model || !optimizer || !schedule) return undefined;
   const method = named ?? asked;
@@ -161,7 +166,7 @@ function readSections(
   const missing = [...new Set(found.flatMap((m) => ('missing' in m ? [m.missing] : [])))];
   const problems = [...new Set(found.flatMap((m) => ('problem' in m ? [m.problem] : [])))];
   if (missing.length > 0) {
-    problems.push(`missing ${missing.join(', ')}; a "preset" gives what a file leaves out`);
+    problems.push(`missing ${missing.map(nameOf).join(', ')}; a "preset" gives what a file leaves out`);
   }
   const config = common && problems.length === 0 ? { ...sections, ...withoutIdle('task', common) } : undefined;
   return { config: config as RunConfig | undefined, problems };
@@ -177,11 +182,11 @@ function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
 /** Fields by which methods are asked for. */
 const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
-function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
+function unknownFields(flat: Settings, tasks: readonly TaskDefinition[]): string[] {
   const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks).keys()]);
   return Object.keys(flat)
     .filter((field) => !known.has(field))
-    .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, [...known])}`);
+    .map((field) => `unknown field '${field}'${didYouMean(field, [...known])}`);
 }
 
 /** Fields that are said and belong to a kind that was not chosen. */
@@ -196,17 +201,19 @@ function strangers(
     ...Object.keys(commonFields),
     ...Object.values(chosen).flatMap(({ fields }) => Object.keys(fields)),
   ]);
-  const known = owners(tasks);
+  const known = owners(tasks, chosen.task.name);
   return Object.keys(said).flatMap((field) => {
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
     const [first, ...others] = [...new Set(kinds.map((kind) => kind(nameOf)))];
+    // A field that asks for a method itself clashes with the one that was chosen, which is said already.
+    if (first === nameOf(field)) return [];
     return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
   });
 }
 
-/** For each field that not all runs have: how each kind that has it is asked for. */
-function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldName) => string)[]> {
+/** For each field that not all runs have: how each kind that has it is asked for, given the task that was chosen. */
+function owners(tasks: readonly TaskDefinition[], chosen?: string): Map<string, ((nameOf: FieldName) => string)[]> {
   const found = new Map<string, ((nameOf: FieldName) => string)[]>();
   const note = (fields: z.ZodRawShape, ask: (nameOf: FieldName) => string) => {
     for (const field of Object.keys(fields)) found.set(field, [...(found.get(field) ?? []), ask]);
@@ -217,7 +224,10 @@ function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldNa
   }
   for (const task of tasks) {
     byName('task', task);
-    for (const model of task.models) byName('model', model);
+    for (const model of task.models) {
+      if (task.name === chosen) byName('model', model);
+      else note(model.fields, (nameOf) => `${nameOf(selectors.task)} ${task.name}`);
+    }
   }
   for (const kind of Object.values(optimizers)) byName('optimizer', kind);
   for (const kind of Object.values(schedules)) byName('schedule', kind);

@@ -1,10 +1,11 @@
 import { sha256Hex } from '../base/digest.ts';
+import { flagName } from '../base/fields.ts';
 import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
-import { optimizerOf } from '../optimizers/registry.ts';
-import { scheduleOf } from '../optimizers/schedules/registry.ts';
+import { optimizerKindOf, optimizerOf } from '../optimizers/registry.ts';
+import { scheduleKindOf, scheduleOf } from '../optimizers/schedules/registry.ts';
 import type { LoadedTask } from '../tasks/task.ts';
 import type { TrainOptions, TrainParts } from '../train/options.ts';
-import { determining, type RunConfig } from './runConfig.ts';
+import { determining, type RunConfig, selectors } from './runConfig.ts';
 
 /**
  * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
@@ -26,6 +27,11 @@ export function trainParts(config: RunConfig): TrainParts {
     },
     createOptimizer: (state) => optimizerOf(optimizer, state),
     schedule: scheduleOf(schedule, config),
+    needsScores: [
+      ...(optimizerKindOf(optimizer).needsScores ? [`${flagName(selectors.optimizer)} ${optimizer.kind}`] : []),
+      ...(scheduleKindOf(schedule).needsScores ? [`${flagName(selectors.schedule)} ${schedule.kind}`] : []),
+      ...(config.patience === undefined ? [] : [flagName('patience')]),
+    ],
   };
 }
 

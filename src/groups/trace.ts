@@ -33,6 +33,12 @@ export interface TraceOptions {
   readonly embeddings?: boolean;
 }
 
+/** Groups with the trace that they were read from, which says of every value what leaves with which component. */
+export interface TracedGroups extends Groups {
+  /** Knows names, identities and sizes, and keeps no weights alive. */
+  readonly trace: Trace;
+}
+
 /**
  * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
  * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit
@@ -41,7 +47,7 @@ export interface TraceOptions {
  * Throws a SlimError where units pass an operator that the trace does not know, unless `fix` names their layers, and a
  * UsageError when `fix` names a layer that is not there.
  */
-export function traceGroups(graph: Graph, options: TraceOptions = {}): Groups {
+export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGroups {
   const states = options.states ?? [];
   const trace = traceGraph(graph, states, options.opset);
   const { identities } = trace;
@@ -79,6 +85,7 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): Groups {
       })
       .filter((a) => a.components.some((k) => k >= 0)),
     entangled: entangledComponents(identities, numbers),
+    trace,
   };
 }
 

@@ -95,7 +95,7 @@ export const magnitudeKind = defineMethod({
   label: 'magnitude',
   selector: 'magnitude',
   fields: {
-    magnitude: z.number().gt(0).lt(1).describe('prune so large a share of the weights by magnitude instead'),
+    magnitude: z.number().gt(0).lt(1).describe('prune this share of the weights by magnitude, instead of ISS'),
     pruneSchedule: z.enum(['cubic', 'narang']).optional().describe('course of the pruning: cubic (default), narang'),
     pruneFrom: z
       .number()

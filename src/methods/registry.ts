@@ -37,8 +37,15 @@ export function methodOf({ kind }: Pick<Section, 'kind'>): MethodKind {
   return methods.find(({ name }) => name === kind) ?? denseKind;
 }
 
-/** The kind that settings ask for, and what is wrong with asking for several. */
-export function chooseMethod(settings: Settings, nameOf: FieldName): { kind: MethodKind; problems: string[] } {
+/**
+ * The kind that settings ask for, and what is wrong with asking for several; `said` are those that do not come from a
+ * preset or an earlier run.
+ */
+export function chooseMethod(
+  settings: Settings,
+  nameOf: FieldName,
+  said: Settings = settings,
+): { kind: MethodKind; problems: string[] } {
   const kind = methods.find((method) => method.isAskedFor(settings)) ?? denseKind;
   const others = methods.flatMap(({ selector }) =>
     selector === undefined || selector in kind.fields || selector in commonFields || isIdle(settings[selector])
@@ -47,7 +54,12 @@ export function chooseMethod(settings: Settings, nameOf: FieldName): { kind: Met
   );
   const all = [...new Set([kind.selector, ...others])].filter((s) => s !== undefined);
   const isClash = others.length > 0 && kind !== denseKind;
-  return { kind, problems: isClash ? [`choose one of ${all.map(nameOf).join(', ')}`] : [] };
+  const remedies = all.flatMap((field) =>
+    said[field] === undefined && typeof settings[field] === 'number'
+      ? [`: ${nameOf(field)} ${settings[field]} is there already, and ${nameOf(field)} 0 takes it away`]
+      : [],
+  );
+  return { kind, problems: isClash ? [`choose one of ${all.map(nameOf).join(', ')}${remedies.join('')}`] : [] };
 }
 
 /** What a configuration's method does, in a few words with its numbers. */

@@ -14,6 +14,8 @@ export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly about: string;
   readonly fields: Shape;
   readonly defaults: FieldValues<Shape>;
+  /** Whether it goes by scores on held-out data: without them it would never do what it is chosen for. */
+  readonly needsScores?: boolean;
   /** A learning rate that suits most models. */
   readonly usualRate: number;
   /** A threshold τ that suits a learning rate: weights below it become 0 where a method presses them. */

@@ -26,11 +26,17 @@ export type OptimizerChoice = {
   [Name in OptimizerName]: { readonly kind: Name } & FieldValues<(typeof optimizers)[Name]['fields']>;
 }[OptimizerName];
 
-/** Makes the optimizer of a configuration's section; with a state it goes on where that one was left. */
-export function optimizerOf(section: Section, state?: OptimizerState): Optimizer {
+/** The kind that a configuration's section chooses. */
+export function optimizerKindOf(section: Section): OptimizerKind {
   const kinds: Readonly<Record<string, OptimizerKind>> = optimizers;
   const kind = kinds[section.kind];
   if (kind === undefined) throw new SlimError(`there is no optimizer '${section.kind}'`);
+  return kind;
+}
+
+/** Makes the optimizer of a configuration's section; with a state it goes on where that one was left. */
+export function optimizerOf(section: Section, state?: OptimizerState): Optimizer {
+  const kind = optimizerKindOf(section);
   return kind.create(z.object(kind.fields).parse(section), state);
 }
 

@@ -40,9 +40,11 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
 export function groupsAfter(groups: Groups, remove: Removal): Groups {
   const goes = removes(remove);
   const left = (components: Int32Array) => components.filter((k) => !goes(k));
+  const { count, entangled } = groups;
   return {
-    ...groups,
     layers: groups.layers.map((l) => ({ ...l, components: left(l.components) })),
+    count,
     axes: groups.axes.map((a) => ({ ...a, components: left(a.components) })),
+    entangled,
   };
 }

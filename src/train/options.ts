@@ -75,6 +75,8 @@ export interface TrainParts {
   };
   createOptimizer(state?: OptimizerState): Optimizer;
   readonly schedule: Schedule;
+  /** What goes by scores on held-out data, as a user asks for it; it is refused where there are no such data. */
+  readonly needsScores?: readonly string[] | undefined;
 }
 
 /** What a training run needs. */

@@ -3,7 +3,7 @@ import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
-import { traceGroups } from '../groups/trace.ts';
+import { type TracedGroups, traceGroups } from '../groups/trace.ts';
 import type { MethodState, SparsityMethod } from '../methods/method.ts';
 import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
@@ -57,7 +57,7 @@ export interface StepResult extends UpdateResult {
  * method. All of it is made anew, from a snapshot, when the model shrinks.
  */
 export class TrainState {
-  readonly groups: Groups | undefined;
+  readonly groups: TracedGroups | undefined;
   readonly optimizer: Optimizer;
   readonly method: SparsityMethod | undefined;
   readonly memory: WeightMemory;
@@ -235,7 +235,7 @@ export class TrainState {
 }
 
 /** The groups of a model; for dense training undefined where they cannot be traced. */
-function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): Groups | undefined {
+function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): TracedGroups | undefined {
   const states = namesStates(model) ? statesOf(model) : [];
   const options = { states, embeddings, fix, opset: model.opsets[''] };
   try {

@@ -1,3 +1,4 @@
+import { UsageError } from '../base/errors.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
@@ -19,6 +20,7 @@ import { type TrainSetup, TrainState } from './trainState.ts';
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
   const { problem, settings, store, collective = single } = options;
+  requireScores(options);
   const form = trainableForm(options.model, options);
   const digest = runDigest(options);
   const saved = options.resume ? await store?.load(digest) : undefined;
@@ -62,6 +64,15 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   } finally {
     await run.state.release();
   }
+}
+
+/** What goes by scores that never come would silently do nothing. */
+function requireScores({ problem, needsScores = [] }: TrainOptions): void {
+  if (needsScores.length === 0 || problem.splits.includes('valid')) return;
+  const verb = needsScores.length === 1 ? 'goes' : 'go';
+  throw new UsageError(
+    `${needsScores.join(' and ')} ${verb} by scores on held-out data, and there are none: name some with --valid`,
+  );
 }
 
 function fresh(digest: string): Progress {

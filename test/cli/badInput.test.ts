@@ -48,6 +48,16 @@ describe.concurrent('what is typed', () => {
     ['a run without --resume', ['train', 'run'], 'run is a run: slimrnn train run --resume'],
     ['a demo of nothing', ['demo', '--iss', '0', '--out', 'new'], 'the demo compares', '--iss must be above 0'],
     ['fields of another method', ['train', ...train, '--prune-to', '2'], '--prune-to needs --magnitude'],
+    ['fields of another task', ['train', ...train, '--pool', 'max'], '--pool needs --task text-classification'],
+    ['fields of another cell', ['train', ...train, '--depth', '2'], '--depth needs --cell rhn'],
+    ['what a cell needs', ['train', ...train, '--cell', 'rhn', '--hidden', '8'], 'missing --depth'],
+    ['two methods', ['train', ...train, '--iss', '0.1', '--l1', '0.1'], /choose one of --iss, --l1$/m],
+    [
+      'a method besides that of the preset',
+      ['train', 'iss-small', ...train.slice(1), '--magnitude', '0.5'],
+      'choose one of --iss, --magnitude: --iss 0.004 is there already, and --iss 0 takes it away',
+    ],
+    ['a task with a typing error', ['train', ...train, '--task', 'arays'], "did you mean 'arrays'"],
     ['a target out of reach', ['train', ...train, '--target', 'params=0.01'], '--target params=0.01 cannot be reached'],
     [
       'zeros of a model without any',

@@ -130,6 +130,12 @@ describe.concurrent('what does not fit', () => {
     ],
     ['λ below 0', [...classes, 'y', '--iss', '-1'], '--iss: expected at least 0, got -1'],
     ['no number', [...classes, 'y', '--learning-rate', 'fast'], "--learning-rate takes a number, got 'fast'"],
+    ['a target that is none', [...classes, 'y', '--target', 'units=3'], '--target-array ARRAY'],
+    [
+      'a size that cannot be',
+      [...small, '--loss', 'cross-entropy', '--target-array', 'y', '--target', 'unit=0.5'],
+      '--target: expected units=SHARE or params=SHARE, between 0 and 1, got "unit=0.5"',
+    ],
     ['half an epoch', [...classes, 'y', '--epochs', '0.5'], '--epochs: expected a whole number, got 0.5'],
     [
       'an unknown optimizer',

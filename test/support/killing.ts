@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
@@ -52,6 +52,15 @@ export async function trainWithKills(
   }
   await runJson([...training, '--out', out, '--resume'], folder);
   return landed;
+}
+
+/** Trains into `out` and is killed once on the way; a training that ended before the kill is begun anew. */
+export async function trainWithOneKill(folder: string, out: string, training: readonly string[]): Promise<void> {
+  for (let seed = 1; seed <= 5; seed++) {
+    if ((await trainWithKills(folder, out, 1, seed, training)) === 1) return;
+    rmSync(join(folder, out), { recursive: true, force: true });
+  }
+  throw new Error('five trainings ended before they were killed');
 }
 
 /** Checks that two runs made the same, byte for byte, the clock aside, and that nothing half written is left. */

@@ -10,6 +10,8 @@ export interface ScheduleKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly fields: Shape;
   /** Of all fields but `learningRate`, whose usual value is the optimizer's. */
   readonly defaults: Omit<FieldValues<Shape>, 'learningRate'>;
+  /** Whether it goes by scores on held-out data: without them the rate would never change. */
+  readonly needsScores?: boolean;
   create(fields: FieldValues<Shape>, run: Pick<RunLength, 'epochs'>): Schedule;
 }
 

@@ -43,5 +43,6 @@ export const plateauKind = scheduleKind({
     ...warmupField,
   },
   defaults: { decay: 0.5, minRate: 0, plateauPatience: 2, warmup: 0 },
+  needsScores: true,
   create: ({ warmup, ...fields }) => withWarmup(plateau(fields), warmup),
 });

@@ -25,11 +25,17 @@ export type ScheduleChoice = {
   [Name in ScheduleName]: { readonly kind: Name } & FieldValues<(typeof schedules)[Name]['fields']>;
 }[ScheduleName];
 
-/** Makes the schedule of a configuration's section, for a run of so many epochs. */
-export function scheduleOf(section: Section, run: Pick<RunLength, 'epochs'>): Schedule {
+/** The kind that a configuration's section chooses. */
+export function scheduleKindOf(section: Section): ScheduleKind {
   const kinds: Readonly<Record<string, ScheduleKind>> = schedules;
   const kind = kinds[section.kind];
   if (kind === undefined) throw new SlimError(`there is no schedule '${section.kind}'`);
+  return kind;
+}
+
+/** Makes the schedule of a configuration's section, for a run of so many epochs. */
+export function scheduleOf(section: Section, run: Pick<RunLength, 'epochs'>): Schedule {
+  const kind = scheduleKindOf(section);
   return kind.create(z.object(kind.fields).parse(section), run);
 }
 
