@@ -1,6 +1,7 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+
 import { saveArrays } from '../../src/data/arrays.ts';
 import type { Model } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
@@ -22,33 +23,6 @@ const models: Readonly<Record<string, Model>> = {
 const data = ['--data', 'train.npz', '--valid', 'valid.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
 const course = ['--learning-rate', '0.02', '--batch', '8', '--epochs', '20', '--threads', '1'];
 const tune = (model: string, ...flags: string[]) => ['finetune', model, ...data, ...course, ...flags];
-
-beforeAll, describe, expect, it } from 'vitest';
-
-import { saveArrays } from '../../src/data/arrays.ts';
-import type { Model } from '../../src/graph/types.ts';
-import { loadModel, saveModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
-import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
-import { trainWithOneKill } from '../support/killing.ts';
-import { makeFolder, runJson, timelessMetrics } from '../support/runCli.ts';
-
-/*
- * Imported graphs are open to every method, target, optimizer and schedule.
- */
-
-let folder: string;
-const at = (...path: string[]) => join(folder, ...path);
-const models: Readonly<Record<string, Model>> = {
-  'lstm.onnx': recurrentModel({ hidden: 12 }),
-  'both.onnx': recurrentModel({ op: 'GRU', direction: 'bidirectional', hidden: 8 }),
-};
-const data = ['--data', 'train.npz', '--valid', 'valid.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
-const course = ['--learning-rate', '0.02', '--batch', '8', '--epochs', '20', '--threads', '1'];
-const tune = (model: string, out: string, ...flags: string[]) => [
-  ...['finetune', model, ...data, ...course, '--out', out],
-  ...flags,
-];
 
 beforeAll(async () => {
   folder = makeFolder();
