@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts';
-import { ENTRY } from './fields.ts';
-import { malformed, quoted, type Reading } from './reading.ts';
-import { type Field, messageIn, textOf } from './wire.ts';
+import { ENTRY, TENSOR } from './fields.ts';
+import type { Message } from './message.ts';
+import { quoted, type Reading } from './reading.ts';
 
 /** Where a tensor's values lie. */
 export interface Region {
@@ -11,16 +11,14 @@ export interface Region {
 }
 
 /** The region that the `external_data` of a tensor names; throws a UsageError for offsets and lengths that are none. */
-export function readRegion(entries: readonly Field[], at: number, what: string, reading: Reading): Region {
-  const values = new Map<string, string>();
-  for (const field of entries) {
-    const entry = messageIn(reading, field);
-    values.set(textOf(reading, entry, ENTRY.key), textOf(reading, entry, ENTRY.value));
-  }
+export function readRegion(tensor: Message, what: string): Region {
+  const values = new Map(
+    tensor.map(TENSOR.externalData, (entry): [string, string] => [entry.text(ENTRY.key), entry.text(ENTRY.value)]),
+  );
   const count = (key: string) => {
     const text = values.get(key);
     if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text);
-    throw malformed(reading, at, `the ${key} of the external data of ${what} is ${quoted(text)}`);
+    throw tensor.malformed(`the ${key} of the external data of ${what} is ${quoted(text)}`);
   };
   return { location: values.get('location') ?? '', offset: count('offset') ?? 0, length: count('length') };
 }

@@ -1,37 +1,34 @@
-import { putInt, putMessage, putName, type Writer } from './encode.ts';
 import { OPERATOR_SET } from './fields.ts';
-import { malformed, quoted, type Reading, unsupported } from './reading.ts';
-import { readCount, writeCount } from './scalars.ts';
-import { type Field, int64In, last, messageIn, textOf } from './wire.ts';
+import type { Message } from './message.ts';
+import { quoted, unsupported } from './reading.ts';
+import type { Writer } from './writer.ts';
 
 /** ONNX's own operators have two spellings of their domain. */
 export function readDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain;
 }
 
-/** Versions by domain. Throws a UsageError when a domain has two. */
-export function readOperatorSets(fields: readonly Field[], reading: Reading): Record<string, number> {
+/** Versions by domain, each in a field with this number. Throws a UsageError when a domain has two. */
+export function readOperatorSets(message: Message, number: number): Record<string, number> {
   const versions = new Map<string, number>();
-  for (const field of fields) {
-    const message = messageIn(reading, field);
-    const domain = readDomain(textOf(reading, message, OPERATOR_SET.domain));
+  message.map(number, (set) => {
+    const domain = readDomain(set.text(OPERATOR_SET.domain));
     const what = `operator set ${quoted(domain)}`;
-    const number = last(message, OPERATOR_SET.version);
-    const version = number ? readCount(int64In(reading, number), `the version of ${what}`, reading, field.from) : 0;
-    if ((versions.get(domain) ?? version) !== version) throw malformed(reading, field.from, `${what} occurs twice`);
+    const version = set.count(OPERATOR_SET.version, `the version of ${what}`);
+    if ((versions.get(domain) ?? version) !== version) throw set.malformed(`${what} occurs twice`);
     versions.set(domain, version);
-    const other = message.fields.find(({ number }) => number > OPERATOR_SET.version);
-    if (other) throw unsupported(reading, `field ${other.number} of ${what}`, 'export without it');
-  }
+    const other = set.fields.find(({ number }) => number > OPERATOR_SET.version);
+    if (other) throw unsupported(set.reading, `field ${other.number} of ${what}`, 'export without it');
+  });
   return Object.fromEntries(versions);
 }
 
 /** Writes versions by domain, each in a field with this number. */
 export function writeOperatorSets(writer: Writer, number: number, opsets: Readonly<Record<string, number>>): void {
   for (const [domain, version] of Object.entries(opsets)) {
-    putMessage(writer, number, (set) => {
-      putName(set, OPERATOR_SET.domain, domain);
-      putInt(set, OPERATOR_SET.version, writeCount(version, `the version of operator set '${domain}'`));
+    writer.message(number, (set) => {
+      set.name(OPERATOR_SET.domain, domain);
+      set.count(OPERATOR_SET.version, version, `the version of operator set '${domain}'`);
     });
   }
 }
