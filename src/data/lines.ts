@@ -46,3 +46,31 @@ export async function* linesOf(path: string, chunks: AsyncIterable<Uint8Array>):
   }
   yield take();
 }
+
+/**
+ * The objects of JSON lines, without the empty lines. Throws a UsageError that names a line that is no object, where
+ * `expected` says what should stand there, and one for a file without objects.
+ */
+export async function* objectsOf(
+  path: string,
+  lines: AsyncIterable<Line>,
+  expected: string,
+): AsyncGenerator<{ line: number; object: object; wrong: (problem: string) => Error }> {
+  let isEmpty = true;
+  for await (const { line, text } of lines) {
+    if (text.trim() === '') continue;
+    isEmpty = false;
+    const wrong = (problem: string, cause?: unknown) => malformed(path, `line ${line}: ${problem}`, cause);
+    let object: unknown;
+    try {
+      object = JSON.parse(text);
+    } catch (error) {
+      throw wrong(`it is not JSON: ${(error as Error).message}`, error);
+    }
+    if (typeof object !== 'object' || object === null || Array.isArray(object)) {
+      throw wrong(`it is not an object; expected ${expected}`);
+    }
+    yield { line, object, wrong };
+  }
+  if (isEmpty) throw malformed(path, 'it has no lines; expected one JSON object per line');
+}

@@ -4,11 +4,11 @@
  */
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { linesOf } from '../lines.ts';
+import { linesOf, objectsOf } from '../lines.ts';
 import { type ArrayFile, allocate, chunksOf, malformed } from './arrayFile.ts';
 
 /** Appended to the name of a field whose examples differ in length: int64 [N], the lengths before padding. */
-export const LENGTH_SUFFIX = '_length';
+const LENGTH_SUFFIX = '_length';
 
 const MAX_RANK = 16;
 /** Padding may take so many times the bytes of the file, and so many bytes in any case. */
@@ -32,10 +32,9 @@ interface Example {
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
   const fields = new Map<string, Example[]>();
   let examples = 0;
-  for await (const { line, text } of linesOf(file.path, chunksOf(file, 0, file.size))) {
-    if (text.trim() === '') continue;
-    const wrong = (problem: string) => malformed(file.path, `line ${line}: ${problem}`);
-    const object = parseObject(text, wrong);
+  const lines = linesOf(file.path, chunksOf(file, 0, file.size));
+  const expected = 'fields by name, such as {"x": [[0.5, 1]], "y": 3}';
+  for await (const { line, object, wrong } of objectsOf(file.path, lines, expected)) {
     for (const [name, value] of Object.entries(object)) {
       const seen = fields.get(name) ?? [];
       if (seen.length < examples) throw wrong(`it has a field '${name}', which the lines before do not have`);
@@ -45,8 +44,6 @@ export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor
     examples++;
     for (const [name, seen] of fields) if (seen.length < examples) throw wrong(`it has no field '${name}'`);
   }
-  if (examples === 0) throw malformed(file.path, 'it has no lines; expected one JSON object per line');
-
   const tensors = new Map<string, Tensor>();
   for (const [name, list] of fields) {
     const { tensor, lengths } = stack(name, list, file);
@@ -55,25 +52,12 @@ export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor
     const lengthName = name + LENGTH_SUFFIX;
     if (fields.has(lengthName)) {
       const fix = `rename '${lengthName}', or pad '${name}' yourself`;
-      throw malformed(
-        file.path,
-        `'${name}' differs in length and needs the name '${lengthName}', which is taken; ${fix}`,
-      );
+      const problem = `'${name}' differs in length and needs the name '${lengthName}', which is taken`;
+      throw malformed(file.path, `${problem}; ${fix}`);
     }
     tensors.set(lengthName, lengths);
   }
   return tensors;
-}
-
-function parseObject(text: string, wrong: (problem: string) => Error): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is not JSON: ${error instanceof Error ? error.message : error}`);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw wrong('it is not an object; expected fields by name, such as {"x": [[0.5, 1]], "y": 3}');
 }
 
 /** Nested lists of equal lengths as their shape and their values in row-major order. */
@@ -156,10 +140,7 @@ function fillPadded(
   const each = sizeOf(dims.slice(1));
   if (elementType === 'int64') {
     const data = new BigInt64Array(buffer);
-    for (const [n, { values }] of list.entries())
-      values.forEach((value, i) => {
-        data[n * each + i] = BigInt(value);
-      });
+    for (const [n, { values }] of list.entries()) data.set(BigInt64Array.from(values, BigInt), n * each);
     return { elementType, dims, data };
   }
   const data = elementType === 'bool' ? new Uint8Array(buffer) : new Float32Array(buffer);

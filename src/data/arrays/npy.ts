@@ -4,7 +4,7 @@
 import { sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { allocate, malformed } from './arrayFile.ts';
-import { bytesOf, bytesPerElement, elementsOf, firstBadBool } from './elements.ts';
+import { bytesOf, bytesPerElement, tensorOf } from './elements.ts';
 import { NPY_TYPES, type NpyHeader, parseNpyHeader } from './npyHeader.ts';
 
 /** Bytes that should be a .npy file: a file itself, or a member of a .npz file. */
@@ -43,7 +43,7 @@ export async function readNpy(source: NpyBytes): Promise<Tensor> {
     throw wrong(`its header has ${headerLength} bytes, expected at most ${MAX_HEADER} (offset ${PREAMBLE})`);
   }
   const headerBytes = await fill(headerLength);
-  const header = parse(version === 3 ? utf8(headerBytes) : latin1(headerBytes), wrong);
+  const header = parse(version === 3 ? new TextDecoder().decode(headerBytes) : latin1(headerBytes), wrong);
 
   const dataOffset = PREAMBLE + lengthBytes.length + headerLength;
   const bytes = sizeOf(header.shape) * bytesPerElement(header.elementType);
@@ -55,10 +55,7 @@ export async function readNpy(source: NpyBytes): Promise<Tensor> {
   await fill.end();
   if (header.bigEndian) swapBytes(elements, bytesPerElement(header.elementType));
   const ordered = header.fortranOrder ? toRowMajor(elements, header, allocate(bytes, path, what)) : elements;
-  const data = elementsOf(header.elementType, ordered.buffer);
-  const bad = firstBadBool(header.elementType, data);
-  if (bad >= 0) throw wrong(`bool element ${bad} is ${data[bad]}, expected 0 or 1 (offset ${dataOffset + bad})`);
-  return { elementType: header.elementType, dims: header.shape, data };
+  return tensorOf(header.elementType, header.shape, ordered.buffer, dataOffset, wrong);
 }
 
 /** A tensor as the pieces of a .npy file; throws a SlimError when the format has no such type. */
@@ -110,16 +107,12 @@ function parse(text: string, wrong: (problem: string) => Error): NpyHeader {
   try {
     return parseNpyHeader(text);
   } catch (error) {
-    throw wrong(`${error instanceof Error ? error.message : error} (offset ${PREAMBLE})`);
+    throw wrong(`${(error as Error).message} (offset ${PREAMBLE})`);
   }
 }
 
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
-}
-
-function utf8(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
+  return Buffer.from(bytes).toString('latin1');
 }
 
 function swapBytes(bytes: Uint8Array<ArrayBuffer>, width: number): void {
@@ -134,7 +127,8 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader, into: Arr
   const { shape } = header;
   const width = bytesPerElement(header.elementType);
   // Elements of 8 bytes move as two words of 4: as floats they could lose the payload of a NaN.
-  const [from, to, words] = wordsOf(bytes.buffer, into, width);
+  const Words = width === 1 ? Uint8Array : width === 2 ? Uint16Array : Uint32Array;
+  const [from, to, words] = [new Words(bytes.buffer), new Words(into), Math.ceil(width / 4)];
   const strides = shape.map((_, axis) => words * sizeOf(shape.slice(0, axis)));
   const index = shape.map(() => 0);
   let source = 0;
@@ -149,12 +143,4 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader, into: Arr
     }
   }
   return new Uint8Array(into);
-}
-
-type Words = Uint8Array | Uint16Array | Uint32Array;
-
-function wordsOf(from: ArrayBuffer, to: ArrayBuffer, width: number): [from: Words, to: Words, wordsPerElement: number] {
-  if (width === 1) return [new Uint8Array(from), new Uint8Array(to), 1];
-  if (width === 2) return [new Uint16Array(from), new Uint16Array(to), 1];
-  return [new Uint32Array(from), new Uint32Array(to), width / 4];
 }

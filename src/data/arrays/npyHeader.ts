@@ -3,7 +3,7 @@
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import type { NumericType } from './elements.ts';
+import type { NumericType } from '../../onnx/storage.ts';
 
 /** What a .npy header says of the array behind it. */
 export interface NpyHeader {

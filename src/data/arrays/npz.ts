@@ -96,12 +96,8 @@ async function readDirectory(file: ArrayFile): Promise<Member[]> {
     return [...members.values()];
   } catch (error) {
     if (error instanceof SlimError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw malformed(
-      file.path,
-      `it is not a .npz (zip) archive or is damaged: ${why} (offset ${reader.position})`,
-      error,
-    );
+    const why = `${(error as Error).message} (offset ${reader.position})`;
+    throw malformed(file.path, `it is not a .npz (zip) archive or is damaged: ${why}`, error);
   }
 }
 
@@ -148,7 +144,7 @@ async function readMember({ name, entry, start }: Member, file: ArrayFile): Prom
     return await pipeline(Readable.from(stored), createInflateRaw(), read);
   } catch (error) {
     if (error instanceof SlimError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
+    const why = (error as Error).message;
     throw malformed(file.path, `${what}: its compressed bytes are damaged: ${why} (offset ${start})`, error);
   }
 }

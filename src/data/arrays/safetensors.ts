@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
+import type { NumericType } from '../../onnx/storage.ts';
 import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
-import { bytesOf, bytesPerElement, elementsOf, firstBadBool, type NumericType } from './elements.ts';
+import { bytesOf, bytesPerElement, tensorOf } from './elements.ts';
 
 /** The key of the header that is no tensor. */
 const METADATA = '__metadata__';
@@ -63,13 +64,8 @@ export async function readSafetensors(file: ArrayFile): Promise<Map<string, Tens
   for (const { name, elementType, shape, begin, end } of entries) {
     const buffer = allocate(end - begin, file.path, `tensor '${name}'`);
     await file.read(new Uint8Array(buffer), dataStart + begin);
-    const data = elementsOf(elementType, buffer);
-    const bad = firstBadBool(elementType, data);
-    if (bad >= 0) {
-      const where = `offset ${dataStart + begin + bad}`;
-      throw malformed(file.path, `tensor '${name}': bool element ${bad} is ${data[bad]}, expected 0 or 1 (${where})`);
-    }
-    tensors.set(name, { elementType, dims: shape, data });
+    const wrong = (problem: string) => malformed(file.path, `tensor '${name}': ${problem}`);
+    tensors.set(name, tensorOf(elementType, shape, buffer, dataStart + begin, wrong));
   }
   return tensors;
 }
@@ -119,7 +115,7 @@ function parseJson(bytes: Uint8Array, file: ArrayFile): unknown {
     const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
     return JSON.parse(text);
   } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
+    const why = (error as Error).message;
     throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not JSON in UTF-8: ${why}`, error);
   }
 }

@@ -1,6 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { malformed } from '../arrays/arrayFile.ts';
+import { objectsOf } from '../lines.ts';
 import { folderTexts } from './folderTexts.ts';
 import type { LabelledText, TextColumns } from './labelledText.ts';
 import { type Row, tableRows } from './tableRows.ts';
@@ -79,38 +80,20 @@ function numbered(path: string, columns: TextColumns, count: number): [number, n
 }
 
 async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
-  let isEmpty = true;
-  for await (const { line, text } of textLines(path)) {
-    if (text.trim() === '') continue;
-    isEmpty = false;
-    const fields = parseFields(path, line, text);
+  const expected = '{"text": "…", "label": "…"}';
+  for await (const { line, object, wrong } of objectsOf(path, textLines(path), expected)) {
+    const fields = new Map<string, unknown>(Object.entries(object));
     const field = (what: 'text' | 'label'): string => {
       const name = columns[what];
       if (!fields.has(name)) {
         throw missingColumn(`${path}, line ${line}: the object has`, what, name, [...fields.keys()]);
       }
-      return scalarText(fields.get(name), () => malformed(path, `line ${line}: field '${name}' is no text or number`));
+      const value = fields.get(name);
+      if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
+      throw wrong(`field '${name}' is no text or number`);
     };
     yield labelled(field('text'), field('label'), `${path}, line ${line}`);
   }
-  if (isEmpty) throw malformed(path, 'it has no lines; expected one JSON object per line');
-}
-
-function parseFields(path: string, line: number, text: string): Map<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw malformed(path, `line ${line}: it is not JSON: ${error instanceof Error ? error.message : error}`, error);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw malformed(path, `line ${line}: it is not an object; expected {"text": "…", "label": "…"}`);
-}
-
-function scalarText(value: unknown, wrong: () => Error): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw wrong();
 }
 
 function missingColumn(
