@@ -79,15 +79,13 @@ const tensorOf = (types: readonly NumericType[]) =>
   fc.tuple(fc.constantFrom(...types), fc.array(fc.nat(4), { maxLength: 3 })).chain(([elementType, dims]) => {
     const bytes = dims.reduce((a, b) => a * b, 1) * bytesPerElement(elementType);
     const byte = elementType === 'bool' ? fc.nat(1) : fc.nat(255);
-    return fc
-      .array(byte, { minLength: bytes, maxLength: bytes })
-      .map(
-        (values): Tensor => ({
-          elementType,
-          dims,
-          data: new STORAGE[elementType].kind(Uint8Array.from(values).buffer),
-        }),
-      );
+    return fc.array(byte, { minLength: bytes, maxLength: bytes }).map(
+      (values): Tensor => ({
+        elementType,
+        dims,
+        data: new STORAGE[elementType].kind(Uint8Array.from(values).buffer),
+      }),
+    );
   });
 
 const arraysOf = (types: readonly NumericType[]) =>

@@ -85,55 +85,34 @@ export interface Kernels {
   dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number): void;
 }
 
-/** What an operand is: a number, or where an array lies that has as many floats (or bytes) as another operand says. */
-type Operand = 'number' | 'length' | 'rows' | 'cols' | 'matrix' | 'bytes';
+const DECAYED = 'weights[matrix] gradient[matrix] rows cols rowDecay[rows] colDecay[cols]';
+const SQUARES = 'rowSquares[rows] colSquares[cols]';
 
-const DECAYED = {
-  weights: 'matrix',
-  gradient: 'matrix',
-  rows: 'number',
-  cols: 'number',
-  rowDecay: 'rows',
-  colDecay: 'cols',
-} as const;
-const SQUARES = { rowSquares: 'rows', colSquares: 'cols' } as const;
-const [ARRAY, NUMBER] = ['length', 'number'] as const;
-
-/** The operands of what the WebAssembly module exports, in its order. */
-const OPERANDS = {
-  update: { ...DECAYED, step: NUMBER, threshold: NUMBER, ...SQUARES },
-  updatePlain: { weights: ARRAY, gradient: ARRAY, length: NUMBER, step: NUMBER },
-  sumOfSquares: { values: ARRAY, length: NUMBER },
-  sumOfSquaresWithDecay: { ...DECAYED, gradientScale: NUMBER },
+/**
+ * The operands of what the WebAssembly module exports, in its order: numbers, and arrays with the operand that says how
+ * many floats they have (`matrix` is rows · cols; one of `bytes` has `length` bytes).
+ */
+const OPERANDS: Readonly<Record<keyof Kernels, string>> = {
+  update: `${DECAYED} step threshold ${SQUARES}`,
+  updatePlain: 'weights[length] gradient[length] length step',
+  sumOfSquares: 'values[length] length',
+  sumOfSquaresWithDecay: `${DECAYED} gradientScale`,
   addDecay: DECAYED,
-  addWeights: { weights: ARRAY, gradient: ARRAY, length: NUMBER, scale: NUMBER, decay: NUMBER },
-  momentum: {
-    gradient: ARRAY,
-    velocity: ARRAY,
-    length: NUMBER,
-    gradientScale: NUMBER,
-    momentum: NUMBER,
-    nesterov: NUMBER,
-  },
-  adam: {
-    gradient: ARRAY,
-    mean: ARRAY,
-    square: ARRAY,
-    length: NUMBER,
-    gradientScale: NUMBER,
-    rest1: NUMBER,
-    rest2: NUMBER,
-    unbias1: NUMBER,
-    unbias2: NUMBER,
-    epsilon: NUMBER,
-  },
-  average: { average: ARRAY, weights: ARRAY, length: NUMBER, rate: NUMBER },
-  addSign: { weights: ARRAY, gradient: ARRAY, length: NUMBER, strength: NUMBER },
-  maskGradient: { weights: ARRAY, gradient: ARRAY, length: NUMBER },
-  applyMask: { values: ARRAY, mask: 'bytes', length: NUMBER },
-  scale: { weights: 'matrix', rows: NUMBER, cols: NUMBER, rowFactor: 'rows', colFactor: 'cols', ...SQUARES },
-  dropoutMask: { out: ARRAY, length: NUMBER, keep: NUMBER, seedLo: NUMBER, seedHi: NUMBER },
-} as const satisfies Readonly<Record<keyof Kernels, Readonly<Record<string, Operand>>>>;
+  addWeights: 'weights[length] gradient[length] length scale decay',
+  momentum: 'gradient[length] velocity[length] length gradientScale momentum nesterov',
+  adam: 'gradient[length] mean[length] square[length] length gradientScale rest1 rest2 unbias1 unbias2 epsilon',
+  average: 'average[length] weights[length] length rate',
+  addSign: 'weights[length] gradient[length] length strength',
+  maskGradient: 'weights[length] gradient[length] length',
+  applyMask: 'values[length] mask[bytes] length',
+  scale: `weights[matrix] rows cols rowFactor[rows] colFactor[cols] ${SQUARES}`,
+  dropoutMask: 'out[length] length keep seedLo seedHi',
+};
+
+/** The operands of a kernel by name: how many elements each has that is an array. */
+function operandsOf(kernel: keyof Kernels): [name: string, size: string | undefined][] {
+  return Array.from(OPERANDS[kernel].matchAll(/(\w+)(?:\[(\w+)\])?/g), ([, name, size]) => [name!, size]);
+}
 
 type Pass = Readonly<Record<string, number>>;
 
@@ -148,19 +127,19 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   const memoryBytes = memory.buffer.byteLength;
   /** A kernel that takes its operands by name. */
   const named = (kernel: keyof Kernels) => {
-    const operands = Object.entries<Operand>(OPERANDS[kernel]);
+    const operands = operandsOf(kernel);
     return (pass: Pass): number => {
-      for (const [name, kind] of operands) {
-        if (kind !== 'number') checkArray(`Kernel ${kernel}: ${name}`, pass[name]!, kind, pass, memoryBytes);
+      for (const [name, size] of operands) {
+        if (size) checkArray(`Kernel ${kernel}: ${name}`, pass[name]!, size, pass, memoryBytes);
       }
       return wasm[kernel](...operands.map(([name]) => pass[name]!));
     };
   };
   /** A kernel that takes its operands one after the other. */
   const listed = (kernel: keyof Kernels) => {
-    const names = Object.keys(OPERANDS[kernel]);
+    const operands = operandsOf(kernel);
     const run = named(kernel);
-    return (...values: number[]): number => run(Object.fromEntries(names.map((name, i) => [name, values[i]!])));
+    return (...values: number[]): number => run(Object.fromEntries(operands.map(([name], i) => [name, values[i]!])));
   };
   const [momentum, adam, dropoutMask] = [named('momentum'), named('adam'), listed('dropoutMask')];
   return {
@@ -187,16 +166,10 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   };
 }
 
-/** Throws SlimError unless an array, which `what` names, lies inside the memory. */
-function checkArray(
-  what: string,
-  offset: number,
-  kind: Exclude<Operand, 'number'>,
-  pass: Pass,
-  memoryBytes: number,
-): void {
-  const [items, size] = kind === 'bytes' ? ['bytes', 1] : ['floats', 4];
-  const length = kind === 'matrix' ? pass.rows! * pass.cols! : pass[kind === 'bytes' ? 'length' : kind]!;
+/** Throws SlimError unless an array, which `what` names, lies inside the memory; `count` says what counts its elements. */
+function checkArray(what: string, offset: number, count: string, pass: Pass, memoryBytes: number): void {
+  const [items, size] = count === 'bytes' ? ['bytes', 1] : ['floats', 4];
+  const length = count === 'matrix' ? pass.rows! * pass.cols! : pass[count === 'bytes' ? 'length' : count]!;
   if (!Number.isInteger(length) || length < 0) {
     throw new SlimError(`${what} needs a whole number of ${items}, got ${length}`);
   }

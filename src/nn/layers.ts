@@ -89,19 +89,12 @@ export function recurrentLayer(
   init: Initializer,
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
-  const { operator, attributes } = recurrentKinds[cell];
-  const { states } = operators[operator].recurrent;
+  const { states } = operators[recurrentKinds[cell].operator].recurrent;
   const weights = weightsOf(b, cell, { name, inputs, hidden }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
-  const [sequence, ...after] = b.node(
-    operator,
-    [x, ...weights, undefined, ...before],
-    { hidden_size: hidden, ...attributes },
-    [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
-    '',
-    name,
-  );
+  const outputs = ['sequence', ...states.map((s) => `${s}_next`)];
+  const [sequence, ...after] = layerNode(b, cell, name, hidden, [x, ...weights, undefined, ...before], outputs);
   const pairs = before.map((s, i) => ({ input: s.name, output: after[i]!.name }));
   return { output: squeeze(sequence!, [1]), states: pairs };
 }
@@ -119,17 +112,25 @@ export function sequenceLayer(
   lengths: Value,
   init: Initializer,
 ): { outputs: Value; last: Value } {
-  const { operator, attributes } = recurrentKinds[cell];
-  const { name, hidden } = sizes;
-  const [outputs, last] = b.node(
-    operator,
-    [x, ...weightsOf(b, cell, sizes, init), lengths],
-    { hidden_size: hidden, direction: reverse ? 'reverse' : undefined, ...attributes },
-    [`${name}.sequence`, `${name}.last`],
-    '',
-    name,
-  );
+  const inputs = [x, ...weightsOf(b, cell, sizes, init), lengths];
+  const direction = reverse ? 'reverse' : undefined;
+  const [outputs, last] = layerNode(b, cell, sizes.name, sizes.hidden, inputs, ['sequence', 'last'], direction);
   return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+}
+
+/** The operator of a layer, and its outputs, which are called after the layer. */
+function layerNode(
+  b: GraphBuilder,
+  cell: CellName,
+  name: string,
+  hidden: number,
+  inputs: readonly (Value | undefined)[],
+  outputs: readonly string[],
+  direction?: string,
+): Value[] {
+  const { operator, attributes } = recurrentKinds[cell];
+  const names = outputs.map((output) => `${name}.${output}`);
+  return b.node(operator, inputs, { hidden_size: hidden, direction, ...attributes }, names, '', name);
 }
 
 /** The weights of a layer's operator: W, R and B. */

@@ -1,8 +1,7 @@
 import type { Model } from '../graph/types.ts';
 import { ENTRY, MODEL } from './fields.ts';
 import { Message } from './message.ts';
-import { readOperatorSets } from './operatorSets.ts';
-import { readFunction, readGraph } from './readGraph.ts';
+import { readFunction, readGraph, readOperatorSets } from './readGraph.ts';
 import { type ExternalData, malformed, quoted, type Reading, startReading } from './reading.ts';
 
 /**

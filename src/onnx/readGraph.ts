@@ -8,10 +8,9 @@ import type {
   Tensor,
   TensorType,
 } from '../graph/types.ts';
-import { ATTRIBUTE, FUNCTION, GRAPH, NODE } from './fields.ts';
+import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
 import { type Message, safeNumber } from './message.ts';
 import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
-import { readDomain, readOperatorSets } from './operatorSets.ts';
 import { quoted, unsupported } from './reading.ts';
 import { isOpaque, type NamedTensor, readSparse, readTensor, writeOpaque, writeTensor } from './tensor.ts';
 import { readValueInfo } from './value.ts';
@@ -201,6 +200,26 @@ function carryTensors(message: Message, field: number, tensors: readonly (Tensor
     }
   });
   return { type: 'opaque', value };
+}
+
+/** ONNX's own operators have two spellings of their domain. */
+function readDomain(domain: string): string {
+  return domain === 'ai.onnx' ? '' : domain;
+}
+
+/** Versions by domain, each in a field with this number. Throws a UsageError when a domain has two. */
+export function readOperatorSets(message: Message, number: number): Record<string, number> {
+  const versions = new Map<string, number>();
+  message.map(number, (set) => {
+    const domain = readDomain(set.text(OPERATOR_SET.domain));
+    const what = `operator set ${quoted(domain)}`;
+    const version = set.count(OPERATOR_SET.version, `the version of ${what}`);
+    if ((versions.get(domain) ?? version) !== version) throw set.malformed(`${what} occurs twice`);
+    versions.set(domain, version);
+    const other = set.fields.find(({ number }) => number > OPERATOR_SET.version);
+    if (other) throw unsupported(set.reading, `field ${other.number} of ${what}`, 'export without it');
+  });
+  return Object.fromEntries(versions);
 }
 
 /** A function of the model's own. Throws a UsageError for one without a name. */

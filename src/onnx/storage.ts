@@ -8,7 +8,7 @@ import type { Message } from './message.ts';
  */
 
 export type NumericType = Exclude<ElementType, 'string'>;
-export type NumericData = Exclude<TensorData, string[]>;
+type NumericData = Exclude<TensorData, string[]>;
 
 /** What all typed arrays share. */
 interface ArrayKind {
@@ -45,6 +45,12 @@ const FIXED_SIZES: ReadonlyMap<number, 4 | 8> = new Map([
   [TENSOR.floatData, 4],
   [TENSOR.doubleData, 8],
 ]);
+
+/** The numbers that some bytes stand for, without a copy where they lie at a multiple of their size. */
+export function viewOf(raw: Uint8Array, { kind }: Storage): NumericData {
+  const aligned = raw.byteOffset % kind.BYTES_PER_ELEMENT === 0 ? raw : raw.slice();
+  return new kind(aligned.buffer, aligned.byteOffset, raw.byteLength / kind.BYTES_PER_ELEMENT);
+}
 
 /** How many values the list of a tensor has. Throws a UsageError when it is no such list. */
 export function listLength(tensor: Message, { list }: Storage): number {

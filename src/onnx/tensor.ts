@@ -1,12 +1,12 @@
-import { SlimError } from '../base/errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
 import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';
-import { type Region, readExternal, readRegion } from './external.ts';
-import { SPARSE, TENSOR } from './fields.ts';
+import { ENTRY, SPARSE, TENSOR } from './fields.ts';
 import type { Field, Message } from './message.ts';
 import { TensorProto_DataLocation, TensorProto_DataType } from './onnx_pb.ts';
-import { listLength, type NumericData, readList, STORAGE, type Storage } from './storage.ts';
+import { quoted } from './reading.ts';
+import { listLength, readList, STORAGE, type Storage, viewOf } from './storage.ts';
 import type { Writer } from './writer.ts';
 
 const EXTERNAL = BigInt(TensorProto_DataLocation.EXTERNAL);
@@ -90,7 +90,7 @@ function readData(
     if (region.length !== undefined && region.length !== length) {
       throw wrong(`${region.length} bytes of external data`);
     }
-    return viewOf(readExternal({ ...region, length }, what, message.reading), storage);
+    return viewOf(readExternal(message, { ...region, length }, what), storage);
   }
   if (!hasRaw) {
     if (count !== size) throw wrong(`${count} values`);
@@ -103,11 +103,6 @@ function readData(
   }
   if (bytes.byteLength !== size * valueBytes) throw wrong(`${bytes.byteLength / valueBytes} values`);
   return viewOf(bytes, storage);
-}
-
-function viewOf(raw: Uint8Array, { kind }: Storage): NumericData {
-  const aligned = raw.byteOffset % kind.BYTES_PER_ELEMENT === 0 ? raw : raw.slice();
-  return new kind(aligned.buffer, aligned.byteOffset, raw.byteLength / kind.BYTES_PER_ELEMENT);
 }
 
 /**
@@ -123,15 +118,44 @@ function alignIn(message: Message, field: Field, { kind }: Storage): Uint8Array 
   return bytes.subarray(field.at - shift, field.to - shift);
 }
 
+/** Where a tensor's values lie. */
+interface Region {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/** The region that the `external_data` of a tensor names; throws a UsageError for offsets and lengths that are none. */
+function readRegion(tensor: Message, what: string): Region {
+  const values = new Map(
+    tensor.map(TENSOR.externalData, (entry): [string, string] => [entry.text(ENTRY.key), entry.text(ENTRY.value)]),
+  );
+  const count = (key: string) => {
+    const text = values.get(key);
+    if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text);
+    throw tensor.malformed(`the ${key} of the external data of ${what} is ${quoted(text)}`);
+  };
+  return { location: values.get('location') ?? '', offset: count('offset') ?? 0, length: count('length') };
+}
+
+/** The bytes of a region; throws a UsageError that says why they cannot be read. */
+function readExternal({ reading }: Message, { location, offset, length }: Region, what: string): Uint8Array {
+  const found =
+    reading.external?.read(location, offset, length) ??
+    'a model in memory has no such files; load it by its path, or store it as one file first, for example in Python ' +
+      'with onnx.save(onnx.load(path), new_path)';
+  if (typeof found !== 'string') return found;
+  const place = `keeps its values in another file (external data), ${quoted(location)}`;
+  throw new UsageError(`cannot read ${reading.source}: ${what} ${place}: ${found}`);
+}
+
 /** A tensor that cannot be read; external data become part of it. */
 function carry(message: Message, kind: string, dims: readonly number[], what: string, keepName: boolean): OpaqueTensor {
   const external = isExternal(message);
   const rawField = message.last(TENSOR.rawData);
   const apart = [TENSOR.rawData, ...(keepName ? [] : [TENSOR.name])];
   if (external) apart.push(TENSOR.externalData, TENSOR.dataLocation);
-  const raw = external
-    ? readExternal(readRegion(message, what), what, message.reading)
-    : rawField && message.bytesIn(rawField);
+  const raw = external ? readExternal(message, readRegion(message, what), what) : rawField && message.bytesIn(rawField);
   return { kind, sparse: false, dims, fields: message.without(...apart), ...(raw && { raw }) };
 }
 

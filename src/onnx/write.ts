@@ -1,8 +1,7 @@
 import type { Model } from '../graph/types.ts';
 import { MODEL } from './fields.ts';
-import { writeOperatorSets } from './operatorSets.ts';
 import type { Outside } from './tensor.ts';
-import { writeFunction, writeGraph } from './writeGraph.ts';
+import { writeFunction, writeGraph, writeOperatorSets } from './writeGraph.ts';
 import { Writer } from './writer.ts';
 
 /** Up to this version of the format every initializer has to be listed among the inputs. */

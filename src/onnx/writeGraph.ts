@@ -1,7 +1,6 @@
 import type { Attribute, Graph, ListedInitializer, ModelFunction, Node, ValueInfo } from '../graph/types.ts';
-import { ATTRIBUTE, FUNCTION, GRAPH, NODE } from './fields.ts';
+import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
 import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
-import { writeOperatorSets } from './operatorSets.ts';
 import { type Outside, writeOpaque, writeTensor } from './tensor.ts';
 import { writeValueInfo } from './value.ts';
 import type { Writer } from './writer.ts';
@@ -147,6 +146,16 @@ function writeValue(writer: Writer, { type, value }: Modelled, field: number, wh
     case 'graphs':
       for (const v of value) writer.message(field, (inner) => writeGraph(inner, v, ` of ${what}`));
       break;
+  }
+}
+
+/** Writes versions by domain, each in a field with this number. */
+export function writeOperatorSets(writer: Writer, number: number, opsets: Readonly<Record<string, number>>): void {
+  for (const [domain, version] of Object.entries(opsets)) {
+    writer.message(number, (set) => {
+      set.name(OPERATOR_SET.domain, domain);
+      set.count(OPERATOR_SET.version, version, `the version of operator set '${domain}'`);
+    });
   }
 }
 

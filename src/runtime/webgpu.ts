@@ -3,7 +3,7 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Runtime } from './runtime.ts';
-import { type Engine, createSession as openSession } from './session.ts';
+import { runtimeOf } from './session.ts';
 
 /**
  * ONNX Runtime on a GPU in Node: Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS. What the GPU has no operator
@@ -11,18 +11,13 @@ import { type Engine, createSession as openSession } from './session.ts';
  * can use.
  */
 export async function loadWebGpuRuntime(): Promise<Runtime> {
-  const engine: Engine = {
+  const runtime = runtimeOf({
     name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
     provider: 'webgpu',
     writesInPlace: true,
-    runOptions: {},
-  };
-  const runtime: Runtime = {
-    name: engine.name,
-    createSession: (model, options = {}) => openSession(engine, model, options),
-  };
+  });
   await tryOut(runtime);
   return runtime;
 }

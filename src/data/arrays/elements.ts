@@ -1,7 +1,7 @@
 import { SlimError } from '../../base/errors.ts';
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { type NumericType, STORAGE } from '../../onnx/storage.ts';
+import { type NumericType, STORAGE, viewOf } from '../../onnx/storage.ts';
 
 /** Bytes that one element takes in a file. */
 export function bytesPerElement(elementType: NumericType): number {
@@ -9,17 +9,17 @@ export function bytesPerElement(elementType: NumericType): number {
 }
 
 /**
- * The tensor whose elements are the bytes of a whole buffer, without a copy; they lie at `offset` of the file. Throws
- * what `wrong` makes of a bool that is neither 0 nor 1.
+ * The tensor whose elements are some bytes, a view of them where they are aligned; they lie at `offset` of the file.
+ * Throws what `wrong` makes of a bool that is neither 0 nor 1.
  */
 export function tensorOf(
   elementType: NumericType,
   dims: readonly number[],
-  buffer: ArrayBuffer,
+  bytes: Uint8Array,
   offset: number,
   wrong: (problem: string) => Error,
 ): Tensor {
-  const data = new STORAGE[elementType].kind(buffer);
+  const data = viewOf(bytes, STORAGE[elementType]);
   const bad = elementType === 'bool' ? data.findIndex((value: number | bigint) => value !== 0 && value !== 1) : -1;
   if (bad >= 0) throw wrong(`bool element ${bad} is ${data[bad]}, expected 0 or 1 (offset ${offset + bad})`);
   return { elementType, dims, data };

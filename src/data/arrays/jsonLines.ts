@@ -4,8 +4,8 @@
  */
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { linesOf, objectsOf } from '../lines.ts';
-import { type ArrayFile, allocate, chunksOf, malformed } from './arrayFile.ts';
+import { objectsOf } from '../lines.ts';
+import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
 
 /** Appended to the name of a field whose examples differ in length: int64 [N], the lengths before padding. */
 const LENGTH_SUFFIX = '_length';
@@ -32,9 +32,8 @@ interface Example {
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
   const fields = new Map<string, Example[]>();
   let examples = 0;
-  const lines = linesOf(file.path, chunksOf(file, 0, file.size));
   const expected = 'fields by name, such as {"x": [[0.5, 1]], "y": 3}';
-  for await (const { line, object, wrong } of objectsOf(file.path, lines, expected)) {
+  for await (const { line, object, wrong } of objectsOf(file.path, expected)) {
     for (const [name, value] of Object.entries(object)) {
       const seen = fields.get(name) ?? [];
       if (seen.length < examples) throw wrong(`it has a field '${name}', which the lines before do not have`);
@@ -124,7 +123,7 @@ function stack(name: string, list: readonly Example[], file: ArrayFile): { tenso
     const fix = 'cut long examples up, or save arrays as .npz';
     throw wrong(line, `is so long that padding the others to it takes ${bytes} bytes; ${fix}`);
   }
-  const tensor = fillPadded(elementType, padded, list, allocate(bytes, file.path, `field '${name}'`));
+  const tensor = fillPadded(elementType, padded, list, allocate(bytes, file.path, `field '${name}'`).buffer);
   if (lengths.every((length) => length === longest)) return { tensor };
   const data = BigInt64Array.from(lengths, BigInt);
   return { tensor, lengths: { elementType: 'int64', dims: [list.length], data } };

@@ -5,8 +5,8 @@ import { gunzip } from 'node:zlib';
 import { UsageError } from '../../base/errors.ts';
 import { fileErrorReason } from '../../base/files.ts';
 import { malformed } from '../arrays/arrayFile.ts';
+import { GZIP } from '../lines.ts';
 import type { LabelledText } from './labelledText.ts';
-import { GZIP } from './textLines.ts';
 
 /** A sub-folder that holds no class: aclImdb keeps texts without labels there. */
 const UNLABELLED = 'unsup';

@@ -1,11 +1,10 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { malformed } from '../arrays/arrayFile.ts';
-import { objectsOf } from '../lines.ts';
+import { objectsOf, textLines } from '../lines.ts';
 import { folderTexts } from './folderTexts.ts';
 import type { LabelledText, TextColumns } from './labelledText.ts';
 import { type Row, tableRows } from './tableRows.ts';
-import { textLines } from './textLines.ts';
 
 type Reader = (path: string, columns: TextColumns) => AsyncGenerator<LabelledText>;
 
@@ -81,7 +80,7 @@ function numbered(path: string, columns: TextColumns, count: number): [number, n
 
 async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
   const expected = '{"text": "…", "label": "…"}';
-  for await (const { line, object, wrong } of objectsOf(path, textLines(path), expected)) {
+  for await (const { line, object, wrong } of objectsOf(path, expected)) {
     const fields = new Map<string, unknown>(Object.entries(object));
     const field = (what: 'text' | 'label'): string => {
       const name = columns[what];
