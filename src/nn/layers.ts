@@ -141,31 +141,26 @@ function weightsOf(
   init: Initializer,
   keepRecurrent = 1,
 ): Value[] {
-  const gates = gatesOf(cell).length;
+  const gates: readonly string[] = operators[recurrentKinds[cell].operator].recurrent.gates;
+  const rows = gates.length * hidden;
+  const first = new Float32Array(rows);
+  const forget = gates.indexOf('forget gate');
+  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
   return [
-    b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
-    dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent),
-    biasesOf(b, cell, name, hidden, forgetBias),
+    b.parameter(`${name}.weight`, init([1, rows, inputs])),
+    dropout(b.parameter(`${name}.recurrent`, init([1, rows, hidden])), 1 - keepRecurrent),
+    biasesOf(b, cell, name, hidden, first),
   ];
-}
-
-/** Names of a cell's gates in the order of its weights. */
-function gatesOf(cell: CellName): readonly string[] {
-  return operators[recurrentKinds[cell].operator].recurrent.gates;
 }
 
 /**
  * ONNX adds two bias vectors [GH], one of W·x and one of R·h. The second is a constant zero, so that the layer has one
- * bias, as in Zaremba et al. (2014); biases start at 0, those of a forget gate at `forgetBias`. Only the candidate of a GRU has a second one of its own, last
- * of the gates: it lies inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
+ * bias, as in Zaremba et al. (2014). Only the candidate of a GRU has a second one of its own, last of the gates: it lies
+ * inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
  */
-function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, forgetBias: number): Value {
-  const gates = gatesOf(cell).length;
-  const first = new Float32Array(gates * hidden);
-  const forget = gatesOf(cell).indexOf('forget gate');
-  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
-  const bias = b.parameter(`${name}.bias`, floats([1, gates * hidden], first));
-  if (cell !== 'gru') return concat([bias, b.constant(zeros([1, gates * hidden]))], 1);
+function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, first: Float32Array): Value {
+  const bias = b.parameter(`${name}.bias`, floats([1, first.length], first));
+  if (cell !== 'gru') return concat([bias, b.constant(zeros([1, first.length]))], 1);
   const candidate = b.parameter(`${name}.recurrent_bias`, zeros([1, hidden]));
-  return concat([bias, b.constant(zeros([1, (gates - 1) * hidden])), candidate], 1);
+  return concat([bias, b.constant(zeros([1, first.length - hidden])), candidate], 1);
 }

@@ -42,9 +42,11 @@ export class Message {
 
   constructor(reading: Reading, field: Message['field'] = { from: 0, at: 0, to: reading.bytes.byteLength }) {
     const fields: Field[] = [];
-    for (let { at } = field; at < field.to; at = fields.at(-1)!.to) {
+    for (let { at } = field; at < field.to; ) {
       if (++reading.fields > MOST_FIELDS) throw malformed(reading, at, `it has more than ${MOST_FIELDS} fields`);
-      fields.push(readField(reading, at, field.to));
+      const next = readField(reading, at, field.to);
+      fields.push(next);
+      at = next.to;
     }
     this.reading = reading;
     this.field = field;
@@ -122,18 +124,19 @@ export class Message {
 
   /** The integer of a field, 0 when there is none. */
   int64(number: number): bigint {
-    const field = this.last(number);
-    if (field === undefined) return 0n;
-    expectWire(this.reading, field, WireType.Varint);
-    return decode(this.reading, field.at, 'an integer is cut off', readInt64);
+    return this.#scalar(number, WireType.Varint, 'an integer is cut off', readInt64) ?? 0n;
   }
 
   /** The float32 of a field, 0 when there is none. */
   float(number: number): number {
+    return this.#scalar(number, WireType.Bit32, 'a number is cut off', readFloat) ?? 0;
+  }
+
+  #scalar<T>(number: number, wire: WireType, cutOff: string, read: (reader: BinaryReader) => T): T | undefined {
     const field = this.last(number);
-    if (field === undefined) return 0;
-    expectWire(this.reading, field, WireType.Bit32);
-    return decode(this.reading, field.at, 'a number is cut off', readFloat);
+    if (field === undefined) return undefined;
+    expectWire(this.reading, field, wire);
+    return decode(this.reading, field.at, cutOff, read);
   }
 
   /** The count or version in a field, 0 when there is none; `what` it is. */

@@ -98,11 +98,10 @@ export class Writer {
 
   /** A field that holds a number as int64, ±Infinity as its limits; refuses fractions and unsafe integers. */
   int64(number: number, value: number, what: string): void {
-    if (!Number.isSafeInteger(value) && Math.abs(value) !== Number.POSITIVE_INFINITY) {
-      throw new SlimError(`cannot write ${what}: expected a safe integer or ±Infinity, got ${value}`);
-    }
-    if (Number.isSafeInteger(value)) this.int(number, value);
-    else this.int(number, value > 0 ? 2n ** 63n - 1n : -(2n ** 63n));
+    if (value === Number.POSITIVE_INFINITY) this.int(number, 2n ** 63n - 1n);
+    else if (value === Number.NEGATIVE_INFINITY) this.int(number, -(2n ** 63n));
+    else if (Number.isSafeInteger(value)) this.int(number, value);
+    else throw new SlimError(`cannot write ${what}: expected a safe integer or ±Infinity, got ${value}`);
   }
 
   /** A field that holds a dimension or version; refuses what is negative or no safe integer. */

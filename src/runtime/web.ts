@@ -8,7 +8,13 @@ import { runtimeOf, SILENT } from './session.ts';
  * one asks for. In a browser there is one thread unless the page is cross-origin isolated.
  */
 export async function loadWebRuntime(): Promise<Runtime> {
-  const ort = await loadPackage();
+  const ort = await import('onnxruntime-web').catch((error: unknown) => {
+    throw new UsageError(
+      'the device wasm needs the package onnxruntime-web, which cannot be loaded; add it with ' +
+        `\`npm install onnxruntime-web\` (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
+      { cause: error },
+    );
+  });
   const { wasm } = ort.env;
   const { name, createSession } = runtimeOf({
     name: `onnxruntime-web ${ort.env.versions.web ?? ''} (wasm)`.replace('  ', ' '),
@@ -43,15 +49,3 @@ export async function loadWebRuntime(): Promise<Runtime> {
 
 /** Threads that the first session asked for: one module, one memory, one set of threads in a process. */
 let asked: number | 'default' | undefined;
-
-async function loadPackage() {
-  try {
-    return await import('onnxruntime-web');
-  } catch (error) {
-    throw new UsageError(
-      `the device wasm needs the package onnxruntime-web, which cannot be loaded; add it with ` +
-        `\`npm install onnxruntime-web\` (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
-      { cause: error },
-    );
-  }
-}

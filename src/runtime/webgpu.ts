@@ -18,23 +18,19 @@ export async function loadWebGpuRuntime(): Promise<Runtime> {
     provider: 'webgpu',
     writesInPlace: true,
   });
-  await tryOut(runtime);
-  return runtime;
-}
-
-/** The engine looks for a GPU when it makes its first session. */
-async function tryOut({ name: engine, createSession }: Runtime): Promise<void> {
   const b = new GraphBuilder('trial');
   b.output(b.input('x', 'float32', [1]), 'y');
   try {
-    await (await createSession(modelOf(b.build()))).release();
+    // The engine looks for a GPU when it makes its first session.
+    await (await runtime.createSession(modelOf(b.build()))).release();
+    return runtime;
   } catch (error) {
     if (!(error instanceof SlimError)) throw error;
     // The engine quotes the condition that failed before it says what that means.
     const reason = error.message.split(' was false. ').at(-1)!;
     throw new UsageError(
       'the device webgpu needs a GPU and its driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS): ' +
-        `${engine} says: ${reason}`,
+        `${runtime.name} says: ${reason}`,
       { cause: error },
     );
   }

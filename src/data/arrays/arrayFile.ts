@@ -24,23 +24,18 @@ export function malformed(path: string, what: string, cause?: unknown): UsageErr
 
 /** Opens a file for `use`, and closes it again. Throws a UsageError when there is no such file, or it is not one. */
 export async function withFile<T>(path: string, use: (file: ArrayFile) => Promise<T>): Promise<T> {
-  const handle = await openRegular(path);
+  // Looked at before it is opened: opening a pipe would wait for a writer.
+  const failed = (error: unknown): never => {
+    throw malformed(path, fileErrorReason(error), error);
+  };
+  if (!(await stat(path).catch(failed)).isFile()) throw malformed(path, 'it is not a file');
+  const handle = await open(path, 'r').catch(failed);
   try {
     const { size } = await handle.stat();
     return await use({ path, size, read: (target, position) => readAt(handle, path, size, target, position) });
   } finally {
     await handle.close();
   }
-}
-
-async function openRegular(path: string): Promise<FileHandle> {
-  try {
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    if ((await stat(path)).isFile()) return await open(path, 'r');
-  } catch (error) {
-    throw malformed(path, fileErrorReason(error), error);
-  }
-  throw malformed(path, 'it is not a file');
 }
 
 async function readAt(handle: FileHandle, path: string, size: number, target: Uint8Array, position: number) {

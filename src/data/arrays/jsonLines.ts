@@ -7,9 +7,6 @@ import type { Tensor } from '../../graph/types.ts';
 import { objectsOf } from '../lines.ts';
 import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
 
-/** Appended to the name of a field whose examples differ in length: int64 [N], the lengths before padding. */
-const LENGTH_SUFFIX = '_length';
-
 const MAX_RANK = 16;
 /** Padding may take so many times the bytes of the file, and so many bytes in any case. */
 const LARGEST_PADDING = 64;
@@ -26,7 +23,7 @@ interface Example {
 
 /**
  * Reads the examples of a file. Booleans become bool, integers int64, anything else float32. Where the first axis of a
- * field differs between examples, it is padded with zeros at the end and `<field>_length` is added.
+ * field differs between examples, it is padded with zeros at the end and `<field>_length` is added: int64 [N], the lengths before.
  * Throws a UsageError that names line and field, when a line is no such object or does not match the lines before it.
  */
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
@@ -48,7 +45,7 @@ export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor
     const { tensor, lengths } = stack(name, list, file);
     tensors.set(name, tensor);
     if (lengths === undefined) continue;
-    const lengthName = name + LENGTH_SUFFIX;
+    const lengthName = `${name}_length`;
     if (fields.has(lengthName)) {
       const fix = `rename '${lengthName}', or pad '${name}' yourself`;
       const problem = `'${name}' differs in length and needs the name '${lengthName}', which is taken`;

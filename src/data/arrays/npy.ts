@@ -41,7 +41,12 @@ export function readNpy(file: Bytes, path: string, what: string): Tensor {
     throw wrong(`its header has ${headerLength} bytes, expected at most ${MAX_HEADER} (offset ${PREAMBLE})`);
   }
   const headerBytes = take(headerLength);
-  const header = parse(version === 3 ? new TextDecoder().decode(headerBytes) : latin1(headerBytes), wrong);
+  let header: NpyHeader;
+  try {
+    header = parseNpyHeader(version === 3 ? new TextDecoder().decode(headerBytes) : latin1(headerBytes));
+  } catch (error) {
+    throw wrong(`${(error as Error).message} (offset ${PREAMBLE})`);
+  }
 
   const { elementType, shape } = header;
   const width = bytesPerElement(elementType);
@@ -69,14 +74,6 @@ export function npyPieces(tensor: Tensor, name: string, refuse: (problem: string
   const header = `${dict}${' '.repeat(-unpadded & (ALIGNMENT - 1))}\n`;
   const length = [header.length & 255, header.length >>> 8];
   return [Buffer.from(MAGIC, 'latin1'), Uint8Array.of(1, 0, ...length), Buffer.from(header, 'latin1'), bytes];
-}
-
-function parse(text: string, wrong: (problem: string) => Error): NpyHeader {
-  try {
-    return parseNpyHeader(text);
-  } catch (error) {
-    throw wrong(`${(error as Error).message} (offset ${PREAMBLE})`);
-  }
 }
 
 function latin1(bytes: Uint8Array): string {

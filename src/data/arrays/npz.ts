@@ -23,23 +23,16 @@ const MAX_MEMBERS = 0xffff;
 /** The earliest time that zip archives can hold: equal arrays make equal files. */
 const NO_TIME = new Date(1980, 0, 1);
 
-/** A member of the archive: an array in the .npy format. */
-interface Member {
-  readonly name: string;
-  readonly entry: Entry;
-  /** Where its data begin in the file. */
-  readonly start: number;
-}
-
 /**
  * Reads all arrays of a .npz file, in the order of its directory.
  * Throws a UsageError that names the offset or the array when the file is damaged, has members that are no arrays, or
  * arrays of types we do not know; a member never takes more memory than its own compressed size justifies.
  */
 export async function readNpz(file: ArrayFile): Promise<Map<string, Tensor>> {
-  const members = await readDirectory(file);
   const arrays = new Map<string, Tensor>();
-  for (const member of members) arrays.set(member.name, await readMember(member, file));
+  for (const [name, { entry, start }] of await readDirectory(file)) {
+    arrays.set(name, await readMember(`array '${name}'`, entry, start, file));
+  }
   return arrays;
 }
 
@@ -66,10 +59,10 @@ export function npzPieces(arrays: ReadonlyMap<string, Tensor>): Uint8Array[] {
   return pieces;
 }
 
-/** The members of the archive, checked against each other; their data are not read yet. */
-async function readDirectory(file: ArrayFile): Promise<Member[]> {
+/** The members of the archive by name, checked against each other, and where in the file their data `start`. */
+async function readDirectory(file: ArrayFile) {
   const reader = new FileReader(file);
-  const members = new Map<string, Member>();
+  const members = new Map<string, { entry: Entry; start: number }>();
   // Members that share bytes would let a small file unfold to a large one.
   let taken = 0;
   try {
@@ -88,10 +81,10 @@ async function readDirectory(file: ArrayFile): Promise<Member[]> {
         const place = `offset ${entry.relativeOffsetOfLocalHeader}`;
         throw malformed(file.path, `array '${name}': its name in the directory differs from its name at ${place}`);
       }
-      members.set(name, { name, entry, start: fileDataStart });
+      members.set(name, { entry, start: fileDataStart });
     }
     archive.close();
-    return [...members.values()];
+    return members;
   } catch (error) {
     if (error instanceof SlimError) throw error;
     const why = `${(error as Error).message} (offset ${reader.position})`;
@@ -124,8 +117,7 @@ function checkMember(entry: Entry, file: ArrayFile): string {
   return name;
 }
 
-async function readMember({ name, entry, start }: Member, file: ArrayFile): Promise<Tensor> {
-  const what = `array '${name}'`;
+async function readMember(what: string, entry: Entry, start: number, file: ArrayFile): Promise<Tensor> {
   const { compressionMethod, compressedSize, uncompressedSize } = entry;
   const wrong = (problem: string, cause?: unknown) => malformed(file.path, `${what}: ${problem}`, cause);
   const stored = await bytesAt(file, start, start + compressedSize, what);

@@ -99,7 +99,14 @@ async function readHeader(file: ArrayFile): Promise<{ header: object; dataStart:
     throw malformed(file.path, `its header has ${length.readBigUInt64LE()} bytes (offset 0), ${expected}`);
   }
   const dataStart = LENGTH_BYTES + headerLength;
-  const header = parseJson(await bytesAt(file, LENGTH_BYTES, dataStart, 'its header'), file);
+  const bytes = await bytesAt(file, LENGTH_BYTES, dataStart, 'its header');
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    const why = (error as Error).message;
+    throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not JSON in UTF-8: ${why}`, error);
+  }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not a JSON object`);
   }
@@ -107,16 +114,6 @@ async function readHeader(file: ArrayFile): Promise<{ header: object; dataStart:
     throw malformed(file.path, `${METADATA} in its header (offset ${LENGTH_BYTES}) is not an object of texts`);
   }
   return { header, dataStart };
-}
-
-function parseJson(bytes: Uint8Array, file: ArrayFile): unknown {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return JSON.parse(text);
-  } catch (error) {
-    const why = (error as Error).message;
-    throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not JSON in UTF-8: ${why}`, error);
-  }
 }
 
 function parseEntry(name: string, entry: unknown, file: ArrayFile): Entry {

@@ -1,7 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { malformed } from '../arrays/arrayFile.ts';
-import { objectsOf, textLines } from '../lines.ts';
+import { objectsOf } from '../lines.ts';
 import { folderTexts } from './folderTexts.ts';
 import type { LabelledText, TextColumns } from './labelledText.ts';
 import { type Row, tableRows } from './tableRows.ts';
@@ -9,8 +9,8 @@ import { type Row, tableRows } from './tableRows.ts';
 type Reader = (path: string, columns: TextColumns) => AsyncGenerator<LabelledText>;
 
 const READERS: Readonly<Record<string, Reader>> = {
-  '.csv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'csv'), columns),
-  '.tsv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'tsv'), columns),
+  '.csv': (path, columns) => tableTexts(path, tableRows(path, 'csv'), columns),
+  '.tsv': (path, columns) => tableTexts(path, tableRows(path, 'tsv'), columns),
   '.jsonl': jsonTexts,
   '.ndjson': jsonTexts,
 };
@@ -48,34 +48,35 @@ async function* tableTexts(path: string, rows: AsyncIterable<Row>, columns: Text
   const isNumbered = [columns.text, columns.label].every((column) => /^\d+$/.test(column));
   for await (const { line, values } of rows) {
     const isHead = places === undefined && !isNumbered;
-    places ??= isNumbered ? numbered(path, columns, values.length) : named(path, columns, values);
+    places ??= [
+      placeOf('text', path, columns, values, isNumbered),
+      placeOf('label', path, columns, values, isNumbered),
+    ];
     if (isHead) continue;
     yield labelled(values[places[0]]!, values[places[1]]!, `${path}, line ${line}`);
   }
   if (places === undefined) throw malformed(path, 'it has no rows');
 }
 
-/** Where the two columns are, by the names in the first row. */
-function named(path: string, columns: TextColumns, names: readonly string[]): [number, number] {
-  const trimmed = names.map((name) => name.trim());
-  const place = (what: 'text' | 'label'): number => {
-    const name = columns[what];
-    const at = trimmed.indexOf(name);
-    if (at < 0) throw missingColumn(`${path} has`, what, name, trimmed, '; without a line of names, say their numbers');
-    if (trimmed.indexOf(name, at + 1) < 0) return at;
-    throw malformed(path, `it has two columns '${name}'`);
-  };
-  return [place('text'), place('label')];
-}
-
-/** Where the two columns are, as numbers from 1 on. */
-function numbered(path: string, columns: TextColumns, count: number): [number, number] {
-  const place = (what: 'text' | 'label'): number => {
-    const number = Number(columns[what]);
-    if (number >= 1 && number <= count) return number - 1;
-    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${count}`);
-  };
-  return [place('text'), place('label')];
+/** Where a column is: by its name in the first row, or its number from 1 on. */
+function placeOf(
+  what: 'text' | 'label',
+  path: string,
+  columns: TextColumns,
+  firstRow: readonly string[],
+  isNumbered: boolean,
+): number {
+  const name = columns[what];
+  if (isNumbered) {
+    const number = Number(name);
+    if (number >= 1 && number <= firstRow.length) return number - 1;
+    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${firstRow.length}`);
+  }
+  const names = firstRow.map((name) => name.trim());
+  const at = names.indexOf(name);
+  if (at < 0) throw missingColumn(`${path} has`, what, name, names, '; without a line of names, say their numbers');
+  if (names.includes(name, at + 1)) throw malformed(path, `it has two columns '${name}'`);
+  return at;
 }
 
 async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
