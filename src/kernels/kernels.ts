@@ -85,12 +85,12 @@ export interface Kernels {
   dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number): void;
 }
 
-const DECAYED = 'weights[matrix] gradient[matrix] rows cols rowDecay[rows] colDecay[cols]';
+const DECAYED = 'weights[rows*cols] gradient[rows*cols] rows cols rowDecay[rows] colDecay[cols]';
 const SQUARES = 'rowSquares[rows] colSquares[cols]';
 
 /**
- * The operands of what the WebAssembly module exports, in its order: numbers, and arrays with the operand that says how
- * many floats they have (`matrix` is rows · cols; one of `bytes` has `length` bytes).
+ * The operands of what the WebAssembly module exports, in its order: numbers, and where arrays lie that have as many
+ * floats (or bytes) as other operands say.
  */
 const OPERANDS: Readonly<Record<keyof Kernels, string>> = {
   update: `${DECAYED} step threshold ${SQUARES}`,
@@ -104,15 +104,12 @@ const OPERANDS: Readonly<Record<keyof Kernels, string>> = {
   average: 'average[length] weights[length] length rate',
   addSign: 'weights[length] gradient[length] length strength',
   maskGradient: 'weights[length] gradient[length] length',
-  applyMask: 'values[length] mask[bytes] length',
-  scale: `weights[matrix] rows cols rowFactor[rows] colFactor[cols] ${SQUARES}`,
+  applyMask: 'values[length] mask[length bytes] length',
+  scale: `weights[rows*cols] rows cols rowFactor[rows] colFactor[cols] ${SQUARES}`,
   dropoutMask: 'out[length] length keep seedLo seedHi',
 };
 
-/** The operands of a kernel by name: how many elements each has that is an array. */
-function operandsOf(kernel: keyof Kernels): [name: string, size: string | undefined][] {
-  return Array.from(OPERANDS[kernel].matchAll(/(\w+)(?:\[(\w+)\])?/g), ([, name, size]) => [name!, size]);
-}
+const OPERAND = /(\w+)(?:\[([\w*]+)( bytes)?\])?/g;
 
 type Pass = Readonly<Record<string, number>>;
 
@@ -125,21 +122,26 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   const instance = new WebAssembly.Instance(new WebAssembly.Module(bytes), { env: { memory } });
   const wasm = instance.exports as Record<keyof Kernels, (...operands: readonly number[]) => number>;
   const memoryBytes = memory.buffer.byteLength;
-  /** A kernel that takes its operands by name. */
-  const named = (kernel: keyof Kernels) => {
-    const operands = operandsOf(kernel);
-    return (pass: Pass): number => {
-      for (const [name, size] of operands) {
-        if (size) checkArray(`Kernel ${kernel}: ${name}`, pass[name]!, size, pass, memoryBytes);
-      }
-      return wasm[kernel](...operands.map(([name]) => pass[name]!));
-    };
-  };
+  const namesOf = (kernel: keyof Kernels) => Array.from(OPERANDS[kernel].matchAll(OPERAND), ([, name]) => name!);
   /** A kernel that takes its operands one after the other. */
   const listed = (kernel: keyof Kernels) => {
-    const operands = operandsOf(kernel);
-    const run = named(kernel);
-    return (...values: number[]): number => run(Object.fromEntries(operands.map(([name], i) => [name, values[i]!])));
+    const names = namesOf(kernel);
+    const arrays = Array.from(OPERANDS[kernel].matchAll(OPERAND), ([, name, count, bytes], at) => {
+      const factors = count?.split('*').map((factor) => names.indexOf(factor)) ?? [];
+      return { what: `Kernel ${kernel}: ${name}`, at, factors, size: bytes ? 1 : 4 };
+    }).filter(({ factors }) => factors.length > 0);
+    return (...values: number[]): number => {
+      for (const { what, at, factors, size } of arrays) {
+        const length = factors.reduce((product, factor) => product * values[factor]!, 1);
+        checkArray(what, values[at]!, length, size, memoryBytes);
+      }
+      return wasm[kernel](...values);
+    };
+  };
+  /** A kernel that takes its operands by name. */
+  const named = (kernel: keyof Kernels) => {
+    const [names, run] = [namesOf(kernel), listed(kernel)];
+    return (pass: Pass): number => run(...names.map((name) => pass[name]!));
   };
   const [momentum, adam, dropoutMask] = [named('momentum'), named('adam'), listed('dropoutMask')];
   return {
@@ -166,10 +168,9 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
   };
 }
 
-/** Throws SlimError unless an array, which `what` names, lies inside the memory; `count` says what counts its elements. */
-function checkArray(what: string, offset: number, count: string, pass: Pass, memoryBytes: number): void {
-  const [items, size] = count === 'bytes' ? ['bytes', 1] : ['floats', 4];
-  const length = count === 'matrix' ? pass.rows! * pass.cols! : pass[count === 'bytes' ? 'length' : count]!;
+/** Throws SlimError unless an array of `length` items of 4 bytes or one, which `what` names, lies inside the memory. */
+function checkArray(what: string, offset: number, length: number, size: number, memoryBytes: number): void {
+  const items = size === 4 ? 'floats' : 'bytes';
   if (!Number.isInteger(length) || length < 0) {
     throw new SlimError(`${what} needs a whole number of ${items}, got ${length}`);
   }
