@@ -96,10 +96,8 @@ export { type Classified, classify, type TextSession, textSession } from './task
 export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
 export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export type { Collective } from './train/collective.ts';
-export { TrainingDivergedError } from './train/diverged.ts';
+export { InterruptedError, TrainingDivergedError } from './train/errors.ts';
 export { type FinishedModels, finishModels, type SlimModel } from './train/finish.ts';
-export { InterruptedError } from './train/interrupted.ts';
-export { memoryStore } from './train/memoryStore.ts';
 export type { EpochMetrics } from './train/metrics.ts';
 export type {
   BatchProgress,
@@ -111,6 +109,6 @@ export type {
 } from './train/options.ts';
 export { type ScoredModel, scoreModel } from './train/scoreModel.ts';
 export { createScorer, type ScoreOptions, type Scorer, type ScorerOptions } from './train/scorer.ts';
-export type { Checkpoint, RunStore } from './train/store.ts';
+export { type Checkpoint, memoryStore, type RunStore } from './train/store.ts';
 export { train } from './train/trainer.ts';
 export { assertEqual, type Difference, type VerifyOptions, verifyEqual } from './verify/verify.ts';

@@ -73,7 +73,7 @@ export {
   type TrainingGraph,
   trainingGraph,
 } from './train/compile.ts';
+export { DivergedError } from './train/errors.ts';
 export { type TrainSetup, TrainState } from './train/trainState.ts';
-export { DivergedError } from './train/update.ts';
 export { assertStreams } from './verify/assertStreams.ts';
 export { givenInputs } from './verify/givenInputs.ts';

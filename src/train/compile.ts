@@ -1,7 +1,7 @@
 import { differentiate } from '../autodiff/differentiate.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
-import type { Graph, Model } from '../graph/types.ts';
+import type { Model } from '../graph/types.ts';
 import { detachLookups, type Lookup } from '../passes/detachLookups.ts';
 import { expandCrossEntropy } from '../passes/expandCrossEntropy.ts';
 import { fuseLinear } from '../passes/fuseLinear.ts';
@@ -23,8 +23,7 @@ export interface ParameterInput {
 }
 
 /** A graph that scores a batch, and what to feed it. */
-export interface ScoringGraph extends Pick<LossGraph, 'sums' | 'reduction'> {
-  readonly graph: Graph;
+export interface ScoringGraph extends Omit<LossGraph, 'lookups'> {
   readonly parameters: readonly ParameterInput[];
   readonly lookups: readonly Lookup[];
   /** States that go on from batch to batch; none where the task carries none. */
@@ -32,7 +31,7 @@ export interface ScoringGraph extends Pick<LossGraph, 'sums' | 'reduction'> {
 }
 
 /** A graph that computes loss and gradients of one batch. */
-export interface TrainingGraph extends ScoringGraph, Pick<LossGraph, 'gradientScale' | 'notes'> {
+export interface TrainingGraph extends ScoringGraph {
   readonly masks: readonly Mask[];
   /** Gradient output of each parameter, and of each lookup's rows. */
   readonly gradients: ReadonlyMap<string, string>;
@@ -61,8 +60,7 @@ export function scoringGraph(
   const loss = problem.lossGraph(withoutDropout(model), shape);
   const { graph, lookups } = detached({ ...loss, graph: removeDeadNodes(loss.graph) }, trained);
   const { graph: fed, parameters } = parametersAsInputs(expandCrossEntropy(graph), trained);
-  const { sums, reduction } = loss;
-  return { graph: removeDeadNodes(fed), parameters, lookups, states: carriedStates(model, problem), sums, reduction };
+  return { ...loss, graph: removeDeadNodes(fed), parameters, lookups, states: carriedStates(model, problem) };
 }
 
 /**
@@ -81,17 +79,6 @@ export function trainingGraph(
   const { graph: fed, parameters } = parametersAsInputs(fuseLinear(masked), trained);
   const wrt = [...parameters.map((p) => p.name), ...lookups.map((l) => l.values)];
   const { graph, gradients } = differentiate(fed, LOSS, wrt);
-  const { sums, reduction, gradientScale, notes } = loss;
-  return {
-    graph: hoistLoops(expandCrossEntropy(removeDeadNodes(graph))),
-    parameters,
-    lookups,
-    masks,
-    states: carriedStates(model, problem),
-    gradients,
-    sums,
-    reduction,
-    gradientScale,
-    notes,
-  };
+  const made = hoistLoops(expandCrossEntropy(removeDeadNodes(graph)));
+  return { ...loss, graph: made, parameters, lookups, masks, states: carriedStates(model, problem), gradients };
 }

@@ -61,13 +61,12 @@ export function restoreTensors(
 function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
   if (tensor === undefined) return;
   const { data } = tensor;
-  const fits = data.length === into.length && data.constructor === into.constructor;
-  if (!fits)
+  if (data.length !== into.length || data.constructor !== into.constructor)
     throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);
 }
 
-/** Copies that outlive the trainer's memory. */
+/** Copies that outlive the memory they lie in. */
 export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
 }

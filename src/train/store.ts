@@ -1,5 +1,6 @@
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Progress } from './progress.ts';
+import { detached } from './snapshot.ts';
 
 /** All that a run needs to go on. */
 export interface Checkpoint {
@@ -18,4 +19,18 @@ export interface RunStore {
   save(checkpoint: Checkpoint): Promise<void>;
   /** Where the last checkpoint is, for messages; undefined when there is none yet. */
   place(): string | undefined;
+}
+
+/** Keeps the last checkpoint of a run in memory: a training that is stopped can go on, or be finished as it is. */
+export function memoryStore(): RunStore {
+  let last: Checkpoint | undefined;
+  return {
+    load: async (digest) => (last?.progress.digest === digest ? last : undefined),
+    async save({ model, tensors, progress }) {
+      // Weights and states lie in memory that the next update changes.
+      const graph = { ...model.graph, initializers: detached(model.graph.initializers) };
+      last = { model: { ...model, graph }, tensors: detached(tensors), progress };
+    },
+    place: () => undefined,
+  };
 }

@@ -1,23 +1,31 @@
-import { SlimError, UsageError } from '../base/errors.ts';
-import { namesStates, statesOf } from '../graph/states.ts';
+import { UsageError } from '../base/errors.ts';
+import { Recent } from '../base/recent.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
-import { traceGroups } from '../groups/trace.ts';
 import type { MethodState, SparsityMethod } from '../methods/method.ts';
 import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
+import { shapeKey } from '../tasks/shapeKey.ts';
 import { type Batches, LOSS, type Problem } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import { createScorer, type Scorer } from './scorer.ts';
-import { ShapedSteps } from './shapedSteps.ts';
-import { shareGradients } from './shareGradients.ts';
 import { detached, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
-import { floatTensor, runStep, type SessionSettings, skipStep } from './step.ts';
-import { addBatch, emptyTotals, sharedSums } from './sums.ts';
+import {
+  type CompiledStep,
+  compileStep,
+  floatTensor,
+  MOST_SHAPES,
+  runStep,
+  type SessionSettings,
+  shareGradients,
+  skipStep,
+} from './step.ts';
+import { batchSums, sharedSums } from './sums.ts';
+import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
 
@@ -66,7 +74,8 @@ export class TrainState {
   /** Weights that are trained but have no part in the loss. */
   private readonly untouched: ReadonlyMap<string, Tensor>;
   private readonly names: ReadonlySet<string>;
-  private readonly steps: ShapedSteps;
+  private readonly steps = new Recent<CompiledStep>(MOST_SHAPES, ({ session }) => session.release());
+  /** States that go on from batch to batch, whatever the shapes of the batches. */
   private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
   /** What the loss says that a user should know. */
@@ -81,7 +90,7 @@ export class TrainState {
       throw new UsageError('no weight that is trained has a part in the loss');
     }
     const state = new TrainState(snapshot, setup, plan);
-    await state.steps.for(first, 0, plan);
+    await state.stepFor(first, 0, plan);
     return state;
   }
 
@@ -91,17 +100,24 @@ export class TrainState {
     this.structure = model;
     this.notes = plan.notes ?? [];
     this.names = new Set(weights.keys());
-    this.groups = groupsOf(model, setup);
-    const { groups } = this;
-    this.method = groups && setup.createMethod({ graph: model.graph, groups }, snapshot.method);
-    this.optimizer = setup.createOptimizer(snapshot.optimizer);
-    const [method, optimizer] = [this.method, this.optimizer];
+    const groups = groupsOf(model, setup);
+    const method = groups && setup.createMethod({ graph: model.graph, groups }, snapshot.method);
+    const optimizer = setup.createOptimizer(snapshot.optimizer);
+    [this.groups, this.method, this.optimizer] = [groups, method, optimizer];
     this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: setup.collective.ranks > 1 });
     const { byName, tables } = this.memory;
     this.untouched = new Map([...weights].filter(([name]) => !byName.has(name) && !tables.has(name)));
     this.carried = restoreTensors(this.memory, optimizer, snapshot.tensors);
-    const { memory, carried, names: trained } = this;
-    this.steps = new ShapedSteps({ ...setup, structure: model, trained, memory, carried });
+  }
+
+  /** The step for a batch, compiled where it is the first one of its shape; `plan` is its graph, if it is made already. */
+  private stepFor(batches: Batches, index: number, plan?: TrainingGraph): Promise<CompiledStep> {
+    const shape = batches.shapeOf(index);
+    return this.steps.get(shapeKey(shape), () => {
+      const { structure, setup, names, memory, carried } = this;
+      const graph = plan ?? trainingGraph(structure, setup.problem, names, shape);
+      return compileStep(graph, memory, batches.feeds(shape), carried, setup);
+    });
   }
 
   /**
@@ -115,15 +131,14 @@ export class TrainState {
   ): Promise<StepResult> {
     const { seed, clip, collective } = this.setup;
     const { memory, method, optimizer } = this;
-    const step = await this.steps.for(batches, index);
+    const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
     const start = performance.now();
     if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
     else skipStep(step);
     const ran = performance.now();
-    const { plan, fetches } = step;
-    const sums = await sharedSums(addBatch(emptyTotals(), plan, fetches, count), collective);
+    const sums = await sharedSums(batchSums(step.plan, step.fetches, count), collective);
     if (sums.count === 0) return nothingLearned();
     const loss = sums.totals[LOSS]![0]! / sums.count;
     const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
@@ -229,23 +244,11 @@ export class TrainState {
 
   /** Gives the sessions back. */
   async release(): Promise<void> {
-    await this.steps.release();
+    await this.steps.clear();
     await this.scorer?.release();
   }
 }
 
-/** The groups of a model; for dense training undefined where they cannot be traced. */
-function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): Groups | undefined {
-  const states = namesStates(model) ? statesOf(model) : [];
-  const options = { states, embeddings, fix, opset: model.opsets[''] };
-  try {
-    return traceGroups(model.graph, { ...options, tolerant: isDense });
-  } catch (error) {
-    if (isDense && error instanceof SlimError) return undefined;
-    throw error;
-  }
-}
-
 function nothingLearned(): StepResult {
-  return { sums: emptyTotals(), loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
+  return { sums: { count: 0, totals: {} }, loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
 }

@@ -46,7 +46,7 @@ export async function stateOf(
   snapshot: Partial<Snapshot> = {},
 ): Promise<{ state: TrainState; setup: TrainSetup }> {
   const form = trainableForm(options.model, options);
-  const setup = setupOf(options, firstModelOf(form, options), options.collective ?? single);
+  const setup = setupOf(options, firstModelOf(form, options));
   return { state: await TrainState.create({ ...form, tensors: new Map(), ...snapshot }, setup), setup };
 }
 
