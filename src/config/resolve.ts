@@ -13,10 +13,7 @@ import { commonFields, type Part, parts, type RunConfig, selectors } from './run
 interface Kind {
   readonly name: string;
   readonly fields: z.ZodRawShape;
-}
-
-/** A kind whose fields have values when nobody says anything. */
-interface ChoiceKind extends Kind {
+  /** Values of its fields when nobody says anything. */
   readonly defaults?: Settings;
 }
 
@@ -44,7 +41,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
-  const task = kindNamed(tasks, flat.task, nameOf('task'), problems);
+  const task = kindNamed(tasks, 'task', flat, nameOf, problems);
   if (task === undefined) return refuse();
   const wanted: Settings = { ...task.defaults(flat), ...flat };
   const chosen = chooseKinds(task, wanted, nameOf, problems);
@@ -52,7 +49,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const given = { ...chosen.schedule.defaults, ...chosen.optimizer.defaults, ...wanted };
   const read = readSections(chosen, given, nameOf);
   problems.push(...read.problems, ...strangers(chosen, given, said, tasks, nameOf));
-  if (problems.length > 0 || read.config === undefined) return refuse();
+  if (problems.length > 0) return refuse();
   const { config } = read;
   problems.push(
     ...(task.contradictions?.(config, nameOf) ?? []),
@@ -63,8 +60,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
 
 /** The settings that make a configuration, side by side again. */
 export function settingsOf(config: RunConfig): Settings {
-  const { task, model, method, optimizer, schedule, ...common } = config;
-  return flattened({ ...common, task, model, method, optimizer, schedule });
+  return flattened(config);
 }
 
 /** Sections spelled out, as in config.json of a run, become fields and the setting that chooses their kind. */
@@ -88,57 +84,40 @@ function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value;
 }
 
-type Chosen = Readonly<Record<Part, ChoiceKind>>;
+type Chosen = Readonly<Record<Part, Kind>>;
 
 function chooseKinds(task: TaskDefinition, given: Settings, nameOf: FieldName, problems: string[]): Chosen | undefined {
-  const model = kindNamed(task.models, given.cell, nameOf('cell'), problems);
-  const optimizer = kindNamed(
-    Object.values(optimizers) as ChoiceKind[],
-    given.optimizer,
-    nameOf('optimizer'),
-    problems,
-  );
-  const schedule = kindNamed(Object.values(schedules) as ChoiceKind[], given.schedule, nameOf('schedule'), problems);
-  const named = given.method === undefined ? undefined : kindNamed(methods, given.method, nameOf('method'), problems);
+  const choose = <K extends Pick<Kind, 'name'>>(part: Part, kinds: readonly K[]) =>
+    kindNamed(kinds, part, given, nameOf, problems);
+  const model = choose('model', task.models);
+  const optimizer = choose<Kind>('optimizer', Object.values(optimizers));
+  const schedule = choose<Kind>('schedule', Object.values(schedules));
+  const named = given.method === undefined ? undefined : choose('method', methods);
   const { kind: asked, problems: clashes } = chooseMethod(given, nameOf);
   problems.push(...clashes);
   if (!model || !optimizer || !schedule) return undefined;
-  const method = named ?? asked;
-  const { name, fields } = task;
-  return {
-    task: { name, fields },
-    model,
-    optimizer,
-    schedule,
-    method: { ...method, fields: { ...method.fields, ...methodFields } },
-  };
+  const { name, fields } = named ?? asked;
+  const method = { name, fields: { ...fields, ...methodFields } };
+  return { task: { name: task.name, fields: task.fields }, model, optimizer, schedule, method };
 }
 
 /** The kind of that name, or the first one when nobody says a name. */
-function kindNamed<K extends Kind>(
+function kindNamed<K extends Pick<Kind, 'name'>>(
   kinds: readonly K[],
-  name: unknown,
-  what: string,
+  part: Part,
+  given: Settings,
+  nameOf: FieldName,
   problems: string[],
 ): K | undefined {
-  const found = name === undefined ? kinds[0] : kinds.find((kind) => kind.name === name);
-  if (found === undefined)
-    problems.push(
-      noSuch(
-        what,
-        name,
-        kinds.map((kind) => kind.name),
-      ),
-    );
+  const names = kinds.map((kind) => kind.name);
+  const { [selectors[part]]: name = names[0] } = given;
+  const found = kinds.find((kind) => kind.name === name);
+  if (found === undefined) problems.push(noSuch(nameOf(selectors[part]), name, names));
   return found;
 }
 
 /** Checks the fields of each part, and those of every run. */
-function readSections(
-  chosen: Chosen,
-  given: Settings,
-  nameOf: FieldName,
-): { config: RunConfig | undefined; problems: string[] } {
+function readSections(chosen: Chosen, given: Settings, nameOf: FieldName): { config: RunConfig; problems: string[] } {
   const found: Misfit[] = [];
   const read = <S extends z.ZodRawShape>(fields: S) => {
     const own = Object.fromEntries(Object.keys(fields).map((field) => [field, given[field]]));
@@ -146,25 +125,18 @@ function readSections(
     if (!parsed.success) found.push(...misfits(parsed.error, own, nameOf));
     return parsed.data;
   };
-  const section = (part: Part): Section => ({
-    kind: chosen[part].name,
-    ...withoutIdle(part, read(chosen[part].fields)),
+  const sections = parts.map((part) => {
+    const { name: kind, fields } = chosen[part];
+    return [part, { kind, ...withoutIdle(part, read(fields)) }];
   });
-  const sections = {
-    task: section('task'),
-    model: section('model'),
-    method: section('method'),
-    optimizer: section('optimizer'),
-    schedule: section('schedule'),
-  };
   const common = read(commonFields);
   const missing = [...new Set(found.flatMap((m) => ('missing' in m ? [m.missing] : [])))];
   const problems = [...new Set(found.flatMap((m) => ('problem' in m ? [m.problem] : [])))];
   if (missing.length > 0) {
     problems.push(`missing ${missing.join(', ')}; a "preset" gives what a file leaves out`);
   }
-  const config = common && problems.length === 0 ? { ...sections, ...withoutIdle('task', common) } : undefined;
-  return { config: config as RunConfig | undefined, problems };
+  const config: RunConfig = { ...Object.fromEntries(sections), ...withoutIdle('task', common) };
+  return { config, problems };
 }
 
 /** Fields without a value are left out; of a method also switches that are off, and strengths of 0 that ask for one. */
@@ -211,16 +183,18 @@ function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldNa
   const note = (fields: z.ZodRawShape, ask: (nameOf: FieldName) => string) => {
     for (const field of Object.keys(fields)) found.set(field, [...(found.get(field) ?? []), ask]);
   };
-  const byName = (part: Part, { name, fields }: Kind) => note(fields, (nameOf) => `${nameOf(selectors[part])} ${name}`);
+  const byName = (part: Part, kinds: readonly Kind[]) => {
+    for (const { name, fields } of kinds) note(fields, (nameOf) => `${nameOf(selectors[part])} ${name}`);
+  };
   for (const { fields, selector, name } of [...methods].reverse()) {
     note(fields, (nameOf) => (selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector)));
   }
   for (const task of tasks) {
-    byName('task', task);
-    for (const model of task.models) byName('model', model);
+    byName('task', [{ name: task.name, fields: task.fields }]);
+    byName('model', task.models);
   }
-  for (const kind of Object.values(optimizers)) byName('optimizer', kind);
-  for (const kind of Object.values(schedules)) byName('schedule', kind);
+  byName('optimizer', Object.values(optimizers));
+  byName('schedule', Object.values(schedules));
   note(methodFields, (nameOf) => nameOf('method'));
   return found;
 }

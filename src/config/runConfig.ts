@@ -30,13 +30,7 @@ export const commonFields = {
 export type CommonConfig = z.infer<z.ZodObject<typeof commonFields>>;
 
 /** All that determines a run, together with its data: a choice of one kind of each part, and what all runs have. */
-export interface RunConfig extends CommonConfig {
-  readonly task: Section;
-  readonly model: Section;
-  readonly method: Section;
-  readonly optimizer: Section;
-  readonly schedule: Section;
-}
+export type RunConfig = CommonConfig & Readonly<Record<Part, Section>>;
 
 /** The parts of a configuration that are a choice between kinds. */
 export const parts = ['task', 'model', 'method', 'optimizer', 'schedule'] as const;
@@ -55,8 +49,3 @@ export const selectors: Readonly<Record<Part, string>> = {
 
 /** Fields that a resumed run may change, and which the digest of a run leaves out. */
 export const freeFields: ReadonlySet<string> = new Set(['threads', 'checkpointEvery']);
-
-/** A configuration without what does not determine its results. */
-export function determining(config: RunConfig): Partial<RunConfig> {
-  return Object.fromEntries(Object.entries(config).filter(([field]) => !freeFields.has(field)));
-}

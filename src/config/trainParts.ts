@@ -4,7 +4,7 @@ import { optimizerOf } from '../optimizers/registry.ts';
 import { scheduleOf } from '../optimizers/schedules/registry.ts';
 import type { LoadedTask } from '../tasks/task.ts';
 import type { TrainOptions, TrainParts } from '../train/options.ts';
-import { determining, type RunConfig } from './runConfig.ts';
+import { freeFields, type RunConfig } from './runConfig.ts';
 
 /**
  * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
@@ -15,9 +15,10 @@ import { determining, type RunConfig } from './runConfig.ts';
 export function trainParts(config: RunConfig): TrainParts {
   const { method, optimizer, schedule } = config;
   const kind = methodOf(method);
+  const determining = Object.entries(config).filter(([field]) => !freeFields.has(field));
   return {
     settings: config,
-    digest: sha256Hex(JSON.stringify(determining(config))),
+    digest: sha256Hex(JSON.stringify(Object.fromEntries(determining))),
     method: {
       isDense: kind.name === 'dense' && method.keepZeros !== true,
       embeddings: kind.groupsEmbeddings(method),

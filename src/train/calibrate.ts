@@ -1,14 +1,14 @@
 import { UsageError } from '../base/errors.ts';
 import type { StatePair } from '../graph/states.ts';
-import type { Model } from '../graph/types.ts';
+import type { Model, Tensor } from '../graph/types.ts';
 import { groupedTensors } from '../groups/groups.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
 import type { Problem } from '../tasks/task.ts';
 import type { TrainSettings } from './options.ts';
 import { createScorer } from './scorer.ts';
-import { type ThresholdedWeights, thresholdedWeights } from './thresholdedWeights.ts';
 import { firstModelOf, trainableForm } from './trainableForm.ts';
+import type { Weights } from './trainedWeights.ts';
 
 /** The deciding score on the held-out data under one threshold. */
 export interface CalibrationPoint {
@@ -92,7 +92,8 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   const valueNow = async () => score!.of(await scorer.score('valid'));
   try {
     const value = await valueNow();
-    const { attempt, tried } = attemptsOn(weights, score!, value, valueNow, options);
+    const tried = new Map<number, CalibrationPoint>();
+    const attempt = attemptOn(tried, weights, score!, value, valueNow, options);
     const beyond = Math.max(BEYOND, 10 * tolerance);
     for (const threshold of roundNumbers()) {
       const { share, change } = await attempt(threshold);
@@ -112,18 +113,18 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
 
 type Attempt = (threshold: number) => Promise<CalibrationPoint>;
 
-/** Tries thresholds and remembers what came of them. */
-function attemptsOn(
-  weights: ThresholdedWeights,
+/** Tries a threshold and remembers in `tried` what came of it. */
+function attemptOn(
+  tried: Map<number, CalibrationPoint>,
+  weights: ReturnType<typeof thresholdedWeights>,
   score: ScoreKind,
   base: number,
   valueNow: () => Promise<number>,
   { tolerance, onPoint }: Pick<CalibrationOptions, 'tolerance' | 'onPoint'>,
-): { readonly attempt: Attempt; readonly tried: ReadonlyMap<number, CalibrationPoint> } {
-  const tried = new Map<number, CalibrationPoint>();
+): Attempt {
   // Where no further weight is cut the model is the same.
   const byCount = new Map<number, number>([[weights.cut(0), base]]);
-  const attempt = async (threshold: number): Promise<CalibrationPoint> => {
+  return async (threshold) => {
     const known = tried.get(threshold);
     if (known) return known;
     const below = weights.cut(threshold);
@@ -136,7 +137,40 @@ function attemptsOn(
     onPoint?.(point);
     return point;
   };
-  return { attempt, tried };
+}
+
+/** Weights of which those with one of the `names` can be cut at a threshold again and again, in copies. */
+function thresholdedWeights(weights: Weights, names: ReadonlySet<string>) {
+  const copies = new Map<string, { readonly from: Float32Array; readonly tensor: Tensor & { data: Float32Array } }>();
+  for (const [name, { dims, data: from }] of weights) {
+    if (!names.has(name) || !(from instanceof Float32Array)) continue;
+    copies.set(name, { from, tensor: { elementType: 'float32', dims, data: from.slice() } });
+  }
+  let [squares, count] = [0, 0];
+  for (const { from } of copies.values()) {
+    for (const value of from) squares += value * value;
+    count += from.length;
+  }
+  return {
+    names: [...copies.keys()],
+    count,
+    /** The root mean square of what is cut. */
+    scale: Math.sqrt(squares / count),
+    /** A weight as it is now. */
+    of: (name: string) => copies.get(name)?.tensor ?? weights.get(name),
+    /** w ← 0 where |w| < τ, starting from the weights as they were given; returns how many that are. */
+    cut(threshold: number): number {
+      let below = 0;
+      for (const { from, tensor } of copies.values()) {
+        for (let i = 0; i < from.length; i++) {
+          const isBelow = Math.abs(from[i]!) < threshold;
+          tensor.data[i] = isBelow ? 0 : from[i]!;
+          if (isBelow) below++;
+        }
+      }
+      return below;
+    },
+  };
 }
 
 function changeOf({ isShare = false }: ScoreKind, base: number, value: number): number {

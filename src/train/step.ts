@@ -38,7 +38,6 @@ export interface CompiledStep {
 export interface SessionSettings {
   readonly runtime: Runtime;
   readonly threads?: number | undefined;
-  readonly profile?: string | undefined;
 }
 
 /**
@@ -50,7 +49,7 @@ export async function compileStep(
   memory: WeightMemory,
   batch: Tensors,
   carried: Map<string, Tensor>,
-  { runtime, threads, profile }: SessionSettings,
+  { runtime, threads }: SessionSettings,
 ): Promise<CompiledStep> {
   const inputDims = fixedDims(plan.graph.inputs);
   const outputDims = fixedDims(plan.graph.outputs);
@@ -86,7 +85,7 @@ export async function compileStep(
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
-  const session = await runtime.createSession(modelOf(plan.graph), { threads, profile });
+  const session = await runtime.createSession(modelOf(plan.graph), { threads });
   const kernels = instantiateKernels(arena.memory);
   return { plan, session, batch, feeds, fetches, unwritten, masks, kernels, lookups, states };
 }

@@ -1,16 +1,6 @@
 import type { Settings } from '../../base/fields.ts';
 
-const common = {
-  learningRate: 1,
-  decayEvery: 0,
-  batch: 20,
-  iss: 0,
-  threshold: 1e-4,
-  shrink: true,
-  shrinkEvery: 200,
-  seed: 1,
-  checkpointEvery: 1000,
-} as const;
+const common = { learningRate: 1, batch: 20, iss: 0 };
 
 const small = {
   ...common,
@@ -128,18 +118,13 @@ export const presets: Readonly<Record<string, Settings>> = {
   'rhn-iss': { ...rhn, iss: 0.005, keep: 0.55, keepWords: 0.85, keepState: 0.85 },
   'rhn-small': {
     ...rhn,
+    ...small,
     hidden: [200],
-    embedding: 200,
     depth: 4,
-    learningRate: 1,
-    clip: 5,
-    steps: 20,
-    flatEpochs: 4,
-    epochs: 13,
+    initScale: 0.04,
     keep: 0.8,
     keepWords: 0.9,
     keepState: 0.9,
-    decay: 0.5,
   },
   'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
   'modern-small': modernSmall,
