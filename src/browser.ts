@@ -60,9 +60,8 @@ export { loadedArrays } from './tasks/arrays/loadedArrays.ts';
 export { type LossName, losses } from './tasks/arrays/losses.ts';
 export { type ArrayData, arraysProblem } from './tasks/arrays/problem.ts';
 export { languageModelDefinition } from './tasks/language-model/definition.ts';
-export { loadedText } from './tasks/language-model/loadedText.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
-export { languageModelProblem, textWindows } from './tasks/language-model/problem.ts';
+export { languageModelProblem, loadedText, textWindows } from './tasks/language-model/problem.ts';
 export {
   formatScore,
   isBetter,

@@ -21,6 +21,11 @@ export const TARGETS = 'targets';
 /** Sizes of a batch that a training step is compiled for, by the names of the model's free dimensions. */
 export type BatchShape = Readonly<Record<string, number>>;
 
+/** Text that is equal for equal sizes, in whatever order they are named. */
+export function shapeKey(shape: BatchShape): string {
+  return JSON.stringify(Object.entries(shape).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
 /** A model's graph with a loss. */
 export interface LossGraph {
   /**

@@ -1,6 +1,6 @@
 import { UsageError } from '../../base/errors.ts';
 import { formatShape } from '../../graph/dims.ts';
-import type { Dim, ValueInfo } from '../../graph/types.ts';
+import type { ValueInfo } from '../../graph/types.ts';
 
 /** Names that exporters and people give to the dimension of the examples. */
 const BATCH_NAME = /batch|^(n|b|bs|examples?|samples?)$/i;
@@ -28,14 +28,4 @@ export function batchAxisOf({ name, type }: ValueInfo, given: Readonly<Record<st
   throw new UsageError(
     `which axis of '${name}' ${formatShape(shape)} holds the examples? Say it with --batch-axis ${name}=AXIS`,
   );
-}
-
-/** A shape without one axis. */
-export function without<T>(shape: readonly T[], axis: number): T[] {
-  return shape.filter((_, i) => i !== axis);
-}
-
-/** A shape with one more axis in front of the one at `axis`. */
-export function withAxis(shape: readonly Dim[], axis: number, size: Dim): Dim[] {
-  return [...shape.slice(0, axis), size, ...shape.slice(axis)];
 }

@@ -4,7 +4,6 @@ import { sizeOf } from '../../graph/dims.ts';
 import { emptyData } from '../../graph/tensors.ts';
 import type { Tensor, TensorData } from '../../graph/types.ts';
 import { TARGETS } from '../task.ts';
-import { withAxis } from './axes.ts';
 import type { Examples, InputExamples } from './examples.ts';
 import { PLACE_WEIGHTS } from './scoring.ts';
 import type { Targets } from './targets.ts';
@@ -64,7 +63,7 @@ export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number
 }
 
 function emptyBatch({ array, batchAxis }: InputExamples, batch: number): Tensor {
-  const dims = withAxis(array.dims.slice(1), batchAxis, batch).map(Number);
+  const dims = array.dims.slice(1).toSpliced(batchAxis, 0, batch);
   return { ...array, dims, data: emptyData(array.elementType, sizeOf(dims)) };
 }
 

@@ -5,7 +5,7 @@ import { formatShape, sizeOf } from '../../graph/dims.ts';
 import { type StatePair, statesOf } from '../../graph/states.ts';
 import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { detectStates } from '../../passes/detectStates.ts';
-import { batchAxisOf, without } from './axes.ts';
+import { batchAxisOf } from './axes.ts';
 import type { ArraysFields } from './definition.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
@@ -71,7 +71,6 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
   const { inputs } = model.graph;
   for (const name of [...zeros, ...Object.keys(named)]) checkInput(model, name);
   const sizes = new Map<string, { readonly size: number; readonly array: string }>();
-  const fixed = new Set<number>();
   const fed = inputs
     .filter((v) => !isZero(v))
     .map((info) => {
@@ -79,13 +78,8 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
       const array = arrayNamed(data, name, missing(info, name));
       const batchAxis = batchAxisOf(info, axes);
       bindSizes(info, batchAxis, { name, array, source: data.source }, sizes);
-      noteBatch(info, batchAxis, fixed);
-      return {
-        name: info.name,
-        array: withType(array, asFed(info), `array '${name}' of ${data.source}`),
-        batchAxis,
-        from: name,
-      };
+      const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
+      return { name: info.name, array: fed, batchAxis, from: name };
     });
   const [first] = fed;
   if (first === undefined) throw new UsageError('the model has no input that takes data');
@@ -98,19 +92,18 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
     );
   }
   if (count === 0) throw new UsageError(`${data.source}: array '${first.from}' has no examples`);
-  const fedZeros = inputs.filter(isZero).map((info) => {
-    const batchAxis = batchAxisOf(info, axes);
-    noteBatch(info, batchAxis, fixed);
-    return { name: info.name, batchAxis };
-  });
-  if (fixed.size > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${[...fixed].join(', ')}`);
+  const fedZeros = inputs.filter(isZero).map((info) => ({ name: info.name, batchAxis: batchAxisOf(info, axes) }));
+  const axisIn = new Map([...fed, ...fedZeros].map((v) => [v.name, v.batchAxis]));
+  const batches = inputs.map(({ name, type }) => type.shape![axisIn.get(name)!]);
+  const fixed = [...new Set(batches.filter((size) => typeof size === 'number'))];
+  if (fixed.length > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${fixed.join(', ')}`);
   return {
     source: data.source,
     count,
     inputs: fed.map(({ name, array, batchAxis }) => ({ name, array, batchAxis })),
     zeros: fedZeros,
     sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
-    fixedBatch: [...fixed][0],
+    fixedBatch: fixed[0],
   };
 }
 
@@ -133,11 +126,6 @@ function missing({ name, type }: ValueInfo, array: string): string {
   return name === array ? `${input} (--input ${name}=ARRAY takes another, --zeros ${name} feeds zeros)` : input;
 }
 
-function noteBatch({ type }: ValueInfo, axis: number, fixed: Set<number>): void {
-  const size = type.shape![axis];
-  if (typeof size === 'number') fixed.add(size);
-}
-
 /** Takes the sizes of an input's free dimensions from its examples. */
 function bindSizes(
   { name, type }: ValueInfo,
@@ -145,7 +133,7 @@ function bindSizes(
   given: { readonly name: string; readonly array: Tensor; readonly source: string },
   sizes: Map<string, { size: number; array: string }>,
 ): void {
-  const wanted: Dim[] = without(type.shape!, batchAxis);
+  const wanted: Dim[] = type.shape!.toSpliced(batchAxis, 1);
   const got = given.array.dims.slice(1);
   const misfit = (why: string) =>
     new UsageError(

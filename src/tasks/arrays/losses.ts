@@ -9,7 +9,6 @@ import {
   logSoftmax,
   mul,
   neg,
-  reshape,
   squeeze,
   sub,
   unsqueeze,
@@ -76,8 +75,3 @@ export const losses = {
 
 /** Name of a loss. */
 export type LossName = keyof typeof losses;
-
-/** All places side by side: [R, C] with an axis of classes at the end, else [R]. */
-export function inRows(x: Value, classes: number | undefined): Value {
-  return reshape(x, classes === undefined ? [-1] : [-1, classes]);
-}

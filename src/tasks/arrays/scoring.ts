@@ -5,16 +5,16 @@ import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes } from '../../graph/infer/infer.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
-import { mul, reduceSum, transpose } from '../../graph/ops.ts';
-import { producers } from '../../graph/rewrite.ts';
+import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
+import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../../graph/rules.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
-import { LOSS, TARGETS } from '../task.ts';
-import { batchAxisOf, without } from './axes.ts';
+import { LOSS, type LossGraph, TARGETS } from '../task.ts';
+import { batchAxisOf } from './axes.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, streamingStates } from './examples.ts';
-import { inRows, losses } from './losses.ts';
+import { losses } from './losses.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
 export const PLACE_WEIGHTS = 'slimrnn/place_weights';
@@ -49,7 +49,7 @@ export function scoredOutput(
   const given = Object.hasOwn(axes, info.name);
   const seen = shape?.indexOf(BATCH) ?? -1;
   const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
-  const own = without(shape ?? [], batchAxis);
+  const own = (shape ?? []).toSpliced(batchAxis, 1);
   if (!isStatic(own)) {
     const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
     const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
@@ -68,7 +68,7 @@ export function scoredOutput(
     );
   }
   // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
-  const at = [own.length - 1, 0].find((axis) => axis >= 0 && without(own, axis).join() === places.join());
+  const at = [own.length - 1, 0].find((axis) => axis >= 0 && own.toSpliced(axis, 1).join() === places.join());
   if (at === undefined) {
     throw new UsageError(
       `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
@@ -105,21 +105,15 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
   );
 }
 
-/** A graph that gives the weighted loss of a batch, and what is worth saying about it. */
-export interface ScoredGraph {
-  readonly graph: Graph;
-  /** R, places of a batch. */
-  readonly rows: number;
-  readonly hasCorrect: boolean;
-  /** The activation at the end of the model that the loss took the input of. */
-  readonly undone: string | undefined;
-}
-
 /**
  * A bound graph with Σ (weight of a place) · (its loss) as its first output. The rows of targets and weights are the
  * places of the first example, then those of the second, …
  */
-export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['loss']): ScoredGraph {
+export function scoredGraph(
+  graph: Graph,
+  scored: Scored,
+  loss: ArraysFields['loss'],
+): Pick<LossGraph, 'graph' | 'sums' | 'notes'> {
   const { terms, undoes, classes: hasClasses } = losses[loss];
   const b = GraphBuilder.from(graph, { keepOutputs: false });
   const output = b.value(scored.output);
@@ -148,10 +142,15 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['lo
   const turned = order.every((axis, i) => axis === i) ? scores : transpose(scores, order);
   const targets = b.input(TARGETS, hasClasses ? 'int64' : 'float32', [rows]);
   const weights = b.input(PLACE_WEIGHTS, 'float32', [rows]);
-  const { losses: each, correct } = terms(inRows(turned, scored.classes?.count), targets);
+  const side = scored.classes ? [-1, scored.classes.count] : [-1];
+  const { losses: each, correct } = terms(reshape(turned, side), targets);
   b.output(reduceSum(mul(each, weights)), LOSS);
   if (correct) b.output(reduceSum(mul(correct, weights)), CORRECT);
-  return { graph: b.build(), rows, hasCorrect: correct !== undefined, undone: undone?.op };
+  return {
+    graph: removeDeadNodes(b.build()),
+    sums: correct ? { [CORRECT]: 'mean' } : {},
+    notes: undone ? [`the loss takes what goes into the ${undone.op} that makes '${scored.output}'`] : [],
+  };
 }
 
 /** The loss of each activation that makes probabilities. */

@@ -18,26 +18,20 @@ export interface Targets {
   readonly places: number;
 }
 
-/** The array of targets, with as many examples as the inputs have. */
-export function targetArray(
+/** An array beside those of the inputs, with as many examples; `what` says what it is for. */
+export function besideArray(
   data: NamedArrays,
-  examples: Examples,
-  { targetArray: target }: Pick<ArraysFields, 'targetArray'>,
+  { count, source, inputs }: Examples,
+  name: string,
+  what: '--target' | '--lengths' | '--mask',
 ): Tensor {
-  const array = arrayNamed(data, target, 'for --target');
-  requireExamples(array, target, examples);
-  return array;
-}
-
-function requireExamples(array: Tensor, name: string, { count, source, inputs }: Examples): void {
-  if (array.dims[0] === count) return;
+  const array = arrayNamed(data, name, `for ${what}`);
+  if (array.dims[0] === count) return array;
   throw new UsageError(
     `${source}: array '${name}' is [${array.dims.join(', ')}], but there are ${count} examples of '${inputs[0]!.name}'; ` +
       'the first axis of every array is the examples',
   );
 }
-
-type Counted = Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>;
 
 /**
  * Checks the targets and finds which places count: not those of the class index `ignore`, not those beyond an example's
@@ -49,28 +43,22 @@ export function targetsOf(
   data: NamedArrays,
   examples: Examples,
   scored: Scored,
-  config: Counted,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>,
 ): Targets {
-  const array = targetArray(data, examples, config);
+  const array = besideArray(data, examples, config.targetArray, '--target');
   const counts = new Uint8Array(sizeOf(array.dims)).fill(1);
   if (config.lengths !== undefined) applyLengths(model, data, examples, array, config.lengths, counts);
   if (config.mask !== undefined) applyMask(data, examples, array, config.mask, counts);
+  const what = `array '${config.targetArray}' of ${data.source}`;
   const values = losses[config.loss].classes
-    ? classIndices(array, counts, scored.classes!.count, data.source, config)
-    : realTargets(array, counts, data.source, config);
+    ? classIndices(array, counts, scored.classes!.count, what, config.ignore)
+    : realTargets(array, counts, what, config.loss);
   if (!counts.includes(1))
     throw new UsageError(`${data.source}: no target of '${config.targetArray}' counts: all are left out`);
   return { values, counts, places: sizeOf(scored.places) };
 }
 
-function classIndices(
-  array: Tensor,
-  counts: Uint8Array,
-  classes: number,
-  source: string,
-  { targetArray: target, ignore }: Counted,
-): BigInt64Array {
-  const what = `array '${target}' of ${source}`;
+function classIndices(array: Tensor, counts: Uint8Array, classes: number, what: string, ignore: number): BigInt64Array {
   if (isFloat(array.elementType)) {
     throw new UsageError(
       `${what} is ${array.elementType}; --loss cross-entropy wants whole numbers, the indices of classes`,
@@ -91,13 +79,7 @@ function classIndices(
   return values;
 }
 
-function realTargets(
-  array: Tensor,
-  counts: Uint8Array,
-  source: string,
-  { targetArray: target, loss }: Counted,
-): Float32Array {
-  const what = `array '${target}' of ${source}`;
+function realTargets(array: Tensor, counts: Uint8Array, what: string, loss: ArraysFields['loss']): Float32Array {
   const values = (withType(array, 'float32', what).data as Float32Array).slice();
   values.forEach((value, i) => {
     if (counts[i] === 0) values[i] = 0;
@@ -118,8 +100,7 @@ function applyLengths(
   name: string,
   counts: Uint8Array,
 ): void {
-  const array = arrayNamed(data, name, 'for --lengths');
-  requireExamples(array, name, examples);
+  const array = besideArray(data, examples, name, '--lengths');
   const what = `array '${name}' of ${data.source}`;
   if (sizeOf(array.dims) !== examples.count) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; lengths are one number for each example`);
@@ -146,8 +127,7 @@ function applyLengths(
 
 /** Places where the mask is 0 do not count; a mask of fewer axes covers the others whole. */
 function applyMask(data: NamedArrays, examples: Examples, { dims }: Tensor, name: string, counts: Uint8Array): void {
-  const array = arrayNamed(data, name, 'for --mask');
-  requireExamples(array, name, examples);
+  const array = besideArray(data, examples, name, '--mask');
   const what = `array '${name}' of ${data.source}`;
   if (array.dims.length > dims.length || array.dims.some((d, i) => d !== dims[i])) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; it must begin like the targets, [${dims.join(', ')}]`);

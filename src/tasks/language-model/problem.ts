@@ -4,14 +4,24 @@ import type { Corpus } from '../../data/makeCorpus.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { multiplyDims } from '../../graph/dims.ts';
 import { crossEntropy, flatten } from '../../graph/ops.ts';
-import type { Graph } from '../../graph/types.ts';
+import type { Graph, Model } from '../../graph/types.ts';
 import { LOGITS, TOKENS } from '../../models/languageModel.ts';
 import { bindDims } from '../../passes/bindDims.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { perplexity } from '../score.ts';
-import { type Batches, type BatchOrder, LOSS, type Problem, type Split, TARGETS, type TaskConfig } from '../task.ts';
+import {
+  type Batches,
+  type BatchOrder,
+  LOSS,
+  type LoadedTask,
+  type Problem,
+  type Split,
+  TARGETS,
+  type TaskConfig,
+} from '../task.ts';
 import { readTaskFields } from './definition.ts';
+import { freshModel } from './model.ts';
 
 /** Windows on which two forms of a model are compared. */
 const COMPARED_WINDOWS = 5;
@@ -128,4 +138,20 @@ export function textWindows(
     windows.fill(i, feeds);
     return { [TOKENS]: feeds[TOKENS]! };
   });
+}
+
+/**
+ * A corpus that is in memory, as the task with its data; training starts from `first`, by default an untrained model.
+ * Throws a UsageError when a text is too short for one window.
+ */
+export function loadedText(config: TaskConfig, corpus: Corpus, first?: Model): LoadedTask {
+  const { name, source, sha256, vocabulary } = corpus;
+  const model = first ?? freshModel(config, vocabulary);
+  return {
+    problem: languageModelProblem(config, corpus),
+    data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length } },
+    model: () => model,
+    notes: [],
+    files: { 'vocabulary.txt': `${vocabulary.words.join('\n')}\n` },
+  };
 }

@@ -7,8 +7,8 @@ import { loadModel } from '../../onnx/file.ts';
 import { modelPath } from '../modelPath.ts';
 import type { Sources, Task, TaskConfig } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
-import { loadedText } from './loadedText.ts';
 import { modelFrom, sizesOf, untrainedModel } from './model.ts';
+import { loadedText } from './problem.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
 export const languageModelTask: Task = {

@@ -1,8 +1,9 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
+import { textClassifier } from '../../models/textClassifier.ts';
 import type { DataSummary, LoadedTask } from '../task.ts';
 import type { TextConfig } from './definition.ts';
-import { freshModel } from './model.ts';
+import { withTextMetadata } from './metadata.ts';
 import { textProblem } from './problem.ts';
 import type { TextData, TextSet } from './textData.ts';
 
@@ -38,6 +39,12 @@ export function loadedTexts(config: TextConfig, texts: NamedTexts, first?: First
       'labels.txt': `${data.classes.join('\n')}\n`,
     },
   };
+}
+
+/** The untrained model of a configuration. */
+export function freshModel({ task, model, seed }: TextConfig, { classes, vocabulary }: TextData): Model {
+  const fresh = textClassifier({ ...model, vocabulary: vocabulary.words.length, classes: classes.length, seed });
+  return withTextMetadata(fresh, classes, vocabulary, task);
 }
 
 function describedTexts({ source, data: { sets, classes, vocabulary } }: NamedTexts): string {

@@ -7,10 +7,9 @@ import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { modelPath } from '../modelPath.ts';
 import type { Task } from '../task.ts';
 import { type TextConfig, textClassificationDefinition, textConfigOf } from './definition.ts';
-import { type FirstModel, loadedTexts } from './loadedTexts.ts';
+import { type FirstModel, freshModel, loadedTexts } from './loadedTexts.ts';
 import { loadTexts } from './loadTexts.ts';
 import { textMetadata } from './metadata.ts';
-import { freshModel } from './model.ts';
 import type { TextData } from './textData.ts';
 
 /** Classifiers of labelled texts from files, or of the embedded e-mails. */
