@@ -6,8 +6,9 @@ import { chooseMethod, methodContradictions, commonFields as methodFields, metho
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { commonFields } from '../train/options.ts';
 import { type Misfit, misfits, noSuch } from './problems.ts';
-import { commonFields, type Part, parts, type RunConfig, selectors } from './runConfig.ts';
+import { type Part, parts, type RunConfig, selectors } from './runConfig.ts';
 
 /** A kind of a part: what it is called, and its fields. */
 interface Kind {

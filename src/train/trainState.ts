@@ -3,48 +3,29 @@ import { Recent } from '../base/recent.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
-import type { MethodState, SparsityMethod } from '../methods/method.ts';
-import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
+import type { MethodContext } from '../methods/kind.ts';
+import type { SparsityMethod } from '../methods/method.ts';
+import { type Optimizer, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
-import { type Batches, LOSS, type Problem, shapeKey } from '../tasks/task.ts';
+import { type Batches, LOSS, shapeKey } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
+import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { detached, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
-import {
-  type CompiledStep,
-  compileStep,
-  floatTensor,
-  MOST_SHAPES,
-  runStep,
-  type SessionSettings,
-  shareGradients,
-  skipStep,
-} from './step.ts';
+import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
 import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
-export interface TrainSetup extends SessionSettings {
-  readonly problem: Problem;
-  /** Bound on the norm of the whole gradient; infinite for none. */
-  readonly clip: number;
-  readonly seed: number;
-  /** Layers that keep all their units. */
-  readonly fix: readonly string[];
-  /** Whether columns of embeddings are units too. */
-  readonly embeddings: boolean;
-  /** True when nothing is to vanish: units that cannot be traced do not stand in the way then. */
-  readonly isDense: boolean;
-  readonly createMethod: (
-    model: { readonly graph: Model['graph']; readonly groups: Groups },
-    state?: MethodState,
-  ) => SparsityMethod | undefined;
-  readonly createOptimizer: (state?: OptimizerState) => Optimizer;
+export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | 'createOptimizer'> {
+  readonly settings: Pick<TrainSettings, 'seed' | 'clip' | 'fix' | 'threads'>;
+  readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
+  createMethod(model: Pick<MethodContext, 'graph' | 'groups' | 'state'>): SparsityMethod | undefined;
   readonly collective: Collective;
 }
 
@@ -83,7 +64,7 @@ export class TrainState {
   /** Traces the groups of a model, lays its weights out and compiles its first step. Throws SlimError when it cannot. */
   static async create(snapshot: Snapshot, setup: TrainSetup): Promise<TrainState> {
     const { rank, ranks } = setup.collective;
-    const first = setup.problem.batches('train', { epoch: 0, seed: setup.seed, rank, ranks });
+    const first = setup.problem.batches('train', { epoch: 0, seed: setup.settings.seed, rank, ranks });
     const plan = trainingGraph(snapshot.model, setup.problem, new Set(snapshot.weights.keys()), first.shapeOf(0));
     if (plan.parameters.length + plan.lookups.length === 0) {
       throw new UsageError('no weight that is trained has a part in the loss');
@@ -100,7 +81,7 @@ export class TrainState {
     this.notes = plan.notes ?? [];
     this.names = new Set(weights.keys());
     const groups = groupsOf(model, setup);
-    const method = groups && setup.createMethod({ graph: model.graph, groups }, snapshot.method);
+    const method = groups && setup.createMethod({ graph: model.graph, groups, state: snapshot.method });
     const optimizer = setup.createOptimizer(snapshot.optimizer);
     [this.groups, this.method, this.optimizer] = [groups, method, optimizer];
     this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: setup.collective.ranks > 1 });
@@ -113,9 +94,10 @@ export class TrainState {
   private stepFor(batches: Batches, index: number, plan?: TrainingGraph): Promise<CompiledStep> {
     const shape = batches.shapeOf(index);
     return this.steps.get(shapeKey(shape), () => {
-      const { structure, setup, names, memory, carried } = this;
-      const graph = plan ?? trainingGraph(structure, setup.problem, names, shape);
-      return compileStep(graph, memory, batches.feeds(shape), carried, setup);
+      const { structure, names, memory, carried } = this;
+      const { problem, runtime, settings } = this.setup;
+      const graph = plan ?? trainingGraph(structure, problem, names, shape);
+      return compileStep(graph, memory, batches.feeds(shape), carried, { runtime, threads: settings.threads });
     });
   }
 
@@ -128,7 +110,8 @@ export class TrainState {
     index: number,
     at: { readonly rate: number; readonly update: number },
   ): Promise<StepResult> {
-    const { seed, clip, collective } = this.setup;
+    const { settings, collective } = this.setup;
+    const { seed, clip = Number.POSITIVE_INFINITY } = settings;
     const { memory, method, optimizer } = this;
     const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
@@ -152,7 +135,8 @@ export class TrainState {
 
   /** Scores the held-out data with the weights that the optimizer says. */
   score(signal?: AbortSignal): Promise<Sums> {
-    const { problem, runtime, threads, seed, collective } = this.setup;
+    const { problem, runtime, settings, collective } = this.setup;
+    const { seed, threads } = settings;
     this.scorer ??= createScorer(this.structure, {
       ...{ problem, runtime, threads, seed, collective },
       trained: this.names,

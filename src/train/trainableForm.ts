@@ -39,7 +39,7 @@ export function firstModelOf(
   { method, settings }: FormOptions,
 ): FirstModel | undefined {
   const { graph } = model;
-  const groups = groupsOf(model, { ...method, fix: settings.fix ?? [] });
+  const groups = groupsOf(model, { method, settings });
   if (groups === undefined) return undefined;
   const sizes = new Map([...graph.initializers].map(([name, { data }]) => [name, data.length]));
   return { graph, groups, sizes, trained: new Set(weights.keys()) };
@@ -48,7 +48,7 @@ export function firstModelOf(
 /** The groups of a model in training; undefined where they cannot be traced and nothing is to vanish (`isDense`). */
 export function groupsOf(
   model: Model,
-  { fix, embeddings, isDense }: FormOptions['method'] & { readonly fix: readonly string[] },
+  { method: { isDense, embeddings }, settings: { fix = [] } }: Pick<FormOptions, 'method' | 'settings'>,
 ): Groups | undefined {
   const options = { states: statesOf(model), embeddings, fix, opset: model.opsets[''] };
   try {

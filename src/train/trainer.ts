@@ -69,27 +69,15 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
 
 /** What stays the same while a model is trained. */
 export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainSetup {
-  const { problem, settings, method, schedule, runtime, collective = single } = options;
+  const { problem, settings, method, schedule, collective = single } = options;
+  const { epochs, threshold, seed } = settings;
   const { rank, ranks } = collective;
-  const { count: updates } = problem.batches('train', { epoch: 0, seed: settings.seed, rank, ranks });
-  const run = { epochs: settings.epochs, updatesPerEpoch: updates };
+  const { count: updates } = problem.batches('train', { epoch: 0, seed, rank, ranks });
+  const run = { epochs, updatesPerEpoch: updates };
+  const learned = (update: number) => learnedShare(schedule, run, { update, history: [] });
   return {
-    problem,
-    runtime,
-    threads: settings.threads,
-    clip: settings.clip ?? Number.POSITIVE_INFINITY,
-    seed: settings.seed,
-    fix: settings.fix ?? [],
-    embeddings: method.embeddings,
-    isDense: method.isDense,
-    createMethod: (model, state) =>
-      first &&
-      method.create({
-        ...model,
-        ...{ first, updates, epochs: settings.epochs, threshold: settings.threshold, seed: settings.seed, state },
-        learned: (update) => learnedShare(schedule, run, { update, history: [] }),
-      }),
-    createOptimizer: (state) => options.createOptimizer(state),
+    ...options,
+    createMethod: (model) => first && method.create({ ...model, first, updates, epochs, threshold, seed, learned }),
     collective,
   };
 }

@@ -50,18 +50,24 @@ export async function stateOf(
   return { state: await TrainState.create({ ...form, tensors: new Map(), ...snapshot }, setup), setup };
 }
 
+/** What may be said about a bare training. */
+export interface PlainSettings extends Partial<Pick<TrainSetup, 'createOptimizer'>> {
+  readonly method?: SparsityMethod | undefined;
+  readonly clip?: number;
+  readonly seed?: number;
+}
+
 /** What a bare training has: gradient descent on a problem, with a sparsity method if one is given. */
 export function plainSetup(
   problem: Problem,
-  { method, ...rest }: Partial<TrainSetup> & { readonly method?: SparsityMethod | undefined } = {},
+  { method, createOptimizer = () => sgd(), clip = 1e6, seed = 1 }: PlainSettings = {},
 ): TrainSetup {
   return {
-    ...{ problem, runtime: nodeRuntime, threads: 1, clip: 1e6, seed: 1, fix: [], embeddings: false },
-    isDense: method === undefined,
+    ...{ problem, runtime: nodeRuntime, settings: { threads: 1, clip, seed } },
+    method: { isDense: method === undefined, embeddings: false },
     createMethod: () => method,
-    createOptimizer: () => sgd(),
+    createOptimizer,
     collective: single,
-    ...rest,
   };
 }
 
