@@ -106,8 +106,14 @@ export type {
   TrainSettings,
   TrainStart,
 } from './train/options.ts';
-export { type ScoredModel, scoreModel } from './train/scoreModel.ts';
-export { createScorer, type ScoreOptions, type Scorer, type ScorerOptions } from './train/scorer.ts';
+export {
+  createScorer,
+  type ScoredModel,
+  type ScoreOptions,
+  type Scorer,
+  type ScorerOptions,
+  scoreModel,
+} from './train/scorer.ts';
 export { type Checkpoint, memoryStore, type RunStore } from './train/store.ts';
 export { train } from './train/trainer.ts';
 export { assertEqual, type Difference, type VerifyOptions, verifyEqual } from './verify/verify.ts';

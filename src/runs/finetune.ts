@@ -7,7 +7,7 @@ import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.
 import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { finishModels, type SlimModel } from '../train/finish.ts';
 import type { TrainedModel, TrainOptions, TrainSettings, TrainStart } from '../train/options.ts';
-import { type ScoredModel, scoreModel } from '../train/scoreModel.ts';
+import { type ScoredModel, scoreModel } from '../train/scorer.ts';
 import { train } from '../train/trainer.ts';
 
 /** Arrays by name, the first axis of each being the examples. */

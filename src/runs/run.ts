@@ -21,7 +21,7 @@ import { InterruptedError } from '../train/errors.ts';
 import { type FinishedModels, finishModels } from '../train/finish.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
-import { scoreModel } from '../train/scoreModel.ts';
+import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';

@@ -13,6 +13,9 @@ import type { Score, Sums } from './score.ts';
 /** A part of the data. */
 export type Split = 'train' | 'valid' | 'test';
 
+/** Words for a split, for messages. */
+export const splitLabels: Readonly<Record<Split, string>> = { train: 'training', valid: 'validation', test: 'test' };
+
 /** Output of a loss graph that is made small. */
 export const LOSS = 'loss';
 /** Input of a loss graph that takes the targets. */

@@ -37,14 +37,13 @@ export interface TrainingGraph extends ScoringGraph {
   readonly gradients: ReadonlyMap<string, string>;
 }
 
-/** Cuts the embedding lookups that a task asks for out of a loss graph; tables that are not trained stay in it. */
-function detached({ graph, lookups }: LossGraph, trained: ReadonlySet<string>): ReturnType<typeof detachLookups> {
-  const inputs = new Set(lookups);
-  return detachLookups(graph, ({ table, indices }) => inputs.has(indices) && trained.has(table));
-}
-
-function carriedStates(model: Model, problem: Problem): readonly StatePair[] {
-  return problem.carriesState ? statesOf(model) : [];
+/** A loss graph with the lookups that the task asks for cut out (tables that are not trained stay in it), and the states. */
+function detached(model: Model, problem: Problem, trained: ReadonlySet<string>, shape: BatchShape | undefined) {
+  const loss = problem.lossGraph(model, shape);
+  const inputs = new Set(loss.lookups);
+  const isWanted = ({ table, indices }: Pick<Lookup, 'table' | 'indices'>) => inputs.has(indices) && trained.has(table);
+  const states: readonly StatePair[] = problem.carriesState ? statesOf(model) : [];
+  return { ...loss, ...detachLookups(removeDeadNodes(loss.graph), isWanted), states };
 }
 
 /**
@@ -57,10 +56,9 @@ export function scoringGraph(
   trained: ReadonlySet<string>,
   shape?: BatchShape,
 ): ScoringGraph {
-  const loss = problem.lossGraph(withoutDropout(model), shape);
-  const { graph, lookups } = detached({ ...loss, graph: removeDeadNodes(loss.graph) }, trained);
-  const { graph: fed, parameters } = parametersAsInputs(expandCrossEntropy(graph), trained);
-  return { ...loss, graph: removeDeadNodes(fed), parameters, lookups, states: carriedStates(model, problem) };
+  const loss = detached(withoutDropout(model), problem, trained, shape);
+  const { graph, parameters } = parametersAsInputs(expandCrossEntropy(loss.graph), trained);
+  return { ...loss, graph: removeDeadNodes(graph), parameters };
 }
 
 /**
@@ -73,12 +71,10 @@ export function trainingGraph(
   trained: ReadonlySet<string>,
   shape: BatchShape,
 ): TrainingGraph {
-  const loss = problem.lossGraph(model, shape);
-  const { graph: cut, lookups } = detached(loss, trained);
-  const { graph: masked, masks } = maskDropout(removeDeadNodes(cut));
+  const loss = detached(model, problem, trained, shape);
+  const { graph: masked, masks } = maskDropout(loss.graph);
   const { graph: fed, parameters } = parametersAsInputs(fuseLinear(masked), trained);
-  const wrt = [...parameters.map((p) => p.name), ...lookups.map((l) => l.values)];
+  const wrt = [...parameters.map((p) => p.name), ...loss.lookups.map((l) => l.values)];
   const { graph, gradients } = differentiate(fed, LOSS, wrt);
-  const made = hoistLoops(expandCrossEntropy(removeDeadNodes(graph)));
-  return { ...loss, graph: made, parameters, lookups, masks, states: carriedStates(model, problem), gradients };
+  return { ...loss, graph: hoistLoops(expandCrossEntropy(removeDeadNodes(graph))), parameters, masks, gradients };
 }

@@ -18,16 +18,14 @@ export interface Run {
   progress: Progress;
 }
 
+/** All that an epoch goes by. */
+type RunOptions = TrainOptions & TrainSetup;
+
 /** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
-export async function trainEpoch(
-  run: Run,
-  options: TrainOptions,
-  setup: TrainSetup,
-  save: () => Promise<void>,
-): Promise<EpochMetrics> {
+export async function trainEpoch(run: Run, options: RunOptions, save: () => Promise<void>): Promise<EpochMetrics> {
   const { settings, problem, method, signal, onBatch } = options;
   const { epoch } = run.progress;
-  const { rank, ranks } = setup.collective;
+  const { rank, ranks } = options.collective;
   const batches = problem.batches('train', { epoch, seed: settings.seed, rank, ranks });
   if (run.progress.batch === 0) run.state.resetStates();
   let { units, alive } = run.state.units();
@@ -43,7 +41,7 @@ export async function trainEpoch(
     run.progress = afterUpdate(run.progress, await stepOrExplain(run, batches, rate, options));
     const { updates, batch } = run.progress;
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
-      ({ units, alive } = await removeDeadUnits(run, options, setup, WORTHWHILE));
+      ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
     }
     onBatch?.(progressOf(run.progress, options, batches, speed(), { units, alive }));
     if (signal?.aborted || (batch < batches.count && updates % settings.checkpointEvery === 0)) await saveTimed();
@@ -51,25 +49,25 @@ export async function trainEpoch(
       throw new InterruptedError(`stopped in epoch ${epoch + 1}${options.store ? '; --resume goes on from here' : ''}`);
     }
   }
-  if (!run.progress.ended) await endEpoch(run, options, setup);
+  if (!run.progress.ended) await endEpoch(run, options);
   // The scoring may be stopped, too: the epoch before it is not lost then.
   await saveTimed();
   return finishEpoch(run, options, batches);
 }
 
 /** What comes after the last update of an epoch, once: the method's event, and dead units that leave. */
-async function endEpoch(run: Run, options: TrainOptions, setup: TrainSetup): Promise<void> {
+async function endEpoch(run: Run, options: RunOptions): Promise<void> {
   const { settings, method } = options;
   const { epoch, updates } = run.progress;
   run.state.endEpoch({ epoch, epochs: settings.epochs, updates });
   // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
   const isBetween = epoch + 1 < settings.epochs;
-  if (!method.isDense && (settings.shrinkEvery > 0 || isBetween)) await removeDeadUnits(run, options, setup, 0);
+  if (!method.isDense && (settings.shrinkEvery > 0 || isBetween)) await removeDeadUnits(run, options, 0);
   run.progress = { ...run.progress, ended: true };
 }
 
 /** Scores the held-out data, notes what the epoch achieved, and goes to the next one. */
-async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): Promise<EpochMetrics> {
+async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Promise<EpochMetrics> {
   const { problem } = options;
   const { sums, penalty, seconds, epoch, updates, history } = run.progress;
   const { units, alive } = run.state.units();
@@ -87,7 +85,7 @@ async function finishEpoch(run: Run, options: TrainOptions, batches: Batches): P
     parameters: run.state.countParameters(),
     penalty: penalty / batches.count,
     seconds,
-    itemsPerSecond: (batches.items * (options.collective?.ranks ?? 1)) / seconds,
+    itemsPerSecond: (batches.items * options.collective.ranks) / seconds,
     ...(groups && { groupNorms: normsByLayer(groups, run.state.lookup()) }),
   };
   run.progress = { ...run.progress, epoch: epoch + 1, ...epochStart, history: [...history, metrics] };
@@ -143,14 +141,14 @@ function progressOf(
 }
 
 /** Counts the units alive and slices the dead ones away where a layer lost at least the share `worthwhile` of its units. */
-async function removeDeadUnits(run: Run, options: TrainOptions, setup: TrainSetup, worthwhile: number) {
+async function removeDeadUnits(run: Run, options: RunOptions, worthwhile: number) {
   const { units, alive, live } = run.state.units();
   const dead = units.map((n, i) => n - Math.max(alive[i]!, 1));
   const isWorthwhile = dead.some((n, i) => n > 0 && n >= worthwhile * units[i]!);
   if (!options.settings.shrink || !isWorthwhile) return { units, alive };
   const { groups } = run.state;
   const samples = options.verifiesShrinks ? options.problem.samples(run.state.snapshot().model) : undefined;
-  const { state, removed } = await shrinkState(run.state, live, setup, samples);
+  const { state, removed } = await shrinkState(run.state, live, options, samples);
   run.state = state;
   const { kept } = run.progress;
   run.progress = { ...run.progress, kept: kept && groups && unitsThatStay(groups, removed, kept) };

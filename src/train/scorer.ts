@@ -3,18 +3,24 @@ import { Recent } from '../base/recent.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Session, Tensors } from '../runtime/runtime.ts';
-import type { Sums } from '../tasks/score.ts';
-import { type BatchShape, LOSS, type Problem, type Split, shapeKey } from '../tasks/task.ts';
+import { type ScoreValues, type Sums, scoresOf } from '../tasks/score.ts';
+import {
+  type BatchShape,
+  LOSS,
+  type Problem,
+  type ScoreDetails,
+  type Split,
+  shapeKey,
+  splitLabels,
+} from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
 import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './errors.ts';
 import { lookUpRows } from './lookupTable.ts';
+import type { TrainOptions } from './options.ts';
 import { floatTensor, MOST_SHAPES, type SessionSettings, usedBy, zeros, zerosFor } from './step.ts';
 import { addSums, batchSums, type PlainSums, sharedSums, zeroTotals } from './sums.ts';
 import { trainableNames, weightsOfModel } from './trainedWeights.ts';
-
-/** Words for a split, for messages. */
-const LABELS: Readonly<Record<Split, string>> = { train: 'training', valid: 'validation', test: 'test' };
 
 /** How a split is scored. */
 export interface ScoreOptions {
@@ -70,7 +76,9 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
       let sums: PlainSums = { count: 0, totals: {} };
       for (let i = 0; i < batches.count; i++) {
         if (signal?.aborted) {
-          throw new InterruptedError(`stopped while scoring the ${LABELS[split]} data; --resume goes on from here`);
+          throw new InterruptedError(
+            `stopped while scoring the ${splitLabels[split]} data; --resume goes on from here`,
+          );
         }
         const shape = batches.shapeOf(i);
         const { plan, session } = await compiled(shape);
@@ -91,11 +99,44 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
         if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
       }
       const all = await sharedSums(sums, collective);
-      if (all.count === 0) throw new SlimError(`nothing counts in the ${LABELS[split]} data`);
+      if (all.count === 0) throw new SlimError(`nothing counts in the ${splitLabels[split]} data`);
       return all;
     },
     release: () => sessions.clear(),
   };
+}
+
+/** What scoring a model gives. */
+export interface ScoredModel {
+  /** On each part of the data that the model was scored on. */
+  readonly scores: Readonly<Partial<Record<Split, ScoreValues>>>;
+  /** Of the last of these parts. */
+  readonly details?: ScoreDetails | undefined;
+}
+
+/**
+ * Scores a finished model on held-out data: on `splits`, by default all that there are but the training data. Throws
+ * InterruptedError when it is aborted.
+ */
+export async function scoreModel(
+  model: Model,
+  { problem, runtime, settings, signal }: Pick<TrainOptions, 'problem' | 'runtime' | 'settings' | 'signal'>,
+  splits: readonly Split[] = problem.splits.filter((split) => split !== 'train'),
+): Promise<ScoredModel> {
+  const { threads, seed } = settings;
+  const scorer = createScorer(model, { problem, runtime, threads, seed });
+  const scores: Partial<Record<Split, ScoreValues>> = {};
+  let details: ScoreDetails | undefined;
+  try {
+    for (const split of splits) {
+      const sums = await scorer.score(split, { signal });
+      scores[split] = scoresOf(problem.scores, sums);
+      details = problem.details?.(sums);
+    }
+  } finally {
+    await scorer.release();
+  }
+  return { scores, details };
 }
 
 /** The weights of a model in float32. */

@@ -1,7 +1,6 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import { modelOf } from '../graph/model.ts';
-import type { StatePair } from '../graph/states.ts';
 import { emptyData } from '../graph/tensors.ts';
 import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
@@ -79,7 +78,17 @@ export async function compileStep(
     gradient: place(fetches, plan.gradients.get(values)!, rowDims[i]!).data,
   }));
   const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
-  const states = plan.states.map((pair) => placeState(pair, inputDims(pair.input), carried, feeds, fetches));
+  const states = plan.states.map(({ input, output }) => {
+    const dims = inputDims(input);
+    const to = carried.get(input) ?? zeros(dims);
+    if (to.dims.join() !== dims.join()) {
+      throw new SlimError(`state '${input}' is [${to.dims}], this batch carries [${dims}]`);
+    }
+    carried.set(input, to);
+    feeds[input] = to;
+    fetches[output] = zeros(dims);
+    return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
+  });
   Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
   for (const name of [LOSS, ...Object.keys(plan.sums)]) fetches[name] = zeros(outputDims(name));
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
@@ -107,24 +116,6 @@ export function zerosFor(inputs: readonly ValueInfo[], feeds: Tensors): Tensors 
       return [name, { elementType, dims: shape, data: emptyData(elementType, sizeOf(shape)) }];
     }),
   );
-}
-
-function placeState(
-  { input, output }: StatePair,
-  dims: readonly number[],
-  carried: Map<string, Tensor>,
-  feeds: Record<string, Tensor>,
-  fetches: Record<string, Tensor>,
-) {
-  const known = carried.get(input);
-  if (known && known.dims.join() !== dims.join()) {
-    throw new SlimError(`state '${input}' is [${known.dims}], this batch carries [${dims}]`);
-  }
-  const to = known ?? zeros(dims);
-  carried.set(input, to);
-  feeds[input] = to;
-  fetches[output] = zeros(dims);
-  return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
 }
 
 /**

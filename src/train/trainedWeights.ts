@@ -61,14 +61,14 @@ export function trainableNames(graph: Graph): string[] {
   const fixed = readAs(graph, 'statistic');
   // Zeros there are a convention, not something learned.
   const starting = readAs(graph, 'state');
-  return [...graph.initializers].flatMap(([name, tensor]) => {
-    if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return [];
-    if (fixed.has(name) || tensor.dims.length === 0) return [];
-    if (tensor.data.length < 2 && !isWeight(name)) return [];
+  const isTrainable = ([name, tensor]: readonly [string, Tensor]) => {
+    if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return false;
+    if (fixed.has(name) || tensor.dims.length === 0) return false;
+    if (tensor.data.length < 2 && !isWeight(name)) return false;
     const values = asFloat32(tensor).data as Float32Array;
-    if (!values.every(Number.isFinite) || (starting.has(name) && values.every((v) => v === 0))) return [];
-    return [name];
-  });
+    return values.every(Number.isFinite) && !(starting.has(name) && values.every((v) => v === 0));
+  };
+  return [...graph.initializers].filter(isTrainable).map(([name]) => name);
 }
 
 /**
@@ -96,10 +96,7 @@ function readAs(graph: Graph, role: InputRole): Set<string> {
 
 /** `lstm*` as a test of whole names. */
 function patternTest(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
+  const source = pattern.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
   const expression = new RegExp(`^${source}$`);
   return (name) => expression.test(name);
 }

@@ -48,7 +48,7 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     }
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
     while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem, settings)) {
-      const metrics = await trainEpoch(run, options, setup, save);
+      const metrics = await trainEpoch(run, setup, save);
       await save();
       options.onEpoch?.(metrics);
     }
@@ -68,7 +68,7 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
 }
 
 /** What stays the same while a model is trained. */
-export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainSetup {
+export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainOptions & TrainSetup {
   const { problem, settings, method, schedule, collective = single } = options;
   const { epochs, threshold, seed } = settings;
   const { rank, ranks } = collective;

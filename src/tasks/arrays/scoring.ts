@@ -10,10 +10,9 @@ import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../../graph/rules.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
-import { batchAxisOf } from './axes.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
-import { type Examples, streamingStates } from './examples.ts';
+import { batchAxisOf, type Examples, streamingStates } from './examples.ts';
 import { losses } from './losses.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
@@ -61,8 +60,8 @@ export function scoredOutput(
   const outer = { output: info.name, batchAxis, places };
   const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
   if (!losses[config.loss].classes) {
-    const same = withoutOnes(own).join() === withoutOnes(places).join();
-    if (same) return { ...outer, classes: undefined };
+    const withoutOnes = (dims: readonly number[]) => dims.filter((d) => d !== 1).join();
+    if (withoutOnes(own) === withoutOnes(places)) return { ...outer, classes: undefined };
     throw new UsageError(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
@@ -70,20 +69,14 @@ export function scoredOutput(
   // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
   const at = [own.length - 1, 0].find((axis) => axis >= 0 && own.toSpliced(axis, 1).join() === places.join());
   if (at === undefined) {
+    const isSame = own.join() === places.join();
+    const hint = isSame ? ' (for targets like the output itself there are --loss mse and bce)' : '';
     throw new UsageError(
       `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
-        `[${own.join(', ')}] for each example, classes last; ${says}${sameHint(own, places)}`,
+        `[${own.join(', ')}] for each example, classes last; ${says}${hint}`,
     );
   }
   return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
-}
-
-function sameHint(own: readonly number[], places: readonly number[]): string {
-  return own.join() === places.join() ? ' (for targets like the output itself there are --loss mse and bce)' : '';
-}
-
-function withoutOnes(dims: readonly number[]): number[] {
-  return dims.filter((d) => d !== 1);
 }
 
 /** The output that is named, or the only one that is no state. */

@@ -1,5 +1,4 @@
-import type { Part } from '../../data/parts.ts';
-import { PARTS } from '../../data/parts.ts';
+import { PARTS, type Part } from '../../data/parts.ts';
 import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
 import type { Tensors } from '../../runtime/runtime.ts';

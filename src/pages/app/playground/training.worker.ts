@@ -9,7 +9,7 @@ import { InterruptedError } from '../../../train/errors.ts';
 import { finishModels } from '../../../train/finish.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress, TrainedModel, TrainOptions } from '../../../train/options.ts';
-import { scoreModel } from '../../../train/scoreModel.ts';
+import { scoreModel } from '../../../train/scorer.ts';
 import { memoryStore } from '../../../train/store.ts';
 import { train } from '../../../train/trainer.ts';
 import { workerRuntime } from './engine.ts';
