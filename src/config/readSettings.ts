@@ -28,10 +28,7 @@ export function readSettings(
   return resolveConfig(settings, { source, nameOf, tasks, base });
 }
 
-/**
- * Reads a preset or a JSON file, which may build on a preset by its field `preset`; the fields themselves are not
- * checked. Throws a UsageError for a name that is neither, and for a file that holds something else.
- */
+/** Reads a preset, or a JSON file that may name a `preset` below it, unchecked. Throws a UsageError for others. */
 export async function namedSettings(name: string): Promise<NamedSettings> {
   if (Object.hasOwn(presets, name)) return { base: presets[name]!, fields: {}, sources: {} };
   const known = Object.keys(presets);

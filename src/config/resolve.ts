@@ -147,11 +147,10 @@ function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
   return Object.fromEntries(Object.entries(fields ?? {}).filter(([field, value]) => !isLeftOut(field, value))) as T;
 }
 
-/** Fields by which methods are asked for. */
 const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
 function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
-  const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks).keys()]);
+  const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks, nameOf).keys()]);
   return Object.keys(flat)
     .filter((field) => !known.has(field))
     .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, [...known])}`);
@@ -169,26 +168,26 @@ function strangers(
     ...Object.keys(commonFields),
     ...Object.values(chosen).flatMap(({ fields }) => Object.keys(fields)),
   ]);
-  const known = owners(tasks);
+  const known = owners(tasks, nameOf);
   return Object.keys(said).flatMap((field) => {
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
-    const [first, ...others] = [...new Set(kinds.map((kind) => kind(nameOf)))];
+    const [first, ...others] = [...new Set(kinds)];
     return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
   });
 }
 
 /** For each field that not all runs have: how each kind that has it is asked for. */
-function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldName) => string)[]> {
-  const found = new Map<string, ((nameOf: FieldName) => string)[]>();
-  const note = (fields: z.ZodRawShape, ask: (nameOf: FieldName) => string) => {
+function owners(tasks: readonly TaskDefinition[], nameOf: FieldName): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const note = (fields: z.ZodRawShape, ask: string) => {
     for (const field of Object.keys(fields)) found.set(field, [...(found.get(field) ?? []), ask]);
   };
   const byName = (part: Part, kinds: readonly Kind[]) => {
-    for (const { name, fields } of kinds) note(fields, (nameOf) => `${nameOf(selectors[part])} ${name}`);
+    for (const { name, fields } of kinds) note(fields, `${nameOf(selectors[part])} ${name}`);
   };
-  for (const { fields, selector, name } of [...methods].reverse()) {
-    note(fields, (nameOf) => (selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector)));
+  for (const { fields, selector, name } of methods.toReversed()) {
+    note(fields, selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector));
   }
   for (const task of tasks) {
     byName('task', [{ name: task.name, fields: task.fields }]);
@@ -196,6 +195,6 @@ function owners(tasks: readonly TaskDefinition[]): Map<string, ((nameOf: FieldNa
   }
   byName('optimizer', Object.values(optimizers));
   byName('schedule', Object.values(schedules));
-  note(methodFields, (nameOf) => nameOf('method'));
+  note(methodFields, nameOf('method'));
   return found;
 }

@@ -78,7 +78,7 @@ const HALVINGS = 6;
  * for a problem without held-out data.
  */
 export async function calibrate(options: CalibrationOptions): Promise<Calibration> {
-  const { problem, tolerance, runtime, settings } = options;
+  const { problem, tolerance, runtime, settings, onPoint } = options;
   if (!problem.splits.includes('valid')) throw new UsageError('τ is found on held-out data, and there are none');
   const method = { isDense: false, embeddings: options.embeddings ?? false };
   const form = trainableForm(options.model, { method, settings, states: options.states });
@@ -88,16 +88,30 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   const trained = new Set(form.weights.keys());
   const { threads, seed } = settings;
   const scorer = createScorer(form.model, { problem, runtime, threads, seed, trained, weights: weights.of });
-  const [score] = problem.scores;
-  const valueNow = async () => score!.of(await scorer.score('valid'));
+  const score = problem.scores[0]!;
+  const valueNow = async () => score.of(await scorer.score('valid'));
   try {
-    const value = await valueNow();
+    const base = await valueNow();
     const tried = new Map<number, CalibrationPoint>();
-    const attempt = attemptOn(tried, weights, score!, value, valueNow, options);
+    // Where no further weight is cut the model is the same.
+    const byCount = new Map<number, number>([[weights.cut(0), base]]);
+    const attempt = async (threshold: number): Promise<CalibrationPoint> => {
+      const known = tried.get(threshold);
+      if (known) return known;
+      const below = weights.cut(threshold);
+      const value = byCount.get(below) ?? (await valueNow());
+      byCount.set(below, value);
+      const change = changeOf(score, base, value);
+      const isSafe = worseBy(score, change) <= tolerance;
+      const point = { threshold, share: below / weights.count, value, change, isSafe };
+      tried.set(threshold, point);
+      onPoint?.(point);
+      return point;
+    };
     const beyond = Math.max(BEYOND, 10 * tolerance);
     for (const threshold of roundNumbers()) {
       const { share, change } = await attempt(threshold);
-      if (share === 1 || !(worseBy(score!, change) <= beyond)) break;
+      if (share === 1 || !(worseBy(score, change) <= beyond)) break;
     }
     const threshold = await boundary([...tried.values()], attempt);
     const { scale: weightScale, names: parameters, count } = weights;
@@ -105,39 +119,13 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
     const advice = limit > 0 ? await safeRounded(limit, attempt) : undefined;
     const points = [...tried.values()].sort((a, b) => a.threshold - b.threshold);
     const found = { threshold, weightScale, advice, points, parameters, weights: count };
-    return { score: scoreKinds([score!])[0]!, value, tolerance, ...found };
+    return { score: scoreKinds([score])[0]!, value: base, tolerance, ...found };
   } finally {
     await scorer.release();
   }
 }
 
 type Attempt = (threshold: number) => Promise<CalibrationPoint>;
-
-/** Tries a threshold and remembers in `tried` what came of it. */
-function attemptOn(
-  tried: Map<number, CalibrationPoint>,
-  weights: ReturnType<typeof thresholdedWeights>,
-  score: ScoreKind,
-  base: number,
-  valueNow: () => Promise<number>,
-  { tolerance, onPoint }: Pick<CalibrationOptions, 'tolerance' | 'onPoint'>,
-): Attempt {
-  // Where no further weight is cut the model is the same.
-  const byCount = new Map<number, number>([[weights.cut(0), base]]);
-  return async (threshold) => {
-    const known = tried.get(threshold);
-    if (known) return known;
-    const below = weights.cut(threshold);
-    const value = byCount.get(below) ?? (await valueNow());
-    byCount.set(below, value);
-    const change = changeOf(score, base, value);
-    const isSafe = worseBy(score, change) <= tolerance;
-    const point = { threshold, share: below / weights.count, value, change, isSafe };
-    tried.set(threshold, point);
-    onPoint?.(point);
-    return point;
-  };
-}
 
 /** Weights of which those with one of the `names` can be cut at a threshold again and again, in copies. */
 function thresholdedWeights(weights: Weights, names: ReadonlySet<string>) {

@@ -46,10 +46,7 @@ function detached(model: Model, problem: Problem, trained: ReadonlySet<string>, 
   return { ...loss, ...detachLookups(removeDeadNodes(loss.graph), isWanted), states };
 }
 
-/**
- * Scoring: loss, sums and next states of a batch, without dropout; `trained` parameters are feeds, so that a session sees
- * every update without being made anew.
- */
+/** Loss, sums and next states of a batch, without dropout; `trained` parameters are feeds, so sessions see updates. */
 export function scoringGraph(
   model: Model,
   problem: Problem,

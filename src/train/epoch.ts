@@ -4,8 +4,8 @@ import type { Batches } from '../tasks/task.ts';
 import { DivergedError, InterruptedError, TrainingDivergedError } from './errors.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { BatchProgress, TrainOptions } from './options.ts';
-import { epochStart, type Progress } from './progress.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
+import { epochStart, type Progress } from './store.ts';
 import { addSums } from './sums.ts';
 import type { StepResult, TrainSetup, TrainState } from './trainState.ts';
 
@@ -18,7 +18,6 @@ export interface Run {
   progress: Progress;
 }
 
-/** All that an epoch goes by. */
 type RunOptions = TrainOptions & TrainSetup;
 
 /** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */

@@ -51,7 +51,6 @@ export interface WeightMemory {
   readonly gradients: Float32Array;
 }
 
-/** What is laid out. */
 interface MemoryOptions {
   /** The weights that are trained, in their stored dimensions. */
   readonly weights: ReadonlyMap<string, Tensor>;
@@ -120,10 +119,7 @@ function matrixShape({ name, dims }: ParameterInput, weights: ReadonlyMap<string
   return { name, dims, stored: tensor.dims, rows: sizeOf(dims.slice(0, -1)), cols: dims[dims.length - 1] ?? 1 };
 }
 
-/**
- * Tables that need a gradient for all their rows: tied to another use, acted on by the method, looked up twice, or
- * followed by an optimizer that moves weights also where there is no gradient.
- */
+/** Tables that need gradients for all rows: used elsewhere too, or moved where there is no gradient. */
 function wholeTables(
   plan: TrainingGraph,
   inGraph: ReadonlySet<string>,

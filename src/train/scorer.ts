@@ -47,13 +47,9 @@ export interface ScorerOptions extends SessionSettings {
   readonly collective?: Collective | undefined;
 }
 
-/** A weight as it is now. */
 type WeightOf = (name: string) => Tensor | undefined;
 
-/**
- * A scorer over a model's structure: one session, or one for each batch shape where the task needs sizes. Several
- * processes score a part each, and have the sums of all.
- */
+/** A scorer over a model's structure. Several processes score a part each, and have the sums of all. */
 export function createScorer(model: Model, options: ScorerOptions): Scorer {
   const { problem, runtime, threads, seed, collective = single } = options;
   const trained = options.trained ?? new Set(trainableNames(model.graph));
@@ -114,10 +110,7 @@ export interface ScoredModel {
   readonly details?: ScoreDetails | undefined;
 }
 
-/**
- * Scores a finished model on held-out data: on `splits`, by default all that there are but the training data. Throws
- * InterruptedError when it is aborted.
- */
+/** Scores a finished model on `splits`, by default all held-out data. Throws InterruptedError when it is aborted. */
 export async function scoreModel(
   model: Model,
   { problem, runtime, settings, signal }: Pick<TrainOptions, 'problem' | 'runtime' | 'settings' | 'signal'>,
@@ -139,7 +132,6 @@ export async function scoreModel(
   return { scores, details };
 }
 
-/** The weights of a model in float32. */
 function storedWeights(model: Model, names: ReadonlySet<string>): WeightOf {
   const stored = weightsOfModel(model, [...names]);
   return (name) => stored.get(name);

@@ -38,21 +38,23 @@ export async function shrinkState(
   // The name behind the kind of tensor, and behind the slot's name; it may have slashes itself.
   const nameIn = (key: string) => key.replace(/^(slot\/[^/]*|[^/]*)\//, '');
   const tensors = new Map([...before.tensors].map(([key, tensor]) => [key, sliced(nameIn(key), tensor)]));
-  const snapshot: Snapshot = { ...before, model, weights, tensors, method: withoutRemoved(before.method, removed) };
+  const snapshot: Snapshot = {
+    ...before,
+    model,
+    weights,
+    tensors,
+    method: before.method && withoutRemoved(before.method, removed),
+  };
   const next = await TrainState.create(snapshot, setup);
   await state.release();
   return { state: next, removed };
 }
 
 /** A method's state for what is left: components are numbered anew in the same order. */
-function withoutRemoved(state: MethodState | undefined, removed: Uint8Array): MethodState | undefined {
-  if (state === undefined) return undefined;
-  return Object.fromEntries(
-    Object.entries(state).map(([name, value]) => [
-      name,
-      typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0),
-    ]),
-  );
+function withoutRemoved(state: MethodState, removed: Uint8Array): MethodState {
+  const left = (value: number | readonly number[]) =>
+    typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0);
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, left(value)]));
 }
 
 /** What is left of a list for each layer's units, such as their first numbers, without the removed components. */

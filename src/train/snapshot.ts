@@ -35,10 +35,7 @@ export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<s
   return tensors;
 }
 
-/**
- * Puts slots and masks of a snapshot into memory and returns its carried states; what it lacks is as at the beginning of
- * a run. Throws a SlimError where something does not fit.
- */
+/** Puts slots and masks into memory, fresh where missing, and returns carried states. Throws a SlimError for misfits. */
 export function restoreTensors(
   { parameters }: WeightMemory,
   optimizer: Optimizer,

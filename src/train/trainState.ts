@@ -35,8 +35,7 @@ export interface StepResult extends UpdateResult {
   readonly sums: Sums;
   /** Mean loss of an item. */
   readonly loss: number;
-  /** Milliseconds in the graph, and in the update with penalty, clipping and threshold. */
-  readonly graphTime: number;
+  /** Milliseconds in the update with penalty, clipping and threshold. */
   readonly updateTime: number;
 }
 
@@ -116,7 +115,6 @@ export class TrainState {
     const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
-    const start = performance.now();
     if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
     else skipStep(step);
     const ran = performance.now();
@@ -125,7 +123,7 @@ export class TrainState {
     const loss = sums.totals[LOSS]![0]! / sums.count;
     const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
     const done = updateWeights(memory, rows, loss, { ...at, clip, gradientScale, method, optimizer });
-    return { ...done, sums, loss, graphTime: ran - start, updateTime: performance.now() - ran };
+    return { ...done, sums, loss, updateTime: performance.now() - ran };
   }
 
   /** Carried states to zero, as at the start of the data. */
@@ -140,37 +138,34 @@ export class TrainState {
     this.scorer ??= createScorer(this.structure, {
       ...{ problem, runtime, threads, seed, collective },
       trained: this.names,
-      weights: (name) => this.evaluatedWeights(name),
+      weights: (name) => this.weights(name, this.optimizer.evaluated?.()),
     });
     return this.scorer.score('valid', { signal });
   }
 
-  /** Current weights in stored dimensions, over live memory; undefined for other names. */
-  weights(name: string): Tensor | undefined {
+  /**
+   * Current weights, or what the optimizer keeps in a slot in their place, in stored dimensions, over live memory;
+   * undefined for other names.
+   */
+  weights(name: string, slot?: string): Tensor | undefined {
     const parameter = this.memory.byName.get(name);
-    if (parameter) return floatTensor(parameter.stored, parameter.weights.data);
-    return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
+    if (parameter === undefined) return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
+    const { stored, weights, slots } = parameter;
+    return floatTensor(stored, (slot === undefined ? weights : slots[slot]!).data);
   }
 
-  /** The same, or the averages that are scored and saved in their place. */
-  private evaluatedWeights(name: string): Tensor | undefined {
-    const slot = this.optimizer.evaluated?.();
-    const average = slot === undefined ? undefined : this.memory.byName.get(name)?.slots[slot];
-    return average ? floatTensor(this.memory.byName.get(name)!.stored, average.data) : this.weights(name);
-  }
-
-  private allWeights(of: (name: string) => Tensor | undefined): Map<string, Tensor> {
-    return new Map([...this.names].map((name) => [name, of(name)!]));
+  private allWeights(slot?: string): Map<string, Tensor> {
+    return new Map([...this.names].map((name) => [name, this.weights(name, slot)!]));
   }
 
   /** The model with the weights that are scored, copied. */
   finished(): Model {
-    return withWeights(this.structure, detached(this.allWeights((name) => this.evaluatedWeights(name))));
+    return withWeights(this.structure, detached(this.allWeights(this.optimizer.evaluated?.())));
   }
 
   /** Everything that training changes, over live memory: copy or write it before the next step. */
   snapshot(): Snapshot {
-    const weights = this.allWeights((name) => this.weights(name));
+    const weights = this.allWeights();
     const tensors = keptTensors(this.memory, this.carried);
     const [method, optimizer] = [this.method?.state?.(), this.optimizer.state?.()];
     return { model: withWeights(this.structure, weights), weights, tensors, method, optimizer };
@@ -233,5 +228,5 @@ export class TrainState {
 }
 
 function nothingLearned(): StepResult {
-  return { sums: { count: 0, totals: {} }, loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
+  return { sums: { count: 0, totals: {} }, loss: 0, penalty: 0, gradientNorm: 0, updateTime: 0 };
 }

@@ -16,16 +16,12 @@ export interface TrainableForm {
   readonly weights: ReadonlyMap<string, Tensor>;
 }
 
-/** What the form of a model depends on. */
 interface FormOptions extends Pick<TrainOptions, 'states'> {
   readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
   readonly settings: Pick<TrainSettings, 'freeze' | 'fix'>;
 }
 
-/**
- * The form in which a model is trained: weights as initializers; with a sparsity method also that in which units can
- * leave, each direction an operator of its own.
- */
+/** The form in which a model is trained: weights as initializers; with a method, each direction its own operator. */
 export function trainableForm(model: Model, { method, settings, states }: FormOptions): TrainableForm {
   const lifted = liftConstants(model);
   const named = states ? { ...lifted, metadata: { ...lifted.metadata, ...stateMetadata(states) } } : lifted;

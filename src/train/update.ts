@@ -1,5 +1,5 @@
 import type { SparsityMethod } from '../methods/method.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
+import type { Optimizer, StepMoment } from '../optimizers/optimizer.ts';
 import { DivergedError } from './errors.ts';
 import { addRows } from './lookupTable.ts';
 import type { Parameter, WeightMemory } from './memory.ts';
@@ -12,15 +12,11 @@ export interface LookedUpRows {
 }
 
 /** What determines an update besides weights and gradients. */
-interface UpdateOptions {
-  /** η, the learning rate. */
-  readonly rate: number;
+interface UpdateOptions extends Pick<StepMoment, 'rate' | 'update'> {
   /** c, the bound on the norm of the whole gradient; infinite for none. */
   readonly clip: number;
   /** The gradient in memory times this is that of the loss which is followed. */
   readonly gradientScale: number;
-  /** Number of the update, from 0. */
-  readonly update: number;
   readonly method: SparsityMethod | undefined;
   readonly optimizer: Optimizer;
 }

@@ -104,7 +104,7 @@ export async function steps(
 
 /** What steps gave, without their times. */
 export function timelessSteps(results: readonly StepResult[]): object[] {
-  return results.map(({ graphTime: _graph, updateTime: _update, ...rest }) => rest);
+  return results.map(({ updateTime: _update, ...rest }) => rest);
 }
 
 /** A store in memory; `onSave` is called after each checkpoint. */

@@ -9,10 +9,7 @@ import type { Examples } from './examples.ts';
 /** What the dimension of the examples is called while its size is open. */
 export const BATCH = '@batch';
 
-/**
- * The graph of an imported model as it is trained: float32, in our operator set, recurrent operators as loops over
- * their equations, branches on sizes decided, all free dimensions bound to the sizes of the examples, that of the examples to `batch`.
- */
+/** An imported graph as it is trained: float32, our operators, all sizes bound, that of the examples to `batch`. */
 export function boundGraph(model: Model, examples: Examples, batch: Dim): Graph {
   const graph = asFloat32Graph(toOwnOpset(model));
   const batches = new Map([...examples.inputs, ...examples.zeros].map((v) => [v.name, v.batchAxis]));

@@ -61,10 +61,7 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
   );
 }
 
-/**
- * Finds the examples of every input of a model. Throws UsageError where one is missing or does not fit: number of axes,
- * sizes, number of examples, element type.
- */
+/** Finds the examples of each input of a model. Throws UsageError where one is missing or does not fit. */
 export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
   const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
   const states = new Set(streamingStates(model).map((s) => s.input));

@@ -26,10 +26,7 @@ export interface LossTerms {
 export interface Loss {
   /** True when the output has an axis of classes that the targets do not have: scores [R, C] against indices [R]. */
   readonly classes: boolean;
-  /**
-   * Activations that a model may end in although the loss wants what goes into them: the loss takes their input, which
-   * is exact where they saturate.
-   */
+  /** Activations at the end of a model whose input the loss takes instead, exact where they saturate. */
   readonly undoes: readonly Op[];
   /** The formula, for R places side by side: targets int64 [R] for classes, else float32 [R] like the scores. */
   terms(scores: Value, targets: Value): LossTerms;

@@ -139,7 +139,6 @@ function zerosFor(model: Model, examples: Examples, batch: number): Tensors {
   );
 }
 
-/** Identifies model and arrays. */
 function digestOf(model: Model, { train, valid }: ArrayData): string {
   const arrays = [train.arrays, valid?.arrays ?? new Map<string, Tensor>()].flatMap((named) => [
     '\narrays',

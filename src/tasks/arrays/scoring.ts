@@ -7,13 +7,12 @@ import { inferTypes } from '../../graph/infer/infer.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
 import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
-import { type Rules, ruleFor } from '../../graph/rules.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { batchAxisOf, type Examples, streamingStates } from './examples.ts';
-import { losses } from './losses.ts';
+import { type LossName, losses } from './losses.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
 export const PLACE_WEIGHTS = 'slimrnn/place_weights';
@@ -30,10 +29,7 @@ export interface Scored {
   readonly places: readonly number[];
 }
 
-/**
- * Finds which output is scored, and how its axes meet those of the targets [N, …]. Throws UsageError where there is
- * more than one candidate, and where their sizes do not fit.
- */
+/** Finds the scored output and how its axes meet the targets' [N, …]. Throws UsageError where they do not fit. */
 export function scoredOutput(
   model: Model,
   examples: Examples,
@@ -102,25 +98,22 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
  * A bound graph with Σ (weight of a place) · (its loss) as its first output. The rows of targets and weights are the
  * places of the first example, then those of the second, …
  */
-export function scoredGraph(
-  graph: Graph,
-  scored: Scored,
-  loss: ArraysFields['loss'],
-): Pick<LossGraph, 'graph' | 'sums' | 'notes'> {
-  const { terms, undoes, classes: hasClasses } = losses[loss];
+export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<LossGraph, 'graph' | 'sums' | 'notes'> {
+  const { terms, classes: hasClasses } = losses[loss];
   const b = GraphBuilder.from(graph, { keepOutputs: false });
   const output = b.value(scored.output);
   if (output.type.elementType !== 'float32') {
     throw new UsageError(`output '${scored.output}' is ${output.type.elementType}; only real numbers can be scored`);
   }
   const { activation, moves } = ending(graph, scored.output);
-  const fitting = activation && ruleFor(probabilities, activation);
+  const names = Object.keys(losses) as LossName[];
+  const fitting = activation && names.find((name) => losses[name].undoes.some((op) => op === activation.op));
   if (fitting && fitting !== loss && loss !== 'mse') {
     throw new UsageError(
       `output '${scored.output}' ends in ${activation!.op}, which --loss ${fitting} goes with, not ${loss}`,
     );
   }
-  const undone = activation && undoes.some((op) => op === activation.op) ? activation : undefined;
+  const undone = fitting === loss ? activation : undefined;
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
   const shape = scores.type.shape;
@@ -145,13 +138,6 @@ export function scoredGraph(
     notes: undone ? [`the loss takes what goes into the ${undone.op} that makes '${scored.output}'`] : [],
   };
 }
-
-/** The loss of each activation that makes probabilities. */
-const probabilities: Rules<ArraysFields['loss']> = {
-  Softmax: 'cross-entropy',
-  LogSoftmax: 'cross-entropy',
-  Sigmoid: 'bce',
-};
 
 /** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
 function ending(graph: Graph, output: string): { activation: Node | undefined; moves: Node[] } {

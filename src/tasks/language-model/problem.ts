@@ -27,10 +27,7 @@ import { freshModel } from './model.ts';
 /** Windows on which two forms of a model are compared. */
 const COMPARED_WINDOWS = 5;
 
-/**
- * Cross entropy per token in nats from which no training comes back. It cannot be left to NaN or infinity, because the
- * logarithm of a probability is cut off at that of the smallest float32, -87.
- */
+/** Cross entropy of a token in nats from which no training comes back; that of the smallest probability is 87. */
 const HOPELESS = 60;
 
 /**
@@ -123,10 +120,7 @@ export function textWindows(
   });
 }
 
-/**
- * A corpus that is in memory, as the task with its data; training starts from `first`, by default an untrained model.
- * Throws a UsageError when a text is too short for one window.
- */
+/** A corpus in memory as a task, trained from `first` (default: untrained). Throws a UsageError for too short a text. */
 export function loadedText(config: TaskConfig, corpus: Corpus, first?: Model): LoadedTask {
   const { name, source, sha256, vocabulary } = corpus;
   const model = first ?? freshModel(config, vocabulary);

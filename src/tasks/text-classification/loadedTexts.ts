@@ -21,10 +21,7 @@ export interface FirstModel {
   readonly notes: readonly string[];
 }
 
-/**
- * Labelled texts that are in memory, as the task with its data; training starts from `first`, by default an untrained
- * model. Free of Node.
- */
+/** Labelled texts in memory as the task, trained from `first`, by default an untrained model. Free of Node. */
 export function loadedTexts(config: TextConfig, texts: NamedTexts, first?: FirstModel): LoadedTask {
   const { data } = texts;
   const { model, notes } = first ?? { model: freshModel(config, data), notes: [] };

@@ -4,10 +4,7 @@ import { CONFUSION, CORRECT } from './lossGraph.ts';
 /** Share of the examples that are taken for what they are. */
 export const accuracy = accuracyOf(CORRECT);
 
-/**
- * Mean of the classes' F1 = 2 TP / (2 TP + FP + FN), which is 0 for a class that neither occurs nor is predicted: as
- * scikit-learn has it with `labels` being all classes.
- */
+/** Mean of the classes' F1 = 2 TP / (2 TP + FP + FN), 0 for a class that neither occurs nor is predicted. */
 export const macroF1: Score = {
   name: 'macro-F1',
   better: 'higher',
