@@ -8,7 +8,9 @@ import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
 import { commonFields } from '../train/options.ts';
 import { type Misfit, misfits, noSuch } from './problems.ts';
-import { type Part, parts, type RunConfig, selectors } from './runConfig.ts';
+import { type Part, type RunConfig, selectors } from './runConfig.ts';
+
+const parts = Object.keys(selectors) as Part[];
 
 /** A kind of a part: what it is called, and its fields. */
 interface Kind {
@@ -150,7 +152,11 @@ function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
 const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
 function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
-  const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks, nameOf).keys()]);
+  const known = new Set<string>([
+    ...Object.values(selectors),
+    ...Object.keys(commonFields),
+    ...owners(tasks, nameOf).keys(),
+  ]);
   return Object.keys(flat)
     .filter((field) => !known.has(field))
     .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, [...known])}`);

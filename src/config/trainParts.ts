@@ -3,7 +3,7 @@ import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
 import { optimizerOf } from '../optimizers/registry.ts';
 import { scheduleOf } from '../optimizers/schedules/registry.ts';
 import type { LoadedTask } from '../tasks/task.ts';
-import type { TrainOptions, TrainParts } from '../train/options.ts';
+import type { TrainParts } from '../train/options.ts';
 import { freeFields, type RunConfig } from './runConfig.ts';
 
 /**
@@ -31,11 +31,6 @@ export function trainParts(config: RunConfig): TrainParts {
 }
 
 /** What the trainer takes of a task with its data. */
-export function taskParts({
-  problem,
-  model,
-  states,
-  isImported,
-}: LoadedTask): Pick<TrainOptions, 'problem' | 'model' | 'states' | 'verifiesShrinks'> {
+export function taskParts({ problem, model, states, isImported }: LoadedTask) {
   return { problem, model: model(), states, verifiesShrinks: isImported };
 }

@@ -7,24 +7,13 @@ import { expandCrossEntropy } from '../passes/expandCrossEntropy.ts';
 import { fuseLinear } from '../passes/fuseLinear.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
 import { type Mask, maskDropout } from '../passes/maskDropout.ts';
-import { parametersAsInputs } from '../passes/parametersAsInputs.ts';
+import { type FedParameter, parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { type BatchShape, LOSS, type LossGraph, type Problem } from '../tasks/task.ts';
 
-/*
- * From a model to the graphs that are run in training: each takes parameters, inputs and targets as feeds.
- */
-
-/** A parameter as the graph takes it. */
-export interface ParameterInput {
-  readonly name: string;
-  /** Dimensions of the feed: the stored ones, without leading axes of size 1 where the graph drops them. */
-  readonly dims: readonly number[];
-}
-
-/** A graph that scores a batch, and what to feed it. */
+/** A graph that scores a batch, with parameters, inputs and targets as feeds. */
 export interface ScoringGraph extends Omit<LossGraph, 'lookups'> {
-  readonly parameters: readonly ParameterInput[];
+  readonly parameters: readonly FedParameter[];
   readonly lookups: readonly Lookup[];
   /** States that go on from batch to batch; none where the task carries none. */
   readonly states: readonly StatePair[];

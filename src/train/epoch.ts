@@ -37,8 +37,11 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
   };
   while (run.progress.batch < batches.count) {
     const rate = rateOf(run.progress, options, batches);
-    run.progress = afterUpdate(run.progress, await stepOrExplain(run, batches, rate, options));
-    const { updates, batch } = run.progress;
+    const step = await stepOrExplain(run, batches, rate, options);
+    const updates = run.progress.updates + 1;
+    const batch = run.progress.batch + 1;
+    const sums = addSums(run.progress.sums, step.sums);
+    run.progress = { ...run.progress, batch, updates, sums, penalty: run.progress.penalty + step.penalty };
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
     }
@@ -106,16 +109,6 @@ function rateOf(progress: Progress, { schedule, problem }: TrainOptions, batches
   const { epoch, batch, updates, history } = progress;
   const scores = decidingScores(history, problem.scores);
   return schedule.rate({ epoch, share: batch / batches.count, update: updates, history: scores });
-}
-
-function afterUpdate(progress: Progress, { sums, penalty }: StepResult): Progress {
-  return {
-    ...progress,
-    batch: progress.batch + 1,
-    updates: progress.updates + 1,
-    sums: addSums(progress.sums, sums),
-    penalty: progress.penalty + penalty,
-  };
 }
 
 function progressOf(

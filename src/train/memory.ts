@@ -6,7 +6,8 @@ import { Arena, type Buffer8, type Buffer32, bytesFor } from '../kernels/memory.
 import type { UpdatePass } from '../kernels/updateKernels.ts';
 import type { Matrix, SparsityMethod, WeightPasses } from '../methods/method.ts';
 import type { OptimizedParameter, Optimizer } from '../optimizers/optimizer.ts';
-import type { ParameterInput, TrainingGraph } from './compile.ts';
+import type { FedParameter } from '../passes/parametersAsInputs.ts';
+import type { TrainingGraph } from './compile.ts';
 import { LookupTable } from './lookupTable.ts';
 
 /*
@@ -15,7 +16,7 @@ import { LookupTable } from './lookupTable.ts';
  */
 
 /** A parameter as a matrix: the last axis of the feed is the columns, all before it the rows. */
-interface MatrixShape extends ParameterInput {
+interface MatrixShape extends FedParameter {
   /** Dimensions in the model. */
   readonly stored: readonly number[];
   readonly rows: number;
@@ -110,7 +111,7 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
   };
 }
 
-function matrixShape({ name, dims }: ParameterInput, weights: ReadonlyMap<string, Tensor>): MatrixShape {
+function matrixShape({ name, dims }: FedParameter, weights: ReadonlyMap<string, Tensor>): MatrixShape {
   const tensor = weights.get(name);
   if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
   if (!(tensor.data instanceof Float32Array)) {

@@ -11,10 +11,6 @@ import type { Collective } from './collective.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { RunStore } from './store.ts';
 
-/*
- * What a training run is asked for, what it tells on the way, and what it comes to.
- */
-
 /** Where a run is, for a progress display. */
 export interface BatchProgress {
   /** Current epoch from 1, of `epochs`. */

@@ -5,11 +5,7 @@ import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/o
 import type { WeightMemory } from './memory.ts';
 import { floatTensor } from './step.ts';
 
-/*
- * Training as plain data: what a checkpoint holds, and what is sliced when the model shrinks.
- */
-
-/** All that training changes, as plain data. */
+/** All that training changes, as plain data: what a checkpoint holds, and what is sliced when the model shrinks. */
 export interface Snapshot {
   /** Structure, and weights in the element types that the model stores. */
   readonly model: Model;

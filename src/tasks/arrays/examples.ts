@@ -16,18 +16,16 @@ export interface NamedArrays {
   readonly arrays: ReadonlyMap<string, Tensor>;
 }
 
-/** The examples of one input, and how they are laid into a batch. */
-export interface InputExamples {
+/** An input that is fed zeros, a state at the start of a sequence; its shape is the model's, which may shrink. */
+interface ZeroInput {
   readonly name: string;
-  /** [N, …] in the element type that the input wants. */
-  readonly array: Tensor;
   readonly batchAxis: number;
 }
 
-/** An input that is fed zeros, a state at the start of a sequence; its shape is the model's, which may shrink. */
-export interface ZeroInput {
-  readonly name: string;
-  readonly batchAxis: number;
+/** The examples of one input, and how they are laid into a batch. */
+export interface InputExamples extends ZeroInput {
+  /** [N, …] in the element type that the input wants. */
+  readonly array: Tensor;
 }
 
 /** All that the inputs of a model take from a file of arrays. */

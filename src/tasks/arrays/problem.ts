@@ -84,7 +84,7 @@ function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields, b
   const scored = scoredOutput(
     model,
     examples,
-    besideArray(data, examples, fields.targetArray, '--target').dims,
+    besideArray(data, examples, fields.targetArray, '--target').array.dims,
     fields,
   );
   const shape = { ...examples.sizes, [BATCH]: size };

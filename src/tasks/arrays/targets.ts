@@ -18,15 +18,22 @@ export interface Targets {
   readonly places: number;
 }
 
-/** An array beside those of the inputs, with as many examples; `what` says what it is for. */
+/** An array beside those of the inputs, and what messages call it. */
+interface BesideArray {
+  readonly name: string;
+  readonly array: Tensor;
+  readonly what: string;
+}
+
+/** The array of that name, which must have as many examples as the inputs. */
 export function besideArray(
   data: NamedArrays,
   { count, source, inputs }: Examples,
   name: string,
-  what: '--target' | '--lengths' | '--mask',
-): Tensor {
-  const array = arrayNamed(data, name, `for ${what}`);
-  if (array.dims[0] === count) return array;
+  flag: '--target' | '--lengths' | '--mask',
+): BesideArray {
+  const array = arrayNamed(data, name, `for ${flag}`);
+  if (array.dims[0] === count) return { name, array, what: `array '${name}' of ${source}` };
   throw new UsageError(
     `${source}: array '${name}' is [${array.dims.join(', ')}], but there are ${count} examples of '${inputs[0]!.name}'; ` +
       'the first axis of every array is the examples',
@@ -45,11 +52,11 @@ export function targetsOf(
   scored: Scored,
   config: Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>,
 ): Targets {
-  const array = besideArray(data, examples, config.targetArray, '--target');
+  const beside = (name: string, flag: '--target' | '--lengths' | '--mask') => besideArray(data, examples, name, flag);
+  const { array, what } = beside(config.targetArray, '--target');
   const counts = new Uint8Array(sizeOf(array.dims)).fill(1);
-  if (config.lengths !== undefined) applyLengths(model, data, examples, array, config.lengths, counts);
-  if (config.mask !== undefined) applyMask(data, examples, array, config.mask, counts);
-  const what = `array '${config.targetArray}' of ${data.source}`;
+  if (config.lengths !== undefined) applyLengths(model, beside(config.lengths, '--lengths'), array.dims, counts);
+  if (config.mask !== undefined) applyMask(beside(config.mask, '--mask'), array.dims, counts);
   const values = losses[config.loss].classes
     ? classIndices(array, counts, scored.classes!.count, what, config.ignore)
     : realTargets(array, counts, what, config.loss);
@@ -94,15 +101,11 @@ function realTargets(array: Tensor, counts: Uint8Array, what: string, loss: Arra
 /** Places beyond the length of their example do not count; the steps are the first axis after the examples. */
 function applyLengths(
   model: Model,
-  data: NamedArrays,
-  examples: Examples,
-  { dims }: Tensor,
-  name: string,
+  { name, array, what }: BesideArray,
+  dims: readonly number[],
   counts: Uint8Array,
 ): void {
-  const array = besideArray(data, examples, name, '--lengths');
-  const what = `array '${name}' of ${data.source}`;
-  if (sizeOf(array.dims) !== examples.count) {
+  if (sizeOf(array.dims) !== array.dims[0]) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; lengths are one number for each example`);
   }
   const lengths = withType(array, 'int64', what).data as BigInt64Array;
@@ -126,9 +129,7 @@ function applyLengths(
 }
 
 /** Places where the mask is 0 do not count; a mask of fewer axes covers the others whole. */
-function applyMask(data: NamedArrays, examples: Examples, { dims }: Tensor, name: string, counts: Uint8Array): void {
-  const array = besideArray(data, examples, name, '--mask');
-  const what = `array '${name}' of ${data.source}`;
+function applyMask({ array, what }: BesideArray, dims: readonly number[], counts: Uint8Array): void {
   if (array.dims.length > dims.length || array.dims.some((d, i) => d !== dims[i])) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; it must begin like the targets, [${dims.join(', ')}]`);
   }

@@ -28,7 +28,7 @@ export const languageModelTask: Task = {
 };
 
 /** Reads the text that a configuration asks for. Throws UsageError when it cannot serve. */
-export async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sources): Promise<LoadedCorpus> {
+async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sources): Promise<LoadedCorpus> {
   const { vocabulary: maxVocabulary, trainTokens } = readTaskFields(task);
   if (data === undefined || data === 'sotu') return loadSotu({ maxVocabulary, maxTrainTokens: trainTokens });
   if (trainTokens !== undefined) {

@@ -1,7 +1,7 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { textClassifier } from '../../models/textClassifier.ts';
-import type { DataSummary, LoadedTask } from '../task.ts';
+import type { LoadedTask } from '../task.ts';
 import type { TextConfig } from './definition.ts';
 import { withTextMetadata } from './metadata.ts';
 import { textProblem } from './problem.ts';
@@ -23,17 +23,20 @@ export interface FirstModel {
 
 /** Labelled texts in memory as the task, trained from `first`, by default an untrained model. Free of Node. */
 export function loadedTexts(config: TextConfig, texts: NamedTexts, first?: FirstModel): LoadedTask {
-  const { data } = texts;
+  const { name, source, data } = texts;
+  const { vocabulary, classes, sets, sha256 } = data;
+  const { train, valid, test } = sets;
+  const sizes = { train: train.texts.length, valid: valid.texts.length, ...(test && { test: test.texts.length }) };
   const { model, notes } = first ?? { model: freshModel(config, data), notes: [] };
   return {
     problem: textProblem(data, config),
-    data: summaryOf(texts),
+    data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length, classes: classes.length, ...sizes } },
     model: () => model,
     notes: [describedTexts(texts), ...data.notes, ...notes],
     files: {
-      'vocabulary.txt': `${data.vocabulary.words.join('\n')}\n`,
+      'vocabulary.txt': `${vocabulary.words.join('\n')}\n`,
       // The classes in the order of the model's outputs.
-      'labels.txt': `${data.classes.join('\n')}\n`,
+      'labels.txt': `${classes.join('\n')}\n`,
     },
   };
 }
@@ -51,15 +54,4 @@ function describedTexts({ source, data: { sets, classes, vocabulary } }: NamedTe
     `${source}: ${count(sets.train)} training, ${count(sets.valid)} validation${test} texts of ${classes.length} classes ` +
     `(${classes.slice(0, 6).join(', ')}${classes.length > 6 ? ', …' : ''}), ${grouped(vocabulary.words.length)} words`
   );
-}
-
-function summaryOf({ name, source, data: { vocabulary, classes, sets, sha256 } }: NamedTexts): DataSummary {
-  const facts = {
-    vocabulary: vocabulary.words.length,
-    classes: classes.length,
-    train: sets.train.texts.length,
-    valid: sets.valid.texts.length,
-    ...(sets.test && { test: sets.test.texts.length }),
-  };
-  return { name, source, sha256, facts };
 }
