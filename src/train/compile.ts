@@ -27,7 +27,7 @@ export interface TrainingGraph extends ScoringGraph {
 }
 
 /** A loss graph with the lookups that the task asks for cut out (tables that are not trained stay in it), and the states. */
-function detached(model: Model, problem: Problem, trained: ReadonlySet<string>, shape: BatchShape | undefined) {
+function detachedLoss(model: Model, problem: Problem, trained: ReadonlySet<string>, shape: BatchShape | undefined) {
   const loss = problem.lossGraph(model, shape);
   const inputs = new Set(loss.lookups);
   const isWanted = ({ table, indices }: Pick<Lookup, 'table' | 'indices'>) => inputs.has(indices) && trained.has(table);
@@ -42,7 +42,7 @@ export function scoringGraph(
   trained: ReadonlySet<string>,
   shape?: BatchShape,
 ): ScoringGraph {
-  const loss = detached(withoutDropout(model), problem, trained, shape);
+  const loss = detachedLoss(withoutDropout(model), problem, trained, shape);
   const { graph, parameters } = parametersAsInputs(expandCrossEntropy(loss.graph), trained);
   return { ...loss, graph: removeDeadNodes(graph), parameters };
 }
@@ -57,7 +57,7 @@ export function trainingGraph(
   trained: ReadonlySet<string>,
   shape: BatchShape,
 ): TrainingGraph {
-  const loss = detached(model, problem, trained, shape);
+  const loss = detachedLoss(model, problem, trained, shape);
   const { graph: masked, masks } = maskDropout(loss.graph);
   const { graph: fed, parameters } = parametersAsInputs(fuseLinear(masked), trained);
   const wrt = [...parameters.map((p) => p.name), ...loss.lookups.map((l) => l.values)];

@@ -5,7 +5,8 @@ import type { Tensors } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import { assertEqual } from '../verify/verify.ts';
-import { detached, type Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+import { detached } from './store.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
 

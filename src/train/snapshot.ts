@@ -58,8 +58,3 @@ function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, n
     throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);
 }
-
-/** Copies that outlive the memory they lie in. */
-export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
-}

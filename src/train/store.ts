@@ -1,7 +1,6 @@
 import { z } from 'zod';
 import type { Model, Tensor } from '../graph/types.ts';
 import { epochMetricsSchema } from './metrics.ts';
-import { detached } from './snapshot.ts';
 
 const stateSchema = z.record(z.string(), z.union([z.number(), z.array(z.number()).readonly()]));
 
@@ -65,4 +64,9 @@ export function memoryStore(): RunStore {
     },
     place: () => undefined,
   };
+}
+
+/** Copies that outlive the memory they lie in. */
+export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
+  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
 }

@@ -176,7 +176,7 @@ const textClassificationCase: TaskCase = {
       threads: 1,
     };
     const config = configOf({ ...own, ...fields });
-    const texts = { name: 'made up', source: 'made up', data: moodData.get(seed)! };
+    const texts = { ...moodData.get(seed)!, name: 'made up', source: 'made up' };
     return { config, task: loadedTexts(textConfigOf(config), texts) };
   },
   items(split) {

@@ -30,7 +30,7 @@ export async function loadTexts(sources: Sources, fields: TextFields, seed: numb
     ...(test && { test: await collect(test) }),
   };
   const data = makeTextData(source, parts, table, fields);
-  return { name: isEmbedded ? EMBEDDED : basename(resolve(source)), source, data };
+  return { ...data, name: isEmbedded ? EMBEDDED : basename(resolve(source)), source };
 }
 
 async function rowsOf(path: string, fields: TextFields): Promise<PartRows> {

@@ -1,38 +1,30 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { textClassifier } from '../../models/textClassifier.ts';
-import type { LoadedTask } from '../task.ts';
+import type { DataSummary, LoadedTask } from '../task.ts';
 import type { TextConfig } from './definition.ts';
 import { withTextMetadata } from './metadata.ts';
 import { textProblem } from './problem.ts';
 import type { TextData, TextSet } from './textData.ts';
 
 /** Labelled texts with what to call them. */
-export interface NamedTexts {
-  readonly name: string;
-  /** Where they come from, in words for a report. */
-  readonly source: string;
-  readonly data: TextData;
-}
-
-/** A model to start from, and what the user should know of it. */
-export interface FirstModel {
-  readonly model: Model;
-  readonly notes: readonly string[];
-}
+export type NamedTexts = TextData & Pick<DataSummary, 'name' | 'source'>;
 
 /** Labelled texts in memory as the task, trained from `first`, by default an untrained model. Free of Node. */
-export function loadedTexts(config: TextConfig, texts: NamedTexts, first?: FirstModel): LoadedTask {
-  const { name, source, data } = texts;
-  const { vocabulary, classes, sets, sha256 } = data;
+export function loadedTexts(
+  config: TextConfig,
+  texts: NamedTexts,
+  first?: { readonly model: Model; readonly notes: readonly string[] },
+): LoadedTask {
+  const { name, source, vocabulary, classes, sets, sha256 } = texts;
   const { train, valid, test } = sets;
   const sizes = { train: train.texts.length, valid: valid.texts.length, ...(test && { test: test.texts.length }) };
-  const { model, notes } = first ?? { model: freshModel(config, data), notes: [] };
+  const { model, notes } = first ?? { model: freshModel(config, texts), notes: [] };
   return {
-    problem: textProblem(data, config),
+    problem: textProblem(texts, config),
     data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length, classes: classes.length, ...sizes } },
     model: () => model,
-    notes: [describedTexts(texts), ...data.notes, ...notes],
+    notes: [describedTexts(texts), ...texts.notes, ...notes],
     files: {
       'vocabulary.txt': `${vocabulary.words.join('\n')}\n`,
       // The classes in the order of the model's outputs.
@@ -47,7 +39,7 @@ export function freshModel({ task, model, seed }: TextConfig, { classes, vocabul
   return withTextMetadata(fresh, classes, vocabulary, task);
 }
 
-function describedTexts({ source, data: { sets, classes, vocabulary } }: NamedTexts): string {
+function describedTexts({ source, sets, classes, vocabulary }: NamedTexts): string {
   const count = ({ texts }: TextSet) => grouped(texts.length);
   const test = sets.test ? ` and ${count(sets.test)} test` : '';
   return (
