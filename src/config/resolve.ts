@@ -40,7 +40,8 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
   const flat = { ...flattened(options.base ?? {}), ...said };
-  const problems: string[] = unknownFields(flat, tasks, nameOf);
+  const known = owners(tasks, nameOf);
+  const problems = unknownFields(flat, known, nameOf);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
@@ -51,7 +52,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   if (chosen === undefined) return refuse();
   const given = { ...chosen.schedule.defaults, ...chosen.optimizer.defaults, ...wanted };
   const read = readSections(chosen, given, nameOf);
-  problems.push(...read.problems, ...strangers(chosen, given, said, tasks, nameOf));
+  problems.push(...read.problems, ...strangers(chosen, given, said, known, nameOf));
   if (problems.length > 0) return refuse();
   const { config } = read;
   problems.push(
@@ -151,30 +152,19 @@ function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
 
 const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
-function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
-  const known = new Set<string>([
-    ...Object.values(selectors),
-    ...Object.keys(commonFields),
-    ...owners(tasks, nameOf).keys(),
-  ]);
+function unknownFields(flat: Settings, owned: Owners, nameOf: FieldName): string[] {
+  const known = [...Object.values(selectors), ...Object.keys(commonFields), ...owned.keys()];
   return Object.keys(flat)
-    .filter((field) => !known.has(field))
-    .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, [...known])}`);
+    .filter((field) => !known.includes(field))
+    .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, known)}`);
 }
 
 /** Fields that are said and belong to a kind that was not chosen. */
-function strangers(
-  chosen: Chosen,
-  given: Settings,
-  said: Settings,
-  tasks: readonly TaskDefinition[],
-  nameOf: FieldName,
-): string[] {
+function strangers(chosen: Chosen, given: Settings, said: Settings, known: Owners, nameOf: FieldName): string[] {
   const own = new Set([
     ...Object.keys(commonFields),
     ...Object.values(chosen).flatMap(({ fields }) => Object.keys(fields)),
   ]);
-  const known = owners(tasks, nameOf);
   return Object.keys(said).flatMap((field) => {
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
@@ -184,7 +174,9 @@ function strangers(
 }
 
 /** For each field that not all runs have: how each kind that has it is asked for. */
-function owners(tasks: readonly TaskDefinition[], nameOf: FieldName): Map<string, string[]> {
+type Owners = ReadonlyMap<string, readonly string[]>;
+
+function owners(tasks: readonly TaskDefinition[], nameOf: FieldName): Owners {
   const found = new Map<string, string[]>();
   const note = (fields: z.ZodRawShape, ask: string) => {
     for (const field of Object.keys(fields)) found.set(field, [...(found.get(field) ?? []), ask]);

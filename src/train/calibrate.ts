@@ -1,13 +1,10 @@
 import { UsageError } from '../base/errors.ts';
-import type { StatePair } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { groupedTensors } from '../groups/groups.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
-import type { Problem } from '../tasks/task.ts';
-import type { TrainSettings } from './options.ts';
+import type { TrainOptions, TrainSettings } from './options.ts';
 import { createScorer } from './scorer.ts';
-import { firstModelOf, trainableForm } from './trainableForm.ts';
+import { groupsOf, trainableForm } from './trainableForm.ts';
 import type { Weights } from './trainedWeights.ts';
 
 /** The deciding score on the held-out data under one threshold. */
@@ -44,13 +41,9 @@ export interface Calibration {
 }
 
 /** What a calibration needs. */
-export interface CalibrationOptions {
+export interface CalibrationOptions extends Pick<TrainOptions, 'problem' | 'runtime' | 'states'> {
   /** A trained model, best a dense one. */
   readonly model: Model;
-  /** Streaming states that are zero at the start of an example; by default those that the model names. */
-  readonly states?: readonly StatePair[] | undefined;
-  readonly problem: Problem;
-  readonly runtime: Runtime;
   readonly settings: Pick<TrainSettings, 'seed' | 'threads' | 'fix' | 'freeze'>;
   /** True when columns of the embedding are in the groups too. */
   readonly embeddings?: boolean | undefined;
@@ -82,7 +75,7 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
   if (!problem.splits.includes('valid')) throw new UsageError('τ is found on held-out data, and there are none');
   const method = { isDense: false, embeddings: options.embeddings ?? false };
   const form = trainableForm(options.model, { method, settings, states: options.states });
-  const { groups } = firstModelOf(form, { method, settings })!;
+  const groups = groupsOf(form.model, { method, settings })!;
   const weights = thresholdedWeights(form.weights, groupedTensors(groups));
   if (weights.count === 0) throw new UsageError('the model has no parameters that a group lasso would act on');
   const trained = new Set(form.weights.keys());

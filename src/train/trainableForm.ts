@@ -11,10 +11,7 @@ import type { Checkpoint } from './store.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */
-export interface TrainableForm {
-  readonly model: Model;
-  readonly weights: ReadonlyMap<string, Tensor>;
-}
+export type TrainableForm = Pick<Snapshot, 'model' | 'weights'>;
 
 interface FormOptions extends Pick<TrainOptions, 'states'> {
   readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;

@@ -17,8 +17,7 @@ const COMPARED = 5;
 /** The classification of texts as the trainer sees it. Free of Node. */
 export function textProblem(data: TextData, { task, batch }: Pick<TextConfig, 'task' | 'batch'>): Problem {
   const { classes, sets } = data;
-  const held: TextSet[] = [sets.valid, ...(sets.test ? [sets.test] : [])];
-  const padded = paddedLengths(sets.train, held);
+  const padded = paddedLengths(sets.train, Object.values(sets));
   const weights = task.classWeights === 'balanced' ? balancedWeights(sets.train.classes, classes.length) : undefined;
   const setOf = (part: Part): TextSet => sets[part] ?? { texts: [], classes: new Int32Array(0) };
   return {
