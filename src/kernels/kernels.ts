@@ -17,7 +17,7 @@ export type DecayedMatrix = {
 };
 
 /** Byte offsets of the sums of squares of a matrix, which are overwritten: [rows] and [cols]. */
-type Squares = { readonly rowSquares: number; readonly colSquares: number };
+export type Squares = { readonly rowSquares: number; readonly colSquares: number };
 
 /** Where an optimizer's direction is made: g [length] is replaced by it; the buffers of its slots may not overlap. */
 type Direction = { readonly gradient: number; readonly length: number; readonly gradientScale: number };
