@@ -103,7 +103,7 @@ function entangledComponents(identities: Identities, numbers: ReadonlyMap<number
 
 /** The trace that groups are read from, of the graph with its recurrent operators lowered. */
 export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: number): Trace {
-  return walk(lowerRecurrent(constantPerUse(graph)), states, { opset });
+  return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
 }
 
 interface TracedLayer {

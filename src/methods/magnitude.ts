@@ -1,10 +1,9 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
-import { groupedTensors } from '../groups/groups.ts';
 import { defineMethod } from './kind.ts';
-import type { Matrix, MethodState, SparsityMethod } from './method.ts';
+import { type Matrix, type MethodState, noPenalty, type SparsityMethod } from './method.ts';
 import { magnitudeBelow } from './quantile.ts';
-import { withoutTables } from './tables.ts';
+import { prunable } from './tables.ts';
 
 /** When and how far weights are pruned by magnitude. */
 export interface MagnitudeOptions {
@@ -44,12 +43,8 @@ export function magnitude(options: MagnitudeOptions): SparsityMethod {
     parameters,
     threshold: 0,
     beforeUpdate(matrices) {
-      for (const { rowPenalty, colPenalty, passes } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-        passes.maskGradient();
-      }
-      return 0;
+      for (const { passes } of matrices) passes.maskGradient();
+      return noPenalty(matrices);
     },
     afterUpdate(matrices, { update }) {
       const t = update + 1;
@@ -82,7 +77,7 @@ function narang(q: number, t: number, { from, to }: MagnitudeOptions): number {
 }
 
 /** When pruning begins and ends, in epochs; without the fields from the first epoch on to two thirds of all. */
-export function pruningEpochs(
+function pruningEpochs(
   { pruneFrom, pruneTo }: { readonly pruneFrom?: number | undefined; readonly pruneTo?: number | undefined },
   { epochs }: { readonly epochs: number },
 ): { from: number; to: number } {
@@ -118,11 +113,12 @@ export const magnitudeKind = defineMethod({
     if (config.pruneTo === undefined || config.pruneTo <= run.epochs) return [];
     return [`${nameOf('pruneTo')} must be at most the ${run.epochs} epochs, got ${config.pruneTo}`];
   },
-  create(config, { graph, groups, first, epochs, updates, state }) {
-    const { from, to } = pruningEpochs(config, { epochs });
+  create(config, context) {
+    const { first, updates, state } = context;
+    const { from, to } = pruningEpochs(config, context);
     const end = Math.max(1, Math.round(to * updates));
     return magnitude({
-      parameters: withoutTables(graph, groupedTensors(groups)),
+      parameters: prunable(context),
       sizes: first.sizes,
       schedule: config.pruneSchedule ?? 'cubic',
       share: config.magnitude,

@@ -96,3 +96,12 @@ export interface SparsityMethod {
   /** What must go into a checkpoint; a method is made with it to go on. */
   state?(): MethodState;
 }
+
+/** Says for the coming update that there is no penalty, and returns its value. */
+export function noPenalty(matrices: readonly Matrix[]): 0 {
+  for (const { rowPenalty, colPenalty } of matrices) {
+    rowPenalty.fill(0);
+    colPenalty.fill(0);
+  }
+  return 0;
+}

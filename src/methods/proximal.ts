@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { type Components, componentsOver } from './components.ts';
-import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
+import { groupFields, groupKind, proximalField, strengthsOf } from './groupFields.ts';
 import type { GroupPenaltyOptions } from './groupLasso.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
@@ -44,20 +43,13 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
 
 /** `--iss λ --proximal` */
 export const proximalKind = defineMethod({
+  ...groupKind,
   name: 'proximal',
   label: 'proximal',
   selector: 'iss',
-  fields: {
-    iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
-    ...groupFields,
-    proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
-  },
+  fields: { ...groupFields, ...proximalField },
   isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
-  isStructural: true,
-  keepsZeros: false,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,
-  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
-  check: checkLayerFactors,
   create: (config, { groups, first, threshold }) =>
     proximal(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
 });

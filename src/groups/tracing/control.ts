@@ -62,8 +62,9 @@ function handsOn(body: Graph, input: number, output: number): boolean {
   const made = producers(body.nodes);
   let name = body.outputs[output]?.name;
   // As many steps as there are nodes: a name may be hidden by one of the same spelling.
-  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++)
+  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++) {
     name = made.get(name!)!.inputs[0];
+  }
   return name === body.inputs[input]?.name;
 }
 
@@ -73,7 +74,7 @@ function isAlike(a: Traced, b: Traced): boolean {
 
 /** What is either of two values as one; undefined when their channels would lie along two axes. */
 function merge(a: State, b: State, identities: Identities): State | undefined {
-  if (isNone(a)) return b.kind === 'flow' ? { ...b, shape: shapeOfFlow(a) ?? b.shape } : b;
+  if (isNone(a)) return b.kind === 'flow' ? { ...b, shape: (a.kind === 'flow' ? a.shape : undefined) ?? b.shape } : b;
   if (isNone(b)) return a;
   if (a.kind === 'open' && b.kind === 'open') return mergeOpen(a, b, identities);
   const axis = (a.kind === 'flow' ? a.axis : undefined) ?? (b.kind === 'flow' ? b.axis : undefined);
@@ -93,10 +94,6 @@ function merge(a: State, b: State, identities: Identities): State | undefined {
   }
   if (x.axis !== y.axis || x.ids.length !== y.ids.length || x.shape === undefined) return undefined;
   return flow(x.shape, x.axis, identities.unite(x.ids, y.ids));
-}
-
-function shapeOfFlow(x: State): Flow['shape'] {
-  return x.kind === 'flow' ? x.shape : undefined;
 }
 
 function mergeOpen(a: Open, b: Open, identities: Identities): Open {

@@ -1,7 +1,6 @@
 import { type Equation, parseEinsum } from '../../graph/infer/einsum.ts';
 import type { Rules } from '../../graph/rules.ts';
-import { entangle, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
-import { FIXED } from './identities.ts';
+import { entangle, fixed, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import {
   alongAxis,
   asFlow,
@@ -11,7 +10,6 @@ import {
   type Open,
   shapeOf,
   type Traced,
-  uniform,
   type Weight,
 } from './traced.ts';
 
@@ -22,15 +20,13 @@ const einsum: TraceRule = (c) => {
   const equation = ranks.includes(-1) ? undefined : parseEinsum(c.node, ranks);
   if (equation === undefined || outputShape(c) === undefined)
     return obstruct(c, 'the shapes of its operands are not known');
-  if (operands.length === 1) return [reduced(c, asFlow(operands[0]!, c.identities), equation)];
+  if (operands.length === 1) return reduced(c, asFlow(operands[0]!, c.identities), equation);
   const at = operands.findIndex((x) => x.kind === 'weight');
   if (operands.length !== 2 || at < 0 || operands[1 - at]!.kind === 'weight') {
     const units = operands.some((x) => x.kind !== 'flow' || x.axis !== undefined);
-    return units
-      ? obstruct(c, 'it multiplies two activations, or more than two values')
-      : [uniform(outputShape(c), FIXED)];
+    return units ? obstruct(c, 'it multiplies two activations, or more than two values') : fixed(c);
   }
-  return [product(c, operands[1 - at] as Flow | Open, operands[at] as Weight, equation, at)];
+  return product(c, operands[1 - at] as Flow | Open, operands[at] as Weight, equation, at);
 };
 
 /** Letters that only move or are summed over. */
@@ -39,12 +35,11 @@ function reduced(c: TraceContext, x: Flow, { operands, result }: Equation): Trac
   if (x.axis === undefined) return { ...x, shape };
   const letter = operands[0]![x.axis]!;
   // The diagonal of two axes is no channel axis.
-  if (operands[0]!.filter((other) => other === letter).length > 1)
-    return obstruct(c, 'it takes a diagonal of units')[0]!;
+  if (operands[0]!.filter((other) => other === letter).length > 1) return obstruct(c, 'it takes a diagonal of units');
   const axis = result.indexOf(letter);
   if (axis >= 0) return flow(shape, axis, x.ids);
   entangle(c, x.ids);
-  return uniform(shape, FIXED);
+  return fixed(c);
 }
 
 function product(c: TraceContext, data: Flow | Open, w: Weight, { operands, result }: Equation, at: number): Traced {
@@ -63,7 +58,7 @@ function product(c: TraceContext, data: Flow | Open, w: Weight, { operands, resu
     const axis = w.axes[i]!;
     if (own === letter) {
       if (axis.ids.length !== x.ids.length) {
-        if (axis.size !== 1 || !passes) return obstruct(c, 'its sizes do not fit')[0]!;
+        if (axis.size !== 1 || !passes) return obstruct(c, 'its sizes do not fit');
         continue;
       }
       const met = identities.unite(x.ids, axis.ids);
@@ -77,7 +72,7 @@ function product(c: TraceContext, data: Flow | Open, w: Weight, { operands, resu
   }
   if (ids !== undefined) return flow(shape, result.indexOf(letter!), ids);
   if (letter !== undefined && !ofWeight.includes(letter)) entangle(c, x.ids);
-  if (made === undefined) return uniform(shape, FIXED);
+  if (made === undefined) return fixed(c);
   return flow(shape, result.indexOf(made), w.axes[ofWeight.indexOf(made)]!.ids);
 }
 

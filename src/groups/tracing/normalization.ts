@@ -2,8 +2,10 @@ import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import type { Rules } from '../../graph/rules.ts';
 import {
+  allFixed,
   entangle,
-  fixedOutputs,
+  forChannels,
+  inShapes,
   obstruct,
   operand,
   outputShape,
@@ -12,7 +14,7 @@ import {
 } from './context.ts';
 import { combine } from './elementwise.ts';
 import { FIXED } from './identities.ts';
-import { alongAxis, asFlow, type Flow, fix, flow, idsAlong, uniform } from './traced.ts';
+import { alongAxis, asFlow, type Flow, fix, flow, idsAlong, type Traced, uniform } from './traced.ts';
 
 /*
  * Normalizations. One over the units looks at all of them, so that none can leave without loss; a cut may still remove
@@ -20,15 +22,13 @@ import { alongAxis, asFlow, type Flow, fix, flow, idsAlong, uniform } from './tr
  */
 
 /** Softmax and its like. Before operator set 13 they ran over all axes from `axis` on. */
-const softmax: TraceRule = (c) => {
-  const x = asFlow(operand(c, 0), c.identities);
-  const rank = x.shape?.length;
-  if (x.axis === undefined || rank === undefined) return [{ ...x, shape: outputShape(c) }];
+const softmax = forChannels((c, x, rank) => {
+  if (rank === 0) return inShapes(c, x);
   const old = c.opset < 13;
   const axis = normalizeAxis(intAttribute(c.node, 'axis', old ? 1 : -1), rank) ?? 0;
   if (x.axis === axis || (old && x.axis > axis)) entangle(c, x.ids);
-  return [x];
-};
+  return x;
+});
 
 /** Over the axes from `axis` on, with a scale and perhaps a bias for each place in them. */
 const layer: TraceRule = (c) => {
@@ -37,33 +37,27 @@ const layer: TraceRule = (c) => {
   const parameters = c.inputs.slice(1).filter((p) => p !== undefined);
   if (x.axis === undefined || rank === undefined) {
     for (const p of parameters) fix(p, c.identities);
-    return c.node.outputs.map((_, i) => ({ ...x, shape: outputShape(c, i) }));
+    return inShapes(c, x);
   }
   const axis = normalizeAxis(intAttribute(c.node, 'axis', -1), rank) ?? 0;
   const over = x.axis >= axis;
   if (over) entangle(c, x.ids);
-  const scaled = combine(c, [x, ...parameters], outputShape(c)) ?? obstruct(c, 'its scale lies along another axis')[0]!;
-  return c.node.outputs.map((_, i) => {
-    if (i === 0) return scaled;
-    return over ? uniform(outputShape(c, i), FIXED) : { ...x, shape: outputShape(c, i) };
-  });
+  const scaled = combine(c, [x, ...parameters], outputShape(c)) ?? obstruct(c, 'its scale lies along another axis');
+  return over ? scaled : [scaled, ...inShapes(c, x).slice(1)];
 };
 
 /** Over given axes, without parameters. */
-const overAxes =
-  (axesOf: (c: TraceContext) => readonly number[]): TraceRule =>
-  (c) => {
-    const x = asFlow(operand(c, 0), c.identities);
-    const rank = x.shape?.length;
-    if (x.axis === undefined || rank === undefined) return [{ ...x, shape: outputShape(c) }];
+const overAxes = (axesOf: (c: TraceContext) => readonly number[]) =>
+  forChannels((c, x, rank) => {
+    if (rank === 0) return inShapes(c, x);
     if (axesOf(c).some((a) => normalizeAxis(a, rank) === x.axis)) entangle(c, x.ids);
-    return [x];
-  };
+    return x;
+  });
 
 /** x [N, C, …] with a scale, a bias and the like [C] for each channel: units along C have each its own. */
 const perChannel: TraceRule = (c) => {
   const x = asFlow(operand(c, 0), c.identities);
-  const channels = tieChannels(c, x);
+  const channels = tieChannels(c, x, c.inputs.slice(1));
   if (x.axis !== undefined && x.axis > 1 && c.node.op === 'InstanceNormalization') entangle(c, x.ids);
   return c.node.outputs.map((_, i) => {
     if (i === 0) return { ...channels, shape: outputShape(c) ?? x.shape };
@@ -72,9 +66,9 @@ const perChannel: TraceRule = (c) => {
 };
 
 /** Unites the channels of x with those of the vectors beside it; they stay where x has none along axis 1. */
-function tieChannels(c: TraceContext, x: Flow): Flow {
+export function tieChannels(c: TraceContext, x: Flow, vectors: readonly (Traced | undefined)[]): Flow {
   let ids = x.axis === 1 ? x.ids : undefined;
-  for (const p of c.inputs.slice(1)) {
+  for (const p of vectors) {
     if (p === undefined) continue;
     const own = ids && idsAlong(p, 0);
     if (ids === undefined || own?.length !== ids.length) {
@@ -88,28 +82,27 @@ function tieChannels(c: TraceContext, x: Flow): Flow {
 /** Groups of channels together; one group is all of them, and more must keep equal sizes. */
 const group: TraceRule = (c) => {
   const x = asFlow(operand(c, 0), c.identities);
+  const parameters = c.inputs.slice(1);
   if (x.axis === undefined) {
-    for (const p of c.inputs.slice(1)) if (p) fix(p, c.identities);
-    return [{ ...x, shape: outputShape(c) }];
+    for (const p of parameters) if (p) fix(p, c.identities);
+    return inShapes(c, x);
   }
   if (x.axis !== 1) {
     entangle(c, x.ids);
-    return [x];
+    return x;
   }
   if (intAttribute(c.node, 'num_groups', 1) !== 1) return obstruct(c, 'its groups of units must keep equal sizes');
   entangle(c, x.ids);
   // Before operator set 21 the parameters are one for each group.
-  const scales = c.inputs.slice(1).every((p) => p !== undefined && idsAlong(p, 0)?.length === x.ids.length);
-  return [scales ? tieChannels(c, x) : x];
+  const scales = parameters.every((p) => p !== undefined && idsAlong(p, 0)?.length === x.ids.length);
+  return scales ? tieChannels(c, x, parameters) : x;
 };
 
 /** The scale follows from the largest element of all. */
-const dynamicQuantization: TraceRule = (c) => {
-  const x = asFlow(operand(c, 0), c.identities);
-  if (x.axis === undefined) return fixedOutputs(c);
+const dynamicQuantization = forChannels((c, x) => {
   entangle(c, x.ids);
-  return c.node.outputs.map((_, i) => (i === 0 ? x : uniform(outputShape(c, i), FIXED)));
-};
+  return x;
+}, allFixed);
 
 /** Rules of operators that bring values to a common scale. */
 export const normalizationTraces = {

@@ -102,6 +102,11 @@ export function fix(x: Traced, identities: Identities): void {
   else for (const a of x.axes) identities.fix(a.ids);
 }
 
+/** Says that axes of more than one entry keep their sizes, all but the one at place `except`. */
+export function fixLong(axes: readonly ValueAxis[], identities: Identities, except = -1): void {
+  for (const [i, { ids }] of axes.entries()) if (i !== except && ids.length > 1) identities.fix(ids);
+}
+
 /** The axes of more than one entry along which a value has identities. */
 export function longAxes(x: Weight | Open): number[] {
   return x.axes.flatMap((a, i) => (a.ids.length > 1 ? [i] : []));
@@ -111,9 +116,7 @@ export function longAxes(x: Weight | Open): number[] {
 export function alongAxis(x: Traced, axis: number, identities: Identities): Flow {
   if (x.kind === 'flow') return x;
   const shape = x.axes.map((a) => a.size);
-  x.axes.forEach((a, i) => {
-    if (i !== axis && a.ids.length > 1) identities.fix(a.ids);
-  });
+  fixLong(x.axes, identities, axis);
   const channels = x.axes[axis];
   if (channels === undefined || channels.ids.length < 2) return uniform(shape, NONE);
   identities.mark(channels.sources, 'bias');
