@@ -136,12 +136,10 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
  */
 function blockedLayers(layers: readonly TracedLayer[], identities: Identities): Map<TracedLayer, string> {
   const blocked = new Map<TracedLayer, string>();
-  for (const { node, reason, ids } of identities.obstacles) {
+  for (const { reason, ids } of identities.obstacles) {
     const roots = new Set([...ids].map((id) => identities.find(id)).filter((root) => root > FIXED));
     for (const layer of layers) {
-      if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) {
-        blocked.set(layer, `${node}: ${reason}`);
-      }
+      if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) blocked.set(layer, reason);
     }
   }
   for (const { ids } of identities.obstacles) identities.fix(ids);

@@ -11,7 +11,7 @@ import {
 } from '../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
-import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
+import { idsAlong, idsOf, shapeOf, type Traced } from '../groups/tracing/traced.ts';
 import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adaptedIntegers.ts';
 
 /*
@@ -74,8 +74,7 @@ function withoutOldTypes(graph: Graph, channels: Channels): Graph {
   const { valueInfo, valueExtras, ...rest } = graph;
   const stays = ([name]: readonly [string, unknown]) => {
     const value = channels.valueOf(name);
-    const lists = value?.kind === 'flow' ? [value.ids] : (value?.axes.map((a) => a.ids) ?? []);
-    return !lists.some((ids) => ids.some(channels.goes));
+    return value === undefined || !idsOf(value).some((ids) => ids.some(channels.goes));
   };
   return {
     ...rest,

@@ -9,15 +9,102 @@ import {
   forChannels,
   inShapes,
   obstruct,
+  operand,
   outputShape,
   type TraceContext,
   type TraceRule,
 } from './context.ts';
-import { type Flow, range } from './traced.ts';
+import { combine } from './elementwise.ts';
+import { FIXED } from './identities.ts';
+import { alongAxis, asFlow, type Flow, fix, flow, idsAlong, range, type Traced, uniform } from './traced.ts';
 
 /*
- * Operators along an axis. When the units lie along it, every unit has a part in the result: none can leave unseen.
+ * Operators along an axis: normalizations, sums, orders. When the units lie along it, every unit has a part in the
+ * result: none can leave without loss. A cut may still remove some, with their scales.
  */
+
+/** Softmax and its like. Before operator set 13 they ran over all axes from `axis` on. */
+const softmax = forChannels((c, x, rank) => {
+  if (rank === 0) return inShapes(c, x);
+  const old = c.opset < 13;
+  const axis = normalizeAxis(intAttribute(c.node, 'axis', old ? 1 : -1), rank) ?? 0;
+  if (x.axis === axis || (old && x.axis > axis)) entangle(c, x.ids);
+  return x;
+});
+
+/** Over the axes from `axis` on, with a scale and perhaps a bias for each place in them. */
+const layer: TraceRule = (c) => {
+  const x = asFlow(operand(c, 0), c.identities);
+  const rank = x.shape?.length;
+  const parameters = c.inputs.slice(1).filter((p) => p !== undefined);
+  if (x.axis === undefined || rank === undefined) {
+    for (const p of parameters) fix(p, c.identities);
+    return inShapes(c, x);
+  }
+  const axis = normalizeAxis(intAttribute(c.node, 'axis', -1), rank) ?? 0;
+  const over = x.axis >= axis;
+  if (over) entangle(c, x.ids);
+  const scaled = combine(c, [x, ...parameters], outputShape(c)) ?? obstruct(c, 'its scale lies along another axis');
+  return over ? scaled : [scaled, ...inShapes(c, x).slice(1)];
+};
+
+/** Over given axes, without parameters. */
+const overAxes = (axesOf: (c: TraceContext) => readonly number[]) =>
+  forChannels((c, x, rank) => {
+    if (rank === 0) return inShapes(c, x);
+    if (axesOf(c).some((a) => normalizeAxis(a, rank) === x.axis)) entangle(c, x.ids);
+    return x;
+  });
+
+/** x [N, C, …] with a scale, a bias and the like [C] for each channel: units along C have each its own. */
+const perChannel: TraceRule = (c) => {
+  const x = asFlow(operand(c, 0), c.identities);
+  const channels = tieChannels(c, x, c.inputs.slice(1));
+  if (x.axis !== undefined && x.axis > 1 && c.node.op === 'InstanceNormalization') entangle(c, x.ids);
+  return c.node.outputs.map((_, i) => {
+    if (i === 0) return { ...channels, shape: outputShape(c) ?? x.shape };
+    return channels.axis === 1 ? flow([channels.ids.length], 0, channels.ids) : uniform(outputShape(c, i), FIXED);
+  });
+};
+
+/** Unites the channels of x with those of the vectors beside it; they stay where x has none along axis 1. */
+export function tieChannels(c: TraceContext, x: Flow, vectors: readonly (Traced | undefined)[]): Flow {
+  let ids = x.axis === 1 ? x.ids : undefined;
+  for (const p of vectors) {
+    if (p === undefined) continue;
+    const own = ids && idsAlong(p, 0);
+    if (ids === undefined || own?.length !== ids.length) {
+      fix(p, c.identities);
+      if (ids) c.identities.fix(ids);
+    } else ids = c.identities.unite(ids, alongAxis(p, 0, c.identities).ids);
+  }
+  return ids ? { ...x, ids } : x;
+}
+
+/** Groups of channels together; one group is all of them, and more must keep equal sizes. */
+const group: TraceRule = (c) => {
+  const x = asFlow(operand(c, 0), c.identities);
+  const parameters = c.inputs.slice(1);
+  if (x.axis === undefined) {
+    for (const p of parameters) if (p) fix(p, c.identities);
+    return inShapes(c, x);
+  }
+  if (x.axis !== 1) {
+    entangle(c, x.ids);
+    return x;
+  }
+  if (intAttribute(c.node, 'num_groups', 1) !== 1) return obstruct(c, 'its groups of units must keep equal sizes');
+  entangle(c, x.ids);
+  // Before operator set 21 the parameters are one for each group.
+  const scales = parameters.every((p) => p !== undefined && idsAlong(p, 0)?.length === x.ids.length);
+  return scales ? tieChannels(c, x, parameters) : x;
+};
+
+/** The scale follows from the largest element of all. */
+const dynamicQuantization = forChannels((c, x) => {
+  entangle(c, x.ids);
+  return x;
+}, allFixed);
 
 /** Sums, means and the like. */
 const reduce = forChannels((c, x, rank) => {
@@ -72,4 +159,16 @@ export const alongTraces = {
     'it turns the order of the units',
   ),
   Trilu: ordered((_, rank) => [rank - 2, rank - 1], 'it keeps a triangle of units'),
+  Softmax: softmax,
+  LogSoftmax: softmax,
+  Hardmax: softmax,
+  LayerNormalization: layer,
+  RMSNormalization: layer,
+  LpNormalization: overAxes((c) => [intAttribute(c.node, 'axis', -1)]),
+  MeanVarianceNormalization: overAxes((c) => intsAttribute(c.node, 'axes') ?? [0, 2, 3]),
+  LRN: overAxes(() => [1]),
+  BatchNormalization: perChannel,
+  InstanceNormalization: perChannel,
+  GroupNormalization: group,
+  DynamicQuantizeLinear: dynamicQuantization,
 } satisfies Rules<TraceRule>;

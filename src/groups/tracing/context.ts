@@ -1,6 +1,6 @@
 import type { Graph, Node, TensorType } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
-import { asFlow, type Flow, type Traced, uniform } from './traced.ts';
+import { asFlow, type Flow, idsOf, type Traced, uniform } from './traced.ts';
 
 /** What a rule of the trace sees of one node. */
 export interface TraceContext {
@@ -78,19 +78,16 @@ export function titleOf({ op, domain, name, outputs }: Node): string {
  * units of a recurrent layer are among them, that layer is blocked for this `reason`.
  */
 export function obstruct(c: TraceContext, reason: string): Flow {
-  const node = titleOf(c.node);
-  const block = (ids: Int32Array) => {
-    if (ids.length > 0) c.identities.obstacles.push({ node, reason, ids });
-  };
   for (const x of c.inputs) {
-    if (x?.kind === 'flow') {
-      if (x.axis !== undefined) block(x.ids);
-    } else for (const a of x?.axes ?? []) block(a.ids);
+    if (x === undefined || (x.kind === 'flow' && x.axis === undefined)) continue;
+    for (const ids of idsOf(x)) {
+      if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
+    }
   }
   return fixed(c);
 }
 
 /** Says that an operator looks at all these channels together, so that none can leave without loss. */
 export function entangle(c: TraceContext, ids: Int32Array): void {
-  c.identities.entangle(ids, `${titleOf(c.node)} looks at all units together`);
+  c.identities.entanglements.push({ ids, reason: `${titleOf(c.node)} looks at all units together` });
 }

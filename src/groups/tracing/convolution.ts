@@ -1,8 +1,8 @@
 import { intAttribute } from '../../graph/attributes.ts';
 import type { Rules } from '../../graph/rules.ts';
+import { tieChannels } from './along.ts';
 import { entangle, fixed, forChannels, inShapes, obstruct, operand, outputShape, type TraceRule } from './context.ts';
 import { multiplied } from './matrix.ts';
-import { tieChannels } from './normalization.ts';
 import { asFlow, fixLong, flow } from './traced.ts';
 
 /*

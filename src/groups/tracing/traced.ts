@@ -86,6 +86,11 @@ export function idsAlong(x: Traced, axis: number): Int32Array | undefined {
   return ids?.length === 0 ? undefined : ids;
 }
 
+/** All identities that a value has, axis by axis. */
+export function idsOf(x: Traced): readonly Int32Array[] {
+  return x.kind === 'flow' ? [x.ids] : x.axes.map((a) => a.ids);
+}
+
 /** True for an activation without channels that ties nothing. */
 export function isNone(x: Traced | undefined): boolean {
   return x === undefined || (x.kind === 'flow' && x.axis === undefined && x.ids[0] === NONE);
@@ -98,8 +103,7 @@ export function isScalar(x: Traced): boolean {
 
 /** Says that a value keeps its size on every axis. */
 export function fix(x: Traced, identities: Identities): void {
-  if (x.kind === 'flow') identities.fix(x.ids);
-  else for (const a of x.axes) identities.fix(a.ids);
+  for (const ids of idsOf(x)) identities.fix(ids);
 }
 
 /** Says that axes of more than one entry keep their sizes, all but the one at place `except`. */

@@ -12,14 +12,12 @@ import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.
 import { controlTraces } from './control.ts';
 import { convolutionTraces } from './convolution.ts';
 import { copyTraces } from './copies.ts';
-import { einsumTraces } from './einsum.ts';
 import { elementwiseTraces } from './elementwise.ts';
 import { FIXED, Identities, NONE } from './identities.ts';
 import { indexingTraces } from './indexing.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
-import { normalizationTraces } from './normalization.ts';
-import { alongAxis, asFlow, fix, flow, type Traced, uniform, valueAxis, weight } from './traced.ts';
+import { alongAxis, asFlow, fix, flow, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
 /** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
 type Unmet = RecurrentOp | 'Constant';
@@ -33,9 +31,7 @@ const rules: Readonly<Record<Exclude<Op, Unmet | Untraced>, TraceRule>> = {
   ...copyTraces,
   ...indexingTraces,
   ...alongTraces,
-  ...normalizationTraces,
   ...convolutionTraces,
-  ...einsumTraces,
   ...controlTraces,
 };
 
@@ -143,7 +139,7 @@ class Walker implements Trace {
 
   /** Keeps a file of few bytes from making identities without end. */
   private pay(value: Traced, node: Node): void {
-    for (const { ids } of value.kind === 'flow' ? [value] : value.axes) this.budget -= ids.length;
+    for (const ids of idsOf(value)) this.budget -= ids.length;
     if (this.budget < 0) throw new SlimError(`${titleOf(node)}: the sizes up to here are too large to be followed`);
   }
 
