@@ -32,11 +32,8 @@ export function logHistogram(values: Iterable<number>): LogHistogram {
     else if (value > 0 && Number.isFinite(value)) bins.push(binOf(value));
   }
   if (bins.length === 0) return { zeros, from: 0, counts: [] };
-  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const bin of bins) {
-    from = Math.min(from, bin);
-    to = Math.max(to, bin);
-  }
+  const from = bins.reduce((a, b) => Math.min(a, b));
+  const to = bins.reduce((a, b) => Math.max(a, b));
   const counts = new Array<number>(to - from + 1).fill(0);
   for (const bin of bins) counts[bin - from]!++;
   return { zeros, from, counts };

@@ -41,11 +41,10 @@ export interface TracedGroups extends Groups {
 
 /**
  * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
- * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit
- * that cannot leave has component -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component
- * (`splitDirections` parts them). Constants that several nodes use stand once per use, as `constantPerUse` names them.
- * Throws a SlimError where units pass an operator that the trace does not know, unless `fix` names their layers, and a
- * UsageError when `fix` names a layer that is not there.
+ * the recurrent nodes (each direction one; unit k of both is one component, until `splitDirections` parts them), then
+ * cells that are spelled out, then the embeddings if asked for. Constants that several nodes use stand once per use, as
+ * `constantPerUse` names them. Throws a SlimError where units pass an operator that the trace does not know, unless
+ * `fix` names their layers, and a UsageError when `fix` names a layer that is not there.
  */
 export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGroups {
   const states = options.states ?? [];
@@ -69,20 +68,14 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const componentsOf = (ids: Int32Array) => ids.map((id) => numbers.get(identities.find(id)) ?? -1);
   const known = new Set([...storedTensors(constantPerUse(graph)).keys(), ...graph.inputs.map((v) => v.name)]);
   return {
-    layers: layers.map(
-      (layer): GroupLayer => ({
-        name: layer.name,
-        operator: layer.operator,
-        components: componentsOf(layer.ids),
-        blocked: blocked.get(layer),
-      }),
-    ),
+    layers: layers.map((layer): GroupLayer => {
+      const { name, operator, ids } = layer;
+      return { name, operator, components: componentsOf(ids), blocked: blocked.get(layer) };
+    }),
     count: numbers.size,
     axes: identities.stored
       .filter((a) => known.has(a.tensor))
-      .map(({ tensor, axis, role, ids }): AxisComponents => {
-        return { tensor, axis, role: role ?? 'bias', components: componentsOf(ids) };
-      })
+      .map(({ ids, role = 'bias', ...at }): AxisComponents => ({ ...at, role, components: componentsOf(ids) }))
       .filter((a) => a.components.some((k) => k >= 0)),
     entangled: entangledComponents(identities, numbers),
     trace,

@@ -78,7 +78,7 @@ export const targetKind = defineMethod({
       .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
       .describe('search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6'),
     ...groupFields,
-    iss: groupFields.iss.optional(),
+    iss: groupFields.iss.optional().describe('λ of the group lasso over units (0: none)'),
     ...proximalField,
   },
   isAskedFor: ({ target }) => target !== undefined,

@@ -1,9 +1,8 @@
 import { z } from 'zod';
-import { SlimError } from '../base/errors.ts';
 import type { Section } from '../base/fields.ts';
 import { adamKind, adamwKind } from './adam.ts';
 import { asgdKind } from './asgd.ts';
-import type { OptimizerKind } from './kind.ts';
+import { chosenKind, type OptimizerKind } from './kind.ts';
 import { momentumKind } from './momentum.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 import { sgdKind } from './sgd.ts';
@@ -22,10 +21,7 @@ export type OptimizerName = keyof typeof optimizers;
 
 /** The kind that a configuration's section chooses. */
 export function optimizerKindOf(section: Section): OptimizerKind {
-  const kinds: Readonly<Record<string, OptimizerKind>> = optimizers;
-  const kind = kinds[section.kind];
-  if (kind === undefined) throw new SlimError(`there is no optimizer '${section.kind}'`);
-  return kind;
+  return chosenKind<OptimizerKind>(optimizers, section, 'optimizer');
 }
 
 /** Makes the optimizer of a configuration's section; with a state it goes on where that one was left. */

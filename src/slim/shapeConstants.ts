@@ -1,6 +1,6 @@
 import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { normalizeAxis, sliceBound } from '../graph/dims.ts';
+import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
 import {
   dropUnused,
   finishRewrite,
@@ -31,14 +31,6 @@ export interface Channels {
   intsOf(name: string): readonly Dim[] | undefined;
 }
 
-/**
- * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
- * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
- */
-export function adaptShapeConstants(graph: Graph, channels: Channels, opset?: number): Graph {
-  return adaptIn(graph, channels, { opset });
-}
-
 /** A node, what its inputs are now, and what they are to be adapted to. */
 interface Place {
   readonly node: Node;
@@ -53,7 +45,11 @@ interface Place {
 /** The node as it must be now; constants that it takes are emitted before it. */
 type Adaptation = (place: Place) => Node;
 
-function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph {
+/**
+ * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
+ * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
+ */
+export function adaptShapeConstants(given: Graph, channels: Channels, where: RewriteOptions): Graph {
   const graph = withoutOldTypes(given, channels);
   const inputs = graph.inputs.map((info) => {
     return where.outer ? { ...info, type: insideType(info.name, info.type, channels) } : info;
@@ -62,7 +58,7 @@ function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph
   const made = producers(graph.nodes);
   const replaced = new Set<string>();
   for (const each of graph.nodes) {
-    const node = mapBodies(each, (body) => adaptIn(body, channels, { outer: b }));
+    const node = mapBodies(each, (body) => adaptShapeConstants(body, channels, { outer: b }));
     b.addNode(ruleFor(adaptations, node)?.({ node, channels, b, made, replaced }) ?? node);
   }
   return dropUnused({ ...finishRewrite(b, graph), inputs: graph.inputs }, replaced);
@@ -133,8 +129,8 @@ const gather: Adaptation = (place) => {
   const { node, channels } = place;
   const data = channels.valueOf(node.inputs[0] ?? '');
   const ids = data && along(data, intAttribute(node, 'axis', 0));
-  const indices = numbers(before(place, node.inputs[1])) ?? integers(channels.tensorOf(node.inputs[1] ?? ''));
-  if (indices === undefined || !ids?.some(channels.goes)) return node;
+  const indices = before(place, node.inputs[1]);
+  if (!isStatic(indices) || !ids?.some(channels.goes)) return node;
   const picked = indices.map((i) => normalizeAxis(i, ids.length)!).filter((i) => !channels.goes(ids[i]!));
   const moved = picked.map((i) => countKept(ids.subarray(0, i), channels));
   const value = place.b.value(node.inputs[1]!);
@@ -202,12 +198,12 @@ const adaptations: Rules<Adaptation> = {
 };
 
 /** How many of these channels stay. */
-export function countKept(ids: Int32Array, channels: Pick<Channels, 'goes'>): number {
+function countKept(ids: Int32Array, channels: Pick<Channels, 'goes'>): number {
   return ids.reduce((n, id) => n + (channels.goes(id) ? 0 : 1), 0);
 }
 
 /** The new size of an axis that loses channels; undefined for others. */
-function sizeNow(value: Traced, axis: number, channels: Channels): number | undefined {
+export function sizeNow(value: Traced, axis: number, channels: Channels): number | undefined {
   const ids = idsAlong(value, axis);
   return ids?.some(channels.goes) ? countKept(ids, channels) : undefined;
 }
@@ -222,10 +218,6 @@ function before({ channels }: Place, name: string | undefined): readonly Dim[] |
   return name ? (integers(channels.tensorOf(name)) ?? channels.intsOf(name)) : undefined;
 }
 
-function numbers(dims: readonly Dim[] | undefined): readonly number[] | undefined {
-  return dims?.every((d) => typeof d === 'number') ? dims : undefined;
-}
-
 function withInts(node: Node, name: string, value: readonly number[]): Node {
   return { ...node, attributes: { ...node.attributes, [name]: { type: 'ints', value } } };
 }
@@ -235,7 +227,7 @@ function withInput(place: Place, input: number, wanted: Wanted): Node {
   const { node, b, made, replaced } = place;
   const name = node.inputs[input];
   if (!name) return replaceInput(place, input, int64s([wanted.length], wanted as number[]));
-  const now = adaptedIntegers(b.value(name), wanted, (value) => made.get(value));
+  const now = adaptedIntegers(b.value(name), wanted, made);
   if (now.name === name) return node;
   replaced.add(name);
   return { ...node, inputs: node.inputs.map((old, i) => (i === input ? now.name : old)) };

@@ -162,10 +162,10 @@ const slice: TraceRule = (c) => {
   let x = operand(c, 0);
   const rank = shapeOf(x)?.length;
   if (x.kind === 'flow' && x.axis === undefined) return inShapes(c, x);
-  const known =
-    given('ends', 2) && (attributes || !c.inputs[3] || c.ints(3)) && (attributes || !c.inputs[4] || c.ints(4));
-  if (rank === undefined || starts === undefined || known === undefined)
+  const known = given('ends', 2) && (attributes || [3, 4].every((i) => !c.inputs[i] || c.ints(i)));
+  if (rank === undefined || starts === undefined || !known) {
     return obstruct(c, 'what it picks is not known before the run');
+  }
   const axes = given('axes', 3) ?? starts.map((_, i) => i);
   const steps = given('steps', 4);
   for (const [i, given] of axes.entries()) {

@@ -1,6 +1,6 @@
 import { z } from 'zod';
-import { SlimError } from '../../base/errors.ts';
 import type { Section } from '../../base/fields.ts';
+import { chosenKind } from '../kind.ts';
 import { constantKind } from './constant.ts';
 import { cosineKind } from './cosine.ts';
 import type { ScheduleKind } from './kind.ts';
@@ -21,10 +21,7 @@ export type ScheduleName = keyof typeof schedules;
 
 /** The kind that a configuration's section chooses. */
 export function scheduleKindOf(section: Section): ScheduleKind {
-  const kinds: Readonly<Record<string, ScheduleKind>> = schedules;
-  const kind = kinds[section.kind];
-  if (kind === undefined) throw new SlimError(`there is no schedule '${section.kind}'`);
-  return kind;
+  return chosenKind<ScheduleKind>(schedules, section, 'schedule');
 }
 
 /** Makes the schedule of a configuration's section, for a run of so many epochs. */
