@@ -94,11 +94,10 @@ export function removableByLayer(groups: Groups, live: Uint8Array): LayerCount[]
 }
 
 /**
- * 1 for every component that the fixed part of the model depends on, 0 for one that can leave without loss.
- * A component is alive when an operator mixes it with others, or when a nonzero weight lets something read it that
- * always stays, or another living component.
- * What is left is read by nothing, or only by components that leave with it: this is "all its reader rows are zero, own
- * recurrence apart" and its closure. Producing weights do not matter: with zero producers biases still drive a unit.
+ * 1 for every component that the fixed part of the model depends on, 0 for one that can leave without loss. A component
+ * is alive when an operator mixes it with others, or when a nonzero weight lets something read it that always stays or
+ * is alive; the others are read by nothing, or only by components that leave with them. Producing weights do not matter:
+ * with zero producers biases still drive a unit.
  */
 export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Array {
   const live = new Uint8Array(groups.count);

@@ -11,8 +11,8 @@ import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
-import { recurrentStates } from './tracing/cells.ts';
-import { FIXED, type Identities } from './tracing/identities.ts';
+import { recurrentStates, type TracedLayer } from './tracing/cells.ts';
+import type { Identities } from './tracing/identities.ts';
 import { idsAlong, type Traced } from './tracing/traced.ts';
 import { type Trace, walk } from './tracing/walk.ts';
 
@@ -61,9 +61,8 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   for (const layer of fixed) identities.fix(layer.ids);
 
   const numbers = new Map<number, number>();
-  for (const id of layers.flatMap((l) => [...l.ids])) {
-    const root = identities.find(id);
-    if (root > FIXED && !numbers.has(root)) numbers.set(root, numbers.size);
+  for (const root of layers.flatMap((l) => identities.rootsOf(l.ids))) {
+    if (!numbers.has(root)) numbers.set(root, numbers.size);
   }
   const componentsOf = (ids: Int32Array) => ids.map((id) => numbers.get(identities.find(id)) ?? -1);
   const known = new Set([...storedTensors(constantPerUse(graph)).keys(), ...graph.inputs.map((v) => v.name)]);
@@ -99,12 +98,6 @@ export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: n
   return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
 }
 
-interface TracedLayer {
-  readonly name: string;
-  readonly operator: string;
-  readonly ids: Int32Array;
-}
-
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
 function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
   const recurrent = values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
@@ -130,7 +123,7 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
 function blockedLayers(layers: readonly TracedLayer[], identities: Identities): Map<TracedLayer, string> {
   const blocked = new Map<TracedLayer, string>();
   for (const { reason, ids } of identities.obstacles) {
-    const roots = new Set([...ids].map((id) => identities.find(id)).filter((root) => root > FIXED));
+    const roots = new Set(identities.rootsOf(ids));
     for (const layer of layers) {
       if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) blocked.set(layer, reason);
     }

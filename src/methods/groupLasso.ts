@@ -1,6 +1,6 @@
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
-import { type Components, componentsOver } from './components.ts';
+import { Components } from './components.ts';
 import { groupFields, groupKind, strengthsOf } from './groupFields.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
@@ -28,7 +28,7 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
     parameters: groupedTensors(groups),
     threshold,
     beforeUpdate(matrices) {
-      components ??= componentsOver(groups, matrices);
+      components ??= new Components(groups, matrices);
       const norms = components.norms();
       let total = 0;
       for (let k = 0; k < norms.length; k++) {

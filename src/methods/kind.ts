@@ -10,10 +10,14 @@ import type { MethodState, SparsityMethod } from './method.ts';
  * file; registry.ts is the only list.
  */
 
-/** What methods must know of the model that a run began with, whatever has left since. */
-export interface FirstModel {
+/** A model as it is at some time. */
+export interface CurrentModel {
   readonly graph: Graph;
   readonly groups: Groups;
+}
+
+/** What methods must know of the model that a run began with, whatever has left since. */
+export interface FirstModel extends CurrentModel {
   /** Weights of each stored tensor. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Names of the parameters that are trained. */
@@ -21,9 +25,7 @@ export interface FirstModel {
 }
 
 /** What a method is made for: the model as it is now, and the run. */
-export interface MethodContext {
-  readonly graph: Graph;
-  readonly groups: Groups;
+export interface MethodContext extends CurrentModel {
   readonly first: FirstModel;
   /** τ of the configuration. */
   readonly threshold: number;
@@ -44,9 +46,6 @@ export interface TargetOutcome {
   readonly asked: number;
   readonly reached: number;
 }
-
-/** The model as it is at some time. */
-export type CurrentModel = Pick<FirstModel, 'graph' | 'groups'>;
 
 /** A kind of method. What takes a configuration takes a section that has been checked against its fields. */
 export interface MethodKind<Fields extends z.ZodRawShape = z.ZodRawShape> {

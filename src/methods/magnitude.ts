@@ -1,19 +1,17 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
-import { defineMethod } from './kind.ts';
-import { type Matrix, type MethodState, noPenalty, type SparsityMethod } from './method.ts';
+import { defineMethod, type MethodContext } from './kind.ts';
+import { type Matrix, noPenalty, type SparsityMethod } from './method.ts';
 import { magnitudeBelow } from './quantile.ts';
 import { prunable } from './tables.ts';
 
 /** When and how far weights are pruned by magnitude. */
-export interface MagnitudeOptions {
+export interface MagnitudeOptions extends Pick<MethodContext, 'state'> {
   /** Names of the parameters that are pruned, each by itself. */
   readonly parameters: ReadonlySet<string>;
   /** Their numbers of weights when the run began: shares refer to these, also when dead units have left since. */
   readonly sizes: ReadonlyMap<string, number>;
-  /**
-   * Zhu and Gupta's cubic ramp of the share of zeros, or Narang's ramp of the threshold in two linear pieces.
-   */
+  /** Zhu and Gupta's cubic ramp of the share of zeros, or Narang's ramp of the threshold in two linear pieces. */
   readonly schedule: 'cubic' | 'narang';
   /** s: the share of zeros that is aimed at; for Narang's schedule the quantile that sets its slope. */
   readonly share: number;
@@ -22,8 +20,6 @@ export interface MagnitudeOptions {
   readonly to: number;
   /** Updates between prunings. */
   readonly every: number;
-  /** State of an earlier method of the same run. */
-  readonly state?: MethodState | undefined;
 }
 
 /**

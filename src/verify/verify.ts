@@ -36,9 +36,8 @@ export interface VerifyOptions {
 
 /**
  * Runs two models on the same inputs, over consecutive windows with carried states, and compares all that comes out.
- * One session after the other, so that memory never holds both; a candidate that is given as a function is made in
- * between. Throws a SlimError when the original does not run on
- * these inputs, or when outputs are missing or have other types or sizes.
+ * Memory never holds both sessions; a candidate that is given as a function is made in between. Throws a SlimError when
+ * the original does not run on these inputs, or when outputs are missing or have other types or sizes.
  */
 export async function verifyEqual(
   runtime: Runtime,

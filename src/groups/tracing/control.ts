@@ -26,21 +26,16 @@ import {
 /** Activations between the steps of a loop; which axis of a zero state carries channels may not have shown yet. */
 type State = Flow | Open;
 
-/** What a loop's body is entered with, and the outputs of the body that come before the states. */
-interface Entry {
-  readonly before: readonly Traced[];
-  readonly states: readonly Traced[];
-  readonly after: readonly Traced[];
-  /** Types of all three together. */
+/** What a loop's body is entered with, the types of it all, and the number of outputs that come before the states. */
+interface Entry extends Readonly<Record<'before' | 'states' | 'after', readonly Traced[]>> {
   readonly types: readonly TensorType[];
   readonly outputsBefore: number;
 }
 
 /**
  * A loop: what a state is after a step, it is before the next one. The body is followed until that changes nothing,
- * which takes two passes, or three where a state starts without channels (zeros). Returns the states, then what the
- * body gives behind them; undefined when a state changes the axis that carries its units. What the body hands on as it
- * is (exporters put weights there) is no state and stays what it is.
+ * which takes two passes or three. Returns the states, then what the body gives behind them; undefined when a state
+ * changes the axis of its units. What the body hands on as it is (exporters put weights there) stays what it is.
  */
 function iterate(c: TraceContext, body: Graph, entry: Entry): { states: Traced[]; rest: Flow[] } | undefined {
   const { before, after, types, outputsBefore } = entry;

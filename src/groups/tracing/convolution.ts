@@ -9,15 +9,9 @@ import { asFlow, fixLong, flow } from './traced.ts';
  * Convolutions: the channels of x [N, C, …] lie along axis 1.
  */
 
-/** Which axes of the weight read channels, and which make them. */
-interface Layout {
-  readonly reads: 0 | 1;
-  readonly makes: 0 | 1;
-}
-
-/** x with w [M, C/group, k…] (ConvTranspose: [C, M/group, k…]) and a bias [M]. */
+/** x with w [M, C/group, k…] (ConvTranspose: [C, M/group, k…]) and a bias [M]; which axes of w read and make channels. */
 const convolution =
-  ({ reads, makes }: Layout): TraceRule =>
+  ({ reads, makes }: { reads: 0 | 1; makes: 0 | 1 }): TraceRule =>
   (c) => {
     const x = asFlow(operand(c, 0), c.identities);
     const w = operand(c, 1);

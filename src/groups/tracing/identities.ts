@@ -56,6 +56,11 @@ export class Identities {
     return root;
   }
 
+  /** The classes of identities, without those that are fixed or none. */
+  rootsOf(ids: Iterable<number>): number[] {
+    return Array.from(ids, (id) => this.find(id)).filter((root) => root > FIXED);
+  }
+
   /** Makes two identities one; NONE joins with nothing. The smaller number represents, so that FIXED always does. */
   union(a: number, b: number): void {
     const x = this.find(a);

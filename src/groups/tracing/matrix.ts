@@ -143,32 +143,21 @@ function productOfData(c: TraceContext, a: Flow | Open, b: Flow | Open, shape: r
     return obstruct(c, 'it multiplies two activations of unknown shape');
   }
   const [x, y] = [a, b].map((value) => alongAxis(value, -1, c.identities)) as [Flow, Flow];
-  // Places counted from the last axis: contracted are 1 of the left operand and 2 of the right one.
-  const place = (f: Flow) => (f.axis === undefined ? undefined : f.shape!.length - f.axis);
-  const [left, right] = [place(x), place(y)];
-  if (left === 1 && right === 2 && x.ids.length === y.ids.length) {
+  // Places counted from the last axis, 0 without channels: contracted are 1 of the left operand and 2 of the right one.
+  const [left, right] = [x, y].map((f) => (f.axis === undefined ? 0 : f.shape!.length - f.axis)) as [number, number];
+  const fit = x.ids.length === y.ids.length;
+  if (left === 1 && right === 2 && fit) {
     entangle(c, c.identities.unite(x.ids, y.ids));
     return fixed(c);
   }
-  if (left !== 1 && right !== 2) {
-    // Along M and N each operand's axis is the result's; along a batch axis the other operand has it too, or 1.
-    const made = rowsAndBatches(x, y, shape, c);
-    if (made) return made;
+  // Along M and N each operand's axis is the result's; along a batch axis the other operand has it too, or 1.
+  if (left > 2 && left === right && fit) return flow(shape, shape.length - left, c.identities.unite(x.ids, y.ids));
+  const [own, other, place] = left > 0 ? [x, y, left] : [y, x, right];
+  const alone = left === 0 || right === 0;
+  if (alone && left !== 1 && right !== 2 && (place <= 2 || (other.shape!.at(-place) ?? 1) === 1)) {
+    return flow(shape, shape.length - place, own.ids);
   }
   return obstruct(c, 'it multiplies two activations along different axes');
-}
-
-function rowsAndBatches(x: Flow, y: Flow, shape: readonly Dim[], c: TraceContext): Flow | undefined {
-  const place = (f: Flow) => (f.axis === undefined ? 0 : f.shape!.length - f.axis);
-  const [left, right] = [place(x), place(y)];
-  const at = (f: Flow, p: number): Dim => f.shape![f.shape!.length - p] ?? 1;
-  if (left > 2 && left === right && x.ids.length === y.ids.length) {
-    return flow(shape, shape.length - left, c.identities.unite(x.ids, y.ids));
-  }
-  if (left > 0 && right > 0) return undefined;
-  const [own, other, p] = left > 0 ? [x, y, left] : [y, x, right];
-  if (p > 2 && at(other, p) !== 1) return undefined;
-  return flow(shape, shape.length - p, own.ids);
 }
 
 /** A product with one weight, or one operand alone; products of activations are not followed through Einsum. */

@@ -2,10 +2,9 @@ import type { Dim } from '../../graph/types.ts';
 import { FIXED, type Identities, NONE, type StoredAxis } from './identities.ts';
 
 /**
- * What the trace knows of an activation: the one axis along which its channels lie, with an identity for each index.
- * `axis` is undefined when the value has no channels of its own; then `ids` is one entry for all elements, FIXED or
- * NONE. One axis is enough, because an array that loses channels must stay rectangular: where an operator would spread
- * identities over two axes, those that must leave together are united.
+ * What the trace knows of an activation: the axis along which its channels lie, with an identity for each index.
+ * Without channels `axis` is undefined and `ids` one entry for all elements, FIXED or NONE. One axis is enough: where an
+ * operator would spread identities over two axes, those that must leave together are united.
  */
 export interface Flow {
   readonly kind: 'flow';
