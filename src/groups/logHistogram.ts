@@ -17,10 +17,7 @@ export const logHistogramSchema = z.object({
   counts: z.array(z.number()),
 });
 
-/**
- * How many values fall into each of a fixed set of bins, so that histograms of different epochs, layers and runs can be
- * laid over each other: bin b holds those in [10^(b/10), 10^((b+1)/10)).
- */
+/** How many values fall into fixed bins, the same for all epochs, layers and runs: b is [10^(b/10), 10^((b+1)/10)). */
 export type LogHistogram = z.infer<typeof logHistogramSchema>;
 
 /** Counts values that are zero or positive; a value that is not finite is left out. */

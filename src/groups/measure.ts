@@ -123,9 +123,7 @@ export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Arra
   return live;
 }
 
-/**
- * One axis along which a tensor reads components: each line of the tensor along it belongs to a component or is fixed.
- */
+/** An axis along which a tensor reads components: each line along it belongs to a component or is fixed. */
 interface Reader {
   /** Undefined when the values are not known; then everything is taken to be read. */
   readonly values: Numbers | undefined;

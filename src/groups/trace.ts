@@ -20,10 +20,7 @@ import { type Trace, walk } from './tracing/walk.ts';
 export interface TraceOptions {
   /** Streaming states (`statesOf(model)`); other inputs and outputs of the graph keep their sizes. */
   readonly states?: readonly StatePair[];
-  /**
-   * Names of layers (`layersNamed`) that keep all their units, so that an operator that the trace does not know may
-   * follow them.
-   */
+  /** Names of layers (`layersNamed`) that keep all units, so that an unknown operator may follow them. */
   readonly fix?: readonly string[];
   /** Lets layers keep all their units, and say why in `blocked`, where the trace would otherwise throw. */
   readonly tolerant?: boolean;
@@ -116,10 +113,7 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
   });
 }
 
-/**
- * Layers whose units meet an operator that the trace does not know, and what it says about that operator. The channels
- * there stay, whoever they belong to.
- */
+/** Layers whose units meet an operator that the trace does not know, and why it is one. The channels there stay. */
 function blockedLayers(layers: readonly TracedLayer[], identities: Identities): Map<TracedLayer, string> {
   const blocked = new Map<TracedLayer, string>();
   for (const { reason, ids } of identities.obstacles) {

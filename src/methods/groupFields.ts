@@ -53,10 +53,7 @@ export function checkLayerFactors({ issLayers }: GroupFields, { groups }: FirstM
   throw new UsageError(`${flagName('issLayers')} must have a factor for ${wanted}, got ${issLayers.length}`);
 }
 
-/**
- * s_k of each component, the factor of the first layer that has it times what `issScaling` asks for (sizes are those of
- * the first model); undefined where all are 1.
- */
+/** s_k of each component: the factor of its first layer times what `issScaling` asks for; undefined where all are 1. */
 export function strengthsOf(
   { issLayers, issScaling }: GroupFields,
   groups: Groups,

@@ -2,7 +2,6 @@ import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { defineMethod, type MethodContext } from './kind.ts';
 import { type Matrix, noPenalty, type SparsityMethod } from './method.ts';
-import { magnitudeBelow } from './quantile.ts';
 import { prunable } from './tables.ts';
 
 /** When and how far weights are pruned by magnitude. */
@@ -70,6 +69,36 @@ function narang(q: number, t: number, { from, to }: MagnitudeOptions): number {
   const middle = (from + to) / 2;
   const slope = (2 * q) / (2 * (middle - from) + 3 * (to - middle));
   return slope * (Math.min(t, middle) - from) + 1.5 * slope * Math.max(t - middle, 0);
+}
+
+/** The bits of a float32 without its sign order as the magnitudes do, so magnitudes can be sorted into bins by them. */
+const HALF = 0x10000;
+
+/**
+ * The magnitude that `count` of the values lie below: the (count + 1)-th smallest |value|, as `sort` would give it; Infinity
+ * when count is not less than their number. Two passes and 256 kB, whatever the number of values.
+ */
+export function magnitudeBelow(values: Float32Array, count: number): number {
+  if (count >= values.length) return Number.POSITIVE_INFINITY;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const upper = new Uint32Array(HALF / 2);
+  for (let i = 0; i < bits.length; i++) upper[(bits[i]! & 0x7fffffff) >>> 16]!++;
+  const [high, before] = binOf(upper, count);
+  const lower = new Uint32Array(HALF);
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & 0x7fffffff;
+    if (magnitude >>> 16 === high) lower[magnitude & 0xffff]!++;
+  }
+  const [low] = binOf(lower, count - before);
+  return new Float32Array(Uint32Array.of(high * HALF + low).buffer)[0]!;
+}
+
+/** The bin that holds the value at place `count`, and how many values lie in the bins before it. */
+function binOf(bins: Uint32Array, count: number): [bin: number, before: number] {
+  let before = 0;
+  let bin = 0;
+  for (; before + bins[bin]! <= count; bin++) before += bins[bin]!;
+  return [bin, before];
 }
 
 /** When pruning begins and ends, in epochs; without the fields from the first epoch on to two thirds of all. */

@@ -2,9 +2,7 @@
 export interface Matrix {
   /** Name of the parameter. */
   readonly name: string;
-  /**
-   * Dimensions as stored in the model, for example [1, 4H, I]; rows · cols elements in all, cols being the last one.
-   */
+  /** Dimensions as stored in the model, such as [1, 4H, I]; cols is the last one, rows the product of the others. */
   readonly dims: readonly number[];
   readonly rows: number;
   readonly cols: number;

@@ -38,10 +38,7 @@ export function methodOf({ kind }: Pick<Section, 'kind'>): MethodKind {
   return methods.find(({ name }) => name === kind) ?? denseKind;
 }
 
-/**
- * The kind that settings ask for, and what is wrong with asking for several; `said` are those that do not come from a
- * preset or an earlier run.
- */
+/** The kind that settings ask for, and what is wrong with asking for several; `said` are those of the user. */
 export function chooseMethod(
   settings: Settings,
   nameOf: FieldName,

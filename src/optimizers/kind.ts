@@ -6,10 +6,7 @@ import type { Optimizer, OptimizerState } from './optimizer.ts';
 /** The values of some fields. */
 export type FieldValues<Shape extends z.ZodRawShape> = z.infer<z.ZodObject<Shape>>;
 
-/**
- * An optimizer as the registry lists it. Its fields are flags (`weightDecay` → `--weight-decay`); every kind has `ema`
- * among them (`withAverage`).
- */
+/** An optimizer as the registry lists it. Its fields are flags; every kind has `ema` among them (`withAverage`). */
 export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly name: string;
   /** What it is, in one line. */

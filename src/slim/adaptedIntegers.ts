@@ -6,10 +6,7 @@ import type { Dim, Node, Tensor } from '../graph/types.ts';
 /** What each element of a vector of sizes must be; undefined where it may stay what it is. */
 export type Wanted = readonly (number | undefined)[];
 
-/**
- * A vector of integers with some elements changed: another constant for a constant; for a Concat one with other pieces;
- * for anything else what it gives, with those elements covered. The same value when all elements are as wanted already.
- */
+/** A vector of integers with some elements changed (pieces of a Concat, if it is one); itself where all are as wanted. */
 export function adaptedIntegers(value: Value, wanted: Wanted, producers: ReadonlyMap<string, Node>): Value {
   const now = elementsOf(value);
   if (wanted.every((size, i) => size === undefined || size === now?.[i])) return value;

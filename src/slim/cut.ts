@@ -101,10 +101,7 @@ function removeAllBut({ groups }: Ranked, kept: (layer: GroupLayer) => Iterable<
   return removed;
 }
 
-/**
- * The strongest components of a layer that pass a test, as many as make `wanted` units together with those that cannot
- * leave, and at least one unit in any case.
- */
+/** The strongest components that pass, for `wanted` units with those that cannot leave; one unit in any case. */
 function best(ranked: Ranked, layer: GroupLayer, wanted: number, passes: (k: number) => boolean): number[] {
   const counts = unitsPerComponent(layer);
   const order = strongestFirst(ranked, counts.keys());

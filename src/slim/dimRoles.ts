@@ -103,10 +103,7 @@ function votesOfScan(node: Node, shapes: Shapes): Vote[] {
   return [...steps.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(0, first), steps)];
 }
 
-/**
- * A Loop goes on as long as a sequence: a dimension is its number of turns, or a number that it carries to compare its
- * counter with. `numbers` are what is known of its inputs' elements.
- */
+/** A Loop goes on as long as a sequence: a number that it is given (known ones: `numbers`) is that of the steps. */
 function votesOfLoop(numbers: readonly (Dim | undefined)[], shapes: Shapes): Vote[] {
   const turns = numbers.filter((number) => typeof number === 'string');
   return [...turns.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(2), turns)];

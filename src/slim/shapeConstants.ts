@@ -12,6 +12,7 @@ import {
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
 import { idsAlong, idsOf, shapeOf, type Traced } from '../groups/tracing/traced.ts';
+import type { Trace } from '../groups/tracing/walk.ts';
 import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adaptedIntegers.ts';
 
 /*
@@ -20,20 +21,19 @@ import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adapte
  * themselves, which shows when the shapes of the smaller graph are inferred.
  */
 
-/** What a graph's constants are adapted to. */
-export interface Channels {
-  valueOf(name: string): Traced | undefined;
+/** What a graph's constants are adapted to: what was known of its values before the cut, and what goes. */
+export interface Channels extends Pick<Trace, 'values' | 'ints'> {
+  /** Constants as they were. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
   /** True for the identity of a channel that goes. */
   goes(id: number): boolean;
-  /** A constant as it was, or undefined. */
-  tensorOf(name: string): Tensor | undefined;
-  /** Integers that were known before the cut, or undefined. */
-  intsOf(name: string): readonly Dim[] | undefined;
 }
 
 /** A node, what its inputs are now, and what they are to be adapted to. */
 interface Place {
   readonly node: Node;
+  /** Its first input before the cut. */
+  readonly data: Traced | undefined;
   readonly channels: Channels;
   /** The smaller graph up to here. */
   readonly b: GraphBuilder;
@@ -59,7 +59,8 @@ export function adaptShapeConstants(given: Graph, channels: Channels, where: Rew
   const replaced = new Set<string>();
   for (const each of graph.nodes) {
     const node = mapBodies(each, (body) => adaptShapeConstants(body, channels, { outer: b }));
-    b.addNode(ruleFor(adaptations, node)?.({ node, channels, b, made, replaced }) ?? node);
+    const data = channels.values.get(node.inputs[0] ?? '');
+    b.addNode(ruleFor(adaptations, node)?.({ node, data, channels, b, made, replaced }) ?? node);
   }
   return dropUnused({ ...finishRewrite(b, graph), inputs: graph.inputs }, replaced);
 }
@@ -69,7 +70,7 @@ function withoutOldTypes(graph: Graph, channels: Channels): Graph {
   if (graph.valueInfo === undefined) return graph;
   const { valueInfo, valueExtras, ...rest } = graph;
   const stays = ([name]: readonly [string, unknown]) => {
-    const value = channels.valueOf(name);
+    const value = channels.values.get(name);
     return value === undefined || !idsOf(value).some((ids) => ids.some(channels.goes));
   };
   return {
@@ -81,19 +82,18 @@ function withoutOldTypes(graph: Graph, channels: Channels): Graph {
 
 /** The type of a loop's state or step: exporters often leave the shape out, the trace knows it. */
 function insideType(name: string, declared: TensorType, channels: Channels): TensorType {
-  const value = channels.valueOf(name);
+  const value = channels.values.get(name);
   const shape = value && shapeOf(value)?.map((size, axis) => sizeNow(value, axis, channels) ?? size);
   return { elementType: declared.elementType, shape: shape ?? declared.shape };
 }
 
 const split: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const axis = data && normalizeAxis(intAttribute(node, 'axis', 0), shapeOf(data)?.length ?? 0);
   const ids = data && axis !== undefined ? idsAlong(data, axis) : undefined;
   if (axis === undefined || !ids?.some(channels.goes)) return node;
   const sizes = node.outputs.map((name) => {
-    const part = channels.valueOf(name);
+    const part = channels.values.get(name);
     return countKept((part && idsAlong(part, axis)) ?? new Int32Array(0), channels);
   });
   if (intsAttribute(node, 'split')) return withInts(node, 'split', sizes);
@@ -105,8 +105,7 @@ const split: Adaptation = (place) => {
 };
 
 const slice: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const attributes = intsAttribute(node, 'starts') !== undefined;
   const given = (name: string, input: number) =>
     attributes ? intsAttribute(node, name) : before(place, node.inputs[input]);
@@ -126,8 +125,7 @@ const slice: Adaptation = (place) => {
 };
 
 const gather: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const ids = data && along(data, intAttribute(node, 'axis', 0));
   const indices = before(place, node.inputs[1]);
   if (!isStatic(indices) || !ids?.some(channels.goes)) return node;
@@ -143,7 +141,7 @@ const target =
   (place) => {
     const { node, channels } = place;
     const sizes = before(place, node.inputs[input]);
-    const result = channels.valueOf(node.outputs[0]!);
+    const result = channels.values.get(node.outputs[0]!);
     const rank = result && shapeOf(result)?.length;
     if (sizes === undefined || result === undefined || rank === undefined) return node;
     const wanted = sizes.map((size, i): number | undefined => {
@@ -155,7 +153,7 @@ const target =
 
 /** A shape that is an attribute. */
 const shapeAttribute: Adaptation = ({ node, channels }) => {
-  const value = channels.valueOf(node.outputs[0]!);
+  const value = channels.values.get(node.outputs[0]!);
   const shape = intsAttribute(node, 'shape');
   if (value === undefined || shape === undefined) return node;
   return withInts(
@@ -166,8 +164,7 @@ const shapeAttribute: Adaptation = ({ node, channels }) => {
 };
 
 /** A convolution of each channel for itself has as many groups as channels. */
-const groups: Adaptation = ({ node, channels }) => {
-  const data = channels.valueOf(node.inputs[0] ?? '');
+const groups: Adaptation = ({ node, data, channels }) => {
   const ids = data && idsAlong(data, 1);
   if (ids?.length !== intAttribute(node, 'group', 1) || !ids.some(channels.goes)) return node;
   return { ...node, attributes: { ...node.attributes, group: { type: 'int', value: countKept(ids, channels) } } };
@@ -176,9 +173,9 @@ const groups: Adaptation = ({ node, channels }) => {
 /** A condition on sizes that was known stays what it was. */
 const condition: Adaptation = (place) => {
   const value = place.b.value(place.node.inputs[0]!);
-  const [known] = place.channels.intsOf(value.name) ?? [];
+  const [known] = place.channels.ints.get(value.name) ?? [];
   if (typeof known !== 'number' || elementsOf(value)?.[0] === known) return place.node;
-  const dims = place.channels.tensorOf(value.name)?.dims ?? [];
+  const dims = place.channels.tensors.get(value.name)?.dims ?? [];
   return replaceInput(place, 0, { elementType: 'bool', dims, data: Uint8Array.of(known) });
 };
 
@@ -215,7 +212,7 @@ function along(data: Traced, axis: Dim | undefined): Int32Array | undefined {
 
 /** The integers of an input before the cut. */
 function before({ channels }: Place, name: string | undefined): readonly Dim[] | undefined {
-  return name ? (integers(channels.tensorOf(name)) ?? channels.intsOf(name)) : undefined;
+  return name ? (integers(channels.tensors.get(name)) ?? channels.ints.get(name)) : undefined;
 }
 
 function withInts(node: Node, name: string, value: readonly number[]): Node {

@@ -134,7 +134,7 @@ function channelsOf(
   removed: Uint8Array,
   tensors: ReadonlyMap<string, Tensor>,
 ): Channels {
-  const { identities, values, ints } = trace;
+  const { identities } = trace;
   const gone = new Set<number>();
   const stored = new Map(identities.stored.map((s) => [`${s.axis} ${s.tensor}`, s.ids]));
   for (const { tensor, axis, components } of axes) {
@@ -143,12 +143,7 @@ function channelsOf(
       if (removed[k] === 1) gone.add(identities.find(ids[i]!));
     });
   }
-  return {
-    valueOf: (name) => values.get(name),
-    goes: (id) => gone.has(identities.find(id)),
-    tensorOf: (name) => tensors.get(name),
-    intsOf: (name) => ints.get(name),
-  };
+  return { ...trace, tensors, goes: (id) => gone.has(identities.find(id)) };
 }
 
 function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels: Channels): Graph {
@@ -171,7 +166,7 @@ function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels
 }
 
 function withHiddenSize(node: Node, channels: Channels): Node {
-  const recurrent = channels.valueOf(node.inputs[RECURRENT_INPUT.recurrent]!);
+  const recurrent = channels.values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
   const value = recurrent && sizeNow(recurrent, 2, channels);
   return value === undefined
     ? node
@@ -180,7 +175,7 @@ function withHiddenSize(node: Node, channels: Channels): Node {
 
 /** An input or output whose channels go: a streaming state, or a border of a loop's body. */
 function resized(info: ValueInfo, channels: Channels): ValueInfo {
-  const value = channels.valueOf(info.name);
+  const value = channels.values.get(info.name);
   const shape = info.type.shape?.map((d, axis) => {
     return value && typeof d === 'number' ? (sizeNow(value, axis, channels) ?? d) : d;
   });

@@ -135,10 +135,7 @@ interface Failure {
   readonly advice?: string;
 }
 
-/**
- * Runs a model on all windows of all runs, with the states carried on within each, and calls `each` with the outputs of
- * each window. Throws a SlimError when it does not run.
- */
+/** Runs a model on all windows of all runs, states carried within each; a SlimError says on what it does not run. */
 export async function runAll(
   runtime: Runtime,
   model: Model,

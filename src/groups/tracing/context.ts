@@ -14,10 +14,7 @@ export interface TraceContext {
   readonly opset: number;
   /** Known values of an integer input, or undefined. */
   ints(input: number): readonly number[] | undefined;
-  /**
-   * Identities for an axis of an output that this node itself makes, the same whenever the node is followed; none for an
-   * axis that is too long to be channels.
-   */
+  /** Identities that this node makes for an axis of an output, the same at every visit; none for too long an axis. */
   own(axis: number, size: number): Int32Array;
   /** Follows the data through a graph inside the node: what its outputs are, given its inputs. */
   runBody(body: Graph, inputs: readonly Traced[], types: readonly TensorType[]): Traced[];
@@ -73,10 +70,7 @@ export function titleOf({ op, domain, name, outputs }: Node): string {
   return `${domain ? `${domain}.` : ''}${op} '${name || outputs[0]}'`;
 }
 
-/**
- * Ends the trace at this node: channels that come in get no further. Channels of other layers stay as they are; when
- * units of a recurrent layer are among them, that layer is blocked for this `reason`.
- */
+/** Ends the trace at this node: channels get no further, and layers whose units are among them are blocked. */
 export function obstruct(c: TraceContext, reason: string): Flow {
   for (const x of c.inputs) {
     if (x === undefined || (x.kind === 'flow' && x.axis === undefined)) continue;

@@ -99,10 +99,7 @@ function channelPosition(operands: readonly Traced[]): number | 'different' | un
   return free.length === 0 ? undefined : Math.min(...free);
 }
 
-/**
- * Stored values computed from stored values. They are weights still where the result is zero where the reading weight
- * is: products, and sums of equals.
- */
+/** Stored values computed from stored ones: weights still where the result is zero where the reading weight is. */
 function combineStored(c: TraceContext, stored: readonly (Weight | Open)[]): Traced {
   const shape = outputShape(c) ?? [];
   const full = (x: Weight | Open) =>

@@ -1,9 +1,6 @@
 import type { Role } from '../groups.ts';
 
-/**
- * Identity of a channel that always stays: it is tied to a graph input, a graph output or something else that cannot
- * shrink.
- */
+/** Identity of a channel that always stays: something that cannot shrink, such as a graph input, is tied to it. */
 export const FIXED = 0;
 /** No identity: a value without channels of its own (a constant, a zero state), which ties nothing. */
 export const NONE = -1;

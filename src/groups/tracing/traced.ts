@@ -28,10 +28,7 @@ export interface Weight {
   readonly axes: readonly ValueAxis[];
 }
 
-/**
- * Data that comes from stored tensors or sizes alone (a zero state, a learned state, a bias behind a sigmoid): which of
- * its axes carries channels shows where it meets others.
- */
+/** Data from stored tensors or sizes alone (a zero state): which axis carries channels shows where it meets others. */
 export interface Open {
   readonly kind: 'open';
   readonly axes: readonly ValueAxis[];
@@ -126,10 +123,7 @@ export function alongAxis(x: Traced, axis: number, identities: Identities): Flow
   return flow(shape, axis, channels.ids);
 }
 
-/**
- * A weight or undecided value as an activation. Its only axis of more than one entry becomes the channels (a bias, a
- * learned initial state); a value with several such axes stays as it is.
- */
+/** Any value as an activation, whose channels lie along its only axis of more than one entry; with several it stays. */
 export function asFlow(x: Traced, identities: Identities): Flow {
   if (x.kind === 'flow') return x;
   const long = longAxes(x);
