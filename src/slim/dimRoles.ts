@@ -73,8 +73,10 @@ function votesByPlace(graph: Graph): Vote[] {
     if (node.domain !== '') return [];
     if (node.op === 'Scan') return votesOfScan(node, shapes);
     if (node.op !== 'Loop') return [];
+    // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
     const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
-    return votesOfLoop(numbers, shapes);
+    const turns = numbers.filter((number) => typeof number === 'string');
+    return votesOfSteps(turns, shapes.slice(2));
   });
 }
 
@@ -100,21 +102,16 @@ function votesOfScan(node: Node, shapes: Shapes): Vote[] {
   const first = shapes.length - intAttribute(node, 'num_scan_inputs', 0);
   const axes = intsAttribute(node, 'scan_input_axes');
   const steps = shapes.slice(first).map((shape, i) => shape.at(axes?.[i] ?? 0));
-  return [...steps.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(0, first), steps)];
+  return votesOfSteps(steps, shapes.slice(0, first));
 }
 
-/** A Loop goes on as long as a sequence: a number that it is given (known ones: `numbers`) is that of the steps. */
-function votesOfLoop(numbers: readonly (Dim | undefined)[], shapes: Shapes): Vote[] {
-  const turns = numbers.filter((number) => typeof number === 'string');
-  return [...turns.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(2), turns)];
-}
-
-/** The only free dimension of a state, but for the steps, is the batch. */
-function votesOfStates(states: Shapes, steps: readonly (Dim | undefined)[]): Vote[] {
-  return states.flatMap((shape) => {
+/** Steps are time, and the only other free dimension of a state is the batch. */
+function votesOfSteps(steps: readonly (Dim | undefined)[], states: Shapes): Vote[] {
+  const batches = states.flatMap((shape) => {
     const free = shape.filter((dim) => typeof dim === 'string' && !steps.includes(dim));
     return free.length === 1 ? vote(free[0], 'batch') : [];
   });
+  return [...steps.flatMap((dim) => vote(dim, 'time')), ...batches];
 }
 
 function freeAxes(input: ValueInfo): { axis: number; name: string }[] {

@@ -2,7 +2,6 @@ import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import { operatorsWith, type Rules, ruleForEach } from '../../graph/rules.ts';
 import {
-  allFixed,
   type Channels,
   entangle,
   fixed,
@@ -104,7 +103,7 @@ const group: TraceRule = (c) => {
 const dynamicQuantization = forChannels((c, x) => {
   entangle(c, x.ids);
   return x;
-}, allFixed);
+}, fixed);
 
 /** Sums, means and the like. */
 const reduce = forChannels((c, x, rank) => {
@@ -137,8 +136,8 @@ function without(c: TraceContext, x: Channels, axes: readonly number[]): Flow {
 const topK = forChannels((c, x, rank) => {
   if (normalizeAxis(intAttribute(c.node, 'axis', -1), rank) !== x.axis) return inShapes(c, x);
   c.identities.fix(x.ids);
-  return allFixed();
-}, allFixed);
+  return fixed(c);
+}, fixed);
 
 /** Each element depends on others along some axes, and their order counts. */
 const ordered = (axesOf: (c: TraceContext, rank: number) => readonly number[] | undefined, what: string) =>

@@ -33,7 +33,10 @@ export interface Channels extends Flow {
  * without channels only takes the shapes of the outputs, unless `otherwise` says what it becomes.
  */
 export const forChannels =
-  (rule: (c: TraceContext, x: Channels, rank: number) => ReturnType<TraceRule>, otherwise = inShapes): TraceRule =>
+  (
+    rule: (c: TraceContext, x: Channels, rank: number) => ReturnType<TraceRule>,
+    otherwise: (c: TraceContext, x: Flow) => ReturnType<TraceRule> = inShapes,
+  ): TraceRule =>
   (c) => {
     const x = asFlow(operand(c, 0), c.identities);
     const { axis } = x;
@@ -48,11 +51,6 @@ export function inShapes(c: TraceContext, x: Flow): readonly Traced[] {
 /** An output without channels of its own. */
 export function fixed(c: TraceContext): Flow {
   return uniform(outputShape(c), FIXED);
-}
-
-/** No output has channels of its own. */
-export function allFixed(): readonly Traced[] {
-  return [];
 }
 
 /** A required input. */

@@ -2,7 +2,7 @@ import { multiplyDims } from '../../graph/dims.ts';
 import { paddingOf } from '../../graph/infer/movement.ts';
 import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
-import { allFixed, forChannels, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { fixed, forChannels, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { ownAxis } from './elementwise.ts';
 import { FIXED, NONE } from './identities.ts';
 import { flow, isNone, open, plainAxis, shapeOf, type Traced, uniform } from './traced.ts';
@@ -62,19 +62,19 @@ const pad = forChannels((c, x, rank) => {
   if (shape === undefined || padding === undefined) return obstruct(c, 'what it adds is not known before the run');
   if (padding[x.axis]!.some((amount) => amount !== 0)) return obstruct(c, 'it adds elements to the units');
   return { ...x, shape };
-}, allFixed);
+}, fixed);
 
 /** More or fewer samples along some axes; those of the units must stay as they are. */
 const resample = forChannels((c, x) => {
   const shape = outputShape(c);
   if (shape?.[x.axis] !== x.ids.length) return obstruct(c, 'it resamples the units, or does so at run time');
   return { ...x, shape };
-}, allFixed);
+}, fixed);
 
 /** [N, C, H, W] with blocks of channels moved to where they are pixels, or back. */
 const blocks = forChannels((c, x) => {
   return x.axis === 0 ? { ...x, shape: outputShape(c) } : obstruct(c, 'it makes pixels of units');
-}, allFixed);
+}, fixed);
 
 /** Numbers of a sequence: each stands for its place. */
 const range: TraceRule = (c) => uniform(outputShape(c), multiplyDims(outputShape(c) ?? []) === 1 ? NONE : FIXED);

@@ -1,16 +1,7 @@
 import { intAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import type { Rules } from '../../graph/rules.ts';
-import {
-  allFixed,
-  fixed,
-  forChannels,
-  obstruct,
-  operand,
-  outputShape,
-  type TraceContext,
-  type TraceRule,
-} from './context.ts';
+import { fixed, forChannels, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { combine } from './elementwise.ts';
 import { NONE } from './identities.ts';
 import {
@@ -81,7 +72,7 @@ const gatherElements: TraceRule = (c) => {
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), x.shape?.length ?? 0);
   if (x.axis === undefined) {
     fix(operand(c, 1), c.identities);
-    return allFixed();
+    return fixed(c);
   }
   if (axis === x.axis) return obstruct(c, 'it picks units at places that come with the data');
   return combine(c, [x, operand(c, 1)], outputShape(c)) ?? obstruct(c, 'its indices lie along another axis');
@@ -96,7 +87,7 @@ const gatherND = forChannels((c, x) => {
   const picked = intAttribute(c.node, 'batch_dims', 0) + depth;
   if (x.axis < picked) return obstruct(c, 'it picks units at places that come with the data');
   return flow(shape, x.axis - picked + indices!.length - 1, x.ids);
-}, allFixed);
+}, fixed);
 
 /** Updates written over data along one axis: the channels of both meet. */
 const scatterElements: TraceRule = (c) => {
@@ -125,12 +116,12 @@ const compress = forChannels((c, x, rank) => {
   const at = axis?.type === 'int' ? normalizeAxis(axis.value, rank) : undefined;
   if (at === undefined || at === x.axis || shape === undefined) return obstruct(c, 'it picks units by their values');
   return { ...x, shape };
-}, allFixed);
+}, fixed);
 
 /** What depends on places and values: units that come in stay. */
 const positional: TraceRule = (c) => {
   for (const x of c.inputs) if (x) fix(x, c.identities);
-  return allFixed();
+  return fixed(c);
 };
 
 /** Rules of operators that pick and place elements. */
