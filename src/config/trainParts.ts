@@ -22,7 +22,7 @@ export function trainParts(config: RunConfig): TrainParts {
     digest: sha256Hex(JSON.stringify(Object.fromEntries(determining))),
     method: {
       isDense: kind.name === 'dense' && method.keepZeros !== true,
-      embeddings: kind.groupsEmbeddings(method),
+      embeddings: kind.groupsEmbeddings?.(method) ?? false,
       check: (first) => checkMethod(method, first),
       create: (context) => createMethod(method, context),
     },

@@ -226,7 +226,7 @@ function outcomeOf(
 ): TargetOutcome | undefined {
   const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
   const [from, to] = [modelOf(first), modelOf(slim?.model ?? model)];
-  return from && to && methodOf(method).outcome(method, from, to);
+  return from && to && methodOf(method).outcome?.(method, from, to);
 }
 
 /** `train` with checkpoints, metrics and live.json in a run directory. */
