@@ -1,6 +1,7 @@
 // Makes the evidence under results/: trains what is missing, each run resumable, then collects and times.
-//   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|target [--data data/ptb] [--runs runs] [--workers 1] [--only a,b] [--collect]
-// Penn Treebank in --data; `target` takes the embedded corpus.
+//   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|imdb|target [--data DIR] [--runs runs] [--workers 1] [--only a,b] [--collect]
+// --data has Penn Treebank (default: data/ptb), for `imdb` the film reviews (default: data/imdb); `target` takes the
+// embedded corpus.
 // Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -65,6 +66,10 @@ const experiments = {
     'rhn-0.012': ['rhn-small', '--iss', '0.012', '--clip', '10', '--proximal'],
     'rhn-0.016': ['rhn-small', '--iss', '0.016', '--clip', '10', '--proximal'],
   },
+  imdb: {
+    'imdb-dense': ['sentiment', '--epochs', '3'],
+    'imdb-iss': ['iss-sentiment', '--epochs', '3'],
+  },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
     'demo-target': ['zaremba-small', '--target', 'units=0.3', ...demo],
@@ -72,12 +77,18 @@ const experiments = {
     'demo-target-iss-0.01': ['zaremba-small', '--target', 'units=0.3', '--iss', '0.01', ...demo],
   },
 };
-const withEmbeddedCorpus = ['target'];
+/** What experiments are trained on, where that is not the embedded corpus. */
+const penn = { path: 'data/ptb', source: 'the Penn Treebank files of `slimrnn data get ptb`' };
+const reviews = {
+  path: 'data/imdb',
+  source: 'the Large Movie Review Dataset (Maas et al. 2011), a file for each part',
+};
+const sources = { 'ptb-small': penn, 'ptb-medium': penn, 'ptb-rhn': penn, imdb: reviews };
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
   options: {
-    data: { type: 'string', default: 'data/ptb' },
+    data: { type: 'string' },
     runs: { type: 'string', default: 'runs' },
     workers: { type: 'string', default: '1' },
     only: { type: 'string' },
@@ -94,7 +105,8 @@ if (runs.length === 0) {
 }
 const directoryOf = (name) => join(flags.runs, name);
 const resultOf = (name) => join(directoryOf(name), 'result.json');
-const corpusOf = (data) => (withEmbeddedCorpus.includes(experiment) ? [] : ['--data', data]);
+const source = sources[experiment];
+const corpusOf = (path) => (source === undefined ? [] : ['--data', path]);
 /** Arguments of the command line for a run whose text and folder are in these places. */
 const commandOf = (args, data, directory) => [
   'train',
@@ -141,7 +153,7 @@ function readResult(name) {
 
 async function trainOne(name, run) {
   const args = argumentsOf(run);
-  const command = commandOf(args, flags.data, directoryOf(name));
+  const command = commandOf(args, flags.data ?? source?.path, directoryOf(name));
   const resume = existsSync(join(directoryOf(name), 'config.json')) ? ['--resume'] : [];
   console.error(`${name}: slimrnn ${command.join(' ')}`);
   const child = spawn(process.execPath, [cli, ...command, ...resume], {
@@ -162,8 +174,8 @@ async function collect() {
     for (const model of result.models) {
       model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
     }
-    if (corpusOf('').length > 0) result.data.source = 'the Penn Treebank files of `slimrnn data get ptb`';
-    result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), 'data/ptb', `runs/${name}`).join(' ')}`;
+    if (source !== undefined) result.data.source = source.source;
+    result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), source?.path, `runs/${name}`).join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0) return;

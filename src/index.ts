@@ -20,7 +20,7 @@ export { stateMetadata } from './graph/states.ts';
 export { type AxisComponents, type GroupLayer, type Groups, groupedTensors, type Role } from './groups/groups.ts';
 export { type LogHistogram, logHistogram } from './groups/logHistogram.ts';
 export { groupNorms, groupSizes, liveComponents, removableByLayer } from './groups/measure.ts';
-export { type TraceOptions, traceGroups } from './groups/trace.ts';
+export { type TracedGroups, type TraceOptions, traceGroups } from './groups/trace.ts';
 export { type TracedModel, traceModel } from './groups/traceModel.ts';
 export { type Costs, costsOf, type ParameterSplit, splitParameters } from './inspect/costs.ts';
 export { type GroupPenaltyOptions, groupLasso } from './methods/groupLasso.ts';
@@ -35,6 +35,7 @@ export { uniformInitializer } from './nn/layers.ts';
 export { loadModel, saveModel } from './onnx/file.ts';
 export { bindDims } from './passes/bindDims.ts';
 export { detectStates } from './passes/detectStates.ts';
+export { type FoldOptions, foldConstants } from './passes/foldConstants.ts';
 export { hoistLoops } from './passes/hoistLoops.ts';
 export { inlineFunctions } from './passes/inlineFunctions.ts';
 export { joinDirections } from './passes/joinDirections.ts';
@@ -65,14 +66,8 @@ export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
 export { updateTensorBoard } from './tensorboard/writer.ts';
 export { type Calibration, calibrate } from './train/calibrate.ts';
-export {
-  type ParameterInput,
-  type ScoringGraph,
-  scoringGraph,
-  type TrainingGraph,
-  trainingGraph,
-} from './train/compile.ts';
+export { type ScoringGraph, scoringGraph, type TrainingGraph, trainingGraph } from './train/compile.ts';
+export { DivergedError } from './train/errors.ts';
 export { type TrainSetup, TrainState } from './train/trainState.ts';
-export { DivergedError } from './train/update.ts';
 export { assertStreams } from './verify/assertStreams.ts';
 export { givenInputs } from './verify/givenInputs.ts';

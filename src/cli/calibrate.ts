@@ -36,7 +36,7 @@ interface CalibrateFlags {
 export const command = new Command('calibrate')
   .summary('find how large the threshold τ may be')
   .description(
-    'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that\n' +
+    'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that ' +
       'leaves the score on the held-out data as it is, within a tolerance. Ends with the --threshold to train with.',
   )
   .argument('<model>', 'a run directory, or an ONNX file of a language model that train made (with --data)')

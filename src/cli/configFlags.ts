@@ -2,52 +2,92 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { fieldKind, flagName, innerSchema, type Settings } from '../base/fields.ts';
-import { commonFields, selectors } from '../config/runConfig.ts';
+import { type Part, selectors } from '../config/runConfig.ts';
 import { commonFields as methodFields, methods } from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import { tasks } from '../tasks/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { commonFields } from '../train/options.ts';
+import { defaultText, isOnByDefault } from './defaults.ts';
 import { number } from './flags.ts';
 
 /*
  * Every field of a configuration is a flag: the schemas of the kinds are the only lists of them.
  */
 
+/** A kind of a part of configurations. */
+type Kind = Pick<TaskDefinition['models'][number], 'name' | 'fields'>;
+
 /** The fields of the configurations of some tasks, in the groups in which the help shows them. */
 export function flagGroups(of: readonly TaskDefinition[]): { title: string; fields: z.ZodRawShape }[] {
-  const merged = (kinds: readonly { readonly fields: z.ZodRawShape }[]): z.ZodRawShape =>
-    Object.assign({}, ...kinds.map(({ fields }) => fields));
-  const named = (part: keyof typeof selectors, kinds: readonly { readonly name: string }[], what: string) => {
-    const names = [...new Set(kinds.map(({ name }) => name))];
-    return names.length < 2 ? {} : { [selectors[part]]: z.enum(names).describe(`${what} (default: ${names[0]})`) };
-  };
-  const models = of.flatMap(({ models: kinds }) => kinds);
-  const optimizerKinds = Object.values(optimizers);
-  const scheduleKinds = Object.values(schedules);
+  const isShared = (field: string) => of.length === 1 || of.filter((task) => field in fieldsOf(task)).length > 1;
+  const shared = (kinds: readonly Kind[]) => pick(merged(kinds), isShared);
+  const models = of.flatMap((task) => task.models);
   const cells = models.filter(({ name }) => name !== 'onnx');
-  return [
-    { title: 'Task', fields: { ...named('task', of, 'what is learned'), ...merged(of) } },
-    { title: 'Model', fields: { ...named('model', cells, 'kind of the recurrent layers'), ...merged(models) } },
+  const [optimizerKinds, scheduleKinds] = [Object.values(optimizers), Object.values(schedules)];
+  const groups = [
+    { title: 'Task', fields: { ...choice('task', of, 'what is learned'), ...shared(of) } },
+    { title: 'Model', fields: { ...choice('model', cells, 'recurrent layers'), ...shared(models) } },
+    ...of.map((task) => ({
+      title: `For --${selectors.task} ${task.name}`,
+      fields: pick(fieldsOf(task), (field) => !isShared(field)),
+    })),
     { title: 'Training', fields: commonFields },
     {
-      title: 'Optimizer and learning rate',
-      fields: {
-        ...named('optimizer', optimizerKinds, 'how weights follow the gradient'),
-        ...merged(optimizerKinds),
-        ...named('schedule', scheduleKinds, 'course of the learning rate'),
-        ...merged(scheduleKinds),
-      },
+      title: 'Optimizer',
+      fields: { ...choice('optimizer', optimizerKinds, 'how weights follow the gradient'), ...merged(optimizerKinds) },
+    },
+    {
+      title: 'Learning rate',
+      fields: { ...choice('schedule', scheduleKinds, 'course of the learning rate'), ...merged(scheduleKinds) },
     },
     { title: 'Sparsity', fields: { ...merged(methods), ...methodFields } },
   ];
+  return groups.map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
+}
+
+/** The fields of a task and of its models. */
+function fieldsOf(task: TaskDefinition): z.ZodRawShape {
+  return { ...task.fields, ...merged(task.models) };
+}
+
+function merged(kinds: readonly Pick<Kind, 'fields'>[]): z.ZodRawShape {
+  return Object.assign({}, ...kinds.map(({ fields }) => fields));
+}
+
+function pick(fields: z.ZodRawShape, isWanted: (field: string) => boolean): z.ZodRawShape {
+  return Object.fromEntries(Object.entries(fields).filter(([field]) => isWanted(field)));
+}
+
+/** The field that chooses a kind of a part, where there is a choice. */
+function choice(part: Part, kinds: readonly Kind[], what: string): z.ZodRawShape {
+  const names = [...new Set(kinds.map(({ name }) => name))];
+  return names.length < 2 ? {} : { [selectors[part]]: z.enum(names).describe(`${what}: ${names.join(', ')}`) };
+}
+
+/** Fields whose descriptions say what they are when nobody says them, where it does not stand there already. */
+function withDefaults(fields: z.ZodRawShape, of: readonly TaskDefinition[]): z.ZodRawShape {
+  const described = Object.entries(fields).map(([field, schema]) => {
+    const about = describedBy(schema as z.ZodType);
+    const usual = about.includes('(default') ? undefined : defaultText(field, of);
+    return [field, usual === undefined ? schema : (schema as z.ZodType).describe(`${about} (default: ${usual})`)];
+  });
+  return Object.fromEntries(described) as z.ZodRawShape;
+}
+
+function describedBy(schema: z.ZodType): string {
+  return schema.description ?? innerSchema(schema).description ?? '';
 }
 
 /** Adds a flag for each field of the configurations of some tasks to a command, in groups. */
 export function addConfigFlags(command: Command, of: readonly TaskDefinition[] = tasks): void {
   for (const { title, fields } of flagGroups(of)) {
     for (const [field, schema] of Object.entries(fields)) {
-      for (const option of optionsFor(field, schema as z.ZodType)) command.addOption(option.helpGroup(`${title}:`));
+      const options = optionsFor(field, schema as z.ZodType);
+      // Of the two flags of a switch that one is shown which changes something.
+      if (options.length > 1) options[isOnByDefault(field, of) ? 0 : 1]!.hideHelp();
+      for (const option of options) command.addOption(option.helpGroup(`${title}:`));
     }
   }
   command.addOption(new Option('--dropout <number>').hideHelp().argParser(refuseDropout));
@@ -63,7 +103,7 @@ export function settingsFrom(command: Command, of: readonly TaskDefinition[] = t
 /** The flags of a field: a switch has a second one that turns it off. */
 export function optionsFor(field: string, schema: z.ZodType): Option[] {
   const inner = innerSchema(schema);
-  const about = schema.description ?? inner.description ?? '';
+  const about = describedBy(schema);
   const flag = flagName(field);
   const kind = fieldKind(schema);
   switch (kind) {
@@ -72,15 +112,15 @@ export function optionsFor(field: string, schema: z.ZodType): Option[] {
     case 'pairs': {
       const isNumber = inner instanceof z.ZodRecord && !(inner.valueType instanceof z.ZodString);
       const what = isNumber ? 'name=number' : 'name=value';
-      return [new Option(`${flag} <${what}>`, `${about} (repeatable)`).argParser(pairs(flag, isNumber))];
+      return [new Option(`${flag} <${what}>`, withHint(about, ' (repeatable)')).argParser(pairs(flag, isNumber))];
     }
     case 'names': {
       const collect = (text: string, earlier: string[] = []) => [...earlier, ...text.split(',')];
-      return [new Option(`${flag} <names>`, `${about} (separated by commas, or repeated)`).argParser(collect)];
+      return [new Option(`${flag} <names>`, withHint(about, ' (separated by commas, or repeated)')).argParser(collect)];
     }
     case 'numbers': {
       const example = field === 'hidden' ? '200,200' : '1,0.5';
-      const list = new Option(`${flag} <list>`, `${about}, for example ${example}`);
+      const list = new Option(`${flag} <list>`, withHint(about, `: ${example}`));
       return [list.argParser((text: string) => text.split(',').map(number(flag)))];
     }
     case 'text':
@@ -88,6 +128,12 @@ export function optionsFor(field: string, schema: z.ZodType): Option[] {
     default:
       return [new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag))];
   }
+}
+
+/** How a value is written stands before what it is when nobody says it. */
+function withHint(about: string, hint: string): string {
+  const at = about.indexOf(' (default');
+  return at < 0 ? `${about}${hint}` : `${about.slice(0, at)}${hint}${about.slice(at)}`;
 }
 
 /** `a=b`, again and again. */

@@ -21,8 +21,8 @@ interface ExportFlags {
 export const command = new Command('export')
   .summary('write a model in another form: with its recurrent states as inputs and outputs')
   .description(
-    'With --streaming, gives a sequence model its recurrent states as inputs and outputs, so that a text or a signal\n' +
-      'can be fed in pieces. The new model is run on a sequence in two pieces and written only if that gives what the\n' +
+    'With --streaming, gives a sequence model its recurrent states as inputs and outputs, so that a text or a signal ' +
+      'can be fed in pieces. The new model is run on a sequence in two pieces and written only if that gives what the ' +
       'old one gives on the whole.',
   )
   .argument('<model>', 'an ONNX file')

@@ -8,6 +8,7 @@ import type { RunResult } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { examplesText } from './helpTexts.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
@@ -17,9 +18,9 @@ import { type TrainFlags, trainInto } from './train.ts';
 export const command = new Command('finetune')
   .summary('train any ONNX model further, dense or with ISS')
   .description(
-    'Trains a model further on arrays, the first axis of each being the examples. The inputs of the model take the\n' +
-      'arrays of their names. With --iss λ hidden units die while it trains and the model shrinks. The targets are\n' +
-      '--target-array ARRAY, or ARRAY=OUTPUT where the model has several outputs (--target ARRAY says the same).',
+    'Trains a model further on arrays; the first axis of each is that of the examples. Each input of the model takes ' +
+      'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +
+      '(--target ARRAY says the same). With --iss λ hidden units die while it trains, and the model shrinks.',
   )
   .argument('<model>', 'an ONNX file; with --resume also a run directory')
   .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
@@ -28,6 +29,8 @@ export const command = new Command('finetune')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command, [arraysTask]);
+const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
+command.addHelpText('after', examplesText(data, `${data} --iss 0.01`, `${data} --target units=0.5`));
 command.action(async (path: string, flags: TrainFlags) => {
   const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
   print(result, () => resultText(result));

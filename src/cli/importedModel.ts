@@ -1,12 +1,14 @@
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
-import { parseTarget } from '../methods/target.ts';
 import { losses } from '../tasks/arrays/losses.ts';
+
+/** A size to reach, even one that is none, such as `units=3`: no array is meant. */
+const GOAL = /^(units|params)=[-+.\d]/;
 
 /** `--target y` names the array of targets (`y=output`: and the output), unless it is a size to reach (`units=0.3`). */
 export function withTargets(said: Settings): Settings {
   const { target, targetArray, ...rest } = said;
-  const isGoal = typeof target === 'string' && parseTarget(target) !== undefined;
+  const isGoal = typeof target === 'string' && (targetArray !== undefined || GOAL.test(target));
   const named = targetArray ?? (isGoal ? undefined : target);
   const goal = isGoal ? { target } : {};
   if (typeof named !== 'string') return { ...rest, ...goal };

@@ -20,6 +20,9 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   data: () => import('./data.ts'),
 };
 
+/** Columns of the help, at most. */
+const HELP_WIDTH = 110;
+
 /** Runs the command line and returns the exit code. */
 async function main(argv: readonly string[]): Promise<number> {
   const program = new Command('slimrnn')
@@ -27,6 +30,7 @@ async function main(argv: readonly string[]): Promise<number> {
     .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
+    .configureHelp({ helpWidth: Math.min(process.stdout.columns || HELP_WIDTH, HELP_WIDTH) })
     .exitOverride();
   const name = argv[2] ?? '';
   const wanted = Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands);

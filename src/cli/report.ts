@@ -20,8 +20,8 @@ interface ReportFlags {
 export const command = new Command('report')
   .summary('one HTML file with all figures and pictures of one or several runs')
   .description(
-    'Writes one self-contained HTML file: before and after, units alive and perplexity by epoch, group norms, weight\n' +
-      'maps with what was removed, latencies, and with several runs what each trades for its size. A folder stands for\n' +
+    'Writes one self-contained HTML file: before and after, units alive and perplexity by epoch, group norms, weight ' +
+      'maps with what was removed, latencies, and with several runs what each trades for its size. A folder stands for ' +
       'all runs in it, such as those of a sweep or a demo.',
   )
   .argument('<runs...>', 'run directories, or folders with runs in them')

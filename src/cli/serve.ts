@@ -15,8 +15,8 @@ interface ServeFlags {
 export const command = new Command('serve')
   .summary('a local page that lists runs, follows them live and lets models be tried')
   .description(
-    'Serves a page that lists the runs of a folder, follows those that are running, compares them, opens their reports\n' +
-      'and hands out their models; and a playground, where models continue text and are trained in the browser. It only\n' +
+    'Serves a page that lists the runs of a folder, follows those that are running, compares them, opens their reports ' +
+      'and hands out their models; and a playground, where models continue text and are trained in the browser. It only ' +
       'reads: no request can change anything.',
   )
   .argument('[folder]', 'folder with run directories', 'runs')

@@ -32,9 +32,9 @@ interface ShrinkFlags extends CutFlags, TraceFlags {
 export const command = new Command('shrink')
   .summary('remove units that nothing reads, without loss, or cut a model to size')
   .description(
-    'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs,\n' +
+    'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
       'and the small one is written only if their outputs agree up to rounding.\n' +
-      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far\n' +
+      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far ' +
       'the outputs are apart is then reported.',
   )
   .argument('<model>', 'an ONNX file')

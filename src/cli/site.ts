@@ -14,8 +14,8 @@ interface SiteFlags {
 export const command = new Command('site')
   .summary('the page of serve as plain files, playground and all, for any web server')
   .description(
-    'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can\n' +
-      'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a\n' +
+    'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can ' +
+      'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a ' +
       'server that sends Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy; without them there is one.',
   )
   .argument('[folder]', 'folder with run directories', 'runs')

@@ -8,9 +8,9 @@ import { isSweepDirectory, readPlan } from '../sweep/planFile.ts';
 import type { SweepResult } from '../sweep/result.ts';
 import { checkNewSweepDirectory, sweep } from '../sweep/sweep.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
-import { presets } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { number, whole } from './flags.ts';
+import { examplesText, presetsText } from './helpTexts.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { note, print } from './output.ts';
 import { withDisplay } from './progress.ts';
@@ -36,17 +36,17 @@ interface SweepFlags extends Sources {
 export const command = new Command('sweep')
   .summary('train along a range of λ (or any other field), stop the hopeless, compare')
   .description(
-    'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the\n' +
-      'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes:\n' +
-      '200,200/100,100) or a range with equal ratios (1e-3..1e-2 with --count 8). An ONNX file is trained further on\n' +
-      `arrays, as by finetune.\nPresets: ${Object.keys(presets).join(', ')}; or a JSON file.`,
+    'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the ' +
+      'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes: ' +
+      '200,200/100,100) or a range with equal ratios (1e-3..1e-2 with --count 8). An ONNX file is trained further on ' +
+      `arrays, as by finetune.\n\n${presetsText()}`,
   )
   .argument(
     '<config>',
     'a preset, a JSON file with fields as in config.json of a run, or an ONNX file; with --resume also a sweep',
   )
   .option('--count <number>', 'values of each range', whole('--count'))
-  .option('--data <path>', 'file or folder with the data; default: what the task brings along')
+  .option('--data <path>', 'file or folder with the data (default: what the task brings along)')
   .option('--valid <path>', 'held-out data, where they lie apart')
   .option('--test <path>', 'test data, where they lie apart')
   .option('--out <dir>', 'folder of the sweep (default: runs/sweep-<preset>)')
@@ -67,6 +67,15 @@ export const command = new Command('sweep')
   .option('--no-latency', 'do not time the finished models')
   .option('--resume', 'go on with the sweep in --out');
 addSweepFields(command);
+command.addHelpText(
+  'after',
+  examplesText(
+    'sweep iss-small --iss 1e-3..1e-2 --count 8',
+    'sweep sentiment --data reviews.csv --iss 0.0002,0.0005,0.001 --hidden 64/128',
+    'sweep model.onnx --data train.npz --valid valid.npz --loss mse --target-array y --iss 0.001..0.1 --count 6',
+    'sweep runs/sweep-iss-small --resume',
+  ),
+);
 command.action(async (name: string, flags: SweepFlags) => {
   const { plan, directory } = await planned(name, flags);
   const result = await sweepWithDisplay(plan, directory, flags);

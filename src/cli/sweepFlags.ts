@@ -40,7 +40,7 @@ function sweepOptions({ name, schema, kind }: Field): Option[] {
   const { description } = single!;
   const flag = flagName(name);
   if (kind !== 'boolean') return [new Option(`${flag} <values>`, description)];
-  return [new Option(`${flag} [values]`, `${description} (true, false or both)`), ...others];
+  return [new Option(`${flag} [values]`, `${description} (true, false or both)`), ...others.map((o) => o.hideHelp())];
 }
 
 function isVaried(kind: FieldKind): kind is VariedKind {

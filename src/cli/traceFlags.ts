@@ -3,9 +3,7 @@ import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
-import { layersNamed } from '../groups/layerNames.ts';
 import type { TraceOptions } from '../groups/trace.ts';
-import { traceModel } from '../groups/traceModel.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { collect } from './flags.ts';
 
@@ -27,7 +25,7 @@ export function addTraceFlags(command: Command): void {
     .option('--resize-state', 'let states that stack several layers change their shape');
 }
 
-/** The flags as options of `traceModel`; throws a UsageError for layers, inputs and outputs that are not there. */
+/** The flags as options of `traceModel`; throws a UsageError for inputs and outputs that are not there. */
 export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOptions & Pick<TraceOptions, 'fix'> {
   if (flags.state && flags.states === false) {
     throw new UsageError('--state names a streaming state and --no-states says that there is none; give one of them');
@@ -36,10 +34,8 @@ export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOption
     states: flags.states === false ? [] : flags.state?.map((text) => parseState(text, model.graph)),
     resizeState: flags.resizeState,
   };
-  if (flags.fix === undefined) return options;
-  const { layers } = traceModel(model, { ...options, tolerant: true }).groups;
-  const typed = flags.fix.flatMap((text) => text.split(',').map((name) => name.trim()));
-  return { ...options, fix: typed.flatMap((name) => layersNamed(layers, name).map((l) => l.name)) };
+  const fix = flags.fix?.flatMap((text) => text.split(',').map((name) => name.trim()));
+  return fix === undefined ? options : { ...options, fix };
 }
 
 function parseState(text: string, { inputs, outputs }: Graph): StatePair {

@@ -1,17 +1,18 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { Command } from 'commander';
-import type { Settings } from '../base/fields.ts';
+import { flagName, type Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { finishedRun, type RunOptions, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
-import { presets, taskNamed } from '../tasks/registry.ts';
+import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { examplesText, presetsText } from './helpTexts.ts';
 import { note, print } from './output.ts';
 import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
@@ -26,15 +27,16 @@ export interface TrainFlags extends Sources {
 export const command = new Command('train')
   .summary('train a recurrent network, dense or with ISS')
   .description(
-    'Trains a recurrent network on a task: a language model, a text classifier, or an imported model on arrays. With\n' +
-      '--iss λ hidden units die while it trains and the model shrinks.\n' +
-      `Presets: ${Object.keys(presets).join(', ')}; or a JSON file with the fields below.`,
+    'Trains a recurrent network on a task: a language model, a classifier of texts, or an imported model on arrays. ' +
+      'With --iss λ hidden units die while it trains, and the model shrinks.\n\n' +
+      `${presetsText()}\n\n` +
+      'A flag below replaces what the preset or the file says. The defaults are for what neither of them says.',
   )
   .argument(
     '<config>',
     'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
   )
-  .option('--data <path>', 'file or folder with the data; default: what the task brings along')
+  .option('--data <path>', 'file or folder with the data (default: what the task brings along)')
   .option('--valid <path>', 'held-out data, where they lie apart')
   .option('--test <path>', 'test data, where they lie apart')
   .option('--out <dir>', 'run directory (default: runs/<preset>)')
@@ -42,6 +44,16 @@ export const command = new Command('train')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command);
+command.addHelpText(
+  'after',
+  examplesText(
+    'train iss-small',
+    'train spam --out runs/spam',
+    'train iss-sentiment --data reviews.csv --text review --label stars',
+    'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
+    'train runs/iss-small --resume',
+  ),
+);
 command.action(async (name: string, flags: TrainFlags) => {
   const result = await trainCommand(name, flags, settingsFrom(command));
   print(result, () => resultText(result));
@@ -56,7 +68,8 @@ async function trainCommand(named: string, flags: TrainFlags, said: Settings): P
   const sources = { data, valid, test, init };
   const kind = taskNamed(String(said.task ?? fields.task ?? base.task ?? ''));
   const sizes = init === undefined ? {} : await kind?.settingsOf?.(init);
-  const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes });
+  const nameOf = (field: string) => (field in fields && !(field in said) ? field : flagName(field));
+  const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes }, nameOf);
   const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
   return trainInto({ ...flags, config, sources, directory });
 }

@@ -66,7 +66,7 @@ describe('resolveConfig', () => {
     [{ cell: 3 }, 'here: cell: expected lstm or gru or rnn or rhn, got 3'],
     [{ optimizer: 'adan' }, 'here: optimizer: expected sgd or momentum or adam or adamw or asgd, got "adan"'],
     [{ schedule: 'cos' }, 'here: schedule: expected step or constant or cosine or plateau, got "cos"'],
-    [{ task: 'language' }, 'here: task: expected language-model or arrays, got "language"'],
+    [{ task: 'language' }, 'here: task: expected language-model or text-classification or arrays, got "language"'],
     [{ shrink: 'no' }, 'here: shrink: expected true or false, got "no"'],
     [{ seed: 2 ** 60 }, 'here: seed: expected'],
     [{ epoch: 3 }, "here: unknown field 'epoch' (did you mean 'epochs'?)"],
@@ -93,6 +93,8 @@ describe('resolveConfig', () => {
     [{ beta1: 0.9 }, 'here: beta1 needs optimizer adam (or optimizer adamw)'],
     [{ plateauPatience: 3 }, 'here: plateauPatience needs schedule plateau'],
     [{ loss: 'mse' }, 'here: loss needs task arrays'],
+    // The cell is one that has the field in another task.
+    [{ pool: 'max' }, 'here: pool needs task text-classification'],
     [{ hidden: undefined }, 'here: missing hidden'],
   ])('%o: %s', (change, message) => {
     expect(changed(change)).toThrow(message);
@@ -155,6 +157,13 @@ describe('settings on top of others', () => {
     expect(() => resolve({ cell: 'lstm', hidden: [4], depth: 3 }, presets['rhn-small'])).toThrow(
       'depth needs cell rhn',
     );
+  });
+
+  it('say how to leave out a method that comes from below, and nothing twice', () => {
+    const clash = () => resolve({ magnitude: 0.5 }, presets['iss-small']);
+    expect(clash).toThrow(/^here: choose one of iss, magnitude: iss 0.004 is there already, and iss 0 takes it away$/);
+    expect(changed({ iss: 0.1, l1: 0.1 })).toThrow(/^here: choose one of iss, l1$/);
+    expect(resolve({ iss: 0, magnitude: 0.5 }, presets['iss-small']).method.kind).toBe('magnitude');
   });
 
   it('may be those of another task', () => {

@@ -2,9 +2,9 @@
  * Fetching files with known checksums: a file appears under its name only when it is complete and right.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sha256Hex } from '../base/digest.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 
@@ -24,18 +24,12 @@ export interface DownloadedFile {
   readonly status: 'downloaded' | 'present';
 }
 
-/** Bytes of a file so far; `total` is undefined when the size is not known. */
-export interface DownloadProgress {
-  readonly path: string;
-  readonly received: number;
-  readonly total: number | undefined;
-}
-
 /** How to download. */
 export interface DownloadOptions {
   /** Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Called with the bytes of a file so far; `total` is undefined when the size is not known. */
+  readonly onProgress?: (progress: { path: string; received: number; total: number | undefined }) => void;
 }
 
 /**
@@ -62,9 +56,7 @@ export async function downloadDataset(
 async function isPresent(file: RemoteFile, target: string): Promise<boolean> {
   try {
     if (!(await stat(target)).isFile()) throw new UsageError(`${target} is in the way: expected a file or nothing`);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(target)) hash.update(chunk);
-    const got = hash.digest('hex');
+    const got = sha256Hex(await readFile(target));
     if (got === file.sha256) return true;
     throw new UsageError(
       `${target} exists with other content: expected SHA-256 ${file.sha256}, got ${got}; ` +
@@ -101,19 +93,16 @@ async function* receive(file: RemoteFile, target: string, options: DownloadOptio
     throw new SlimError(`cannot download ${file.url}: the server answered ${status}; try again later, ${byHand}`);
   }
   const hash = createHash('sha256');
-  const reader = response.body.getReader();
+  let received = 0;
   try {
-    for (let received = 0; ; ) {
-      const { done, value } = await reader.read().catch(unreachable);
-      if (done) break;
+    for await (const value of response.body) {
       hash.update(value);
       yield value;
       received += value.length;
       options.onProgress?.({ path: target, received, total: file.bytes });
     }
-  } finally {
-    // Ends the connection when the file cannot be written; nothing happens when all has come.
-    await reader.cancel().catch(() => undefined);
+  } catch (error) {
+    unreachable(error);
   }
   const got = hash.digest('hex');
   if (got !== file.sha256) {

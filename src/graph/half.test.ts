@@ -1,5 +1,5 @@
-import { expect, it } from 'vitest';
-import { floatToHalf, halfToFloat } from './half.ts';
+import { describe, expect, it } from 'vitest';
+import { floatToBrainHalf, floatToHalf, halfToFloat } from './half.ts';
 
 const isNaNBits = (bits: number) => (bits & 0x7c00) === 0x7c00 && (bits & 0x03ff) !== 0;
 
@@ -63,4 +63,19 @@ it('rounds to the nearest between all neighbours, and ties to the even one', () 
     if (got[0] !== bits || got[1] !== even || got[2] !== bits + 1 || got[3] !== (even | 0x8000)) wrong.push(bits);
   }
   expect(wrong).toEqual([]);
+});
+
+describe('floatToBrainHalf', () => {
+  it.each([
+    ['a number that fits', 1.5, 0x3fc0],
+    ['half way up, to the even one', 1 + 3 * 2 ** -8, 0x3f82],
+    ['half way down, to the even one', 1 + 2 ** -8, 0x3f80],
+    ['a little more than half way', Math.fround(1 + 2 ** -8 + 2 ** -20), 0x3f81],
+    ['the largest float32, to infinity', 3.4028234663852886e38, 0x7f80],
+    ['minus infinity', Number.NEGATIVE_INFINITY, 0xff80],
+    ['minus zero', -0, 0x8000],
+    ['no number', Number.NaN, 0x7fc0],
+  ])('rounds %s', (_, value, bits) => {
+    expect(floatToBrainHalf(value)).toBe(bits);
+  });
 });

@@ -1,13 +1,12 @@
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { type PrepareOptions, prepareModel } from '../passes/prepareModel.ts';
-import type { Groups } from './groups.ts';
-import { type TraceOptions, traceGroups } from './trace.ts';
+import { type TracedGroups, type TraceOptions, traceGroups } from './trace.ts';
 
 /** A prepared model and its groups. */
 export interface TracedModel {
   readonly prepared: Model;
-  readonly groups: Groups;
+  readonly groups: TracedGroups;
 }
 
 /** How a model is prepared and traced; its streaming states are those of the preparation. */

@@ -1,8 +1,7 @@
 import { UsageError } from '../base/errors.ts';
-import { groupedTensors } from '../groups/groups.ts';
 import { defineMethod, type FirstModel } from './kind.ts';
-import type { SparsityMethod } from './method.ts';
-import { withoutTables } from './tables.ts';
+import { noPenalty, type SparsityMethod } from './method.ts';
+import { prunable } from './tables.ts';
 
 /**
  * The zeros of the first model stay zero, so that a sparse model can be trained on as it is: the connections that exist
@@ -17,26 +16,11 @@ export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMeth
     ...method,
     usesMask: true,
     begin(matrices) {
-      for (const { mask, weights } of matrices)
-        weights.forEach((w, i) => {
-          if (w === 0) mask![i] = 0;
-        });
+      for (const { mask, weights } of matrices) for (const [i, w] of weights.entries()) if (w === 0) mask![i] = 0;
       method?.begin?.(matrices);
     },
-    beforeUpdate(matrices, moment) {
-      if (method) return method.beforeUpdate(matrices, moment);
-      for (const { rowPenalty, colPenalty } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-      }
-      return 0;
-    },
+    beforeUpdate: (matrices, moment) => (method ? method.beforeUpdate(matrices, moment) : noPenalty(matrices)),
   };
-}
-
-/** The matrices that units have weights in, tables that words are looked up in left out. */
-export function prunable({ graph, groups }: Pick<FirstModel, 'graph' | 'groups'>): Set<string> {
-  return withoutTables(graph, groupedTensors(groups));
 }
 
 /** Throws a UsageError unless something is zero that can be kept. */
@@ -57,5 +41,5 @@ export const keptZerosKind = defineMethod({
   isStructural: false,
   keepsZeros: true,
   describe: () => 'zeros kept',
-  create: (_config, { graph, groups }) => keptZeros(prunable({ graph, groups })),
+  create: (_config, context) => keptZeros(prunable(context)),
 });

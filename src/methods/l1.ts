@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { defineMethod } from './kind.ts';
-import type { SparsityMethod } from './method.ts';
+import { noPenalty, type SparsityMethod } from './method.ts';
 import { withoutTables } from './tables.ts';
 
 /**
@@ -15,12 +15,8 @@ export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: n
     parameters,
     threshold: Math.max(threshold, 2 * lambda),
     beforeUpdate(matrices, { gradientScale }) {
-      let total = 0;
-      for (const { rowPenalty, colPenalty, passes } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-        total += passes.addSign(lambda / gradientScale);
-      }
+      let total = noPenalty(matrices);
+      for (const { passes } of matrices) total += passes.addSign(lambda / gradientScale);
       return lambda * total;
     },
   };
@@ -31,7 +27,7 @@ export const l1Kind = defineMethod({
   name: 'l1',
   label: 'ℓ1',
   selector: 'l1',
-  fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights instead') },
+  fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights, instead of ISS') },
   isAskedFor: ({ l1: lambda }) => !isIdle(lambda),
   isStructural: false,
   keepsZeros: false,

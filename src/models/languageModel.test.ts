@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { numbersOf, runGraph } from '../../test/support/graphs.ts';
+import { windowProblem } from '../../test/support/windows.ts';
 import { UsageError } from '../base/errors.ts';
 import { modelOf } from '../graph/model.ts';
 import { statesOf } from '../graph/states.ts';
@@ -8,7 +9,7 @@ import { groupSizes } from '../groups/measure.ts';
 import { traceGroups } from '../groups/trace.ts';
 import { cellNames } from '../nn/layers.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { trainingGraph } from '../train/trainingGraph.ts';
+import { trainingGraph } from '../train/compile.ts';
 import { LOGITS, languageModel, TOKENS } from './languageModel.ts';
 
 const sizes = { vocabulary: 7, embedding: 5, hidden: [2, 3] };
@@ -74,7 +75,9 @@ describe.each(cellNames)('a language model of %s layers', (cell) => {
   });
 
   it('has a gradient for every parameter, in a graph that the engine takes', async () => {
-    const { graph, parameters, gradients, lookups } = trainingGraph(model, LOGITS, { batch: 2, time: 3 });
+    const shape = { batch: 2, time: 3 };
+    const trained = new Set(model.graph.initializers.keys());
+    const { graph, parameters, gradients, lookups } = trainingGraph(model, windowProblem([], shape), trained, shape);
     await (await nodeRuntime.createSession(modelOf(graph), { threads: 1 })).release();
     expect([...parameters.map((p) => p.name), ...lookups.map((l) => l.table)].sort()).toEqual(Object.keys(dims).sort());
     expect([...gradients.keys()].sort()).toEqual(

@@ -148,7 +148,8 @@ describe('the units of a Recurrent Highway Network', () => {
       ...layer(1),
       ...layer(2),
     });
-    expect(trace(withoutDropout(model))).toEqual(groups);
+    const { trace: _, ...found } = trace(withoutDropout(model));
+    expect(groups).toMatchObject(found);
   });
 
   it('leave the embedding alone when the output has a matrix of its own', () => {

@@ -52,6 +52,7 @@ export const asgdKind = optimizerKind({
     ...averageField,
   },
   defaults: { nonMonotone: 5, weightDecay: 0 },
+  needsScores: true,
   usualRate: 0.1,
   usualThreshold: () => SGD_THRESHOLD,
   create: ({ weightDecay, ema, ...rest }, state) => withAverage(withDecay(asgd(rest, state), weightDecay), ema),

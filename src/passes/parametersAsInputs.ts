@@ -12,10 +12,10 @@ export interface FedParameter {
 /**
  * Makes every initializer (that is named in `trained`, if given) an input, without its leading axis of size 1: a
  * recurrent operator's W [1, GH, I] is fed as the matrix [GH, I], so that its gradient needs no copy to get its axis
- * back.
+ * back. Initializers that stay are no inputs any more, so that the engine may count on them.
  */
 export function parametersAsInputs(
-  graph: Graph,
+  { listedInitializers: _, ...graph }: Graph,
   trained?: ReadonlySet<string>,
 ): { graph: Graph; parameters: FedParameter[] } {
   const isFed = (name: string) => trained === undefined || trained.has(name);

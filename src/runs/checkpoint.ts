@@ -6,8 +6,7 @@ import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
-import { progressSchema } from '../train/progress.ts';
-import type { Checkpoint, RunStore } from '../train/store.ts';
+import { type Checkpoint, progressSchema, type RunStore } from '../train/store.ts';
 import { jsonOf } from './formats.ts';
 import { runFiles } from './runDirectory.ts';
 

@@ -16,8 +16,8 @@ import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { finishModels } from '../train/finish.ts';
-import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type {
   BatchProgress,
@@ -27,7 +27,7 @@ import type {
   TrainParts,
   TrainStart,
 } from '../train/options.ts';
-import { scoreModel } from '../train/scoreModel.ts';
+import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
@@ -188,7 +188,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
 function outcomeOf({ method }: RunConfig, first: Model, last: Model, parts: TrainParts): TargetOutcome | undefined {
   const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
   const [from, to] = [modelOf(first), modelOf(last)];
-  return from && to && methodOf(method).outcome(method, from, to);
+  return from && to && methodOf(method).outcome?.(method, from, to);
 }
 
 /** `train` with checkpoints, metrics and live.json in a run directory. */

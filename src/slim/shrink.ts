@@ -4,20 +4,16 @@ import { inferTypes } from '../graph/infer/infer.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { mapBodies } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { statesOf } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
 import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
-import { type TraceOptions, traceGraph } from '../groups/trace.ts';
-import { type TracedModel, traceModel } from '../groups/traceModel.ts';
-import { idsAlong } from '../groups/tracing/traced.ts';
-import type { Trace } from '../groups/tracing/walk.ts';
+import type { TracedGroups } from '../groups/trace.ts';
+import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse, mergeConstants } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import type { PrepareOptions } from '../passes/prepareModel.ts';
-import { adaptShapeConstants, type Channels, countKept } from './shapeConstants.ts';
+import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**
@@ -27,13 +23,15 @@ import { type Removal, removes, sliceByGroups } from './slice.ts';
  * not alive. Throws a SlimError when something in the graph needs the old sizes, or when the groups are not those of
  * this model.
  */
-export function shrink(model: Model, groups: Groups, remove: Removal): Model {
-  const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(model.graph)));
+export function shrink(model: Model, groups: TracedGroups, remove: Removal): Model {
+  const own = constantPerUse(model.graph);
+  const tensors = storedTensors(own);
+  checkGroups(own, groups, tensors);
+  const removed = settleRemoval(groups, remove, (name) => tensors.get(name));
   if (!removed.includes(1)) return model;
-  const trace = traceGraph(model.graph, statesOf(model), model.opsets['']);
-  const channels = channelsOf(model.graph, groups, removed, trace);
-  const cut = shrinkGraph(constantPerUse(model.graph), groups, removed, channels);
-  const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, model.opsets[''])));
+  const channels = channelsOf(groups, removed, tensors);
+  const cut = shrinkGraph(own, groups, removed, channels);
+  const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, { opset: model.opsets[''] })));
   // Types that the file gave of values in between may be wrong now.
   const { valueInfo: _, valueExtras: __, ...rest } = graph;
   return { ...model, graph: { ...rest, outputs: checkedOutputs(graph) } };
@@ -64,10 +62,8 @@ export interface ShrunkLayer {
 }
 
 /** A smaller model, and how it came about. */
-export interface Shrunk {
+export interface Shrunk extends TracedModel {
   readonly model: Model;
-  /** Groups of the model as it was. */
-  readonly groups: Groups;
   /** 1 for each of their components that is gone. */
   readonly removed: Uint8Array;
   readonly layers: readonly ShrunkLayer[];
@@ -83,20 +79,21 @@ export interface ResizedValue {
 }
 
 /** Removes what can leave without loss: every component that no living one reads (`liveComponents`). */
-export function shrinkZeros(model: Model, options: PrepareOptions & Omit<TraceOptions, 'states'> = {}): Shrunk {
+export function shrinkZeros(model: Model, options: TraceModelOptions = {}): Shrunk {
   const traced = traceModel(model, options);
   const live = liveComponents(traced.groups, weightsOf(constantPerUse(traced.prepared.graph)));
   return shrinkModel(model, traced, (k) => live[k] === 0);
 }
 
 /** Removes components of a prepared model (`traceModel`), and puts its directions together again. */
-export function shrinkModel(model: Model, { prepared, groups }: TracedModel, remove: Removal): Shrunk {
+export function shrinkModel(model: Model, traced: TracedModel, remove: Removal): Shrunk {
+  const { prepared, groups } = traced;
   const removed = settleRemoval(groups, remove, weightsOf(constantPerUse(prepared.graph)));
   const layers = layerSizes(groups, removed);
-  if (!removed.includes(1)) return { model, groups, removed, layers, resized: [] };
+  if (!removed.includes(1)) return { ...traced, model, removed, layers, resized: [] };
   const cut = joinDirections(shrink(prepared, groups, removed));
   const slim = { ...cut, graph: mergeFills(cut.graph) };
-  return { model: slim, groups, removed, layers, resized: resizedBorder(model, slim) };
+  return { ...traced, model: slim, removed, layers, resized: resizedBorder(model, slim) };
 }
 
 /** Inputs and outputs of a model whose shapes changed: its streaming states. */
@@ -118,29 +115,35 @@ export function layerSizes(groups: Groups, removed: Removal): ShrunkLayer[] {
   });
 }
 
-/** Connects the identities of a trace with the components of groups, which may have been found by another trace. */
-function channelsOf(graph: Graph, groups: Groups, removed: Uint8Array, trace: Trace): Channels {
-  const gone = new Set<number>();
-  const stored = new Map(trace.identities.stored.map((s) => [`${s.axis} ${s.tensor}`, s.ids]));
+/** Throws a SlimError unless the axes of the groups are as long as those of the model's tensors and states. */
+function checkGroups(graph: Graph, groups: Groups, tensors: ReadonlyMap<string, Tensor>): void {
+  const inputs = new Map(graph.inputs.map((v) => [v.name, v.type.shape]));
   for (const { tensor, axis, components } of groups.axes) {
-    const ids = stored.get(`${axis} ${tensor}`);
-    if (ids?.length !== components.length) {
-      throw new SlimError(
-        `the groups have ${components.length} indices on axis ${axis} of '${tensor}', the model has ` +
-          `${ids?.length ?? 'none'}; trace the groups of this model`,
-      );
-    }
+    const size = (tensors.get(tensor)?.dims ?? inputs.get(tensor))?.[axis];
+    if (size === components.length) continue;
+    throw new SlimError(
+      `the groups have ${components.length} indices on axis ${axis} of '${tensor}', the model has ` +
+        `${size ?? 'none'}; trace the groups of this model`,
+    );
+  }
+}
+
+/** Which channels of which values go with the removed components. */
+function channelsOf(
+  { axes, trace }: TracedGroups,
+  removed: Uint8Array,
+  tensors: ReadonlyMap<string, Tensor>,
+): Channels {
+  const { identities } = trace;
+  const gone = new Set<number>();
+  const stored = new Map(identities.stored.map((s) => [`${s.axis} ${s.tensor}`, s.ids]));
+  for (const { tensor, axis, components } of axes) {
+    const ids = stored.get(`${axis} ${tensor}`)!;
     components.forEach((k, i) => {
-      if (removed[k] === 1) gone.add(trace.identities.find(ids[i]!));
+      if (removed[k] === 1) gone.add(identities.find(ids[i]!));
     });
   }
-  const tensors = storedTensors(graph);
-  return {
-    valueOf: (name) => trace.values.get(name),
-    goes: (id) => gone.has(trace.identities.find(id)),
-    tensorOf: (name) => tensors.get(name),
-    intsOf: (name) => trace.ints.get(name),
-  };
+  return { ...trace, tensors, goes: (id) => gone.has(identities.find(id)) };
 }
 
 function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels: Channels): Graph {
@@ -152,31 +155,29 @@ function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels
     initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, sliced(name, tensor)])),
     nodes: graph.nodes.map((node): Node => {
       const constant = constantTensor(node);
-      if (constant) return withTensor(node, constant, sliced(node.outputs[0]!, constant));
+      if (constant) {
+        const value = sliced(node.outputs[0]!, constant);
+        return value === constant ? node : { ...node, attributes: { value: { type: 'tensor', value } } };
+      }
       if (isRecurrent(node)) return withHiddenSize(node, channels);
       return mapBodies(node, (body) => shrinkGraph(body, groups, removed, channels));
     }),
   };
 }
 
-function withTensor(node: Node, before: Tensor, value: Tensor): Node {
-  return value === before ? node : { ...node, attributes: { value: { type: 'tensor', value } } };
-}
-
 function withHiddenSize(node: Node, channels: Channels): Node {
-  const recurrent = channels.valueOf(node.inputs[RECURRENT_INPUT.recurrent]!);
-  const units = recurrent && idsAlong(recurrent, 2);
-  if (units === undefined || !units.some(channels.goes)) return node;
-  const hidden_size = { type: 'int', value: countKept(units, channels) } as const;
-  return { ...node, attributes: { ...node.attributes, hidden_size } };
+  const recurrent = channels.values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
+  const value = recurrent && sizeNow(recurrent, 2, channels);
+  return value === undefined
+    ? node
+    : { ...node, attributes: { ...node.attributes, hidden_size: { type: 'int', value } } };
 }
 
 /** An input or output whose channels go: a streaming state, or a border of a loop's body. */
 function resized(info: ValueInfo, channels: Channels): ValueInfo {
-  const value = channels.valueOf(info.name);
+  const value = channels.values.get(info.name);
   const shape = info.type.shape?.map((d, axis) => {
-    const ids = value && idsAlong(value, axis);
-    return ids && typeof d === 'number' && ids.some(channels.goes) ? countKept(ids, channels) : d;
+    return value && typeof d === 'number' ? (sizeNow(value, axis, channels) ?? d) : d;
   });
   return { ...info, type: { ...info.type, shape } };
 }

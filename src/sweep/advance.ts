@@ -14,7 +14,7 @@ import { withoutDropout } from '../passes/withoutDropout.ts';
 import { type DirectoryRunOptions, type RunResult, savedConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
 import { clearTemporaries, readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
-import { TrainingDivergedError } from '../train/diverged.ts';
+import { TrainingDivergedError } from '../train/errors.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, type RungEntry } from './runRecord.ts';
 

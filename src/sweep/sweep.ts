@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/interrupted.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { type Job, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';

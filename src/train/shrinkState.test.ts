@@ -6,7 +6,7 @@ import { configOf, copied, optionsFor, stateOf, steps } from '../../test/support
 import type { Settings } from '../base/fields.ts';
 import type { Tensor } from '../graph/types.ts';
 import { sliceByGroups } from '../slim/slice.ts';
-import { loadedArrays } from '../tasks/arrays/task.ts';
+import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import type { TrainState } from './trainState.ts';
 

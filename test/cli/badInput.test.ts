@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
-import { makeFolder, runCli, snapshot, tiny, writeCorpus } from '../support/runCli.ts';
+import { expectRefused } from '../support/refused.ts';
+import { makeFolder, runCli, tiny, writeCorpus } from '../support/runCli.ts';
 
 /*
  * Whatever is wrong with what the user typed: one clear line, exit code 2, no result, and not a byte changed on disk.
@@ -23,18 +24,7 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-/** Runs a command that must be refused: says every one of the words, and touches nothing. */
-async function refused(args: readonly string[], ...words: (string | RegExp)[]): Promise<void> {
-  const before = snapshot(folder);
-  const { code, stdout, stderr } = await runCli(args, folder);
-  const errors = stderr.split('\n').filter((line) => line.startsWith('error:'));
-  expect(errors, stderr).toHaveLength(1);
-  expect(stderr).not.toMatch(/^\s+at |unexpected error/m);
-  for (const word of words) expect(stderr).toMatch(word);
-  expect(code, stderr).toBe(2);
-  expect(stdout).toBe('');
-  expect(snapshot(folder)).toEqual(before);
-}
+const refused = (args: readonly string[], ...words: (string | RegExp)[]) => expectRefused(folder, args, ...words);
 
 /** A corpus with some of its files replaced. */
 function corpusWith(name: string, files: Record<string, string>): string {
@@ -58,6 +48,16 @@ describe.concurrent('what is typed', () => {
     ['a run without --resume', ['train', 'run'], 'run is a run: slimrnn train run --resume'],
     ['a demo of nothing', ['demo', '--iss', '0', '--out', 'new'], 'the demo compares', '--iss must be above 0'],
     ['fields of another method', ['train', ...train, '--prune-to', '2'], '--prune-to needs --magnitude'],
+    ['fields of another task', ['train', ...train, '--pool', 'max'], '--pool needs --task text-classification'],
+    ['fields of another cell', ['train', ...train, '--depth', '2'], '--depth needs --cell rhn'],
+    ['what a cell needs', ['train', ...train, '--cell', 'rhn', '--hidden', '8'], 'missing --depth'],
+    ['two methods', ['train', ...train, '--iss', '0.1', '--l1', '0.1'], /choose one of --iss, --l1$/m],
+    [
+      'a method besides that of the preset',
+      ['train', 'iss-small', ...train.slice(1), '--magnitude', '0.5'],
+      'choose one of --iss, --magnitude: --iss 0.004 is there already, and --iss 0 takes it away',
+    ],
+    ['a task with a typing error', ['train', ...train, '--task', 'arays'], "did you mean 'arrays'"],
     ['a target out of reach', ['train', ...train, '--target', 'params=0.01'], '--target params=0.01 cannot be reached'],
     [
       'zeros of a model without any',
@@ -145,16 +145,16 @@ describe('configuration files', () => {
     [
       'an unknown field',
       '{"preset": "zaremba-small", "learningrate": 1}',
-      "'learningrate'",
+      "unknown field 'learningrate'",
       "did you mean 'learningRate'",
     ],
-    ['text for a list', '{"preset": "zaremba-small", "hidden": "200"}', 'hidden: expected a list', 'got "200"'],
-    ['text for a number', '{"preset": "zaremba-small", "epochs": "3"}', 'epochs: expected a number', 'got "3"'],
+    ['text for a list', '{"preset": "zaremba-small", "hidden": "200"}', 'json: hidden: expected a list', 'got "200"'],
+    ['text for a number', '{"preset": "zaremba-small", "epochs": "3"}', 'json: epochs: expected a number', 'got "3"'],
     ['null for a number', '{"preset": "zaremba-small", "epochs": null}', 'epochs: expected a number', 'got null'],
     ['a number for a switch', '{"preset": "zaremba-small", "shrink": 1}', 'shrink: expected true or false', 'got 1'],
     ['a number for the text', '{"preset": "zaremba-small", "data": 1}', 'data: expected a path', 'got 1'],
     ['an unknown preset', '{"preset": "iss-smal"}', 'unknown preset "iss-smal"', "did you mean 'iss-small'"],
-    ['fields missing', '{"epochs": 3}', 'missing hidden, embedding', '"preset"'],
+    ['fields missing', '{"epochs": 3}', 'missing steps, hidden, embedding', '"preset"'],
   ];
   it.each(cases)('%s', async (_title, content, ...words) => {
     writeFileSync(at('config.json'), content);
@@ -182,7 +182,7 @@ describe('run directories', () => {
   it('are resumed only with what they were started with', async () => {
     const resume = ['train', ...tiny, '--epochs', '1', '--out', 'run', '--resume'];
     await refused([...resume, '--data', 'text', '--seed', '2'], 'run was started with --seed 1, not --seed 2');
-    await refused([...resume, '--data', 'text', '--iss', '0.1'], '--iss 0, not --iss 0.1');
+    await refused([...resume, '--data', 'text', '--iss', '0.1'], 'no --iss, not --iss 0.1');
     await refused([...resume, '--data', 'text', '--init', 'run'], 'no --init, not --init run');
     await refused(resume, '--data text, not no --data');
   });

@@ -3,7 +3,9 @@ import { join } from 'node:path';
 import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
-import type { ModelResult, RunResult } from '../../src/runs/run.ts';
+import type { ResultModel } from '../../src/runs/record.ts';
+import type { RunResult } from '../../src/runs/run.ts';
+import type { EpochMetrics } from '../../src/train/metrics.ts';
 import {
   makeFolder,
   runCli,
@@ -44,8 +46,7 @@ const modelShape = {
     output: countShape,
   },
   multiplyAdds: expect.any(Number),
-  validPerplexity: expect.any(Number),
-  testPerplexity: expect.any(Number),
+  scores: { valid: { perplexity: expect.any(Number) }, test: { perplexity: expect.any(Number) } },
 };
 
 describe('help', () => {
@@ -84,7 +85,7 @@ describe('help', () => {
 
   it('lists the data sets', async () => {
     const sets = await runJson<{ name: string }[]>(['data', 'list'], folder);
-    expect(sets.map((s) => s.name)).toEqual(['ptb', 'sotu']);
+    expect(sets.map((s) => s.name)).toEqual(['ptb', 'sotu', 'spam']);
   });
 });
 
@@ -94,19 +95,19 @@ describe('train', () => {
     expect(code).toBe(0);
     const result = JSON.parse(stdout) as RunResult;
     expect(result.models).toEqual([modelShape]);
-    expect(result).toMatchObject({ seconds: expect.any(Number), data: { name: 'text', vocabulary: 57 } });
+    expect(result).toMatchObject({ seconds: expect.any(Number), data: { name: 'text', facts: { vocabulary: 57 } } });
     expect(stderr).toMatch(/epoch 3\/3 {2}rate/);
     expect(timelessMetrics(at('again'))).toEqual(timelessMetrics(at('dense')));
     expect(perplexities(result.models)).toEqual(perplexities(dense.models));
   });
 
   it('learns', () => {
-    const metrics = timelessMetrics(at('dense')) as { validPerplexity: number }[];
-    const perplexity = metrics.map((m) => m.validPerplexity);
+    const metrics = timelessMetrics(at('dense')) as EpochMetrics[];
+    const perplexity = metrics.map((m) => m.valid!.perplexity!);
     expect(perplexity).toEqual(perplexity.toSorted((a, b) => b - a));
     // 57 words; the frequencies alone give about 30.
     expect(perplexity[2]).toBeLessThan(5);
-    expect(dense.models[0]!.testPerplexity).toBeLessThan(5);
+    expect(perplexityOf(dense.models[0]!, 'test')).toBeLessThan(5);
   });
 
   it('prints a plain table without --json', async () => {
@@ -117,7 +118,7 @@ describe('train', () => {
   });
 
   it('says by how much a target was missed, and what helps', async () => {
-    const missed = [...onText, '--target', 'units=0.3', '--learning-rate', '0.001', '--out', 'missed'];
+    const missed = [...onText, '--target', 'units=0.3', '--iss', '1e-6', '--learning-rate', '0.001', '--out', 'missed'];
     const { code, stdout } = await runCli(missed, folder);
     expect(stdout).toMatch(/^missed --target units=0\.3: 100 % of the units are left; more epochs or a higher --iss/m);
     expect(code).toBe(0);
@@ -127,7 +128,7 @@ describe('train', () => {
 
   it('trains a pruned model on, whose zeros stay', async () => {
     const weights = ({ models }: RunResult) => {
-      const { recurrent, output } = models[0]!.split;
+      const { recurrent, output } = models[0]!.split!;
       return recurrent.nonzero + output.nonzero;
     };
     const pruned = await runJson<RunResult>([...onText, '--magnitude', '0.7', '--out', 'pruned'], folder);
@@ -144,7 +145,8 @@ describe('train', () => {
     expect(readdirSync(at('iss')).sort()).toEqual(files.split(' '));
     expect(readdirSync(at('dense')).sort()).toEqual(files.split(' ').filter((f) => f !== 'slim.onnx'));
     const config = JSON.parse(readFileSync(at('dense', 'config.json'), 'utf8')) as unknown;
-    expect(config).toEqual({ ...dense.config, data: 'text', init: null });
+    expect(config).toEqual(dense.config);
+    expect(config).toMatchObject({ format: 2, sources: { data: 'text', valid: null, test: null, init: null } });
     expect(JSON.parse(readFileSync(at('dense', 'result.json'), 'utf8'))).toEqual(dense);
     const words = readFileSync(at('dense', 'vocabulary.txt'), 'utf8').trimEnd().split('\n');
     expect(words).toHaveLength(57);
@@ -169,15 +171,15 @@ describe('train', () => {
       ['train', ...tiny, '--data', 'one.txt', '--epochs', '1', '--out', 'one'],
       folder,
     );
-    expect(result.data.name).toBe('one.txt');
-    expect(result.models[0]!.validPerplexity).toBeLessThan(57);
+    expect(result.data!.name).toBe('one.txt');
+    expect(perplexityOf(result.models[0]!)).toBeLessThan(57);
   });
 
   it('starts from a trained model', async () => {
     const flags = ['--init', 'dense', ...strongIss, '--epochs', '1'];
     await runJson([...onText, ...flags, '--out', 'tuned'], folder);
     await runJson([...onText, ...strongIss, '--epochs', '1', '--out', 'scratch'], folder);
-    const perplexity = (run: string) => (timelessMetrics(at(run)) as { trainPerplexity: number }[])[0]!.trainPerplexity;
+    const perplexity = (run: string) => (timelessMetrics(at(run)) as EpochMetrics[])[0]!.train.perplexity!;
     expect(perplexity('tuned')).toBeLessThan(0.7 * perplexity('scratch'));
   });
 
@@ -197,7 +199,7 @@ describe('ISS', () => {
   const perLayer = (counts: readonly number[]) => counts.map(() => expect.any(Number));
 
   it('lets units die and makes a smaller model of equal quality', () => {
-    const [trained, slim] = iss.models as [ModelResult, ModelResult];
+    const [trained, slim] = iss.models as [ResultModel, ResultModel];
     expect(iss.models).toEqual([modelShape, modelShape]);
     expect(trained.hidden).toEqual([12, 12]);
     const left = slim.hidden.reduce((a, b) => a + b, 0);
@@ -206,8 +208,8 @@ describe('ISS', () => {
     expect(slim.parameters).toBeLessThan(trained.parameters);
     expect(slim.bytes).toBeLessThan(trained.bytes);
     expect(slim.multiplyAdds).toBeLessThan(trained.multiplyAdds);
-    expect(slim.validPerplexity / trained.validPerplexity).toBeCloseTo(1, 5);
-    expect(slim.testPerplexity / trained.testPerplexity).toBeCloseTo(1, 5);
+    expect(perplexityOf(slim) / perplexityOf(trained)).toBeCloseTo(1, 5);
+    expect(perplexityOf(slim, 'test') / perplexityOf(trained, 'test')).toBeCloseTo(1, 5);
     expect(iss.verify!.maxRelativeDifference).toBeLessThan(1e-5);
   });
 
@@ -223,8 +225,9 @@ describe('ISS', () => {
     expect(last).toEqual(shrunk.models[0]!.hidden);
     expect(last[0]! + last[1]!).toBeLessThan(24);
     // Same mathematics, rounding apart, which a few hundred updates amplify.
-    expect(shrunk.models[1]!.validPerplexity / iss.models[1]!.validPerplexity).toBeGreaterThan(0.7);
-    expect(shrunk.models[1]!.validPerplexity / iss.models[1]!.validPerplexity).toBeLessThan(1.4);
+    const ratio = perplexityOf(shrunk.models[1]!) / perplexityOf(iss.models[1]!);
+    expect(ratio).toBeGreaterThan(0.7);
+    expect(ratio).toBeLessThan(1.4);
   });
 
   it('keeps one unit of a layer where all die', async () => {
@@ -251,7 +254,7 @@ describe('ISS', () => {
   });
 
   it('shrink writes the slim model', async () => {
-    const [trained, slim] = iss.models as [ModelResult, ModelResult];
+    const [trained, slim] = iss.models as [ResultModel, ResultModel];
     const shown = await runJson<{ verify: { maxRelativeDifference: number } }>(
       ['shrink', 'iss/model.onnx', '--out', 'by-hand.onnx'],
       folder,
@@ -297,8 +300,12 @@ describe('ISS', () => {
   });
 });
 
-function perplexities(models: readonly ModelResult[]): number[][] {
-  return models.map((m) => [m.validPerplexity, m.testPerplexity]);
+function perplexities(models: readonly ResultModel[]): number[][] {
+  return models.map((m) => [perplexityOf(m), perplexityOf(m, 'test')]);
+}
+
+function perplexityOf({ scores }: ResultModel, split: 'valid' | 'test' = 'valid'): number {
+  return scores[split]!.perplexity!;
 }
 
 /** The first output, with zeros for the streaming states. */

@@ -65,7 +65,7 @@ describe('train --tensorboard', () => {
     const out = `stopped-by-${signal}`;
     const run = startCli([...train, '--out', out], folder);
     await untilTraining(run);
-    while (!/^epoch 2 /m.test(run.stderr()) && run.child.exitCode === null) {
+    while (!/^epoch 2\/4 /m.test(run.stderr()) && run.child.exitCode === null) {
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     run.child.kill(signal);
@@ -91,7 +91,7 @@ describe('finetune --tensorboard', () => {
   const figures = {
     'loss/valid': (row: EpochMetrics) => row.valid!.loss!,
     'accuracy/train': (row: EpochMetrics) => row.train.accuracy!,
-    'units/layer_1': (row: EpochMetrics) => row.units[0]!,
+    'units/layer': (row: EpochMetrics) => row.units[0]!,
   };
 
   it('writes an event file that has every epoch, also of a run that is finished already', async () => {

@@ -56,7 +56,7 @@ export async function wrongGradients(graph: Graph, feeds: Tensors, options: Chec
     for (const name of wrt) {
       const expected = await finiteDifferences(lossAt, feeds, name);
       const found = got[gradients.get(name)!]!;
-      const line = compareGradient(feeds[name]!, expected, found);
+      const line = compare(feeds[name]!, expected, found);
       if (line) wrong.push(`${name}: ${line}`);
     }
     return wrong;
@@ -101,8 +101,7 @@ export async function finiteDifferences(
   return slopes;
 }
 
-/** What is wrong with a gradient, in words; undefined when it agrees with finite differences. */
-export function compareGradient(input: Tensor, expected: readonly number[], found: Tensor): string | undefined {
+function compare(input: Tensor, expected: readonly number[], found: Tensor): string | undefined {
   if (found.dims.join() !== input.dims.join()) return `has shape [${found.dims}], the value has [${input.dims}]`;
   const got = numbersOf(found);
   const scale = Math.max(1e-2, ...expected.map(Math.abs));

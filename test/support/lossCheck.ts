@@ -6,7 +6,7 @@ import type { Tensors } from '../../src/runtime/runtime.ts';
 import { LOSS, type Problem } from '../../src/tasks/task.ts';
 import { type TrainingGraph, trainingGraph } from '../../src/train/compile.ts';
 import { trainedNames } from '../../src/train/trainedWeights.ts';
-import { compareGradient, finiteDifferences } from './gradientCheck.ts';
+import { finiteDifferences } from './gradientCheck.ts';
 import { randomNumbers, randomTensor } from './graphs.ts';
 import { trainBatches } from './training.ts';
 
@@ -14,8 +14,12 @@ import { trainBatches } from './training.ts';
  * For tests: the graph that training runs, with the first batch of a problem in its feeds.
  */
 
-/** Wide enough that rounding of a loss that sums many terms does not show. */
-const STEP = 0.1;
+/** Steps of the differences: wide enough that rounding of a loss that sums many terms shows little. */
+const STEPS = [0.06, 0.03] as const;
+/** Accepted difference, relative to the largest entry of the gradient, besides what the differences do not know themselves. */
+const TOLERANCE = 1e-3;
+/** Rounding of a float32 that is the sum of some others, relative to it. */
+const ROUNDING = 2 ** -22;
 
 /** A training graph and all that it takes: weights, a batch, states and masks at random. */
 export interface FedGraph {
@@ -69,7 +73,7 @@ export function withLargeWeights(model: Model): Model {
   const names = new Set(trainedNames(model.graph));
   const initializers = [...model.graph.initializers].map(([name, tensor], i): [string, Tensor] => [
     name,
-    names.has(name) ? randomTensor(tensor.dims, i + 1, 1.5) : tensor,
+    names.has(name) ? randomTensor(tensor.dims, i + 1, 1) : tensor,
   ]);
   return { ...model, graph: { ...model.graph, initializers: new Map(initializers) } };
 }
@@ -90,9 +94,14 @@ export async function wrongLossGradients(model: Model, problem: Problem): Promis
     const wrong: string[] = [];
     const reached = new Set([...plan.parameters.map((p) => p.name), ...plan.lookups.map((l) => l.table)]);
     for (const name of trainedNames(model.graph)) if (!reached.has(name)) wrong.push(`${name}: has no gradient`);
+    const rounding = (ROUNDING * Math.abs(await lossAt(feeds))) / STEPS[1];
     for (const [name, gradient] of plan.gradients) {
       const found = got[gradient]!;
-      const line = compareGradient(feeds[name]!, await finiteDifferences(lossAt, feeds, name, STEP), found);
+      const [wide, narrow] = [
+        await finiteDifferences(lossAt, feeds, name, STEPS[0]),
+        await finiteDifferences(lossAt, feeds, name, STEPS[1]),
+      ];
+      const line = compared(feeds[name]!, found, wide, narrow, rounding);
       if (line) wrong.push(`${name}: ${line}`);
       if ((found.data as Float32Array).every((v) => v === 0)) wrong.push(`${name}: its gradient is 0`);
     }
@@ -100,4 +109,26 @@ export async function wrongLossGradients(model: Model, problem: Problem): Promis
   } finally {
     await session.release();
   }
+}
+
+/**
+ * What is wrong with a gradient, in words. The differences of two steps tell how far they are from the slope: their
+ * errors grow with the fourth power of the step.
+ */
+function compared(
+  { dims }: Tensor,
+  found: Tensor,
+  wide: readonly number[],
+  narrow: readonly number[],
+  rounding: number,
+): string | undefined {
+  if (found.dims.join() !== dims.join()) return `has shape [${found.dims}], the value has [${dims}]`;
+  const slopes = narrow.map((n, i) => n + (n - wide[i]!) / 15);
+  const scale = Math.max(...slopes.map(Math.abs));
+  const at = slopes.findIndex((slope, i) => {
+    const doubt = Math.abs(narrow[i]! - wide[i]!) / 10 + rounding;
+    return !(Math.abs(slope - Number(found.data[i])) <= TOLERANCE * scale + doubt);
+  });
+  if (at < 0) return undefined;
+  return `entry ${at} is ${found.data[at]}, finite differences give ${slopes[at]} (largest entry ${scale})`;
 }

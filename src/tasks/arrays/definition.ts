@@ -8,7 +8,9 @@ const name = z.string().min(1);
 
 /** Fields of the task. */
 export const taskFields = {
-  loss: z.enum(Object.keys(losses) as [LossName, ...LossName[]]).describe('what is made small'),
+  loss: z
+    .enum(Object.keys(losses) as [LossName, ...LossName[]])
+    .describe(`what is made small: ${Object.keys(losses).join(', ')}`),
   targetArray: name.describe('array with the targets'),
   output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),

@@ -9,7 +9,7 @@ import { modelOf } from '../../graph/model.ts';
 import { add, matmul, reduceSum, sigmoid, softmax } from '../../graph/ops.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { train } from '../../train/trainer.ts';
-import { loadedArrays } from './task.ts';
+import { loadedArrays } from './loadedArrays.ts';
 
 /*
  * Model, data and configuration that do not fit together: one message that says what was expected and what was given.

@@ -15,7 +15,7 @@ import { createScorer } from '../../train/scorer.ts';
 import { train } from '../../train/trainer.ts';
 import { type ScoreValues, scoresOf } from '../score.ts';
 import type { LoadedTask } from '../task.ts';
-import { loadedArrays } from './task.ts';
+import { loadedArrays } from './loadedArrays.ts';
 
 const data = {
   train: { source: 'train.npz', arrays: sumTask(480) },

@@ -9,7 +9,7 @@ import type { Tensor } from '../../graph/types.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import { train } from '../../train/trainer.ts';
-import { loadedArrays } from './task.ts';
+import { loadedArrays } from './loadedArrays.ts';
 
 /*
  * Four updates of a model that PyTorch exported, beside the same four updates in PyTorch
