@@ -38,6 +38,20 @@ export function fail(c: InferContext, reason: string): never {
   throw new ShapeError(`${describeNode(c.node, c.inputs)}: ${reason}`);
 }
 
+/** The first input's type comes out. */
+export const same: InferRule = (c) => [inputType(c, 0)];
+
+/**
+ * A rule for one output of the first input's element type: its shape from that input's, unknown where that is, and
+ * where the function says so by giving undefined.
+ */
+export const shaped =
+  (shapeOf: (c: InferContext, shape: readonly Dim[]) => readonly Dim[] | undefined): InferRule =>
+  (c) => {
+    const { elementType, shape } = inputType(c, 0);
+    return [tensor(elementType, shape && shapeOf(c, shape))];
+  };
+
 /** Type of a required input. */
 export function inputType(c: InferContext, index: number): TensorType {
   return c.inputs[index] ?? fail(c, `input ${index} is missing`);

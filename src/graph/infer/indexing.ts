@@ -10,29 +10,27 @@ import {
   type InferRule,
   inputShape,
   inputType,
+  same,
+  shaped,
   tensor,
 } from './context.ts';
 
 /** x[…, indices, …] with the indices' axes in place of `axis`. */
-const gather: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
+const gather = shaped((c, shape) => {
   const indices = inputShape(c, 1);
-  if (shape === undefined || indices === undefined) return [tensor(elementType, undefined)];
   const axis = axisOf(c, intAttribute(c.node, 'axis', 0), shape.length);
-  return [tensor(elementType, [...shape.slice(0, axis), ...indices, ...shape.slice(axis + 1)])];
-};
+  return indices && [...shape.slice(0, axis), ...indices, ...shape.slice(axis + 1)];
+});
 
 /** The last axis of the indices [b…, i…, k] points into k axes of x [b…, …]: the result is [b…, i…, rest of x]. */
-const gatherND: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
+const gatherND = shaped((c, shape) => {
   const indices = inputShape(c, 1);
-  const depth = indices?.[indices.length - 1];
-  if (shape === undefined || indices === undefined || typeof depth !== 'number')
-    return [tensor(elementType, undefined)];
+  const depth = indices?.at(-1);
+  if (indices === undefined || typeof depth !== 'number') return undefined;
   const batch = intAttribute(c.node, 'batch_dims', 0);
   if (batch < 0 || batch + depth > shape.length) fail(c, `${depth} indices after ${batch} batch axes do not fit`);
-  return [tensor(elementType, [...indices.slice(0, -1), ...shape.slice(batch + depth)])];
-};
+  return [...indices.slice(0, -1), ...shape.slice(batch + depth)];
+});
 
 /** One place of the depth is on, the others off; the new axis stands at `axis` of the result. */
 const oneHot: InferRule = (c) => {
@@ -51,8 +49,8 @@ const topK: InferRule = (c) => {
   const axis = axisOf(c, intAttribute(c.node, 'axis', -1), shape.length);
   const given = c.node.attributes.k;
   const k: Dim = given?.type === 'int' ? given.value : (c.ints(1)?.[0] ?? c.freshDim());
-  const out = shape.map((d, i) => (i === axis ? k : d));
-  return [tensor(elementType, out), tensor('int64', out)].slice(0, c.node.outputs.length);
+  const out = shape.with(axis, k);
+  return [tensor(elementType, out), tensor('int64', out)];
 };
 
 /** Indices [rank, n] of the n elements that are not zero. */
@@ -68,21 +66,13 @@ const compress: InferRule = (c) => {
   if (axis?.type !== 'int') return [tensor(elementType, [c.freshDim()])];
   if (shape === undefined) return [tensor(elementType, undefined)];
   const at = axisOf(c, axis.value, shape.length);
-  return [
-    tensor(
-      elementType,
-      shape.map((d, i) => (i === at ? c.freshDim() : d)),
-    ),
-  ];
+  return [tensor(elementType, shape.with(at, c.freshDim()))];
 };
 
 /** Distinct slices, and where they come from. */
 const unique: InferRule = (c) => {
   const count = c.freshDim();
-  const [distinct] = compress(c);
-  const values = tensor(distinct!.elementType, distinct!.shape);
-  const indices = [tensor('int64', [count]), tensor('int64', [c.freshDim()]), tensor('int64', [count])];
-  return [values, ...indices].slice(0, c.node.outputs.length);
+  return [...compress(c), tensor('int64', [count]), tensor('int64', [c.freshDim()]), tensor('int64', [count])];
 };
 
 const identityMatrix: InferRule = (c) => {
@@ -90,8 +80,6 @@ const identityMatrix: InferRule = (c) => {
   if (type.shape !== undefined && type.shape.length !== 2) fail(c, 'the input must be a matrix');
   return [tensor(elementTypeAttribute(c, 'dtype') ?? type.elementType, type.shape)];
 };
-
-const scatter: InferRule = (c) => [inputType(c, 0)];
 
 /** `start`, `start + delta`, … before `limit`: as many as fit. */
 const range: InferRule = (c) => [tensor(inputType(c, 0).elementType, [rangeLength(c) ?? c.freshDim()])];
@@ -105,29 +93,22 @@ function rangeLength(c: InferContext): Dim | undefined {
 }
 
 /** Each axis repeated as often as the second input says. */
-const tile: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
+const tile = shaped((c, shape) => {
   const repeats = c.ints(1);
-  if (shape === undefined) return [tensor(elementType, undefined)];
   if (repeats !== undefined && repeats.length !== shape.length) {
     fail(c, `${repeats.length} numbers of repetitions for ${shape.length} axes`);
   }
-  return [
-    tensor(
-      elementType,
-      shape.map((d, i) => (repeats === undefined ? c.freshDim() : multiplyDims([d, repeats[i]!]))),
-    ),
-  ];
-};
+  return shape.map((d, i) => (repeats === undefined ? c.freshDim() : multiplyDims([d, repeats[i]!])));
+});
 
 /** Shapes of operators that pick, place and count elements. */
 export const indexingShapes = {
   Gather: gather,
   GatherElements: (c) => [tensor(inputType(c, 0).elementType, inputShape(c, 1))],
   GatherND: gatherND,
-  Scatter: scatter,
-  ScatterElements: scatter,
-  ScatterND: scatter,
+  Scatter: same,
+  ScatterElements: same,
+  ScatterND: same,
   OneHot: oneHot,
   TopK: topK,
   NonZero: nonZero,

@@ -34,7 +34,7 @@ const recurrent: InferRule = (c) => {
   expect(INPUT.hidden, 'initial_h', state);
   expect(INPUT.cell, 'initial_c', state);
   const y = batchFirst ? [batch, time, directions, hidden] : [time, directions, batch, hidden];
-  return [y, state, state].slice(0, c.node.outputs.length).map((shape) => tensor(elementType, shape));
+  return [y, state, state].map((shape) => tensor(elementType, shape));
 };
 
 const constant: InferRule = (c) => {

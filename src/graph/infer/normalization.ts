@@ -2,7 +2,7 @@ import { intAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
-import { axisOf, fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
+import { axisOf, fail, type InferContext, type InferRule, inputType, same, tensor } from './context.ts';
 
 /** A vector of one entry per channel (or per group) must fit the channels of x [N, C, …]. */
 function checkChannels(c: InferContext, input: number, name: string, channels: Dim | undefined): void {
@@ -33,13 +33,13 @@ const instance: InferRule = (c) => {
 const layer: InferRule = (c) => {
   const type = inputType(c, 0);
   const { elementType, shape } = type;
-  if (shape === undefined) return c.node.outputs.map(() => tensor(elementType, undefined));
-  const axis = axisOf(c, intAttribute(c.node, 'axis', -1), shape.length);
-  const statistics = shape.map((d, i) => (i < axis ? d : 1));
-  return c.node.outputs.map((_, i) => (i === 0 ? type : tensor(elementType, statistics)));
+  const axis = shape && axisOf(c, intAttribute(c.node, 'axis', -1), shape.length);
+  const statistics = tensor(
+    elementType,
+    shape?.map((d, i) => (i < axis! ? d : 1)),
+  );
+  return [type, statistics, statistics];
 };
-
-const same: InferRule = (c) => [inputType(c, 0)];
 
 /** Shapes of operators that bring values to a common scale. */
 export const normalizationShapes = {
