@@ -1,8 +1,8 @@
 import { inferTypes } from '../graph/infer/infer.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
+import { fillsPerUse } from './constantPerUse.ts';
 import { detectStates } from './detectStates.ts';
-import { fillsPerUse } from './fillsPerUse.ts';
 import { inlineFunctions } from './inlineFunctions.ts';
 import { splitDirections } from './splitDirections.ts';
 import { storeWeights } from './storeWeights.ts';
