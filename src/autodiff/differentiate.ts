@@ -6,7 +6,6 @@ import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import { ruleFor } from '../graph/rules.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { activationGradients } from './activations.ts';
 import { convolutionGradients } from './convolution.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { indexingGradients } from './indexing.ts';
@@ -22,7 +21,6 @@ import {
   type GradientRule,
 } from './rule.ts';
 import { scanGradients } from './scan.ts';
-import { sequenceGradients } from './sequence.ts';
 
 const rules = {
   ...elementwiseGradients,
@@ -30,10 +28,8 @@ const rules = {
   ...movementGradients,
   ...reduceGradients,
   ...indexingGradients,
-  ...activationGradients,
   ...normalizationGradients,
   ...convolutionGradients,
-  ...sequenceGradients,
   ...scanGradients,
 } satisfies Readonly<Record<Differentiable, GradientRule>>;
 

@@ -1,8 +1,10 @@
-import { intAttribute } from '../graph/attributes.ts';
+import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import {
+  abs,
   add,
   cast,
+  cos,
   div,
   equal,
   exp,
@@ -17,6 +19,7 @@ import {
   reduceSum,
   sigmoid,
   sign,
+  sin,
   sub,
   where,
 } from '../graph/ops.ts';
@@ -31,10 +34,32 @@ import {
   unsupported,
 } from './rule.ts';
 
-/** y = f(x): dx = dy · f'(x), with f' written in terms of x and y. */
-const unary =
-  (derivative: (x: Value, y: Value) => Operand): GradientRule =>
-  (c) => [mul(gradient(c), derivative(input(c, 0), output(c, 0)))];
+/** y = f(x): dx = dy · f'(x), with f' written in terms of x, y and the operator's attributes. */
+const slope =
+  (derivative: (x: Value, y: Value, c: GradientContext) => Operand): GradientRule =>
+  (c) => [mul(gradient(c), derivative(input(c, 0), output(c, 0), c))];
+
+const alphaOf = (c: GradientContext, fallback: number) => floatAttribute(c.node, 'alpha', fallback);
+
+/** Selu's constants as ONNX has them. */
+const SELU_ALPHA = 1.6732632;
+const SELU_GAMMA = 1.050701;
+
+/** PRelu: y = x < 0 ? slope · x : x, the slope being broadcast to x. */
+const pReluRule: GradientRule = (c) => {
+  const [x, a, g] = [input(c, 0), input(c, 1), gradient(c)];
+  const negative = less(x, 0);
+  return [
+    c.needs(0) ? where(negative, mul(g, a), g) : undefined,
+    c.needs(1) ? sumTo(where(negative, mul(g, x), 0), a) : undefined,
+  ];
+};
+
+/** Clip passes the gradient where it changed nothing. */
+const clipRule: GradientRule = (c) => {
+  if (c.needs(1) || c.needs(2)) unsupported(c, 'its limits must be constants');
+  return [where(equal(input(c, 0), output(c, 0)), gradient(c), 0)];
+};
 
 /** Gradients of a binary operator before broadcasting is undone; each is computed only where asked for. */
 const binary =
@@ -113,20 +138,16 @@ export const elementwiseGradients = {
   Max: extremum,
   Min: extremum,
   Neg: (c) => [neg(gradient(c))],
-  Exp: unary((_, y) => y),
+  Exp: slope((_, y) => y),
   Log: (c) => [div(gradient(c), input(c, 0))],
   Sqrt: (c) => [div(mul(gradient(c), 0.5), output(c, 0))],
-  Reciprocal: unary((_, y) => neg(mul(y, y))),
-  Abs: unary((x) => sign(x)),
-  Sigmoid: unary((_, y) => mul(y, sub(1, y))),
-  Tanh: unary((_, y) => sub(1, mul(y, y))),
+  Reciprocal: slope((_, y) => neg(mul(y, y))),
+  Abs: slope(sign),
+  Sigmoid: slope((_, y) => mul(y, sub(1, y))),
+  Tanh: slope((_, y) => sub(1, mul(y, y))),
   Relu: (c) => [where(greater(input(c, 0), 0), gradient(c), 0)],
-  LeakyRelu: (c) => {
-    const alpha = c.node.attributes.alpha;
-    const slope = alpha?.type === 'float' ? alpha.value : 0.01;
-    return [where(less(input(c, 0), 0), mul(gradient(c), slope), gradient(c))];
-  },
-  Softplus: unary((x) => sigmoid(x)),
+  LeakyRelu: (c) => [where(less(input(c, 0), 0), mul(gradient(c), alphaOf(c, 0.01)), gradient(c))],
+  Softplus: slope(sigmoid),
   Identity: (c) => [gradient(c)],
   Where: (c) => [
     undefined,
@@ -144,4 +165,28 @@ export const elementwiseGradients = {
   },
   Softmax: softmaxRule,
   LogSoftmax: logSoftmaxRule,
+  // y = α(eˣ − 1) below 0
+  Elu: slope((x, y, c) => where(greater(x, 0), 1, add(y, alphaOf(c, 1)))),
+  // y = α(e^(x/α) − 1) below 0
+  Celu: slope((x, y, c) => where(greater(x, 0), 1, add(div(y, alphaOf(c, 1)), 1))),
+  // y = γα(eˣ − 1) below 0, γx above
+  Selu: slope((x, y, c) => {
+    const gamma = floatAttribute(c.node, 'gamma', SELU_GAMMA);
+    return where(greater(x, 0), gamma, add(y, gamma * alphaOf(c, SELU_ALPHA)));
+  }),
+  // y = min(1, max(0, αx + β))
+  HardSigmoid: slope((_, y, c) => where(equal(mul(y, sub(1, y)), 0), 0, alphaOf(c, 0.2))),
+  // y = x · min(1, max(0, x/6 + 1/2))
+  HardSwish: slope((x) => where(less(x, -3), 0, where(greater(x, 3), 1, add(div(x, 3), 0.5)))),
+  // y = x / (1 + |x|), so that 1 / (1 + |x|) = 1 − |y|
+  Softsign: slope((_, y) => {
+    const rest = sub(1, abs(y));
+    return mul(rest, rest);
+  }),
+  ThresholdedRelu: (c) => [where(greater(input(c, 0), alphaOf(c, 1)), gradient(c), 0)],
+  Clip: clipRule,
+  PRelu: pReluRule,
+  Erf: slope((x) => mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
+  Sin: slope(cos),
+  Cos: slope((x) => neg(sin(x))),
 } satisfies GradientRules;

@@ -128,6 +128,17 @@ const tileRule: GradientRule = (c) => {
   ];
 };
 
+/** Reversing each sequence up to its length again puts every gradient back in its place. */
+const reverseSequenceRule: GradientRule = (c) => [
+  c.builder.node('ReverseSequence', [gradient(c), input(c, 1)], c.node.attributes)[0],
+];
+
+/** y_i = Σ_{j ≤ i} x_j: dx_j = Σ_{i ≥ j} dy_i, a running sum from the other end. */
+const cumSumRule: GradientRule = (c) => {
+  const attributes = { ...c.node.attributes, reverse: 1 - intAttribute(c.node, 'reverse', 0) };
+  return c.builder.node('CumSum', [gradient(c), input(c, 1)], attributes);
+};
+
 export const movementGradients = {
   Reshape: reshaping,
   Squeeze: reshaping,
@@ -139,5 +150,7 @@ export const movementGradients = {
   Slice: sliceRule,
   Pad: padRule,
   Tile: tileRule,
+  ReverseSequence: reverseSequenceRule,
+  CumSum: cumSumRule,
   Expand: (c) => [sumTo(gradient(c), input(c, 0))],
 } satisfies GradientRules;

@@ -88,8 +88,8 @@ export const reduceGradients = {
   ReduceMean: meanRule,
   ReduceMax: extremeRule,
   ReduceMin: extremeRule,
-  ReduceL1: factorRule((x) => sign(x)),
-  ReduceL2: factorRule((x, y) => div(x, y)),
+  ReduceL1: factorRule(sign),
+  ReduceL2: factorRule(div),
   ReduceSumSquare: factorRule((x) => mul(x, 2)),
   ReduceLogSumExp: factorRule((x, y) => exp(sub(x, y))),
 } satisfies GradientRules;

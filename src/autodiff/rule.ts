@@ -74,16 +74,15 @@ export function unsupported(c: GradientContext, reason: string): never {
   throw new SlimError(`cannot differentiate ${c.node.op} '${c.node.name || c.node.outputs[0]}': ${reason}`);
 }
 
-/** Known rank of a value. */
-export function rankOf(x: Value): number {
-  if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
-  return x.type.shape.length;
-}
-
 /** Known shape of a value. */
 export function shapeOfType(x: Value): readonly Dim[] {
   if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
   return x.type.shape;
+}
+
+/** Known rank of a value. */
+export function rankOf(x: Value): number {
+  return shapeOfType(x).length;
 }
 
 /**
