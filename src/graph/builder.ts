@@ -24,6 +24,7 @@ export interface FromOptions {
   readonly keepOutputs?: boolean;
   /** The builder of the graph around it, for a body. */
   readonly outer?: GraphBuilder | undefined;
+  /** Operator set that new nodes are written in. */
   readonly opset?: number | undefined;
 }
 
@@ -138,17 +139,13 @@ export class GraphBuilder {
     domain = '',
     label = this.fresh(op),
   ): Value[] {
-    const count = typeof outputs === 'number' ? outputs : outputs.length;
     const names =
       typeof outputs === 'number'
-        ? Array.from({ length: count }, (_, i) => (count === 1 ? `${label}_out` : `${label}_out${i}`))
+        ? Array.from({ length: outputs }, (_, i) => (outputs === 1 ? `${label}_out` : `${label}_out${i}`))
         : outputs;
     for (const name of names) this.names.add(name);
-    const given = [...inputs];
-    while (given.length > 0 && given[given.length - 1] === undefined) given.pop();
-    const wrapped = Object.entries(attributes).flatMap(([k, v]) =>
-      v === undefined ? [] : [[k, attribute(v)] as const],
-    );
+    const given = inputs.slice(0, inputs.findLastIndex((v) => v !== undefined) + 1);
+    const wrapped = Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, attribute(v)]]));
     const node: Node = {
       op,
       domain,

@@ -73,9 +73,7 @@ export function cast(x: Value, to: ElementType): Value {
 }
 
 /** numpy matmul: [..., M, K] · [..., K, N] → [..., M, N]. */
-export function matmul(a: Value, b: Value): Value {
-  return apply('MatMul', [a, b]);
-}
+export const matmul: (a: Value, b: Value) => Value = binary('MatMul');
 
 /** alpha · op(A) · op(B) + C on matrices. */
 export function gemm(
@@ -101,25 +99,24 @@ export function reshape(x: Value, shape: readonly number[] | Value): Value {
 }
 
 export function squeeze(x: Value, axes: readonly number[]): Value {
-  return withList('Squeeze', x, axes, 'axes')[0]!;
+  return withList('Squeeze', x, { axes })[0]!;
 }
 
 export function unsqueeze(x: Value, axes: readonly number[]): Value {
-  return withList('Unsqueeze', x, axes, 'axes')[0]!;
+  return withList('Unsqueeze', x, { axes })[0]!;
 }
 
 /** Operators that take a list as their second input since operator set 13, and before as an attribute. */
 function withList(
   op: string,
   x: Value,
-  list: readonly number[],
-  attribute: string,
+  list: Record<string, readonly number[]>,
   attributes: AttributeValues = {},
   outputs = 1,
 ): Value[] {
   const { builder: b } = x;
-  if (b.opset < 13) return b.node(op, [x], { ...attributes, [attribute]: list }, outputs);
-  return b.node(op, [x, b.ints(list)], attributes, outputs);
+  if (b.opset < 13) return b.node(op, [x], { ...attributes, ...list }, outputs);
+  return b.node(op, [x, ...Object.values(list).map((values) => b.ints(values))], attributes, outputs);
 }
 
 /** [d0·…·d(axis-1), d(axis)·…]: a matrix from any tensor, whatever its sizes. */
@@ -137,7 +134,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
 
 /** Equal parts by number, or parts of given sizes. */
 export function split(x: Value, parts: number | readonly number[], axis: number): Value[] {
-  if (typeof parts !== 'number') return withList('Split', x, parts, 'split', { axis }, parts.length);
+  if (typeof parts !== 'number') return withList('Split', x, { split: parts }, { axis }, parts.length);
   return parts === 1 ? [x] : x.builder.node('Split', [x], { axis }, parts);
 }
 
@@ -172,15 +169,13 @@ export function reduceSum(x: Value, axes?: readonly number[], keep = false): Val
   return apply('ReduceSum', [x, axes && x.builder.ints(axes)], { keepdims: keep ? 1 : 0 });
 }
 
-/** Mean over axes (all when left out); axes are an attribute until operator set 18. */
-export function reduceMean(x: Value, axes?: readonly number[], keep = false): Value {
-  return apply('ReduceMean', [x], { axes, keepdims: keep ? 1 : 0 });
-}
-
-/** Maximum over axes (all when left out); axes are an attribute until operator set 18. */
-export function reduceMax(x: Value, axes?: readonly number[], keep = false): Value {
-  return apply('ReduceMax', [x], { axes, keepdims: keep ? 1 : 0 });
-}
+/** Reductions whose axes (all when left out) are an attribute until operator set 18. */
+const reduction =
+  (op: Op) =>
+  (x: Value, axes?: readonly number[], keep = false): Value =>
+    apply(op, [x], { axes, keepdims: keep ? 1 : 0 });
+export const reduceMean = reduction('ReduceMean');
+export const reduceMax = reduction('ReduceMax');
 
 /** Which steps of x [T, B, …] lie within the lengths of the sequences, int32 [B]: bool [T, B]. */
 export function withinLengths(x: Value, lengths: Value): Value {

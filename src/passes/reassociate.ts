@@ -57,10 +57,9 @@ function factorOf(product: Node | undefined, g: string): string | undefined {
  */
 export function reassociateProducts(body: Graph, carriedInputs: readonly string[], outer: GraphBuilder): Graph {
   const carried = carriedNames(body, carriedInputs);
-  const outputs = body.outputs.map((o) => o.name);
   for (let at = body; ; ) {
     const made = producers(at.nodes);
-    const uses = useCounts(at.nodes, outputs);
+    const uses = useCounts(at);
     const changed = new Set<string>();
     const next = rewriteNodes(
       at,

@@ -1,6 +1,6 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { knownTypes } from '../graph/infer/infer.ts';
 import { isBroadcasting } from '../graph/operators.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
 

@@ -1,14 +1,7 @@
 import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
-import type { GraphBuilder } from '../graph/builder.ts';
+import type { FromOptions, GraphBuilder } from '../graph/builder.ts';
 import { normalizeAxis, sliceBound } from '../graph/dims.ts';
-import {
-  dropUnused,
-  finishRewrite,
-  mapBodies,
-  producers,
-  type RewriteOptions,
-  startRewrite,
-} from '../graph/rewrite.ts';
+import { dropUnused, finishRewrite, mapBodies, producers, startRewrite } from '../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
 import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
@@ -53,7 +46,7 @@ interface Place {
 /** The node as it must be now; constants that it takes are emitted before it. */
 type Adaptation = (place: Place) => Node;
 
-function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph {
+function adaptIn(given: Graph, channels: Channels, where: FromOptions): Graph {
   const graph = withoutOldTypes(given, channels);
   const inputs = graph.inputs.map((info) => {
     return where.outer ? { ...info, type: insideType(info.name, info.type, channels) } : info;

@@ -1,7 +1,7 @@
 import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
 import type { Numbers } from '../numbers.ts';
-import { emptyData } from '../tensors.ts';
+import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType } from '../types.ts';
 import type { EvaluateContext, EvaluateRule } from './context.ts';
 import { broadcastTo } from './movement.ts';
@@ -47,31 +47,19 @@ const test =
   (c) =>
     each(c, f, 'bool');
 
-/** What integers of a type can be; those of 64 bits only as far as numbers hold them. */
-const RANGES: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
-  int8: [-(2 ** 7), 2 ** 7 - 1],
-  uint8: [0, 2 ** 8 - 1],
-  int16: [-(2 ** 15), 2 ** 15 - 1],
-  uint16: [0, 2 ** 16 - 1],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  uint64: [0, Number.MAX_SAFE_INTEGER],
-};
-
-function fits(value: number, elementType: ElementType): boolean {
-  const [low, high] = RANGES[elementType] ?? [0, -1];
-  return value >= low && value <= high;
+/** A number without its fraction; undefined where the type does not have it, of 64 bits as far as numbers hold them. */
+function wholeOf(value: number, elementType: ElementType): number | undefined {
+  const whole = Math.trunc(value);
+  if (elementType === 'string' || !Number.isSafeInteger(whole)) return undefined;
+  const count = 2 ** (8 * KINDS[elementType].BYTES_PER_ELEMENT);
+  const least = elementType.startsWith('u') ? 0 : -count / 2;
+  return whole >= least && whole < least + count ? whole : undefined;
 }
 
 /** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
 const div: EvaluateRule = (c) => {
   const { elementType } = c.inputs[0]!;
-  if (isFloat(elementType)) return each(c, (a, b) => a / b);
-  return each(c, (a, b) => {
-    const quotient = Math.trunc(a / b);
-    return fits(quotient, elementType) ? quotient : undefined;
-  });
+  return isFloat(elementType) ? each(c, (a, b) => a / b) : each(c, (a, b) => wholeOf(a / b, elementType));
 };
 
 /** The rest has the sign of the divisor, with `fmod` that of the dividend. */
@@ -96,14 +84,7 @@ const cast: EvaluateRule = (c) => {
   if (to === undefined) return undefined;
   if (to === elementType) return [{ elementType, dims, data }];
   if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
-  return each(
-    c,
-    (x) => {
-      const whole = Math.trunc(x);
-      return fits(whole, to) ? whole : undefined;
-    },
-    to,
-  );
+  return each(c, (x) => wholeOf(x, to), to);
 };
 
 /** Operators that combine elements at the same place, under numpy's broadcasting. */

@@ -34,7 +34,7 @@ const range: EvaluateRule = ({ inputs }) => {
   const { elementType } = inputs[0]!;
   if (start === undefined || limit === undefined || !delta || isFloat(elementType)) return undefined;
   const length = Math.max(0, Math.ceil((limit - start) / delta));
-  const values = Float64Array.from({ length }, (_, i) => start + i * delta);
+  const values = Array.from({ length }, (_, i) => start + i * delta);
   const tensor = tensorOfNumbers(elementType, [length], values);
   return tensor && [tensor];
 };

@@ -22,36 +22,25 @@ export function exactNumbers(tensor: Tensor): Numbers | undefined {
 export function tensorOfNumbers(
   elementType: ElementType,
   dims: readonly number[],
-  values: Numbers,
+  values: ArrayLike<number>,
 ): Tensor | undefined {
+  if (elementType === 'string') return undefined;
   const data = emptyData(elementType, values.length);
-  const store = writers[elementType];
-  if (store === undefined) return undefined;
   for (let i = 0; i < values.length; i++) {
-    const stored = store(values[i]!);
-    if (stored === undefined) return undefined;
-    data[i] = stored;
+    const value = stored(values[i]!, elementType);
+    if (value === undefined) return undefined;
+    data[i] = value;
   }
   return { elementType, dims, data };
 }
 
-type Writer = (value: number) => number | bigint | undefined;
-
-const real: Writer = (value) => value;
-const integer: Writer = (value) => (Number.isSafeInteger(value) ? value : undefined);
-
-const writers: Readonly<Partial<Record<ElementType, Writer>>> = {
-  float32: real,
-  float64: real,
-  float16: (value) => floatToHalf(Math.fround(value)),
-  bfloat16: (value) => floatToBrainHalf(Math.fround(value)),
-  int8: integer,
-  uint8: integer,
-  int16: integer,
-  uint16: integer,
-  int32: integer,
-  uint32: integer,
-  int64: (value) => (Number.isSafeInteger(value) ? BigInt(value) : undefined),
-  uint64: (value) => (Number.isSafeInteger(value) && value >= 0 ? BigInt(value) : undefined),
-  bool: (value) => (value === 0 ? 0 : 1),
-};
+/** What a type stores a number as. */
+function stored(value: number, elementType: ElementType): number | bigint | undefined {
+  if (elementType === 'float32' || elementType === 'float64') return value;
+  if (elementType === 'float16') return floatToHalf(Math.fround(value));
+  if (elementType === 'bfloat16') return floatToBrainHalf(Math.fround(value));
+  if (elementType === 'bool') return value === 0 ? 0 : 1;
+  if (!Number.isSafeInteger(value)) return undefined;
+  if (elementType === 'uint64' && value < 0) return undefined;
+  return elementType === 'int64' || elementType === 'uint64' ? BigInt(value) : value;
+}

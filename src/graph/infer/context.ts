@@ -27,15 +27,10 @@ export interface InferContext {
 /** Computes the types of a node's outputs. */
 export type InferRule = (c: InferContext) => TensorType[];
 
-/** `MatMul 'head' ([20, 200], [300, 10])`, for messages. */
-export function describeNode(node: Node, inputs: readonly (TensorType | undefined)[]): string {
+/** Stops with node name, shapes and reason: `MatMul 'head' ([20, 200], [300, 10]): …`. */
+export function fail({ node, inputs }: InferContext, reason: string): never {
   const shapes = inputs.map((t) => (t === undefined ? '-' : formatShape(t.shape))).join(', ');
-  return `${node.op} '${node.name || node.outputs[0]}' (${shapes})`;
-}
-
-/** Stops with node name, shapes and reason. */
-export function fail(c: InferContext, reason: string): never {
-  throw new ShapeError(`${describeNode(c.node, c.inputs)}: ${reason}`);
+  throw new ShapeError(`${node.op} '${node.name || node.outputs[0]}' (${shapes}): ${reason}`);
 }
 
 /** The first input's type comes out. */

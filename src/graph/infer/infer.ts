@@ -1,8 +1,9 @@
+import { SlimError } from '../../base/errors.ts';
 import { constantTensor, integers } from '../attributes.ts';
 import type { Op } from '../operators.ts';
 import { ruleFor } from '../rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
-import { type InferContext, type InferRule, ShapeError } from './context.ts';
+import { type InferRule, ShapeError } from './context.ts';
 import { controlShapes } from './control.ts';
 import { convolutionShapes } from './convolution.ts';
 import { einsumShapes } from './einsum.ts';
@@ -61,15 +62,20 @@ export class Scope {
     for (const [name, type] of types ?? []) this.declared.set(name, type);
   }
 
+  /** Defines what a graph begins with; `inputs` override the declared types. */
+  enter(graph: Graph, inputs: readonly TensorType[] = []): void {
+    this.declare(graph.valueInfo);
+    graph.inputs.forEach((input, i) => {
+      const given = inputs[i];
+      this.define(input.name, given?.shape === undefined ? input.type : given);
+    });
+    for (const [name, tensor] of graph.initializers) this.defineTensor(name, tensor);
+  }
+
   define(name: string, type: TensorType): void {
     this.types.set(name, type);
     // A body that is entered again may know less than before.
     this.known.delete(name);
-  }
-
-  /** Records what is known of the elements of a small integer value. */
-  defineInts(name: string, values: readonly Dim[]): void {
-    this.known.set(name, values);
   }
 
   defineTensor(name: string, tensor: Tensor): void {
@@ -99,15 +105,9 @@ export class Scope {
       return name ? this.ints(name) : undefined;
     };
     const freshDim = () => `?${this.counter.next++}`;
-    const context: InferContext = {
-      node,
-      inputs,
-      ints,
-      floats: (i) => this.floats(node.inputs[i] ?? ''),
-      inferBody: (body, types) => inferGraph(body, new Scope(this), types),
-      freshDim,
-    };
-    const inferred = ruleFor(rules, node)?.(context) ?? [];
+    const floats = (i: number) => this.floats(node.inputs[i] ?? '');
+    const inferBody = (body: Graph, types: readonly TensorType[]) => inferGraph(body, new Scope(this), types);
+    const inferred = ruleFor(rules, node)?.({ node, inputs, ints, floats, inferBody, freshDim }) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     node.outputs.forEach((name, i) => {
       if (name !== '') this.define(name, types[i]!);
@@ -149,12 +149,7 @@ export class Scope {
  * outputs' types.
  */
 export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorType[]): TensorType[] {
-  scope.declare(graph.valueInfo);
-  graph.inputs.forEach((input, i) => {
-    const given = inputs?.[i];
-    scope.define(input.name, given?.shape === undefined ? input.type : given);
-  });
-  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
+  scope.enter(graph, inputs);
   for (const node of graph.nodes) scope.defineNode(node);
   return graph.outputs.map((output) => {
     const type = scope.type(output.name);
@@ -172,4 +167,26 @@ export function inferTypes(graph: Graph): (name: string) => TensorType | undefin
   const scope = new Scope();
   inferGraph(graph, scope);
   return (name) => scope.type(name);
+}
+
+const knownScopes = new WeakMap<Graph, Scope>();
+
+/**
+ * What is known of a graph's values: as `inferTypes`, but nodes that do not fit, and what depends on them, are passed
+ * over rather than refused. For guesses at what a model's inputs are.
+ */
+export function knownTypes(graph: Graph): Scope {
+  const found = knownScopes.get(graph);
+  if (found) return found;
+  const scope = new Scope();
+  knownScopes.set(graph, scope);
+  scope.enter(graph);
+  for (const node of graph.nodes) {
+    try {
+      scope.defineNode(node);
+    } catch (error) {
+      if (!(error instanceof SlimError)) throw error;
+    }
+  }
+  return scope;
 }

@@ -46,7 +46,7 @@ function tensorOf(values: readonly number[], type: TensorType | undefined): Tens
   const { elementType = 'int64', shape } = type ?? {};
   const fits = isStatic(shape) && sizeOf(shape) === values.length;
   const dims = fits ? shape : values.length === 1 ? [] : [values.length];
-  return elementType === 'int64' ? int64s(dims, values) : tensorOfNumbers(elementType, dims, Float64Array.from(values));
+  return elementType === 'int64' ? int64s(dims, values) : tensorOfNumbers(elementType, dims, values);
 }
 
 function integersOf(tensor: Tensor): readonly number[] | undefined {
@@ -81,12 +81,19 @@ const moved: IntegerRule = (c) => {
   return results?.map((result) => integers(result)?.map((place) => from[place]!));
 };
 
-/** Elements that are known where those of all operands are. */
-const partly: IntegerRule = (c) => {
-  const operands = c.types.map((_, i) => c.ints(i));
+/** Known operands by their elements, one for each of the result or one for all, and how many the result has. */
+function operandsOf({ types, ints }: IntegerContext) {
+  const operands = types.map((_, i) => ints(i));
   if (!operands.every((o) => o !== undefined)) return undefined;
   const length = Math.max(...operands.map((o) => o.length));
-  if (operands.some((o) => o.length !== length && o.length !== 1)) return undefined;
+  return operands.every((o) => o.length === length || o.length === 1) ? { operands, length } : undefined;
+}
+
+/** Elements that are known where those of all operands are. */
+const partly: IntegerRule = (c) => {
+  const found = operandsOf(c);
+  if (found === undefined) return undefined;
+  const { operands, length } = found;
   // A free element is any number.
   const numbers = operands.map((o) => o.map((d) => (typeof d === 'number' ? d : 1)));
   const inputs = knownInputs(c, (input) => tensorOf(numbers[input]!, c.types[input]));
@@ -107,8 +114,6 @@ function elements({ types, ints, fresh }: IntegerContext, input: number): Intege
   return Array.from({ length }, fresh);
 }
 
-const isVector = (type: TensorType | undefined) => type?.shape?.length === 1;
-
 const same: IntegerRule = ({ ints }) => [ints(0)];
 
 /** Between integers, or between truth values. */
@@ -118,7 +123,7 @@ const cast: IntegerRule = ({ node, types, ints }) => {
 };
 
 const concat: IntegerRule = (c) => {
-  const parts = c.types.map((t, i) => (isVector(t) ? elements(c, i) : undefined));
+  const parts = c.types.map((t, i) => (t?.shape?.length === 1 ? elements(c, i) : undefined));
   const known = c.types.some((_, i) => c.ints(i) !== undefined);
   return [known && parts.every((p) => p !== undefined) ? parts.flat() : undefined];
 };
@@ -126,13 +131,12 @@ const concat: IntegerRule = (c) => {
 /** Vectors of one length, or one element for all. */
 const elementwise =
   (combine: (...operands: Dim[]) => Dim | undefined): IntegerRule =>
-  ({ node, ints, fresh }) => {
-    const operands = node.inputs.map((_, i) => ints(i));
-    if (operands.length !== combine.length || !operands.every((o) => o !== undefined)) return [undefined];
-    const length = Math.max(...operands.map((o) => o.length));
-    if (operands.some((o) => o.length !== length && o.length !== 1)) return [undefined];
-    const values = Array.from({ length }, (_, i) => combine(...operands.map((o) => o[o.length === 1 ? 0 : i]!)));
-    return [values.some((d) => d !== undefined) ? values.map((d) => d ?? fresh()) : undefined];
+  (c) => {
+    const found = operandsOf(c);
+    if (found?.operands.length !== combine.length) return [undefined];
+    const at = (i: number) => found.operands.map((o) => o[o.length === 1 ? 0 : i]!);
+    const values = Array.from({ length: found.length }, (_, i) => combine(...at(i)));
+    return [values.some((d) => d !== undefined) ? values.map((d) => d ?? c.fresh()) : undefined];
   };
 
 /** Whether equal dimensions are equal is known, whatever their size; no dimension is negative. */
