@@ -4,13 +4,9 @@ import { normalizeAxis } from '../graph/dims.ts';
 import { add, div, mul, neg, reduceMean, reduceSum, reshape, sqrt, sub } from '../graph/ops.ts';
 import { type GradientRule, type GradientRules, gradient, input, rankOf, sumTo, unsupported } from './rule.ts';
 
-/*
- * Normalisations x̂ = (x − μ) · r with r = 1 / √(σ² + ε), then y = x̂ · γ + β.
- */
-
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-/** x̂ and r, with μ and σ² taken over `axes` of x. */
+/** x̂ = (x − μ) · r and r = 1 / √(σ² + ε), with μ and σ² taken over `axes` of x. */
 function standardized(x: Value, axes: readonly number[], epsilon: number): { normal: Value; rate: Value } {
   const centred = sub(x, reduceMean(x, axes, true));
   const rate = div(1, sqrt(add(reduceMean(mul(centred, centred), axes, true), epsilon)));

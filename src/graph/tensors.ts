@@ -1,10 +1,6 @@
 import { sizeOf } from './dims.ts';
 import type { ElementType, Tensor, TensorData } from './types.ts';
 
-/*
- * Elements of tensors of any type: taken out, put in another order, put together.
- */
-
 /** What holds the values of each element type. */
 export const KINDS = {
   float32: Float32Array,

@@ -2,7 +2,7 @@ import { constantTensor } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { canEvaluate, evaluate } from '../graph/evaluate/evaluate.ts';
-import { tensorOfNumbers } from '../graph/evaluate/numbers.ts';
+import { tensorOfNumbers } from '../graph/numbers.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 

@@ -5,7 +5,7 @@ import { formatShape, isStatic } from '../graph/dims.ts';
 import { mul } from '../graph/ops.ts';
 import { removeDeadNodes, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { followOnes, type Ones } from './ones.ts';
+import { followOnes, isDropout, type Ones } from './withoutDropout.ts';
 
 /** A dropout that training feeds a mask for: values 0 or 1/keep, as many as the layer has activations. */
 export interface Mask {
@@ -24,7 +24,7 @@ export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
   const ones = new Map<string, Ones>();
   const rewritten = rewriteNodes(graph, (b, node) => {
     followOnes(node, ones);
-    if (node.op !== 'Dropout' || node.domain !== '') return false;
+    if (!isDropout(node)) return false;
     const x = b.value(node.inputs[0]!);
     const ratio = dropoutRatio(b, node);
     if (ratio === 0) return replaceWith(b, node, x);

@@ -6,10 +6,6 @@ import { concat, gather, shapeOf, squeeze, transpose, unsqueeze } from '../graph
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
-/*
- * What operators that move or change single elements make of a value in pieces: the same of each piece.
- */
-
 /** A value whose Concat was put off: stacked along an axis that its pieces do not have, or joined along one that they have. */
 export interface Pieces {
   readonly values: readonly Value[];

@@ -1,11 +1,11 @@
 import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
 import type { Numbers } from '../numbers.ts';
+import { exactNumbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType } from '../types.ts';
 import type { EvaluateContext, EvaluateRule } from './context.ts';
 import { broadcastTo } from './movement.ts';
-import { exactNumbers, tensorOfNumbers } from './numbers.ts';
 
 /** A function of single elements; undefined where its result is not defined. */
 type ElementFunction = (...operands: number[]) => number | boolean | undefined;

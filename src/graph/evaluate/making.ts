@@ -1,10 +1,10 @@
 import { int64s, intAttribute, integers } from '../attributes.ts';
 import { sizeOf } from '../dims.ts';
 import { isFloat } from '../elementTypes.ts';
+import { exactNumbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData } from '../tensors.ts';
 import type { Dim, Node } from '../types.ts';
 import type { EvaluateRule } from './context.ts';
-import { exactNumbers, tensorOfNumbers } from './numbers.ts';
 
 /** The dimensions that a Shape node gives out. */
 export function shapePart(node: Node, shape: readonly Dim[] | undefined): readonly Dim[] | undefined {

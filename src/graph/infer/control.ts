@@ -4,10 +4,6 @@ import type { Rules } from '../rules.ts';
 import type { Dim, Graph, TensorType } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputType } from './context.ts';
 
-/*
- * Operators with graphs inside: loops, whose states come out as they went in, and branches, of which one is taken.
- */
-
 function bodyOf(c: InferContext, attribute: string): Graph {
   return graphAttribute(c.node, attribute) ?? fail(c, `the ${attribute} is missing`);
 }

@@ -5,7 +5,7 @@ import { elementwiseValues } from '../evaluate/elementwise.ts';
 import { evaluate } from '../evaluate/evaluate.ts';
 import { shapePart } from '../evaluate/making.ts';
 import { movementValues } from '../evaluate/movement.ts';
-import { tensorOfNumbers } from '../evaluate/numbers.ts';
+import { tensorOfNumbers } from '../numbers.ts';
 import { type Rules, ruleFor } from '../rules.ts';
 import type { Dim, Node, Tensor, TensorType } from '../types.ts';
 
