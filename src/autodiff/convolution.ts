@@ -6,8 +6,6 @@ import {
   type GradientContext,
   type GradientRule,
   type GradientRules,
-  gradient,
-  input,
   rankOf,
   shapeOfType,
   unsupported,
@@ -32,8 +30,8 @@ interface Window {
 }
 
 function windowOf(c: GradientContext, kernel: readonly number[]): Window {
-  const shape = shapeOfType(input(c, 0));
-  const result = shapeOfType(gradient(c));
+  const shape = shapeOfType(c.input(0));
+  const result = shapeOfType(c.gradient());
   if (!isStatic(shape) || !isStatic(result)) unsupported(c, 'the sizes of its input must be fixed');
   const sizes = shape.slice(2);
   const outputs = result.slice(2);
@@ -61,7 +59,7 @@ function windowOf(c: GradientContext, kernel: readonly number[]): Window {
 
 const convRule: GradientRule = (c) => {
   if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
-  const [x, w, g] = [input(c, 0), input(c, 1), gradient(c)];
+  const [x, w, g] = [c.input(0), c.input(1), c.gradient()];
   const kernel = shapeOfType(w).slice(2);
   if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
   const window = windowOf(c, kernel);
@@ -133,21 +131,21 @@ function spaceOut(x: Value, axis: number, stride: number): Value {
 
 /** MaxPool: every gradient entry is added where its maximum was found. */
 const maxPoolRule: GradientRule = (c) => {
-  const x = input(c, 0);
+  const x = c.input(0);
   const shape = shapeOfType(x);
   if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
   if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
   const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
   const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
-  const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(gradient(c), [-1]), 0);
+  const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(c.gradient(), [-1]), 0);
   return [reshape(flat, shape)];
 };
 
 /** GlobalAveragePool: an equal share for every entry. */
 const globalAverageRule: GradientRule = (c) => {
-  const shape = shapeOfType(input(c, 0));
-  if (!isStatic(shape) || rankOf(gradient(c)) !== shape.length) unsupported(c, 'the sizes of its input must be fixed');
-  return [expand(div(gradient(c), sizeOf(shape.slice(2))), shape)];
+  const shape = shapeOfType(c.input(0));
+  if (!isStatic(shape) || rankOf(c.gradient()) !== shape.length) unsupported(c, 'the sizes of its input must be fixed');
+  return [expand(div(c.gradient(), sizeOf(shape.slice(2))), shape)];
 };
 
 export const convolutionGradients = {

@@ -13,13 +13,7 @@ import { matrixGradients } from './matrix.ts';
 import { movementGradients } from './movement.ts';
 import { normalizationGradients } from './normalization.ts';
 import { reduceGradients } from './reduce.ts';
-import {
-  addGradients,
-  type Backpropagate,
-  type Differentiable,
-  type GradientContext,
-  type GradientRule,
-} from './rule.ts';
+import { addGradients, type Backpropagate, type Differentiable, type GradientRule, gradientContext } from './rule.ts';
 import { scanGradients } from './scan.ts';
 
 const rules = {
@@ -74,7 +68,7 @@ const backpropagate: Backpropagate = (b, nodes, seeds, wrt, defer = () => false)
     if (outputGradients.every((g) => g === undefined) || !usedNames(node).some((name) => active.has(name))) continue;
     if (traits(node).gradient === 'zero') continue;
     const deferred = new Set<number>();
-    const context: GradientContext = {
+    const context = gradientContext({
       builder: b,
       node,
       inputs: node.inputs.map(valueNamed),
@@ -84,7 +78,7 @@ const backpropagate: Backpropagate = (b, nodes, seeds, wrt, defer = () => false)
       wants: (name) => active.has(name),
       addToCaptured: accumulate,
       backpropagate,
-    };
+    });
     node.inputs.forEach((name, input) => {
       if (active.has(name) && defer(context, input)) deferred.add(input);
     });

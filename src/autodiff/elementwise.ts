@@ -23,21 +23,12 @@ import {
   sub,
   where,
 } from '../graph/ops.ts';
-import {
-  type GradientContext,
-  type GradientRule,
-  type GradientRules,
-  gradient,
-  input,
-  output,
-  sumTo,
-  unsupported,
-} from './rule.ts';
+import { type GradientContext, type GradientRule, type GradientRules, sumTo, unsupported } from './rule.ts';
 
 /** y = f(x): dx = dy · f'(x), with f' written in terms of x, y and the operator's attributes. */
 const slope =
   (derivative: (x: Value, y: Value, c: GradientContext) => Operand): GradientRule =>
-  (c) => [mul(gradient(c), derivative(input(c, 0), output(c, 0), c))];
+  (c) => [mul(c.gradient(), derivative(c.input(0), c.output(0), c))];
 
 const alphaOf = (c: GradientContext, fallback: number) => floatAttribute(c.node, 'alpha', fallback);
 
@@ -47,7 +38,7 @@ const SELU_GAMMA = 1.050701;
 
 /** PRelu: y = x < 0 ? slope · x : x, the slope being broadcast to x. */
 const pReluRule: GradientRule = (c) => {
-  const [x, a, g] = [input(c, 0), input(c, 1), gradient(c)];
+  const [x, a, g] = [c.input(0), c.input(1), c.gradient()];
   const negative = less(x, 0);
   return [
     c.needs(0) ? where(negative, mul(g, a), g) : undefined,
@@ -58,31 +49,31 @@ const pReluRule: GradientRule = (c) => {
 /** Clip passes the gradient where it changed nothing. */
 const clipRule: GradientRule = (c) => {
   if (c.needs(1) || c.needs(2)) unsupported(c, 'its limits must be constants');
-  return [where(equal(input(c, 0), output(c, 0)), gradient(c), 0)];
+  return [where(equal(c.input(0), c.output(0)), c.gradient(), 0)];
 };
 
 /** Gradients of a binary operator before broadcasting is undone; each is computed only where asked for. */
 const binary =
   (left: (c: GradientContext, g: Value) => Value, right: (c: GradientContext, g: Value) => Value): GradientRule =>
   (c) => [
-    c.needs(0) ? sumTo(left(c, gradient(c)), input(c, 0)) : undefined,
-    c.needs(1) ? sumTo(right(c, gradient(c)), input(c, 1)) : undefined,
+    c.needs(0) ? sumTo(left(c, c.gradient()), c.input(0)) : undefined,
+    c.needs(1) ? sumTo(right(c, c.gradient()), c.input(1)) : undefined,
   ];
 
 /** Max, Min of any number of operands: the gradient goes to the winner, in equal shares when several tie. */
 const extremum: GradientRule = (c) => {
-  const wins = c.inputs.map((_, i) => cast(equal(input(c, i), output(c, 0)), 'float32'));
+  const wins = c.inputs.map((_, i) => cast(equal(c.input(i), c.output(0)), 'float32'));
   const share = div(
-    gradient(c),
+    c.gradient(),
     wins.reduce((a, b) => add(a, b)),
   );
-  return c.inputs.map((_, i) => (c.needs(i) ? sumTo(mul(share, wins[i]!), input(c, i)) : undefined));
+  return c.inputs.map((_, i) => (c.needs(i) ? sumTo(mul(share, wins[i]!), c.input(i)) : undefined));
 };
 
 /** The exponent of Pow, which may be an integer. */
 function exponent(c: GradientContext): Value {
-  const b = input(c, 1);
-  const { elementType } = input(c, 0).type;
+  const b = c.input(1);
+  const { elementType } = c.input(0).type;
   return b.type.elementType === elementType ? b : cast(b, elementType);
 }
 
@@ -91,23 +82,23 @@ const shares =
   (share: (count: number) => number): GradientRule =>
   (c) => {
     const factor = share(c.inputs.length);
-    const g = factor === 1 ? gradient(c) : mul(gradient(c), factor);
-    return c.inputs.map((_, i) => (c.needs(i) ? sumTo(g, input(c, i)) : undefined));
+    const g = factor === 1 ? c.gradient() : mul(c.gradient(), factor);
+    return c.inputs.map((_, i) => (c.needs(i) ? sumTo(g, c.input(i)) : undefined));
   };
 
 /** softmax: dx = y ⊙ (dy − Σ dy ⊙ y), the sum along the axis. */
 const softmaxRule: GradientRule = (c) => {
-  const y = output(c, 0);
+  const y = c.output(0);
   const axis = intAttribute(c.node, 'axis', -1);
-  const g = gradient(c);
+  const g = c.gradient();
   return [mul(y, sub(g, reduceSum(mul(g, y), [axis], true)))];
 };
 
 /** log softmax: dx = dy − exp(y) ⊙ Σ dy, the sum along the axis. */
 const logSoftmaxRule: GradientRule = (c) => {
-  const g = gradient(c);
+  const g = c.gradient();
   const axis = intAttribute(c.node, 'axis', -1);
-  return [sub(g, mul(exp(output(c, 0)), reduceSum(g, [axis], true)))];
+  return [sub(g, mul(exp(c.output(0)), reduceSum(g, [axis], true)))];
 };
 
 export const elementwiseGradients = {
@@ -120,48 +111,48 @@ export const elementwiseGradients = {
     (_, g) => neg(g),
   ),
   Mul: binary(
-    (c, g) => mul(g, input(c, 1)),
-    (c, g) => mul(g, input(c, 0)),
+    (c, g) => mul(g, c.input(1)),
+    (c, g) => mul(g, c.input(0)),
   ),
   // y = a / b: da = dy / b, db = −dy · y / b
   Div: binary(
-    (c, g) => div(g, input(c, 1)),
-    (c, g) => neg(div(mul(g, output(c, 0)), input(c, 1))),
+    (c, g) => div(g, c.input(1)),
+    (c, g) => neg(div(mul(g, c.output(0)), c.input(1))),
   ),
   // y = a^b: da = dy · b · a^(b−1), db = dy · y · ln a
   Pow: binary(
-    (c, g) => mul(g, mul(exponent(c), pow(input(c, 0), sub(exponent(c), 1)))),
-    (c, g) => mul(g, mul(output(c, 0), log(input(c, 0)))),
+    (c, g) => mul(g, mul(exponent(c), pow(c.input(0), sub(exponent(c), 1)))),
+    (c, g) => mul(g, mul(c.output(0), log(c.input(0)))),
   ),
   Sum: shares(() => 1),
   Mean: shares((count) => 1 / count),
   Max: extremum,
   Min: extremum,
-  Neg: (c) => [neg(gradient(c))],
+  Neg: (c) => [neg(c.gradient())],
   Exp: slope((_, y) => y),
-  Log: (c) => [div(gradient(c), input(c, 0))],
-  Sqrt: (c) => [div(mul(gradient(c), 0.5), output(c, 0))],
+  Log: (c) => [div(c.gradient(), c.input(0))],
+  Sqrt: (c) => [div(mul(c.gradient(), 0.5), c.output(0))],
   Reciprocal: slope((_, y) => neg(mul(y, y))),
   Abs: slope(sign),
   Sigmoid: slope((_, y) => mul(y, sub(1, y))),
   Tanh: slope((_, y) => sub(1, mul(y, y))),
-  Relu: (c) => [where(greater(input(c, 0), 0), gradient(c), 0)],
-  LeakyRelu: (c) => [where(less(input(c, 0), 0), mul(gradient(c), alphaOf(c, 0.01)), gradient(c))],
+  Relu: (c) => [where(greater(c.input(0), 0), c.gradient(), 0)],
+  LeakyRelu: (c) => [where(less(c.input(0), 0), mul(c.gradient(), alphaOf(c, 0.01)), c.gradient())],
   Softplus: slope(sigmoid),
-  Identity: (c) => [gradient(c)],
+  Identity: (c) => [c.gradient()],
   Where: (c) => [
     undefined,
-    c.needs(1) ? sumTo(where(input(c, 0), gradient(c), 0), input(c, 1)) : undefined,
-    c.needs(2) ? sumTo(where(not(input(c, 0)), gradient(c), 0), input(c, 2)) : undefined,
+    c.needs(1) ? sumTo(where(c.input(0), c.gradient(), 0), c.input(1)) : undefined,
+    c.needs(2) ? sumTo(where(not(c.input(0)), c.gradient(), 0), c.input(2)) : undefined,
   ],
   Cast: (c) => {
-    const from = input(c, 0).type.elementType;
-    return [from === 'float32' || from === 'float64' || from === 'float16' ? cast(gradient(c), from) : undefined];
+    const from = c.input(0).type.elementType;
+    return [from === 'float32' || from === 'float64' || from === 'float16' ? cast(c.gradient(), from) : undefined];
   },
   // Without training_mode the operator passes its input through; `maskDropout` makes masks before differentiation.
   Dropout: (c) => {
     if (c.inputs[2]) unsupported(c, 'replace it by seeded masks first (maskDropout)');
-    return [gradient(c)];
+    return [c.gradient()];
   },
   Softmax: softmaxRule,
   LogSoftmax: logSoftmaxRule,
@@ -183,7 +174,7 @@ export const elementwiseGradients = {
     const rest = sub(1, abs(y));
     return mul(rest, rest);
   }),
-  ThresholdedRelu: (c) => [where(greater(input(c, 0), alphaOf(c, 1)), gradient(c), 0)],
+  ThresholdedRelu: (c) => [where(greater(c.input(0), alphaOf(c, 1)), c.gradient(), 0)],
   Clip: clipRule,
   PRelu: pReluRule,
   Erf: slope((x) => mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),

@@ -40,12 +40,6 @@ export function scanLoop(c: GradientContext): ScanLoop {
   };
 }
 
-/** A captured weight whose gradient is computed once, after the backward loop. */
-export interface Deferred {
-  readonly c: GradientContext;
-  readonly input: number;
-}
-
 /** The gradient of one step: forward nodes followed by gradient nodes, in one scratch graph. */
 export interface StepGradient {
   readonly step: GraphBuilder;
@@ -57,7 +51,8 @@ export interface StepGradient {
   readonly sums: readonly { readonly name: string; readonly sum: Value; readonly next: Value }[];
   /** Gradients of scanned inputs. */
   readonly inputs: readonly { readonly input: number; readonly gradient: Value }[];
-  readonly deferred: readonly Deferred[];
+  /** Captured weights whose gradients are computed once, after the backward loop. */
+  readonly deferred: readonly { readonly c: GradientContext; readonly input: number }[];
   /** Gradients of values of this step that the deferred gradients need of all steps, by name. */
   readonly stacked: readonly string[];
 }
@@ -85,7 +80,7 @@ export function stepGradient(c: GradientContext, loop: ScanLoop): StepGradient {
     seed(name, dy);
     return [{ output, dy }];
   });
-  const deferred: Deferred[] = [];
+  const deferred: { c: GradientContext; input: number }[] = [];
   // Only what differs from step to step can be stacked.
   const changing = definedNames({ ...body, nodes: body.nodes.filter((n) => !isConstant(n)) });
   const wrt = [...body.inputs.map((v) => v.name).filter(isReal), ...captured];

@@ -5,7 +5,7 @@ import { flatten, gemm, transpose } from '../graph/ops.ts';
 import { ruleFor } from '../graph/rules.ts';
 import type { Node } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
-import { type GradientContext, type GradientRule, rankOf } from './rule.ts';
+import { type GradientContext, type GradientRule, gradientContext, rankOf } from './rule.ts';
 
 /*
  * Stacked weight gradients. A weight W that every step of a loop uses has the gradient Σ_t (contribution of step t).
@@ -50,14 +50,14 @@ export function stackedGradient(
     if (input === 0) return gemm(columnsOfSteps(gradient), columnsOfSteps(other), undefined, { transA: true });
     return gemm(flatten(other, 2), flatten(gradient, 2), undefined, { transA: true });
   }
-  const stacked: GradientContext = {
+  const stacked = gradientContext({
     ...c,
     builder: b,
     inputs: operands,
     outputs: [], // the rules of linear operators do not read it
     gradients: [gradient],
     needs: (i) => i === input,
-  };
+  });
   const result = ruleFor<GradientRule>(elementwiseGradients, c.node)?.(stacked)[input];
   if (result === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' has no gradient for input ${input}`);
   return result;

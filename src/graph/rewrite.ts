@@ -1,19 +1,17 @@
-import { constantNode } from './attributes.ts';
+import { constantNode, graphsOf } from './attributes.ts';
 import { type FromOptions, GraphBuilder, type Value } from './builder.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
 /** The graphs in a node's attributes: the body of a loop, the branches of an If. */
-export function bodiesOf(node: Node): Graph[] {
-  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
-}
+export const bodiesOf = graphsOf;
 
 /** A node with the graphs in its attributes changed. */
 export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
   if (bodiesOf(node).length === 0) return node;
-  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => [
-    name,
-    a.type === 'graph' ? { ...a, value: change(a.value) } : a,
-  ]);
+  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
+    if (a.type === 'graph') return [name, { ...a, value: change(a.value) }];
+    return [name, a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a];
+  });
   return { ...node, attributes: Object.fromEntries(changed) };
 }
 

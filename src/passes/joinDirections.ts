@@ -88,13 +88,9 @@ function fittingInputs(forward: Node, reverse: Node, stored: ReadonlyMap<string,
   return Array.from({ length: count }, (_, i) => i).every((i) => {
     const [a, b] = [forward.inputs[i] ?? '', reverse.inputs[i] ?? ''];
     if (a === '' || b === '') return a === b;
-    if (WEIGHT_INPUTS.includes(i)) return sameDims(stored.get(a), stored.get(b));
+    if (WEIGHT_INPUTS.includes(i)) return stored.has(a) && stored.get(a)!.dims.join() === stored.get(b)?.dims.join();
     return STATE_INPUTS.includes(i) || a === b;
   });
-}
-
-function sameDims(a: Tensor | undefined, b: Tensor | undefined): boolean {
-  return a !== undefined && a.dims.join() === b?.dims.join();
 }
 
 /** Emits the bidirectional operator; `stacks` has the tensors that were put together so far: shared weights stay shared. */

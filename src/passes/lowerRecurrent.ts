@@ -64,9 +64,7 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   const x = batchFirst ? transpose(given, [1, 0, 2]) : given;
   /** A tensor's part of each direction, without the axis that counts them. */
   const perDirection = (value: Value | undefined, axis = 0): (Value | undefined)[] =>
-    value === undefined
-      ? reversed.map(() => undefined)
-      : split(value, reversed.length, axis).map((v) => squeeze(v, [axis]));
+    value ? split(value, reversed.length, axis).map((v) => squeeze(v, [axis])) : [];
   const weights = perDirection(input(INPUT.weight));
   const recurrents = perDirection(input(INPUT.recurrent));
   const biases = perDirection(input(INPUT.bias));
@@ -99,18 +97,11 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   });
   node.outputs.forEach((name, i) => {
     if (name === '') return;
+    const parts = results.map((outputs) => outputs[i]!);
     const output =
       i === 0
-        ? sideBySide(
-            results.map((r) => r.sequence),
-            batchFirst ? [2, 0, 1] : [0, 2, 1],
-            batchFirst ? 2 : 1,
-          )
-        : sideBySide(
-            results.map((r) => r.finals[i - 1]!),
-            [1, 0],
-            batchFirst ? 1 : 0,
-          );
+        ? sideBySide(parts, batchFirst ? [2, 0, 1] : [0, 2, 1], batchFirst ? 2 : 1)
+        : sideBySide(parts, [1, 0], batchFirst ? 1 : 0);
     b.node('Identity', [output], {}, [name]);
   });
 }
@@ -120,10 +111,8 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
  * [D, B, H] or [B, D, H].
  */
 function sideBySide(parts: readonly Value[], perm: readonly number[], axis: number): Value {
-  return concat(
-    parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
-    axis,
-  );
+  const laid = parts.map((part) => unsqueeze(transpose(part, perm), [axis]));
+  return concat(laid, axis);
 }
 
 /**
@@ -156,11 +145,11 @@ interface Direction {
 }
 
 /**
- * Runs the steps of a direction: outputs [T, H, B] and final states [H, B]. A step beyond an example's length gives zero
+ * Runs the steps of a direction: outputs [T, H, B], then final states [H, B]. A step beyond an example's length gives zero
  * and leaves the state as it is. In reverse these steps come first, so the state is still the initial one when the
  * sequence's last step arrives: no sequence has to be turned around within its length.
  */
-function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Value[] } {
+function runCell(b: GraphBuilder, d: Direction): Value[] {
   const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);
   const scanned = d.valid ? [d.projected, d.valid] : [d.projected];
   const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
@@ -174,7 +163,7 @@ function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Valu
     reverseInputs: scanned.map(() => d.reverse),
     reverseOutputs: [d.reverse],
   });
-  return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
+  return [results[states.length]!, ...results.slice(0, states.length)];
 }
 
 /** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */

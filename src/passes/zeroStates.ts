@@ -18,13 +18,9 @@ export function dropZeroStates(model: Model): Model {
     const inputs = node.inputs.map((name, i) => (states.includes(i) && isZero(name) ? '' : name));
     if (inputs.every((name, i) => name === node.inputs[i])) return node;
     dropped = true;
-    return { ...node, inputs: withoutTrailingBlanks(inputs) };
+    return { ...node, inputs: inputs.slice(0, inputs.findLastIndex((name) => name !== '') + 1) };
   });
   return dropped ? { ...model, graph: removeDeadNodes({ ...graph, nodes }) } : model;
-}
-
-function withoutTrailingBlanks(names: readonly string[]): string[] {
-  return names.slice(0, names.findLastIndex((name) => name !== '') + 1);
 }
 
 /** Asks whether a value of the graph is known to be all zeros, whatever a caller feeds. */

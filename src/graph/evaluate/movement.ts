@@ -1,5 +1,5 @@
 import { intAttribute, integers, intsAttribute } from '../attributes.ts';
-import { normalizeAxis } from '../dims.ts';
+import { normalizeAxis, sliceBound } from '../dims.ts';
 import { concatTensors, sliceTensor, stridedTensor, stridesOf } from '../tensors.ts';
 import type { Tensor } from '../types.ts';
 import type { EvaluateContext, EvaluateRule } from './context.ts';
@@ -18,13 +18,8 @@ const same: EvaluateRule = ({ inputs: [x], dims: [dims] }) => {
 const transpose: EvaluateRule = ({ node, inputs: [x], dims: [dims] }) => {
   const strides = stridesOf(x!.dims);
   const perm = intsAttribute(node, 'perm') ?? [...strides.keys()].reverse();
-  return [
-    stridedTensor(
-      x!,
-      dims!,
-      perm.map((p) => strides[p]!),
-    ),
-  ];
+  const turned = perm.map((p) => strides[p]!);
+  return [stridedTensor(x!, dims!, turned)];
 };
 
 const slice: EvaluateRule = (c) => {
@@ -42,7 +37,7 @@ const slice: EvaluateRule = (c) => {
     const size = x.dims[axis]!;
     // Counting down, the first element is one that is there.
     const last = steps[i]! > 0 ? size : size - 1;
-    offset += Math.min(Math.max(start < 0 ? start + size : start, 0), last) * strides[axis]!;
+    offset += Math.min(sliceBound(start, size), last) * strides[axis]!;
     strides[axis]! *= steps[i]!;
   }
   return [stridedTensor(x, dims[0]!, strides, offset)];
@@ -53,11 +48,8 @@ const gather: EvaluateRule = (c) => {
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), x.dims.length)!;
   const places = ints(c, 1)?.map((i) => normalizeAxis(i, x.dims[axis]!));
   if (!places?.every((i) => i !== undefined)) return undefined;
-  const { elementType, data } = sliceTensor(
-    x,
-    x.dims.map((_, i) => (i === axis ? places : undefined)),
-  );
-  return [{ elementType, dims: c.dims[0]!, data }];
+  const keep = x.dims.map((_, i) => (i === axis ? places : undefined));
+  return [{ ...sliceTensor(x, keep), dims: c.dims[0]! }];
 };
 
 /** All inputs, one behind the other along an axis. */
@@ -80,11 +72,8 @@ const split: EvaluateRule = ({ node, inputs: [x], dims }) => {
 export function broadcastTo(x: Tensor, dims: readonly number[]): Tensor {
   const strides = stridesOf(x.dims);
   const missing = dims.length - strides.length;
-  return stridedTensor(
-    x,
-    dims,
-    dims.map((_, i) => (i < missing || x.dims[i - missing] === 1 ? 0 : strides[i - missing]!)),
-  );
+  const repeated = dims.map((_, i) => (i < missing || x.dims[i - missing] === 1 ? 0 : strides[i - missing]!));
+  return stridedTensor(x, dims, repeated);
 }
 
 /** Operators that move elements of their first input; further ones say where to. */
