@@ -212,15 +212,22 @@ export function fullLike(x: Value, value: number): Value {
   });
 }
 
+interface ScanOptions {
+  readonly reverseInputs?: readonly boolean[];
+  readonly reverseOutputs?: readonly boolean[];
+  readonly outputs?: readonly string[];
+  readonly label?: string;
+}
+
 /**
- * A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out; `label` names the
- * node.
+ * A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out, which `outputs`
+ * names; `label` names the node.
  */
 export function scan(
   states: readonly Value[],
   inputs: readonly Value[],
   body: Graph,
-  options: { reverseInputs?: readonly boolean[]; reverseOutputs?: readonly boolean[]; label?: string } = {},
+  options: ScanOptions = {},
 ): Value[] {
   const b = builderOf([...states, ...inputs]);
   const directions = (flags: readonly boolean[] | undefined) =>
@@ -234,7 +241,7 @@ export function scan(
       scan_input_directions: directions(options.reverseInputs),
       scan_output_directions: directions(options.reverseOutputs),
     },
-    body.outputs.length,
+    options.outputs ?? body.outputs.length,
     '',
     options.label,
   );

@@ -4,8 +4,7 @@ import { canEvaluate } from '../graph/evaluate/evaluate.ts';
 import { finishRewrite, liveNodes, mapBodies, renameInputs, startRewrite, usedNames } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { foldWanted, foldWhatCostsLittle, planFolds } from './foldPlan.ts';
-import { type KnownValue, knownValues } from './knownValues.ts';
+import { foldWanted, foldWhatCostsLittle, type KnownValue, knownValues, planFolds } from './foldPlan.ts';
 
 /**
  * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included:

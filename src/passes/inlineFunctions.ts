@@ -144,14 +144,15 @@ interface Call {
 function renameNode(node: Node, scope: Scope, context: Call): Node {
   const { f, call, prefix, inlining } = context;
   if (++inlining.nodes > MOST_NODES) throw refuse(f, `and others become more than ${MOST_NODES} nodes`);
+  const name = node.name === '' ? '' : inlining.names.unique(`${prefix}/${node.name}`);
   const inside = mapBodies(node, (body) => renameGraph(body, scope, context));
-  const attributes = Object.entries(inside.attributes).flatMap(([name, a]): [string, Attribute][] => {
+  const attributes = Object.entries(inside.attributes).flatMap(([key, a]): [string, Attribute][] => {
     const value = a.type === 'reference' ? (call.attributes[a.value] ?? f.defaults[a.value]) : a;
-    return value ? [[name, value]] : [];
+    return value ? [[key, value]] : [];
   });
   return {
     ...node,
-    name: node.name === '' ? '' : inlining.names.unique(`${prefix}/${node.name}`),
+    name,
     inputs: node.inputs.map((name) => lookup(name, scope, f)),
     outputs: node.outputs.map((name) => lookup(name, scope, f)),
     attributes: Object.fromEntries(attributes),

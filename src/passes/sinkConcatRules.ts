@@ -81,15 +81,19 @@ function pick({ pieces }: PiecesContext, indices: readonly number[]): readonly (
   return [{ ...pieces, values, sizes: values.map(() => 1) }];
 }
 
+/** The pieces changed one by one; they may lie along another axis then. */
+function mapped(pieces: Pieces, change: (piece: Value) => Value, axis = pieces.axis): readonly Pieces[] {
+  return [{ ...pieces, values: pieces.values.map(change), axis }];
+}
+
 /** Works element by element, whatever else it takes. */
-const elementwise: PiecesRule = (c) => [{ ...c.pieces, values: c.pieces.values.map((piece) => onPiece(c, piece)) }];
+const elementwise: PiecesRule = (c) => mapped(c.pieces, (piece) => onPiece(c, piece));
 
 const transposeRule: PiecesRule = ({ node, pieces, shape }) => {
   const perm = intsAttribute(node, 'perm') ?? [...shape.keys()].reverse();
   const own = perm.filter((p) => !pieces.stacked || p !== pieces.axis).map((p) => axisOfPiece(pieces, p));
   const moved = own.some((p, i) => p !== i);
-  const values = moved ? pieces.values.map((piece) => transpose(piece, own)) : pieces.values;
-  return [{ ...pieces, values, axis: perm.indexOf(pieces.axis) }];
+  return mapped(pieces, (piece) => (moved ? transpose(piece, own) : piece), perm.indexOf(pieces.axis));
 };
 
 const squeezeRule: PiecesRule = (c) => {
@@ -97,8 +101,7 @@ const squeezeRule: PiecesRule = (c) => {
   const axes = list(c, 'axes', 1)?.map((a) => normalizeAxis(a, shape.length));
   if (!axes?.every((a) => a !== undefined) || axes.includes(pieces.axis)) return undefined;
   const own = axes.map((a) => axisOfPiece(pieces, a));
-  const values = pieces.values.map((piece) => squeeze(piece, own));
-  return [{ ...pieces, values, axis: pieces.axis - axes.filter((a) => a < pieces.axis).length }];
+  return mapped(pieces, (piece) => squeeze(piece, own), pieces.axis - axes.filter((a) => a < pieces.axis).length);
 };
 
 const unsqueezeRule: PiecesRule = (c) => {
@@ -110,7 +113,7 @@ const unsqueezeRule: PiecesRule = (c) => {
   const kept = range(0, rank).filter((i) => !axes.includes(i));
   const moved = { ...pieces, axis: kept[pieces.axis]! };
   const own = axes.map((a) => axisOfPiece(moved, a));
-  return [{ ...moved, values: pieces.values.map((piece) => unsqueeze(piece, own)) }];
+  return mapped(moved, (piece) => unsqueeze(piece, own));
 };
 
 /** [.., D, H, ..] to [.., D·H, ..]: the stack becomes a row. */
@@ -132,8 +135,7 @@ const gatherRule: PiecesRule = (c) => {
   if (axis === undefined || rank === undefined) return undefined;
   if (axis !== pieces.axis) {
     const own = { ...node.attributes, axis: { type: 'int', value: axisOfPiece(pieces, axis) } } as const;
-    const values = pieces.values.map((piece) => onPiece(c, piece, own));
-    return [{ ...pieces, values, axis: pieces.axis + (axis < pieces.axis ? rank - 1 : 0) }];
+    return mapped(pieces, (piece) => onPiece(c, piece, own), pieces.axis + (axis < pieces.axis ? rank - 1 : 0));
   }
   const indices = ints(c, 1);
   if (!isUnit(c) || indices === undefined || rank > 1) return undefined;
@@ -154,7 +156,7 @@ const slice: PiecesRule = (c) => {
     if (own.every((a, i) => a === axes[i])) return elementwise(c);
     if (intsAttribute(node, 'starts') === undefined) return undefined;
     const attributes = { ...node.attributes, axes: { type: 'ints', value: own } } as const;
-    return [{ ...pieces, values: pieces.values.map((piece) => onPiece(c, piece, attributes)) }];
+    return mapped(pieces, (piece) => onPiece(c, piece, attributes));
   }
   if (axes.length !== 1 || steps[0] !== 1) return undefined;
   const size = isUnit(c) ? pieces.values.length : shape[pieces.axis];

@@ -2,8 +2,7 @@ import { int64s, intAttribute, integers, intsAttribute } from '../attributes.ts'
 import { addDims, divideDims, isStatic, multiplyDims, sizeOf } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
 import { elementwiseValues } from '../evaluate/elementwise.ts';
-import { evaluate } from '../evaluate/evaluate.ts';
-import { shapePart } from '../evaluate/making.ts';
+import { evaluate, shapePart } from '../evaluate/evaluate.ts';
 import { movementValues } from '../evaluate/movement.ts';
 import { tensorOfNumbers } from '../numbers.ts';
 import { type Rules, ruleFor } from '../rules.ts';

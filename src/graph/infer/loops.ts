@@ -1,6 +1,6 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
-import { shapePart } from '../evaluate/making.ts';
+import { shapePart } from '../evaluate/evaluate.ts';
 import { traits } from '../operators.ts';
 import type { Rules } from '../rules.ts';
 import { RECURRENT_INPUT as INPUT } from '../slots.ts';
