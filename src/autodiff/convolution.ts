@@ -2,14 +2,7 @@ import { intAttribute, intsAttribute, stringAttribute } from '../graph/attribute
 import type { Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { apply, div, expand, reduceSum, reshape, scatterAdd, slice, transpose, unsqueeze } from '../graph/ops.ts';
-import {
-  type GradientContext,
-  type GradientRule,
-  type GradientRules,
-  rankOf,
-  shapeOfType,
-  unsupported,
-} from './rule.ts';
+import { type GradientContext, type GradientRules, rankOf, shapeOfType, unsupported } from './rule.ts';
 
 /*
  * A convolution over any number of spatial axes, of X [B, C, L…] with W [M, C, K…] to Y [B, M, L'…]:
@@ -56,20 +49,6 @@ function windowOf(c: GradientContext, kernel: readonly number[]): Window {
     outputs,
   };
 }
-
-const convRule: GradientRule = (c) => {
-  if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
-  const [x, w, g] = [c.input(0), c.input(1), c.gradient()];
-  const kernel = shapeOfType(w).slice(2);
-  if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
-  const window = windowOf(c, kernel);
-  const notChannels = shapeOfType(g).flatMap((_, i) => (i === 1 ? [] : [i]));
-  return [
-    c.needs(0) ? inputGradient(g, w, window) : undefined,
-    c.needs(1) ? weightGradient(x, g, window) : undefined,
-    c.inputs[2] && c.needs(2) ? reduceSum(g, notChannels) : undefined,
-  ];
-};
 
 const spatial = (w: Window) => w.sizes.map((_, i) => i + 2);
 
@@ -129,27 +108,36 @@ function spaceOut(x: Value, axis: number, stride: number): Value {
   );
 }
 
-/** MaxPool: every gradient entry is added where its maximum was found. */
-const maxPoolRule: GradientRule = (c) => {
-  const x = c.input(0);
-  const shape = shapeOfType(x);
-  if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
-  if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
-  const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
-  const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
-  const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(c.gradient(), [-1]), 0);
-  return [reshape(flat, shape)];
-};
-
-/** GlobalAveragePool: an equal share for every entry. */
-const globalAverageRule: GradientRule = (c) => {
-  const shape = shapeOfType(c.input(0));
-  if (!isStatic(shape) || rankOf(c.gradient()) !== shape.length) unsupported(c, 'the sizes of its input must be fixed');
-  return [expand(div(c.gradient(), sizeOf(shape.slice(2))), shape)];
-};
-
 export const convolutionGradients = {
-  Conv: convRule,
-  MaxPool: maxPoolRule,
-  GlobalAveragePool: globalAverageRule,
+  Conv: (c) => {
+    if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
+    const [x, w, g] = [c.input(0), c.input(1), c.gradient()];
+    const kernel = shapeOfType(w).slice(2);
+    if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
+    const window = windowOf(c, kernel);
+    const notChannels = shapeOfType(g).flatMap((_, i) => (i === 1 ? [] : [i]));
+    return [
+      c.needs(0) ? inputGradient(g, w, window) : undefined,
+      c.needs(1) ? weightGradient(x, g, window) : undefined,
+      c.inputs[2] && c.needs(2) ? reduceSum(g, notChannels) : undefined,
+    ];
+  },
+  /** MaxPool: every gradient entry is added where its maximum was found. */
+  MaxPool: (c) => {
+    const x = c.input(0);
+    const shape = shapeOfType(x);
+    if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
+    if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
+    const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
+    const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
+    const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(c.gradient(), [-1]), 0);
+    return [reshape(flat, shape)];
+  },
+  /** GlobalAveragePool: an equal share for every entry. */
+  GlobalAveragePool: (c) => {
+    const shape = shapeOfType(c.input(0));
+    if (!isStatic(shape) || rankOf(c.gradient()) !== shape.length)
+      unsupported(c, 'the sizes of its input must be fixed');
+    return [expand(div(c.gradient(), sizeOf(shape.slice(2))), shape)];
+  },
 } satisfies GradientRules;

@@ -36,22 +36,6 @@ const alphaOf = (c: GradientContext, fallback: number) => floatAttribute(c.node,
 const SELU_ALPHA = 1.6732632;
 const SELU_GAMMA = 1.050701;
 
-/** PRelu: y = x < 0 ? slope · x : x, the slope being broadcast to x. */
-const pReluRule: GradientRule = (c) => {
-  const [x, a, g] = [c.input(0), c.input(1), c.gradient()];
-  const negative = less(x, 0);
-  return [
-    c.needs(0) ? where(negative, mul(g, a), g) : undefined,
-    c.needs(1) ? sumTo(where(negative, mul(g, x), 0), a) : undefined,
-  ];
-};
-
-/** Clip passes the gradient where it changed nothing. */
-const clipRule: GradientRule = (c) => {
-  if (c.needs(1) || c.needs(2)) unsupported(c, 'its limits must be constants');
-  return [where(equal(c.input(0), c.output(0)), c.gradient(), 0)];
-};
-
 /** Gradients of a binary operator before broadcasting is undone; each is computed only where asked for. */
 const binary =
   (left: (c: GradientContext, g: Value) => Value, right: (c: GradientContext, g: Value) => Value): GradientRule =>
@@ -85,21 +69,6 @@ const shares =
     const g = factor === 1 ? c.gradient() : mul(c.gradient(), factor);
     return c.inputs.map((_, i) => (c.needs(i) ? sumTo(g, c.input(i)) : undefined));
   };
-
-/** softmax: dx = y ⊙ (dy − Σ dy ⊙ y), the sum along the axis. */
-const softmaxRule: GradientRule = (c) => {
-  const y = c.output(0);
-  const axis = intAttribute(c.node, 'axis', -1);
-  const g = c.gradient();
-  return [mul(y, sub(g, reduceSum(mul(g, y), [axis], true)))];
-};
-
-/** log softmax: dx = dy − exp(y) ⊙ Σ dy, the sum along the axis. */
-const logSoftmaxRule: GradientRule = (c) => {
-  const g = c.gradient();
-  const axis = intAttribute(c.node, 'axis', -1);
-  return [sub(g, mul(exp(c.output(0)), reduceSum(g, [axis], true)))];
-};
 
 export const elementwiseGradients = {
   Add: binary(
@@ -154,8 +123,19 @@ export const elementwiseGradients = {
     if (c.inputs[2]) unsupported(c, 'replace it by seeded masks first (maskDropout)');
     return [c.gradient()];
   },
-  Softmax: softmaxRule,
-  LogSoftmax: logSoftmaxRule,
+  /** softmax: dx = y ⊙ (dy − Σ dy ⊙ y), the sum along the axis. */
+  Softmax: (c) => {
+    const y = c.output(0);
+    const axis = intAttribute(c.node, 'axis', -1);
+    const g = c.gradient();
+    return [mul(y, sub(g, reduceSum(mul(g, y), [axis], true)))];
+  },
+  /** log softmax: dx = dy − exp(y) ⊙ Σ dy, the sum along the axis. */
+  LogSoftmax: (c) => {
+    const g = c.gradient();
+    const axis = intAttribute(c.node, 'axis', -1);
+    return [sub(g, mul(exp(c.output(0)), reduceSum(g, [axis], true)))];
+  },
   // y = α(eˣ − 1) below 0
   Elu: slope((x, y, c) => where(greater(x, 0), 1, add(y, alphaOf(c, 1)))),
   // y = α(e^(x/α) − 1) below 0
@@ -175,8 +155,20 @@ export const elementwiseGradients = {
     return mul(rest, rest);
   }),
   ThresholdedRelu: (c) => [where(greater(c.input(0), alphaOf(c, 1)), c.gradient(), 0)],
-  Clip: clipRule,
-  PRelu: pReluRule,
+  /** Clip passes the gradient where it changed nothing. */
+  Clip: (c) => {
+    if (c.needs(1) || c.needs(2)) unsupported(c, 'its limits must be constants');
+    return [where(equal(c.input(0), c.output(0)), c.gradient(), 0)];
+  },
+  /** PRelu: y = x < 0 ? slope · x : x, the slope being broadcast to x. */
+  PRelu: (c) => {
+    const [x, a, g] = [c.input(0), c.input(1), c.gradient()];
+    const negative = less(x, 0);
+    return [
+      c.needs(0) ? where(negative, mul(g, a), g) : undefined,
+      c.needs(1) ? sumTo(where(negative, mul(g, x), 0), a) : undefined,
+    ];
+  },
   Erf: slope((x) => mul(exp(neg(mul(x, x))), 2 / Math.sqrt(Math.PI))),
   Sin: slope(cos),
   Cos: slope((x) => neg(sin(x))),

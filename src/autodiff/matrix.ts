@@ -11,9 +11,7 @@ function swapLast(x: Value): Value {
   return transpose(x, perm);
 }
 
-/**
- * Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a plain matrix B all leading axes of A become rows of one fat product.
- */
+/** Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a matrix B all leading axes of A become rows of one fat product. */
 const matMulRule: GradientRule = (c) => {
   const a = c.input(0);
   const b = c.input(1);

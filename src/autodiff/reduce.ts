@@ -50,19 +50,6 @@ function expandLike(x: Value, like: Value): Value {
   return expand(x, isStatic(shape) ? shape : shapeOf(like));
 }
 
-const sumRule: GradientRule = (c) => [expandLike(restored(c, c.gradient(), reducedAxes(c)), c.input(0))];
-
-/** Mean: a sum divided by the number of terms, which may be known only at run time. */
-const meanRule: GradientRule = (c) => {
-  const x = c.input(0);
-  const axes = reducedAxes(c);
-  const sizes: readonly Dim[] = axes.map((a) => shapeOfType(x)[a]!);
-  const spread = expandLike(restored(c, c.gradient(), axes), x);
-  if (isStatic(sizes)) return [div(spread, sizeOf(sizes))];
-  const counts = apply('Gather', [shapeOf(x), c.builder.ints(axes)]);
-  return [div(spread, cast(apply('ReduceProd', [counts], { keepdims: 0 }), 'float32'))];
-};
-
 /** Max and Min: the gradient goes to the extreme entries, in equal shares when several tie. */
 const extremeRule: GradientRule = (c) => {
   const axes = reducedAxes(c);
@@ -81,8 +68,17 @@ const factorRule =
   };
 
 export const reduceGradients = {
-  ReduceSum: sumRule,
-  ReduceMean: meanRule,
+  ReduceSum: (c) => [expandLike(restored(c, c.gradient(), reducedAxes(c)), c.input(0))],
+  /** Mean: a sum divided by the number of terms, which may be known only at run time. */
+  ReduceMean: (c) => {
+    const x = c.input(0);
+    const axes = reducedAxes(c);
+    const sizes: readonly Dim[] = axes.map((a) => shapeOfType(x)[a]!);
+    const spread = expandLike(restored(c, c.gradient(), axes), x);
+    if (isStatic(sizes)) return [div(spread, sizeOf(sizes))];
+    const counts = apply('Gather', [shapeOf(x), c.builder.ints(axes)]);
+    return [div(spread, cast(apply('ReduceProd', [counts], { keepdims: 0 }), 'float32'))];
+  },
   ReduceMax: extremeRule,
   ReduceMin: extremeRule,
   ReduceL1: factorRule(sign),

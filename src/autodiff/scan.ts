@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { fullLike, scan } from '../graph/ops.ts';
 import { renameInputs } from '../graph/rewrite.ts';
 import type { Graph } from '../graph/types.ts';
-import { addGradients, type GradientContext, type GradientRule, type GradientRules } from './rule.ts';
+import { addGradients, type GradientRule, type GradientRules } from './rule.ts';
 import { type ScanLoop, type StepGradient, type StepReads, scanLoop, stepGradient, stepReads } from './scanStep.ts';
 import { readsOther, stackedGradient } from './stacked.ts';
 
@@ -22,26 +22,41 @@ const scanRule: GradientRule = (c) => {
   const gradient = stepGradient(c, loop);
   const reads = stepReads(loop, gradient);
   const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
-  const results = runBackward(c, loop, gradient, reads, saved);
-  const inputs: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
+  const { builder: b, stateCount } = loop;
+  const { states, sums, inputs, outputs, stacked } = gradient;
+  const backward = backwardBody(loop, gradient, reads);
+  const initial = [
+    ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
+    ...sums.map((s) => fullLike(b.value(s.name), 0)),
+  ];
+  const scanned = [
+    ...outputs.map((o) => c.gradients[stateCount + o.output]!),
+    ...reads.inLoop.map((name) => saved.get(name)!),
+  ];
+  // Gradients of the states, sums for captured values, then for all steps [T, …] those of scanned inputs and the rest.
+  const results = scan(initial, scanned, backward, {
+    reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
+    reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
+  });
+  const found: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
   const captured = new Map<string, Value>();
   let at = 0;
-  for (const s of gradient.states) inputs[s.state] = results[at++];
-  for (const s of gradient.sums) captured.set(s.name, results[at++]!);
-  for (const x of gradient.inputs) inputs[loop.stateCount + x.input] = results[at++];
-  const stacks = new Map(gradient.stacked.map((name) => [name, results[at++]!]));
+  for (const s of states) found[s.state] = results[at++];
+  for (const s of sums) captured.set(s.name, results[at++]!);
+  for (const x of inputs) found[stateCount + x.input] = results[at++];
+  const stacks = new Map(stacked.map((name) => [name, results[at++]!]));
   for (const { c: inside, input } of gradient.deferred) {
     const name = inside.node.inputs[input]!;
     const isRead = (i: number) => i === input || readsOther(inside.node);
     const operands = inside.node.inputs.map((operand, i) =>
-      isRead(i) ? (saved.get(operand) ?? loop.builder.value(operand)) : undefined,
+      isRead(i) ? (saved.get(operand) ?? b.value(operand)) : undefined,
     );
     const stack = stacks.get(inside.gradients[0]!.name)!;
-    const g = stackedGradient(loop.builder, inside, input, operands, stack);
+    const g = stackedGradient(b, inside, input, operands, stack);
     captured.set(name, addGradients(captured.get(name), g));
   }
   for (const [name, g] of captured) c.addToCaptured(name, g);
-  return inputs;
+  return found;
 };
 
 /**
@@ -83,34 +98,6 @@ function saveInForward(loop: ScanLoop, body: Graph, saved: readonly string[]): R
     b.replaceNode(node, { ...node, outputs: outputNames, attributes });
   }
   return new Map([...stacks].map(([name, stack]) => [name, b.value(stack)]));
-}
-
-/**
- * The backward loop over the values that the forward one saved. Its results are the gradients of the states, sums for
- * captured values, then for all steps [T, …] those of scanned inputs and the stacked ones.
- */
-function runBackward(
-  c: GradientContext,
-  loop: ScanLoop,
-  gradient: StepGradient,
-  reads: StepReads,
-  saved: ReadonlyMap<string, Value>,
-): Value[] {
-  const { builder: b, stateCount } = loop;
-  const { states, sums, inputs, outputs, stacked } = gradient;
-  const body = backwardBody(loop, gradient, reads);
-  return scan(
-    [
-      ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
-      ...sums.map((s) => fullLike(b.value(s.name), 0)),
-    ],
-    [...outputs.map((o) => c.gradients[stateCount + o.output]!), ...reads.inLoop.map((name) => saved.get(name)!)],
-    body,
-    {
-      reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
-      reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
-    },
-  );
 }
 
 /** One step of the backward loop. */

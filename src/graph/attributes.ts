@@ -1,9 +1,6 @@
 import type { Attribute, Graph, Node, Tensor } from './types.ts';
 
-/**
- * An attribute from a plain value: integers become `int`, strings `string`, arrays of integers `ints`. Use `float` for
- * reals.
- */
+/** An attribute from a plain value: an integer, a string or a list of integers. Use `float` for reals. */
 export function attribute(value: number | string | readonly number[] | Attribute): Attribute {
   if (typeof value === 'number') return { type: 'int', value };
   if (typeof value === 'string') return { type: 'string', value };

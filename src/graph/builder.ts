@@ -128,9 +128,7 @@ export class GraphBuilder {
     return this.constant(int64s([values.length], values));
   }
 
-  /**
-   * Appends an operator; `outputs` is their number, or their names where they must be given; `label` names the node.
-   */
+  /** Appends an operator; `outputs` is their number, or their names; `label` is what the node is called. */
   node(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -229,10 +227,7 @@ export class GraphBuilder {
     };
   }
 
-  /**
-   * The value, or a copy of it where a body would give out an input, an outer value or one value twice: ONNX Runtime
-   * refuses the second and returns unset memory for the others.
-   */
+  /** The value, or a copy where a body would give out what it did not make, or twice: ONNX Runtime does that wrong. */
   private givenOut(value: Value): Value {
     if (this.outer === undefined) return value;
     const isNew = !this.outputs.some((o) => o.name === value.name);

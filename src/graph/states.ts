@@ -22,9 +22,7 @@ export function namesStates(model: Model): boolean {
   return model.metadata[KEY] !== undefined;
 }
 
-/**
- * The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph.
- */
+/** The streaming states that the metadata names, be it none. Throws a SlimError where they do not fit the graph. */
 export function statesOf(model: Model): StatePair[] {
   const text = model.metadata[KEY];
   if (text === undefined) return [];

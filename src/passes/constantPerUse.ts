@@ -94,17 +94,13 @@ function findFills(graph: Graph): Map<string, Node> {
     if (constant && isFloat(constant.elementType) && sizeOf(constant.dims) === 1) numbers.add(node.outputs[0]!);
     const isCopy = moves(node) === 'copies' && numbers.has(node.inputs[0]!);
     const isMoved = moves(node) && fills.has(node.inputs[0]!);
-    const isFilled = node.op === 'ConstantOfShape' && isFloatFill(node);
+    const { value } = node.attributes;
+    const isFilled = node.op === 'ConstantOfShape' && (value?.type !== 'tensor' || isFloat(value.value.elementType));
     if (node.domain !== '' || !(isCopy || isMoved || isFilled) || node.outputs.some((name) => given.has(name)))
       continue;
     for (const name of node.outputs) fills.set(name, node);
   }
   return fills;
-}
-
-function isFloatFill(node: Node): boolean {
-  const value = node.attributes.value;
-  return value?.type !== 'tensor' || isFloat(value.value.elementType);
 }
 
 /** Makes nodes one again that have this mark in their names and do the same. */

@@ -4,9 +4,7 @@ import { add, gatherElements, log, max, mul, neg, reduceSum, softmax, unsqueeze 
 import { removeDeadNodes, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
-/**
- * Smallest normal float32: a probability below it counts as this much, so the loss stays finite (at most 87.3 nats).
- */
+/** Smallest normal float32, which a probability is at least: so the loss stays finite (at most 87.3 nats). */
 const TINY = 1.1754944e-38;
 
 /**

@@ -24,10 +24,7 @@ import { factorDifferences, reassociateProducts } from './reassociate.ts';
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
 
-/**
- * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
- * the first stays as it is.
- */
+/** Moves what it can out of every Scan over first axes; the result computes the same values. */
 export function hoistLoops(graph: Graph): Graph {
   const hoisted = rewriteNodes(graph, (b, node) => {
     const body = node.op === 'Scan' && node.domain === '' && !hasAxes(node) ? graphAttribute(node, 'body') : undefined;

@@ -106,19 +106,13 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   });
 }
 
-/**
- * The directions' results in ONNX's layout: [T, H, B] → Y [T, D, B, H] or batch-first [B, T, D, H]; [H, B] → states
- * [D, B, H] or [B, D, H].
- */
+/** [T, H, B] of each direction → Y [T, D, B, H] or [B, T, D, H]; [H, B] → states [D, B, H] or [B, D, H]. */
 function sideBySide(parts: readonly Value[], perm: readonly number[], axis: number): Value {
   const laid = parts.map((part) => unsqueeze(transpose(part, perm), [axis]));
   return concat(laid, axis);
 }
 
-/**
- * The biases Wb and Rb of B [2GH]: what is added to W·x, and what stays for the loop. Where both are added, that is
- * their sum.
- */
+/** B [2GH] as what is added to W·x and what stays for the loop; their sum where both can be added. */
 function splitBias(bias: Value | undefined, inLoop: boolean): (Value | undefined)[] {
   if (bias === undefined) return [];
   const [input, recurrent] = split(bias, 2, 0);

@@ -47,10 +47,8 @@ function onlySqueezed(graph: Graph): Set<string> {
       if (name !== node.inputs[0] || !dropsFirstAxis(node, made)) usedWhole.add(name);
     }
   }
-  const found = [...graph.initializers].filter(
-    ([name, { dims }]) => dims[0] === 1 && used.has(name) && !usedWhole.has(name),
-  );
-  return new Set(found.map(([name]) => name));
+  const names = [...graph.initializers.keys()].filter((name) => used.has(name) && !usedWhole.has(name));
+  return new Set(names.filter((name) => graph.initializers.get(name)!.dims[0] === 1));
 }
 
 /** True for a Squeeze of the first axis alone. */

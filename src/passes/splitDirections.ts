@@ -47,15 +47,14 @@ function canSplit(node: Node, stored: ReturnType<typeof storedHere>): boolean {
  * that take some, so that the halves are the shares when both directions use the same activations.
  */
 function sharesEvenly({ attributes }: Node): boolean {
-  const [activations = [], ...parameters] = SHARED_LISTS.map((name) => listOf(attributes[name]));
+  const [activations = [], ...parameters] = SHARED_LISTS.map((name): readonly unknown[] => {
+    const value = attributes[name]?.value;
+    return Array.isArray(value) ? value : [];
+  });
   const half = activations.length / 2;
   const alike = activations.slice(0, half).join() === activations.slice(half).join();
   const even = [activations, ...parameters].every((list) => list.length % 2 === 0);
   return even && (alike || parameters.every((list) => list.length === 0));
-}
-
-function listOf(a: Attribute | undefined): readonly unknown[] {
-  return a !== undefined && Array.isArray(a.value) ? a.value : [];
 }
 
 /** A Concat of final states: heads pick those of the last layer out of it, so it is worth pieces. */

@@ -7,7 +7,7 @@ import { isRecurrent, operators, type RecurrentNode } from '../graph/operators.t
 import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, ValueInfo } from '../graph/types.ts';
-import { directionNames, directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
+import { directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
 import { detectStates, movesStates } from './detectStates.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
@@ -71,8 +71,11 @@ function movedFrom(graph: Graph, inputs: readonly string[]): Set<string> {
 }
 
 function streamRecurrent(b: GraphBuilder, node: RecurrentNode, streamed: ReadonlySet<string>, declare: Declare): void {
-  const [name] = directionNames(node) as [string];
-  refuseReverse(node);
+  const name = nodeTitle(node);
+  if (directionsOf(node).includes(true)) {
+    const how = isBidirectional(node) ? 'in both directions' : 'backwards';
+    throw new SlimError(`layer '${name}' reads the sequence ${how}, so it needs all of it: the model cannot stream`);
+  }
   const { states } = operators[node.op].recurrent;
   const given = STATE_INPUTS.map((i) => node.inputs[i]).filter((n) => n);
   if (given.length > 0 && !given.every((n) => streamed.has(n!))) {
@@ -96,15 +99,6 @@ function streamRecurrent(b: GraphBuilder, node: RecurrentNode, streamed: Readonl
   copyFinals(
     b,
     pairs.map((pair, i): [StatePair, string] => [pair, outputs[i + 1]!]),
-  );
-}
-
-/** Throws a SlimError for a layer that needs the whole sequence. */
-function refuseReverse(node: Node): void {
-  if (directionsOf(node).every((reverse) => !reverse)) return;
-  const how = isBidirectional(node) ? 'in both directions' : 'backwards';
-  throw new SlimError(
-    `layer '${nodeTitle(node)}' reads the sequence ${how}, so it needs all of it: the model cannot stream`,
   );
 }
 

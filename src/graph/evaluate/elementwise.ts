@@ -56,12 +56,6 @@ function wholeOf(value: number, elementType: ElementType): number | undefined {
   return whole >= least && whole < least + count ? whole : undefined;
 }
 
-/** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
-const div: EvaluateRule = (c) => {
-  const { elementType } = c.inputs[0]!;
-  return isFloat(elementType) ? each(c, (a, b) => a / b) : each(c, (a, b) => wholeOf(a / b, elementType));
-};
-
 /** The rest has the sign of the divisor, with `fmod` that of the dividend. */
 const mod: EvaluateRule = (c) => {
   const ofDividend = intAttribute(c.node, 'fmod', 0) === 1;
@@ -77,22 +71,16 @@ const where: EvaluateRule = ({ inputs, dims: [dims] }) => {
   return [{ elementType, dims: dims!, data }];
 };
 
-/** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
-const cast: EvaluateRule = (c) => {
-  const { elementType, dims, data } = c.inputs[0]!;
-  const to = elementTypeOf(intAttribute(c.node, 'to', 0));
-  if (to === undefined) return undefined;
-  if (to === elementType) return [{ elementType, dims, data }];
-  if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
-  return each(c, (x) => wholeOf(x, to), to);
-};
-
 /** Operators that combine elements at the same place, under numpy's broadcasting. */
 export const elementwiseValues = {
   Add: arithmetic((a, b) => a + b),
   Sub: arithmetic((a, b) => a - b),
   Mul: arithmetic((a, b) => a * b),
-  Div: div,
+  /** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
+  Div: (c) => {
+    const { elementType } = c.inputs[0]!;
+    return isFloat(elementType) ? each(c, (a, b) => a / b) : each(c, (a, b) => wholeOf(a / b, elementType));
+  },
   Neg: arithmetic((a) => -a),
   Mod: ofIntegers(mod),
   Max: ofIntegers(arithmetic((...values) => Math.max(...values))),
@@ -107,5 +95,13 @@ export const elementwiseValues = {
   Xor: test((a, b) => (a !== 0) !== (b !== 0)),
   Not: test((a) => a === 0),
   Where: where,
-  Cast: cast,
+  /** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
+  Cast: (c) => {
+    const { elementType, dims, data } = c.inputs[0]!;
+    const to = elementTypeOf(intAttribute(c.node, 'to', 0));
+    if (to === undefined) return undefined;
+    if (to === elementType) return [{ elementType, dims, data }];
+    if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
+    return each(c, (x) => wholeOf(x, to), to);
+  },
 } as const satisfies Record<string, EvaluateRule>;

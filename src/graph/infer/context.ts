@@ -57,10 +57,7 @@ export function inputShape(c: InferContext, index: number): readonly Dim[] | und
   return inputType(c, index).shape;
 }
 
-/**
- * What comes out where a shape is the content of an input that is not known: the input's length is the rank; its
- * elements may be.
- */
+/** The shape that an input holds: where it is not known, its length is the rank still. */
 export function shapeFrom(c: InferContext, input: number): readonly Dim[] | undefined {
   const known = c.ints(input);
   const length = c.inputs[input]?.shape?.[0];

@@ -61,30 +61,6 @@ const windowed = (shapeOf: (c: InferContext, x: readonly Dim[], w: readonly Dim[
     return shapeOf(c, x, w, windowOf(c, x.length - 2, kernel));
   });
 
-/** x [N, C, …] with w [M, C/group, k…] → [N, M, …]. */
-const conv = windowed((c, x, w, window) => {
-  const channels = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
-  if (differ(channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
-  return [x[0]!, w[0]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))];
-});
-
-/** x [N, C, …] with w [C, M/group, k…] → [N, M, …]: stride·(d − 1) + output_padding + reach + 1 − pads. */
-const convTranspose = windowed((c, x, w, window) => {
-  if (differ(w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
-  const given = intsAttribute(c.node, 'output_shape');
-  const extra = intsAttribute(c.node, 'output_padding');
-  const spatial = x.slice(2).map((d, i): Dim => {
-    if (given !== undefined) return given[i] ?? fail(c, `output_shape [${given}] is too short`);
-    const stride = window.strides[i]!;
-    if (window.auto.startsWith('SAME')) return multiplyDims([d, stride]);
-    const reach = (window.kernel[i]! - 1) * window.dilations[i]!;
-    const pads = window.auto === 'VALID' ? 0 : window.pads[i]![0] + window.pads[i]![1];
-    return addDims([multiplyDims([d, stride]), reach + 1 - stride - pads + (extra?.[i] ?? 0)]);
-  });
-  const made = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
-  return [x[0]!, made, ...spatial];
-});
-
 /** The largest or the mean value of each window; MaxPool can also say where it was. */
 const pool: InferRule = (c) => {
   const { elementType, shape: x } = inputType(c, 0);
@@ -136,8 +112,28 @@ function scaled(c: InferContext, shape: readonly Dim[]): Dim[] | undefined {
 
 /** Shapes of convolutions and of what stands beside them. */
 export const convolutionShapes = {
-  Conv: conv,
-  ConvTranspose: convTranspose,
+  /** x [N, C, …] with w [M, C/group, k…] → [N, M, …]. */
+  Conv: windowed((c, x, w, window) => {
+    const channels = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
+    if (differ(channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
+    return [x[0]!, w[0]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))];
+  }),
+  /** x [N, C, …] with w [C, M/group, k…] → [N, M, …]: stride·(d − 1) + output_padding + reach + 1 − pads. */
+  ConvTranspose: windowed((c, x, w, window) => {
+    if (differ(w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
+    const given = intsAttribute(c.node, 'output_shape');
+    const extra = intsAttribute(c.node, 'output_padding');
+    const spatial = x.slice(2).map((d, i): Dim => {
+      if (given !== undefined) return given[i] ?? fail(c, `output_shape [${given}] is too short`);
+      const stride = window.strides[i]!;
+      if (window.auto.startsWith('SAME')) return multiplyDims([d, stride]);
+      const reach = (window.kernel[i]! - 1) * window.dilations[i]!;
+      const pads = window.auto === 'VALID' ? 0 : window.pads[i]![0] + window.pads[i]![1];
+      return addDims([multiplyDims([d, stride]), reach + 1 - stride - pads + (extra?.[i] ?? 0)]);
+    });
+    const made = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
+    return [x[0]!, made, ...spatial];
+  }),
   MaxPool: pool,
   AveragePool: pool,
   LpPool: pool,

@@ -47,25 +47,8 @@ const softmax: InferRule = (c) => {
 /** What the operator says of each element. */
 const test: InferRule = (c) => [tensor('bool', inputType(c, 0).shape)];
 
-const cast: InferRule = (c) => {
-  const to = elementTypeAttribute(c, 'to') ?? fail(c, `unknown element type ${intAttribute(c.node, 'to', 0)}`);
-  return [tensor(to, inputType(c, 0).shape)];
-};
-
 /** As the second input: a value of the type that is meant, or the scale in (x − zero point) · scale. */
 const asSecond: InferRule = (c) => [tensor(inputType(c, 1).elementType, inputType(c, 0).shape)];
-
-/** In the type of the zero point, without one uint8. */
-const quantize: InferRule = (c) => [tensor(c.inputs[2]?.elementType ?? 'uint8', inputType(c, 0).shape)];
-
-/** y, scale and zero point. */
-const dynamicQuantize: InferRule = (c) => [
-  tensor('uint8', inputType(c, 0).shape),
-  tensor('float32', []),
-  tensor('uint8', []),
-];
-
-const dropout: InferRule = (c) => [inputType(c, 0), tensor('bool', inputType(c, 0).shape)];
 
 export const elementwiseShapes = {
   ...ruleForEach(operatorsWith({ elementwise: 'unary' }), same),
@@ -79,10 +62,15 @@ export const elementwiseShapes = {
   LogSoftmax: softmax,
   Hardmax: softmax,
   ...ruleForEach(operatorsWith({ elementwise: 'unary', decides: true }), test),
-  Cast: cast,
+  Cast: (c) => {
+    const to = elementTypeAttribute(c, 'to') ?? fail(c, `unknown element type ${intAttribute(c.node, 'to', 0)}`);
+    return [tensor(to, inputType(c, 0).shape)];
+  },
   CastLike: asSecond,
   DequantizeLinear: asSecond,
-  QuantizeLinear: quantize,
-  DynamicQuantizeLinear: dynamicQuantize,
-  Dropout: dropout,
+  /** In the type of the zero point, without one uint8. */
+  QuantizeLinear: (c) => [tensor(c.inputs[2]?.elementType ?? 'uint8', inputType(c, 0).shape)],
+  /** y, scale and zero point. */
+  DynamicQuantizeLinear: (c) => [tensor('uint8', inputType(c, 0).shape), tensor('float32', []), tensor('uint8', [])],
+  Dropout: (c) => [inputType(c, 0), tensor('bool', inputType(c, 0).shape)],
 } satisfies Rules<InferRule>;

@@ -3,7 +3,7 @@ import { constantTensor, integers } from '../attributes.ts';
 import type { Op } from '../operators.ts';
 import { ruleFor } from '../rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
-import { type InferRule, ShapeError } from './context.ts';
+import { type InferContext, type InferRule, ShapeError } from './context.ts';
 import { controlShapes } from './control.ts';
 import { convolutionShapes } from './convolution.ts';
 import { einsumShapes } from './einsum.ts';
@@ -107,18 +107,16 @@ export class Scope {
     const freshDim = () => `?${this.counter.next++}`;
     const floats = (i: number) => this.floats(node.inputs[i] ?? '');
     const inferBody = (body: Graph, types: readonly TensorType[]) => inferGraph(body, new Scope(this), types);
-    const inferred = ruleFor(rules, node)?.({ node, inputs, ints, floats, inferBody, freshDim }) ?? [];
+    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim };
+    const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
-    node.outputs.forEach((name, i) => {
-      if (name !== '') this.define(name, types[i]!);
-    });
+    for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
     const constant = constantTensor(node);
     if (constant) this.defineTensor(node.outputs[0]!, constant);
     else {
-      inferIntegers({ node, types: inputs, outputs: types, ints, fresh: freshDim }).forEach((values, i) => {
-        const name = node.outputs[i];
-        if (values && name) this.known.set(name, values);
-      });
+      for (const [i, values] of inferIntegers({ ...context, outputs: types }).entries()) {
+        if (values && node.outputs[i]) this.known.set(node.outputs[i], values);
+      }
     }
     return types;
   }
@@ -144,10 +142,7 @@ export class Scope {
   }
 }
 
-/**
- * Infers every value of a graph into `scope`; `inputs` override the declared input types (a loop's body). Returns the
- * outputs' types.
- */
+/** Infers a graph into `scope`, a body with `inputs` in place of its declared types. Returns the types of the outputs. */
 export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorType[]): TensorType[] {
   scope.enter(graph, inputs);
   for (const node of graph.nodes) scope.defineNode(node);
@@ -159,10 +154,7 @@ export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorT
   });
 }
 
-/**
- * Types of all values of a graph, by name (bodies of loops not included). Throws ShapeError naming the node that does
- * not fit.
- */
+/** Types of a graph's values by name, without bodies. Throws ShapeError naming the node that does not fit. */
 export function inferTypes(graph: Graph): (name: string) => TensorType | undefined {
   const scope = new Scope();
   inferGraph(graph, scope);

@@ -37,18 +37,6 @@ const recurrent: InferRule = (c) => {
   return [y, state, state].map((shape) => tensor(elementType, shape));
 };
 
-const constant: InferRule = (c) => {
-  const value = constantTensor(c.node) ?? fail(c, 'a Constant of this kind is not supported');
-  return [tensor(value.elementType, value.dims)];
-};
-
-const constantOfShape: InferRule = (c) => {
-  const value = c.node.attributes.value;
-  const shape = shapeFrom(c, 0);
-  if (shape?.some((d) => typeof d === 'number' && d < 0)) fail(c, `[${shape}] is no shape`);
-  return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', shape)];
-};
-
 const random: InferRule = (c) => [
   tensor(elementTypeAttribute(c, 'dtype') ?? 'float32', intsAttribute(c.node, 'shape') ?? fail(c, 'shape is missing')),
 ];
@@ -63,8 +51,16 @@ export const loopShapes = {
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
+  Constant: (c) => {
+    const value = constantTensor(c.node) ?? fail(c, 'a Constant of this kind is not supported');
+    return [tensor(value.elementType, value.dims)];
+  },
+  ConstantOfShape: (c) => {
+    const value = c.node.attributes.value;
+    const shape = shapeFrom(c, 0);
+    if (shape?.some((d) => typeof d === 'number' && d < 0)) fail(c, `[${shape}] is no shape`);
+    return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', shape)];
+  },
   RandomNormal: random,
   RandomUniform: random,
   RandomNormalLike: randomLike,

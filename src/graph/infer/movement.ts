@@ -30,80 +30,6 @@ export function sliceLength(size: number, start: number, end: number, step: numb
   return Math.max(0, Math.ceil((to - from) / step));
 }
 
-const reshape: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  const target = shapeFrom(c, 1);
-  if (target === undefined) return [tensor(elementType, undefined)];
-  if (target.filter((d) => d === -1).length > 1 || target.some((d) => typeof d === 'number' && d < -1)) {
-    fail(c, `${formatShape(target)} is no shape`);
-  }
-  const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
-  const out: Dim[] = target.map((d, i) =>
-    d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
-  );
-  const unknown = out.indexOf(-1);
-  if (shape !== undefined && unknown >= 0) {
-    const rest = multiplyDims(out.filter((_, i) => i !== unknown));
-    const total = multiplyDims(shape);
-    const left = divideDims(total, rest);
-    if (left === undefined && typeof total === 'number' && typeof rest === 'number') {
-      fail(c, `${total} elements do not fit ${formatShape(target)}`);
-    }
-    out[unknown] = left ?? c.freshDim();
-  } else if (unknown >= 0) {
-    out[unknown] = c.freshDim();
-  } else if (shape !== undefined) {
-    const from = multiplyDims(shape);
-    const to = multiplyDims(out);
-    if (typeof from === 'number' && typeof to === 'number' && from !== to) {
-      fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
-    }
-  }
-  return [tensor(elementType, out)];
-};
-
-const transpose = shaped((c, shape) => {
-  const perm = intsAttribute(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
-  if (perm.length !== shape.length || new Set(perm).size !== perm.length) fail(c, `perm [${perm}] does not fit`);
-  return perm.map((p) => shape[p] ?? fail(c, `perm [${perm}] does not fit`));
-});
-
-const squeeze = shaped((c, shape) => {
-  const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
-  for (const a of axes ?? []) {
-    if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
-  }
-  return shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1));
-});
-
-const unsqueeze = shaped((c, shape) => {
-  const given = axesOf(c, 1);
-  if (given === undefined) return undefined;
-  const rank = shape.length + given.length;
-  const axes = given.map((a) => axisOf(c, a, rank));
-  if (new Set(axes).size !== axes.length) fail(c, `an axis stands twice in [${given}]`);
-  const rest = [...shape];
-  return Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
-});
-
-const flatten = shaped((c, shape) => {
-  const axis = intAttribute(c.node, 'axis', 1);
-  // The axis may also be the rank itself: all in one column.
-  const at = axis === shape.length ? axis : axisOf(c, axis, shape.length);
-  return [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))];
-});
-
-const concat = shaped((c, first) => {
-  const shapes = c.inputs.map((_, i) => inputShape(c, i));
-  if (!shapes.every((s) => s !== undefined)) return undefined;
-  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
-  for (const s of shapes) {
-    const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
-    if (clash) fail(c, `shapes must agree except along axis ${axis}`);
-  }
-  return first.map((d, i) => (i === axis ? addDims(shapes.map((s) => s[axis]!)) : d));
-});
-
 const split: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
   const count = c.node.outputs.length;
@@ -157,11 +83,6 @@ const expand = shaped((c, shape) => {
   return target && (broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`));
 });
 
-const pad = shaped((c, shape) => {
-  const padding = paddingOf(c.node, shape.length, (i) => c.ints(i));
-  return shape.map((d, i) => (padding === undefined ? c.freshDim() : addDims([d, ...padding[i]!])));
-});
-
 /**
  * How many elements a Pad adds before and after each axis; undefined when that is not known before the run, or does not
  * fit the rank. The amounts are an attribute before operator set 11, and for all axes before set 18.
@@ -184,14 +105,79 @@ export function paddingOf(
 }
 
 export const movementShapes = {
-  Reshape: reshape,
-  Transpose: transpose,
-  Squeeze: squeeze,
-  Unsqueeze: unsqueeze,
-  Flatten: flatten,
-  Concat: concat,
+  Reshape: (c) => {
+    const { elementType, shape } = inputType(c, 0);
+    const target = shapeFrom(c, 1);
+    if (target === undefined) return [tensor(elementType, undefined)];
+    if (target.filter((d) => d === -1).length > 1 || target.some((d) => typeof d === 'number' && d < -1)) {
+      fail(c, `${formatShape(target)} is no shape`);
+    }
+    const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
+    const out: Dim[] = target.map((d, i) =>
+      d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
+    );
+    const unknown = out.indexOf(-1);
+    if (shape !== undefined && unknown >= 0) {
+      const rest = multiplyDims(out.filter((_, i) => i !== unknown));
+      const total = multiplyDims(shape);
+      const left = divideDims(total, rest);
+      if (left === undefined && typeof total === 'number' && typeof rest === 'number') {
+        fail(c, `${total} elements do not fit ${formatShape(target)}`);
+      }
+      out[unknown] = left ?? c.freshDim();
+    } else if (unknown >= 0) {
+      out[unknown] = c.freshDim();
+    } else if (shape !== undefined) {
+      const from = multiplyDims(shape);
+      const to = multiplyDims(out);
+      if (typeof from === 'number' && typeof to === 'number' && from !== to) {
+        fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
+      }
+    }
+    return [tensor(elementType, out)];
+  },
+  Transpose: shaped((c, shape) => {
+    const perm = intsAttribute(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
+    if (perm.length !== shape.length || new Set(perm).size !== perm.length) fail(c, `perm [${perm}] does not fit`);
+    return perm.map((p) => shape[p] ?? fail(c, `perm [${perm}] does not fit`));
+  }),
+  Squeeze: shaped((c, shape) => {
+    const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
+    for (const a of axes ?? []) {
+      if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
+    }
+    return shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1));
+  }),
+  Unsqueeze: shaped((c, shape) => {
+    const given = axesOf(c, 1);
+    if (given === undefined) return undefined;
+    const rank = shape.length + given.length;
+    const axes = given.map((a) => axisOf(c, a, rank));
+    if (new Set(axes).size !== axes.length) fail(c, `an axis stands twice in [${given}]`);
+    const rest = [...shape];
+    return Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
+  }),
+  Flatten: shaped((c, shape) => {
+    const axis = intAttribute(c.node, 'axis', 1);
+    // The axis may also be the rank itself: all in one column.
+    const at = axis === shape.length ? axis : axisOf(c, axis, shape.length);
+    return [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))];
+  }),
+  Concat: shaped((c, first) => {
+    const shapes = c.inputs.map((_, i) => inputShape(c, i));
+    if (!shapes.every((s) => s !== undefined)) return undefined;
+    const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
+    for (const s of shapes) {
+      const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
+      if (clash) fail(c, `shapes must agree except along axis ${axis}`);
+    }
+    return first.map((d, i) => (i === axis ? addDims(shapes.map((s) => s[axis]!)) : d));
+  }),
   Split: split,
   Slice: slice,
   Expand: expand,
-  Pad: pad,
+  Pad: shaped((c, shape) => {
+    const padding = paddingOf(c.node, shape.length, (i) => c.ints(i));
+    return shape.map((d, i) => (padding === undefined ? c.freshDim() : addDims([d, ...padding[i]!])));
+  }),
 } satisfies Rules<InferRule>;

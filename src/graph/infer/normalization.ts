@@ -11,24 +11,6 @@ function checkChannels(c: InferContext, input: number, name: string, channels: D
   if (shape.length !== 1 || differ(shape[0]!, channels)) fail(c, `${name} must be [${channels}], one for each channel`);
 }
 
-/** x [N, C, …] → the same; in training also the running mean and variance [C]. */
-const batch: InferRule = (c) => {
-  const type = inputType(c, 0);
-  const channels = type.shape?.[1];
-  ['scale', 'B', 'mean', 'var'].forEach((name, i) => {
-    checkChannels(c, i + 1, name, channels);
-  });
-  return c.node.outputs.map((_, i) => (i === 0 ? type : tensor(type.elementType, inputType(c, 1).shape)));
-};
-
-/** Each example and channel for itself. */
-const instance: InferRule = (c) => {
-  const type = inputType(c, 0);
-  checkChannels(c, 1, 'scale', type.shape?.[1]);
-  checkChannels(c, 2, 'B', type.shape?.[1]);
-  return [type];
-};
-
 /** Over the axes from `axis` on; further outputs are statistics, with size 1 in place of those axes. */
 const layer: InferRule = (c) => {
   const type = inputType(c, 0);
@@ -43,8 +25,22 @@ const layer: InferRule = (c) => {
 
 /** Shapes of operators that bring values to a common scale. */
 export const normalizationShapes = {
-  BatchNormalization: batch,
-  InstanceNormalization: instance,
+  /** x [N, C, …] → the same; in training also the running mean and variance [C]. */
+  BatchNormalization: (c) => {
+    const type = inputType(c, 0);
+    const channels = type.shape?.[1];
+    ['scale', 'B', 'mean', 'var'].forEach((name, i) => {
+      checkChannels(c, i + 1, name, channels);
+    });
+    return c.node.outputs.map((_, i) => (i === 0 ? type : tensor(type.elementType, inputType(c, 1).shape)));
+  },
+  /** Each example and channel for itself. */
+  InstanceNormalization: (c) => {
+    const type = inputType(c, 0);
+    checkChannels(c, 1, 'scale', type.shape?.[1]);
+    checkChannels(c, 2, 'B', type.shape?.[1]);
+    return [type];
+  },
   LayerNormalization: layer,
   RMSNormalization: layer,
   GroupNormalization: same,
