@@ -10,19 +10,10 @@ import { type GradientContext, type GradientRules, rankOf, shapeOfType, unsuppor
  * Both gradients are convolutions again, so that no operator besides Conv is needed.
  */
 
-/** Stride, dilation, zeros before and after, and sizes along each spatial axis. */
-interface Window {
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  /** L, K and L' */
-  readonly sizes: readonly number[];
-  readonly kernel: readonly number[];
-  readonly outputs: readonly number[];
-}
+type Window = ReturnType<typeof windowOf>;
 
-function windowOf(c: GradientContext, kernel: readonly number[]): Window {
+/** Stride, dilation, zeros before and after, and the sizes L, K and L' along each spatial axis. */
+function windowOf(c: GradientContext, kernel: readonly number[]) {
   const shape = shapeOfType(c.input(0));
   const result = shapeOfType(c.gradient());
   if (!isStatic(shape) || !isStatic(result)) unsupported(c, 'the sizes of its input must be fixed');
@@ -52,10 +43,7 @@ function windowOf(c: GradientContext, kernel: readonly number[]): Window {
 
 const spatial = (w: Window) => w.sizes.map((_, i) => i + 2);
 
-/**
- * dx[j] = Σ_k w[k] · dy[(j + p − d·k) / s]: dY with s − 1 zeros after each entry, convolved with W turned around, its
- * channels swapped.
- */
+/** dx[j] = Σ_k w[k] · dy[(j + p − d·k) / s]: dY with s − 1 zeros after each entry, convolved with W turned around. */
 function inputGradient(g: Value, w: Value, window: Window): Value {
   const { strides, dilations, before, sizes, kernel, outputs } = window;
   const axes = spatial(window);

@@ -36,10 +36,7 @@ export const indexingGradients = {
     const axis = intAttribute(c.node, 'axis', 0);
     return [c.gradient(), undefined, c.needs(2) ? gatherElements(c.gradient(), c.input(1), axis) : undefined];
   },
-  /**
-   * Cross entropy from class indices, summed: loss = −Σ_n log p[n, y_n], so dlogits = dloss · (p − onehot(y)).
-   * The softmax is shared with the forward pass (see `expandCrossEntropy`).
-   */
+  /** loss = −Σ_n log p[n, y_n]: dlogits = dloss · (p − onehot(y)); `expandCrossEntropy` shares the softmax. */
   SoftmaxCrossEntropyLoss: (c) => {
     const logits = c.input(0);
     if (stringAttribute(c.node, 'reduction', 'mean') !== 'sum')

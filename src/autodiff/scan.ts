@@ -60,9 +60,8 @@ const scanRule: GradientRule = (c) => {
 };
 
 /**
- * The forward loop, whose steps are now these nodes of `body`, with `saved` values as further stacked outputs in the
- * order of its steps. The loop in the graph is replaced where that changes it. Returns the values of all steps [T, …]
- * by the name of the value in the body.
+ * The forward loop with `saved` values as further stacked outputs; its steps are now these nodes of `body`. Returns the
+ * values of all steps [T, …] by the name of the value in the body.
  */
 function saveInForward(loop: ScanLoop, body: Graph, saved: readonly string[]): ReadonlyMap<string, Value> {
   const { builder: b, node, stateCount } = loop;

@@ -108,23 +108,14 @@ export function stepGradient(c: GradientContext, loop: ScanLoop): StepGradient {
   return { step, states, outputs, sums, inputs, deferred, stacked };
 }
 
-/** The nodes of a step and its gradient, and what the gradient reads of the step. */
-export interface StepReads {
-  readonly forward: readonly Node[];
-  readonly backward: readonly Node[];
-  /** Values of the forward step that the backward one reads; constants apart. */
-  readonly inLoop: readonly string[];
-  /** Constants of the forward step that the backward one reads. */
-  readonly constants: readonly Node[];
-  /** Values that the forward loop must save: those, and what deferred gradients read of all steps. */
-  readonly saved: readonly string[];
-}
+export type StepReads = ReturnType<typeof stepReads>;
 
 /**
- * What must the forward loop save? Everything of the forward step that gradient nodes or stacked rules read. Its loops
- * have been replaced by ones that save values in their turn, so the nodes are read anew.
+ * The nodes of a step and its gradient, what the gradient reads of the step in the loop (constants apart), and what the
+ * forward loop must save: that and what deferred gradients read of all steps. Loops in the step have been replaced by
+ * ones that save values in their turn, so the nodes are read anew.
  */
-export function stepReads({ body }: ScanLoop, gradient: StepGradient): StepReads {
+export function stepReads({ body }: ScanLoop, gradient: StepGradient) {
   const { step, states, sums, inputs, deferred, stacked } = gradient;
   const forward = step.nodes.slice(0, body.nodes.length);
   const defined = definedNames({ ...body, nodes: forward });

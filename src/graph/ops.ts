@@ -215,14 +215,13 @@ export function fullLike(x: Value, value: number): Value {
 interface ScanOptions {
   readonly reverseInputs?: readonly boolean[];
   readonly reverseOutputs?: readonly boolean[];
+  /** Names of the outputs. */
   readonly outputs?: readonly string[];
+  /** Name of the node. */
   readonly label?: string;
 }
 
-/**
- * A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out, which `outputs`
- * names; `label` names the node.
- */
+/** A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out. */
 export function scan(
   states: readonly Value[],
   inputs: readonly Value[],

@@ -52,10 +52,7 @@ export function sliceTensor(tensor: Tensor, keep: readonly (readonly number[] | 
   return { ...tensor, dims: kept, data: out };
 }
 
-/**
- * A view of a tensor, written out: element [i, j, …] is the one at `offset` + i · strides[0] + j · strides[1] + …
- * Elements that lie side by side in this order are not copied.
- */
+/** Element [i, j, …] is that at `offset` + i · strides[0] + j · strides[1] + …; not copied where it lies in order. */
 export function stridedTensor(
   { elementType, data }: Tensor,
   dims: readonly number[],

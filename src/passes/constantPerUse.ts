@@ -24,10 +24,7 @@ export function mergeConstants(graph: Graph): Graph {
   return mergeCopies(graph, '#');
 }
 
-/**
- * The same graph in which each user of a filled tensor (ConstantOfShape, or a number that is expanded) has one of its
- * own, with all the operators that move it; graphs inside included.
- */
+/** Gives each user of a filled tensor (ConstantOfShape, an expanded number) its own, with all that moves it. */
 export function fillsPerUse(graph: Graph): Graph {
   return copyPerUse(graph, findFills, '~');
 }

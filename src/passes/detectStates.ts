@@ -22,10 +22,7 @@ interface Slots extends StateSlots {
   readonly layer: number;
 }
 
-/**
- * The streaming states of a graph, found by their way through it; pairs in the order of the inputs. A model that gives
- * out nothing but final states is an encoder: it has none.
- */
+/** Streaming states in the order of the inputs; a graph that gives out nothing but final states has none. */
 export function detectStates(graph: Graph): StatePair[] {
   const layers = new Map<Node, Slots>();
   for (const [i, node] of graph.nodes.entries()) {

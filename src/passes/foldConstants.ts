@@ -1,18 +1,24 @@
 import { attributesText, constantNode } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { canEvaluate } from '../graph/evaluate/evaluate.ts';
-import { finishRewrite, liveNodes, mapBodies, renameInputs, startRewrite, usedNames } from '../graph/rewrite.ts';
+import {
+  finishRewrite,
+  liveNodes,
+  mapBodies,
+  readNames,
+  renameInputs,
+  startRewrite,
+  usedNames,
+} from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { foldWanted, foldWhatCostsLittle, type KnownValue, knownValues, planFolds } from './foldPlan.ts';
 
 /**
- * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included:
- * initializers and constants behind Slice, Concat, Transpose, Cast, arithmetic and the like become one tensor each,
- * with the name of the value. What the file would grow by much for stays computed, as an expanded zero or a second,
- * transposed copy of a matrix. With `wanted`, the values of these names and no others, also where the file grows; of
- * parameters only those that nothing else needs, so that shared ones stay shared. A graph in which there is nothing to
- * do is returned as it is.
+ * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included: each
+ * becomes one tensor with the name of the value, unless the file grew by much. With `wanted`, the values of these names
+ * and no others, also where the file grows; of parameters only those that nothing else needs, so that shared ones stay
+ * shared. A graph in which there is nothing to do is returned as it is.
  */
 export function foldConstants(graph: Graph, { wanted }: { wanted?: ReadonlySet<string> | undefined } = {}): Graph {
   const open = overridable(graph);
@@ -60,8 +66,8 @@ function foldIn(given: Graph, wanted: ReadonlySet<string> | undefined, outer?: G
 }
 
 /**
- * The same graph, in which wanted nodes that compute the same from the same stored tensors are one node, and none is
- * the Identity of such a value; `renamed` says which values others stand for. So tensors that were shared are so still when these values are stored themselves.
+ * The graph with one node for wanted ones that compute the same from the same stored tensors, and none for the Identity
+ * of such a value, so that what was shared stays so; `renamed` says which values others stand for.
  */
 function shareConstants(graph: Graph, isWanted: (node: Node) => boolean) {
   const stored = new Set(storedHere(graph).keys());
@@ -103,13 +109,9 @@ function store(b: GraphBuilder, name: string, { tensor, fromParameter }: KnownVa
 function withoutLost(graph: Graph, before: Graph): Graph {
   const outputs = graph.outputs.map((o) => o.name);
   const wasUsed = new Set(liveNodes(before.nodes, outputs).flatMap(usedNames));
-  const isUsed = new Set(outputs);
+  const wasDead = graph.nodes.flatMap((node) => node.outputs).filter((name) => !wasUsed.has(name));
+  const nodes = liveNodes(graph.nodes, [...outputs, ...wasDead]);
+  const isUsed = readNames({ ...graph, nodes });
   const stays = (name: string) => isUsed.has(name) || !wasUsed.has(name);
-  const nodes = [...graph.nodes].reverse().filter((node) => {
-    if (!node.outputs.some(stays)) return false;
-    for (const name of usedNames(node)) isUsed.add(name);
-    return true;
-  });
-  const initializers = new Map([...graph.initializers].filter(([name]) => stays(name)));
-  return { ...graph, nodes: nodes.reverse(), initializers };
+  return { ...graph, nodes, initializers: new Map([...graph.initializers].filter(([name]) => stays(name))) };
 }

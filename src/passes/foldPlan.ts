@@ -31,15 +31,8 @@ export interface FoldPolicy {
   mayFold(name: string): boolean;
   /** True for one that costs nothing. */
   isFree(value: KnownValue): boolean;
-  /** True where other values may take the place of stored tensors. */
-  isFair(exchange: Exchange): boolean;
-}
-
-/** Values that would take the place of some stored tensors; `staying` are those of them that something else needs. */
-interface Exchange {
-  readonly values: readonly KnownValue[];
-  readonly sources: ReadonlySet<string>;
-  readonly staying: ReadonlySet<string>;
+  /** True where values may take the place of stored tensors, of which something else needs the staying ones. */
+  isFair(values: readonly KnownValue[], going: readonly string[], staying: readonly string[]): boolean;
 }
 
 /** Tensors of at most so many bytes cost nothing. */
@@ -66,10 +59,9 @@ export function foldWhatCostsLittle(graph: Graph): FoldPolicy {
       values.some(({ type: { shape } }) => !isStatic(shape) || sizeOf(shape) > SMALL),
     mayFold: () => true,
     isFree: ({ tensor }) => !isLarge(tensor),
-    isFair(exchange) {
-      const going = [...exchange.sources].filter((name) => !exchange.staying.has(name));
+    isFair(values, going) {
       const before = sum(going.flatMap((name) => stored.get(name) ?? []));
-      return sum(exchange.values.map(({ tensor }) => tensor)) - before <= MOST_GROWTH;
+      return sum(values.map(({ tensor }) => tensor)) - before <= MOST_GROWTH;
     },
   };
 }
@@ -83,7 +75,7 @@ export function foldWanted(graph: Graph, names: ReadonlySet<string>): FoldPolicy
     isHopeless: () => false,
     mayFold: (name) => names.has(name),
     isFree: ({ sources }) => sources.size === 0,
-    isFair: ({ staying }) => staying.size === 0,
+    isFair: (_values, _going, staying) => staying.length === 0,
   };
 }
 
@@ -160,10 +152,7 @@ export function planFolds(graph: Graph, known: ReadonlyMap<string, KnownValue>, 
   }
 }
 
-/**
- * Names of the known values that may be folded: free ones, and sets of those that share sources, if that is fair. `base`
- * are the names that something uses whatever is folded.
- */
+/** Names of the known values that may be folded: free ones, and sets of those that share sources, if that is fair. */
 function foldableNames(
   known: ReadonlyMap<string, KnownValue>,
   base: ReadonlySet<string>,
@@ -182,8 +171,10 @@ function foldableNames(
     }
   }
   for (const { names, sources } of sets) {
-    const staying = new Set([...sources].filter((source) => base.has(source)));
-    if (policy.isFair({ values: names.map((name) => known.get(name)!), sources, staying })) found.push(...names);
+    const values = names.map((name) => known.get(name)!);
+    const staying = [...sources].filter((source) => base.has(source));
+    const going = [...sources].filter((source) => !base.has(source));
+    if (policy.isFair(values, going, staying)) found.push(...names);
   }
   return new Set(found);
 }

@@ -71,6 +71,7 @@ function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {
     return b.value(output);
   };
 
+  const loop: Hoisting = { b, step, stateCount, kindOf, before, directions, outputDirections };
   const kept: Node[] = [];
   for (const n of body.nodes) {
     const inputs = new Set(usedNames(n).map(kindOf));
@@ -79,7 +80,7 @@ function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {
     const isFree = !isConstant(n) && !inputs.has('carried') && bodiesOf(n).length === 0 && !traits(n).random;
     const kind = inputs.has('stacked') ? 'stacked' : 'invariant';
     const hoist = kind === 'stacked' ? hoistStacked : hoistInvariant;
-    const results = isFree && stackedDirections.size <= 1 ? hoist(b, n, before, step, kindOf) : undefined;
+    const results = isFree && stackedDirections.size <= 1 ? hoist(loop, n) : undefined;
     if (results === undefined) kept.push(n);
     const [direction] = stackedDirections;
     n.outputs.forEach((name, i) => {
@@ -89,13 +90,22 @@ function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {
       if (results && direction !== undefined) directions.set(name, direction);
     });
   }
-  rebuildLoop(b, node, body, step, kept, { stateCount, kindOf, before, directions, outputDirections });
+  rebuildLoop(loop, node, body, kept);
 }
 
-/**
- * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
- * does not change from step to step, it leaves the loop.
- */
+/** A loop that things are moved out of. */
+interface Hoisting {
+  /** What the loop stands in, and the body as it was. */
+  readonly b: GraphBuilder;
+  readonly step: GraphBuilder;
+  readonly stateCount: number;
+  readonly kindOf: (name: string) => Kind;
+  readonly before: (name: string) => Value;
+  readonly directions: ReadonlyMap<string, number>;
+  readonly outputDirections: readonly number[];
+}
+
+/** Writes the transpose of a captured weight in a Gemm as a node of its own, which can leave the loop. */
 function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   const captured = capturedNames(body);
   const unfold = (b: GraphBuilder, node: Node): boolean => {
@@ -111,24 +121,9 @@ function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   return rewriteNodes(body, unfold, { outer });
 }
 
-interface LoopInfo {
-  readonly stateCount: number;
-  readonly kindOf: (name: string) => Kind;
-  readonly before: (name: string) => Value;
-  readonly directions: ReadonlyMap<string, number>;
-  readonly outputDirections: readonly number[];
-}
-
 /** The loop with the nodes that must stay; what they need of the hoisted values is scanned or captured. */
-function rebuildLoop(
-  b: GraphBuilder,
-  node: Node,
-  body: Graph,
-  step: GraphBuilder,
-  kept: readonly Node[],
-  loop: LoopInfo,
-): void {
-  const { stateCount, kindOf, before, directions, outputDirections } = loop;
+function rebuildLoop(loop: Hoisting, node: Node, body: Graph, kept: readonly Node[]): void {
+  const { b, step, stateCount, kindOf, before, directions, outputDirections } = loop;
   // A stacked output that left the loop in the loop's own order needs no trip through it.
   const leaves = body.outputs.map(
     (o, i) =>
@@ -183,19 +178,13 @@ function rebuildLoop(
 }
 
 /** A node that is the same at every step, once before the loop. */
-function hoistInvariant(b: GraphBuilder, node: Node, before: (name: string) => Value): Value[] {
+function hoistInvariant({ b, before }: Hoisting, node: Node): Value[] {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : before(name)));
   return b.node(node.op, inputs, node.attributes, node.outputs.length, node.domain);
 }
 
 /** A node of scanned values, for all steps at once; undefined where that is not known to be possible. */
-function hoistStacked(
-  b: GraphBuilder,
-  node: Node,
-  before: (name: string) => Value,
-  step: GraphBuilder,
-  kindOf: (name: string) => Kind,
-): Value[] | undefined {
+function hoistStacked({ b, step, kindOf, before }: Hoisting, node: Node): Value[] | undefined {
   const known = node.inputs.map((name) => (name === '' ? undefined : step.value(name).type.shape?.length));
   if (node.domain !== '' || !known.every((rank) => rank !== undefined)) return undefined;
   if (isUnary(node)) {

@@ -19,8 +19,7 @@ import { type JoinedOutput, joinOutput, type Uses, usesIn } from './joinedOutput
  */
 export function joinDirections(model: Model): Model {
   const { graph } = model;
-  const uses = usesIn(graph);
-  const joins = pairsIn(graph).flatMap((pair) => joinOf(pair, uses) ?? []);
+  const joins = joinsIn(graph, usesIn(graph));
   if (joins.length === 0) return model;
   const b = startRewrite(graph, { opset: model.opsets[''] });
   const stacks = new Map<string, Value>();
@@ -39,41 +38,30 @@ export function joinDirections(model: Model): Model {
   return { ...model, graph: removeDeadNodes(finishRewrite(b, graph)) };
 }
 
-interface Pair {
+/** A pair that becomes one operator; `stem` is the name that both share. */
+interface Join {
   readonly forward: Node;
   readonly reverse: Node;
-  /** The name that both share. */
   readonly stem: string;
-}
-
-interface Join extends Pair {
   readonly outputs: readonly JoinedOutput[];
 }
 
-function pairsIn({ nodes }: Graph): Pair[] {
-  return nodes.flatMap((forward): Pair[] => {
+function joinsIn({ nodes }: Graph, uses: Uses): Join[] {
+  return nodes.flatMap((forward): Join[] => {
     if (!isRecurrent(forward) || !forward.name.endsWith(FORWARD)) return [];
     const stem = forward.name.slice(0, -FORWARD.length);
     const reverse = nodes.find((n) => n.name === stem + REVERSE && n.op === forward.op);
-    return reverse ? [{ forward, reverse, stem }] : [];
+    if (!reverse || !sameAttributes(forward, reverse) || !fittingInputs(forward, reverse, uses.stored)) return [];
+    const batchFirst = intAttribute(forward, 'layout', 0) === 1;
+    const count = Math.max(forward.outputs.length, reverse.outputs.length);
+    const outputs = Array.from({ length: count }, (_, k) => {
+      // Y [T, D, B, H], [B, T, D, H] with layout 1; states [D, B, H], [B, D, H].
+      const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
+      const halves = [forward.outputs[k] ?? '', reverse.outputs[k] ?? ''] as const;
+      return joinOutput(halves, { axis, rank: k === 0 ? 4 : 3, mayPick: k > 0 }, uses);
+    });
+    return outputs.every((output) => output !== undefined) ? [{ forward, reverse, stem, outputs }] : [];
   });
-}
-
-/** How a pair becomes one operator; undefined where it stays two. */
-function joinOf(pair: Pair, uses: Uses): Join | undefined {
-  const { forward, reverse } = pair;
-  if (!sameAttributes(forward, reverse) || !fittingInputs(forward, reverse, uses.stored)) return undefined;
-  const batchFirst = intAttribute(forward, 'layout', 0) === 1;
-  const outputs: JoinedOutput[] = [];
-  for (let k = 0; k < Math.max(forward.outputs.length, reverse.outputs.length); k++) {
-    // Y [T, D, B, H], [B, T, D, H] with layout 1; states [D, B, H], [B, D, H].
-    const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
-    const halves = [forward.outputs[k] ?? '', reverse.outputs[k] ?? ''] as const;
-    const output = joinOutput(halves, { axis, rank: k === 0 ? 4 : 3, mayPick: k > 0 }, uses);
-    if (output === undefined) return undefined;
-    outputs.push(output);
-  }
-  return { ...pair, outputs };
 }
 
 function sameAttributes(forward: Node, reverse: Node): boolean {

@@ -46,10 +46,7 @@ export function lowerRecurrent(graph: Graph): Graph {
   });
 }
 
-/**
- * X as a value of three axes, the last one as long as W [D, GH, I] says, also after an operator whose output has an
- * unknown shape: Reshape to [0, 0, I], which changes nothing.
- */
+/** X with three axes, the last as long as W [D, GH, I] says, also where an unknown operator made it. */
 function ranked(x: Value, weight: Value): Value {
   const size = weight.type.shape?.[2];
   return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;

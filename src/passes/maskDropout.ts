@@ -15,9 +15,8 @@ export interface Mask {
 }
 
 /**
- * Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph;
- * Dropout of ones is the mask itself. Throws a SlimError where the ratio or the number of activations is not known
- * before the run.
+ * Replaces Dropout by a product with a mask that is fed, so that randomness is seeded outside the graph; of ones it is
+ * the mask itself. Throws a SlimError where the ratio or the number of activations is not known before the run.
  */
 export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
   const masks: Mask[] = [];

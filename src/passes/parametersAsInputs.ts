@@ -10,9 +10,8 @@ export interface FedParameter {
 }
 
 /**
- * Makes every initializer (that is named in `trained`, if given) an input, without its leading axis of size 1: a
- * recurrent operator's W [1, GH, I] is fed as the matrix [GH, I], so that its gradient needs no copy to get its axis
- * back.
+ * Makes every initializer (named in `trained`, if given) an input. A recurrent operator's W [1, GH, I] is fed as the
+ * matrix [GH, I], so that its gradient needs no copy to get its axis back.
  */
 export function parametersAsInputs(
   graph: Graph,

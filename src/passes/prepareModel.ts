@@ -48,16 +48,9 @@ function withStates(model: Model, given: readonly StatePair[] | undefined): Mode
   return named;
 }
 
-/** True for an operator that puts tensors together as they are: units are followed through it, and it spells out no size. */
-function joins(node: Node): boolean {
-  return node.op === 'Concat' || (movesAll(node) && node.op !== 'Reshape');
-}
-
 /**
- * The same graph with the weights of recurrent operators stored in the form in which these take them. Exporters compute
- * them: PyTorch's puts the gates of its weights in ONNX's order by Slice and Concat. Only where that helps: what is
- * just put together stays as it is, but for operators of two directions, which can be parted only when their weights
- * are stored.
+ * Stores weights of recurrent operators that exporters compute: PyTorch's puts gates in another order by Slice, Concat.
+ * What is just put together stays, but for operators of two directions, which are parted only when weights are stored.
  */
 function storeWeights(graph: Graph): Graph {
   const stored = storedHere(graph);
@@ -76,7 +69,9 @@ function isJoined(name: string, made: ReadonlyMap<string, Node>, stored: Readonl
   for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
     const node = made.get(at);
     if (stored.has(at) || seen.has(at) || node === undefined) continue;
-    if (node.domain !== '' || !joins(node)) return false;
+    // Units are followed through these operators, and they spell out no size.
+    const joins = node.op === 'Concat' || (movesAll(node) && node.op !== 'Reshape');
+    if (node.domain !== '' || !joins) return false;
     seen.add(at);
     todo.push(...node.inputs);
   }

@@ -18,10 +18,7 @@ function takes(node: Node): boolean {
   return how === 'picks' || how === 'drops';
 }
 
-/**
- * Copies the nodes of a graph with values in pieces where that is possible: what moves elements of such a value works
- * on its pieces, everything else gets the value as a whole.
- */
+/** Copies nodes: what moves elements of a value in pieces works on them, everything else gets the value as a whole. */
 export class ConcatSinker {
   /** Values in pieces, by the name that they had as a whole. */
   readonly pieces = new Map<string, Pieces>();

@@ -42,10 +42,7 @@ function canSplit(node: Node, stored: ReturnType<typeof storedHere>): boolean {
   return storedWeights && sharesEvenly(node);
 }
 
-/**
- * True when each direction's share of the lists is one half. Alpha and beta hold numbers for those activations only
- * that take some, so that the halves are the shares when both directions use the same activations.
- */
+/** True when each direction's share of the lists is one half: alpha and beta have numbers for some activations only. */
 function sharesEvenly({ attributes }: Node): boolean {
   const [activations = [], ...parameters] = SHARED_LISTS.map((name): readonly unknown[] => {
     const value = attributes[name]?.value;

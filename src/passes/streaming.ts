@@ -19,10 +19,10 @@ export interface Streaming {
 }
 
 /**
- * A sequence model as one that takes and gives its recurrent states, so that a text or a signal can be fed in pieces.
- * Every layer that starts from zeros gets inputs `layer.h` (and `layer.c` for LSTM) and outputs `layer.h_next`; the
- * states of `Scan` loops are `layer.state_0`, …. States that the model streams already (`states`, else those in the metadata, else those that `detectStates` finds) stay. Throws a SlimError for
- * layers that need the whole sequence (reverse directions) or start from something else than zeros.
+ * A sequence model as one that takes and gives its recurrent states, so that a text or a signal can be fed in pieces:
+ * inputs `layer.h` (and `layer.c` for LSTM) and outputs `layer.h_next` of layers that start from zeros,
+ * `layer.state_0`, … of `Scan` loops. What streams already stays: `states`, else those in the metadata, else those that are detected.
+ * Throws a SlimError for layers that need the whole sequence or start from something else than zeros.
  */
 export function streamingModel(model: Model, states?: readonly StatePair[]): Streaming {
   const known = states ?? (namesStates(model) ? statesOf(model) : detectStates(model.graph));

@@ -24,7 +24,20 @@ export function uniqueNames(graph: Graph): Graph {
         names.set(name, fresh);
         changed = true;
       }
-      return renamed(body, names, renameBodies);
+      const to = (name: string) => names.get(name) ?? name;
+      const info = (v: ValueInfo) => ({ ...v, name: to(v.name) });
+      // What the file says of values in between goes by their old names.
+      const { valueInfo: _, valueExtras: __, ...rest } = body;
+      return {
+        ...rest,
+        inputs: body.inputs.map(info),
+        outputs: body.outputs.map(info),
+        initializers: new Map([...body.initializers].map(([name, tensor]): [string, Tensor] => [to(name), tensor])),
+        nodes: body.nodes.map((inner) => {
+          const inside = renameBodies(inner, names);
+          return { ...inside, inputs: inner.inputs.map(to), outputs: inner.outputs.map(to) };
+        }),
+      };
     });
   const nodes = graph.nodes.map((node) => (bodiesOf(node).length === 0 ? node : renameBodies(node, new Map())));
   return changed ? { ...graph, nodes } : graph;
@@ -34,26 +47,4 @@ export function uniqueNames(graph: Graph): Graph {
 function definedIn(graph: Graph): string[] {
   const names = [...graph.inputs.map((v) => v.name), ...graph.initializers.keys()];
   return [...new Set([...names, ...graph.nodes.flatMap((n) => n.outputs)])].filter((name) => name !== '');
-}
-
-function renamed(
-  body: Graph,
-  names: ReadonlyMap<string, string>,
-  inside: (node: Node, names: ReadonlyMap<string, string>) => Node,
-): Graph {
-  const to = (name: string) => names.get(name) ?? name;
-  const info = (v: ValueInfo) => ({ ...v, name: to(v.name) });
-  // What the file says of values in between goes by their old names.
-  const { valueInfo: _, valueExtras: __, ...rest } = body;
-  return {
-    ...rest,
-    inputs: body.inputs.map(info),
-    outputs: body.outputs.map(info),
-    initializers: new Map([...body.initializers].map(([name, tensor]): [string, Tensor] => [to(name), tensor])),
-    nodes: body.nodes.map((node) => ({
-      ...inside(node, names),
-      inputs: node.inputs.map(to),
-      outputs: node.outputs.map(to),
-    })),
-  };
 }

@@ -9,9 +9,8 @@ import { ConcatSinker } from './sinkConcat.ts';
 import { asSlice } from './sinkConcatRules.ts';
 
 /**
- * The same model with every streaming state [L, B, H] that stacks L layers as [1, B, L·H], layer after layer, so that
- * each layer can lose units of its own. This changes what callers feed and get. Returned as it is when no state does
- * so.
+ * The same model with every streaming state [L, B, H] that stacks L layers as [1, B, L·H], so that each layer can lose
+ * units of its own. This changes what callers feed and get. Returned as it is when no state does so.
  */
 export function unstackStates(model: Model): Model {
   const { graph } = model;

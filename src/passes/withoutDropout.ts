@@ -78,9 +78,8 @@ function sameAs(
 export type Ones = 'ones' | 'dropped';
 
 /**
- * Follows values of ones through a graph, node by node in order: adds to `known` what the outputs of `node` are. Ones
- * behind a Dropout are a mask of variational dropout (Gal and Ghahramani 2016), the same for all steps of a window.
- * Parameters never count, as they may become something else.
+ * Follows values of ones: adds to `known` what the outputs of the next node are. Ones behind a Dropout are a mask of
+ * variational dropout (Gal and Ghahramani 2016). Parameters never count, as they may become something else.
  */
 export function followOnes(node: Node, known: Map<string, Ones>): void {
   if (node.domain !== '') return;

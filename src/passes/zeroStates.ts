@@ -4,9 +4,8 @@ import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /**
- * The same model without the initial states of recurrent operators that are zero whatever the input is: zero is what an
- * operator starts from without them. Exporters spell such states out with sizes of their own, which would have to
- * follow the units.
+ * Leaves out initial states of recurrent operators that are zero whatever the input is, as they are without. Exporters
+ * spell them out with sizes of their own, which would have to follow the units.
  */
 export function dropZeroStates(model: Model): Model {
   const { graph } = model;

@@ -36,10 +36,7 @@ export function fail({ node, inputs }: InferContext, reason: string): never {
 /** The first input's type comes out. */
 export const same: InferRule = (c) => [inputType(c, 0)];
 
-/**
- * A rule for one output of the first input's element type: its shape from that input's, unknown where that is, and
- * where the function says so by giving undefined.
- */
+/** A rule for one output of the first input's element type: its shape from that input's, unknown where that is. */
 export const shaped =
   (shapeOf: (c: InferContext, shape: readonly Dim[]) => readonly Dim[] | undefined): InferRule =>
   (c) => {

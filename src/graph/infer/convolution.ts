@@ -4,17 +4,10 @@ import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { fail, type InferContext, type InferRule, inputShape, inputType, numbers, shaped, tensor } from './context.ts';
 
-/** How a window moves along the spatial axes of x [N, C, d1, d2, …]. */
-interface Window {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Before and after each axis. */
-  readonly pads: readonly (readonly [number, number])[];
-  readonly auto: string;
-}
+type Window = ReturnType<typeof windowOf>;
 
-function windowOf(c: InferContext, axes: number, kernel: readonly number[]): Window {
+/** How a window moves along the spatial axes of x [N, C, d1, d2, …]; pads stand before and after each axis. */
+function windowOf(c: InferContext, axes: number, kernel: readonly number[]) {
   const list = (name: string, fallback: number, length = axes) => {
     const given = intsAttribute(c.node, name) ?? new Array<number>(length).fill(fallback);
     if (given.length !== length || given.some((v) => !(v >= fallback))) {

@@ -86,10 +86,7 @@ export class Scope {
     else if (tensor.data instanceof Float32Array) this.reals.set(name, [...tensor.data]);
   }
 
-  /**
-   * Infers a node's outputs, records and returns their types; an operator that nobody knows gives what the file
-   * declares, or unknown shapes. Throws ShapeError when something does not fit.
-   */
+  /** Infers, records and returns the types of a node's outputs. Throws ShapeError when something does not fit. */
   defineNode(node: Node): TensorType[] {
     if (++this.counter.steps > MOST_STEPS || this.depth > DEEPEST) {
       throw new ShapeError(`${node.op} '${node.name}' lies too deep in loops and branches to be followed`);
@@ -163,10 +160,7 @@ export function inferTypes(graph: Graph): (name: string) => TensorType | undefin
 
 const knownScopes = new WeakMap<Graph, Scope>();
 
-/**
- * What is known of a graph's values: as `inferTypes`, but nodes that do not fit, and what depends on them, are passed
- * over rather than refused. For guesses at what a model's inputs are.
- */
+/** As `inferTypes`, but passes over nodes that do not fit. For guesses at what a model's inputs are. */
 export function knownTypes(graph: Graph): Scope {
   const found = knownScopes.get(graph);
   if (found) return found;
