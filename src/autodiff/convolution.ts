@@ -53,13 +53,9 @@ function inputGradient(g: Value, w: Value, window: Window): Value {
   const left = reach.map((r, i) => r - before[i]!);
   const right = sizes.map((size, i) => size + reach[i]! - outputs[i]! * strides[i]! - left[i]!);
   const padded = apply('Pad', [spaced, g.builder.ints([0, 0, ...left, 0, 0, ...right])]);
-  const turned = slice(
-    transpose(w, [1, 0, ...axes]),
-    axes.map(() => -1),
-    axes.map(() => Number.NEGATIVE_INFINITY),
-    axes,
-    axes.map(() => -1),
-  );
+  const back = axes.map(() => -1);
+  const beginning = axes.map(() => Number.NEGATIVE_INFINITY);
+  const turned = slice(transpose(w, [1, 0, ...axes]), back, beginning, axes, back);
   return apply('Conv', [padded, turned], { dilations: [...dilations] });
 }
 
@@ -74,13 +70,8 @@ function weightGradient(x: Value, g: Value, window: Window): Value {
     pads: [...before, ...after],
   });
   // Where the stride does not divide the length, the last entries of x were never met.
-  const met = slice(
-    product,
-    axes.map(() => 0),
-    [...kernel],
-    axes,
-  );
-  return swap(met);
+  const zeros = axes.map(() => 0);
+  return swap(slice(product, zeros, kernel, axes));
 }
 
 /** s − 1 zeros after every entry along an axis. */
@@ -90,10 +81,7 @@ function spaceOut(x: Value, axis: number, stride: number): Value {
   const pads = new Array<number>(2 * (shape.length + 1)).fill(0);
   pads[shape.length + 1 + axis + 1] = stride - 1;
   const columns = apply('Pad', [unsqueeze(x, [axis + 1]), x.builder.ints(pads)]);
-  return reshape(
-    columns,
-    shape.map((size, i) => (i === axis ? size * stride : size)),
-  );
+  return reshape(columns, shape.with(axis, shape[axis]! * stride));
 }
 
 export const convolutionGradients = {

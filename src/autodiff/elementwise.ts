@@ -44,13 +44,13 @@ const binary =
     c.needs(1) ? sumTo(right(c, c.gradient()), c.input(1)) : undefined,
   ];
 
+const passed = (_: GradientContext, g: Value) => g;
+
 /** Max, Min of any number of operands: the gradient goes to the winner, in equal shares when several tie. */
 const extremum: GradientRule = (c) => {
   const wins = c.inputs.map((_, i) => cast(equal(c.input(i), c.output(0)), 'float32'));
-  const share = div(
-    c.gradient(),
-    wins.reduce((a, b) => add(a, b)),
-  );
+  const winners = wins.reduce((a, b) => add(a, b));
+  const share = div(c.gradient(), winners);
   return c.inputs.map((_, i) => (c.needs(i) ? sumTo(mul(share, wins[i]!), c.input(i)) : undefined));
 };
 
@@ -71,14 +71,8 @@ const shares =
   };
 
 export const elementwiseGradients = {
-  Add: binary(
-    (_, g) => g,
-    (_, g) => g,
-  ),
-  Sub: binary(
-    (_, g) => g,
-    (_, g) => neg(g),
-  ),
+  Add: binary(passed, passed),
+  Sub: binary(passed, (_, g) => neg(g)),
   Mul: binary(
     (c, g) => mul(g, c.input(1)),
     (c, g) => mul(g, c.input(0)),

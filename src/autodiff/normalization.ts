@@ -26,10 +26,8 @@ function perChannel(vector: Value, rank: number): Value {
 
 /** Sums over all axes but the channels. */
 function sumPerChannel(x: Value): Value {
-  return reduceSum(
-    x,
-    range(0, rankOf(x)).filter((axis) => axis !== 1),
-  );
+  const others = range(0, rankOf(x)).filter((axis) => axis !== 1);
+  return reduceSum(x, others);
 }
 
 export const normalizationGradients = {

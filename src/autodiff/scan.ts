@@ -3,7 +3,7 @@ import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { fullLike, scan } from '../graph/ops.ts';
 import { renameInputs } from '../graph/rewrite.ts';
 import type { Graph } from '../graph/types.ts';
-import { addGradients, type GradientRule, type GradientRules } from './rule.ts';
+import { addGradients, type GradientRules } from './rule.ts';
 import { type ScanLoop, type StepGradient, type StepReads, scanLoop, stepGradient, stepReads } from './scanStep.ts';
 import { readsOther, stackedGradient } from './stacked.ts';
 
@@ -15,49 +15,6 @@ import { readsOther, stackedGradient } from './stacked.ts';
  * Where W enters the body by a product or elementwise, its gradient is not summed in the loop: the loop gives out the
  * gradient of that node's output, and one operation over all steps follows (`stacked.ts`).
  */
-
-/** Gradients of a Scan's inputs; those of the outer values that its body captures are added where they belong. */
-const scanRule: GradientRule = (c) => {
-  const loop = scanLoop(c);
-  const gradient = stepGradient(c, loop);
-  const reads = stepReads(loop, gradient);
-  const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
-  const { builder: b, stateCount } = loop;
-  const { states, sums, inputs, outputs, stacked } = gradient;
-  const backward = backwardBody(loop, gradient, reads);
-  const initial = [
-    ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
-    ...sums.map((s) => fullLike(b.value(s.name), 0)),
-  ];
-  const scanned = [
-    ...outputs.map((o) => c.gradients[stateCount + o.output]!),
-    ...reads.inLoop.map((name) => saved.get(name)!),
-  ];
-  // Gradients of the states, sums for captured values, then for all steps [T, …] those of scanned inputs and the rest.
-  const results = scan(initial, scanned, backward, {
-    reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
-    reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
-  });
-  const found: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
-  const captured = new Map<string, Value>();
-  let at = 0;
-  for (const s of states) found[s.state] = results[at++];
-  for (const s of sums) captured.set(s.name, results[at++]!);
-  for (const x of inputs) found[stateCount + x.input] = results[at++];
-  const stacks = new Map(stacked.map((name) => [name, results[at++]!]));
-  for (const { c: inside, input } of gradient.deferred) {
-    const name = inside.node.inputs[input]!;
-    const isRead = (i: number) => i === input || readsOther(inside.node);
-    const operands = inside.node.inputs.map((operand, i) =>
-      isRead(i) ? (saved.get(operand) ?? b.value(operand)) : undefined,
-    );
-    const stack = stacks.get(inside.gradients[0]!.name)!;
-    const g = stackedGradient(b, inside, input, operands, stack);
-    captured.set(name, addGradients(captured.get(name), g));
-  }
-  for (const [name, g] of captured) c.addToCaptured(name, g);
-  return found;
-};
 
 /**
  * The forward loop with `saved` values as further stacked outputs; its steps are now these nodes of `body`. Returns the
@@ -126,4 +83,47 @@ function backwardBody({ builder: b, body }: ScanLoop, gradient: StepGradient, re
   return back.build();
 }
 
-export const scanGradients = { Scan: scanRule } satisfies GradientRules;
+export const scanGradients = {
+  /** Gradients of a Scan's inputs; those of the outer values that its body captures are added where they belong. */
+  Scan: (c) => {
+    const loop = scanLoop(c);
+    const gradient = stepGradient(c, loop);
+    const reads = stepReads(loop, gradient);
+    const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
+    const { builder: b, stateCount } = loop;
+    const { states, sums, inputs, outputs, stacked } = gradient;
+    const backward = backwardBody(loop, gradient, reads);
+    const initial = [
+      ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
+      ...sums.map((s) => fullLike(b.value(s.name), 0)),
+    ];
+    const scanned = [
+      ...outputs.map((o) => c.gradients[stateCount + o.output]!),
+      ...reads.inLoop.map((name) => saved.get(name)!),
+    ];
+    // Gradients of the states, sums for captured values, then for all steps [T, …] those of scanned inputs and the rest.
+    const results = scan(initial, scanned, backward, {
+      reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
+      reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
+    });
+    const found: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
+    const captured = new Map<string, Value>();
+    let at = 0;
+    for (const s of states) found[s.state] = results[at++];
+    for (const s of sums) captured.set(s.name, results[at++]!);
+    for (const x of inputs) found[stateCount + x.input] = results[at++];
+    const stacks = new Map(stacked.map((name) => [name, results[at++]!]));
+    for (const { c: inside, input } of gradient.deferred) {
+      const name = inside.node.inputs[input]!;
+      const isRead = (i: number) => i === input || readsOther(inside.node);
+      const operands = inside.node.inputs.map((operand, i) =>
+        isRead(i) ? (saved.get(operand) ?? b.value(operand)) : undefined,
+      );
+      const stack = stacks.get(inside.gradients[0]!.name)!;
+      const g = stackedGradient(b, inside, input, operands, stack);
+      captured.set(name, addGradients(captured.get(name), g));
+    }
+    for (const [name, g] of captured) c.addToCaptured(name, g);
+    return found;
+  },
+} satisfies GradientRules;

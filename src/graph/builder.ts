@@ -61,10 +61,8 @@ export class GraphBuilder {
   static from(graph: Graph, options: FromOptions = {}): GraphBuilder {
     const b = new GraphBuilder(graph.name, options.outer, options.opset);
     b.names.addGraph(graph);
-    if (graph.valueInfo) {
-      b.valueInfo = graph.valueInfo;
-      b.scope.declare(graph.valueInfo);
-    }
+    b.valueInfo = graph.valueInfo;
+    b.scope.declare(graph.valueInfo);
     for (const input of graph.inputs) b.declareInput(input);
     for (const [name, tensor] of graph.initializers) b.declareParameter(name, tensor);
     for (const node of graph.nodes) b.addNode(node);

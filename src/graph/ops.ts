@@ -17,11 +17,8 @@ export type Operand = Value | number;
 /** Appends one operator with one output. */
 export function apply(op: string, inputs: readonly (Operand | undefined)[], attributes: AttributeValues = {}): Value {
   const b = builderOf(inputs);
-  return b.node(
-    op,
-    inputs.map((x) => (typeof x === 'number' ? b.float(x) : x)),
-    attributes,
-  )[0]!;
+  const values = inputs.map((x) => (typeof x === 'number' ? b.float(x) : x));
+  return b.node(op, values, attributes)[0]!;
 }
 
 /** The innermost builder among the operands: an operator inside a loop's body may use values from outside. */

@@ -125,12 +125,10 @@ function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
 function rebuildLoop(loop: Hoisting, node: Node, body: Graph, kept: readonly Node[]): void {
   const { b, step, stateCount, kindOf, before, directions, outputDirections } = loop;
   // A stacked output that left the loop in the loop's own order needs no trip through it.
-  const leaves = body.outputs.map(
-    (o, i) =>
-      i >= stateCount &&
-      kindOf(o.name) === 'stacked' &&
-      directions.get(o.name) === (outputDirections[i - stateCount] ?? 0),
-  );
+  const leaves = body.outputs.map((o, i) => {
+    const keepsOrder = directions.get(o.name) === (outputDirections[i - stateCount] ?? 0);
+    return i >= stateCount && kindOf(o.name) === 'stacked' && keepsOrder;
+  });
   const staying = body.outputs.filter((_, i) => !leaves[i]);
   const stayingNames = staying.map((o) => o.name);
   const live = liveNodes(kept, stayingNames);

@@ -16,10 +16,8 @@ const layer: InferRule = (c) => {
   const type = inputType(c, 0);
   const { elementType, shape } = type;
   const axis = shape && axisOf(c, intAttribute(c.node, 'axis', -1), shape.length);
-  const statistics = tensor(
-    elementType,
-    shape?.map((d, i) => (i < axis! ? d : 1)),
-  );
+  const reduced = shape?.map((d, i) => (i < axis! ? d : 1));
+  const statistics = tensor(elementType, reduced);
   return [type, statistics, statistics];
 };
 
