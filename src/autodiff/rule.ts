@@ -49,19 +49,16 @@ export function gradientContext(of: NodeGradient): GradientContext {
   return context;
 }
 
-/** Leaves the gradient of one input to the caller: a loop computes it once outside instead of at every step. */
-export type Defer = (c: GradientContext, input: number) => boolean;
-
 /**
  * The reverse sweep over `nodes`, whose values live in `b`: from gradients of some values (`seeds`) to the gradients of
- * `wrt`, as new nodes of `b`. Gradients of a value that is used several times are summed.
+ * `wrt`, as new nodes of `b`. What `defer` says so of is left to the caller: a loop computes it once outside.
  */
 export type Backpropagate = (
   b: GraphBuilder,
   nodes: readonly Node[],
   seeds: ReadonlyMap<string, Value>,
   wrt: Iterable<string>,
-  defer?: Defer,
+  defer?: (c: GradientContext, input: number) => boolean,
 ) => Map<string, Value>;
 
 /** Vector-Jacobian product: from the gradients of a node's outputs to those of its inputs (undefined: none). */

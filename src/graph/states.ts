@@ -26,17 +26,14 @@ export function namesStates(model: Model): boolean {
 export function statesOf(model: Model): StatePair[] {
   const text = model.metadata[KEY];
   if (text === undefined) return [];
-  const states: unknown = parse(text);
-  if (!Array.isArray(states)) throw new SlimError(`metadata '${KEY}' must be a list of { input, output }, got ${text}`);
-  return states.map((s) => checkState(model.graph, s));
-}
-
-function parse(text: string): unknown {
+  let states: unknown;
   try {
-    return JSON.parse(text);
+    states = JSON.parse(text);
   } catch {
     throw new SlimError(`metadata '${KEY}' is not JSON: ${text}`);
   }
+  if (!Array.isArray(states)) throw new SlimError(`metadata '${KEY}' must be a list of { input, output }, got ${text}`);
+  return states.map((s) => checkState(model.graph, s));
 }
 
 function checkState(graph: Graph, state: unknown): StatePair {

@@ -16,15 +16,13 @@ import {
 import type { Graph, Node } from '../graph/types.ts';
 import { factorDifferences, reassociateProducts } from './reassociate.ts';
 
-/*
- * Hoisting: what a loop's body computes without the carried state is computed for all steps at once before the loop,
- * where it runs vectorised and on all threads instead of once per step.
- */
-
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
 
-/** Moves what it can out of every Scan over first axes; the result computes the same values. */
+/**
+ * Moves what loops compute without the carried state before every Scan over first axes, where it is computed for all
+ * steps at once, vectorised and on all threads. The result computes the same values.
+ */
 export function hoistLoops(graph: Graph): Graph {
   const hoisted = rewriteNodes(graph, (b, node) => {
     const body = node.op === 'Scan' && node.domain === '' && !hasAxes(node) ? graphAttribute(node, 'body') : undefined;

@@ -8,14 +8,10 @@ import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { FORWARD, REVERSE, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { type JoinedOutput, joinOutput, type Uses, usesIn } from './joinedOutputs.ts';
 
-/*
- * The way back from `splitDirections`: a forward and a reverse operator with equally many units are one bidirectional
- * operator again, and the Concat of their outputs is Transpose and Reshape again.
- */
-
 /**
- * The same model with each pair `name (forward)`, `name (reverse)` that has equally many units as one operator. A pair
- * stays two operators where its outputs are used in a way that one operator would not serve better.
+ * The way back from `splitDirections`: each pair `name (forward)`, `name (reverse)` that has equally many units is one
+ * operator, and the Concat of their outputs Transpose and Reshape. A pair stays two operators where its outputs are used
+ * in a way that one operator would not serve better.
  */
 export function joinDirections(model: Model): Model {
   const { graph } = model;

@@ -25,8 +25,7 @@ export interface PrepareOptions {
 /**
  * The same model in the form in which its groups are traced, its units removed and its weights trained: a recurrent
  * operator for each direction, its weights stored, no functions, one name for one value, no initial states that are
- * zero anyway, the streaming states named in the metadata.
- * `joinDirections` leads back. Throws a SlimError when `states` are not those of the graph.
+ * zero anyway, the streaming states named in the metadata. Throws a SlimError when `states` are not those of the graph.
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
   const inlined = inlineFunctions(model);

@@ -4,8 +4,7 @@ import type { Numbers } from '../numbers.ts';
 import { exactNumbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType } from '../types.ts';
-import type { EvaluateContext, EvaluateRule } from './context.ts';
-import { broadcastTo } from './movement.ts';
+import { broadcastTo, type EvaluateContext, type EvaluateRule } from './movement.ts';
 
 /** A function of single elements; undefined where its result is not defined. */
 type ElementFunction = (...operands: number[]) => number | boolean | undefined;
@@ -32,20 +31,17 @@ function each(c: EvaluateContext, f: ElementFunction, to: ElementType = c.inputs
 }
 
 const arithmetic =
-  (f: ElementFunction): EvaluateRule =>
+  (f: ElementFunction, to?: ElementType): EvaluateRule =>
   (c) =>
-    each(c, f);
+    each(c, f, to);
+
+const test = (f: ElementFunction) => arithmetic(f, 'bool');
 
 /** Zeros of both signs and NaN make these differ from engine to engine, so that they are known for integers alone. */
 const ofIntegers =
   (rule: EvaluateRule): EvaluateRule =>
   (c) =>
     isFloat(c.inputs[0]!.elementType) ? undefined : rule(c);
-
-const test =
-  (f: ElementFunction): EvaluateRule =>
-  (c) =>
-    each(c, f, 'bool');
 
 /** A number without its fraction; undefined where the type does not have it, of 64 bits as far as numbers hold them. */
 function wholeOf(value: number, elementType: ElementType): number | undefined {

@@ -4,9 +4,8 @@ import { isFloat } from '../elementTypes.ts';
 import { exactNumbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData } from '../tensors.ts';
 import type { Dim, Node, Tensor, TensorType } from '../types.ts';
-import type { EvaluateRule } from './context.ts';
 import { elementwiseValues } from './elementwise.ts';
-import { concatValues, movementValues } from './movement.ts';
+import { concatValues, type EvaluateRule, movementValues } from './movement.ts';
 
 /** The dimensions that a Shape node gives out. */
 export function shapePart(node: Node, shape: readonly Dim[] | undefined): readonly Dim[] | undefined {

@@ -6,7 +6,7 @@ import { fail, type InferContext, type InferRule, inputShape, inputType, numbers
 
 type Window = ReturnType<typeof windowOf>;
 
-/** How a window moves along the spatial axes of x [N, C, d1, d2, …]; pads stand before and after each axis. */
+/** How a window moves along the spatial axes of x [N, C, d1, d2, …]; its last element lies `reach` behind the first. */
 function windowOf(c: InferContext, axes: number, kernel: readonly number[]) {
   const list = (name: string, fallback: number, length = axes) => {
     const given = intsAttribute(c.node, name) ?? new Array<number>(length).fill(fallback);
@@ -17,31 +17,31 @@ function windowOf(c: InferContext, axes: number, kernel: readonly number[]) {
   };
   if (kernel.length !== axes || kernel.some((k) => !(k >= 1))) fail(c, `kernel [${kernel}] does not fit ${axes} axes`);
   const pads = list('pads', 0, 2 * axes);
+  const dilations = list('dilations', 1);
+  const auto = stringAttribute(c.node, 'auto_pad', 'NOTSET');
   return {
-    kernel,
     strides: list('strides', 1),
-    dilations: list('dilations', 1),
-    pads: kernel.map((_, i) => [pads[i]!, pads[i + axes]!] as const),
-    auto: stringAttribute(c.node, 'auto_pad', 'NOTSET'),
+    reach: kernel.map((k, i) => (k - 1) * dilations[i]!),
+    before: pads.slice(0, axes),
+    padding: kernel.map((_, i) => (auto === 'VALID' ? 0 : pads[i]! + pads[i + axes]!)),
+    keepsSize: auto.startsWith('SAME'),
   };
 }
 
 /** Positions of the window along one axis; a free size is followed when the window moves by single steps. */
 function positions(c: InferContext, size: Dim, w: Window, i: number): Dim {
-  const stride = w.strides[i]!;
-  const reach = (w.kernel[i]! - 1) * w.dilations[i]!;
-  if (w.auto.startsWith('SAME')) {
+  const [stride, reach] = [w.strides[i]!, w.reach[i]!];
+  if (w.keepsSize) {
     if (stride === 1) return size;
     return typeof size === 'number' ? Math.ceil(size / stride) : c.freshDim();
   }
-  const padding = w.auto === 'VALID' ? 0 : w.pads[i]![0] + w.pads[i]![1];
-  const room = addDims([size, padding - reach - 1]);
+  const room = addDims([size, w.padding[i]! - reach - 1]);
   if (typeof room !== 'number') return stride === 1 ? addDims([room, 1]) : c.freshDim();
   if (room < 0) fail(c, `the window of ${reach + 1} is longer than axis ${i + 2} of size ${size}`);
   if (intAttribute(c.node, 'ceil_mode', 0) === 0) return Math.floor(room / stride) + 1;
   const count = Math.ceil(room / stride) + 1;
   // A last window must not begin behind the data and its left padding.
-  return typeof size === 'number' && (count - 1) * stride >= size + w.pads[i]![0] ? count - 1 : count;
+  return typeof size === 'number' && (count - 1) * stride >= size + w.before[i]! ? count - 1 : count;
 }
 
 /** A rule for x [N, C, …] with a weight [.., .., k…] and how the kernel moves. */
@@ -119,10 +119,11 @@ export const convolutionShapes = {
     const spatial = x.slice(2).map((d, i): Dim => {
       if (given !== undefined) return given[i] ?? fail(c, `output_shape [${given}] is too short`);
       const stride = window.strides[i]!;
-      if (window.auto.startsWith('SAME')) return multiplyDims([d, stride]);
-      const reach = (window.kernel[i]! - 1) * window.dilations[i]!;
-      const pads = window.auto === 'VALID' ? 0 : window.pads[i]![0] + window.pads[i]![1];
-      return addDims([multiplyDims([d, stride]), reach + 1 - stride - pads + (extra?.[i] ?? 0)]);
+      if (window.keepsSize) return multiplyDims([d, stride]);
+      return addDims([
+        multiplyDims([d, stride]),
+        window.reach[i]! + 1 - stride - window.padding[i]! + (extra?.[i] ?? 0),
+      ]);
     });
     const made = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
     return [x[0]!, made, ...spatial];
