@@ -31,9 +31,8 @@ const rules = {
 export const differentiableOperators: readonly string[] = Object.keys(rules).sort();
 
 /**
- * Reverse-mode differentiation: adds to the graph the gradient of a scalar `loss` with respect to each value in `wrt`.
- * The result computes everything that the graph did, plus one output per gradient named by `gradients`.
- * Throws when an operator between `wrt` and `loss` has no gradient rule.
+ * Reverse-mode differentiation: adds to the graph the gradient of a scalar `loss` with respect to each value in `wrt`,
+ * as outputs that `gradients` names. Throws when an operator between `wrt` and `loss` has no gradient rule.
  */
 export function differentiate(
   graph: Graph,

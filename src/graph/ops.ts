@@ -1,5 +1,5 @@
 import { SlimError } from '../base/errors.ts';
-import { float, isIntegers } from './attributes.ts';
+import { float, floats, isIntegers } from './attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
@@ -204,9 +204,7 @@ export function crossEntropy(logits: Value, labels: Value): Value {
 export function fullLike(x: Value, value: number): Value {
   const shape = x.type.shape;
   const size = isStatic(shape) ? x.builder.ints(shape) : shapeOf(x);
-  return apply('ConstantOfShape', [size], {
-    value: { type: 'tensor', value: { elementType: 'float32', dims: [1], data: Float32Array.of(value) } },
-  });
+  return apply('ConstantOfShape', [size], { value: { type: 'tensor', value: floats([1], [value]) } });
 }
 
 interface ScanOptions {

@@ -37,12 +37,11 @@ export function statesOf(model: Model): StatePair[] {
 }
 
 function checkState(graph: Graph, state: unknown): StatePair {
-  const { input, output } = state as Partial<StatePair>;
-  if (typeof input !== 'string' || !graph.inputs.some((v) => v.name === input)) {
-    throw new SlimError(`metadata '${KEY}' names the input '${input}', which the graph does not have`);
-  }
-  if (typeof output !== 'string' || !graph.outputs.some((v) => v.name === output)) {
-    throw new SlimError(`metadata '${KEY}' names the output '${output}', which the graph does not have`);
-  }
-  return { input, output };
+  const given = state as Partial<StatePair>;
+  const check = (end: 'input' | 'output') => {
+    const name = given[end];
+    if (typeof name === 'string' && graph[`${end}s`].some((v) => v.name === name)) return name;
+    throw new SlimError(`metadata '${KEY}' names the ${end} '${name}', which the graph does not have`);
+  };
+  return { input: check('input'), output: check('output') };
 }

@@ -6,9 +6,8 @@ import { mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
 /*
- * A constant is a value, not a shared parameter: the same zeros may stand beside two layers that lose different units,
- * and exporters cut the initial states of several cells from one filled tensor. So each user gets one of its own. The
- * first keeps the name, the others get it with a mark and a number.
+ * Constants are values, not shared parameters: layers that use the same zeros, or initial states cut from one filled
+ * tensor, may lose different units. So each user gets its own: the first keeps the name, others add a mark and a number.
  */
 
 /**

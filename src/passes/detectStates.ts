@@ -6,9 +6,9 @@ import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
 
 /*
- * A model that streams takes the states of its recurrent layers as inputs and gives the new ones as outputs. Nothing in
- * an ONNX file says so, but the graph shows it: an input that goes, only moved, to the initial states of the very
- * layers (or loops) whose final states come, only moved and in the same order, out again.
+ * A model that streams takes the states of its layers as inputs and gives the new ones as outputs. No ONNX file says so,
+ * but the graph shows it: an input goes, only moved, to the initial states of the very layers (or loops) whose final
+ * states come, only moved and in the same order, out again.
  */
 
 /** True where a state stays itself: no element comes out in several places. */

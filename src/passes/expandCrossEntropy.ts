@@ -9,8 +9,8 @@ const TINY = 1.1754944e-38;
 
 /**
  * Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, and shares its softmax with the gradient, which adds
- * −1 at the labels. That addition is made to depend on the loss, because the runtime adds in place, without a copy of
- * all rows and classes, only when nothing else is left to read the softmax.
+ * −1 at the labels. That addition is made to depend on the loss: the runtime adds in place, without a copy of all rows
+ * and classes, only when nothing else is left to read the softmax.
  */
 export function expandCrossEntropy(graph: Graph): Graph {
   let shared: { logits: string; softmax: Value; own: Value } | undefined;

@@ -25,16 +25,14 @@ type Kind = 'invariant' | 'stacked' | 'carried';
  */
 export function hoistLoops(graph: Graph): Graph {
   const hoisted = rewriteNodes(graph, (b, node) => {
-    const body = node.op === 'Scan' && node.domain === '' && !hasAxes(node) ? graphAttribute(node, 'body') : undefined;
+    const hasAxes = ['scan_input_axes', 'scan_output_axes'].some((key) =>
+      intsAttribute(node, key)?.some((axis) => axis !== 0),
+    );
+    const body = node.op === 'Scan' && node.domain === '' && !hasAxes ? graphAttribute(node, 'body') : undefined;
     if (body) hoistScan(b, node, body);
     return body !== undefined;
   });
   return removeDeadNodes(hoisted);
-}
-
-function hasAxes(node: Node): boolean {
-  const other = (key: string) => intsAttribute(node, key)?.some((a) => a !== 0) ?? false;
-  return other('scan_input_axes') || other('scan_output_axes');
 }
 
 function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {

@@ -24,8 +24,8 @@ type Scope = ReadonlyMap<string, string>;
 
 /**
  * The same model without functions of its own: every call is replaced by the function's nodes, whose values get names
- * that no other value has. Throws a UsageError for functions that call themselves, that are written for other versions
- * of the operator sets than the model, or that are called in a way that they do not provide for.
+ * that no other value has. Throws a UsageError for functions that call themselves, need other operator sets than the
+ * model, or are called in a way that they do not provide for.
  */
 export function inlineFunctions(model: Model): Model {
   const { functions, ...rest } = model;

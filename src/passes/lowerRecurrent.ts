@@ -33,9 +33,9 @@ import { rnn } from '../recurrent/rnn.ts';
 const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
 
 /**
- * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
- * values keep theirs; the result computes the same and can be differentiated. W·x for all steps is one product before
- * the loop. Throws a SlimError for a node that is not as the ONNX standard has it.
+ * Replaces every recurrent operator by a Scan over its cell's equations, which can be differentiated. Parameters and
+ * values keep their names and layouts; W·x for all steps is one product before the loop. Throws a SlimError for a node
+ * that is not as the ONNX standard has it.
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
@@ -136,9 +136,8 @@ interface Direction {
 }
 
 /**
- * Runs the steps of a direction: outputs [T, H, B], then final states [H, B]. A step beyond an example's length gives zero
- * and leaves the state as it is. In reverse these steps come first, so the state is still the initial one when the
- * sequence's last step arrives: no sequence has to be turned around within its length.
+ * Runs a direction: outputs [T, H, B], then final states [H, B]. A step beyond an example's length gives zero and keeps
+ * the state. In reverse these steps come first, so the state is still the initial one when the last step arrives.
  */
 function runCell(b: GraphBuilder, d: Direction): Value[] {
   const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);

@@ -12,12 +12,6 @@ import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
  * it need not. So the Concat that puts it together sinks down the graph, below everything that works on its pieces.
  */
 
-/** True for an operator that takes some elements out of a value. */
-function takes(node: Node): boolean {
-  const how = moves(node);
-  return how === 'picks' || how === 'drops';
-}
-
 /** Copies nodes: what moves elements of a value in pieces works on them, everything else gets the value as a whole. */
 export class ConcatSinker {
   /** Values in pieces, by the name that they had as a whole. */
@@ -29,7 +23,8 @@ export class ConcatSinker {
 
   constructor(b: GraphBuilder, graph: Graph) {
     this.b = b;
-    this.taken = new Set(graph.nodes.filter(takes).map((n) => n.inputs[0] ?? ''));
+    const taking = graph.nodes.filter((node) => moves(node) === 'picks' || moves(node) === 'drops');
+    this.taken = new Set(taking.map((n) => n.inputs[0] ?? ''));
     const typeOf = inferTypes(graph);
     this.shape = (name) => typeOf(name)?.shape;
   }

@@ -11,9 +11,8 @@ import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INP
 import { ConcatSinker } from './sinkConcat.ts';
 
 /*
- * A bidirectional operator holds both directions in one tensor, so both must have equally many units. Before units
- * leave it becomes two operators, one for each direction, and everything that its consumers did with the axis of the
- * directions is done with the two parts: Transpose and Reshape to [T, B, 2H] becomes a Concat.
+ * A bidirectional operator holds both directions in one tensor, so both must have equally many units. As two operators
+ * they need not; what consumers did with the axis of the directions, as Transpose and Reshape, becomes a Concat.
  */
 
 /**

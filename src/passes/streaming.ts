@@ -76,9 +76,9 @@ function streamRecurrent(b: GraphBuilder, node: RecurrentNode, streamed: Readonl
   const { states } = operators[node.op].recurrent;
   const given = STATE_INPUTS.map((i) => node.inputs[i]).filter((n) => n);
   if (given.length > 0 && !given.every((n) => streamed.has(n!))) {
-    throw new SlimError(
-      `layer '${name}' starts from '${given.join("', '")}', not from zeros: say where that state comes out with the streaming states (--state in=out)`,
-    );
+    const from = `starts from '${given.join("', '")}', not from zeros`;
+    const fix = 'say where that state comes out with the streaming states (--state in=out)';
+    throw new SlimError(`layer '${name}' ${from}: ${fix}`);
   }
   if (given.length > 0) {
     b.addNode(node);

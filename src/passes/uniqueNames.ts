@@ -2,9 +2,8 @@ import { bodiesOf, mapBodies } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
 
 /**
- * The same graph with values in bodies (of loops, branches of an If) renamed where another graph inside uses the name
- * for a value of its own, so that one table can hold the values of all graphs. ONNX allows sibling bodies to share
- * names. Names of the outermost graph stay; a graph without doubles is returned as it is.
+ * The same graph with values in bodies renamed where another graph inside uses the name for a value of its own, as ONNX
+ * allows, so that one table can hold the values of all graphs. A graph without doubles is returned as it is.
  */
 export function uniqueNames(graph: Graph): Graph {
   const taken = new Set(definedIn(graph));

@@ -1,7 +1,6 @@
 import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
-import type { Numbers } from '../numbers.ts';
-import { exactNumbers, tensorOfNumbers } from '../numbers.ts';
+import { exactNumbers, type Numbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType } from '../types.ts';
 import { broadcastTo, type EvaluateContext, type EvaluateRule } from './movement.ts';
