@@ -7,7 +7,6 @@ import { type GradientContext, type GradientRules, rankOf, shapeOfType, unsuppor
 /*
  * A convolution over any number of spatial axes, of X [B, C, L…] with W [M, C, K…] to Y [B, M, L'…]:
  *   y[l] = Σ_k w[k] · x[s·l + d·k − p]   with stride s, dilation d, p zeros before (and q after) along each axis.
- * Both gradients are convolutions again, so that no operator besides Conv is needed.
  */
 
 type Window = ReturnType<typeof windowOf>;

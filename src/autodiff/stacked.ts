@@ -8,10 +8,8 @@ import { elementwiseGradients } from './elementwise.ts';
 import { type GradientContext, type GradientRule, gradientContext, rankOf } from './rule.ts';
 
 /*
- * Stacked weight gradients. A weight W that every step of a loop uses has the gradient Σ_t (contribution of step t).
- * For a product W · h_t the sum over steps is itself one product over the steps laid side by side:
- *   dW = Σ_t dz_t · h_tᵀ = [dz_1 … dz_T] · [h_1 … h_T]ᵀ,
- * one fat GEMM after the loop instead of T skinny ones inside it.
+ * The gradient of a weight W in a product W · h_t of every step is one product over the steps laid side by side,
+ *   dW = Σ_t dz_t · h_tᵀ = [dz_1 … dz_T] · [h_1 … h_T]ᵀ, one fat GEMM after the loop instead of T skinny ones inside it.
  */
 
 /** True when the gradient of a captured operand can be computed after the loop from stacked values. */

@@ -7,12 +7,11 @@ import { usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
 import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
 
-/*
+/**
  * A tensor that holds the units of several layers or directions side by side must lose equally many of each; in pieces
- * it need not. So the Concat that puts it together sinks down the graph, below everything that works on its pieces.
+ * it need not. So this copies nodes, lets what moves elements of a value in pieces work on them, and puts the Concat off
+ * until something needs the value as a whole.
  */
-
-/** Copies nodes: what moves elements of a value in pieces works on them, everything else gets the value as a whole. */
 export class ConcatSinker {
   /** Values in pieces, by the name that they had as a whole. */
   readonly pieces = new Map<string, Pieces>();

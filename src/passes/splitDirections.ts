@@ -10,14 +10,10 @@ import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
 import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { ConcatSinker } from './sinkConcat.ts';
 
-/*
- * A bidirectional operator holds both directions in one tensor, so both must have equally many units. As two operators
- * they need not; what consumers did with the axis of the directions, as Transpose and Reshape, becomes a Concat.
- */
-
 /**
- * The same model with each bidirectional recurrent operator as a forward and a reverse one, named `name (forward)` and
- * `name (reverse)`. Left as they are: operators whose weights are computed, and all where nothing is bidirectional.
+ * The same model with each bidirectional recurrent operator, whose directions must have equally many units, as a forward
+ * and a reverse one, named `name (forward)` and `name (reverse)`. What consumers did with the axis of the directions, as
+ * Transpose and Reshape, becomes a Concat. Operators whose weights are computed stay as they are.
  */
 export function splitDirections(model: Model): Model {
   const { graph, opsets } = model;
