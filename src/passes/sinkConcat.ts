@@ -9,8 +9,8 @@ import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
 
 /**
  * A tensor that holds the units of several layers or directions side by side must lose equally many of each; in pieces
- * it need not. So this copies nodes, lets what moves elements of a value in pieces work on them, and puts the Concat off
- * until something needs the value as a whole.
+ * it need not. So this copies nodes, lets what moves elements of a value in pieces work on them, and puts the Concat
+ * off until something needs the value as a whole.
  */
 export class ConcatSinker {
   /** Values in pieces, by the name that they had as a whole. */

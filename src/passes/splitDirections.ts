@@ -11,9 +11,9 @@ import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INP
 import { ConcatSinker } from './sinkConcat.ts';
 
 /**
- * The same model with each bidirectional recurrent operator, whose directions must have equally many units, as a forward
- * and a reverse one, named `name (forward)` and `name (reverse)`. What consumers did with the axis of the directions, as
- * Transpose and Reshape, becomes a Concat. Operators whose weights are computed stay as they are.
+ * The same model with each bidirectional recurrent operator, whose directions must have equally many units, as two:
+ * `name (forward)` and `name (reverse)`. What consumers did with the axis of the directions, as Transpose and Reshape,
+ * becomes a Concat. Operators whose weights are computed stay as they are.
  */
 export function splitDirections(model: Model): Model {
   const { graph, opsets } = model;
