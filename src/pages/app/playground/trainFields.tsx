@@ -1,8 +1,7 @@
 import type { OptimizerName } from '../../../optimizers/registry.ts';
 import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
-import { NumberField } from './numberField.tsx';
+import { NumberField, SelectField } from './fields.tsx';
 import type { TrainingChoice } from './protocol.ts';
-import { SelectField } from './selectField.tsx';
 
 /** What the fields say: all of a choice but the text. */
 export type TrainingSettings = Omit<TrainingChoice, 'text' | 'seed'>;

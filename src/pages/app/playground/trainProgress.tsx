@@ -1,26 +1,20 @@
 import { duration, grouped } from '../../../base/format.ts';
 import type { BatchProgress } from '../../../train/options.ts';
-import type { TextInfo } from './protocol.ts';
-
-interface TrainProgressProps {
-  readonly info: TextInfo | undefined;
-  readonly progress: BatchProgress | undefined;
-  readonly stage: string;
-  readonly isStopping: boolean;
-}
+import type { Training } from './useTraining.ts';
 
 /** Where a training is. */
-export function TrainProgress({ info, progress, stage, isStopping }: TrainProgressProps) {
+export function TrainProgress({ training }: { training: Training }) {
+  const { progress, sizes } = training;
   const done = progress ? (progress.epoch - 1 + progress.batch / progress.batches) / progress.epochs : 0;
   return (
     <div class="part">
       <progress value={done} max={1} aria-label="Training" />
-      <p role="status">{stageOf(progress, stage, isStopping)}</p>
+      <p role="status">{stageOf(training)}</p>
       {progress && <p class="quiet small">{described(progress)}</p>}
-      {info && (
+      {sizes && (
         <p class="quiet small">
-          {grouped(info.train)} training, {grouped(info.valid)} validation and {grouped(info.test)} test words,{' '}
-          {grouped(info.words)} of them different
+          {grouped(sizes.train)} training, {grouped(sizes.valid)} validation and {grouped(sizes.test)} test words,{' '}
+          {grouped(sizes.words)} of them different
         </p>
       )}
     </div>
@@ -28,9 +22,9 @@ export function TrainProgress({ info, progress, stage, isStopping }: TrainProgre
 }
 
 /** Read out by a screen reader whenever it changes, so nothing in it changes often. */
-function stageOf(progress: BatchProgress | undefined, stage: string, isStopping: boolean): string {
-  if (stage !== '') return `${stage} …`;
-  if (isStopping) return 'Stopping …';
+function stageOf({ progress, stage, phase }: Training): string {
+  if (stage !== undefined) return `${stage} …`;
+  if (phase === 'stopping') return 'Stopping …';
   return progress ? `Epoch ${progress.epoch} of ${progress.epochs}` : 'Preparing …';
 }
 

@@ -1,24 +1,18 @@
-import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
 import type { ResultModel, RunRecord } from '../../../runs/record.ts';
 import type { ScoreKind } from '../../../tasks/score.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import { said, settingsOf } from '../../shared/configTable.tsx';
 import { courseOf, EpochChart, type EpochChartProps, scoreAxis } from '../../shared/courseCharts.tsx';
-import { messageOf } from '../../shared/messageOf.ts';
 import { Problem } from '../../shared/problem.tsx';
 import { allScores, scoreColumns, titled } from '../../shared/scores.ts';
 import { type DataTable, Table } from '../../shared/table.tsx';
-import { fetchRun } from '../api.ts';
-import { nameOf, STATES } from './describe.ts';
+import { fetchRun, nameOf } from '../api.ts';
+import { useFetched } from '../useFetched.ts';
 
 /** Several runs side by side: figures in a table, curves over each other. */
 export function ComparePage({ ids }: { ids: readonly string[] }) {
-  const [records, setRecords] = useState<readonly RunRecord[]>();
-  const [problem, setProblem] = useState('');
-  useEffect(() => {
-    Promise.all(ids.map(fetchRun)).then(setRecords, (error: unknown) => setProblem(messageOf(error)));
-  }, [ids]);
+  const [records, problem] = useFetched(() => Promise.all(ids.map(fetchRun)));
   if (problem !== '') return <Problem message={problem} />;
   if (records === undefined) return <p class="quiet">Reading {ids.length} runs …</p>;
   // A run without such figures stays in the chart, so that every run has one colour in all of them.
@@ -79,7 +73,7 @@ function figuresOf(records: readonly RunRecord[]): DataTable {
   const columns: { head: string; read: (record: RunRecord) => string | undefined }[] = [
     { head: 'run', read: ({ summary }) => nameOf(summary) },
     { head: 'method', read: ({ summary }) => summary.methodLabel },
-    { head: 'state', read: ({ summary }) => STATES[summary.state] },
+    { head: 'state', read: ({ summary }) => summary.state },
     { head: 'epochs', read: ({ summary }) => String(summary.epochs.done) },
     ...scoreColumns(allScores(records.map(({ summary }) => summary))).map(({ head, read }) => ({
       head,

@@ -7,21 +7,14 @@ import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { ModelTable } from '../../shared/modelTable.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
-import { fileUrl } from '../api.ts';
-import { nameOf, STATES } from './describe.ts';
-import { useRun } from './useRun.ts';
+import { fetchRun, fileUrl, followRun, nameOf } from '../api.ts';
+import { useFetched } from '../useFetched.ts';
 
 /** One run: where it is, how it went, its files. */
 export function RunPage({ id }: { id: string }) {
-  const run = useRun(id);
-  switch (run.kind) {
-    case 'loading':
-      return <p class="quiet">Reading the run …</p>;
-    case 'failed':
-      return <Problem message={run.message} />;
-    case 'there':
-      return <RunDetails record={run.record} />;
-  }
+  const [record, problem] = useFetched(() => fetchRun(id), followRun);
+  if (problem !== '') return <Problem message={problem} />;
+  return record === undefined ? <p class="quiet">Reading the run …</p> : <RunDetails record={record} />;
 }
 
 function RunDetails({ record }: { record: RunRecord }) {
@@ -32,7 +25,7 @@ function RunDetails({ record }: { record: RunRecord }) {
       <h1>{nameOf(summary)}</h1>
       <p>
         <span class={`state ${summary.state}`} role="status">
-          {STATES[summary.state]}
+          {summary.state}
         </span>{' '}
         <span class="quiet">
           {summary.methodLabel} · epoch {epochs.at(-1)?.epoch ?? 0}
