@@ -3,10 +3,10 @@ import type { ResultModel, RunRecord } from '../../../runs/record.ts';
 import type { ScoreKind } from '../../../tasks/score.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import { said, settingsOf } from '../../shared/configTable.tsx';
-import { courseOf, EpochChart, type EpochChartProps, scoreAxis } from '../../shared/courseCharts.tsx';
+import { courseOf, type EpochChartProps, EpochCharts, scoreAxis } from '../../shared/courseCharts.tsx';
 import { Problem } from '../../shared/problem.tsx';
 import { allScores, scoreColumns, titled } from '../../shared/scores.ts';
-import { type DataTable, Table } from '../../shared/table.tsx';
+import { type DataTable, Table, tableOf } from '../../shared/table.tsx';
 import { fetchRun, nameOf } from '../api.ts';
 import { useFetched } from '../useFetched.ts';
 
@@ -29,25 +29,19 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
       courses: courses((row) => row.itemsPerSecond),
       fromZero: true,
     },
-  ].filter((chart) => chart.courses.some(({ points }) => points.length > 0));
+  ];
   const differences = differencesOf(records);
   return (
     <>
       <h1>{records.length} runs</h1>
-      <div class="scroll">
-        <Table {...figuresOf(records)} />
-      </div>
-      <div class="grid part">
-        {charts.map((chart) => (
-          <EpochChart key={chart.title} {...chart} />
-        ))}
+      <Table {...figuresOf(records)} />
+      <div class="part">
+        <EpochCharts charts={charts} />
       </div>
       {differences.rows.length > 0 && (
         <>
           <h2>What differs in the configurations</h2>
-          <div class="scroll">
-            <Table {...differences} />
-          </div>
+          <Table {...differences} />
         </>
       )}
     </>
@@ -68,28 +62,21 @@ function scoreChart(
   };
 }
 
-/** Figures side by side; a column that no run has a figure for is left out. */
+/** Figures side by side. */
 function figuresOf(records: readonly RunRecord[]): DataTable {
-  const columns: { head: string; read: (record: RunRecord) => string | undefined }[] = [
+  const scores = scoreColumns(allScores(records.map(({ summary }) => summary)));
+  return tableOf(records, [
     { head: 'run', read: ({ summary }) => nameOf(summary) },
     { head: 'method', read: ({ summary }) => summary.methodLabel },
     { head: 'state', read: ({ summary }) => summary.state },
     { head: 'epochs', read: ({ summary }) => String(summary.epochs.done) },
-    ...scoreColumns(allScores(records.map(({ summary }) => summary))).map(({ head, read }) => ({
+    ...scores.map(({ head, read }) => ({
       head,
-      read: (record: RunRecord) => read(modelOf(record)?.scores ?? { valid: record.epochs.at(-1)?.valid }),
+      read: (record: RunRecord) => read(modelOf(record) ?? { scores: { valid: record.epochs.at(-1)?.valid } }),
     })),
     { head: 'hidden', read: (record) => (modelOf(record)?.hidden ?? record.epochs.at(-1)?.alive)?.join(', ') },
-    {
-      head: 'parameters',
-      read: ({ summary: { parameters } }) => (parameters === undefined ? undefined : grouped(parameters)),
-    },
-  ];
-  const shown = columns.filter(({ read }) => records.some((record) => read(record) !== undefined));
-  return {
-    head: shown.map(({ head }) => head),
-    rows: records.map((record) => shown.map(({ read }) => read(record) ?? '–')),
-  };
+    { head: 'parameters', read: ({ summary: { parameters: n } }) => (n === undefined ? undefined : grouped(n)) },
+  ]);
 }
 
 function modelOf({ result }: RunRecord): ResultModel | undefined {
