@@ -2,9 +2,19 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { renderToString } from 'preact-render-to-string';
 import { SlimError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
 import { packageFile } from '../base/packageFile.ts';
 import { Report } from '../pages/report/report.tsx';
+import { collectReport, type ReportRequest } from './collect.ts';
 import type { ReportData } from './data.ts';
+
+/** Collects and writes a report; see `collectReport` and `reportHtml`. An earlier file is replaced. */
+export async function writeReport(file: string, request: ReportRequest): Promise<{ bytes: number; data: ReportData }> {
+  const data = await collectReport(request);
+  const html = await reportHtml(data);
+  await writeAtomically(file, html);
+  return { bytes: Buffer.byteLength(html), data };
+}
 
 /**
  * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script
@@ -29,7 +39,7 @@ export async function reportHtml(data: ReportData): Promise<string> {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(data.title)}</title>
+${renderToString(<title>{data.title}</title>)}
 <style>${style}</style>
 </head>
 <body>
@@ -48,8 +58,4 @@ async function builtFile(name: string): Promise<string> {
   } catch (cause) {
     throw new SlimError(`the report's ${name} is not built; run npm run build`, { cause });
   }
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

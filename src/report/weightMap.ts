@@ -80,46 +80,41 @@ export interface Raster {
 
 /**
  * Draws a matrix [rows, cols] of what is left into a picture of the matrix as it began (`laidOut`), or of what is left
- * alone. A cell covers several weights where the picture is smaller than the matrix; it shows their root mean square.
+ * alone. A cell covers several weights where the matrix has more than `most` along an axis; it shows their root mean
+ * square.
  */
 export function rasterOf(
   values: Numbers,
   [rows, cols]: readonly [MapAxis, MapAxis],
-  size: { readonly width: number; readonly height: number },
+  most: number,
   laidOut: boolean,
 ): Raster {
-  const [height, rowCell] = cells(rows, size.height, laidOut);
-  const [width, colCell] = cells(cols, size.width, laidOut);
+  const [down, across] = [cellsOf(rows, most, laidOut), cellsOf(cols, most, laidOut)];
+  const [height, width] = [down.sizes.length, across.sizes.length];
   const squares = new Float64Array(width * height);
   const counts = new Uint32Array(width * height);
   const columns = cols.kept.length;
   for (let i = 0; i < rows.kept.length; i++) {
-    const line = rowCell[i]! * width;
+    const line = down.cell[i]! * width;
     for (let j = 0; j < columns; j++) {
-      const cell = line + colCell[j]!;
+      const cell = line + across.cell[j]!;
       const w = Number(values[i * columns + j]!);
       squares[cell]! += w * w;
       counts[cell]!++;
     }
   }
-  const [tall, wide] = [sizesOfCells(rows, height, laidOut), sizesOfCells(cols, width, laidOut)];
-  const sizeOf = (cell: number) => tall[Math.floor(cell / width)]! * wide[cell % width]!;
+  const sizeOf = (cell: number) => down.sizes[Math.floor(cell / width)]! * across.sizes[cell % width]!;
   return { width, height, levels: levelsOf(squares, counts, sizeOf) };
 }
 
-/** How many cells an axis has, and into which of them each index that is left falls. */
-function cells({ before, kept }: MapAxis, most: number, laidOut: boolean): [number, Int32Array] {
+/** Into which cell of an axis each index that is left falls, and how many indices each cell covers, left or not. */
+function cellsOf({ before, kept }: MapAxis, most: number, laidOut: boolean) {
   const length = laidOut ? before : kept.length;
   const count = Math.max(1, Math.min(length, most));
-  return [count, kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length))];
-}
-
-/** How many indices of the axis each cell covers, left or not. */
-function sizesOfCells({ before, kept }: MapAxis, count: number, laidOut: boolean): Uint32Array {
-  const length = laidOut ? before : kept.length;
+  const cell = kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length));
   const sizes = new Uint32Array(count);
   for (let index = 0; index < length; index++) sizes[Math.floor((index * count) / length)]!++;
-  return sizes;
+  return { cell, sizes };
 }
 
 function levelsOf(squares: Float64Array, counts: Uint32Array, sizeOf: (cell: number) => number): Uint8Array {

@@ -42,7 +42,7 @@ export function weightMaps(
     // Lying pictures fit a page better: the rows of a tall matrix run from left to right.
     const isTurned = rows.before > cols.before;
     const draw = (laidOut: boolean) => {
-      const raster = rasterOf(values, [rows, cols], { width: mostCells, height: mostCells }, laidOut);
+      const raster = rasterOf(values, [rows, cols], mostCells, laidOut);
       return picture(isTurned ? turned(raster) : raster);
     };
     const [down, across] = (isTurned ? [cols, rows] : [rows, cols]).map((axis) => drawn(axis, groups.layers));

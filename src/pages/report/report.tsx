@@ -7,14 +7,14 @@ import { RunSection } from './runSection.tsx';
 
 /** The whole report: all runs side by side, then each by itself. */
 export function Report({ data }: { data: ReportData }) {
-  const { runs, title, madeAt, timing, problems } = data;
+  const { runs, title, madeAt, timedSteps, problems } = data;
   return (
     <main>
       <h1>{title}</h1>
       <p class="quiet small">
         Made by slimrnn {data.environment.slimrnn} on {madeAt.slice(0, 10)}.
-        {timing &&
-          ` Latencies: medians of models timed in turn, ${timing.steps} steps a run, on ${data.environment.machine.cores} × ${data.environment.machine.cpu}.`}
+        {timedSteps !== undefined &&
+          ` Latencies: medians of models timed in turn, ${timedSteps} steps a run, on ${data.environment.machine.cores} × ${data.environment.machine.cpu}.`}
       </p>
       {problems.map((problem) => (
         <p key={problem} class="problem" role="note">

@@ -120,8 +120,7 @@ async function scoresOf(model: Model, options: TrainOptions): Promise<ModelScore
 function fileOf(name: TrainedFile['name'], model: Model, scores: ModelScores, { milliseconds }: Latency): TrainedFile {
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const content = writeModel(model);
-  const { median, min: low, max: high } = milliseconds;
-  const latency = { runtime: `${TIMED_STEPS} steps`, batch: 1, median, low, high };
+  const latency = { runtime: `${TIMED_STEPS} steps`, batch: 1, median: milliseconds.median };
   const sizes = { hidden: layers.map(({ units }) => units), parameters, multiplyAdds, bytes: content.length };
   return { name, content, figures: { ...sizes, scores, latencies: [latency] } };
 }
