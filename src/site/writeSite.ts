@@ -1,6 +1,5 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { findRuns } from '../runs/findRuns.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
@@ -21,7 +20,7 @@ export interface SiteResult {
  */
 export async function writeSite(root: string, out: string): Promise<SiteResult> {
   await loadPages();
-  await cp(fileURLToPath(builtApp()), out, { recursive: true });
+  await cp(builtApp, out, { recursive: true });
   const summaries: RunSummary[] = [];
   let bytes = 0;
   for (const id of await findRuns(root)) {
