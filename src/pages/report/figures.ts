@@ -13,16 +13,16 @@ export function finalModel(run: ReportRun): ReportModel | undefined {
 export function baselineOf(runs: readonly ReportRun[], run: ReportRun): ReportRun | undefined {
   const own = runQuality(run);
   if (own === undefined) return undefined;
-  let best: { run: ReportRun; value: number } | undefined;
-  for (const other of runs) {
-    const quality = runQuality(other);
-    if (other === run || other.method !== 'dense' || dataOf(other) !== dataOf(run) || quality?.name !== own.name) {
-      continue;
-    }
-    if (best === undefined || isBetter(own.kind, quality.value, best.value))
-      best = { run: other, value: quality.value };
-  }
-  return best?.run;
+  const scoreOf = (other: ReportRun) => runQuality(other)!.value;
+  const rivals = runs.filter(
+    (other) =>
+      other !== run &&
+      other.method === 'dense' &&
+      dataOf(other) === dataOf(run) &&
+      runQuality(other)?.name === own.name,
+  );
+  const better = (a: ReportRun, b: ReportRun) => (isBetter(own.kind, scoreOf(b), scoreOf(a)) ? b : a);
+  return rivals.length === 0 ? undefined : rivals.reduce(better);
 }
 
 /** Identifies the data that a run was trained on: scores on other data, or for another task, mean other things. */
