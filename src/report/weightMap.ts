@@ -1,17 +1,13 @@
 import type { Numbers } from '../graph/numbers.ts';
 import type { Groups } from '../groups/groups.ts';
 
-/** A stretch of an axis that belongs together: the units of one layer for one gate, or indices that always stay. */
-export interface Segment {
-  /** Number of the layer whose units these are; undefined for indices that always stay. */
-  readonly layer: number | undefined;
-  /** Indices of the axis in the model as it began. */
-  readonly length: number;
-}
-
 /** An axis of a weight as it was when the training began, and which of its indices are left. */
 export interface MapAxis {
-  readonly segments: readonly Segment[];
+  /**
+   * Stretches that belong together, in indices of the model as it began: the units of one layer for one gate, or, without
+   * a layer, indices that always stay.
+   */
+  readonly segments: readonly { readonly layer: number | undefined; readonly length: number }[];
   /** Indices at the beginning. */
   readonly before: number;
   /** First number of each index that is left, ascending within a segment. */
@@ -127,11 +123,8 @@ function levelsOf(squares: Float64Array, counts: Uint32Array, sizeOf: (cell: num
     if (sum === 0) return ZERO;
     // A factor of 4 in the square is a factor of 2 in |w|.
     const steps = Math.floor(Math.log2(most / (sum / counts[cell]!)) / 2);
-    return ZERO + Math.max(1, STRENGTHS - steps) + STRENGTHS * thinness(counts[cell]! / sizeOf(cell));
+    const left = counts[cell]! / sizeOf(cell);
+    const thinness = [1, 0.5, 0.25, 0].findIndex((share) => left >= share);
+    return ZERO + Math.max(1, STRENGTHS - steps) + STRENGTHS * thinness;
   });
-}
-
-function thinness(left: number): number {
-  if (left === 1) return 0;
-  return left >= 0.5 ? 1 : left >= 0.25 ? 2 : 3;
 }

@@ -5,12 +5,8 @@ import { getMimeType } from 'hono/utils/mime';
 import { SlimError } from '../base/errors.ts';
 import { packageFile } from '../base/packageFile.ts';
 
-/** A file of the page. */
-export interface PageFile {
-  readonly bytes: Uint8Array<ArrayBuffer>;
-  /** Its media type. */
-  readonly type: string;
-}
+/** A file of the page, and its media type. */
+type PageFile = { readonly bytes: Uint8Array<ArrayBuffer>; readonly type: string };
 
 /** The folder that `npm run build:pages` makes of src/pages/app. */
 export const builtApp = fileURLToPath(packageFile('dist/web/app/'));

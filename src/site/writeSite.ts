@@ -6,19 +6,13 @@ import type { RunSummary } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import { builtApp, loadPages } from '../serve/pages.ts';
 
-/** What was written. */
-export interface SiteResult {
-  readonly runs: readonly string[];
-  /** Bytes of all files of runs, the page itself apart. */
-  readonly bytes: number;
-}
-
 /**
  * Writes the page of `slimrnn serve` as plain files into a folder, which any web server shows, below any path: what the
  * page asks a server for lies there under the same addresses. Runs that are not finished are left out. Time and size
- * grow with the files of the runs, their models above all. Throws SlimError when the page is not built.
+ * grow with the files of the runs, their models above all. Returns the
+ * ids of the runs and the bytes of their files. Throws SlimError when the page is not built.
  */
-export async function writeSite(root: string, out: string): Promise<SiteResult> {
+export async function writeSite(root: string, out: string): Promise<{ runs: string[]; bytes: number }> {
   await loadPages();
   await cp(builtApp, out, { recursive: true });
   const summaries: RunSummary[] = [];

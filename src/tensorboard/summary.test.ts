@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { logHistogram } from '../groups/logHistogram.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import { type SummaryOptions, summaryOf } from './summary.ts';
+import { summaryOf } from './summary.ts';
 
 const common = { epoch: 3, learningRate: 0.5, parameters: 1234, penalty: 0.25, seconds: 9 };
 const norms = [0, 0, 0.0123, 0.5, 0.55, 0.7, 2];
@@ -14,12 +14,16 @@ const languageModel: EpochMetrics = {
 
 const tokens = { items: 'tokens', layerNames: ['lstm_0', 'lstm_1'] };
 
-const scalarsOf = (row: EpochMetrics, options: SummaryOptions) =>
-  summaryOf(row, options).value.flatMap(({ tag, value }) =>
+interface Options {
+  items: string;
+  layerNames?: string[];
+}
+const scalarsOf = (row: EpochMetrics, { items, layerNames }: Options) =>
+  summaryOf(row, items, layerNames).value.flatMap(({ tag, value }) =>
     value.case === 'simpleValue' ? [{ tag, value: value.value }] : [],
   );
-const histogramsOf = (row: EpochMetrics, options: SummaryOptions) =>
-  summaryOf(row, options).value.flatMap(({ tag, value }) =>
+const histogramsOf = (row: EpochMetrics, { items, layerNames }: Options) =>
+  summaryOf(row, items, layerNames).value.flatMap(({ tag, value }) =>
     value.case === 'histo' ? [{ tag, histogram: value.value }] : [],
   );
 

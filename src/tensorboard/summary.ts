@@ -3,19 +3,12 @@ import { BINS_PER_DECADE, binStart, type LogHistogram } from '../groups/logHisto
 import type { EpochMetrics } from '../train/metrics.ts';
 import { type Summary, SummarySchema } from './events_pb.ts';
 
-/** What a run declares for its figures. */
-export interface SummaryOptions {
-  /** Names of the layers from the bottom; without them they are `layer_1` …. */
-  readonly layerNames?: readonly string[] | undefined;
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-}
-
 /**
  * What TensorBoard shows of an epoch: the figures that it has, and the group norms of each layer that has any but zeros.
- * The part of a tag before the slash groups them on the page.
+ * The part of a tag before the slash groups them on the page. `items` is what is counted ('tokens'); without `layerNames`
+ * from the bottom, layers are `layer_1` ….
  */
-export function summaryOf(row: EpochMetrics, { items, layerNames = [] }: SummaryOptions): Summary {
+export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly string[] = []): Summary {
   const { valid = {}, train, groupNorms = [] } = row;
   const ofLayers = (tag: string, values: readonly number[]) =>
     values.map((value, i) => ({ tag: `${tag}/${nameOf(i)}`, value }));

@@ -18,8 +18,8 @@ import { summaryOf } from './summary.ts';
  * metrics.jsonl is damaged.
  */
 export function updateTensorBoard(directory: string, layerNames?: readonly string[]): void {
-  const options = { layerNames, items: itemsOf(directory) };
-  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, options) }));
+  const items = itemsOf(directory);
+  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, items, layerNames) }));
   const recordsFrom = (first: number) =>
     summaries.slice(first).map(({ epoch, summary }) => recordOf(eventNow(epoch, { case: 'summary', value: summary })));
   const earlier = eventFilesOf(directory);

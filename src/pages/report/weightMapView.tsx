@@ -31,7 +31,7 @@ const ARROWS: Readonly<Record<string, readonly [dx: number, dy: number]>> = {
 function MapPicture({ map, isLaidOut }: { map: WeightMapData; isLaidOut: boolean }) {
   // Where the pointer or the arrow keys are.
   const [cell, setCell] = useState<{ x: number; y: number }>();
-  const { name, down, across } = map;
+  const { name, down, across, isTurned } = map;
   const { width, height, png } = isLaidOut ? map.before : map.after;
   const [rows, columns] = [lengthOf(down, isLaidOut), lengthOf(across, isLaidOut)];
   const title = isLaidOut ? 'as it began' : 'as it is, to the same scale';
@@ -52,6 +52,9 @@ function MapPicture({ map, isLaidOut }: { map: WeightMapData; isLaidOut: boolean
   };
   // A square picture of the whole width would be higher than a screen.
   const widthOnPage = Math.min(100, Math.max(36, 45 * (across.before / down.before)));
+  const texts = cell && [axisText(down, cell.y, height, isLaidOut), axisText(across, cell.x, width, isLaidOut)];
+  const [row, column] = (isTurned ? texts?.reverse() : texts) ?? [];
+  const where = texts ? `row ${row} · column ${column}` : ' ';
   return (
     <figure>
       <figcaption class="quiet small">{title}</figcaption>
@@ -75,9 +78,7 @@ function MapPicture({ map, isLaidOut }: { map: WeightMapData; isLaidOut: boolean
         ))}
       </section>
       <p class="quiet small pointed" aria-live="polite">
-        {cell
-          ? describe(map, axisText(down, cell.y, height, isLaidOut), axisText(across, cell.x, width, isLaidOut))
-          : ' '}
+        {where}
       </p>
     </figure>
   );
@@ -100,10 +101,6 @@ function marks(axis: DrawnAxis, isLaidOut: boolean): number[] {
 /** Indices that are left below a bound. */
 function countBelow(kept: DrawnAxis['kept'], bound: number): number {
   return kept.reduce((sum, [first, n]) => sum + Math.max(0, Math.min(n, bound - first)), 0);
-}
-
-function describe({ isTurned }: WeightMapData, down: string, across: string): string {
-  return isTurned ? `row ${across} · column ${down}` : `row ${down} · column ${across}`;
 }
 
 /** What a cell covers along an axis, in words: gate, units, and whether they are left. */

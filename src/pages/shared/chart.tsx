@@ -1,4 +1,4 @@
-import type { EChartsCoreOption, init } from 'echarts/core';
+import type { init } from 'echarts/core';
 import { useEffect, useRef } from 'preact/hooks';
 import { rounded } from '../../base/format.ts';
 import { type DataTable, Table } from './table.tsx';
@@ -14,18 +14,11 @@ export interface ChartProps {
   readonly height?: number;
 }
 
-/** Options of ECharts, laid over those that all charts have in common. */
-interface ChartOption extends EChartsCoreOption {
-  readonly legend?: object;
-  readonly grid?: object;
-  readonly xAxis: AxisOption;
-  readonly yAxis: AxisOption;
-}
+type Options = Readonly<Record<string, unknown>>;
+type AxisOption = Options & { readonly axisLabel?: object };
 
-interface AxisOption {
-  readonly axisLabel?: object;
-  readonly [option: string]: unknown;
-}
+/** Options of ECharts, laid over those that all charts have in common. */
+type ChartOption = Options & Readonly<Record<'xAxis' | 'yAxis', AxisOption>> & { legend?: object; grid?: object };
 
 /** Colours of a scheme as charts need them. */
 export interface Colors {

@@ -10,18 +10,13 @@ export interface TableModel extends Omit<ResultModel, 'file' | 'name'> {
   readonly latencies?: readonly ReportLatency[];
 }
 
-interface ModelTableProps {
-  readonly models: readonly Named[];
-  readonly scores: readonly ScoreKind[];
-}
-
 interface Named {
   readonly label: string;
   readonly model: TableModel;
 }
 
 /** Models side by side. */
-export function ModelTable({ models, scores }: ModelTableProps) {
+export function ModelTable({ models, scores }: { models: readonly Named[]; scores: readonly ScoreKind[] }) {
   const columns: Column<Named>[] = [
     { head: 'model', read: ({ label }) => label },
     ...[...scoreColumns(scores), ...COLUMNS, ...latencyColumns(models)].map(

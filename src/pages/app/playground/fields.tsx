@@ -1,22 +1,25 @@
-interface NumberFieldProps {
+interface FieldProps<Value> {
   readonly label: string;
-  readonly value: number;
-  readonly min: number;
-  readonly max: number;
-  readonly step: number | 'any';
-  readonly onChange: (value: number) => void;
+  readonly value: Value;
+  readonly onChange: (value: Value) => void;
   readonly isDisabled?: boolean;
 }
 
+/** The least and the greatest number of a field, and the step from one to the next. */
+export interface Bounds {
+  readonly min: number;
+  readonly max: number;
+  readonly step: number | 'any';
+}
+
 /** A number within bounds; what is typed beyond them is brought back when the field is left. */
-export function NumberField({ label, value, min, max, step, onChange, isDisabled = false }: NumberFieldProps) {
+export function NumberField({ label, value, onChange, isDisabled, min, max, step }: FieldProps<number> & Bounds) {
   return (
     <label>
       {label}
       <input
         type="number"
-        {...{ value, min, max, step }}
-        disabled={isDisabled}
+        {...{ value, min, max, step, disabled: isDisabled }}
         onChange={({ currentTarget }) => {
           const typed = currentTarget.valueAsNumber;
           onChange(Number.isFinite(typed) ? Math.min(max, Math.max(min, typed)) : value);
@@ -26,16 +29,12 @@ export function NumberField({ label, value, min, max, step, onChange, isDisabled
   );
 }
 
-interface SelectFieldProps<Option> {
-  readonly label: string;
+interface SelectFieldProps<Option> extends Omit<FieldProps<string | undefined>, 'onChange'> {
   readonly options: readonly Option[];
-  /** Name of the option that is chosen. */
-  readonly value: string | undefined;
   readonly onChange: (option: Option) => void;
-  readonly isDisabled: boolean;
 }
 
-/** One of several options. */
+/** One of several options, whose names are values of the field. */
 export function SelectField<Option extends { readonly name: string; readonly label: string }>(
   props: SelectFieldProps<Option>,
 ) {
@@ -44,8 +43,7 @@ export function SelectField<Option extends { readonly name: string; readonly lab
     <label>
       {label}
       <select
-        value={value}
-        disabled={isDisabled}
+        {...{ value, disabled: isDisabled }}
         onChange={({ currentTarget }) => onChange(options.find(({ name }) => name === currentTarget.value)!)}
       >
         {options.map(({ name, label: text }) => (
@@ -58,13 +56,9 @@ export function SelectField<Option extends { readonly name: string; readonly lab
   );
 }
 
-interface TextFieldProps {
-  readonly label: string;
-  readonly value: string;
-  readonly onChange: (value: string) => void;
+interface TextFieldProps extends FieldProps<string> {
   readonly rows?: number;
   readonly placeholder?: string;
-  readonly isDisabled?: boolean;
 }
 
 /** Several lines of text. */

@@ -16,6 +16,9 @@ export interface GivenModel {
   readonly vocabulary: string;
 }
 
+/** Takes models that were trained on the page. */
+export type TakeModels = (models: readonly GivenModel[]) => void;
+
 /** A model that is ready in a worker. */
 export interface LoadedInfo {
   readonly label: string;

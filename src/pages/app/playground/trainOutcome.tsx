@@ -2,17 +2,12 @@ import { useState } from 'preact/hooks';
 import { fileSize } from '../../../base/format.ts';
 import { perplexity } from '../../../tasks/score.ts';
 import { ModelTable } from '../../shared/modelTable.tsx';
-import type { GivenModel, TrainedFile, TrainingOutcome } from './protocol.ts';
+import type { TakeModels, TrainedFile, TrainingOutcome } from './protocol.ts';
 
 const LABELS = { trained: 'trained here', slim: 'trained here, slim' } as const;
 
-interface TrainOutcomeProps {
-  readonly outcome: TrainingOutcome;
-  readonly onTrained: (models: readonly GivenModel[]) => void;
-}
-
 /** What a training came to: how many units died, both models side by side, and their files. */
-export function TrainOutcome({ outcome, onTrained }: TrainOutcomeProps) {
+export function TrainOutcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: TakeModels }) {
   const { began, models, vocabulary, verify, stoppedEarly } = outcome;
   const [, slim] = models;
   const worst = verify.maxRelativeDifference;

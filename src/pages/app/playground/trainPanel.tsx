@@ -4,16 +4,18 @@ import { perplexity } from '../../../tasks/score.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { messageOf, Problem } from '../../shared/problem.tsx';
+import { Progress } from '../../shared/progress.tsx';
 import { fetched } from '../api.ts';
 import { TextField } from './fields.tsx';
-import type { GivenModel } from './protocol.ts';
+import type { TakeModels } from './protocol.ts';
 import { FIRST_SETTINGS, TrainFields } from './trainFields.tsx';
 import { TrainOutcome } from './trainOutcome.tsx';
-import { TrainProgress } from './trainProgress.tsx';
 import { type Training, useTraining } from './useTraining.ts';
 
+const SCORES = [perplexity];
+
 /** Trains a language model with ISS on pasted text, in a worker of this tab, and shows how its units die. */
-export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenModel[]) => void }) {
+export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
   const [text, setText] = useState('');
   const [settings, setSettings] = useState(FIRST_SETTINGS);
   const [training, start, stop] = useTraining();
@@ -87,7 +89,7 @@ function TrainCharts({ rows, threshold }: { rows: Training['rows']; threshold: n
   const layers = rows[0]!.units.map((_, i) => `lstm_${i}`);
   return (
     <>
-      <CourseCharts rows={rows} layers={layers} scores={[perplexity]} items="tokens" />
+      <CourseCharts rows={rows} layers={layers} scores={SCORES} items="tokens" />
       <h3 class="part">Group norms</h3>
       <p class="quiet small">
         Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it; the
@@ -95,5 +97,24 @@ function TrainCharts({ rows, threshold }: { rows: Training['rows']; threshold: n
       </p>
       <NormHistograms rows={rows} layers={layers} threshold={threshold} />
     </>
+  );
+}
+
+/** Where a training is. The status is read out whenever it changes, so nothing in it changes often. */
+function TrainProgress({ training: { phase, progress, stage, sizes } }: { training: Training }) {
+  const epoch = progress ? `Epoch ${progress.epoch} of ${progress.epochs}` : 'Preparing …';
+  return (
+    <div class="part">
+      <p role="status">{stage !== undefined ? `${stage} …` : phase === 'stopping' ? 'Stopping …' : epoch}</p>
+      {progress && (
+        <Progress live={{ ...progress, share: progress.batch / progress.batches }} scores={SCORES} items="words" />
+      )}
+      {sizes && (
+        <p class="quiet small">
+          {grouped(sizes.train)} training, {grouped(sizes.valid)} validation and {grouped(sizes.test)} test words,{' '}
+          {grouped(sizes.words)} of them different
+        </p>
+      )}
+    </div>
   );
 }

@@ -56,13 +56,7 @@ export function RunsPage() {
   );
 }
 
-interface RunItemProps {
-  readonly run: RunSummary;
-  readonly isChosen: boolean;
-  readonly onToggle: () => void;
-}
-
-function RunItem({ run, isChosen, onToggle }: RunItemProps) {
+function RunItem({ run, isChosen, onToggle }: { run: RunSummary; isChosen: boolean; onToggle: () => void }) {
   const { state, methodLabel, epochs, last, parameters, alive } = run;
   return (
     <li class="card">
