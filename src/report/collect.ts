@@ -33,9 +33,8 @@ interface ReadRun extends LoadedModels {
 }
 
 /**
- * Collects what a report shows from run directories: records, models, latencies and weight maps. Nothing is written.
- * Holds the models of all runs in memory while they are timed. Throws UsageError for a path without runs; what is
- * damaged inside a run is a problem in words.
+ * Collects what a report shows from run directories, with the models of all runs in memory while they are timed. Throws
+ * UsageError for a path without runs; what is damaged inside a run is a problem in words.
  */
 export async function collectReport({ paths, title, latency, threads, onStage }: ReportRequest): Promise<ReportData> {
   const problems: string[] = [];

@@ -1,9 +1,7 @@
 import type { Environment } from '../base/environment.ts';
 import type { ResultModel, RunRecord, RunResultRecord, RunSummary } from '../runs/record.ts';
 
-/*
- * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
- */
+// What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
 
 /** Everything in a report. */
 export interface ReportData {

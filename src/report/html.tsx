@@ -17,9 +17,8 @@ export async function writeReport(file: string, request: ReportRequest): Promise
 }
 
 /**
- * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script
- * draws the charts. A policy in its head allows that script and nothing else. Throws SlimError when the pages of this
- * installation are not built.
+ * A report as one HTML document that needs no network; a policy allows the script that draws its charts and no other.
+ * Throws SlimError when the pages of this installation are not built.
  */
 export async function reportHtml(data: ReportData): Promise<string> {
   const script = (await builtFile('report.js')).replaceAll('</script', '<\\/script');

@@ -37,9 +37,8 @@ interface TimingOptions {
 }
 
 /**
- * Times models in turn on the native engine and on WebAssembly, at batch 1 and 10, and adds to their latencies. All
- * models are in memory at once; the time is bounded, about ten seconds in all. Returns the steps of a run, undefined when
- * nothing was timed.
+ * Times models in turn, natively and on WebAssembly, in about ten seconds, and adds to their latencies. All are in
+ * memory at once. Returns the steps of a run, undefined when nothing was timed.
  */
 export async function timeModels(
   models: readonly LoadedModel[],

@@ -57,10 +57,9 @@ function unitsByComponent(groups: Groups): Map<number, { layer: number; unit: nu
 }
 
 /**
- * Levels of a cell of a map: all removed, all that is left zero, and then ZERO + strength + STRENGTHS · thinness. A
- * strength from 1 to STRENGTHS is |w| relative to the largest cell, in steps of a factor of two; a thinness from 0 to
- * THIN − 1 says how much of the cell was removed, where it covers several weights: nothing, up to a half, up to three
- * quarters, more.
+ * Levels of a cell of a map: all removed, all that is left zero, and then ZERO + strength + STRENGTHS · thinness.
+ * Strength 1 to STRENGTHS is |w| relative to the largest cell, in factors of two; thinness 0 to THIN − 1 says how much
+ * of the cell was removed: nothing, up to a half, up to three quarters, more.
  */
 export const REMOVED = 0;
 export const ZERO = 1;
@@ -75,9 +74,8 @@ export interface Raster {
 }
 
 /**
- * Draws a matrix [rows, cols] of what is left into a picture of the matrix as it began (`laidOut`), or of what is left
- * alone. A cell covers several weights where the matrix has more than `most` along an axis; it shows their root mean
- * square.
+ * Draws a matrix [rows, cols] of what is left, as it began (`laidOut`) or alone. A cell shows the root mean square of
+ * its weights, several where there are more than `most` along an axis.
  */
 export function rasterOf(
   values: Numbers,

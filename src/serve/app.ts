@@ -48,10 +48,7 @@ const HEADERS = {
   'Referrer-Policy': 'no-referrer',
 };
 
-/**
- * A read-only view of a folder of runs: the page, JSON about runs, their files, and events while they run. Answers GET
- * and HEAD and nothing else; every path is checked against the runs that are there.
- */
+/** A read-only view of a folder of runs: page, JSON, files, events. A path leads to a run that is there, or nowhere. */
 export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions): Promise<App> {
   const pages = await loadPages();
   const listRuns = createSummaries(root);

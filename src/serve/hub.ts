@@ -30,10 +30,7 @@ interface Topic {
   readonly timers: readonly NodeJS.Timeout[];
 }
 
-/**
- * A hub over the runs of a root. A topic is watched only while someone listens, once however many they are: the cost is
- * a few calls of stat a second, and reading a run when one of its files has changed.
- */
+/** A hub over the runs of a root. A topic is watched only while someone listens, once however many they are. */
 export function createHub(root: string, listRuns: ListRuns): Hub {
   const topics = new Map<string | undefined, Topic>();
   const end = (id: string | undefined, { timers }: Topic) => {

@@ -13,10 +13,7 @@ export type ListRuns = () => Promise<readonly RunSummary[]>;
 const { metrics, live, result, config, report } = runFiles;
 const TELLING = [metrics, live, result, config, report, recordFiles.failure];
 
-/**
- * Summaries of all runs below a root. A run is read again only when one of its files has changed, and one that seems to
- * be running at every call, since silence is what tells that it has stopped.
- */
+/** Reads a run again only when a file of it has changed, or while it seems to run: silence tells that it stopped. */
 export function createSummaries(root: string): ListRuns {
   let known = new Map<string, { signature: string; summary: RunSummary }>();
   let reading: Promise<readonly RunSummary[]> | undefined;

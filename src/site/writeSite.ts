@@ -7,10 +7,9 @@ import { runFiles } from '../runs/runDirectory.ts';
 import { builtApp, loadPages } from '../serve/pages.ts';
 
 /**
- * Writes the page of `slimrnn serve` as plain files into a folder, which any web server shows, below any path: what the
- * page asks a server for lies there under the same addresses. Runs that are not finished are left out. Time and size
- * grow with the files of the runs, their models above all. Returns the
- * ids of the runs and the bytes of their files. Throws SlimError when the page is not built.
+ * Writes the page of `slimrnn serve` with all finished runs as plain files, which any web server shows below any path:
+ * what the page asks a server for lies there under the same addresses. Returns the ids of the runs and the bytes of
+ * their files. Throws SlimError when the page is not built.
  */
 export async function writeSite(root: string, out: string): Promise<{ runs: string[]; bytes: number }> {
   await loadPages();

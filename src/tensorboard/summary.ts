@@ -4,9 +4,8 @@ import type { EpochMetrics } from '../train/metrics.ts';
 import { type Summary, SummarySchema } from './events_pb.ts';
 
 /**
- * What TensorBoard shows of an epoch: the figures that it has, and the group norms of each layer that has any but zeros.
- * The part of a tag before the slash groups them on the page. `items` is what is counted ('tokens'); without `layerNames`
- * from the bottom, layers are `layer_1` ….
+ * What TensorBoard shows of an epoch; the part of a tag before the slash groups figures on the page. `items` is what is
+ * counted ('tokens'), `layerNames` are from the bottom, else `layer_1` ….
  */
 export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly string[] = []): Summary {
   const { valid = {}, train, groupNorms = [] } = row;
@@ -44,10 +43,7 @@ export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly
   });
 }
 
-/**
- * The bins that are not zero, each ending at 10^(b/10). TensorBoard takes `min` and `max` for the outer edges, so they are
- * those of the bins; sum and sum of squares take each value for the middle of its bin.
- */
+/** The bins between the outer ones that are not zero; sums take each value for the middle of its bin. */
 function histogramOf({ from, counts }: LogHistogram) {
   const sums = { num: 0, sum: 0, sumSquares: 0 };
   counts.forEach((count, i) => {

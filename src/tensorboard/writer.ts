@@ -11,11 +11,9 @@ import { type Summary, SummarySchema } from './events_pb.ts';
 import { summaryOf } from './summary.ts';
 
 /**
- * Makes the event file of a run hold the epochs of its metrics.jsonl, each once: adds those that are missing, so that a
- * TensorBoard that looks on goes on reading, also when the run was killed and resumed. An event file of slimrnn that holds
- * anything else is replaced; those of other programs stay. `layerNames` name the layers from the bottom; what is counted
- * stands in config.json. The caller is the only one who writes to the directory. Throws SlimError when the file cannot be written, UsageError when
- * metrics.jsonl is damaged.
+ * Makes the event file of a run hold the epochs of its metrics.jsonl, each once: adds what is missing, and replaces a
+ * file of slimrnn that holds anything else. `layerNames` are from the bottom. Nobody else writes to the directory.
+ * Throws SlimError when the file cannot be written, UsageError when metrics.jsonl is damaged.
  */
 export function updateTensorBoard(directory: string, layerNames?: readonly string[]): void {
   const items = itemsOf(directory);
@@ -41,10 +39,7 @@ export function updateTensorBoard(directory: string, layerNames?: readonly strin
   for (const file of earlier) attempt(join(directory, file), () => rmSync(join(directory, file)));
 }
 
-/**
- * How many of the summaries an event file holds, or undefined when it holds anything else. Cuts off a record at its end
- * that a killed process or a full disk has left unfinished.
- */
+/** How many summaries a file holds, undefined when it holds others; cuts an unfinished record at its end off. */
 function prefixOf(path: string, summaries: readonly { readonly summary: Summary }[]): number | undefined {
   const file = attempt(path, () => readFileSync(path));
   const { events, length } = readRecords(file);

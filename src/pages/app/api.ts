@@ -2,10 +2,7 @@ import type { RunLive, RunRecord, RunState, RunSummary } from '../../runs/record
 import type { EpochMetrics } from '../../train/metrics.ts';
 import type { GivenModel } from './playground/protocol.ts';
 
-/*
- * What the page asks its server for. All addresses are relative and plain files would do, so that the page works below
- * any path and from a static site; only the events need a server.
- */
+// Addresses are relative, and plain files would do but for events: the page works below any path and as a static site.
 
 /** All runs, and whether the page can be told of changes. */
 export interface RunList {

@@ -2,10 +2,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { messageOf } from '../shared/problem.tsx';
 import type { Change } from './api.ts';
 
-/**
- * What a page is made of, undefined until it is there, and why it cannot be had. Fetched once; `follow` may keep it up to
- * date and returns how to stop.
- */
+/** What a page is made of, once it is there, or why it is not. `follow` keeps it up to date and returns how to stop. */
 export function useFetched<T extends object>(
   fetch: () => Promise<T>,
   follow?: (value: T, change: Change<T>) => (() => void) | undefined,

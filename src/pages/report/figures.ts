@@ -7,9 +7,7 @@ export function finalModel(run: ReportRun): ReportModel | undefined {
   return run.models.at(-1);
 }
 
-/**
- * What a run is compared with: of the dense runs on the same data with the same deciding score the best one, else none.
- */
+/** What a run is compared with: the best dense run on the same data with the same deciding score. */
 export function baselineOf(runs: readonly ReportRun[], run: ReportRun): ReportRun | undefined {
   const own = runQuality(run);
   if (own === undefined) return undefined;

@@ -33,10 +33,7 @@ type Drawing = ReturnType<typeof init>;
 
 let library: typeof init | undefined;
 
-/**
- * Names the library that draws. A page does so once (`engine.ts`); Node, which writes headings and tables into a report,
- * has none and needs none.
- */
+/** Names the library that draws, as `engine.ts` does on a page; Node, which writes a report's tables, needs none. */
 export function drawChartsWith(initialize: typeof init): void {
   library = initialize;
 }

@@ -3,9 +3,7 @@ import { type TextSession, textSession } from '../../../tasks/text-classificatio
 import { answerWithModels } from './modelWorker.ts';
 import type { ClassifiedText } from './protocol.ts';
 
-/*
- * Classifies a text with several models, which are timed in turn, so that a slow moment meets all of them.
- */
+// Classifies a text with several models, which are timed in turn, so that a slow moment meets all of them.
 
 /** Times that each model reads a text. */
 const ROUNDS = 15;

@@ -3,27 +3,17 @@ import type { Runtime } from '../../../runtime/runtime.ts';
 import { loadWebRuntime } from '../../../runtime/web.ts';
 import { messageOf } from '../../shared/problem.tsx';
 
-/*
- * What all workers of the playground need.
- */
-
 /** Milliseconds that a worker may be deaf to the page. */
 const DEAF = 100;
 
-/**
- * The engine in a worker: its WebAssembly lies beside the worker's script. It has as many threads as the machine where
- * the page is cross-origin isolated, else one.
- */
+/** The engine, its WebAssembly beside the script; one thread where the page is not cross-origin isolated. */
 export async function workerRuntime(): Promise<Runtime> {
   const { env } = await import('onnxruntime-web');
   env.wasm.wasmPaths = { wasm: new URL('ort-wasm-simd-threaded.wasm', import.meta.url).href };
   return listening(await loadWebRuntime());
 }
 
-/**
- * The same engine with pauses in which messages arrive: one run after the other is otherwise a single task, since the
- * engine works synchronously.
- */
+/** With pauses in which messages arrive: the engine works synchronously, and many runs would be a single task. */
 function listening(runtime: Runtime): Runtime {
   let heard = performance.now();
   return {

@@ -9,9 +9,7 @@ import type { WritingTask, Written } from './protocol.ts';
 import { sample } from './sampling.ts';
 import { type TextSession, textSession } from './textSession.ts';
 
-/*
- * Continues a text with several models in turn, so that each is timed alone and a slow moment meets all of them.
- */
+// Continues a text with several models in turn, so that each is timed alone and a slow moment meets all of them.
 
 interface Writer extends TextSession {
   readonly vocabulary: Vocabulary;

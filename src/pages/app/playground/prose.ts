@@ -38,10 +38,7 @@ export function writeProse(tokens: readonly string[]): { space: string; word: st
 
 export const FEWEST_TOKENS = 2000;
 
-/**
- * Splits prose into sentences and those in order into 90 % for training, 5 % for validation and 5 % for the test, as a
- * file of text is split on the command line. Throws UsageError for a text that is too short.
- */
+/** Sentences: 90 % for training, 5 % for validation, 5 % for the test. Throws UsageError for too short a text. */
 export function splitProse(text: string): Record<Part, string[]> {
   const tokens = tokenizeProse(text);
   if (tokens.length < FEWEST_TOKENS) {

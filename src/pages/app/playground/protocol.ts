@@ -5,9 +5,7 @@ import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress } from '../../../train/options.ts';
 import type { TableModel } from '../../shared/modelTable.tsx';
 
-/*
- * What the page and its workers say to each other. The page speaks in requests, a worker in events; both are plain data.
- */
+// What the page and its workers say to each other: the page speaks in requests, a worker in events, both plain data.
 
 /** A model as the page has it: bytes of an ONNX file, and its words, one a line. */
 export interface GivenModel {

@@ -1,9 +1,6 @@
 import type { Numbers } from '../../../graph/numbers.ts';
 
-/**
- * Draws an id from softmax(logits / temperature); temperature 0 takes the largest. `logits` are V numbers, `banned`
- * is never drawn, `random` gives uniform numbers in [0, 1).
- */
+/** An id but `banned` from softmax(logits / temperature), the largest at 0; `random` gives numbers in [0, 1). */
 export function sample(logits: Numbers, temperature: number, banned: number | undefined, random: () => number): number {
   let best = -1;
   for (let id = 0; id < logits.length; id++) {

@@ -18,9 +18,7 @@ import { splitProse } from './prose.ts';
 import type { TrainedFile, TrainingChoice, TrainingEvent, TrainingRequest, TrainingState } from './protocol.ts';
 import { trainingConfig } from './trainingConfig.ts';
 
-/*
- * Trains in a worker with the trainer that Node has; all that differs is the engine.
- */
+// Trains in a worker with the trainer that Node has; all that differs is the engine.
 
 const stop = new AbortController();
 /** Whether the page has drawn the last report: a slow one would else do nothing but draw, and hear nobody. */
