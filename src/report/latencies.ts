@@ -13,16 +13,8 @@ const BUDGET = 1500;
 /** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
 const LONGEST = 5000;
 
-interface Place {
-  readonly device: DeviceName;
-  /** Threads, whatever the report asks for. */
-  readonly threads?: number;
-  /** Bytes of all models together that it is asked to load. */
-  readonly mostBytes?: number;
-}
-
-/** Where models are timed. */
-const PLACES: readonly Place[] = [
+/** Where models are timed, with at most so many bytes in all, and on how many threads whatever the report asks for. */
+const PLACES: readonly { readonly device: DeviceName; readonly threads?: number; readonly mostBytes?: number }[] = [
   { device: 'cpu' },
   // One thread is what most pages have. The engine copies models several times.
   { device: 'wasm', threads: 1, mostBytes: 2 ** 28 },

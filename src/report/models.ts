@@ -8,7 +8,7 @@ import { splitParameters } from '../inspect/parameterSplit.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import type { RunRecord, SavedConfig } from '../runs/record.ts';
+import type { RunRecord } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { ReportLatency, ReportModel } from './data.ts';
@@ -73,7 +73,8 @@ function beginning(record: RunRecord, onProblem: OnProblem): LoadedModel | undef
   if (!config || !result || !hidden || hidden.join() === result.models[0]?.hidden.join()) return undefined;
   const cannot = 'the model as it began cannot be made again: ';
   try {
-    const made = untrained(config, result.data?.facts ?? {});
+    // Not every task can make its models again.
+    const made = taskNamed(config.task.kind)?.untrained?.({ ...config, batch: 1, seed: 1 }, result.data?.facts ?? {});
     if (made === undefined) return undefined;
     const model = withoutDropout(made);
     let bytes = 0;
@@ -86,11 +87,6 @@ function beginning(record: RunRecord, onProblem: OnProblem): LoadedModel | undef
     else inWords((problem) => onProblem(cannot + problem))(error);
     return undefined;
   }
-}
-
-/** Undefined for a task whose models cannot be made again. */
-function untrained(config: SavedConfig, facts: Readonly<Record<string, number>>): Model | undefined {
-  return taskNamed(config.task.kind)?.untrained?.({ ...config, batch: 1, seed: 1 }, facts);
 }
 
 /** Turns an error that a user can understand into a line; undefined stands for what could not be had. */

@@ -26,7 +26,7 @@ const HEARTBEAT = 15_000;
 /** What all clients of one topic share: one watcher, and each message made once. */
 interface Topic {
   readonly clients: Set<Client>;
-  readonly watcher: Watcher;
+  readonly watcher: ReturnType<typeof watch>;
   readonly timers: readonly NodeJS.Timeout[];
 }
 
@@ -84,28 +84,21 @@ export function createHub(root: string, listRuns: ListRuns): Hub {
   };
 }
 
-interface Watcher {
-  /** All that a new client must know. */
-  greeting(): Promise<Uint8Array>;
-  /** What is new since the last look; undefined when nothing is. */
-  look(): Promise<Uint8Array | undefined>;
-}
-
 /** Watches what `read` gives; `message` tells what has changed, and all of it when there is no before. */
 function watch<State>(
   read: (before: State | undefined) => Promise<State>,
   message: (before: State | undefined, now: State) => Uint8Array | undefined,
-): Watcher {
+) {
   let last: State | undefined;
   let greeting: { readonly to: State; readonly message: Uint8Array } | undefined;
   return {
-    // What was found at the last look, so that nothing new is kept from those who were here before.
-    async greeting() {
+    // All that a new client must know: what was found at the last look, so that nothing is kept from those before it.
+    async greeting(): Promise<Uint8Array> {
       last ??= await read(undefined);
       if (greeting?.to !== last) greeting = { to: last, message: message(undefined, last)! };
       return greeting.message;
     },
-    async look() {
+    async look(): Promise<Uint8Array | undefined> {
       const before = last;
       last = await read(before);
       return message(before, last);

@@ -22,11 +22,8 @@ export function secondsOf(name: string): number | undefined {
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** What an event can hold. */
-type Content = NonNullable<MessageInitShape<typeof EventSchema>['what']>;
-
 /** An event at a step (an epoch), made now. */
-export function eventNow(step: number, what: Content): Event {
+export function eventNow(step: number, what: NonNullable<MessageInitShape<typeof EventSchema>['what']>): Event {
   return create(EventSchema, { wallTime: Date.now() / 1000, step: BigInt(step), what });
 }
 

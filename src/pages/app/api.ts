@@ -69,10 +69,9 @@ export function followRun({ summary: { id, state } }: RunRecord, change: Change<
       change((run) => ({ ...run, summary: { ...run.summary, state: now } }));
       if (now !== 'finished') return;
       stop();
-      fetchRun(id).then(
-        (run) => change(() => run),
-        () => undefined,
-      );
+      fetchRun(id)
+        .then((run) => change(() => run))
+        .catch(() => undefined);
     },
   });
   return stop;

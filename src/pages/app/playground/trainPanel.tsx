@@ -26,6 +26,11 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
     setProblem('');
     start({ ...settings, text, seed: 1 });
   };
+  const fillIn = () =>
+    fetched(new URL('sample.txt', import.meta.url).href)
+      .then((response) => response.text())
+      .then(setText)
+      .catch((error: unknown) => setProblem(messageOf(error)));
   // Drawn anew with the epochs only: progress comes more often.
   const charts = useMemo(() => rows.length > 0 && <TrainCharts rows={rows} threshold={threshold} />, [rows, threshold]);
   return (
@@ -40,7 +45,12 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
         {...{ label: 'Text', rows: 6, value: text, onChange: setText, isDisabled: isBusy }}
         placeholder="Paste some pages of prose here"
       />
-      <SampleButton text={text} onText={setText} onProblem={setProblem} isDisabled={isBusy} />
+      <p>
+        <button type="button" onClick={fillIn} disabled={isBusy}>
+          Take a sample: State of the Union addresses
+        </button>{' '}
+        <span class="quiet small">{text === '' ? '' : `about ${grouped(text.length / 5.5)} words`}</span>
+      </p>
       <div class="fields">
         <TrainFields settings={settings} onChange={setSettings} isDisabled={isBusy} />
         <button type="button" class="primary" onClick={train} disabled={isBusy || text.trim() === ''}>
@@ -55,32 +65,6 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
       {outcome && <TrainOutcome outcome={outcome} onTrained={onTrained} />}
       {charts}
     </section>
-  );
-}
-
-interface SampleButtonProps {
-  readonly text: string;
-  readonly onText: (text: string) => void;
-  readonly onProblem: (message: string) => void;
-  readonly isDisabled: boolean;
-}
-
-/** Fills a text in to try the training with, and says how long the text is. */
-function SampleButton({ text, onText, onProblem, isDisabled }: SampleButtonProps) {
-  const fillIn = async () => {
-    try {
-      onText(await (await fetched(new URL('sample.txt', import.meta.url).href)).text());
-    } catch (error) {
-      onProblem(messageOf(error));
-    }
-  };
-  return (
-    <p>
-      <button type="button" onClick={fillIn} disabled={isDisabled}>
-        Take a sample: State of the Union addresses
-      </button>{' '}
-      <span class="quiet small">{text === '' ? '' : `about ${grouped(text.length / 5.5)} words`}</span>
-    </p>
   );
 }
 

@@ -103,16 +103,13 @@ function reporter() {
 
 /** Models as files with their figures: scored on the validation text, and timed in turn. */
 async function describedFiles(trained: Model, slim: Model, options: TrainOptions): Promise<[TrainedFile, TrainedFile]> {
-  const scores = await scoresOf(trained, options);
-  const slimScores = slim === trained ? scores : await scoresOf(slim, options);
+  const scoresOf = async (model: Model) => (await scoreModel(model, options, ['valid'])).scores;
+  const scores = await scoresOf(trained);
+  const slimScores = slim === trained ? scores : await scoresOf(slim);
   const contestants = [trained, slim].map((model, i) => ({ name: `model ${i + 1}`, model }));
   const how = { runtime: options.runtime, batch: 1, steps: TIMED_STEPS, rounds: 5, budget: 1500 };
   const [first, second] = await benchLatency(contestants, how);
   return [fileOf('trained', trained, scores, first!), fileOf('slim', slim, slimScores, second!)];
-}
-
-async function scoresOf(model: Model, options: TrainOptions): Promise<ModelScores> {
-  return (await scoreModel(model, options, ['valid'])).scores;
 }
 
 function fileOf(name: TrainedFile['name'], model: Model, scores: ModelScores, { milliseconds }: Latency): TrainedFile {

@@ -3,25 +3,13 @@ import type { GivenModel, LoadedInfo, ModelEvent, ModelRequest } from './protoco
 import { useWorker } from './useWorker.ts';
 
 /** Models side by side in a worker, and how far they are. */
-export interface ModelsInWorker<Task, Result> {
-  readonly phase: 'idle' | 'loading' | 'ready' | 'working';
-  readonly models: readonly LoadedInfo[];
-  /** Of each model, in their order. */
-  readonly results: readonly (Result | undefined)[];
-  /** What went wrong; empty when nothing did. */
-  readonly message: string;
-  /** The files of models are on their way. */
-  fetching(): void;
-  load(models: readonly GivenModel[]): void;
-  work(task: Task): void;
-  stop(): void;
-  failed(reason: string): void;
-}
+export type ModelsInWorker<Task, Result> = ReturnType<typeof useModels<Task, Result>>;
 
 /** The models of a worker that `answerWithModels` runs. */
-export function useModels<Task, Result>(script: string): ModelsInWorker<Task, Result> {
-  const [phase, setPhase] = useState<ModelsInWorker<Task, Result>['phase']>('idle');
+export function useModels<Task, Result>(script: string) {
+  const [phase, setPhase] = useState<'idle' | 'loading' | 'ready' | 'working'>('idle');
   const [models, setModels] = useState<readonly LoadedInfo[]>([]);
+  // Of each model, in their order.
   const [results, setResults] = useState<readonly (Result | undefined)[]>([]);
   const [message, setMessage] = useState('');
   const begin = (next: typeof phase) => {
@@ -50,12 +38,13 @@ export function useModels<Task, Result>(script: string): ModelsInWorker<Task, Re
   });
   return {
     ...{ phase, models, results, message, failed },
+    /** The files of models are on their way. */
     fetching: () => begin('loading'),
-    load(given) {
+    load(given: readonly GivenModel[]) {
       begin('loading');
       worker.send({ kind: 'load', models: given });
     },
-    work(task) {
+    work(task: Task) {
       begin('working');
       worker.send({ kind: 'work', task });
     },

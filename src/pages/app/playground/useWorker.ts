@@ -1,20 +1,8 @@
 import { useEffect, useRef } from 'preact/hooks';
 import type { Failed } from './protocol.ts';
 
-/** A worker that begins with the first request and ends with the component. */
-export interface WorkerLink<Request> {
-  send(request: Request): void;
-  /** To the worker that runs; without one nothing happens. */
-  tell(request: Request): void;
-  /** Ends the worker; the next request begins a new one. */
-  end(): void;
-}
-
-/** Talks to a worker whose script lies beside the page's own; `onEvent` may change from one drawing to the next. */
-export function useWorker<Request, Event>(
-  script: string,
-  onEvent: (event: Event | Failed) => void,
-): WorkerLink<Request> {
+/** A worker that begins with the first request and ends with the component; its script lies beside the page's own. */
+export function useWorker<Request, Event>(script: string, onEvent: (event: Event | Failed) => void) {
   const worker = useRef<Worker>(undefined);
   const listener = useRef(onEvent);
   listener.current = onEvent;
@@ -36,11 +24,13 @@ export function useWorker<Request, Event>(
   };
   useEffect(() => end, []);
   return {
-    send(request) {
+    send(request: Request) {
       worker.current ??= begin();
       worker.current.postMessage(request);
     },
-    tell: (request) => worker.current?.postMessage(request),
+    /** Does nothing without a worker that runs. */
+    tell: (request: Request) => worker.current?.postMessage(request),
+    /** The next request begins a new worker. */
     end,
   };
 }

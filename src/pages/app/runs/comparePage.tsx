@@ -1,6 +1,5 @@
 import { grouped } from '../../../base/format.ts';
 import type { ResultModel, RunRecord } from '../../../runs/record.ts';
-import type { ScoreKind } from '../../../tasks/score.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import { said, settingsOf } from '../../shared/configTable.tsx';
 import { courseOf, type EpochChartProps, EpochCharts, scoreAxis } from '../../shared/courseCharts.tsx';
@@ -21,7 +20,15 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   const summaries = records.map(({ summary }) => summary);
   const items = [...new Set(summaries.map((summary) => summary.items))];
   const charts: EpochChartProps[] = [
-    ...allScores(summaries).map((kind) => scoreChart(kind, records, courses)),
+    ...allScores(summaries).map((kind) => {
+      // Where no run has held-out data, of its training data.
+      const isHeldOut = records.some(({ epochs }) => epochs.some(({ valid }) => valid?.[kind.name] !== undefined));
+      return {
+        title: `${isHeldOut ? 'Validation' : 'Training'} ${kind.name}`,
+        courses: courses((row) => (isHeldOut ? row.valid : row.train)?.[kind.name]),
+        ...scoreAxis(kind),
+      };
+    }),
     { title: 'Units alive', courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)), fromZero: true },
     { title: 'Parameters', courses: courses((row) => row.parameters), fromZero: true },
     {
@@ -46,20 +53,6 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
       )}
     </>
   );
-}
-
-/** A score of all runs: on held-out data, or where no run has them on its training data. */
-function scoreChart(
-  kind: ScoreKind,
-  records: readonly RunRecord[],
-  courses: (read: (row: EpochMetrics) => number | undefined) => EpochChartProps['courses'],
-): EpochChartProps {
-  const isHeldOut = records.some(({ epochs }) => epochs.some(({ valid }) => valid?.[kind.name] !== undefined));
-  return {
-    title: `${isHeldOut ? 'Validation' : 'Training'} ${kind.name}`,
-    courses: courses((row) => (isHeldOut ? row.valid : row.train)?.[kind.name]),
-    ...scoreAxis(kind),
-  };
 }
 
 /** Figures side by side. */
