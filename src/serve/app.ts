@@ -65,7 +65,8 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       return c.text('only GET and HEAD are answered here\n', 405, { Allow: 'GET, HEAD' });
     }
-    if (!hosts.includes(hostOf(c.req.header('host')))) return c.text('this server has another name\n', 403);
+    const host = c.req.header('host')?.replace(/:\d+$/, '').toLowerCase() ?? '';
+    if (!hosts.includes(host)) return c.text('this server has another name\n', 403);
     return next();
   });
   app.get('/api/runs.json', async (c) => c.json({ runs: await listRuns(), live: true }));
@@ -142,9 +143,4 @@ function idOf(part: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The name in a Host header, without its port. */
-function hostOf(header: string | undefined): string {
-  return (header ?? '').replace(/:\d+$/, '').toLowerCase();
 }

@@ -7,16 +7,6 @@ import { type ListRuns, signatureOf } from './summaries.ts';
 /** Takes what there is to tell; false when it cannot take more and should be forgotten. */
 export type Client = (message: Uint8Array) => boolean;
 
-/** Tells clients what happens to runs. */
-export interface Hub {
-  /** Clients of all topics. */
-  readonly clients: number;
-  /** Follows one run, or the list of all (undefined); returns how to stop. Throws when a run is not there. */
-  follow(id: string | undefined, client: Client): Promise<() => void>;
-  /** Stops watching. */
-  close(): void;
-}
-
 /** Milliseconds between two looks at a run, and at the list of all. */
 const RUN_INTERVAL = 1000;
 const LIST_INTERVAL = 3000;
@@ -31,7 +21,7 @@ interface Topic {
 }
 
 /** A hub over the runs of a root. A topic is watched only while someone listens, once however many they are. */
-export function createHub(root: string, listRuns: ListRuns): Hub {
+export function createHub(root: string, listRuns: ListRuns) {
   const topics = new Map<string | undefined, Topic>();
   const end = (id: string | undefined, { timers }: Topic) => {
     for (const timer of timers) clearInterval(timer);
@@ -63,10 +53,12 @@ export function createHub(root: string, listRuns: ListRuns): Hub {
     return topic;
   };
   return {
+    /** Clients of all topics. */
     get clients() {
       return [...topics.values()].reduce((sum, { clients }) => sum + clients.size, 0);
     },
-    async follow(id, client) {
+    /** Follows one run, or the list of all (undefined); returns how to stop. Throws when a run is not there. */
+    async follow(id: string | undefined, client: Client): Promise<() => void> {
       // Counted at once, so that many who come together do not all pass the limit.
       const topic = topics.get(id) ?? open(id);
       topic.clients.add(client);
@@ -78,7 +70,7 @@ export function createHub(root: string, listRuns: ListRuns): Hub {
       }
       return () => leave(id, client);
     },
-    close() {
+    close(): void {
       for (const [id, topic] of topics) end(id, topic);
     },
   };

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { serve } from '@hono/node-server';
 import { UsageError } from '../base/errors.ts';
@@ -43,8 +44,7 @@ export async function startServer({ root, host, port, maxClients }: ServeOptions
       throw new UsageError(`cannot listen on ${host} port ${wanted}: ${reason}`, { cause: error });
     });
     if (server === undefined) continue;
-    const address = server.address();
-    const listening = typeof address === 'object' && address !== null ? address.port : wanted;
+    const { port: listening } = server.address() as AddressInfo;
     return {
       url: `http://${isEverywhere ? 'localhost' : name}:${listening}/`,
       port: listening,

@@ -12,6 +12,7 @@ export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly
   const ofLayers = (tag: string, values: readonly number[]) =>
     values.map((value, i) => ({ tag: `${tag}/${nameOf(i)}`, value }));
   const nameOf = (layer: number) => layerNames[layer] ?? `layer_${layer + 1}`;
+  const zeros = groupNorms.map((norms) => norms.zeros);
   const scalars = [
     ...[...new Set([...Object.keys(valid), ...Object.keys(train)])].flatMap((name) => [
       { tag: `${name}/valid`, value: valid[name] },
@@ -24,10 +25,7 @@ export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly
     { tag: 'speed/seconds_per_epoch', value: row.seconds },
     ...ofLayers('units', row.units),
     ...ofLayers('units_alive', row.alive),
-    ...ofLayers(
-      'group_norms_zero',
-      groupNorms.map(({ zeros }) => zeros),
-    ),
+    ...ofLayers('group_norms_zero', zeros),
   ];
   return create(SummarySchema, {
     value: [

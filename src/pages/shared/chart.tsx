@@ -29,8 +29,6 @@ export interface Colors {
   readonly series: readonly string[];
 }
 
-type Drawing = ReturnType<typeof init>;
-
 let library: typeof init | undefined;
 
 /** Names the library that draws, as `engine.ts` does on a page; Node, which writes a report's tables, needs none. */
@@ -83,7 +81,7 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
   );
 }
 
-function draw(chart: Drawing, element: HTMLElement, option: ChartProps['option']): void {
+function draw(chart: ReturnType<typeof init>, element: HTMLElement, option: ChartProps['option']): void {
   const colors = colorsOf(element);
   const { text, quiet, line, surface, series } = colors;
   const { legend, grid, xAxis, yAxis, ...own } = option(colors);
@@ -115,9 +113,6 @@ function styled({ axisLabel, ...own }: AxisOption, { quiet, line }: Colors) {
   };
 }
 
-/** Colours in `theme.css`. */
-const SERIES = 8;
-
 /** The colours of an element now: custom properties may be `light-dark(…)`, which only a computed colour settles. */
 function colorsOf(element: Element): Colors {
   const probe = document.createElement('span');
@@ -132,7 +127,7 @@ function colorsOf(element: Element): Colors {
     string,
     string,
   ];
-  const series = Array.from({ length: SERIES }, (_, i) => read(`series-${i + 1}`));
+  const series = Array.from({ length: 8 }, (_, i) => read(`series-${i + 1}`));
   probe.remove();
   return { text, quiet, line, surface, series };
 }

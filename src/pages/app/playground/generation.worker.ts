@@ -11,9 +11,7 @@ import { type TextSession, textSession } from './textSession.ts';
 
 // Continues a text with several models in turn, so that each is timed alone and a slow moment meets all of them.
 
-interface Writer extends TextSession {
-  readonly vocabulary: Vocabulary;
-}
+type Writer = TextSession & { readonly vocabulary: Vocabulary };
 
 /** Words of a turn. */
 const TURN = 8;
