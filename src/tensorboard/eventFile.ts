@@ -7,7 +7,6 @@ import { type Event, EventSchema, SessionLog_SessionStatus } from './events_pb.t
 
 /** Bytes before and after the message of a record. */
 const [HEAD, TAIL] = [8 + 4, 4];
-
 const NAME = /^events\.out\.tfevents\.(\d+)\..*\.slimrnn$/;
 
 /** Name of an event file; TensorBoard reads the files of a folder in the order of their names. */

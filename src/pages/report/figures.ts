@@ -36,8 +36,8 @@ export function onSameData(runs: readonly ReportRun[]): ReportRun[] {
 }
 
 /** Milliseconds of a model, undefined where it was not timed. */
-export function latencyOf(model: ReportModel | undefined, batch: number, runtime?: string): number | undefined {
-  return model?.latencies.find((l) => l.batch === batch && (runtime === undefined || l.runtime === runtime))?.median;
+export function latencyOf(model: ReportModel | undefined, batch: number, runtime: string): number | undefined {
+  return model?.latencies.find((l) => l.batch === batch && l.runtime === runtime)?.median;
 }
 
 /** The figure of quality that a run is judged by: that of its final model. */

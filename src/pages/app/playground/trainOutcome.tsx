@@ -9,7 +9,6 @@ const LABELS = { trained: 'trained here', slim: 'trained here, slim' } as const;
 /** What a training came to: how many units died, both models side by side, and their files. */
 export function TrainOutcome({ outcome, onTrained }: { outcome: TrainingOutcome; onTrained: TakeModels }) {
   const { began, models, vocabulary, verify, stoppedEarly } = outcome;
-  const [, slim] = models;
   const worst = verify.maxRelativeDifference;
   const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
   const give = () =>
@@ -18,7 +17,7 @@ export function TrainOutcome({ outcome, onTrained }: { outcome: TrainingOutcome;
     <div class="part" data-testid="outcome">
       <p role="status" class="verified">
         <strong>
-          {sum(began) - sum(slim.figures.hidden)} of {sum(began)} units died.
+          {sum(began) - sum(models[1].figures.hidden)} of {sum(began)} units died.
         </strong>{' '}
         {stoppedEarly ? 'Stopped early. ' : ''}
         The slim model computes what the trained one does
