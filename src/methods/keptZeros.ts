@@ -1,36 +1,42 @@
 import { UsageError } from '../base/errors.ts';
 import { groupedTensors } from '../groups/groups.ts';
 import { defineMethod, type FirstModel } from './kind.ts';
-import type { SparsityMethod } from './method.ts';
+import type { Matrix, SparsityMethod } from './method.ts';
 import { withoutTables } from './tables.ts';
 
 /**
  * The zeros of the first model stay zero, so that a sparse model can be trained on as it is: the connections that exist
- * are those whose weights are not zero at the beginning. Alone on `parameters`; around another method on what that one
- * acts on, which then only adds zeros.
+ * are those whose weights are not zero at the beginning. Alone, or around another method, which acts on its own
+ * parameters only.
  */
 export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMethod): SparsityMethod {
+  let own: readonly Matrix[] | undefined;
+  const ofMethod = (matrices: readonly Matrix[]): readonly Matrix[] => {
+    own ??= matrices.filter(({ name }) => method?.parameters.has(name));
+    return own;
+  };
   return {
-    name: 'zeros-kept',
-    parameters,
-    threshold: 0,
     ...method,
+    name: method?.name ?? 'zeros-kept',
+    threshold: method?.threshold ?? 0,
+    parameters,
     usesMask: true,
     begin(matrices) {
       for (const { mask, weights } of matrices)
         weights.forEach((w, i) => {
           if (w === 0) mask![i] = 0;
         });
-      method?.begin?.(matrices);
+      method?.begin?.(ofMethod(matrices));
     },
     beforeUpdate(matrices, moment) {
-      if (method) return method.beforeUpdate(matrices, moment);
       for (const { rowPenalty, colPenalty } of matrices) {
         rowPenalty.fill(0);
         colPenalty.fill(0);
       }
-      return 0;
+      return method?.beforeUpdate(ofMethod(matrices), moment) ?? 0;
     },
+    afterUpdate: (matrices, done) => method?.afterUpdate?.(ofMethod(matrices), done),
+    afterEpoch: (matrices, done) => method?.afterEpoch?.(ofMethod(matrices), done),
   };
 }
 
@@ -57,5 +63,6 @@ export const keptZerosKind = defineMethod({
   isStructural: false,
   keepsZeros: true,
   describe: () => 'zeros kept',
-  create: (_config, { graph, groups }) => keptZeros(prunable({ graph, groups })),
+  // A layer of which one unit is left may have no groups any more, and keeps its zeros all the same.
+  create: (_config, { first }) => keptZeros(prunable(first)),
 });

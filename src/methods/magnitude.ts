@@ -118,11 +118,12 @@ export const magnitudeKind = defineMethod({
     if (config.pruneTo === undefined || config.pruneTo <= run.epochs) return [];
     return [`${nameOf('pruneTo')} must be at most the ${run.epochs} epochs, got ${config.pruneTo}`];
   },
-  create(config, { graph, groups, first, epochs, updates, state }) {
+  create(config, { first, epochs, updates, state }) {
     const { from, to } = pruningEpochs(config, { epochs });
     const end = Math.max(1, Math.round(to * updates));
     return magnitude({
-      parameters: withoutTables(graph, groupedTensors(groups)),
+      // A layer of which one unit is left may have no groups any more: its zeros stay all the same.
+      parameters: withoutTables(first.graph, groupedTensors(first.groups)),
       sizes: first.sizes,
       schedule: config.pruneSchedule ?? 'cubic',
       share: config.magnitude,
