@@ -31,6 +31,8 @@ export interface MethodContext {
   readonly updates: number;
   /** Share of the run's learning that is done before an update: Σ η so far / Σ η of the run. */
   readonly learned: (update: number) => number;
+  /** Σ η of the run: how far steps in one direction would lead. */
+  readonly totalRate: number;
   /** Seed of what the method draws by lot. */
   readonly seed: number;
   /** State of an earlier method of the same run. */

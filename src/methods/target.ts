@@ -25,8 +25,12 @@ export function parseTarget(text: string): Target | undefined {
 /** Looks at the norms in an epoch. */
 const LOOKS = 10;
 
-/** λ that the search begins with when the configuration has none. */
+/**
+ * λ that the search begins with when the configuration has none: that of language models at rates about 1; where the
+ * steps of a run are smaller, as those of Adam, so much that the penalty alone takes PULL from each norm, λ Σ η.
+ */
 const FIRST_LAMBDA = 3e-3;
+const PULL = 0.5;
 
 /** What a target asks for, and what share of the run's first model is left with these components. */
 function goalOf(target: string, first: FirstModel, graph: Graph, groups: Groups) {
@@ -96,9 +100,9 @@ export const targetKind = defineMethod({
     checkLayerFactors(config, first);
     checkReach(config.target, first);
   },
-  create(config, { graph, groups, first, threshold, updates, learned, state }) {
+  create(config, { graph, groups, first, threshold, updates, totalRate, learned, state }) {
     const { goal, shareOf } = goalOf(config.target, first, graph, groups);
-    const lambda = config.iss ? config.iss : FIRST_LAMBDA;
+    const lambda = config.iss ? config.iss : Math.max(FIRST_LAMBDA, PULL / totalRate);
     return steered((strengths) => proximal(groups, { threshold, lambda, strengths }), groups, {
       target: goal.share,
       shareOf,

@@ -1,6 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import type { FirstModel } from '../methods/kind.ts';
-import { learnedShare } from '../optimizers/schedules/schedule.ts';
+import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
 import { type Collective, single } from './collective.ts';
@@ -104,6 +104,7 @@ export function setupOf(options: TrainOptions, first: FirstModel | undefined, co
       method.create({
         ...model,
         ...{ first, updates, epochs: settings.epochs, threshold: settings.threshold, seed: settings.seed, state },
+        totalRate: totalRate(schedule, run),
         learned: (update) => learnedShare(schedule, run, { update, history: [] }),
       }),
     createOptimizer: (state) => options.createOptimizer(state),

@@ -118,7 +118,7 @@ describe('train', () => {
   });
 
   it('says by how much a target was missed, and what helps', async () => {
-    const missed = [...onText, '--target', 'units=0.3', '--learning-rate', '0.001', '--out', 'missed'];
+    const missed = [...onText, '--target', 'units=0.3', '--iss', '1e-6', '--learning-rate', '0.001', '--out', 'missed'];
     const { code, stdout } = await runCli(missed, folder);
     expect(stdout).toMatch(/^missed --target units=0\.3: 100 % of the units are left; more epochs or a higher --iss/m);
     expect(code).toBe(0);

@@ -54,16 +54,16 @@ describe.each([
     schedule: 'cosine',
     course: ['--learning-rate', '0.02', '--warmup', '20', '--min-rate', '0.001'],
     // Those of the last update of each epoch.
-    expected: [0.0153, 0.0059, 0.001],
+    expected: [0.0153, 0.0058, 0.001],
   },
   {
     optimizer: 'adamw',
     flags: ['--weight-decay', '0.1', '--ema', '0.9'],
     fields: { weightDecay: 0.1, ema: 0.9 },
     schedule: 'plateau',
-    // So low a floor of scores that each epoch counts as no better one.
-    course: ['--learning-rate', '0.02', '--decay', '0.1', '--plateau-patience', '1'],
-    expected: [0.02, 0.02, 0.02],
+    // Rates at which the fourth epoch is no better than the third.
+    course: ['--learning-rate', '0.1', '--decay', '0.1', '--plateau-patience', '1', '--epochs', '5'],
+    expected: [0.1, 0.1, 0.1, 0.1, 0.01],
   },
 ])('$optimizer, $schedule', ({ optimizer, flags, fields, schedule, course, expected }) => {
   const training = [...onText, '--optimizer', optimizer, ...flags, '--schedule', schedule, ...course];

@@ -5,7 +5,7 @@ import type { Model } from '../../src/graph/types.ts';
 import type { FirstModel } from '../../src/methods/kind.ts';
 import type { SparsityMethod } from '../../src/methods/method.ts';
 import { languageModel } from '../../src/models/languageModel.ts';
-import { learnedShare } from '../../src/optimizers/schedules/schedule.ts';
+import { learnedShare, totalRate } from '../../src/optimizers/schedules/schedule.ts';
 import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
 import { type PlainMatrix, plainMatrix } from './plainMatrix.ts';
 import { configOf } from './training.ts';
@@ -54,6 +54,7 @@ export function methodFor(fields: Settings, model?: Model, began?: FirstModel): 
   const run = { epochs, updatesPerEpoch: UPDATES };
   const method = parts.method.create({
     ...{ graph: current.graph, groups: current.groups, first, threshold, epochs, updates: UPDATES, seed },
+    totalRate: totalRate(parts.schedule, run),
     learned: (update) => learnedShare(parts.schedule, run, { update, history: [] }),
   });
   return { config, model: now, first, method };

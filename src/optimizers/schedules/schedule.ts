@@ -22,6 +22,15 @@ export interface RunLength {
   readonly updatesPerEpoch: number;
 }
 
+/** Σ η of a run, if its scores do not change it; each epoch counts with the rate of its middle. */
+export function totalRate(schedule: Schedule, { epochs, updatesPerEpoch }: RunLength): number {
+  let sum = 0;
+  for (let epoch = 0; epoch < epochs; epoch++) {
+    sum += schedule.rate({ epoch, share: 0.5, update: (epoch + 0.5) * updatesPerEpoch, history: [] });
+  }
+  return sum * updatesPerEpoch;
+}
+
 /**
  * Share of a run's learning that is done before an update: Σ η so far / Σ η of the run, from 0 to 1. Each epoch counts
  * with the rate of its middle; epochs to come, with the scores that are known now.
