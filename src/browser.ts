@@ -6,7 +6,7 @@ export { SlimError, UsageError } from './base/errors.ts';
 export { type Section, type Settings, sectionReader } from './base/fields.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { type ResolveOptions, resolveConfig, settingsOf } from './config/resolve.ts';
-export type { CommonConfig, RunConfig } from './config/runConfig.ts';
+export type { RunConfig } from './config/runConfig.ts';
 export { taskParts, trainParts } from './config/trainParts.ts';
 export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
 export { tokenizeProse, tokenizeWords } from './data/tokens.ts';
@@ -60,9 +60,8 @@ export { loadedArrays } from './tasks/arrays/loadedArrays.ts';
 export { type LossName, losses } from './tasks/arrays/losses.ts';
 export { type ArrayData, arraysProblem } from './tasks/arrays/problem.ts';
 export { languageModelDefinition } from './tasks/language-model/definition.ts';
-export { loadedText } from './tasks/language-model/loadedText.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
-export { languageModelProblem, textWindows } from './tasks/language-model/problem.ts';
+export { languageModelProblem, loadedText, textWindows } from './tasks/language-model/problem.ts';
 export {
   formatScore,
   isBetter,
@@ -96,10 +95,8 @@ export { type Classified, classify, type TextSession, textSession } from './task
 export { textClassificationDefinition } from './tasks/text-classification/definition.ts';
 export { type TextMetadata, textMetadata } from './tasks/text-classification/metadata.ts';
 export type { Collective } from './train/collective.ts';
-export { TrainingDivergedError } from './train/diverged.ts';
+export { InterruptedError, TrainingDivergedError } from './train/errors.ts';
 export { type FinishedModels, finishModels, type SlimModel } from './train/finish.ts';
-export { InterruptedError } from './train/interrupted.ts';
-export { memoryStore } from './train/memoryStore.ts';
 export type { EpochMetrics } from './train/metrics.ts';
 export type {
   BatchProgress,
@@ -109,8 +106,14 @@ export type {
   TrainSettings,
   TrainStart,
 } from './train/options.ts';
-export { type ScoredModel, scoreModel } from './train/scoreModel.ts';
-export { createScorer, type ScoreOptions, type Scorer, type ScorerOptions } from './train/scorer.ts';
-export type { Checkpoint, RunStore } from './train/store.ts';
+export {
+  createScorer,
+  type ScoredModel,
+  type ScoreOptions,
+  type Scorer,
+  type ScorerOptions,
+  scoreModel,
+} from './train/scorer.ts';
+export { type Checkpoint, memoryStore, type RunStore } from './train/store.ts';
 export { train } from './train/trainer.ts';
 export { assertEqual, type Difference, type VerifyOptions, verifyEqual } from './verify/verify.ts';

@@ -67,14 +67,8 @@ export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
 export { updateTensorBoard } from './tensorboard/writer.ts';
 export { type Calibration, calibrate } from './train/calibrate.ts';
-export {
-  type ParameterInput,
-  type ScoringGraph,
-  scoringGraph,
-  type TrainingGraph,
-  trainingGraph,
-} from './train/compile.ts';
+export { type ScoringGraph, scoringGraph, type TrainingGraph, trainingGraph } from './train/compile.ts';
+export { DivergedError } from './train/errors.ts';
 export { type TrainSetup, TrainState } from './train/trainState.ts';
-export { DivergedError } from './train/update.ts';
 export { assertStreams } from './verify/assertStreams.ts';
 export { givenInputs } from './verify/givenInputs.ts';

@@ -36,7 +36,7 @@ await runProgram<Flags>({
   ],
   async run({ data: source, batch, epochs, out, ...fields }) {
     const task = { ...defaults, ...fields };
-    const { data } = await loadTexts({ data: source }, task, 1);
+    const data = await loadTexts({ data: source }, task, 1);
     const problem = textProblem(data, { task, batch });
     await mkdir(out, { recursive: true });
     for (let epoch = 0; epoch < epochs; epoch++) {

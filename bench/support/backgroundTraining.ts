@@ -5,7 +5,7 @@ import { createRunDirectory, runFiles } from '../../src/runs/runDirectory.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
 import { languageModelTask } from '../../src/tasks/language-model/task.ts';
-import { InterruptedError } from '../../src/train/interrupted.ts';
+import { InterruptedError } from '../../src/train/errors.ts';
 import { type StepFields, stepConfig } from './trainingStep.ts';
 
 /** A training in this process that goes on until it is stopped. */

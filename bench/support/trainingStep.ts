@@ -9,7 +9,6 @@ import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
 import { untrainedModel } from '../../src/tasks/language-model/model.ts';
 import { languageModelProblem } from '../../src/tasks/language-model/problem.ts';
 import { presets } from '../../src/tasks/registry.ts';
-import { single } from '../../src/train/collective.ts';
 import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
 import { setupOf } from '../../src/train/trainer.ts';
 import { TrainState } from '../../src/train/trainState.ts';
@@ -86,7 +85,7 @@ export async function trainingSteps(
   const problem = languageModelProblem(config, randomText(config, words));
   const parts = trainParts({ ...config, threads });
   const form = trainableForm(model, parts);
-  const setup = setupOf({ ...parts, problem, model, runtime }, firstModelOf(form, parts), single);
+  const setup = setupOf({ ...parts, problem, model, runtime }, firstModelOf(form, parts));
   const state = await TrainState.create({ ...form, tensors: new Map() }, setup);
   const batches = problem.batches('train', { epoch: 0, seed: 1, rank: 0, ranks: 1 });
   let index = FIRST;

@@ -2,12 +2,13 @@ import { type Command, Option } from 'commander';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { fieldKind, flagName, innerSchema, type Settings } from '../base/fields.ts';
-import { commonFields, type Part, selectors } from '../config/runConfig.ts';
+import { type Part, selectors } from '../config/runConfig.ts';
 import { commonFields as methodFields, methods } from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import { tasks } from '../tasks/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { commonFields } from '../train/options.ts';
 import { defaultText, isOnByDefault } from './defaults.ts';
 
 /*

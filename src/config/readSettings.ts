@@ -28,10 +28,7 @@ export function readSettings(
   return resolveConfig(settings, { source, nameOf, tasks, base });
 }
 
-/**
- * Reads a preset or a JSON file, which may build on a preset by its field `preset`; the fields themselves are not
- * checked. Throws a UsageError for a name that is neither, and for a file that holds something else.
- */
+/** Reads a preset, or a JSON file that may name a `preset` below it, unchecked. Throws a UsageError for others. */
 export async function namedSettings(name: string): Promise<NamedSettings> {
   if (Object.hasOwn(presets, name)) return { base: presets[name]!, fields: {}, sources: {} };
   const known = Object.keys(presets);
@@ -65,16 +62,10 @@ export function savedSettings(
   // Runs of version 0.1 wrote null for sources that nobody named.
   const isRun = format !== undefined || data === null;
   const paths = { data, init, ...(typeof sources === 'object' ? sources : {}) };
-  return {
-    settings,
-    sources: Object.fromEntries(Object.entries(paths).map(([field, value]) => [field, pathOf(value, field, file)])),
-    isRun,
-  };
-}
-
-/** A path in a configuration file; runs write null for none. */
-function pathOf(value: unknown, field: string, file: string): string | undefined {
-  if (value === undefined || value === null) return undefined;
-  if (typeof value === 'string') return value;
-  throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
+  for (const [field, value] of Object.entries(paths)) {
+    if (typeof value === 'string' || value === undefined || value === null) continue;
+    throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
+  }
+  const named = Object.entries(paths).map(([field, value]) => [field, value ?? undefined]);
+  return { settings, sources: Object.fromEntries(named), isRun };
 }

@@ -6,17 +6,17 @@ import { chooseMethod, methodContradictions, commonFields as methodFields, metho
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
+import { commonFields } from '../train/options.ts';
 import { type Misfit, misfits, noSuch } from './problems.ts';
-import { commonFields, type Part, parts, type RunConfig, selectors } from './runConfig.ts';
+import { type Part, type RunConfig, selectors } from './runConfig.ts';
+
+const parts = Object.keys(selectors) as Part[];
 
 /** A kind of a part: what it is called, and its fields. */
 interface Kind {
   readonly name: string;
   readonly fields: z.ZodRawShape;
-}
-
-/** A kind whose fields have values when nobody says anything. */
-interface ChoiceKind extends Kind {
+  /** Values of its fields when nobody says anything. */
   readonly defaults?: Settings;
 }
 
@@ -40,11 +40,11 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
   const flat = { ...flattened(options.base ?? {}), ...said };
-  const problems: string[] = unknownFields(flat, tasks);
+  const problems: string[] = unknownFields(flat, tasks, nameOf);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
-  const task = kindNamed(tasks, flat.task, nameOf('task'), problems);
+  const task = kindNamed(tasks, 'task', flat, nameOf, problems);
   if (task === undefined) return refuse();
   const wanted: Settings = { ...task.defaults(flat), ...flat };
   const chosen = chooseKinds(task, { given: wanted, said }, nameOf, problems);
@@ -52,7 +52,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
   const given = { ...chosen.schedule.defaults, ...chosen.optimizer.defaults, ...wanted };
   const read = readSections(chosen, given, nameOf);
   problems.push(...read.problems, ...strangers(chosen, given, said, tasks, nameOf));
-  if (problems.length > 0 || read.config === undefined) return refuse();
+  if (problems.length > 0) return refuse();
   const { config } = read;
   problems.push(
     ...(task.contradictions?.(config, nameOf) ?? []),
@@ -63,8 +63,7 @@ export function resolveConfig(settings: Settings, options: ResolveOptions): RunC
 
 /** The settings that make a configuration, side by side again. */
 export function settingsOf(config: RunConfig): Settings {
-  const { task, model, method, optimizer, schedule, ...common } = config;
-  return flattened({ ...common, task, model, method, optimizer, schedule });
+  return flattened(config);
 }
 
 /** Sections spelled out, as in config.json of a run, become fields and the setting that chooses their kind. */
@@ -88,7 +87,7 @@ function isSection(value: unknown): value is Section {
   return typeof value === 'object' && value !== null && !Array.isArray(value) && 'kind' in value;
 }
 
-type Chosen = Readonly<Record<Part, ChoiceKind>>;
+type Chosen = Readonly<Record<Part, Kind>>;
 
 function chooseKinds(
   task: TaskDefinition,
@@ -96,54 +95,37 @@ function chooseKinds(
   nameOf: FieldName,
   problems: string[],
 ): Chosen | undefined {
-  const model = kindNamed(task.models, given.cell, nameOf('cell'), problems);
-  const optimizer = kindNamed(
-    Object.values(optimizers) as ChoiceKind[],
-    given.optimizer,
-    nameOf('optimizer'),
-    problems,
-  );
-  const schedule = kindNamed(Object.values(schedules) as ChoiceKind[], given.schedule, nameOf('schedule'), problems);
-  const named = given.method === undefined ? undefined : kindNamed(methods, given.method, nameOf('method'), problems);
+  const choose = <K extends Pick<Kind, 'name'>>(part: Part, kinds: readonly K[]) =>
+    kindNamed(kinds, part, given, nameOf, problems);
+  const model = choose('model', task.models);
+  const optimizer = choose<Kind>('optimizer', Object.values(optimizers));
+  const schedule = choose<Kind>('schedule', Object.values(schedules));
+  const named = given.method === undefined ? undefined : choose('method', methods);
   const { kind: asked, problems: clashes } = chooseMethod(given, nameOf, said);
   problems.push(...clashes);
   if (!model || !optimizer || !schedule) return undefined;
-  const method = named ?? asked;
-  const { name, fields } = task;
-  return {
-    task: { name, fields },
-    model,
-    optimizer,
-    schedule,
-    method: { ...method, fields: { ...method.fields, ...methodFields } },
-  };
+  const { name, fields } = named ?? asked;
+  const method = { name, fields: { ...fields, ...methodFields } };
+  return { task: { name: task.name, fields: task.fields }, model, optimizer, schedule, method };
 }
 
 /** The kind of that name, or the first one when nobody says a name. */
-function kindNamed<K extends Kind>(
+function kindNamed<K extends Pick<Kind, 'name'>>(
   kinds: readonly K[],
-  name: unknown,
-  what: string,
+  part: Part,
+  given: Settings,
+  nameOf: FieldName,
   problems: string[],
 ): K | undefined {
-  const found = name === undefined ? kinds[0] : kinds.find((kind) => kind.name === name);
-  if (found === undefined)
-    problems.push(
-      noSuch(
-        what,
-        name,
-        kinds.map((kind) => kind.name),
-      ),
-    );
+  const names = kinds.map((kind) => kind.name);
+  const { [selectors[part]]: name = names[0] } = given;
+  const found = kinds.find((kind) => kind.name === name);
+  if (found === undefined) problems.push(noSuch(nameOf(selectors[part]), name, names));
   return found;
 }
 
 /** Checks the fields of each part, and those of every run. */
-function readSections(
-  chosen: Chosen,
-  given: Settings,
-  nameOf: FieldName,
-): { config: RunConfig | undefined; problems: string[] } {
+function readSections(chosen: Chosen, given: Settings, nameOf: FieldName): { config: RunConfig; problems: string[] } {
   const found: Misfit[] = [];
   const read = <S extends z.ZodRawShape>(fields: S) => {
     const own = Object.fromEntries(Object.keys(fields).map((field) => [field, given[field]]));
@@ -151,25 +133,18 @@ function readSections(
     if (!parsed.success) found.push(...misfits(parsed.error, own, nameOf));
     return parsed.data;
   };
-  const section = (part: Part): Section => ({
-    kind: chosen[part].name,
-    ...withoutIdle(part, read(chosen[part].fields)),
+  const sections = parts.map((part) => {
+    const { name: kind, fields } = chosen[part];
+    return [part, { kind, ...withoutIdle(part, read(fields)) }];
   });
-  const sections = {
-    task: section('task'),
-    model: section('model'),
-    method: section('method'),
-    optimizer: section('optimizer'),
-    schedule: section('schedule'),
-  };
   const common = read(commonFields);
   const missing = [...new Set(found.flatMap((m) => ('missing' in m ? [m.missing] : [])))];
   const problems = [...new Set(found.flatMap((m) => ('problem' in m ? [m.problem] : [])))];
   if (missing.length > 0) {
     problems.push(`missing ${missing.map(nameOf).join(', ')}; a "preset" gives what a file leaves out`);
   }
-  const config = common && problems.length === 0 ? { ...sections, ...withoutIdle('task', common) } : undefined;
-  return { config: config as RunConfig | undefined, problems };
+  const config: RunConfig = { ...Object.fromEntries(sections), ...withoutIdle('task', common) };
+  return { config, problems };
 }
 
 /** Fields without a value are left out; of a method also switches that are off, and strengths of 0 that ask for one. */
@@ -179,14 +154,13 @@ function withoutIdle<T extends object>(part: Part, fields: T | undefined): T {
   return Object.fromEntries(Object.entries(fields ?? {}).filter(([field, value]) => !isLeftOut(field, value))) as T;
 }
 
-/** Fields by which methods are asked for. */
 const asksForMethod: ReadonlySet<string | undefined> = new Set(methods.map(({ selector }) => selector));
 
-function unknownFields(flat: Settings, tasks: readonly TaskDefinition[]): string[] {
-  const known = new Set([...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks).keys()]);
+function unknownFields(flat: Settings, tasks: readonly TaskDefinition[], nameOf: FieldName): string[] {
+  const known = [...Object.values(selectors), ...Object.keys(commonFields), ...owners(tasks, nameOf).keys()];
   return Object.keys(flat)
-    .filter((field) => !known.has(field))
-    .map((field) => `unknown field '${field}'${didYouMean(field, [...known])}`);
+    .filter((field) => !known.includes(field))
+    .map((field) => `unknown field '${nameOf(field)}'${didYouMean(field, known)}`);
 }
 
 /** Fields that are said and belong to a kind that was not chosen. */
@@ -201,11 +175,11 @@ function strangers(
     ...Object.keys(commonFields),
     ...Object.values(chosen).flatMap(({ fields }) => Object.keys(fields)),
   ]);
-  const known = owners(tasks, chosen.task.name);
+  const known = owners(tasks, nameOf, chosen.task.name);
   return Object.keys(said).flatMap((field) => {
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
-    const [first, ...others] = [...new Set(kinds.map((kind) => kind(nameOf)))];
+    const [first, ...others] = [...new Set(kinds)];
     // A field that asks for a method itself clashes with the one that was chosen, which is said already.
     if (first === nameOf(field)) return [];
     return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
@@ -213,24 +187,24 @@ function strangers(
 }
 
 /** For each field that not all runs have: how each kind that has it is asked for, given the task that was chosen. */
-function owners(tasks: readonly TaskDefinition[], chosen?: string): Map<string, ((nameOf: FieldName) => string)[]> {
-  const found = new Map<string, ((nameOf: FieldName) => string)[]>();
-  const note = (fields: z.ZodRawShape, ask: (nameOf: FieldName) => string) => {
+function owners(tasks: readonly TaskDefinition[], nameOf: FieldName, chosen?: string): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const note = (fields: z.ZodRawShape, ask: string) => {
     for (const field of Object.keys(fields)) found.set(field, [...(found.get(field) ?? []), ask]);
   };
-  const byName = (part: Part, { name, fields }: Kind) => note(fields, (nameOf) => `${nameOf(selectors[part])} ${name}`);
-  for (const { fields, selector, name } of [...methods].reverse()) {
-    note(fields, (nameOf) => (selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector)));
+  const byName = (part: Part, kinds: readonly Kind[]) => {
+    for (const { name, fields } of kinds) note(fields, `${nameOf(selectors[part])} ${name}`);
+  };
+  for (const { fields, selector, name } of methods.toReversed()) {
+    note(fields, selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector));
   }
   for (const task of tasks) {
-    byName('task', task);
-    for (const model of task.models) {
-      if (task.name === chosen) byName('model', model);
-      else note(model.fields, (nameOf) => `${nameOf(selectors.task)} ${task.name}`);
-    }
+    byName('task', [{ name: task.name, fields: task.fields }]);
+    if (task.name === chosen) byName('model', task.models);
+    else for (const { fields } of task.models) note(fields, `${nameOf(selectors.task)} ${task.name}`);
   }
-  for (const kind of Object.values(optimizers)) byName('optimizer', kind);
-  for (const kind of Object.values(schedules)) byName('schedule', kind);
-  note(methodFields, (nameOf) => nameOf('method'));
+  byName('optimizer', Object.values(optimizers));
+  byName('schedule', Object.values(schedules));
+  note(methodFields, nameOf('method'));
   return found;
 }

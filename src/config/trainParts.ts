@@ -4,8 +4,8 @@ import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
 import { optimizerKindOf, optimizerOf } from '../optimizers/registry.ts';
 import { scheduleKindOf, scheduleOf } from '../optimizers/schedules/registry.ts';
 import type { LoadedTask } from '../tasks/task.ts';
-import type { TrainOptions, TrainParts } from '../train/options.ts';
-import { determining, type RunConfig, selectors } from './runConfig.ts';
+import type { TrainParts } from '../train/options.ts';
+import { freeFields, type RunConfig, selectors } from './runConfig.ts';
 
 /**
  * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
@@ -16,12 +16,13 @@ import { determining, type RunConfig, selectors } from './runConfig.ts';
 export function trainParts(config: RunConfig): TrainParts {
   const { method, optimizer, schedule } = config;
   const kind = methodOf(method);
+  const determining = Object.entries(config).filter(([field]) => !freeFields.has(field));
   return {
     settings: config,
-    digest: sha256Hex(JSON.stringify(determining(config))),
+    digest: sha256Hex(JSON.stringify(Object.fromEntries(determining))),
     method: {
       isDense: kind.name === 'dense' && method.keepZeros !== true,
-      embeddings: kind.groupsEmbeddings(method),
+      embeddings: kind.groupsEmbeddings?.(method) ?? false,
       check: (first) => checkMethod(method, first),
       create: (context) => createMethod(method, context),
     },
@@ -36,11 +37,6 @@ export function trainParts(config: RunConfig): TrainParts {
 }
 
 /** What the trainer takes of a task with its data. */
-export function taskParts({
-  problem,
-  model,
-  states,
-  isImported,
-}: LoadedTask): Pick<TrainOptions, 'problem' | 'model' | 'states' | 'verifiesShrinks'> {
+export function taskParts({ problem, model, states, isImported }: LoadedTask) {
   return { problem, model: model(), states, verifiesShrinks: isImported };
 }

@@ -2,9 +2,9 @@
  * Fetching files with known checksums: a file appears under its name only when it is complete and right.
  */
 import { createHash } from 'node:crypto';
-import { constants, createReadStream } from 'node:fs';
-import { access, mkdir, stat } from 'node:fs/promises';
+import { access, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
+import { sha256Hex } from '../base/digest.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 
@@ -56,9 +56,7 @@ export async function downloadDataset(
 async function isPresent(file: RemoteFile, target: string): Promise<boolean> {
   try {
     if (!(await stat(target)).isFile()) throw new UsageError(`${target} is in the way: expected a file or nothing`);
-    const hash = createHash('sha256');
-    for await (const chunk of createReadStream(target)) hash.update(chunk);
-    const got = hash.digest('hex');
+    const got = sha256Hex(await readFile(target));
     if (got === file.sha256) return true;
     throw new UsageError(
       `${target} exists with other content: expected SHA-256 ${file.sha256}, got ${got}; ` +

@@ -1,13 +1,9 @@
 /*
- * Groups are data: penalty, threshold, count of units alive, shrink and report all read the same lists.
- * A component is what vanishes together, usually one hidden unit; its group is every weight that exists only because of
- * it.
+ * Groups are data, which penalty, threshold, count of units alive, shrink and report all read. A component is what
+ * vanishes together, usually one hidden unit; its group is every weight that exists only because of it.
  */
 
-/**
- * How a tensor's axis takes part: its indices are made by the component, read from it, or belong to it without being in
- * its norm.
- */
+/** How a tensor's axis takes part: it is made by components, read from them, or belongs to them without being in norms. */
 export type Role = 'produces' | 'reads' | 'bias';
 
 /** Which component each index of one axis of one tensor belongs to. */
@@ -37,10 +33,7 @@ export interface Groups {
   /** Components are numbered from 0 to count − 1. */
   readonly count: number;
   readonly axes: readonly AxisComponents[];
-  /**
-   * Components that cannot leave without loss whatever their weights are, and why: an operator mixes them with others
-   * (LayerNormalization). A cut may still remove them.
-   */
+  /** Components that no weights let leave without loss, and the operator (LayerNormalization) that mixes them. */
   readonly entangled: ReadonlyMap<number, string>;
 }
 

@@ -17,10 +17,7 @@ export const logHistogramSchema = z.object({
   counts: z.array(z.number()),
 });
 
-/**
- * How many values fall into each of a fixed set of bins, so that histograms of different epochs, layers and runs can be
- * laid over each other: bin b holds those in [10^(b/10), 10^((b+1)/10)).
- */
+/** How many values fall into fixed bins, the same for all epochs, layers and runs: b is [10^(b/10), 10^((b+1)/10)). */
 export type LogHistogram = z.infer<typeof logHistogramSchema>;
 
 /** Counts values that are zero or positive; a value that is not finite is left out. */
@@ -32,11 +29,8 @@ export function logHistogram(values: Iterable<number>): LogHistogram {
     else if (value > 0 && Number.isFinite(value)) bins.push(binOf(value));
   }
   if (bins.length === 0) return { zeros, from: 0, counts: [] };
-  let [from, to] = [Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY];
-  for (const bin of bins) {
-    from = Math.min(from, bin);
-    to = Math.max(to, bin);
-  }
+  const from = bins.reduce((a, b) => Math.min(a, b));
+  const to = bins.reduce((a, b) => Math.max(a, b));
   const counts = new Array<number>(to - from + 1).fill(0);
   for (const bin of bins) counts[bin - from]!++;
   return { zeros, from, counts };

@@ -94,11 +94,10 @@ export function removableByLayer(groups: Groups, live: Uint8Array): LayerCount[]
 }
 
 /**
- * 1 for every component that the fixed part of the model depends on, 0 for one that can leave without loss.
- * A component is alive when an operator mixes it with others, or when a nonzero weight lets something read it that
- * always stays, or another living component.
- * What is left is read by nothing, or only by components that leave with it: this is "all its reader rows are zero, own
- * recurrence apart" and its closure. Producing weights do not matter: with zero producers biases still drive a unit.
+ * 1 for every component that the fixed part of the model depends on, 0 for one that can leave without loss. A component
+ * is alive when an operator mixes it with others, or when a nonzero weight lets something read it that always stays or
+ * is alive; the others are read by nothing, or only by components that leave with them. Producing weights do not matter:
+ * with zero producers biases still drive a unit.
  */
 export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Array {
   const live = new Uint8Array(groups.count);
@@ -124,9 +123,7 @@ export function liveComponents(groups: Groups, weights: WeightLookup): Uint8Arra
   return live;
 }
 
-/**
- * One axis along which a tensor reads components: each line of the tensor along it belongs to a component or is fixed.
- */
+/** An axis along which a tensor reads components: each line along it belongs to a component or is fixed. */
 interface Reader {
   /** Undefined when the values are not known; then everything is taken to be read. */
   readonly values: Numbers | undefined;

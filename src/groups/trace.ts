@@ -11,8 +11,8 @@ import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
-import { recurrentStates } from './tracing/cells.ts';
-import { FIXED, type Identities } from './tracing/identities.ts';
+import { recurrentStates, type TracedLayer } from './tracing/cells.ts';
+import type { Identities } from './tracing/identities.ts';
 import { idsAlong, type Traced } from './tracing/traced.ts';
 import { type Trace, walk } from './tracing/walk.ts';
 
@@ -20,10 +20,7 @@ import { type Trace, walk } from './tracing/walk.ts';
 export interface TraceOptions {
   /** Streaming states (`statesOf(model)`); other inputs and outputs of the graph keep their sizes. */
   readonly states?: readonly StatePair[];
-  /**
-   * Names of layers (`layersNamed`) that keep all their units, so that an operator that the trace does not know may
-   * follow them.
-   */
+  /** Names of layers (`layersNamed`) that keep all units, so that an unknown operator may follow them. */
   readonly fix?: readonly string[];
   /** Lets layers keep all their units, and say why in `blocked`, where the trace would otherwise throw. */
   readonly tolerant?: boolean;
@@ -41,11 +38,10 @@ export interface TracedGroups extends Groups {
 
 /**
  * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
- * the recurrent nodes (each direction one), then cells that are spelled out, then the embeddings if asked for; a unit
- * that cannot leave has component -1. A bidirectional node keeps both directions in one tensor, so that unit k of either is one component
- * (`splitDirections` parts them). Constants that several nodes use stand once per use, as `constantPerUse` names them.
- * Throws a SlimError where units pass an operator that the trace does not know, unless `fix` names their layers, and a
- * UsageError when `fix` names a layer that is not there.
+ * the recurrent nodes (each direction one; unit k of both is one component, until `splitDirections` parts them), then
+ * cells that are spelled out, then the embeddings if asked for. Constants that several nodes use stand once per use, as
+ * `constantPerUse` names them. Throws a SlimError where units pass an operator that the trace does not know, unless
+ * `fix` names their layers, and a UsageError when `fix` names a layer that is not there.
  */
 export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGroups {
   const states = options.states ?? [];
@@ -62,27 +58,20 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   for (const layer of fixed) identities.fix(layer.ids);
 
   const numbers = new Map<number, number>();
-  for (const id of layers.flatMap((l) => [...l.ids])) {
-    const root = identities.find(id);
-    if (root > FIXED && !numbers.has(root)) numbers.set(root, numbers.size);
+  for (const root of layers.flatMap((l) => identities.rootsOf(l.ids))) {
+    if (!numbers.has(root)) numbers.set(root, numbers.size);
   }
   const componentsOf = (ids: Int32Array) => ids.map((id) => numbers.get(identities.find(id)) ?? -1);
   const known = new Set([...storedTensors(constantPerUse(graph)).keys(), ...graph.inputs.map((v) => v.name)]);
   return {
-    layers: layers.map(
-      (layer): GroupLayer => ({
-        name: layer.name,
-        operator: layer.operator,
-        components: componentsOf(layer.ids),
-        blocked: blocked.get(layer),
-      }),
-    ),
+    layers: layers.map((layer): GroupLayer => {
+      const { name, operator, ids } = layer;
+      return { name, operator, components: componentsOf(ids), blocked: blocked.get(layer) };
+    }),
     count: numbers.size,
     axes: identities.stored
       .filter((a) => known.has(a.tensor))
-      .map(({ tensor, axis, role, ids }): AxisComponents => {
-        return { tensor, axis, role: role ?? 'bias', components: componentsOf(ids) };
-      })
+      .map(({ ids, role = 'bias', ...at }): AxisComponents => ({ ...at, role, components: componentsOf(ids) }))
       .filter((a) => a.components.some((k) => k >= 0)),
     entangled: entangledComponents(identities, numbers),
     trace,
@@ -103,13 +92,7 @@ function entangledComponents(identities: Identities, numbers: ReadonlyMap<number
 
 /** The trace that groups are read from, of the graph with its recurrent operators lowered. */
 export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: number): Trace {
-  return walk(lowerRecurrent(constantPerUse(graph)), states, { opset });
-}
-
-interface TracedLayer {
-  readonly name: string;
-  readonly operator: string;
-  readonly ids: Int32Array;
+  return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
 }
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
@@ -130,18 +113,13 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
   });
 }
 
-/**
- * Layers whose units meet an operator that the trace does not know, and what it says about that operator. The channels
- * there stay, whoever they belong to.
- */
+/** Layers whose units meet an operator that the trace does not know, and why it is one. The channels there stay. */
 function blockedLayers(layers: readonly TracedLayer[], identities: Identities): Map<TracedLayer, string> {
   const blocked = new Map<TracedLayer, string>();
-  for (const { node, reason, ids } of identities.obstacles) {
-    const roots = new Set([...ids].map((id) => identities.find(id)).filter((root) => root > FIXED));
+  for (const { reason, ids } of identities.obstacles) {
+    const roots = new Set(identities.rootsOf(ids));
     for (const layer of layers) {
-      if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) {
-        blocked.set(layer, `${node}: ${reason}`);
-      }
+      if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) blocked.set(layer, reason);
     }
   }
   for (const { ids } of identities.obstacles) identities.fix(ids);

@@ -2,7 +2,7 @@
 import { SlimError } from '../base/errors.ts';
 import { KERNELS_BASE64 } from './wasm.generated.ts';
 
-/** What a matrix and its decay are made of: byte offsets of float32 arrays, none of which may overlap, and its sizes. */
+/** A matrix and its decay: byte offsets of float32 arrays, none of which may overlap, and its sizes. */
 export type DecayedMatrix = {
   /** w [rows, cols], row-major. */
   readonly weights: number;
@@ -17,7 +17,7 @@ export type DecayedMatrix = {
 };
 
 /** Byte offsets of the sums of squares of a matrix, which are overwritten: [rows] and [cols]. */
-type Squares = { readonly rowSquares: number; readonly colSquares: number };
+export type Squares = { readonly rowSquares: number; readonly colSquares: number };
 
 /** Where an optimizer's direction is made: g [length] is replaced by it; the buffers of its slots may not overlap. */
 type Direction = { readonly gradient: number; readonly length: number; readonly gradientScale: number };
@@ -176,8 +176,8 @@ function checkArray(what: string, offset: number, length: number, size: number, 
   }
   if (!Number.isInteger(offset) || offset < 0 || offset % size !== 0 || offset + size * length > memoryBytes) {
     throw new SlimError(
-      `${what} is ${length} ${items} at byte ${offset}, expected ${size === 4 ? 'a multiple of 4' : 'a place'} inside ` +
-        `a memory of ${memoryBytes} bytes. Allocate it in the arena whose memory the kernels were made with.`,
+      `${what} is ${length} ${items} at byte ${offset}, expected ${size === 4 ? 'a multiple of 4' : 'a place'} ` +
+        `inside a memory of ${memoryBytes} bytes. Allocate it in the arena whose memory the kernels were made with.`,
     );
   }
 }

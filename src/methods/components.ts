@@ -16,46 +16,45 @@ interface Link {
  * The components of a model over matrices in memory. Every group is made of whole rows and columns, so ‖w_k‖² is a sum
  * of row and column squares, and what acts on a group acts on rows and columns.
  */
-export interface Components {
-  readonly count: number;
-  /** ‖w_k‖ = √(ε + Σ w²) of each component (equation 4); valid until the next call. */
-  norms(): Float64Array;
-  /** For each row and column: `start` combined with the factor of its component, once for each axis it is on. */
-  spread(factors: Float64Array, start: number, combine: (before: number, factor: number) => number): void;
-}
+export class Components {
+  private readonly matrices: readonly Matrix[];
+  private readonly links: readonly Link[];
+  private readonly found: Float64Array;
 
-/** Finds the rows and columns of each component. */
-export function componentsOver(groups: Groups, matrices: readonly Matrix[]): Components {
-  const links = linksOf(groups, matrices);
-  const norms = new Float64Array(groups.count);
-  return {
-    count: groups.count,
-    norms() {
-      norms.fill(EPSILON);
-      for (const { matrix, side, components } of links) {
-        const sums = side === 'row' ? matrix.rowSquares : matrix.colSquares;
-        for (let i = 0; i < components.length; i++) {
-          const k = components[i]!;
-          if (k >= 0) norms[k]! += sums[i]!;
-        }
+  constructor(groups: Groups, matrices: readonly Matrix[]) {
+    this.matrices = matrices;
+    this.links = linksOf(groups, matrices);
+    this.found = new Float64Array(groups.count);
+  }
+
+  /** ‖w_k‖ = √(ε + Σ w²) of each component (equation 4); valid until the next call. */
+  norms(): Float64Array {
+    const norms = this.found.fill(EPSILON);
+    for (const { matrix, side, components } of this.links) {
+      const sums = side === 'row' ? matrix.rowSquares : matrix.colSquares;
+      for (let i = 0; i < components.length; i++) {
+        const k = components[i]!;
+        if (k >= 0) norms[k]! += sums[i]!;
       }
-      for (let k = 0; k < norms.length; k++) norms[k] = Math.sqrt(norms[k]!);
-      return norms;
-    },
-    spread(factors, start, combine) {
-      for (const m of matrices) {
-        m.rowPenalty.fill(start);
-        m.colPenalty.fill(start);
+    }
+    for (let k = 0; k < norms.length; k++) norms[k] = Math.sqrt(norms[k]!);
+    return norms;
+  }
+
+  /** For each row and column: `start` combined with the factor of its component, once for each axis it is on. */
+  spread(factors: Float64Array, start: number, combine: (before: number, factor: number) => number): void {
+    for (const { rowPenalty, colPenalty } of this.matrices) {
+      rowPenalty.fill(start);
+      colPenalty.fill(start);
+    }
+    for (const { matrix, side, components } of this.links) {
+      const penalty = side === 'row' ? matrix.rowPenalty : matrix.colPenalty;
+      for (let i = 0; i < components.length; i++) {
+        const k = components[i]!;
+        if (k >= 0) penalty[i] = combine(penalty[i]!, factors[k]!);
       }
-      for (const { matrix, side, components } of links) {
-        const penalty = side === 'row' ? matrix.rowPenalty : matrix.colPenalty;
-        for (let i = 0; i < components.length; i++) {
-          const k = components[i]!;
-          if (k >= 0) penalty[i] = combine(penalty[i]!, factors[k]!);
-        }
-      }
-    },
-  };
+    }
+  }
 }
 
 /** Axes of stored tensors as rows and columns: the last axis is the column, all earlier ones together are the row. */

@@ -3,6 +3,7 @@ import { UsageError } from '../base/errors.ts';
 import { flagName } from '../base/fields.ts';
 import type { Groups } from '../groups/groups.ts';
 import { groupSizes } from '../groups/measure.ts';
+import type { FieldValues } from '../optimizers/kind.ts';
 import type { FirstModel } from './kind.ts';
 
 /*
@@ -11,6 +12,7 @@ import type { FirstModel } from './kind.ts';
 
 /** Fields of every group penalty. */
 export const groupFields = {
+  iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
   issLayers: z
     .array(z.number().nonnegative())
     .optional()
@@ -20,10 +22,22 @@ export const groupFields = {
     .optional()
     .describe('λ for each unit times 1 or the root of its number of weights: none, sqrt'),
   issEmbedding: z.boolean().optional().describe('let columns of the embedding vanish too'),
-} as const;
+};
 
-/** Values of these fields. */
-export type GroupFields = z.infer<z.ZodObject<typeof groupFields>>;
+type GroupFields = Omit<FieldValues<typeof groupFields>, 'iss'>;
+
+/** The field by which the proximal step is asked for. */
+export const proximalField = {
+  proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
+};
+
+/** What is true of every kind of method that presses whole groups. */
+export const groupKind = {
+  isStructural: true,
+  keepsZeros: false,
+  groupsEmbeddings: ({ issEmbedding = false }: GroupFields) => issEmbedding,
+  check: checkLayerFactors,
+};
 
 /** Layers of recurrent units, beside which columns of the embedding may be components too. */
 export function recurrentLayers({ layers }: Groups): Groups['layers'] {
@@ -39,10 +53,7 @@ export function checkLayerFactors({ issLayers }: GroupFields, { groups }: FirstM
   throw new UsageError(`${flagName('issLayers')} must have a factor for ${wanted}, got ${issLayers.length}`);
 }
 
-/**
- * s_k of each component, the factor of the first layer that has it times what `issScaling` asks for (sizes are those of
- * the first model); undefined where all are 1.
- */
+/** s_k of each component: the factor of its first layer times what `issScaling` asks for; undefined where all are 1. */
 export function strengthsOf(
   { issLayers, issScaling }: GroupFields,
   groups: Groups,

@@ -1,8 +1,7 @@
-import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
-import { type Components, componentsOver } from './components.ts';
-import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
+import { Components } from './components.ts';
+import { groupFields, groupKind, strengthsOf } from './groupFields.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
 
@@ -29,7 +28,7 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
     parameters: groupedTensors(groups),
     threshold,
     beforeUpdate(matrices) {
-      components ??= componentsOver(groups, matrices);
+      components ??= new Components(groups, matrices);
       const norms = components.norms();
       let total = 0;
       for (let k = 0; k < norms.length; k++) {
@@ -45,16 +44,13 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
 
 /** `--iss λ` */
 export const groupLassoKind = defineMethod({
+  ...groupKind,
   name: 'group-lasso',
   label: 'group lasso',
   selector: 'iss',
-  fields: { iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'), ...groupFields },
+  fields: groupFields,
   isAskedFor: ({ iss }) => !isIdle(iss),
-  isStructural: true,
-  keepsZeros: false,
   describe: ({ iss }) => `ISS λ ${iss}`,
-  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
-  check: checkLayerFactors,
   create: (config, { groups, first, threshold }) =>
     groupLasso(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
 });

@@ -1,8 +1,7 @@
 import { UsageError } from '../base/errors.ts';
-import { groupedTensors } from '../groups/groups.ts';
 import { defineMethod, type FirstModel } from './kind.ts';
-import type { Matrix, SparsityMethod } from './method.ts';
-import { withoutTables } from './tables.ts';
+import { type Matrix, noPenalty, type SparsityMethod } from './method.ts';
+import { prunable } from './tables.ts';
 
 /**
  * The zeros of the first model stay zero, so that a sparse model can be trained on as it is: the connections that exist
@@ -22,27 +21,16 @@ export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMeth
     parameters,
     usesMask: true,
     begin(matrices) {
-      for (const { mask, weights } of matrices)
-        weights.forEach((w, i) => {
-          if (w === 0) mask![i] = 0;
-        });
+      for (const { mask, weights } of matrices) for (const [i, w] of weights.entries()) if (w === 0) mask![i] = 0;
       method?.begin?.(ofMethod(matrices));
     },
     beforeUpdate(matrices, moment) {
-      for (const { rowPenalty, colPenalty } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-      }
+      noPenalty(matrices);
       return method?.beforeUpdate(ofMethod(matrices), moment) ?? 0;
     },
     afterUpdate: (matrices, done) => method?.afterUpdate?.(ofMethod(matrices), done),
     afterEpoch: (matrices, done) => method?.afterEpoch?.(ofMethod(matrices), done),
   };
-}
-
-/** The matrices that units have weights in, tables that words are looked up in left out. */
-export function prunable({ graph, groups }: Pick<FirstModel, 'graph' | 'groups'>): Set<string> {
-  return withoutTables(graph, groupedTensors(groups));
 }
 
 /** Throws a UsageError unless something is zero that can be kept. */

@@ -1,7 +1,8 @@
 import type { z } from 'zod';
-import { type FieldName, type Section, type Settings, sectionReader } from '../base/fields.ts';
+import type { FieldName, Settings } from '../base/fields.ts';
 import type { Graph } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
+import type { FieldValues } from '../optimizers/kind.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
 
 /*
@@ -9,10 +10,14 @@ import type { MethodState, SparsityMethod } from './method.ts';
  * file; registry.ts is the only list.
  */
 
-/** What methods must know of the model that a run began with, whatever has left since. */
-export interface FirstModel {
+/** A model as it is at some time. */
+export interface CurrentModel {
   readonly graph: Graph;
   readonly groups: Groups;
+}
+
+/** What methods must know of the model that a run began with, whatever has left since. */
+export interface FirstModel extends CurrentModel {
   /** Weights of each stored tensor. */
   readonly sizes: ReadonlyMap<string, number>;
   /** Names of the parameters that are trained. */
@@ -20,9 +25,7 @@ export interface FirstModel {
 }
 
 /** What a method is made for: the model as it is now, and the run. */
-export interface MethodContext {
-  readonly graph: Graph;
-  readonly groups: Groups;
+export interface MethodContext extends CurrentModel {
   readonly first: FirstModel;
   /** τ of the configuration. */
   readonly threshold: number;
@@ -46,8 +49,8 @@ export interface TargetOutcome {
   readonly reached: number;
 }
 
-/** A kind of method as its file defines it. */
-interface MethodDefinition<Fields extends z.ZodRawShape> {
+/** A kind of method. What takes a configuration takes a section that has been checked against its fields. */
+export interface MethodKind<Fields extends z.ZodRawShape = z.ZodRawShape> {
   /** Identifier, as configurations and results hold it. */
   readonly name: string;
   /** What tables call it. */
@@ -62,47 +65,20 @@ interface MethodDefinition<Fields extends z.ZodRawShape> {
   /** Whether weights that are zero stay zero. */
   readonly keepsZeros: boolean;
   /** What it does, in a few words with its numbers. */
-  describe(config: z.infer<z.ZodObject<Fields>>): string;
+  describe(config: FieldValues<Fields>): string;
   /** Whether the columns of embeddings are units too. */
-  groupsEmbeddings?(config: z.infer<z.ZodObject<Fields>>): boolean;
+  groupsEmbeddings?(config: FieldValues<Fields>): boolean;
   /** Fields that contradict each other or the run, in words. */
-  contradictions?(config: z.infer<z.ZodObject<Fields>>, run: { readonly epochs: number }, nameOf: FieldName): string[];
+  contradictions?(config: FieldValues<Fields>, run: { readonly epochs: number }, nameOf: FieldName): string[];
   /** Throws a UsageError when it cannot do with a model what it is asked for. */
-  check?(config: z.infer<z.ZodObject<Fields>>, first: FirstModel): void;
+  check?(config: FieldValues<Fields>, first: FirstModel): void;
   /** The method of a run for its model as it is now; undefined when there is nothing to do. */
-  create(config: z.infer<z.ZodObject<Fields>>, context: MethodContext): SparsityMethod | undefined;
+  create(config: FieldValues<Fields>, context: MethodContext): SparsityMethod | undefined;
   /** How near a run came to what was asked for. */
-  outcome?(
-    config: z.infer<z.ZodObject<Fields>>,
-    first: FirstModel,
-    last: Pick<FirstModel, 'graph' | 'groups'>,
-  ): TargetOutcome;
+  outcome?(config: FieldValues<Fields>, first: FirstModel, last: CurrentModel): TargetOutcome;
 }
 
-/** A kind of method whose fields come as a section of a configuration. */
-export type MethodKind = Omit<
-  MethodDefinition<z.ZodRawShape>,
-  'describe' | 'groupsEmbeddings' | 'contradictions' | 'check' | 'create' | 'outcome'
-> & {
-  describe(config: Section): string;
-  groupsEmbeddings(config: Section): boolean;
-  contradictions(config: Section, run: { readonly epochs: number }, nameOf: FieldName): string[];
-  check(config: Section, first: FirstModel): void;
-  create(config: Section, context: MethodContext): SparsityMethod | undefined;
-  outcome(config: Section, first: FirstModel, last: Pick<FirstModel, 'graph' | 'groups'>): TargetOutcome | undefined;
-};
-
-/** Makes a kind of method that takes sections of configurations. */
-export function defineMethod<Fields extends z.ZodRawShape>(kind: MethodDefinition<Fields>): MethodKind {
-  const read = sectionReader(kind.fields);
-  return {
-    ...kind,
-    isAskedFor: (settings) => kind.isAskedFor(settings),
-    describe: (config) => kind.describe(read(config)),
-    groupsEmbeddings: (config) => kind.groupsEmbeddings?.(read(config)) ?? false,
-    contradictions: (config, run, nameOf) => kind.contradictions?.(read(config), run, nameOf) ?? [],
-    check: (config, first) => kind.check?.(read(config), first),
-    create: (config, context) => kind.create(read(config), context),
-    outcome: (config, first, last) => kind.outcome?.(read(config), first, last),
-  };
+/** Types a kind by its fields. */
+export function defineMethod<Fields extends z.ZodRawShape>(kind: MethodKind<Fields>): MethodKind<Fields> {
+  return kind;
 }

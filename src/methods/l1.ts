@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { defineMethod } from './kind.ts';
-import type { SparsityMethod } from './method.ts';
+import { noPenalty, type SparsityMethod } from './method.ts';
 import { withoutTables } from './tables.ts';
 
 /**
@@ -15,12 +15,8 @@ export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: n
     parameters,
     threshold: Math.max(threshold, 2 * lambda),
     beforeUpdate(matrices, { gradientScale }) {
-      let total = 0;
-      for (const { rowPenalty, colPenalty, passes } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-        total += passes.addSign(lambda / gradientScale);
-      }
+      let total = noPenalty(matrices);
+      for (const { passes } of matrices) total += passes.addSign(lambda / gradientScale);
       return lambda * total;
     },
   };

@@ -1,20 +1,16 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
-import { groupedTensors } from '../groups/groups.ts';
-import { defineMethod } from './kind.ts';
-import type { Matrix, MethodState, SparsityMethod } from './method.ts';
-import { magnitudeBelow } from './quantile.ts';
-import { withoutTables } from './tables.ts';
+import { defineMethod, type MethodContext } from './kind.ts';
+import { type Matrix, noPenalty, type SparsityMethod } from './method.ts';
+import { prunable } from './tables.ts';
 
 /** When and how far weights are pruned by magnitude. */
-export interface MagnitudeOptions {
+export interface MagnitudeOptions extends Pick<MethodContext, 'state'> {
   /** Names of the parameters that are pruned, each by itself. */
   readonly parameters: ReadonlySet<string>;
   /** Their numbers of weights when the run began: shares refer to these, also when dead units have left since. */
   readonly sizes: ReadonlyMap<string, number>;
-  /**
-   * Zhu and Gupta's cubic ramp of the share of zeros, or Narang's ramp of the threshold in two linear pieces.
-   */
+  /** Zhu and Gupta's cubic ramp of the share of zeros, or Narang's ramp of the threshold in two linear pieces. */
   readonly schedule: 'cubic' | 'narang';
   /** s: the share of zeros that is aimed at; for Narang's schedule the quantile that sets its slope. */
   readonly share: number;
@@ -23,8 +19,6 @@ export interface MagnitudeOptions {
   readonly to: number;
   /** Updates between prunings. */
   readonly every: number;
-  /** State of an earlier method of the same run. */
-  readonly state?: MethodState | undefined;
 }
 
 /**
@@ -44,12 +38,8 @@ export function magnitude(options: MagnitudeOptions): SparsityMethod {
     parameters,
     threshold: 0,
     beforeUpdate(matrices) {
-      for (const { rowPenalty, colPenalty, passes } of matrices) {
-        rowPenalty.fill(0);
-        colPenalty.fill(0);
-        passes.maskGradient();
-      }
-      return 0;
+      for (const { passes } of matrices) passes.maskGradient();
+      return noPenalty(matrices);
     },
     afterUpdate(matrices, { update }) {
       const t = update + 1;
@@ -81,8 +71,38 @@ function narang(q: number, t: number, { from, to }: MagnitudeOptions): number {
   return slope * (Math.min(t, middle) - from) + 1.5 * slope * Math.max(t - middle, 0);
 }
 
+/** The bits of a float32 without its sign order as the magnitudes do, so magnitudes can be sorted into bins by them. */
+const HALF = 0x10000;
+
+/**
+ * The magnitude that `count` of the values lie below: the (count + 1)-th smallest |value|, as `sort` would give it; Infinity
+ * when count is not less than their number. Two passes and 256 kB, whatever the number of values.
+ */
+export function magnitudeBelow(values: Float32Array, count: number): number {
+  if (count >= values.length) return Number.POSITIVE_INFINITY;
+  const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  const upper = new Uint32Array(HALF / 2);
+  for (let i = 0; i < bits.length; i++) upper[(bits[i]! & 0x7fffffff) >>> 16]!++;
+  const [high, before] = binOf(upper, count);
+  const lower = new Uint32Array(HALF);
+  for (let i = 0; i < bits.length; i++) {
+    const magnitude = bits[i]! & 0x7fffffff;
+    if (magnitude >>> 16 === high) lower[magnitude & 0xffff]!++;
+  }
+  const [low] = binOf(lower, count - before);
+  return new Float32Array(Uint32Array.of(high * HALF + low).buffer)[0]!;
+}
+
+/** The bin that holds the value at place `count`, and how many values lie in the bins before it. */
+function binOf(bins: Uint32Array, count: number): [bin: number, before: number] {
+  let before = 0;
+  let bin = 0;
+  for (; before + bins[bin]! <= count; bin++) before += bins[bin]!;
+  return [bin, before];
+}
+
 /** When pruning begins and ends, in epochs; without the fields from the first epoch on to two thirds of all. */
-export function pruningEpochs(
+function pruningEpochs(
   { pruneFrom, pruneTo }: { readonly pruneFrom?: number | undefined; readonly pruneTo?: number | undefined },
   { epochs }: { readonly epochs: number },
 ): { from: number; to: number } {
@@ -118,12 +138,13 @@ export const magnitudeKind = defineMethod({
     if (config.pruneTo === undefined || config.pruneTo <= run.epochs) return [];
     return [`${nameOf('pruneTo')} must be at most the ${run.epochs} epochs, got ${config.pruneTo}`];
   },
-  create(config, { first, epochs, updates, state }) {
-    const { from, to } = pruningEpochs(config, { epochs });
+  create(config, context) {
+    const { first, updates, state } = context;
+    const { from, to } = pruningEpochs(config, context);
     const end = Math.max(1, Math.round(to * updates));
     return magnitude({
       // A layer of which one unit is left may have no groups any more: its zeros stay all the same.
-      parameters: withoutTables(first.graph, groupedTensors(first.groups)),
+      parameters: prunable(first),
       sizes: first.sizes,
       schedule: config.pruneSchedule ?? 'cubic',
       share: config.magnitude,

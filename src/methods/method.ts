@@ -2,9 +2,7 @@
 export interface Matrix {
   /** Name of the parameter. */
   readonly name: string;
-  /**
-   * Dimensions as stored in the model, for example [1, 4H, I]; rows · cols elements in all, cols being the last one.
-   */
+  /** Dimensions as stored in the model, such as [1, 4H, I]; cols is the last one, rows the product of the others. */
   readonly dims: readonly number[];
   readonly rows: number;
   readonly cols: number;
@@ -95,4 +93,13 @@ export interface SparsityMethod {
   afterEpoch?(matrices: readonly Matrix[], done: EpochDone): void;
   /** What must go into a checkpoint; a method is made with it to go on. */
   state?(): MethodState;
+}
+
+/** Says for the coming update that there is no penalty, and returns its value. */
+export function noPenalty(matrices: readonly Matrix[]): 0 {
+  for (const { rowPenalty, colPenalty } of matrices) {
+    rowPenalty.fill(0);
+    colPenalty.fill(0);
+  }
+  return 0;
 }

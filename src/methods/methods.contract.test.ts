@@ -14,8 +14,8 @@ import {
 import type { Settings } from '../base/fields.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import { isBetter } from '../tasks/score.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { finishModels } from '../train/finish.ts';
-import { InterruptedError } from '../train/interrupted.ts';
 import type { TrainOptions } from '../train/options.ts';
 import { shrinkState } from '../train/shrinkState.ts';
 import { train } from '../train/trainer.ts';

@@ -1,11 +1,10 @@
-import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
-import { type Components, componentsOver } from './components.ts';
-import { checkLayerFactors, groupFields, strengthsOf } from './groupFields.ts';
+import { Components } from './components.ts';
+import { groupFields, groupKind, proximalField, strengthsOf } from './groupFields.ts';
 import type { GroupPenaltyOptions } from './groupLasso.ts';
 import { defineMethod } from './kind.ts';
-import type { SparsityMethod } from './method.ts';
+import { noPenalty, type SparsityMethod } from './method.ts';
 
 /**
  * The group lasso by proximal gradient descent (Yuan and Lin 2006; Parikh and Boyd 2014, section 6.5.4): the gradient
@@ -23,15 +22,15 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
     parameters: groupedTensors(groups),
     threshold,
     beforeUpdate(matrices) {
-      components ??= componentsOver(groups, matrices);
+      components ??= new Components(groups, matrices);
       const norms = components.norms();
       let total = 0;
       for (let k = 0; k < norms.length; k++) total += (strengths?.[k] ?? 1) * norms[k]!;
-      components.spread(factors, 0, (before) => before);
+      noPenalty(matrices);
       return lambda * total;
     },
     afterUpdate(matrices, { step }) {
-      components ??= componentsOver(groups, matrices);
+      components ??= new Components(groups, matrices);
       const norms = components.norms();
       for (let k = 0; k < norms.length; k++) {
         factors[k] = Math.max(0, 1 - (step * lambda * (strengths?.[k] ?? 1)) / norms[k]!);
@@ -44,20 +43,13 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
 
 /** `--iss λ --proximal` */
 export const proximalKind = defineMethod({
+  ...groupKind,
   name: 'proximal',
   label: 'proximal',
   selector: 'iss',
-  fields: {
-    iss: z.number().nonnegative().describe('λ of the group lasso over units (0: none)'),
-    ...groupFields,
-    proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
-  },
+  fields: { ...groupFields, ...proximalField },
   isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
-  isStructural: true,
-  keepsZeros: false,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,
-  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
-  check: checkLayerFactors,
   create: (config, { groups, first, threshold }) =>
     proximal(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
 });

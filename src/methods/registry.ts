@@ -2,12 +2,13 @@ import { z } from 'zod';
 import { type FieldName, isIdle, type Section, type Settings } from '../base/fields.ts';
 import { denseKind } from './dense.ts';
 import { groupLassoKind } from './groupLasso.ts';
-import { checkZeros, keptZeros, keptZerosKind, prunable } from './keptZeros.ts';
+import { checkZeros, keptZeros, keptZerosKind } from './keptZeros.ts';
 import type { FirstModel, MethodContext, MethodKind } from './kind.ts';
 import { l1Kind } from './l1.ts';
 import { magnitudeKind } from './magnitude.ts';
 import type { SparsityMethod } from './method.ts';
 import { proximalKind } from './proximal.ts';
+import { prunable } from './tables.ts';
 import { targetKind } from './target.ts';
 
 /** The sparsity methods; settings choose the first one that they ask for. */
@@ -37,10 +38,7 @@ export function methodOf({ kind }: Pick<Section, 'kind'>): MethodKind {
   return methods.find(({ name }) => name === kind) ?? denseKind;
 }
 
-/**
- * The kind that settings ask for, and what is wrong with asking for several; `said` are those that do not come from a
- * preset or an earlier run.
- */
+/** The kind that settings ask for, and what is wrong with asking for several; `said` are those of the user. */
 export function chooseMethod(
   settings: Settings,
   nameOf: FieldName,
@@ -78,7 +76,7 @@ export function methodLabel(kind: string): string {
 export function methodContradictions(config: Section, run: { readonly epochs: number }, nameOf: FieldName): string[] {
   const kind = methodOf(config);
   return [
-    ...kind.contradictions(config, run, nameOf),
+    ...(kind.contradictions?.(config, run, nameOf) ?? []),
     ...(config.keepZeros === true && kind.keepsZeros && kind !== keptZerosKind
       ? [`${nameOf(kind.selector!)} keeps zeros anyway: leave out ${nameOf('keepZeros')}`]
       : []),
@@ -87,7 +85,7 @@ export function methodContradictions(config: Section, run: { readonly epochs: nu
 
 /** Throws a UsageError when a method cannot do with a model what it is asked for. */
 export function checkMethod(config: Section, first: FirstModel): void {
-  methodOf(config).check(config, first);
+  methodOf(config).check?.(config, first);
   if (config.keepZeros === true) checkZeros(first);
 }
 

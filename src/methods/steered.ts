@@ -1,21 +1,18 @@
 import type { Groups } from '../groups/groups.ts';
-import { type Components, componentsOver, EPSILON } from './components.ts';
+import { Components, EPSILON } from './components.ts';
+import type { MethodContext } from './kind.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
 
 /** What the search for λ needs besides the penalty whose λ it is. */
-export interface SteeringOptions {
+export interface SteeringOptions extends Pick<MethodContext, 'learned' | 'state'> {
   /** The share of what the run began with that should be left at its end. */
   readonly target: number;
   /** The share that is left with these components (1 for each that is). */
   readonly shareOf: (left: Uint8Array) => number;
   /** s_k that λ is multiplied by for each component, without the search. */
   readonly strengths: Float64Array;
-  /** Share of the run's learning that is done before an update: Σ η so far / Σ η of the run. */
-  readonly learned: (update: number) => number;
   /** Updates between two looks at the norms. */
   readonly every: number;
-  /** State of an earlier method of the same run. */
-  readonly state?: MethodState | undefined;
 }
 
 /** Learning done before the search begins, and by which the target should be reached. */
@@ -30,13 +27,11 @@ const RELIEVE = 0.7;
 const STRONGEST = 100;
 
 /**
- * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. Units that are gone say too
- * late that λ was wrong, because a norm takes long to fall; so the norms are followed, and each is expected to go on as
- * it went since the last look. The units of largest expected norm, on a scale that suits all layers (`layerScores`),
- * should stay, as many as the target allows. Of those that should not, the ones that are expected to be there when the
- * target is due are pressed harder; of those that should, the ones that are expected to vanish before the run ends are
- * pressed less. The method must make groups zero at any strength, as the proximal step does: a sub-gradient that is
- * longer than the group swings around zero.
+ * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. A norm takes long to fall, so
+ * each is expected to go on as it went since the last look. The units of largest expected norm, on a scale that suits
+ * all layers (`layerScores`), should stay, as many as the target allows. Of those that should not, the ones expected to
+ * be there when the target is due are pressed harder; of those that should, the ones expected to vanish before the run
+ * ends are pressed less. The method must make groups zero at any strength, as the proximal step does.
  * Costs two passes over rows and columns at each look; the state has two numbers for each unit.
  */
 export function steered(
@@ -73,7 +68,7 @@ export function steered(
     name: 'target',
     beforeUpdate(matrices, moment) {
       if (moment.update % every === 0) {
-        components ??= componentsOver(groups, matrices);
+        components ??= new Components(groups, matrices);
         const [norms, now] = [components.norms(), learned(moment.update)];
         if (before !== undefined && now > at && now >= BEGIN) steer(norms, before, now);
         before = norms.slice();
@@ -101,9 +96,8 @@ function layersOf({ layers, count }: Groups): (readonly number[])[] {
 
 /**
  * Norms as scores that can be compared across layers (LAMP, Lee et al. 2021, section 3): the square of a norm as a share
- * of its own and all larger ones in the layer. Norms themselves cannot, because groups of a layer that feeds a large
- * output have far more weights: it would keep nearly all of its units and starve the others. The largest unit of each
- * layer scores 1, so no layer vanishes before the others do. What is not above 0 keeps its value, below all scores.
+ * of its own and all larger ones in the layer. By norms a layer that feeds a large output, whose groups have far more
+ * weights, would keep nearly all units. The largest unit of each layer scores 1; what is not above 0 keeps its value.
  */
 export function layerScores(layers: readonly (readonly number[])[], norms: Float64Array): Float64Array {
   const scores = new Float64Array(norms.length);

@@ -4,19 +4,20 @@ import type { Graph } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { remainingParameters } from '../slim/remaining.ts';
-import { checkLayerFactors, groupFields, recurrentLayers, strengthsOf } from './groupFields.ts';
-import { defineMethod, type FirstModel } from './kind.ts';
+import {
+  checkLayerFactors,
+  groupFields,
+  groupKind,
+  proximalField,
+  recurrentLayers,
+  strengthsOf,
+} from './groupFields.ts';
+import { type CurrentModel, defineMethod, type FirstModel, type TargetOutcome } from './kind.ts';
 import { proximal } from './proximal.ts';
 import { steered } from './steered.ts';
 
-/** What a run should end with, as a share of what it begins with. */
-export interface Target {
-  readonly what: 'units' | 'params';
-  readonly share: number;
-}
-
-/** Reads `units=0.3` or `params=0.25`; undefined for anything else. */
-export function parseTarget(text: string): Target | undefined {
+/** Reads what a run should end with as a share of what it begins with: `units=0.3`, `params=0.25`, else undefined. */
+export function parseTarget(text: string): { what: TargetOutcome['what']; share: number } | undefined {
   const [, what, number] = /^(units|params)=(\d*\.?\d+)$/.exec(text) ?? [];
   const share = Number(number);
   return (what === 'units' || what === 'params') && share > 0 && share < 1 ? { what, share } : undefined;
@@ -36,7 +37,7 @@ const PULL = 0.5;
 function goalOf(target: string, first: FirstModel, graph: Graph, groups: Groups) {
   const goal = parseTarget(target)!;
   const remaining = remainingParameters(graph, groups);
-  const [units, parameters] = [hiddenUnits(first.groups), countParameters(first.graph)];
+  const [units, parameters] = [countUnits(first.groups), countParameters(first.graph)];
   const shares = {
     units: (left: Uint8Array) => countUnits(groups, left) / units,
     params: (left: Uint8Array) => remaining(left.map((l) => 1 - l)) / parameters,
@@ -44,13 +45,9 @@ function goalOf(target: string, first: FirstModel, graph: Graph, groups: Groups)
   return { goal, shareOf: shares[goal.what] };
 }
 
-function hiddenUnits(groups: Groups): number {
-  return recurrentLayers(groups).reduce((n, { components }) => n + components.length, 0);
-}
-
-/** Units of the recurrent layers whose components are left, or that have none. */
-function countUnits(groups: Groups, left: Uint8Array): number {
-  const countIn = (components: Int32Array) => components.reduce((n, k) => n + (k < 0 ? 1 : left[k]!), 0);
+/** Units of the recurrent layers whose components are left, or that have none; all units when `left` is not given. */
+function countUnits(groups: Groups, left?: Uint8Array): number {
+  const countIn = (components: Int32Array) => components.reduce((n, k) => n + (k < 0 ? 1 : (left?.[k] ?? 1)), 0);
   return recurrentLayers(groups).reduce((n, { components }) => n + countIn(components), 0);
 }
 
@@ -75,6 +72,7 @@ function checkReach(target: string, first: FirstModel): void {
 
 /** `--target units=0.3` */
 export const targetKind = defineMethod({
+  ...groupKind,
   name: 'target',
   label: 'target',
   selector: 'target',
@@ -83,15 +81,12 @@ export const targetKind = defineMethod({
       .string()
       .refine((text) => parseTarget(text) !== undefined, 'units=SHARE or params=SHARE, between 0 and 1')
       .describe('search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6'),
-    iss: z.number().nonnegative().optional().describe('λ of the group lasso over units (0: none)'),
     ...groupFields,
-    proximal: z.boolean().optional().describe("take the penalty's proximal step instead of its sub-gradient"),
+    iss: groupFields.iss.optional().describe('λ of the group lasso over units (0: none)'),
+    ...proximalField,
   },
   isAskedFor: ({ target }) => target !== undefined,
-  isStructural: true,
-  keepsZeros: false,
   describe: ({ target }) => `ISS to ${target}`,
-  groupsEmbeddings: ({ issEmbedding = false }) => issEmbedding,
   contradictions: ({ issLayers, proximal: isProximal }, _run, nameOf) => [
     ...(issLayers?.includes(0) ? [`${nameOf('issLayers')} must be above 0 with a target`] : []),
     ...(isProximal ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`] : []),
@@ -114,8 +109,8 @@ export const targetKind = defineMethod({
   },
   outcome({ target }, first, last) {
     const { what, share } = parseTarget(target)!;
-    const sizeOf = ({ graph, groups }: Pick<FirstModel, 'graph' | 'groups'>) =>
-      what === 'units' ? hiddenUnits(groups) : countParameters(graph);
+    const sizeOf = ({ graph, groups }: CurrentModel) =>
+      what === 'units' ? countUnits(groups) : countParameters(graph);
     return { what, asked: share, reached: sizeOf(last) / sizeOf(first) };
   },
 });

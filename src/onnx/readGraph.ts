@@ -75,7 +75,7 @@ function readInitializers(message: Message, here: string) {
   return { initializers, opaqueInitializers };
 }
 
-/** The types of values in between, and the fields that a map of types cannot hold: a sequence, all types but the last. */
+/** The types of values in between, and the fields that a map of them cannot hold: sequences, all types but the last. */
 function readValueInfos(message: Message, here: string) {
   const valueInfo = new Map<string, TensorType>();
   const valueExtras = new Map<string, Uint8Array>();

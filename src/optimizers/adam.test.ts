@@ -1,7 +1,6 @@
 import { expect, it } from 'vitest';
 import { begin, descend, expectToFollow, quadratic } from '../../test/support/descent.ts';
-import { adam, adamDefaults } from './adam.ts';
-import { adamw } from './adamw.ts';
+import { adam, adamDefaults, adamw } from './adam.ts';
 
 /** Algorithm 1 of Kingma and Ba (2015), with algorithm 2 of Loshchilov and Hutter (2019) for a decay. */
 const ruleOf =

@@ -1,14 +1,15 @@
 import { z } from 'zod';
-import { optimizerKind } from './kind.ts';
+import { type FieldValues, optimizerKind } from './kind.ts';
 import type { Optimizer } from './optimizer.ts';
 import { averageField, withAverage } from './withAverage.ts';
+import { weightDecayField, withDecay } from './withDecay.ts';
 
-/** Constants of Adam: β₁, β₂ and ε. */
-export interface AdamConstants {
-  readonly beta1: number;
-  readonly beta2: number;
-  readonly epsilon: number;
-}
+/** The constants of Adam, and of what is made from it. */
+const fields = {
+  beta1: z.number().gte(0).lt(1).describe('β₁: share of the mean of gradients that is left at each update'),
+  beta2: z.number().gte(0).lt(1).describe('β₂: share of the mean of their squares that is left at each update'),
+  epsilon: z.number().positive().describe('ε: added to the root of that mean'),
+};
 
 /**
  * Adam (Kingma and Ba 2015, algorithm 1), at update t from 1:
@@ -16,7 +17,7 @@ export interface AdamConstants {
  * The penalty's gradient is part of what m and v average. Places that are reset late keep the t of all others: their
  * first steps are up to 6.6 times the learning rate, after a dozen updates, and then as those of others.
  */
-export function adam(constants: AdamConstants): Optimizer {
+export function adam(constants: FieldValues<typeof fields>): Optimizer {
   return {
     name: 'adam',
     slots: [
@@ -31,13 +32,6 @@ export function adam(constants: AdamConstants): Optimizer {
   };
 }
 
-/** The fields of Adam and of what is made from it. */
-export const adamFields = {
-  beta1: z.number().gte(0).lt(1).describe('β₁: share of the mean of gradients that is left at each update'),
-  beta2: z.number().gte(0).lt(1).describe('β₂: share of the mean of their squares that is left at each update'),
-  epsilon: z.number().positive().describe('ε: added to the root of that mean'),
-};
-
 /** The constants that the paper recommends. */
 export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const;
 
@@ -45,14 +39,25 @@ export const adamDefaults = { beta1: 0.9, beta2: 0.999, epsilon: 1e-8 } as const
 export const adamKind = optimizerKind({
   name: 'adam',
   about: 'Adam: each weight moves by about the learning rate',
-  fields: { ...adamFields, ...averageField },
+  fields: { ...fields, ...averageField },
   defaults: adamDefaults,
   usualRate: 1e-3,
-  usualThreshold: thresholdOfAdam,
+  // Adam moves a weight by about the learning rate whatever the size of its gradient: what one step could undo is 0.
+  usualThreshold: (rate) => rate,
   create: ({ ema, ...constants }) => withAverage(adam(constants), ema),
 });
 
-/** Adam moves a weight by about the learning rate whatever the size of its gradient: what one step could undo is 0. */
-export function thresholdOfAdam(rate: number): number {
-  return rate;
+/** AdamW (Loshchilov and Hutter 2019, algorithm 2) is Adam with decoupled weight decay: d = m̂ / (√v̂ + ε) + δ · w. */
+export function adamw(weightDecay: number, constants: FieldValues<typeof fields>): Optimizer {
+  return { ...withDecay(adam(constants), weightDecay), name: 'adamw' };
 }
+
+/** AdamW with its fields. */
+export const adamwKind = optimizerKind({
+  ...adamKind,
+  name: 'adamw',
+  about: 'Adam with decoupled weight decay',
+  fields: { ...fields, ...weightDecayField, ...averageField },
+  defaults: { ...adamDefaults, weightDecay: 0.01 },
+  create: ({ weightDecay, ema, ...constants }) => withAverage(adamw(weightDecay, constants), ema),
+});

@@ -1,13 +1,12 @@
 import type { z } from 'zod';
+import { SlimError } from '../base/errors.ts';
+import type { Section } from '../base/fields.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 
 /** The values of some fields. */
 export type FieldValues<Shape extends z.ZodRawShape> = z.infer<z.ZodObject<Shape>>;
 
-/**
- * An optimizer as the registry lists it. Its fields are flags (`weightDecay` → `--weight-decay`); every kind has `ema`
- * among them (`withAverage`).
- */
+/** An optimizer as the registry lists it. Its fields are flags; every kind has `ema` among them (`withAverage`). */
 export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly name: string;
   /** What it is, in one line. */
@@ -27,4 +26,11 @@ export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
 /** Types a kind by its fields. */
 export function optimizerKind<Shape extends z.ZodRawShape>(kind: OptimizerKind<Shape>): OptimizerKind<Shape> {
   return kind;
+}
+
+/** The kind of a table that a configuration's section chooses; `what` they are is said where there is none. */
+export function chosenKind<Kind>(kinds: Readonly<Record<string, Kind>>, { kind }: Section, what: string): Kind {
+  const chosen = kinds[kind];
+  if (chosen === undefined) throw new SlimError(`there is no ${what} '${kind}'`);
+  return chosen;
 }

@@ -1,23 +1,20 @@
 import { z } from 'zod';
-import { optimizerKind } from './kind.ts';
+import { type FieldValues, optimizerKind } from './kind.ts';
 import type { Optimizer } from './optimizer.ts';
 import { SGD_THRESHOLD } from './sgd.ts';
 import { averageField, withAverage } from './withAverage.ts';
 import { weightDecayField, withDecay } from './withDecay.ts';
 
-/** Constants of gradient descent with momentum. */
-export interface MomentumConstants {
-  /** μ, the share of the velocity that is left at each update. */
-  readonly momentum: number;
-  /** Whether the step looks one update ahead. */
-  readonly nesterov: boolean;
-}
+const fields = {
+  momentum: z.number().gte(0).lt(1).describe('μ: share of the velocity that is left at each update'),
+  nesterov: z.boolean().describe('look one update ahead (Nesterov)'),
+};
 
 /**
  * Gradient descent with momentum (Sutskever et al. 2013, with the learning rate outside of the velocity):
  *   v ← μ v + g,  d = v,  or with Nesterov's look ahead d = g + μ v.
  */
-export function momentum({ momentum, nesterov }: MomentumConstants): Optimizer {
+export function momentum({ momentum, nesterov }: FieldValues<typeof fields>): Optimizer {
   return {
     name: 'momentum',
     slots: [{ name: 'velocity', start: 'zeros' }],
@@ -32,12 +29,7 @@ export function momentum({ momentum, nesterov }: MomentumConstants): Optimizer {
 export const momentumKind = optimizerKind({
   name: 'momentum',
   about: 'gradient descent with momentum',
-  fields: {
-    momentum: z.number().gte(0).lt(1).describe('μ: share of the velocity that is left at each update'),
-    nesterov: z.boolean().describe('look one update ahead (Nesterov)'),
-    ...weightDecayField,
-    ...averageField,
-  },
+  fields: { ...fields, ...weightDecayField, ...averageField },
   defaults: { momentum: 0.9, nesterov: false, weightDecay: 0 },
   usualRate: 0.01,
   usualThreshold: () => SGD_THRESHOLD,

@@ -1,10 +1,8 @@
 import { z } from 'zod';
-import { SlimError } from '../base/errors.ts';
 import type { Section } from '../base/fields.ts';
-import { adamKind } from './adam.ts';
-import { adamwKind } from './adamw.ts';
+import { adamKind, adamwKind } from './adam.ts';
 import { asgdKind } from './asgd.ts';
-import type { FieldValues, OptimizerKind } from './kind.ts';
+import { chosenKind, type OptimizerKind } from './kind.ts';
 import { momentumKind } from './momentum.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 import { sgdKind } from './sgd.ts';
@@ -21,27 +19,13 @@ export const optimizers = {
 /** Name of an optimizer. */
 export type OptimizerName = keyof typeof optimizers;
 
-/** An optimizer as a configuration chooses it: its name and all of its fields. */
-export type OptimizerChoice = {
-  [Name in OptimizerName]: { readonly kind: Name } & FieldValues<(typeof optimizers)[Name]['fields']>;
-}[OptimizerName];
-
 /** The kind that a configuration's section chooses. */
 export function optimizerKindOf(section: Section): OptimizerKind {
-  const kinds: Readonly<Record<string, OptimizerKind>> = optimizers;
-  const kind = kinds[section.kind];
-  if (kind === undefined) throw new SlimError(`there is no optimizer '${section.kind}'`);
-  return kind;
+  return chosenKind<OptimizerKind>(optimizers, section, 'optimizer');
 }
 
 /** Makes the optimizer of a configuration's section; with a state it goes on where that one was left. */
 export function optimizerOf(section: Section, state?: OptimizerState): Optimizer {
   const kind = optimizerKindOf(section);
   return kind.create(z.object(kind.fields).parse(section), state);
-}
-
-/** Makes the optimizer that a configuration chooses; with a state it goes on where that one was left. */
-export function createOptimizer({ kind, ...fields }: OptimizerChoice, state?: OptimizerState): Optimizer {
-  const chosen: OptimizerKind = optimizers[kind];
-  return chosen.create(fields, state);
 }

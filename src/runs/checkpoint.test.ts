@@ -7,8 +7,7 @@ import type { Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import { epochStart } from '../train/progress.ts';
-import type { Checkpoint } from '../train/store.ts';
+import { type Checkpoint, epochStart } from '../train/store.ts';
 import { loadCheckpoint, saveCheckpoint } from './checkpoint.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slimrnn-checkpoint-'));

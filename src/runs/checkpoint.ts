@@ -4,8 +4,7 @@ import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
-import { progressSchema } from '../train/progress.ts';
-import type { Checkpoint } from '../train/store.ts';
+import { type Checkpoint, progressSchema } from '../train/store.ts';
 
 /*
  * A checkpoint is an ONNX file: the model as it is trained, what goes with it as further initializers, and the place in

@@ -1,13 +1,13 @@
 import type { Settings } from '../base/fields.ts';
 import { resolveConfig } from '../config/resolve.ts';
-import type { CommonConfig, RunConfig } from '../config/runConfig.ts';
+import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.ts';
 import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { finishModels, type SlimModel } from '../train/finish.ts';
-import type { TrainedModel, TrainOptions, TrainStart } from '../train/options.ts';
-import { type ScoredModel, scoreModel } from '../train/scoreModel.ts';
+import type { TrainedModel, TrainOptions, TrainSettings, TrainStart } from '../train/options.ts';
+import { type ScoredModel, scoreModel } from '../train/scorer.ts';
 import { train } from '../train/trainer.ts';
 
 /** Arrays by name, the first axis of each being the examples. */
@@ -25,7 +25,7 @@ export interface FinetuneData {
  */
 export type FinetuneSettings = Pick<ArraysFields, 'loss' | 'targetArray'> &
   Partial<ArraysFields> &
-  Partial<CommonConfig> &
+  Partial<TrainSettings> &
   Settings;
 
 /** How a model is fine-tuned, besides its settings. */

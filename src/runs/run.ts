@@ -17,11 +17,11 @@ import { saveModel } from '../onnx/file.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { type FinishedModels, finishModels } from '../train/finish.ts';
-import { InterruptedError } from '../train/interrupted.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
-import { scoreModel } from '../train/scoreModel.ts';
+import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
@@ -226,7 +226,7 @@ function outcomeOf(
 ): TargetOutcome | undefined {
   const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
   const [from, to] = [modelOf(first), modelOf(slim?.model ?? model)];
-  return from && to && methodOf(method).outcome(method, from, to);
+  return from && to && methodOf(method).outcome?.(method, from, to);
 }
 
 /** `train` with checkpoints, metrics and live.json in a run directory. */

@@ -129,8 +129,7 @@ function rawHalves(data: Tensor['data'], type: string): Tensor['data'] {
 }
 
 function copyInto(name: string, into: Tensor, made: Tensor): void {
-  const sameKind = into.elementType === made.elementType && into.dims.join() === made.dims.join();
-  if (!sameKind) {
+  if (into.elementType !== made.elementType || into.dims.join() !== made.dims.join()) {
     throw new SlimError(
       `output '${name}' is ${made.elementType} [${made.dims}], the tensor to write it into ${into.elementType} [${into.dims}]`,
     );

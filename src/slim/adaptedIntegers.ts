@@ -6,22 +6,16 @@ import type { Dim, Node, Tensor } from '../graph/types.ts';
 /** What each element of a vector of sizes must be; undefined where it may stay what it is. */
 export type Wanted = readonly (number | undefined)[];
 
-/** The node that makes a value, by its name. */
-type Producer = (name: string) => Node | undefined;
-
-/**
- * A vector of integers with some elements changed: another constant for a constant; for a Concat one with other pieces;
- * for anything else what it gives, with those elements covered. The same value when all elements are as wanted already.
- */
-export function adaptedIntegers(value: Value, wanted: Wanted, producer: Producer): Value {
+/** A vector of integers with some elements changed (pieces of a Concat, if it is one); itself where all are as wanted. */
+export function adaptedIntegers(value: Value, wanted: Wanted, producers: ReadonlyMap<string, Node>): Value {
   const now = elementsOf(value);
   if (wanted.every((size, i) => size === undefined || size === now?.[i])) return value;
-  const made = producer(value.name);
+  const made = producers.get(value.name);
   if (made === undefined || constantTensor(made)) {
     const values = now?.map((d, i) => wanted[i] ?? d);
     if (values?.every((v) => typeof v === 'number')) return value.builder.constant(integersLike(value, values));
   }
-  const pieces = made?.op === 'Concat' ? adaptedPieces(value.builder, made, wanted, producer) : undefined;
+  const pieces = made?.op === 'Concat' ? adaptedPieces(value.builder, made, wanted, producers) : undefined;
   return pieces ? concat(pieces, 0) : covered(value, wanted);
 }
 
@@ -39,7 +33,12 @@ export function integersLike({ type }: Value, values: readonly number[]): Tensor
 }
 
 /** The pieces of a Concat, of which only those change that have to; undefined when the length of one is not known. */
-function adaptedPieces(b: GraphBuilder, node: Node, wanted: Wanted, producer: Producer): Value[] | undefined {
+function adaptedPieces(
+  b: GraphBuilder,
+  node: Node,
+  wanted: Wanted,
+  producers: ReadonlyMap<string, Node>,
+): Value[] | undefined {
   let at = 0;
   const parts: [Value, Wanted][] = [];
   for (const piece of node.inputs.map((name) => b.value(name))) {
@@ -49,19 +48,14 @@ function adaptedPieces(b: GraphBuilder, node: Node, wanted: Wanted, producer: Pr
     at += length;
   }
   if (at !== wanted.length) return undefined;
-  return parts.map(([piece, own]) => adaptedIntegers(piece, own, producer));
+  return parts.map(([piece, own]) => adaptedIntegers(piece, own, producers));
 }
 
 /** value · (0 where an element is wanted, else 1) + (what is wanted, else 0). */
 function covered(value: Value, wanted: Wanted): Value {
   const vector = (of: (size: number | undefined) => number) =>
     value.builder.constant(integersLike(value, wanted.map(of)));
-  const kept = mul(
-    value,
-    vector((size) => (size === undefined ? 1 : 0)),
-  );
-  return add(
-    kept,
-    vector((size) => size ?? 0),
-  );
+  const kept = vector((size) => (size === undefined ? 1 : 0));
+  const set = vector((size) => size ?? 0);
+  return add(mul(value, kept), set);
 }

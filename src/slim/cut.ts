@@ -3,6 +3,7 @@ import type { GroupLayer, Groups } from '../groups/groups.ts';
 import { layersNamed } from '../groups/layerNames.ts';
 import { groupNorms, liveComponents, weightsOf } from '../groups/measure.ts';
 import type { TracedModel } from '../groups/traceModel.ts';
+import { range } from '../groups/tracing/traced.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import { type RemainingParameters, remainingParameters } from './remaining.ts';
@@ -36,8 +37,8 @@ export interface CutPlan {
 }
 
 /**
- * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a UsageError when the target cannot be reached: a fraction
- * that leaves no parameters to remove, an unknown layer, a number of units that a layer cannot have.
+ * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a
+ * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units.
  */
 export function planCut(
   traced: TracedModel,
@@ -51,10 +52,11 @@ export function planCut(
   const ranked: Ranked = { groups, live, norms };
   const remaining = remainingParameters(prepared.graph, groups);
   const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
-  if (target.kind === 'units') checkUnits(groups, removed, unitsWanted(groups, target.units));
+  const layers = layerSizes(groups, removed);
+  if (target.kind === 'units') checkUnits(groups, layers, unitsWanted(groups, target.units));
   return {
     removed,
-    layers: layerSizes(groups, removed),
+    layers,
     parameters: { before: parameters, after: removed.includes(1) ? remaining(removed) : parameters },
   };
 }
@@ -78,8 +80,8 @@ function planRemoval(
     case 'lossless':
       return live.map((alive) => 1 - alive);
     case 'keep': {
-      const wanted = new Map(groups.layers.map((l) => [l, Math.round(target.fraction * l.components.length)]));
-      return removeAllBut(ranked, (l) => best(ranked, l, wanted.get(l)!, (k) => live[k] === 1));
+      const wanted = (l: GroupLayer) => Math.round(target.fraction * l.components.length);
+      return removeAllBut(ranked, (l) => best(ranked, l, wanted(l), (k) => live[k] === 1));
     }
     case 'below':
       return removeAllBut(ranked, (l) =>
@@ -99,10 +101,7 @@ function removeAllBut({ groups }: Ranked, kept: (layer: GroupLayer) => Iterable<
   return removed;
 }
 
-/**
- * The strongest components of a layer that pass a test, as many as make `wanted` units together with those that cannot
- * leave, and at least one unit in any case.
- */
+/** The strongest components that pass, for `wanted` units with those that cannot leave; one unit in any case. */
 function best(ranked: Ranked, layer: GroupLayer, wanted: number, passes: (k: number) => boolean): number[] {
   const counts = unitsPerComponent(layer);
   const order = strongestFirst(ranked, counts.keys());
@@ -152,9 +151,9 @@ function removeToUnits(ranked: Ranked, wanted: ReadonlyMap<GroupLayer, number>):
   });
 }
 
-function checkUnits({ layers }: Groups, removed: Uint8Array, wanted: ReadonlyMap<GroupLayer, number>): void {
+function checkUnits({ layers }: Groups, sizes: readonly ShrunkLayer[], wanted: ReadonlyMap<GroupLayer, number>): void {
   for (const [layer, count] of wanted) {
-    const after = layer.components.reduce((n, k) => n + (k >= 0 && removed[k] === 1 ? 0 : 1), 0);
+    const { after } = sizes[layers.indexOf(layer)]!;
     if (after === count) continue;
     const own = new Set(layer.components);
     const sharing = layers.filter((l) => l !== layer && l.components.some((k) => k >= 0 && own.has(k)));
@@ -187,7 +186,7 @@ function removeToParameters(
   const { groups, live } = ranked;
   const relative = relativeNorms(ranked);
   const protectedOnes = new Set(groups.layers.flatMap((l) => best(ranked, l, 0, () => false)));
-  const order = Array.from({ length: groups.count }, (_, k) => k)
+  const order = range(0, groups.count)
     .filter((k) => !protectedOnes.has(k))
     .sort((a, b) => live[a]! - live[b]! || relative[a]! - relative[b]! || a - b);
   const first = (count: number) => {

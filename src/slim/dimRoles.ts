@@ -1,9 +1,9 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { normalizeAxis } from '../graph/dims.ts';
 import { knownTypes } from '../graph/infer/knownTypes.ts';
-import { isRecurrent } from '../graph/operators.ts';
+import { isBroadcasting, isRecurrent } from '../graph/operators.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
-import { equalDims } from './equalDims.ts';
 
 /** What a free dimension of an input counts: sequences side by side, or time steps. */
 export type DimRole = 'batch' | 'time';
@@ -72,12 +72,11 @@ function votesByPlace(graph: Graph): Vote[] {
     if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
     if (node.domain !== '') return [];
     if (node.op === 'Scan') return votesOfScan(node, shapes);
-    return node.op === 'Loop'
-      ? votesOfLoop(
-          node.inputs.map((name) => types.ints(name)?.[0]),
-          shapes,
-        )
-      : [];
+    if (node.op !== 'Loop') return [];
+    // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
+    const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
+    const turns = numbers.filter((number) => typeof number === 'string');
+    return votesOfSteps(turns, shapes.slice(2));
   });
 }
 
@@ -103,32 +102,19 @@ function votesOfScan(node: Node, shapes: Shapes): Vote[] {
   const first = shapes.length - intAttribute(node, 'num_scan_inputs', 0);
   const axes = intsAttribute(node, 'scan_input_axes');
   const steps = shapes.slice(first).map((shape, i) => shape.at(axes?.[i] ?? 0));
-  return [...steps.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(0, first), steps)];
+  return votesOfSteps(steps, shapes.slice(0, first));
 }
 
-/**
- * A Loop goes on as long as a sequence: a dimension is its number of turns, or a number that it carries to compare its
- * counter with. `numbers` are what is known of its inputs' elements.
- */
-function votesOfLoop(numbers: readonly (Dim | undefined)[], shapes: Shapes): Vote[] {
-  const turns = numbers.filter((number) => typeof number === 'string');
-  return [...turns.flatMap((dim) => vote(dim, 'time')), ...votesOfStates(shapes.slice(2), turns)];
-}
-
-/** The only free dimension of a state, but for the steps, is the batch. */
-function votesOfStates(states: Shapes, steps: readonly (Dim | undefined)[]): Vote[] {
-  return states.flatMap((shape) => {
+/** Steps are time, and the only other free dimension of a state is the batch. */
+function votesOfSteps(steps: readonly (Dim | undefined)[], states: Shapes): Vote[] {
+  const batches = states.flatMap((shape) => {
     const free = shape.filter((dim) => typeof dim === 'string' && !steps.includes(dim));
     return free.length === 1 ? vote(free[0], 'batch') : [];
   });
+  return [...steps.flatMap((dim) => vote(dim, 'time')), ...batches];
 }
 
-interface FreeAxis {
-  readonly axis: number;
-  readonly name: string;
-}
-
-function freeAxes(input: ValueInfo): FreeAxis[] {
+function freeAxes(input: ValueInfo): { axis: number; name: string }[] {
   return (input.type.shape ?? []).flatMap((dim, axis) => namesIn(dim).map((name) => ({ axis, name })));
 }
 
@@ -152,4 +138,38 @@ function votesByLayout(input: ValueInfo, clear: readonly ValueInfo[], roles: Rea
   return others
     .filter((axes) => axes.length === own.length && axes.every(({ axis }, i) => axis === own[i]!.axis))
     .flatMap((axes) => axes.flatMap(({ name }, i) => vote(own[i]!.name, roles.get(name))));
+}
+
+/**
+ * Names of free dimensions that must have one size because they meet in an operator: a function from each name to one
+ * that stands for all of its kind. Files that leave dimensions open give each a name of its own.
+ */
+export function equalDims(graph: Graph): (name: string) => string {
+  const types = knownTypes(graph);
+  const parents = new Map<string, string>();
+  const find = (name: string): string => {
+    let at = name;
+    for (let next = parents.get(at); next !== undefined; next = parents.get(at)) at = next;
+    return at;
+  };
+  for (const node of graph.nodes) {
+    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
+    for (const names of meetings(node, shapes)) {
+      const [first, ...others] = names.map(find);
+      for (const other of others) if (find(other) !== find(first!)) parents.set(find(other), find(first!));
+    }
+  }
+  return find;
+}
+
+/** Lists of names that stand at the same place of a node's inputs. */
+function meetings(node: Node, shapes: readonly (readonly Dim[])[]): string[][] {
+  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
+  // Negative: broadcasting aligns shapes at the right.
+  const places = Array.from({ length: rank }, (_, i) => i - rank);
+  const at = (place: number) => shapes.map((shape) => shape.at(place)).filter((dim) => typeof dim === 'string');
+  if (isBroadcasting(node)) return places.map(at);
+  if (node.op !== 'Concat' || node.domain !== '') return [];
+  const axis = normalizeAxis(intAttribute(node, 'axis', 0), rank);
+  return places.filter((place) => place + rank !== axis).map(at);
 }

@@ -1,6 +1,6 @@
 import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { normalizeAxis, sliceBound } from '../graph/dims.ts';
+import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
 import {
   dropUnused,
   finishRewrite,
@@ -11,7 +11,8 @@ import {
 } from '../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
-import { idsAlong, shapeOf, type Traced } from '../groups/tracing/traced.ts';
+import { idsAlong, idsOf, shapeOf, type Traced } from '../groups/tracing/traced.ts';
+import type { Trace } from '../groups/tracing/walk.ts';
 import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adaptedIntegers.ts';
 
 /*
@@ -20,28 +21,19 @@ import { adaptedIntegers, elementsOf, integersLike, type Wanted } from './adapte
  * themselves, which shows when the shapes of the smaller graph are inferred.
  */
 
-/** What a graph's constants are adapted to. */
-export interface Channels {
-  valueOf(name: string): Traced | undefined;
+/** What a graph's constants are adapted to: what was known of its values before the cut, and what goes. */
+export interface Channels extends Pick<Trace, 'values' | 'ints'> {
+  /** Constants as they were. */
+  readonly tensors: ReadonlyMap<string, Tensor>;
   /** True for the identity of a channel that goes. */
   goes(id: number): boolean;
-  /** A constant as it was, or undefined. */
-  tensorOf(name: string): Tensor | undefined;
-  /** Integers that were known before the cut, or undefined. */
-  intsOf(name: string): readonly Dim[] | undefined;
-}
-
-/**
- * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
- * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
- */
-export function adaptShapeConstants(graph: Graph, channels: Channels, opset?: number): Graph {
-  return adaptIn(graph, channels, { opset });
 }
 
 /** A node, what its inputs are now, and what they are to be adapted to. */
 interface Place {
   readonly node: Node;
+  /** Its first input before the cut. */
+  readonly data: Traced | undefined;
   readonly channels: Channels;
   /** The smaller graph up to here. */
   readonly b: GraphBuilder;
@@ -53,7 +45,11 @@ interface Place {
 /** The node as it must be now; constants that it takes are emitted before it. */
 type Adaptation = (place: Place) => Node;
 
-function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph {
+/**
+ * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
+ * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
+ */
+export function adaptShapeConstants(given: Graph, channels: Channels, where: RewriteOptions): Graph {
   const graph = withoutOldTypes(given, channels);
   const inputs = graph.inputs.map((info) => {
     return where.outer ? { ...info, type: insideType(info.name, info.type, channels) } : info;
@@ -62,8 +58,9 @@ function adaptIn(given: Graph, channels: Channels, where: RewriteOptions): Graph
   const made = producers(graph.nodes);
   const replaced = new Set<string>();
   for (const each of graph.nodes) {
-    const node = mapBodies(each, (body) => adaptIn(body, channels, { outer: b }));
-    b.addNode(ruleFor(adaptations, node)?.({ node, channels, b, made, replaced }) ?? node);
+    const node = mapBodies(each, (body) => adaptShapeConstants(body, channels, { outer: b }));
+    const data = channels.values.get(node.inputs[0] ?? '');
+    b.addNode(ruleFor(adaptations, node)?.({ node, data, channels, b, made, replaced }) ?? node);
   }
   return dropUnused({ ...finishRewrite(b, graph), inputs: graph.inputs }, replaced);
 }
@@ -73,9 +70,8 @@ function withoutOldTypes(graph: Graph, channels: Channels): Graph {
   if (graph.valueInfo === undefined) return graph;
   const { valueInfo, valueExtras, ...rest } = graph;
   const stays = ([name]: readonly [string, unknown]) => {
-    const value = channels.valueOf(name);
-    const lists = value?.kind === 'flow' ? [value.ids] : (value?.axes.map((a) => a.ids) ?? []);
-    return !lists.some((ids) => ids.some(channels.goes));
+    const value = channels.values.get(name);
+    return value === undefined || !idsOf(value).some((ids) => ids.some(channels.goes));
   };
   return {
     ...rest,
@@ -86,19 +82,18 @@ function withoutOldTypes(graph: Graph, channels: Channels): Graph {
 
 /** The type of a loop's state or step: exporters often leave the shape out, the trace knows it. */
 function insideType(name: string, declared: TensorType, channels: Channels): TensorType {
-  const value = channels.valueOf(name);
+  const value = channels.values.get(name);
   const shape = value && shapeOf(value)?.map((size, axis) => sizeNow(value, axis, channels) ?? size);
   return { elementType: declared.elementType, shape: shape ?? declared.shape };
 }
 
 const split: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const axis = data && normalizeAxis(intAttribute(node, 'axis', 0), shapeOf(data)?.length ?? 0);
   const ids = data && axis !== undefined ? idsAlong(data, axis) : undefined;
   if (axis === undefined || !ids?.some(channels.goes)) return node;
   const sizes = node.outputs.map((name) => {
-    const part = channels.valueOf(name);
+    const part = channels.values.get(name);
     return countKept((part && idsAlong(part, axis)) ?? new Int32Array(0), channels);
   });
   if (intsAttribute(node, 'split')) return withInts(node, 'split', sizes);
@@ -110,8 +105,7 @@ const split: Adaptation = (place) => {
 };
 
 const slice: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const attributes = intsAttribute(node, 'starts') !== undefined;
   const given = (name: string, input: number) =>
     attributes ? intsAttribute(node, name) : before(place, node.inputs[input]);
@@ -131,11 +125,10 @@ const slice: Adaptation = (place) => {
 };
 
 const gather: Adaptation = (place) => {
-  const { node, channels } = place;
-  const data = channels.valueOf(node.inputs[0] ?? '');
+  const { node, data, channels } = place;
   const ids = data && along(data, intAttribute(node, 'axis', 0));
-  const indices = numbers(before(place, node.inputs[1])) ?? integers(channels.tensorOf(node.inputs[1] ?? ''));
-  if (indices === undefined || !ids?.some(channels.goes)) return node;
+  const indices = before(place, node.inputs[1]);
+  if (!isStatic(indices) || !ids?.some(channels.goes)) return node;
   const picked = indices.map((i) => normalizeAxis(i, ids.length)!).filter((i) => !channels.goes(ids[i]!));
   const moved = picked.map((i) => countKept(ids.subarray(0, i), channels));
   const value = place.b.value(node.inputs[1]!);
@@ -148,7 +141,7 @@ const target =
   (place) => {
     const { node, channels } = place;
     const sizes = before(place, node.inputs[input]);
-    const result = channels.valueOf(node.outputs[0]!);
+    const result = channels.values.get(node.outputs[0]!);
     const rank = result && shapeOf(result)?.length;
     if (sizes === undefined || result === undefined || rank === undefined) return node;
     const wanted = sizes.map((size, i): number | undefined => {
@@ -160,7 +153,7 @@ const target =
 
 /** A shape that is an attribute. */
 const shapeAttribute: Adaptation = ({ node, channels }) => {
-  const value = channels.valueOf(node.outputs[0]!);
+  const value = channels.values.get(node.outputs[0]!);
   const shape = intsAttribute(node, 'shape');
   if (value === undefined || shape === undefined) return node;
   return withInts(
@@ -171,8 +164,7 @@ const shapeAttribute: Adaptation = ({ node, channels }) => {
 };
 
 /** A convolution of each channel for itself has as many groups as channels. */
-const groups: Adaptation = ({ node, channels }) => {
-  const data = channels.valueOf(node.inputs[0] ?? '');
+const groups: Adaptation = ({ node, data, channels }) => {
   const ids = data && idsAlong(data, 1);
   if (ids?.length !== intAttribute(node, 'group', 1) || !ids.some(channels.goes)) return node;
   return { ...node, attributes: { ...node.attributes, group: { type: 'int', value: countKept(ids, channels) } } };
@@ -181,9 +173,9 @@ const groups: Adaptation = ({ node, channels }) => {
 /** A condition on sizes that was known stays what it was. */
 const condition: Adaptation = (place) => {
   const value = place.b.value(place.node.inputs[0]!);
-  const [known] = place.channels.intsOf(value.name) ?? [];
+  const [known] = place.channels.ints.get(value.name) ?? [];
   if (typeof known !== 'number' || elementsOf(value)?.[0] === known) return place.node;
-  const dims = place.channels.tensorOf(value.name)?.dims ?? [];
+  const dims = place.channels.tensors.get(value.name)?.dims ?? [];
   return replaceInput(place, 0, { elementType: 'bool', dims, data: Uint8Array.of(known) });
 };
 
@@ -203,12 +195,12 @@ const adaptations: Rules<Adaptation> = {
 };
 
 /** How many of these channels stay. */
-export function countKept(ids: Int32Array, channels: Pick<Channels, 'goes'>): number {
+function countKept(ids: Int32Array, channels: Pick<Channels, 'goes'>): number {
   return ids.reduce((n, id) => n + (channels.goes(id) ? 0 : 1), 0);
 }
 
 /** The new size of an axis that loses channels; undefined for others. */
-function sizeNow(value: Traced, axis: number, channels: Channels): number | undefined {
+export function sizeNow(value: Traced, axis: number, channels: Channels): number | undefined {
   const ids = idsAlong(value, axis);
   return ids?.some(channels.goes) ? countKept(ids, channels) : undefined;
 }
@@ -220,11 +212,7 @@ function along(data: Traced, axis: Dim | undefined): Int32Array | undefined {
 
 /** The integers of an input before the cut. */
 function before({ channels }: Place, name: string | undefined): readonly Dim[] | undefined {
-  return name ? (integers(channels.tensorOf(name)) ?? channels.intsOf(name)) : undefined;
-}
-
-function numbers(dims: readonly Dim[] | undefined): readonly number[] | undefined {
-  return dims?.every((d) => typeof d === 'number') ? dims : undefined;
+  return name ? (integers(channels.tensors.get(name)) ?? channels.ints.get(name)) : undefined;
 }
 
 function withInts(node: Node, name: string, value: readonly number[]): Node {
@@ -236,7 +224,7 @@ function withInput(place: Place, input: number, wanted: Wanted): Node {
   const { node, b, made, replaced } = place;
   const name = node.inputs[input];
   if (!name) return replaceInput(place, input, int64s([wanted.length], wanted as number[]));
-  const now = adaptedIntegers(b.value(name), wanted, (value) => made.get(value));
+  const now = adaptedIntegers(b.value(name), wanted, made);
   if (now.name === name) return node;
   replaced.add(name);
   return { ...node, inputs: node.inputs.map((old, i) => (i === input ? now.name : old)) };

@@ -10,11 +10,10 @@ import type { Groups } from '../groups/groups.ts';
 import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import type { TracedGroups } from '../groups/trace.ts';
 import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/traceModel.ts';
-import { idsAlong } from '../groups/tracing/traced.ts';
 import { constantPerUse, mergeConstants } from '../passes/constantPerUse.ts';
 import { mergeFills } from '../passes/fillsPerUse.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import { adaptShapeConstants, type Channels, countKept } from './shapeConstants.ts';
+import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
 /**
@@ -32,7 +31,7 @@ export function shrink(model: Model, groups: TracedGroups, remove: Removal): Mod
   if (!removed.includes(1)) return model;
   const channels = channelsOf(groups, removed, tensors);
   const cut = shrinkGraph(own, groups, removed, channels);
-  const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, model.opsets[''])));
+  const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, { opset: model.opsets[''] })));
   // Types that the file gave of values in between may be wrong now.
   const { valueInfo: _, valueExtras: __, ...rest } = graph;
   return { ...model, graph: { ...rest, outputs: checkedOutputs(graph) } };
@@ -135,7 +134,7 @@ function channelsOf(
   removed: Uint8Array,
   tensors: ReadonlyMap<string, Tensor>,
 ): Channels {
-  const { identities, values, ints } = trace;
+  const { identities } = trace;
   const gone = new Set<number>();
   const stored = new Map(identities.stored.map((s) => [`${s.axis} ${s.tensor}`, s.ids]));
   for (const { tensor, axis, components } of axes) {
@@ -144,12 +143,7 @@ function channelsOf(
       if (removed[k] === 1) gone.add(identities.find(ids[i]!));
     });
   }
-  return {
-    valueOf: (name) => values.get(name),
-    goes: (id) => gone.has(identities.find(id)),
-    tensorOf: (name) => tensors.get(name),
-    intsOf: (name) => ints.get(name),
-  };
+  return { ...trace, tensors, goes: (id) => gone.has(identities.find(id)) };
 }
 
 function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels: Channels): Graph {
@@ -161,31 +155,29 @@ function shrinkGraph(graph: Graph, groups: Groups, removed: Uint8Array, channels
     initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, sliced(name, tensor)])),
     nodes: graph.nodes.map((node): Node => {
       const constant = constantTensor(node);
-      if (constant) return withTensor(node, constant, sliced(node.outputs[0]!, constant));
+      if (constant) {
+        const value = sliced(node.outputs[0]!, constant);
+        return value === constant ? node : { ...node, attributes: { value: { type: 'tensor', value } } };
+      }
       if (isRecurrent(node)) return withHiddenSize(node, channels);
       return mapBodies(node, (body) => shrinkGraph(body, groups, removed, channels));
     }),
   };
 }
 
-function withTensor(node: Node, before: Tensor, value: Tensor): Node {
-  return value === before ? node : { ...node, attributes: { value: { type: 'tensor', value } } };
-}
-
 function withHiddenSize(node: Node, channels: Channels): Node {
-  const recurrent = channels.valueOf(node.inputs[RECURRENT_INPUT.recurrent]!);
-  const units = recurrent && idsAlong(recurrent, 2);
-  if (units === undefined || !units.some(channels.goes)) return node;
-  const hidden_size = { type: 'int', value: countKept(units, channels) } as const;
-  return { ...node, attributes: { ...node.attributes, hidden_size } };
+  const recurrent = channels.values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
+  const value = recurrent && sizeNow(recurrent, 2, channels);
+  return value === undefined
+    ? node
+    : { ...node, attributes: { ...node.attributes, hidden_size: { type: 'int', value } } };
 }
 
 /** An input or output whose channels go: a streaming state, or a border of a loop's body. */
 function resized(info: ValueInfo, channels: Channels): ValueInfo {
-  const value = channels.valueOf(info.name);
+  const value = channels.values.get(info.name);
   const shape = info.type.shape?.map((d, axis) => {
-    const ids = value && idsAlong(value, axis);
-    return ids && typeof d === 'number' && ids.some(channels.goes) ? countKept(ids, channels) : d;
+    return value && typeof d === 'number' ? (sizeNow(value, axis, channels) ?? d) : d;
   });
   return { ...info, type: { ...info.type, shape } };
 }

@@ -33,10 +33,7 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
   return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
 }
 
-/**
- * The groups as they are in the model after a removal; components keep their numbers, those that are gone stand
- * nowhere.
- */
+/** The groups as they are after a removal; components keep their numbers, those that are gone stand nowhere. */
 export function groupsAfter(groups: Groups, remove: Removal): Groups {
   const goes = removes(remove);
   const left = (components: Int32Array) => components.filter((k) => !goes(k));

@@ -15,7 +15,7 @@ import {
 } from '../runs/run.ts';
 import { clearTemporaries, readJson, runFiles } from '../runs/runDirectory.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { TrainingDivergedError } from '../train/diverged.ts';
+import { TrainingDivergedError } from '../train/errors.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import { loadPlanned } from './loadPlanned.ts';
 import type { SweepPlan } from './plan.ts';

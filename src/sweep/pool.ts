@@ -1,5 +1,5 @@
 import { SlimError, UsageError } from '../base/errors.ts';
-import { InterruptedError } from '../train/interrupted.ts';
+import { InterruptedError } from '../train/errors.ts';
 import type { Job, Launch, Launched } from './childProcess.ts';
 import type { WorkerMessage } from './messages.ts';
 

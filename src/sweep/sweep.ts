@@ -6,7 +6,7 @@ import { writeAtomically } from '../base/files.ts';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, readJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/interrupted.ts';
+import { InterruptedError } from '../train/errors.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';

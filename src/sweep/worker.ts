@@ -1,7 +1,7 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { LockedError } from '../base/lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/interrupted.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { advance } from './advance.ts';
 import type { Blame, WorkerMessage } from './messages.ts';
 import { readPlan } from './planFile.ts';

@@ -50,6 +50,12 @@ export function isBetter({ better }: ScoreKind, a: number, b: number): boolean {
   return better === 'lower' ? a < b : a > b;
 }
 
+/** Share of the items that are right, whose number a loss graph gives at the output `correct`. */
+export function accuracyOf(correct: string): Score {
+  const of = ({ count, totals }: Sums) => totals[correct]![0]! / count;
+  return { name: 'accuracy', better: 'higher', decimals: 2, isShare: true, of };
+}
+
 /** Mean loss of an item. */
 export const meanLoss: Score = {
   name: 'loss',

@@ -8,7 +8,7 @@ import type { Model } from '../graph/types.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/interrupted.ts';
+import { InterruptedError } from '../train/errors.ts';
 import { createScorer } from '../train/scorer.ts';
 import { train } from '../train/trainer.ts';
 import { assertEqual } from '../verify/verify.ts';

@@ -13,6 +13,9 @@ import type { Score, Sums } from './score.ts';
 /** A part of the data. */
 export type Split = 'train' | 'valid' | 'test';
 
+/** Words for a split, for messages. */
+export const splitLabels: Readonly<Record<Split, string>> = { train: 'training', valid: 'validation', test: 'test' };
+
 /** Output of a loss graph that is made small. */
 export const LOSS = 'loss';
 /** Input of a loss graph that takes the targets. */
@@ -20,6 +23,11 @@ export const TARGETS = 'targets';
 
 /** Sizes of a batch that a training step is compiled for, by the names of the model's free dimensions. */
 export type BatchShape = Readonly<Record<string, number>>;
+
+/** Text that is equal for equal sizes, in whatever order they are named. */
+export function shapeKey(shape: BatchShape): string {
+  return JSON.stringify(Object.entries(shape).sort(([a], [b]) => (a < b ? -1 : 1)));
+}
 
 /** A model's graph with a loss. */
 export interface LossGraph {

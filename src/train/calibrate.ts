@@ -1,14 +1,11 @@
 import { UsageError } from '../base/errors.ts';
-import type { StatePair } from '../graph/states.ts';
-import type { Model } from '../graph/types.ts';
+import type { Model, Tensor } from '../graph/types.ts';
 import { groupedTensors } from '../groups/groups.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
-import type { Problem } from '../tasks/task.ts';
-import type { TrainSettings } from './options.ts';
+import type { TrainOptions, TrainSettings } from './options.ts';
 import { createScorer } from './scorer.ts';
-import { type ThresholdedWeights, thresholdedWeights } from './thresholdedWeights.ts';
-import { firstModelOf, trainableForm } from './trainableForm.ts';
+import { groupsOf, trainableForm } from './trainableForm.ts';
+import type { Weights } from './trainedWeights.ts';
 
 /** The deciding score on the held-out data under one threshold. */
 export interface CalibrationPoint {
@@ -44,13 +41,9 @@ export interface Calibration {
 }
 
 /** What a calibration needs. */
-export interface CalibrationOptions {
+export interface CalibrationOptions extends Pick<TrainOptions, 'problem' | 'runtime' | 'states'> {
   /** A trained model, best a dense one. */
   readonly model: Model;
-  /** Streaming states that are zero at the start of an example; by default those that the model names. */
-  readonly states?: readonly StatePair[] | undefined;
-  readonly problem: Problem;
-  readonly runtime: Runtime;
   readonly settings: Pick<TrainSettings, 'seed' | 'threads' | 'fix' | 'freeze'>;
   /** True when columns of the embedding are in the groups too. */
   readonly embeddings?: boolean | undefined;
@@ -78,25 +71,40 @@ const HALVINGS = 6;
  * for a problem without held-out data.
  */
 export async function calibrate(options: CalibrationOptions): Promise<Calibration> {
-  const { problem, tolerance, runtime, settings } = options;
+  const { problem, tolerance, runtime, settings, onPoint } = options;
   if (!problem.splits.includes('valid')) throw new UsageError('τ is found on held-out data, and there are none');
   const method = { isDense: false, embeddings: options.embeddings ?? false };
   const form = trainableForm(options.model, { method, settings, states: options.states });
-  const { groups } = firstModelOf(form, { method, settings })!;
+  const groups = groupsOf(form.model, { method, settings })!;
   const weights = thresholdedWeights(form.weights, groupedTensors(groups));
   if (weights.count === 0) throw new UsageError('the model has no parameters that a group lasso would act on');
   const trained = new Set(form.weights.keys());
   const { threads, seed } = settings;
   const scorer = createScorer(form.model, { problem, runtime, threads, seed, trained, weights: weights.of });
-  const [score] = problem.scores;
-  const valueNow = async () => score!.of(await scorer.score('valid'));
+  const score = problem.scores[0]!;
+  const valueNow = async () => score.of(await scorer.score('valid'));
   try {
-    const value = await valueNow();
-    const { attempt, tried } = attemptsOn(weights, score!, value, valueNow, options);
+    const base = await valueNow();
+    const tried = new Map<number, CalibrationPoint>();
+    // Where no further weight is cut the model is the same.
+    const byCount = new Map<number, number>([[weights.cut(0), base]]);
+    const attempt = async (threshold: number): Promise<CalibrationPoint> => {
+      const known = tried.get(threshold);
+      if (known) return known;
+      const below = weights.cut(threshold);
+      const value = byCount.get(below) ?? (await valueNow());
+      byCount.set(below, value);
+      const change = changeOf(score, base, value);
+      const isSafe = worseBy(score, change) <= tolerance;
+      const point = { threshold, share: below / weights.count, value, change, isSafe };
+      tried.set(threshold, point);
+      onPoint?.(point);
+      return point;
+    };
     const beyond = Math.max(BEYOND, 10 * tolerance);
     for (const threshold of roundNumbers()) {
       const { share, change } = await attempt(threshold);
-      if (share === 1 || !(worseBy(score!, change) <= beyond)) break;
+      if (share === 1 || !(worseBy(score, change) <= beyond)) break;
     }
     const threshold = await boundary([...tried.values()], attempt);
     const { scale: weightScale, names: parameters, count } = weights;
@@ -104,7 +112,7 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
     const advice = limit > 0 ? await safeRounded(limit, attempt) : undefined;
     const points = [...tried.values()].sort((a, b) => a.threshold - b.threshold);
     const found = { threshold, weightScale, advice, points, parameters, weights: count };
-    return { score: scoreKinds([score!])[0]!, value, tolerance, ...found };
+    return { score: scoreKinds([score])[0]!, value: base, tolerance, ...found };
   } finally {
     await scorer.release();
   }
@@ -112,31 +120,38 @@ export async function calibrate(options: CalibrationOptions): Promise<Calibratio
 
 type Attempt = (threshold: number) => Promise<CalibrationPoint>;
 
-/** Tries thresholds and remembers what came of them. */
-function attemptsOn(
-  weights: ThresholdedWeights,
-  score: ScoreKind,
-  base: number,
-  valueNow: () => Promise<number>,
-  { tolerance, onPoint }: Pick<CalibrationOptions, 'tolerance' | 'onPoint'>,
-): { readonly attempt: Attempt; readonly tried: ReadonlyMap<number, CalibrationPoint> } {
-  const tried = new Map<number, CalibrationPoint>();
-  // Where no further weight is cut the model is the same.
-  const byCount = new Map<number, number>([[weights.cut(0), base]]);
-  const attempt = async (threshold: number): Promise<CalibrationPoint> => {
-    const known = tried.get(threshold);
-    if (known) return known;
-    const below = weights.cut(threshold);
-    const value = byCount.get(below) ?? (await valueNow());
-    byCount.set(below, value);
-    const change = changeOf(score, base, value);
-    const isSafe = worseBy(score, change) <= tolerance;
-    const point = { threshold, share: below / weights.count, value, change, isSafe };
-    tried.set(threshold, point);
-    onPoint?.(point);
-    return point;
+/** Weights of which those with one of the `names` can be cut at a threshold again and again, in copies. */
+function thresholdedWeights(weights: Weights, names: ReadonlySet<string>) {
+  const copies = new Map<string, { readonly from: Float32Array; readonly tensor: Tensor & { data: Float32Array } }>();
+  for (const [name, { dims, data: from }] of weights) {
+    if (!names.has(name) || !(from instanceof Float32Array)) continue;
+    copies.set(name, { from, tensor: { elementType: 'float32', dims, data: from.slice() } });
+  }
+  let [squares, count] = [0, 0];
+  for (const { from } of copies.values()) {
+    for (const value of from) squares += value * value;
+    count += from.length;
+  }
+  return {
+    names: [...copies.keys()],
+    count,
+    /** The root mean square of what is cut. */
+    scale: Math.sqrt(squares / count),
+    /** A weight as it is now. */
+    of: (name: string) => copies.get(name)?.tensor ?? weights.get(name),
+    /** w ← 0 where |w| < τ, starting from the weights as they were given; returns how many that are. */
+    cut(threshold: number): number {
+      let below = 0;
+      for (const { from, tensor } of copies.values()) {
+        for (let i = 0; i < from.length; i++) {
+          const isBelow = Math.abs(from[i]!) < threshold;
+          tensor.data[i] = isBelow ? 0 : from[i]!;
+          if (isBelow) below++;
+        }
+      }
+      return below;
+    },
   };
-  return { attempt, tried };
 }
 
 function changeOf({ isShare = false }: ScoreKind, base: number, value: number): number {

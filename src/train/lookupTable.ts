@@ -6,7 +6,6 @@ import type { Tensor } from '../graph/types.ts';
  * few of its rows. Rows that occur several times in a window add their gradients before norm and update.
  */
 export class LookupTable {
-  readonly name: string;
   readonly tensor: Tensor;
   private readonly rows: Float32Array;
   private readonly size: number;
@@ -18,7 +17,6 @@ export class LookupTable {
   /** Copies the table, so that the model it came from keeps its weights. */
   constructor(name: string, table: Tensor) {
     if (!(table.data instanceof Float32Array)) throw new SlimError(`embedding '${name}' is not float32`);
-    this.name = name;
     this.rows = table.data.slice();
     this.tensor = { ...table, data: this.rows };
     this.size = table.dims[1]!;

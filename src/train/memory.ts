@@ -1,13 +1,13 @@
 import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import type { Tensor } from '../graph/types.ts';
-import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
-import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
-import type { Matrix, SparsityMethod } from '../methods/method.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
-import type { ParameterInput, TrainingGraph } from './compile.ts';
+import { type DecayedMatrix, instantiateKernels, type Kernels, type Squares } from '../kernels/kernels.ts';
+import { Arena, type Buffer8, type Buffer32, bytesFor } from '../kernels/memory.ts';
+import type { Matrix, SparsityMethod, WeightPasses } from '../methods/method.ts';
+import type { OptimizedParameter, Optimizer } from '../optimizers/optimizer.ts';
+import type { FedParameter } from '../passes/parametersAsInputs.ts';
+import type { TrainingGraph } from './compile.ts';
 import { LookupTable } from './lookupTable.ts';
-import { type PenalizedMatrix, penalizedMatrix } from './penalizedMatrix.ts';
 
 /*
  * All weights in training: one WebAssembly memory with parameters, then their gradients side by side, then what the
@@ -15,7 +15,7 @@ import { type PenalizedMatrix, penalizedMatrix } from './penalizedMatrix.ts';
  */
 
 /** A parameter as a matrix: the last axis of the feed is the columns, all before it the rows. */
-export interface ParameterShape extends ParameterInput {
+interface MatrixShape extends FedParameter {
   /** Dimensions in the model. */
   readonly stored: readonly number[];
   readonly rows: number;
@@ -23,15 +23,19 @@ export interface ParameterShape extends ParameterInput {
 }
 
 /** A parameter in the arena. */
-export interface Parameter extends ParameterShape {
-  readonly weights: Buffer32;
-  readonly gradient: Buffer32;
-  /** What the optimizer remembers of it, by the slot's name. */
-  readonly slots: Readonly<Record<string, Buffer32>>;
+export interface Parameter extends MatrixShape, OptimizedParameter {
   /** Set for what the sparsity method acts on; the others are only stepped. */
   readonly penalized: PenalizedMatrix | undefined;
   /** Whether graphs write its gradient at every step; else only looked-up rows add to it. */
   readonly isWritten: boolean;
+}
+
+/** A matrix that a sparsity method acts on: as the method sees it, and as operands of the kernels. */
+interface PenalizedMatrix {
+  readonly matrix: Matrix;
+  readonly mask: Buffer8 | undefined;
+  /** The decays are the penalties, and the penalties times the step in the update. */
+  readonly operands: DecayedMatrix & Squares;
 }
 
 /** Everything that an update changes. */
@@ -47,8 +51,7 @@ export interface WeightMemory {
   readonly gradients: Float32Array;
 }
 
-/** What is laid out. */
-export interface MemoryOptions {
+interface MemoryOptions {
   /** The weights that are trained, in their stored dimensions. */
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly method: SparsityMethod | undefined;
@@ -57,20 +60,10 @@ export interface MemoryOptions {
   readonly keepsTables: boolean;
 }
 
-/** Shape of a parameter. Throws a SlimError when there are no such weights, or not in float32. */
-export function parameterShape({ name, dims }: ParameterInput, weights: ReadonlyMap<string, Tensor>): ParameterShape {
-  const tensor = weights.get(name);
-  if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
-  if (!(tensor.data instanceof Float32Array)) {
-    throw new SlimError(`parameter '${name}' is ${tensor.elementType}; only float32 can be trained`);
-  }
-  return { name, dims, stored: tensor.dims, rows: sizeOf(dims.slice(0, -1)), cols: dims[dims.length - 1] ?? 1 };
-}
-
 /**
  * Allocates the memory of a model in training and copies its weights into it: 8 bytes a parameter for weight and
- * gradient, 4 for each slot of the optimizer, 1 for a mask; 4 for embeddings outside the arena. Throws SlimError when it
- * does not fit into 4 GiB.
+ * gradient, 4 for each slot of the optimizer, 1 for a mask; 4 for embeddings outside the arena. Throws SlimError for
+ * weights that are not there or not float32, and when it does not fit into 4 GiB.
  */
 export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): WeightMemory {
   const { weights, method, optimizer } = options;
@@ -79,10 +72,10 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
   // What graphs neither read nor differentiate lies in the arena all the same, for the kernels.
   const beside = [...whole].filter((name) => !inGraph.has(name));
   const shapes = [
-    ...plan.parameters.map((p) => parameterShape(p, weights)),
-    ...beside.map((name) => parameterShape({ name, dims: weights.get(name)?.dims ?? [] }, weights)),
+    ...plan.parameters.map((p) => matrixShape(p, weights)),
+    ...beside.map((name) => matrixShape({ name, dims: weights.get(name)?.dims ?? [] }, weights)),
   ];
-  const isPenalized = ({ name }: ParameterShape) => method?.parameters.has(name) ?? false;
+  const isPenalized = ({ name }: MatrixShape) => method?.parameters.has(name) ?? false;
   const masked = method?.usesMask ? shapes.filter(isPenalized) : [];
   const arena = new Arena(
     bytesFor(
@@ -97,15 +90,14 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
   const placed = shapes.map((shape) => arena.float32(shape.rows * shape.cols));
   const gradients = shapes.map((shape) => arena.float32(shape.rows * shape.cols));
   const parameters = shapes.map((shape, i): Parameter => {
-    const [own, gradient] = [placed[i]!, gradients[i]!];
-    own.data.set(weights.get(shape.name)!.data as Float32Array);
-    const slots = Object.fromEntries(optimizer.slots.map(({ name }) => [name, arena.float32(own.data.length)]));
-    const mask = masked.includes(shape) ? arena.bytes(own.data.length) : undefined;
+    const buffers = { weights: placed[i]!, gradient: gradients[i]! };
+    const { data } = buffers.weights;
+    data.set(weights.get(shape.name)!.data as Float32Array);
+    const slots = Object.fromEntries(optimizer.slots.map(({ name }) => [name, arena.float32(data.length)]));
+    const mask = masked.includes(shape) ? arena.bytes(data.length) : undefined;
     mask?.data.fill(1);
-    const penalized = isPenalized(shape)
-      ? penalizedMatrix(arena, kernels, { ...shape, weights: own, gradient, mask })
-      : undefined;
-    return { ...shape, weights: own, gradient, slots, penalized, isWritten: inGraph.has(shape.name) };
+    const penalized = isPenalized(shape) ? penalizedMatrix(arena, kernels, { ...shape, ...buffers, mask }) : undefined;
+    return { ...shape, ...buffers, slots, penalized, isWritten: inGraph.has(shape.name) };
   });
   const tables = plan.lookups.map((l) => l.table).filter((name) => !whole.has(name));
   return {
@@ -118,10 +110,16 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
   };
 }
 
-/**
- * Tables that need a gradient for all their rows: tied to another use, acted on by the method, looked up twice, or
- * followed by an optimizer that moves weights also where there is no gradient.
- */
+function matrixShape({ name, dims }: FedParameter, weights: ReadonlyMap<string, Tensor>): MatrixShape {
+  const tensor = weights.get(name);
+  if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
+  if (!(tensor.data instanceof Float32Array)) {
+    throw new SlimError(`parameter '${name}' is ${tensor.elementType}; only float32 can be trained`);
+  }
+  return { name, dims, stored: tensor.dims, rows: sizeOf(dims.slice(0, -1)), cols: dims[dims.length - 1] ?? 1 };
+}
+
+/** Tables that need gradients for all rows: used elsewhere too, or moved where there is no gradient. */
 function wholeTables(
   plan: TrainingGraph,
   inGraph: ReadonlySet<string>,
@@ -132,6 +130,47 @@ function wholeTables(
   return new Set(
     looked.filter((t, i) => needsAll || inGraph.has(t) || method?.parameters.has(t) || looked.indexOf(t) !== i),
   );
+}
+
+/** The matrix that a sparsity method sees of weights in the arena, its squares those of the weights as they are. */
+function penalizedMatrix(
+  arena: Arena,
+  kernels: Kernels,
+  placed: MatrixShape & Pick<Parameter, 'weights' | 'gradient'> & Pick<PenalizedMatrix, 'mask'>,
+): PenalizedMatrix {
+  const { name, stored: dims, rows, cols, weights, gradient, mask } = placed;
+  const [rowPenalty, colPenalty] = [arena.float32(rows), arena.float32(cols)];
+  const [rowSquares, colSquares] = [arena.float32(rows), arena.float32(cols)];
+  const operands = {
+    weights: weights.offset,
+    gradient: gradient.offset,
+    rows,
+    cols,
+    rowDecay: rowPenalty.offset,
+    colDecay: colPenalty.offset,
+    rowSquares: rowSquares.offset,
+    colSquares: colSquares.offset,
+  };
+  const size = rows * cols;
+  const cut = (threshold: number) => {
+    rowPenalty.data.fill(0);
+    colPenalty.data.fill(0);
+    kernels.update({ ...operands, step: 0, threshold });
+  };
+  const passes: WeightPasses = {
+    addSign: (strength) => kernels.addSign(weights.offset, gradient.offset, size, strength),
+    maskGradient: () => kernels.maskGradient(weights.offset, gradient.offset, size),
+    scale: () => kernels.scale({ ...operands, rowFactor: operands.rowDecay, colFactor: operands.colDecay }),
+    cut,
+    // An update that changes nothing sums the squares in the very order in which updates leave them, to the last bit: a
+    // run that goes on from a checkpoint must not differ from one that was never stopped.
+    refresh: () => cut(0),
+  };
+  passes.refresh();
+  const penalties = { rowPenalty: rowPenalty.data, colPenalty: colPenalty.data };
+  const squares = { rowSquares: rowSquares.data, colSquares: colSquares.data };
+  const matrix = { name, dims, rows, cols, weights: weights.data, ...squares, ...penalties, mask: mask?.data, passes };
+  return { matrix, mask, operands };
 }
 
 /** One array over neighbouring buffers. */

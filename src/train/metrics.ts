@@ -1,10 +1,6 @@
 import { z } from 'zod';
 import { logHistogramSchema } from '../groups/logHistogram.ts';
 
-/*
- * The form of metrics.jsonl, for every task: an epoch a line.
- */
-
 /** Figures by the name of their score ('perplexity', 'accuracy', …), as the task declares them. */
 export const scoreValuesSchema = z.record(z.string(), z.number());
 
@@ -16,7 +12,7 @@ export const scoreKindSchema = z.object({
   isShare: z.boolean().optional(),
 });
 
-/** One line of metrics.jsonl. */
+/** One line of metrics.jsonl, for every task: an epoch. */
 export const epochMetricsSchema = z.object({
   /** From 1. */
   epoch: z.number(),

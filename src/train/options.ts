@@ -1,3 +1,4 @@
+import { z } from 'zod';
 import type { StatePair } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import type { FirstModel, MethodContext } from '../methods/kind.ts';
@@ -9,10 +10,6 @@ import type { Problem } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { RunStore } from './store.ts';
-
-/*
- * What a training run is asked for, what it tells on the way, and what it comes to.
- */
 
 /** Where a run is, for a progress display. */
 export interface BatchProgress {
@@ -40,24 +37,36 @@ export interface EpochListeners {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** What the trainer goes by, whatever is trained and how. */
-export interface TrainSettings {
-  readonly epochs: number;
-  /** Bound on the norm of the whole gradient; absent for none. */
-  readonly clip?: number | undefined;
-  /** τ: with a sparsity method, weights below it become 0 after every update. */
-  readonly threshold: number;
-  /** Slices dead units away: every so many updates and after each epoch, or (0) only between epochs. */
-  readonly shrink: boolean;
-  readonly shrinkEvery: number;
-  /** Stops after so many epochs without a better deciding score. */
-  readonly patience?: number | undefined;
-  readonly freeze?: readonly string[] | undefined;
-  readonly fix?: readonly string[] | undefined;
-  readonly seed: number;
-  readonly threads?: number | undefined;
-  readonly checkpointEvery: number;
-}
+const positive = z.int().positive();
+const name = z.string().min(1);
+
+/** Fields of every run: what the trainer goes by, whatever is trained and how. */
+export const commonFields = {
+  epochs: positive.describe('epochs in all'),
+  batch: positive.describe('sequences or examples side by side'),
+  clip: z.number().positive().optional().describe('bound on the norm of the whole gradient (default: none)'),
+  threshold: z
+    .number()
+    .nonnegative()
+    .describe(
+      'τ: with a sparsity method, weights below it become 0 after every update (default: 0.0001; of text-classification ' +
+        'and arrays with adam and adamw the learning rate)',
+    ),
+  shrink: z.boolean().describe('slice dead units away while training'),
+  shrinkEvery: z
+    .int()
+    .nonnegative()
+    .describe('look for dead units every so many updates and after each epoch (0: only between epochs)'),
+  patience: positive.optional().describe('stop after so many epochs without a better score on the held-out data'),
+  freeze: z.array(name).optional().describe('weights that stay as they are; * stands for any part of a name'),
+  fix: z.array(name).optional().describe('layers that keep all their units'),
+  seed: z.int().nonnegative().describe('seed of initial weights, order of examples and dropout'),
+  threads: positive.optional().describe('threads of the engine (default: one per core)'),
+  checkpointEvery: positive.describe('write a checkpoint every so many updates, besides the end of each epoch'),
+} as const;
+
+/** Values of the fields of every run. */
+export type TrainSettings = z.infer<z.ZodObject<typeof commonFields>>;
 
 /** A choice of method, optimizer and schedule, with all that a run goes by. */
 export interface TrainParts {

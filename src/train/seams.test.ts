@@ -18,7 +18,7 @@ import { bindDims } from '../passes/bindDims.ts';
 import { fileStore } from '../runs/fileStore.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { LOSS, type Problem, TARGETS, type Task } from '../tasks/task.ts';
-import { InterruptedError } from './interrupted.ts';
+import { InterruptedError } from './errors.ts';
 import type { TrainOptions } from './options.ts';
 import { train } from './trainer.ts';
 

@@ -14,7 +14,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { languageModelProblem } from '../tasks/language-model/problem.ts';
 import { type Batches, type BatchShape, LOSS, type Problem, TARGETS } from '../tasks/task.ts';
 import { createScorer } from './scorer.ts';
-import { MOST_SHAPES } from './shapedSteps.ts';
+import { MOST_SHAPES } from './step.ts';
 
 const [WORDS, BATCH] = [6, 2];
 

@@ -1,4 +1,3 @@
-import { namesStates, statesOf } from '../graph/states.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import type { MethodState } from '../methods/method.ts';
@@ -6,7 +5,9 @@ import type { Tensors } from '../runtime/runtime.ts';
 import { settleRemoval, shrink } from '../slim/shrink.ts';
 import { sliceByGroups } from '../slim/slice.ts';
 import { assertEqual } from '../verify/verify.ts';
-import { detached, type Snapshot } from './snapshot.ts';
+import type { Snapshot } from './snapshot.ts';
+import { detached } from './store.ts';
+import { withWeights } from './trainedWeights.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
 
 /**
@@ -30,41 +31,31 @@ export async function shrinkState(
   const before = state.snapshot();
   const model = shrink(before.model, groups, removed);
   if (samples) {
-    const prepared = {
-      ...before.model,
-      graph: { ...before.model.graph, initializers: detached(before.model.graph.initializers) },
-    };
+    const prepared = withWeights(before.model, detached(before.weights));
     await assertEqual(setup.runtime, prepared, model, { feeds: samples, removal: { prepared, groups, removed } });
   }
   const sliced = (name: string, tensor: Tensor) => sliceByGroups(name, tensor, groups, removed);
   const weights = new Map([...before.weights].map(([name, tensor]) => [name, sliced(name, tensor)]));
-  const inputs = new Set((namesStates(before.model) ? statesOf(before.model) : []).map((s) => `state/${s.input}`));
-  const tensors = new Map(
-    [...before.tensors].map(([key, tensor]) => {
-      const name = inputs.has(key) ? key.slice('state/'.length) : key.split('/').slice(ownSegments(key)).join('/');
-      return [key, sliced(name, tensor)];
-    }),
-  );
-  const snapshot: Snapshot = { ...before, model, weights, tensors, method: withoutRemoved(before.method, removed) };
+  // The name behind the kind of tensor, and behind the slot's name; it may have slashes itself.
+  const nameIn = (key: string) => key.replace(/^(slot\/[^/]*|[^/]*)\//, '');
+  const tensors = new Map([...before.tensors].map(([key, tensor]) => [key, sliced(nameIn(key), tensor)]));
+  const snapshot: Snapshot = {
+    ...before,
+    model,
+    weights,
+    tensors,
+    method: before.method && withoutRemoved(before.method, removed),
+  };
   const next = await TrainState.create(snapshot, setup);
   await state.release();
   return { state: next, removed };
 }
 
-/** Segments of a key before the parameter's own name, which may have slashes in it. */
-function ownSegments(key: string): number {
-  return key.startsWith('slot/') ? 2 : 1;
-}
-
 /** A method's state for what is left: components are numbered anew in the same order. */
-function withoutRemoved(state: MethodState | undefined, removed: Uint8Array): MethodState | undefined {
-  if (state === undefined) return undefined;
-  return Object.fromEntries(
-    Object.entries(state).map(([name, value]) => [
-      name,
-      typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0),
-    ]),
-  );
+function withoutRemoved(state: MethodState, removed: Uint8Array): MethodState {
+  const left = (value: number | readonly number[]) =>
+    typeof value === 'number' ? value : value.filter((_, k) => removed[k] === 0);
+  return Object.fromEntries(Object.entries(state).map(([name, value]) => [name, left(value)]));
 }
 
 /** What is left of a list for each layer's units, such as their first numbers, without the removed components. */

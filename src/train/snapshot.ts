@@ -5,11 +5,7 @@ import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/o
 import type { WeightMemory } from './memory.ts';
 import { floatTensor } from './step.ts';
 
-/*
- * Training as plain data: what a checkpoint holds, and what is sliced when the model shrinks.
- */
-
-/** All that training changes, as plain data. */
+/** All that training changes, as plain data: what a checkpoint holds, and what is sliced when the model shrinks. */
 export interface Snapshot {
   /** Structure, and weights in the element types that the model stores. */
   readonly model: Model;
@@ -35,10 +31,7 @@ export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<s
   return tensors;
 }
 
-/**
- * Puts slots and masks of a snapshot into memory and returns its carried states; what it lacks is as at the beginning of
- * a run. Throws a SlimError where something does not fit.
- */
+/** Puts slots and masks into memory, fresh where missing, and returns carried states. Throws a SlimError for misfits. */
 export function restoreTensors(
   { parameters }: WeightMemory,
   optimizer: Optimizer,
@@ -61,13 +54,7 @@ export function restoreTensors(
 function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
   if (tensor === undefined) return;
   const { data } = tensor;
-  const fits = data.length === into.length && data.constructor === into.constructor;
-  if (!fits)
+  if (data.length !== into.length || data.constructor !== into.constructor)
     throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);
-}
-
-/** Copies that outlive the trainer's memory. */
-export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
 }

@@ -1,17 +1,20 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import { modelOf } from '../graph/model.ts';
-import type { StatePair } from '../graph/states.ts';
 import { emptyData } from '../graph/tensors.ts';
-import type { Tensor, ValueInfo } from '../graph/types.ts';
+import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { LOSS } from '../tasks/task.ts';
+import type { Collective } from './collective.ts';
 import type { TrainingGraph } from './compile.ts';
-import { lookUpRows } from './lookupTable.ts';
-import type { Parameter, WeightMemory } from './memory.ts';
+import { addRows, lookUpRows } from './lookupTable.ts';
+import type { WeightMemory } from './memory.ts';
 import type { LookedUpRows } from './update.ts';
+
+/** Most shapes that are compiled at a time: each session holds the activations of its sizes. */
+export const MOST_SHAPES = 32;
 
 /** A training step for batches of one shape: a session over the weights that all shapes share, and its own buffers. */
 export interface CompiledStep {
@@ -34,7 +37,6 @@ export interface CompiledStep {
 export interface SessionSettings {
   readonly runtime: Runtime;
   readonly threads?: number | undefined;
-  readonly profile?: string | undefined;
 }
 
 /**
@@ -46,7 +48,7 @@ export async function compileStep(
   memory: WeightMemory,
   batch: Tensors,
   carried: Map<string, Tensor>,
-  { runtime, threads, profile }: SessionSettings,
+  { runtime, threads }: SessionSettings,
 ): Promise<CompiledStep> {
   const inputDims = fixedDims(plan.graph.inputs);
   const outputDims = fixedDims(plan.graph.outputs);
@@ -54,8 +56,7 @@ export async function compileStep(
   const arena = new Arena(
     bytesFor([...rowDims.flatMap((d) => [sizeOf(d), sizeOf(d)]), ...plan.masks.map((m) => sizeOf(m.dims))]),
   );
-  const fed = new Set(plan.graph.inputs.map((v) => v.name));
-  const feeds: Record<string, Tensor> = Object.fromEntries(Object.entries(batch).filter(([name]) => fed.has(name)));
+  const feeds = usedBy(plan.graph, batch);
   const fetches: Record<string, Tensor> = {};
   const place = (into: Record<string, Tensor>, name: string, dims: readonly number[]): Buffer32 => {
     const buffer = arena.float32(sizeOf(dims));
@@ -63,9 +64,12 @@ export async function compileStep(
     return buffer;
   };
   for (const { name, dims } of plan.parameters) {
-    const { weights, gradient } = placed(memory, name);
-    feeds[name] = floatTensor(dims, weights.data);
-    fetches[plan.gradients.get(name)!] = floatTensor(dims, gradient.data);
+    const parameter = memory.byName.get(name);
+    if (parameter === undefined) {
+      throw new SlimError(`'${name}' has a part in the loss of some batches, but not in that of the first one`);
+    }
+    feeds[name] = floatTensor(dims, parameter.weights.data);
+    fetches[plan.gradients.get(name)!] = floatTensor(dims, parameter.gradient.data);
   }
   const lookups = plan.lookups.map(({ table, indices, values }, i) => ({
     table,
@@ -73,35 +77,37 @@ export async function compileStep(
     values: place(feeds, values, rowDims[i]!).data,
     gradient: place(fetches, plan.gradients.get(values)!, rowDims[i]!).data,
   }));
-  Object.assign(feeds, zerosFor(plan.graph.inputs, [feeds, masksAndStates(plan)]));
   const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
-  const states = plan.states.map((pair) => placeState(pair, inputDims(pair.input), carried, feeds, fetches));
-  for (const name of [LOSS, ...Object.keys(plan.sums)]) {
-    const dims = outputDims(name);
-    fetches[name] = floatTensor(dims, new Float32Array(sizeOf(dims)));
-  }
+  const states = plan.states.map(({ input, output }) => {
+    const dims = inputDims(input);
+    const to = carried.get(input) ?? zeros(dims);
+    if (to.dims.join() !== dims.join()) {
+      throw new SlimError(`state '${input}' is [${to.dims}], this batch carries [${dims}]`);
+    }
+    carried.set(input, to);
+    feeds[input] = to;
+    fetches[output] = zeros(dims);
+    return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
+  });
+  Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
+  for (const name of [LOSS, ...Object.keys(plan.sums)]) fetches[name] = zeros(outputDims(name));
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
-  const session = await runtime.createSession(modelOf(plan.graph), { threads, profile });
+  const session = await runtime.createSession(modelOf(plan.graph), { threads });
   const kernels = instantiateKernels(arena.memory);
   return { plan, session, batch, feeds, fetches, unwritten, masks, kernels, lookups, states };
 }
 
-/** Where a parameter lies; throws a SlimError for one that has no part in the loss of the first batch. */
-function placed({ byName }: WeightMemory, name: string): Parameter {
-  const parameter = byName.get(name);
-  if (parameter) return parameter;
-  throw new SlimError(`'${name}' has a part in the loss of some batches, but not in that of the first one`);
+/** The feeds of a batch that a graph still reads. */
+export function usedBy({ inputs }: Graph, batch: Tensors): Record<string, Tensor> {
+  const names = new Set(inputs.map((v) => v.name));
+  return Object.fromEntries(Object.entries(batch).filter(([name]) => names.has(name)));
 }
 
-function masksAndStates(plan: TrainingGraph): Record<string, true> {
-  return Object.fromEntries([...plan.masks, ...plan.states].map(({ input }) => [input, true]));
-}
-
-/** Zeros for inputs that nobody feeds: states at the start of an example. `fed` has the names of those that are. */
-export function zerosFor(inputs: readonly ValueInfo[], fed: readonly Readonly<Record<string, unknown>>[]): Tensors {
-  const open = inputs.filter(({ name }) => !fed.some((names) => name in names));
+/** Zeros for inputs that nobody feeds: states at the start of an example. */
+export function zerosFor(inputs: readonly ValueInfo[], feeds: Tensors): Tensors {
+  const open = inputs.filter(({ name }) => !(name in feeds));
   return Object.fromEntries(
     open.map(({ name, type: { elementType, shape } }) => {
       if (!isStatic(shape)) {
@@ -112,38 +118,15 @@ export function zerosFor(inputs: readonly ValueInfo[], fed: readonly Readonly<Re
   );
 }
 
-function placeState(
-  { input, output }: StatePair,
-  dims: readonly number[],
-  carried: Map<string, Tensor>,
-  feeds: Record<string, Tensor>,
-  fetches: Record<string, Tensor>,
-) {
-  const known = carried.get(input);
-  if (known && known.dims.join() !== dims.join()) {
-    throw new SlimError(`state '${input}' is [${known.dims}], this batch carries [${dims}]`);
-  }
-  const to = known ?? floatTensor(dims, new Float32Array(sizeOf(dims)));
-  carried.set(input, to);
-  feeds[input] = to;
-  fetches[output] = floatTensor(dims, new Float32Array(sizeOf(dims)));
-  return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
-}
-
-/** What determines the dropout of a step. */
-export interface StepDraw {
-  readonly seed: number;
-  /** Number of the process: each drops other values of its own batches. */
-  readonly rank: number;
-  /** Number of the update. */
-  readonly update: number;
-}
-
 /**
  * Runs a step on the batch that is in its feeds: looks embeddings up, draws dropout masks, and leaves loss, sums and
- * gradients in memory, the states carried on.
+ * gradients in memory, the states carried on. Seed, number of the process and of the update determine the masks.
  */
-export async function runStep(step: CompiledStep, memory: WeightMemory, draw: StepDraw): Promise<void> {
+export async function runStep(
+  step: CompiledStep,
+  memory: WeightMemory,
+  draw: { readonly seed: number; readonly rank: number; readonly update: number },
+): Promise<void> {
   for (const { table, indices, values } of step.lookups) {
     const parameter = memory.byName.get(table);
     if (parameter) lookUpRows(parameter.weights.data, parameter.cols, indices, values);
@@ -163,6 +146,32 @@ export async function runStep(step: CompiledStep, memory: WeightMemory, draw: St
 export function skipStep({ fetches, unwritten }: CompiledStep): void {
   for (const { data } of Object.values(fetches)) (data as Float32Array).fill(0);
   for (const gradient of unwritten) gradient.fill(0);
+}
+
+/**
+ * Sums the gradients of all processes. A loss that is the mean over a batch's items is weighted by the process's `own`
+ * items among `all`; one that is their sum is averaged over the processes, whose batches are of one size. Returns rows of
+ * embeddings whose gradient is not in the memory yet (none with several processes), and what the gradient in memory has
+ * to be multiplied by.
+ */
+export async function shareGradients(
+  { plan, lookups }: CompiledStep,
+  { byName, gradients }: WeightMemory,
+  items: { readonly own: number; readonly all: number },
+  collective: Collective,
+): Promise<{ readonly rows: readonly LookedUpRows[]; readonly gradientScale: number }> {
+  const { reduction, gradientScale } = plan;
+  if (collective.ranks === 1) return { rows: lookups, gradientScale };
+  for (const { table, indices, gradient } of lookups) addRows(byName.get(table)!.gradient.data, indices, gradient);
+  const weight = reduction === 'mean' ? items.own / items.all : 1;
+  if (weight !== 1) for (let i = 0; i < gradients.length; i++) gradients[i]! *= weight;
+  await collective.sum(gradients);
+  return { rows: [], gradientScale: reduction === 'mean' ? gradientScale : gradientScale / collective.ranks };
+}
+
+/** A tensor of float32 zeros. */
+export function zeros(dims: readonly number[]): Tensor {
+  return floatTensor(dims, new Float32Array(sizeOf(dims)));
 }
 
 /** A tensor over float32 values. */

@@ -5,36 +5,37 @@ import { LOSS } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { ScoringGraph } from './compile.ts';
 
-/** Sums over batches that grow; plain data, for checkpoints. */
-export interface MutableSums extends Sums {
+/** Sums as plain data, for checkpoints. */
+export interface PlainSums extends Sums {
   count: number;
   totals: Record<string, number[]>;
 }
 
-/** The sums of no batch. */
-export function emptyTotals(): MutableSums {
-  return { count: 0, totals: {} };
-}
-
-/** Adds what a batch of `count` items gave; means are those over its items. Returns the sums with it. */
-export function addBatch(
-  sums: Sums,
-  { sums: outputs, reduction }: Pick<ScoringGraph, 'sums' | 'reduction'>,
+/** What a batch of `count` items gave; means are those over its items. */
+export function batchSums(
+  { sums, reduction }: Pick<ScoringGraph, 'sums' | 'reduction'>,
   results: Tensors,
   count: number,
-): MutableSums {
-  const totals: Record<string, number[]> = {};
-  for (const [name, kind] of [[LOSS, reduction] as const, ...Object.entries(outputs)]) {
-    const before = sums.totals[name];
-    const values = results[name]!.data as Float32Array;
+): PlainSums {
+  const totals = Object.entries({ [LOSS]: reduction, ...sums }).map(([name, kind]) => {
     const factor = kind === 'mean' ? count : 1;
-    totals[name] = Array.from(values, (value, i) => (before?.[i] ?? 0) + value * factor);
+    return [name, Array.from(results[name]!.data as Float32Array, (value) => value * factor)];
+  });
+  return { count, totals: Object.fromEntries(totals) };
+}
+
+/** Both together. */
+export function addSums(sums: PlainSums, more: Sums): PlainSums {
+  const totals = { ...sums.totals };
+  for (const [name, values] of Object.entries(more.totals)) {
+    const before = sums.totals[name];
+    totals[name] = Array.from(values, (value, i) => (before?.[i] ?? 0) + value);
   }
-  return { count: sums.count + count, totals };
+  return { count: sums.count + more.count, totals };
 }
 
 /** The sums of no batch, in the sizes that a graph gives. */
-export function zeroTotals({ sums, graph }: Pick<ScoringGraph, 'sums' | 'graph'>): MutableSums {
+export function zeroTotals({ sums, graph }: Pick<ScoringGraph, 'sums' | 'graph'>): PlainSums {
   const sizeIn = (name: string) => {
     const shape = graph.outputs.find((o) => o.name === name)?.type.shape;
     return isStatic(shape) ? sizeOf(shape) : 1;
@@ -44,7 +45,7 @@ export function zeroTotals({ sums, graph }: Pick<ScoringGraph, 'sums' | 'graph'>
 }
 
 /** The sums of all processes together; each calls it with totals of the same names and sizes. */
-export async function sharedSums(sums: MutableSums, collective: Collective): Promise<MutableSums> {
+export async function sharedSums(sums: PlainSums, collective: Collective): Promise<PlainSums> {
   if (collective.ranks === 1) return sums;
   const names = Object.keys(sums.totals);
   const all = Float64Array.of(sums.count, ...names.flatMap((name) => sums.totals[name]!));

@@ -6,7 +6,7 @@ import { SlimError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
-import { DivergedError } from './update.ts';
+import { DivergedError } from './errors.ts';
 
 const { batch } = fixture.sizes;
 const [first, second] = windows;

@@ -1,43 +1,32 @@
-import { SlimError, UsageError } from '../base/errors.ts';
-import { namesStates, statesOf } from '../graph/states.ts';
+import { UsageError } from '../base/errors.ts';
+import { Recent } from '../base/recent.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import type { Groups } from '../groups/groups.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
-import { type TracedGroups, traceGroups } from '../groups/trace.ts';
-import type { MethodState, SparsityMethod } from '../methods/method.ts';
-import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
+import type { TracedGroups } from '../groups/trace.ts';
+import type { MethodContext } from '../methods/kind.ts';
+import type { SparsityMethod } from '../methods/method.ts';
+import { type Optimizer, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
-import { type Batches, LOSS, type Problem } from '../tasks/task.ts';
+import { type Batches, LOSS, shapeKey } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
+import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import { createScorer, type Scorer } from './scorer.ts';
-import { ShapedSteps } from './shapedSteps.ts';
-import { shareGradients } from './shareGradients.ts';
-import { detached, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
-import { floatTensor, runStep, type SessionSettings, skipStep } from './step.ts';
-import { addBatch, emptyTotals, sharedSums } from './sums.ts';
+import { keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
+import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
+import { detached } from './store.ts';
+import { batchSums, sharedSums } from './sums.ts';
+import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
-export interface TrainSetup extends SessionSettings {
-  readonly problem: Problem;
-  /** Bound on the norm of the whole gradient; infinite for none. */
-  readonly clip: number;
-  readonly seed: number;
-  /** Layers that keep all their units. */
-  readonly fix: readonly string[];
-  /** Whether columns of embeddings are units too. */
-  readonly embeddings: boolean;
-  /** True when nothing is to vanish: units that cannot be traced do not stand in the way then. */
-  readonly isDense: boolean;
-  readonly createMethod: (
-    model: { readonly graph: Model['graph']; readonly groups: Groups },
-    state?: MethodState,
-  ) => SparsityMethod | undefined;
-  readonly createOptimizer: (state?: OptimizerState) => Optimizer;
+export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | 'createOptimizer'> {
+  readonly settings: Pick<TrainSettings, 'seed' | 'clip' | 'fix' | 'threads'>;
+  readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
+  createMethod(model: Pick<MethodContext, 'graph' | 'groups' | 'state'>): SparsityMethod | undefined;
   readonly collective: Collective;
 }
 
@@ -47,8 +36,7 @@ export interface StepResult extends UpdateResult {
   readonly sums: Sums;
   /** Mean loss of an item. */
   readonly loss: number;
-  /** Milliseconds in the graph, and in the update with penalty, clipping and threshold. */
-  readonly graphTime: number;
+  /** Milliseconds in the update with penalty, clipping and threshold. */
   readonly updateTime: number;
 }
 
@@ -66,7 +54,8 @@ export class TrainState {
   /** Weights that are trained but have no part in the loss. */
   private readonly untouched: ReadonlyMap<string, Tensor>;
   private readonly names: ReadonlySet<string>;
-  private readonly steps: ShapedSteps;
+  private readonly steps = new Recent<CompiledStep>(MOST_SHAPES, ({ session }) => session.release());
+  /** States that go on from batch to batch, whatever the shapes of the batches. */
   private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
   /** What the loss says that a user should know. */
@@ -75,13 +64,13 @@ export class TrainState {
   /** Traces the groups of a model, lays its weights out and compiles its first step. Throws SlimError when it cannot. */
   static async create(snapshot: Snapshot, setup: TrainSetup): Promise<TrainState> {
     const { rank, ranks } = setup.collective;
-    const first = setup.problem.batches('train', { epoch: 0, seed: setup.seed, rank, ranks });
+    const first = setup.problem.batches('train', { epoch: 0, seed: setup.settings.seed, rank, ranks });
     const plan = trainingGraph(snapshot.model, setup.problem, new Set(snapshot.weights.keys()), first.shapeOf(0));
     if (plan.parameters.length + plan.lookups.length === 0) {
       throw new UsageError('no weight that is trained has a part in the loss');
     }
     const state = new TrainState(snapshot, setup, plan);
-    await state.steps.for(first, 0, plan);
+    await state.stepFor(first, 0, plan);
     return state;
   }
 
@@ -91,17 +80,25 @@ export class TrainState {
     this.structure = model;
     this.notes = plan.notes ?? [];
     this.names = new Set(weights.keys());
-    this.groups = groupsOf(model, setup);
-    const { groups } = this;
-    this.method = groups && setup.createMethod({ graph: model.graph, groups }, snapshot.method);
-    this.optimizer = setup.createOptimizer(snapshot.optimizer);
-    const [method, optimizer] = [this.method, this.optimizer];
+    const groups = groupsOf(model, setup);
+    const method = groups && setup.createMethod({ graph: model.graph, groups, state: snapshot.method });
+    const optimizer = setup.createOptimizer(snapshot.optimizer);
+    [this.groups, this.method, this.optimizer] = [groups, method, optimizer];
     this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: setup.collective.ranks > 1 });
     const { byName, tables } = this.memory;
     this.untouched = new Map([...weights].filter(([name]) => !byName.has(name) && !tables.has(name)));
     this.carried = restoreTensors(this.memory, optimizer, snapshot.tensors);
-    const { memory, carried, names: trained } = this;
-    this.steps = new ShapedSteps({ ...setup, structure: model, trained, memory, carried });
+  }
+
+  /** The step for a batch, compiled where it is the first one of its shape; `plan` is its graph, if it is made already. */
+  private stepFor(batches: Batches, index: number, plan?: TrainingGraph): Promise<CompiledStep> {
+    const shape = batches.shapeOf(index);
+    return this.steps.get(shapeKey(shape), () => {
+      const { structure, names, memory, carried } = this;
+      const { problem, runtime, settings } = this.setup;
+      const graph = plan ?? trainingGraph(structure, problem, names, shape);
+      return compileStep(graph, memory, batches.feeds(shape), carried, { runtime, threads: settings.threads });
+    });
   }
 
   /**
@@ -113,22 +110,21 @@ export class TrainState {
     index: number,
     at: { readonly rate: number; readonly update: number },
   ): Promise<StepResult> {
-    const { seed, clip, collective } = this.setup;
+    const { settings, collective } = this.setup;
+    const { seed, clip = Number.POSITIVE_INFINITY } = settings;
     const { memory, method, optimizer } = this;
-    const step = await this.steps.for(batches, index);
+    const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
-    const start = performance.now();
     if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
     else skipStep(step);
     const ran = performance.now();
-    const { plan, fetches } = step;
-    const sums = await sharedSums(addBatch(emptyTotals(), plan, fetches, count), collective);
+    const sums = await sharedSums(batchSums(step.plan, step.fetches, count), collective);
     if (sums.count === 0) return nothingLearned();
     const loss = sums.totals[LOSS]![0]! / sums.count;
     const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
     const done = updateWeights(memory, rows, loss, { ...at, clip, gradientScale, method, optimizer });
-    return { ...done, sums, loss, graphTime: ran - start, updateTime: performance.now() - ran };
+    return { ...done, sums, loss, updateTime: performance.now() - ran };
   }
 
   /** Carried states to zero, as at the start of the data. */
@@ -138,41 +134,39 @@ export class TrainState {
 
   /** Scores the held-out data with the weights that the optimizer says. */
   score(signal?: AbortSignal): Promise<Sums> {
-    const { problem, runtime, threads, seed, collective } = this.setup;
+    const { problem, runtime, settings, collective } = this.setup;
+    const { seed, threads } = settings;
     this.scorer ??= createScorer(this.structure, {
       ...{ problem, runtime, threads, seed, collective },
       trained: this.names,
-      weights: (name) => this.evaluatedWeights(name),
+      weights: (name) => this.weights(name, this.optimizer.evaluated?.()),
     });
     return this.scorer.score('valid', { signal });
   }
 
-  /** Current weights in stored dimensions, over live memory; undefined for other names. */
-  weights(name: string): Tensor | undefined {
+  /**
+   * Current weights, or what the optimizer keeps in a slot in their place, in stored dimensions, over live memory;
+   * undefined for other names.
+   */
+  weights(name: string, slot?: string): Tensor | undefined {
     const parameter = this.memory.byName.get(name);
-    if (parameter) return floatTensor(parameter.stored, parameter.weights.data);
-    return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
+    if (parameter === undefined) return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
+    const { stored, weights, slots } = parameter;
+    return floatTensor(stored, (slot === undefined ? weights : slots[slot]!).data);
   }
 
-  /** The same, or the averages that are scored and saved in their place. */
-  private evaluatedWeights(name: string): Tensor | undefined {
-    const slot = this.optimizer.evaluated?.();
-    const average = slot === undefined ? undefined : this.memory.byName.get(name)?.slots[slot];
-    return average ? floatTensor(this.memory.byName.get(name)!.stored, average.data) : this.weights(name);
-  }
-
-  private allWeights(of: (name: string) => Tensor | undefined): Map<string, Tensor> {
-    return new Map([...this.names].map((name) => [name, of(name)!]));
+  private allWeights(slot?: string): Map<string, Tensor> {
+    return new Map([...this.names].map((name) => [name, this.weights(name, slot)!]));
   }
 
   /** The model with the weights that are scored, copied. */
   finished(): Model {
-    return withWeights(this.structure, detached(this.allWeights((name) => this.evaluatedWeights(name))));
+    return withWeights(this.structure, detached(this.allWeights(this.optimizer.evaluated?.())));
   }
 
   /** Everything that training changes, over live memory: copy or write it before the next step. */
   snapshot(): Snapshot {
-    const weights = this.allWeights((name) => this.weights(name));
+    const weights = this.allWeights();
     const tensors = keptTensors(this.memory, this.carried);
     const [method, optimizer] = [this.method?.state?.(), this.optimizer.state?.()];
     return { model: withWeights(this.structure, weights), weights, tensors, method, optimizer };
@@ -229,23 +223,11 @@ export class TrainState {
 
   /** Gives the sessions back. */
   async release(): Promise<void> {
-    await this.steps.release();
+    await this.steps.clear();
     await this.scorer?.release();
   }
 }
 
-/** The groups of a model; for dense training undefined where they cannot be traced. */
-function groupsOf(model: Model, { fix, embeddings, isDense }: TrainSetup): TracedGroups | undefined {
-  const states = namesStates(model) ? statesOf(model) : [];
-  const options = { states, embeddings, fix, opset: model.opsets[''] };
-  try {
-    return traceGroups(model.graph, { ...options, tolerant: isDense });
-  } catch (error) {
-    if (isDense && error instanceof SlimError) return undefined;
-    throw error;
-  }
-}
-
 function nothingLearned(): StepResult {
-  return { sums: emptyTotals(), loss: 0, penalty: 0, gradientNorm: 0, graphTime: 0, updateTime: 0 };
+  return { sums: { count: 0, totals: {} }, loss: 0, penalty: 0, gradientNorm: 0, updateTime: 0 };
 }

@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
-import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
+import { stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { traceGroups } from '../groups/trace.ts';
+import { type TracedGroups, traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { prepareModel } from '../passes/prepareModel.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
@@ -10,46 +10,43 @@ import type { Checkpoint } from './store.ts';
 import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */
-export interface TrainableForm {
-  readonly model: Model;
-  readonly weights: ReadonlyMap<string, Tensor>;
-}
+export type TrainableForm = Pick<Snapshot, 'model' | 'weights'>;
 
-/** What the form of a model depends on. */
 interface FormOptions extends Pick<TrainOptions, 'states'> {
   readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
   readonly settings: Pick<TrainSettings, 'freeze' | 'fix'>;
 }
 
-/**
- * The form in which a model is trained: weights as initializers; with a sparsity method also that in which units can
- * leave, each direction an operator of its own.
- */
+/** The form in which a model is trained: weights as initializers; with a method, each direction its own operator. */
 export function trainableForm(model: Model, { method, settings, states }: FormOptions): TrainableForm {
   const lifted = liftConstants(model);
-  const named = states ? withStates(lifted, states) : lifted;
+  const named = states ? { ...lifted, metadata: { ...lifted.metadata, ...stateMetadata(states) } } : lifted;
   const form = method.isDense ? named : prepareModel(named, states && { states });
   return { model: form, weights: weightsOfModel(form, trainedNames(form.graph, settings.freeze)) };
 }
 
-function withStates(model: Model, states: readonly StatePair[]): Model {
-  return { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
-}
-
-/** What methods must know of the first model; undefined where its units cannot be traced and nothing is to vanish. */
+/** What methods must know of the first model; undefined where it has no groups. */
 export function firstModelOf(
   { model, weights }: TrainableForm,
   { method, settings }: FormOptions,
 ): FirstModel | undefined {
   const { graph } = model;
-  const states = namesStates(model) ? statesOf(model) : [];
-  const options = { states, embeddings: method.embeddings, fix: settings.fix ?? [], opset: model.opsets[''] };
+  const groups = groupsOf(model, { method, settings });
+  if (groups === undefined) return undefined;
+  const sizes = new Map([...graph.initializers].map(([name, { data }]) => [name, data.length]));
+  return { graph, groups, sizes, trained: new Set(weights.keys()) };
+}
+
+/** The groups of a model in training; undefined where they cannot be traced and nothing is to vanish (`isDense`). */
+export function groupsOf(
+  model: Model,
+  { method: { isDense, embeddings }, settings: { fix = [] } }: Pick<FormOptions, 'method' | 'settings'>,
+): TracedGroups | undefined {
+  const options = { states: statesOf(model), embeddings, fix, opset: model.opsets[''] };
   try {
-    const groups = traceGroups(graph, { ...options, tolerant: method.isDense });
-    const sizes = new Map([...graph.initializers].map(([name, { data }]) => [name, data.length]));
-    return { graph, groups, sizes, trained: new Set(weights.keys()) };
+    return traceGroups(model.graph, { ...options, tolerant: isDense });
   } catch (error) {
-    if (method.isDense && error instanceof SlimError) return undefined;
+    if (isDense && error instanceof SlimError) return undefined;
     throw error;
   }
 }
@@ -58,8 +55,7 @@ export function firstModelOf(
 export function weightsFrom({ model, tensors, progress }: Checkpoint, form: TrainableForm): Snapshot {
   const weights = new Map<string, Tensor>();
   for (const name of form.weights.keys()) {
-    const stored = model.graph.initializers.get(name);
-    const tensor = tensors.get(`master/${name}`) ?? stored;
+    const tensor = tensors.get(`master/${name}`) ?? model.graph.initializers.get(name);
     if (tensor) weights.set(name, tensor);
   }
   const { method, optimizer } = progress;

@@ -61,14 +61,14 @@ export function trainableNames(graph: Graph): string[] {
   const fixed = readAs(graph, 'statistic');
   // Zeros there are a convention, not something learned.
   const starting = readAs(graph, 'state');
-  return [...graph.initializers].flatMap(([name, tensor]) => {
-    if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return [];
-    if (fixed.has(name) || tensor.dims.length === 0) return [];
-    if (tensor.data.length < 2 && !isWeight(name)) return [];
+  const isTrainable = ([name, tensor]: readonly [string, Tensor]) => {
+    if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return false;
+    if (fixed.has(name) || tensor.dims.length === 0) return false;
+    if (tensor.data.length < 2 && !isWeight(name)) return false;
     const values = asFloat32(tensor).data as Float32Array;
-    if (!values.every(Number.isFinite) || (starting.has(name) && values.every((v) => v === 0))) return [];
-    return [name];
-  });
+    return values.every(Number.isFinite) && !(starting.has(name) && values.every((v) => v === 0));
+  };
+  return [...graph.initializers].filter(isTrainable).map(([name]) => name);
 }
 
 /**
@@ -77,12 +77,17 @@ export function trainableNames(graph: Graph): string[] {
  */
 export function trainedNames(graph: Graph, freeze: readonly string[] = []): string[] {
   const candidates = trainableNames(graph);
-  const patterns = freeze.map((text) => ({ text, matches: patternTest(text) }));
-  for (const { text, matches } of patterns) {
-    if (candidates.some(matches)) continue;
-    throw new UsageError(`--freeze ${text}: no weight has such a name; the weights are ${listed(candidates)}`);
+  // `lstm*` as a test of whole names.
+  const patterns = freeze.map((text) => {
+    const source = text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
+    return { text, pattern: new RegExp(`^${source}$`) };
+  });
+  for (const { text, pattern } of patterns) {
+    if (candidates.some((name) => pattern.test(name))) continue;
+    const listed = `${candidates.slice(0, 12).join(', ')}${candidates.length > 12 ? ', …' : ''}`;
+    throw new UsageError(`--freeze ${text}: no weight has such a name; the weights are ${listed}`);
   }
-  const names = candidates.filter((name) => !patterns.some((p) => p.matches(name)));
+  const names = candidates.filter((name) => !patterns.some((p) => p.pattern.test(name)));
   if (names.length === 0) {
     const why = candidates.length > 0 ? 'all of them are frozen' : 'it holds no float32 or float16 weights';
     throw new UsageError(`the model has nothing to train: ${why}`);
@@ -92,20 +97,6 @@ export function trainedNames(graph: Graph, freeze: readonly string[] = []): stri
 
 function readAs(graph: Graph, role: InputRole): Set<string> {
   return new Set(graph.nodes.flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
-}
-
-/** `layer*` as a test of whole names. */
-function patternTest(pattern: string): (name: string) => boolean {
-  const source = pattern
-    .split('*')
-    .map((part) => part.replace(/[.+?^${}()|[\]\\]/g, '\\$&'))
-    .join('.*');
-  const expression = new RegExp(`^${source}$`);
-  return (name) => expression.test(name);
-}
-
-function listed(names: readonly string[]): string {
-  return names.length <= 12 ? names.join(', ') : `${names.slice(0, 12).join(', ')}, …`;
 }
 
 /** Float32 values by name; a model in half precision has them beside its own. */

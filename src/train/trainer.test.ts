@@ -5,8 +5,7 @@ import { configOf, memoryStore, optionsFor, timeless, trainBatches, weightsOf } 
 import type { Settings } from '../base/fields.ts';
 import type { Model } from '../graph/types.ts';
 import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
-import { TrainingDivergedError } from './diverged.ts';
-import { InterruptedError } from './interrupted.ts';
+import { InterruptedError, TrainingDivergedError } from './errors.ts';
 import type { TrainOptions } from './options.ts';
 import { train } from './trainer.ts';
 

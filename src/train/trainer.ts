@@ -1,16 +1,17 @@
 import { UsageError } from '../base/errors.ts';
+import type { Model, Tensor } from '../graph/types.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
-import { type Collective, single } from './collective.ts';
-import { trainEpoch } from './epoch.ts';
+import { single } from './collective.ts';
+import { decidingScores, type Run, trainEpoch } from './epoch.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { TrainedModel, TrainOptions, TrainSettings } from './options.ts';
-import { epochStart, type Progress } from './progress.ts';
-import { decidingScores, type Run } from './run.ts';
-import type { Checkpoint } from './store.ts';
+import type { Snapshot } from './snapshot.ts';
+import { epochStart } from './store.ts';
 import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
+import type { Weights } from './trainedWeights.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
 
 /**
@@ -19,21 +20,22 @@ import { type TrainSetup, TrainState } from './trainState.ts';
  * not. Throws UsageError or SlimError before anything is written where they do not fit together.
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
-  const { problem, settings, store, collective = single } = options;
+  const { problem, settings, store } = options;
   requireScores(options);
   const form = trainableForm(options.model, options);
   const digest = runDigest(options);
   const saved = options.resume ? await store?.load(digest) : undefined;
   const first = firstModelOf(form, options);
   if (first) options.method.check(first);
-  const setup = setupOf(options, first, collective);
+  const setup = setupOf(options, first);
   const snapshot = saved ? weightsFrom(saved, form) : { model: form.model, weights: form.weights, tensors: new Map() };
-  const run: Run = { state: await TrainState.create(snapshot, setup), progress: saved?.progress ?? fresh(digest) };
+  const progress = saved?.progress ?? { digest, epoch: 0, updates: 0, ...epochStart, history: [] };
+  const run: Run = { state: await TrainState.create(snapshot, setup), progress };
   const save = async () => {
-    if (collective.rank > 0 || store === undefined) return;
-    const { method, optimizer, ...rest } = run.state.snapshot();
+    if (setup.collective.rank > 0 || store === undefined) return;
+    const { model, weights, tensors, method, optimizer } = run.state.snapshot();
     run.progress = { ...run.progress, method, optimizer };
-    await store.save(checkpointOf(rest, run.progress));
+    await store.save({ model, tensors: withMasters(model, weights, tensors), progress: run.progress });
   };
   try {
     const { groups } = run.state;
@@ -48,19 +50,15 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     }
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
     while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem, settings)) {
-      const metrics = await trainEpoch(run, options, setup, save);
+      const metrics = await trainEpoch(run, setup, save);
       await save();
       options.onEpoch?.(metrics);
     }
     const { history, kept } = run.progress;
     const model = joinDirections(run.state.finished());
     // Dense training leaves all but the weights as it came, also which states a model names.
-    return {
-      model: options.method.isDense ? { ...model, metadata: options.model.metadata } : model,
-      history,
-      kept,
-      start,
-    };
+    const { metadata } = options.method.isDense ? options.model : model;
+    return { model: { ...model, metadata }, history, kept, start };
   } finally {
     await run.state.release();
   }
@@ -75,58 +73,42 @@ function requireScores({ problem, needsScores = [] }: TrainOptions): void {
   );
 }
 
-function fresh(digest: string): Progress {
-  return { digest, epoch: 0, updates: 0, ...epochStart, history: [] };
-}
-
 /** Identifies what a checkpoint belongs to. */
 export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'problem'>): string {
   return `${digest} ${problem.digest}`;
 }
 
 /** What stays the same while a model is trained. */
-export function setupOf(options: TrainOptions, first: FirstModel | undefined, collective: Collective): TrainSetup {
-  const { problem, settings, method, schedule, runtime } = options;
+export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainOptions & TrainSetup {
+  const { problem, settings, method, schedule, collective = single } = options;
+  const { epochs, threshold, seed } = settings;
   const { rank, ranks } = collective;
-  const { count: updates } = problem.batches('train', { epoch: 0, seed: settings.seed, rank, ranks });
-  const run = { epochs: settings.epochs, updatesPerEpoch: updates };
+  const { count: updates } = problem.batches('train', { epoch: 0, seed, rank, ranks });
+  const run = { epochs, updatesPerEpoch: updates };
+  const learned = (update: number) => learnedShare(schedule, run, { update, history: [] });
   return {
-    problem,
-    runtime,
-    threads: settings.threads,
-    clip: settings.clip ?? Number.POSITIVE_INFINITY,
-    seed: settings.seed,
-    fix: settings.fix ?? [],
-    embeddings: method.embeddings,
-    isDense: method.isDense,
-    createMethod: (model, state) =>
+    ...options,
+    createMethod: (model) =>
       first &&
       method.create({
         ...model,
-        ...{ first, updates, epochs: settings.epochs, threshold: settings.threshold, seed: settings.seed, state },
-        totalRate: totalRate(schedule, run),
-        learned: (update) => learnedShare(schedule, run, { update, history: [] }),
+        ...{ first, updates, epochs, threshold, seed, learned, totalRate: totalRate(schedule, run) },
       }),
-    createOptimizer: (state) => options.createOptimizer(state),
     collective,
   };
 }
 
-function checkpointOf(
-  { model, weights, tensors }: Pick<ReturnType<TrainState['snapshot']>, 'model' | 'weights' | 'tensors'>,
-  progress: Progress,
-): Checkpoint {
+/** A model in half precision stores rounded weights: training goes on from the exact ones, beside it. */
+function withMasters({ graph }: Model, weights: Weights, tensors: Snapshot['tensors']): Map<string, Tensor> {
   const all = new Map(tensors);
-  // A model in half precision stores rounded weights: training goes on from the exact ones.
   for (const [name, tensor] of weights) {
-    if (model.graph.initializers.get(name)?.elementType !== 'float32') all.set(`master/${name}`, tensor);
+    if (graph.initializers.get(name)?.elementType !== 'float32') all.set(`master/${name}`, tensor);
   }
-  return { model, tensors: all, progress };
+  return all;
 }
 
 function isOutOfPatience(history: readonly EpochMetrics[], { scores }: Problem, { patience }: TrainSettings): boolean {
+  if (patience === undefined) return false;
   const values = decidingScores(history, scores);
-  return (
-    patience !== undefined && values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience
-  );
+  return values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience;
 }

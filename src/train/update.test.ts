@@ -7,7 +7,6 @@ import {
   meanLoss,
   PENALTY,
   RATE,
-  type Setup,
   stateFor,
   step,
   torchGradient,
@@ -16,6 +15,7 @@ import {
   withPenalty,
   wrongUpdates,
 } from '../../test/support/torchSteps.ts';
+import type { PlainSettings } from '../../test/support/training.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
 
 const [first, second] = windows;
@@ -106,7 +106,7 @@ describe('an update with a sparsity method', () => {
 });
 
 describe('an update with an optimizer that has a direction of its own', () => {
-  const withDirection = (direction: NonNullable<Optimizer['direction']>): Setup => ({
+  const withDirection = (direction: NonNullable<Optimizer['direction']>): PlainSettings => ({
     createOptimizer: () => ({ name: 'fake', slots: [], direction }),
   });
 

@@ -1,6 +1,6 @@
-import { SlimError } from '../base/errors.ts';
 import type { SparsityMethod } from '../methods/method.ts';
-import type { Optimizer } from '../optimizers/optimizer.ts';
+import type { Optimizer, StepMoment } from '../optimizers/optimizer.ts';
+import { DivergedError } from './errors.ts';
 import { addRows } from './lookupTable.ts';
 import type { Parameter, WeightMemory } from './memory.ts';
 
@@ -12,15 +12,11 @@ export interface LookedUpRows {
 }
 
 /** What determines an update besides weights and gradients. */
-export interface UpdateOptions {
-  /** η, the learning rate. */
-  readonly rate: number;
+interface UpdateOptions extends Pick<StepMoment, 'rate' | 'update'> {
   /** c, the bound on the norm of the whole gradient; infinite for none. */
   readonly clip: number;
   /** The gradient in memory times this is that of the loss which is followed. */
   readonly gradientScale: number;
-  /** Number of the update, from 0. */
-  readonly update: number;
   readonly method: SparsityMethod | undefined;
   readonly optimizer: Optimizer;
 }
@@ -54,7 +50,9 @@ export function updateWeights(
   for (const parameter of parameters) maskGradient(memory, parameter);
   const penalty = method?.beforeUpdate(matrices, { update, gradientScale }) ?? 0;
   const gradientNorm = Math.sqrt(squaresOf(memory, rows, options));
-  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) throw new DivergedError(loss, gradientNorm);
+  if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
+    throw new DivergedError(`training diverged: the loss is ${loss}, the gradient's norm ${gradientNorm}`);
+  }
   const clipped = Math.min(1, clip / gradientNorm);
   const moment = { update, rate, scale: clipped * gradientScale };
   const step = optimizer.direction ? rate : rate * clipped;
@@ -123,19 +121,6 @@ function move(
     else scaleInPlace(penalty, step);
   }
   kernels.update({ ...penalized.operands, step: scaled, threshold: method?.threshold ?? 0 });
-}
-
-/** Training left the numbers: NaN or infinity in the loss or the gradient. */
-export class DivergedError extends SlimError {
-  override readonly name: string = 'DivergedError';
-  readonly loss: number;
-  readonly gradientNorm: number;
-
-  constructor(loss: number, gradientNorm: number) {
-    super(`training diverged: the loss is ${loss}, the gradient's norm ${gradientNorm}`);
-    this.loss = loss;
-    this.gradientNorm = gradientNorm;
-  }
 }
 
 function scaleInPlace(values: Float32Array, factor: number): void {

@@ -1,16 +1,16 @@
 import { describe, expect, it } from 'vitest';
 import { floats, int64s } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/types.ts';
-import { compare, differenceOf, emptyTally } from './difference.ts';
+import { Tally } from './difference.ts';
 
 function difference(...pairs: [Tensor, Tensor][]) {
-  const tally = emptyTally();
-  for (const [a, b] of pairs) compare(tally, 'y', a, b);
-  return differenceOf(tally);
+  const tally = new Tally();
+  for (const [a, b] of pairs) tally.compare('y', a, b);
+  return tally.difference;
 }
 const vector = (...values: number[]) => floats([values.length], values);
 
-describe('compare', () => {
+describe('Tally', () => {
   it('measures largest and mean differences, absolute and relative to the largest value', () => {
     expect(difference([vector(1, -4, 2, 0), vector(1, -4, 3, 0)], [vector(0, 8), vector(2, 8)])).toEqual({
       maxAbsDifference: 2,

@@ -22,90 +22,75 @@ export interface Difference {
 }
 
 /** Sums over the outputs that have been compared so far. */
-export interface Tally {
-  maxAbs: number;
-  maxRelative: number;
-  sumAbs: number;
-  sumRelative: number;
-  reals: number;
+export class Tally {
+  private maxAbs = 0;
+  private maxRelative = 0;
+  private sumAbs = 0;
+  private sumRelative = 0;
+  private reals = 0;
   /** Outputs that were nothing but NaN and infinity in some window. */
-  readonly blank: Set<string>;
+  readonly blank = new Set<string>();
   /** The output with the largest relative difference. */
   worst: string | undefined;
-  discrete: number;
-  equal: number;
-  batches: number;
-}
+  /** Elements that are no reals, and how many of them are equal. */
+  discrete = 0;
+  equal = 0;
+  batches = 0;
 
-/** Nothing compared yet. */
-export function emptyTally(): Tally {
-  return {
-    maxAbs: 0,
-    maxRelative: 0,
-    sumAbs: 0,
-    sumRelative: 0,
-    reals: 0,
-    blank: new Set(),
-    worst: undefined,
-    discrete: 0,
-    equal: 0,
-    batches: 0,
-  };
-}
-
-/** What a tally amounts to. */
-export function differenceOf(tally: Tally): Difference {
-  const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = tally;
-  return {
-    maxAbsDifference: maxAbs,
-    maxRelativeDifference: maxRelative,
-    meanAbsDifference: reals === 0 ? 0 : sumAbs / reals,
-    meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
-    ...(discrete > 0 && { agreement: equal / discrete }),
-    batches,
-  };
-}
-
-/** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
-export function compare(tally: Tally, name: string, expected: Tensor, got: Tensor): void {
-  if (expected.elementType !== got.elementType) {
-    throw new SlimError(
-      `output '${name}' is ${got.elementType} in the smaller model, expected ${expected.elementType}`,
-    );
+  /** What it amounts to. */
+  get difference(): Difference {
+    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = this;
+    return {
+      maxAbsDifference: maxAbs,
+      maxRelativeDifference: maxRelative,
+      meanAbsDifference: reals === 0 ? 0 : sumAbs / reals,
+      meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
+      ...(discrete > 0 && { agreement: equal / discrete }),
+      batches,
+    };
   }
-  if (expected.dims.join() !== got.dims.join()) {
-    throw new SlimError(
-      `output '${name}' has dimensions [${got.dims}] in the smaller model, expected [${expected.dims}]; ` +
-        'for streaming states say what was removed (removal)',
-    );
-  }
-  const [a, b] = [numbersOf(expected), numbersOf(got)];
-  if (isFloat(expected.elementType) && a && b) compareReals(tally, name, a, b);
-  else {
-    tally.discrete += expected.data.length;
-    for (let i = 0; i < expected.data.length; i++) if (expected.data[i] === got.data[i]) tally.equal++;
-  }
-}
 
-function compareReals(tally: Tally, name: string, a: ArrayLike<number>, b: ArrayLike<number>): void {
-  const { largest, usual, blank } = sizesOf(a);
-  if (blank) tally.blank.add(name);
-  const floor = Math.min(largest, 10 * usual);
-  for (let i = 0; i < a.length; i++) {
-    const [x, y] = [a[i]!, b[i]!];
-    if (Object.is(x, y) || x === y) continue;
-    const apart = Math.abs(x - y);
-    const d = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
-    const relative = d / Math.max(floor, Math.min(Math.abs(x), largest));
-    tally.sumAbs += d;
-    tally.sumRelative += relative;
-    if (d > tally.maxAbs) tally.maxAbs = d;
-    if (!(relative <= tally.maxRelative)) {
-      tally.maxRelative = relative;
-      tally.worst = name;
+  /** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
+  compare(name: string, expected: Tensor, got: Tensor): void {
+    if (expected.elementType !== got.elementType) {
+      throw new SlimError(
+        `output '${name}' is ${got.elementType} in the smaller model, expected ${expected.elementType}`,
+      );
+    }
+    if (expected.dims.join() !== got.dims.join()) {
+      throw new SlimError(
+        `output '${name}' has dimensions [${got.dims}] in the smaller model, expected [${expected.dims}]; ` +
+          'for streaming states say what was removed (removal)',
+      );
+    }
+    const [a, b] = [numbersOf(expected), numbersOf(got)];
+    if (isFloat(expected.elementType) && a && b) this.compareReals(name, a, b);
+    else {
+      this.discrete += expected.data.length;
+      for (let i = 0; i < expected.data.length; i++) if (expected.data[i] === got.data[i]) this.equal++;
     }
   }
-  tally.reals += a.length;
+
+  private compareReals(name: string, a: ArrayLike<number>, b: ArrayLike<number>): void {
+    const { largest, usual, blank } = sizesOf(a);
+    if (blank) this.blank.add(name);
+    const floor = Math.min(largest, 10 * usual);
+    for (let i = 0; i < a.length; i++) {
+      const [x, y] = [a[i]!, b[i]!];
+      if (Object.is(x, y) || x === y) continue;
+      const apart = Math.abs(x - y);
+      const d = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
+      const relative = d / Math.max(floor, Math.min(Math.abs(x), largest));
+      this.sumAbs += d;
+      this.sumRelative += relative;
+      if (d > this.maxAbs) this.maxAbs = d;
+      if (!(relative <= this.maxRelative)) {
+        this.maxRelative = relative;
+        this.worst = name;
+      }
+    }
+    this.reals += a.length;
+  }
 }
 
 /** Elements that the usual size is taken from. */

@@ -3,19 +3,13 @@ import { didYouMean } from '../base/suggest.ts';
 import { withType } from '../graph/convert.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { emptyData } from '../graph/tensors.ts';
-import type { ElementType, Graph, Tensor, ValueInfo } from '../graph/types.ts';
+import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { boundDims } from './randomInputs.ts';
 
-/** The inputs that a user gives, as the model wants them. */
-export interface GivenInputs {
-  readonly feeds: Tensors;
-  /** Arrays that belong to no input (targets, lengths). */
-  readonly unused: readonly string[];
-}
-
 /**
- * Finds the array for each input of a graph and gives it the input's element type. States may be missing. Throws a
+ * Finds the array for each input of a graph and gives it the input's element type; `unused` are the names of arrays that
+ * belong to no input (targets, lengths). States may be missing. Throws a
  * UsageError when another input has no array, when an array does not fit the declared shape or the other arrays, and
  * when its values do not fit the element type. `source` names the file in messages.
  */
@@ -24,7 +18,7 @@ export function givenInputs(
   states: ReadonlySet<string>,
   arrays: ReadonlyMap<string, Tensor>,
   source: string,
-): GivenInputs {
+): { feeds: Tensors; unused: readonly string[] } {
   const inputs = new Set(graph.inputs.map((v) => v.name));
   const unused = [...arrays.keys()].filter((name) => !inputs.has(name));
   const feeds: Record<string, Tensor> = {};
@@ -91,14 +85,11 @@ export function zeroStates(graph: Graph, states: ReadonlySet<string>, window: Te
     });
   }
   const missing = graph.inputs.filter((v) => states.has(v.name) && !(v.name in window));
-  return Object.fromEntries(missing.map((v) => [v.name, zeros(v.type.elementType, boundDims(v, sizes))]));
-}
-
-function zeros(elementType: ElementType, dims: readonly number[]): Tensor {
-  return { elementType, dims, data: emptyData(elementType, sizeOf(dims)) };
-}
-
-/** A tensor of zeros of the same type and dimensions. */
-export function zerosLike(tensor: Tensor): Tensor {
-  return { ...tensor, data: emptyData(tensor.elementType, tensor.data.length) };
+  return Object.fromEntries(
+    missing.map((v) => {
+      const { elementType } = v.type;
+      const dims = boundDims(v, sizes);
+      return [v.name, { elementType, dims, data: emptyData(elementType, sizeOf(dims)) }];
+    }),
+  );
 }

@@ -2,9 +2,9 @@ import { UsageError } from '../base/errors.ts';
 import { bindDim, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { floatToHalf } from '../graph/half.ts';
-import type { Dim, ElementType, Graph, Tensor, TensorData, ValueInfo } from '../graph/types.ts';
-import { dimRoles, freeDims } from '../slim/dimRoles.ts';
-import { equalDims } from '../slim/equalDims.ts';
+import { emptyData } from '../graph/tensors.ts';
+import type { Dim, ElementType, Graph, Tensor, ValueInfo } from '../graph/types.ts';
+import { dimRoles, equalDims, freeDims } from '../slim/dimRoles.ts';
 import { type InputUse, useOfInput } from './inputUses.ts';
 
 /** Sizes for free dimensions: small, and different from each other where that is possible. */
@@ -51,11 +51,12 @@ export function randomTensor(
   sizes: Readonly<Record<string, Dim>> = smallSizes(graph),
 ): Tensor {
   const { elementType } = input.type;
-  const draw = drawer(useOfInput(graph, input.name, sizes), elementType, random);
-  const data = filled(elementType, sizeOf(dims), draw);
-  if (data === undefined) {
+  if (elementType === 'string') {
     throw new UsageError(`input '${input.name}' has type ${elementType}; give example inputs (feeds) for it`);
   }
+  const draw = drawer(useOfInput(graph, input.name, sizes), elementType, random);
+  const data = emptyData(elementType, sizeOf(dims));
+  for (let i = 0; i < data.length; i++) data[i] = stored(draw(), elementType);
   return { elementType, dims, data };
 }
 
@@ -69,38 +70,12 @@ function drawer(use: InputUse, type: ElementType, random: () => number): () => n
   return isFloat(type) ? () => normal(random) : () => (random() < 0.5 ? 0 : 1);
 }
 
-/** As many drawn numbers in a type's array; undefined for text. */
-function filled(type: ElementType, length: number, draw: () => number): TensorData | undefined {
-  switch (type) {
-    case 'float32':
-      return Float32Array.from({ length }, draw);
-    case 'float64':
-      return Float64Array.from({ length }, draw);
-    case 'float16':
-      return Uint16Array.from({ length }, () => floatToHalf(draw()));
-    case 'bfloat16':
-      // The upper half of a float32.
-      return Uint16Array.from(new Uint32Array(Float32Array.from({ length }, draw).buffer), (bits) => bits >>> 16);
-    case 'int8':
-      return Int8Array.from({ length }, draw);
-    case 'uint8':
-    case 'bool':
-      return Uint8Array.from({ length }, draw);
-    case 'int16':
-      return Int16Array.from({ length }, draw);
-    case 'uint16':
-      return Uint16Array.from({ length }, draw);
-    case 'int32':
-      return Int32Array.from({ length }, draw);
-    case 'uint32':
-      return Uint32Array.from({ length }, draw);
-    case 'int64':
-      return BigInt64Array.from({ length }, () => BigInt(draw()));
-    case 'uint64':
-      return BigUint64Array.from({ length }, () => BigInt(draw()));
-    case 'string':
-      return undefined;
-  }
+/** A number as a type's array holds it. */
+function stored(value: number, type: ElementType): number | bigint {
+  if (type === 'float16') return floatToHalf(value);
+  // The upper half of a float32.
+  if (type === 'bfloat16') return new Uint32Array(Float32Array.of(value).buffer)[0]! >>> 16;
+  return type === 'int64' || type === 'uint64' ? BigInt(value) : value;
 }
 
 /** Standard normal, by Box and Muller. */

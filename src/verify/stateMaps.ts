@@ -17,20 +17,15 @@ export interface RemovalFrom {
 /** Changes the state that goes in at an input. */
 export type StateMap = (input: string, tensor: Tensor) => Tensor;
 
-/** How the streaming states of a model and a smaller one correspond. */
-export interface StateMaps {
-  /** From the original's state to the candidate's. */
-  readonly toCandidate: StateMap;
-  /** The part of either state that is compared. */
-  readonly comparedOfOriginal: StateMap;
-  readonly comparedOfCandidate: StateMap;
-}
-
 /**
- * How states correspond after a removal. Of a state only the units are compared that the original depends on: one that
- * nothing reads may stay as the last of its layer, and has lost its inputs.
+ * How streaming states correspond after a removal: from the original's to the candidate's, and the part of either that
+ * is compared. Only units that the original depends on are: one that nothing reads may stay as the last of its layer,
+ * and has lost its inputs.
  */
-export function stateMaps(original: Model, removal: RemovalFrom | undefined): StateMaps {
+export function stateMaps(
+  original: Model,
+  removal: RemovalFrom | undefined,
+): Record<'toCandidate' | 'comparedOfOriginal' | 'comparedOfCandidate', StateMap> {
   if (removal === undefined) {
     const same: StateMap = (_, tensor) => tensor;
     return { toCandidate: same, comparedOfOriginal: same, comparedOfCandidate: same };
@@ -41,17 +36,14 @@ export function stateMaps(original: Model, removal: RemovalFrom | undefined): St
   const live = liveComponents(groups, weights);
   const left = groupsAfter(groups, removed);
   const skipped = (k: number) => removed[k] === 1 || live[k] === 0;
-  const asTraced: StateMap = (input, tensor) => sideBySide(tensor, widthOf(groups, input));
+  // Entries of a state's last axis in the prepared model, where its components lie along it.
+  const widthOf = (input: string) => groups.axes.find((a) => a.tensor === input && a.axis === 2)?.components.length;
+  const asTraced: StateMap = (input, tensor) => sideBySide(tensor, widthOf(input));
   return {
     toCandidate: (input, tensor) => sliceByGroups(input, asTraced(input, tensor), groups, removed),
     comparedOfOriginal: (input, tensor) => sliceByGroups(input, asTraced(input, tensor), groups, skipped),
     comparedOfCandidate: (input, tensor) => sliceByGroups(input, tensor, left, skipped),
   };
-}
-
-/** Entries of a state's last axis in the prepared model, where its components lie along it. */
-function widthOf(groups: Groups, input: string): number | undefined {
-  return groups.axes.find((a) => a.tensor === input && a.axis === 2)?.components.length;
 }
 
 /** A state [L, B, H] as [1, B, L·H], layer after layer, where the prepared model has it so (`unstackStates`). */

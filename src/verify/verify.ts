@@ -2,11 +2,12 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
+import { emptyData } from '../graph/tensors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
-import { compare, type Difference, differenceOf, emptyTally, type Tally } from './difference.ts';
-import { zeroStates, zerosLike } from './givenInputs.ts';
+import { type Difference, Tally } from './difference.ts';
+import { zeroStates } from './givenInputs.ts';
 import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
 import { type RemovalFrom, type StateMap, stateMaps } from './stateMaps.ts';
 
@@ -35,9 +36,8 @@ export interface VerifyOptions {
 
 /**
  * Runs two models on the same inputs, over consecutive windows with carried states, and compares all that comes out.
- * One session after the other, so that memory never holds both; a candidate that is given as a function is made in
- * between. Throws a SlimError when the original does not run on
- * these inputs, or when outputs are missing or have other types or sizes.
+ * Memory never holds both sessions; a candidate that is given as a function is made in between. Throws a SlimError when
+ * the original does not run on these inputs, or when outputs are missing or have other types or sizes.
  */
 export async function verifyEqual(
   runtime: Runtime,
@@ -45,7 +45,7 @@ export async function verifyEqual(
   candidate: Model | (() => Model),
   options: VerifyOptions = {},
 ): Promise<Difference> {
-  return differenceOf(await tallyOf(runtime, original, candidate, options));
+  return (await tallyOf(runtime, original, candidate, options)).difference;
 }
 
 /** Stops with a SlimError when two models differ by more than rounding, or at all in outputs that are no reals. */
@@ -57,7 +57,7 @@ export async function assertEqual(
 ): Promise<Difference> {
   const { tolerance = roundingOf(original) } = options;
   const tally = await tallyOf(runtime, original, candidate, options);
-  const difference = differenceOf(tally);
+  const { difference } = tally;
   if (tally.blank.size > 0) {
     const names = [...tally.blank].map((name) => `'${name}'`).join(', ');
     throw new SlimError(
@@ -88,6 +88,7 @@ export function roundingOf({ graph }: Model): number {
   return types.has('float16') ? HALF_ROUNDING : ROUNDING;
 }
 
+/** Consecutive windows. */
 interface Run {
   readonly windows: readonly Tensors[];
   /** States before the first window, by input name. */
@@ -105,19 +106,11 @@ async function tallyOf(
   const runs = feeds ? [givenRun(original, inputs, feeds)] : randomRuns(original, inputs, batches, randomStream(seed));
   const maps = stateMaps(original, removal);
   const results: Record<string, Tensor>[] = [];
-  const kind = feeds ? 'the given' : 'random';
-  await runAll(
-    runtime,
-    original,
-    runs,
-    states,
-    (outputs) => results.push(outputs),
-    (sizes, reason) => {
-      return `the model does not run on ${kind} inputs (${sizes}): ${reason}; give some that it is made for (--inputs FILE)`;
-    },
-  );
+  const what = `the model does not run on ${feeds ? 'the given' : 'random'} inputs`;
+  const advice = '; give some that it is made for (--inputs FILE)';
+  await runAll(runtime, original, runs, states, (outputs) => results.push(outputs), { what, advice });
 
-  const tally = emptyTally();
+  const tally = new Tally();
   const inputOf = new Map(states.map((s) => [s.output, s.input]));
   const smaller = typeof candidate === 'function' ? candidate() : candidate;
   const theirs = runs.map((run) => ({ ...run, states: mapTensors(run.states, maps.toCandidate) }));
@@ -127,22 +120,23 @@ async function tallyOf(
       const got = outputs[name];
       if (got === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
       const state = inputOf.get(name);
-      if (state === undefined) compare(tally, name, expected, got);
-      else compare(tally, name, maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got));
+      if (state === undefined) tally.compare(name, expected, got);
+      else tally.compare(name, maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got));
     }
     tally.batches++;
   };
-  await runAll(runtime, smaller, theirs, states, check, (sizes, reason) => {
-    return `the smaller model does not run on the same inputs (${sizes}): ${reason}`;
-  });
+  await runAll(runtime, smaller, theirs, states, check, { what: 'the smaller model does not run on the same inputs' });
   return tally;
 }
 
-/** The message for a run that failed on inputs of these sizes. */
-type Failure = (sizes: string, reason: string) => string;
+/** What is said before and after the sizes of inputs on which a model does not run. */
+interface Failure {
+  readonly what: string;
+  readonly advice?: string;
+}
 
-/** Runs a model on all windows of all runs, with the states carried on within each. */
-async function runAll(
+/** Runs a model on all windows of all runs, states carried within each; a SlimError says on what it does not run. */
+export async function runAll(
   runtime: Runtime,
   model: Model,
   runs: readonly Run[],
@@ -165,14 +159,17 @@ async function runAll(
   }
 }
 
-async function runOrExplain(session: Session, feeds: Tensors, failure: Failure): Promise<Record<string, Tensor>> {
+async function runOrExplain(
+  session: Session,
+  feeds: Tensors,
+  { what, advice = '' }: Failure,
+): Promise<Record<string, Tensor>> {
   try {
     return await session.run(feeds);
   } catch (error) {
     const sizes = Object.entries(feeds).map(([name, { dims }]) => `${name} [${dims}]`);
-    throw new SlimError(failure(sizes.join(', '), error instanceof Error ? error.message : String(error)), {
-      cause: error,
-    });
+    const reason = error instanceof Error ? error.message : String(error);
+    throw new SlimError(`${what} (${sizes.join(', ')}): ${reason}${advice}`, { cause: error });
   }
 }
 
@@ -197,7 +194,11 @@ function randomRuns(model: Model, states: ReadonlySet<string>, batches: number, 
         .map((v) => [v.name, randomTensor(v, model.graph, boundDims(v, sizes), random, sizes)]),
     );
   const windows = () => Array.from({ length: batches }, () => make(false));
-  const zero = mapTensors(make(true), (_, tensor) => zerosLike(tensor));
+  // The random states of the first run are drawn and not used: seeds keep the inputs that they have always stood for.
+  const zero = mapTensors(make(true), (_, { data, ...rest }) => ({
+    ...rest,
+    data: emptyData(rest.elementType, data.length),
+  }));
   const fromZero = { windows: windows(), states: zero };
   return states.size === 0 ? [fromZero] : [fromZero, { windows: windows(), states: make(true) }];
 }

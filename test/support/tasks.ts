@@ -8,8 +8,8 @@ import { LENGTHS } from '../../src/models/textClassifier.ts';
 import type { NamedArrays } from '../../src/tasks/arrays/examples.ts';
 import { loadedArrays } from '../../src/tasks/arrays/loadedArrays.ts';
 import { PLACE_WEIGHTS } from '../../src/tasks/arrays/scoring.ts';
-import { loadedText } from '../../src/tasks/language-model/loadedText.ts';
 import { freshModel } from '../../src/tasks/language-model/model.ts';
+import { loadedText } from '../../src/tasks/language-model/problem.ts';
 import { type Split, TARGETS } from '../../src/tasks/task.ts';
 import { collectTexts, WordTable } from '../../src/tasks/text-classification/collectTexts.ts';
 import { textConfigOf } from '../../src/tasks/text-classification/definition.ts';
@@ -176,7 +176,7 @@ const textClassificationCase: TaskCase = {
       threads: 1,
     };
     const config = configOf({ ...own, ...fields });
-    const texts = { name: 'made up', source: 'made up', data: moodData.get(seed)! };
+    const texts = { ...moodData.get(seed)!, name: 'made up', source: 'made up' };
     return { config, task: loadedTexts(textConfigOf(config), texts) };
   },
   items(split) {

@@ -3,7 +3,7 @@ import type { Tensor } from '../../src/graph/types.ts';
 import type { Matrix, SparsityMethod } from '../../src/methods/method.ts';
 import type { TrainState } from '../../src/train/trainState.ts';
 import { asOurs, fixture, relativeError, type TorchWindow, torchModel } from '../fixtures/torch/lstmLanguageModel.ts';
-import { plainSetup, plainState, trainBatches } from './training.ts';
+import { type PlainSettings, plainSetup, plainState, trainBatches } from './training.ts';
 import { windowProblem } from './windows.ts';
 
 /*
@@ -24,11 +24,12 @@ afterEach(async () => {
   for (const state of made.splice(0)) await state.release();
 });
 
-/** What may be said about a training. */
-export type Setup = NonNullable<Parameters<typeof plainSetup>[1]>;
-
 /** PyTorch's model in training; it is released after the test. */
-export async function stateFor(setup: Setup, keep = 1, tensors?: ReadonlyMap<string, Tensor>): Promise<TrainState> {
+export async function stateFor(
+  setup: PlainSettings,
+  keep = 1,
+  tensors?: ReadonlyMap<string, Tensor>,
+): Promise<TrainState> {
   const state = await plainState(torchModel({ keep }), plainSetup(problem, setup), tensors);
   made.push(state);
   return state;

@@ -46,22 +46,27 @@ export async function stateOf(
   snapshot: Partial<Snapshot> = {},
 ): Promise<{ state: TrainState; setup: TrainSetup }> {
   const form = trainableForm(options.model, options);
-  const setup = setupOf(options, firstModelOf(form, options), options.collective ?? single);
+  const setup = setupOf(options, firstModelOf(form, options));
   return { state: await TrainState.create({ ...form, tensors: new Map(), ...snapshot }, setup), setup };
 }
 
+/** What may be said about a bare training. */
+export interface PlainSettings extends Partial<Pick<TrainSetup, 'createOptimizer' | 'collective' | 'runtime'>> {
+  readonly method?: SparsityMethod | undefined;
+  readonly clip?: number;
+  readonly seed?: number;
+}
+
 /** What a bare training has: gradient descent on a problem, with a sparsity method if one is given. */
-export function plainSetup(
-  problem: Problem,
-  { method, ...rest }: Partial<TrainSetup> & { readonly method?: SparsityMethod | undefined } = {},
-): TrainSetup {
+export function plainSetup(problem: Problem, given: PlainSettings = {}): TrainSetup {
+  const { method, createOptimizer = () => sgd(), clip = 1e6, seed = 1 } = given;
+  const { runtime = nodeRuntime, collective = single } = given;
   return {
-    ...{ problem, runtime: nodeRuntime, threads: 1, clip: 1e6, seed: 1, fix: [], embeddings: false },
-    isDense: method === undefined,
+    ...{ problem, runtime, settings: { threads: 1, clip, seed } },
+    method: { isDense: method === undefined, embeddings: false },
     createMethod: () => method,
-    createOptimizer: () => sgd(),
-    collective: single,
-    ...rest,
+    createOptimizer,
+    collective,
   };
 }
 
@@ -98,7 +103,7 @@ export async function steps(
 
 /** What steps gave, without their times. */
 export function timelessSteps(results: readonly StepResult[]): object[] {
-  return results.map(({ graphTime: _graph, updateTime: _update, ...rest }) => rest);
+  return results.map(({ updateTime: _update, ...rest }) => rest);
 }
 
 /** A store in memory; `onSave` is called after each checkpoint. */

@@ -23,8 +23,9 @@ interface Example {
 
 /**
  * Reads the examples of a file. Booleans become bool, integers int64, anything else float32. Where the first axis of a
- * field differs between examples, it is padded with zeros at the end and `<field>_length` is added: int64 [N], the lengths before.
- * Throws a UsageError that names line and field, when a line is no such object or does not match the lines before it.
+ * field differs between examples, it is padded with zeros at the end and `<field>_length` is added: int64 [N], the
+ * lengths before. Throws a UsageError that names line and field, when a line is no such object or does not match those
+ * before it.
  */
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
   const fields = new Map<string, Example[]>();

@@ -18,8 +18,8 @@ const ALIGNMENT = 64;
 
 /**
  * The array in the bytes of a .npy file (`what` of a file: itself, or a member of an archive); elements come out
- * little-endian and in row-major order, in the same memory where they are so. Throws a UsageError when the header cannot
- * be read, or its shape does not take exactly the bytes that there are.
+ * little-endian and in row-major order, in the same memory where they are so. Throws a UsageError when the header
+ * cannot be read, or its shape does not take exactly the bytes that there are.
  */
 export function readNpy(file: Bytes, path: string, what: string): Tensor {
   const wrong = (problem: string) => malformed(path, `${what}: ${problem}`);

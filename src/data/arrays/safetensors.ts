@@ -123,12 +123,12 @@ function parseEntry(name: string, entry: unknown, file: ArrayFile): Entry {
     const issue = parsed.error.issues[0]!;
     throw wrong(`its header entry is wrong: ${[...issue.path, ''].join(': ')}${issue.message}`);
   }
-  const { dtype, shape, data_offsets } = parsed.data;
+  const [begin, end] = parsed.data.data_offsets;
+  const { dtype, shape } = parsed.data;
   const elementType = Object.hasOwn(ELEMENT_TYPES, dtype) ? ELEMENT_TYPES[dtype] : undefined;
   if (elementType === undefined) {
     throw wrong(`its type ${dtype} is not supported; convert it to one of ${Object.keys(ELEMENT_TYPES).join(', ')}`);
   }
-  const [begin, end] = data_offsets;
   const bytes = sizeOf(shape) * bytesPerElement(elementType);
   if (end - begin !== bytes) {
     throw wrong(`${dtype} [${shape.join(', ')}] takes ${bytes} bytes, but its offsets are ${begin} to ${end}`);

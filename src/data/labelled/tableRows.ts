@@ -19,9 +19,9 @@ interface ParsedRow {
 const LARGEST_ROW = 1 << 24;
 
 /**
- * The rows of a table as its lines come, the line of names included. In CSV columns are parted by commas (or semicolons,
- * where the first line has these alone), and a field may stand in double quotes, which may hold line breaks; in TSV they
- * are parted by tabs, and quotes are characters like others. Memory holds a few rows at a time.
+ * The rows of a table as its lines come, the line of names included. In CSV columns are parted by commas (semicolons
+ * where the first line has these alone), and a field may stand in double quotes, which may hold line breaks; in TSV
+ * they are parted by tabs, and quotes are characters like others. Memory holds a few rows at a time.
  * Throws a UsageError that names the line where a row has another number of columns, or a quote is not closed.
  */
 export async function* tableRows(path: string, kind: 'csv' | 'tsv'): AsyncGenerator<Row> {

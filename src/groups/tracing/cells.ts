@@ -1,18 +1,17 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { nodeTitle } from '../../graph/names.ts';
-import { isLoop, isRecurrent, type LoopNode, type LoopOp, operators, traits } from '../../graph/operators.ts';
+import { isLoop, isRecurrent, type LoopNode, operators, traits } from '../../graph/operators.ts';
 import { bodiesOf, producers } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
-import { FIXED } from './identities.ts';
 import type { Trace } from './walk.ts';
 
-/** Units of a cell that is spelled out in primitive operators. */
-export interface RecurrentState {
-  /** The loop's name with the state's (`loopTitle`); a streaming state's input; the first product of an unrolled cell. */
+/** A layer with the identities of its units. */
+export interface TracedLayer {
+  /** The node's; of a cell that is spelled out `loopTitle`, a streaming state's input, or its first product. */
   readonly name: string;
-  readonly operator: LoopOp | 'State' | 'MatMul' | 'Gemm';
+  readonly operator: string;
   readonly ids: Int32Array;
 }
 
@@ -21,12 +20,14 @@ export interface RecurrentState {
  * same of streaming states, and units that weights both read and make in several places (a cell that is unrolled).
  * `graph` is the one before its recurrent operators are lowered, which have names of their own.
  */
-export function recurrentStates(graph: Graph, trace: Trace, states: readonly StatePair[] = []): RecurrentState[] {
-  const found = [...loopStates(graph, trace)];
-  const seen = new Set(found.flatMap((state) => [...state.ids]).map((id) => trace.identities.find(id)));
+export function recurrentStates(graph: Graph, trace: Trace, states: readonly StatePair[] = []): TracedLayer[] {
+  const { identities } = trace;
+  const found = loopStates(graph, trace);
+  const seen = new Set<number>();
   const see = (ids: Int32Array) => {
-    for (const id of ids) seen.add(trace.identities.find(id));
+    for (const root of identities.rootsOf(ids)) seen.add(root);
   };
+  for (const { ids } of found) see(ids);
   for (const node of graph.nodes.filter(isRecurrent)) {
     const recurrent = trace.values.get(node.inputs[RECURRENT_INPUT.recurrent] ?? '');
     if (recurrent?.kind === 'weight') see(recurrent.axes[2]!.ids);
@@ -34,27 +35,20 @@ export function recurrentStates(graph: Graph, trace: Trace, states: readonly Sta
   const carried = new Set(states.map((s) => s.output));
   for (const { input } of states) {
     const ids = unitsOf(input, trace);
-    if (
-      ids === undefined ||
-      ids.some((id) => seen.has(trace.identities.find(id)) && trace.identities.find(id) > FIXED)
-    ) {
-      continue;
-    }
+    if (ids === undefined || identities.rootsOf(ids).some((root) => seen.has(root))) continue;
     // A state that stacks layers is read in as many places.
     const places = readsOf(graph, input, carried, trace);
-    found.push(
-      ...places.map((_, i): RecurrentState => {
-        return { name: places.length === 1 ? input : `${input} (${i + 1})`, operator: 'State', ids };
-      }),
-    );
+    for (const i of places.keys()) {
+      found.push({ name: places.length === 1 ? input : `${input} (${i + 1})`, operator: 'State', ids });
+    }
     if (places.length > 0) see(ids);
   }
   return [...found, ...unrolledCells(graph, trace, seen)];
 }
 
 /** States of the loops of a graph, and of those inside them. */
-function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
-  return graph.nodes.flatMap((node): RecurrentState[] => {
+function loopStates(graph: Graph, trace: Trace): TracedLayer[] {
+  return graph.nodes.flatMap((node): TracedLayer[] => {
     const inside = bodiesOf(node).flatMap((body) => loopStates(body, trace));
     const body = graphAttribute(node, 'body');
     if (body === undefined || !isLoop(node)) return inside;
@@ -65,7 +59,7 @@ function loopStates(graph: Graph, trace: Trace): RecurrentState[] {
     const title = nodeTitle(node);
     const seen = new Set<number>();
     const layersRead = (ends: ReadonlySet<string>) =>
-      inputs.flatMap((name): RecurrentState[] => {
+      inputs.flatMap((name): TracedLayer[] => {
         const ids = unitsOf(name, trace);
         if (ids === undefined || readsOf(body, name, ends, trace).length === 0) return [];
         return [{ name: loopTitle(title, name, inputs.length === 1), operator, ids }];
@@ -136,35 +130,25 @@ interface RepeatedWeight {
 }
 
 /** Units that repeated weights read and make in a circle: a cell whose steps are all written down. */
-function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): RecurrentState[] {
+function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): TracedLayer[] {
+  const { identities } = trace;
   const weights = repeatedWeights(graph, trace);
-  const rootsOf = (ids: Int32Array) => [...ids].map((id) => trace.identities.find(id)).filter((root) => root > FIXED);
-  const readers = weights.map((w) => weights.filter((other) => rootsOf(other.reads).some((root) => w.makes.has(root))));
-  const reaches = weights.map((_, i) => reachable(i, weights, readers));
-  return weights.flatMap((w, i): RecurrentState[] => {
-    const circle = weights.filter((other, j) => reaches[i]!.has(other) && reaches[j]!.has(w));
-    const ids = w.reads.filter((id) => circle.some((other) => other.makes.has(trace.identities.find(id))));
-    const roots = rootsOf(ids);
+  const readBy = (w: RepeatedWeight) => (other: RepeatedWeight) =>
+    identities.rootsOf(other.reads).some((root) => w.makes.has(root));
+  const readers = new Map(weights.map((w) => [w, weights.filter(readBy(w))]));
+  const reachedFrom = (start: RepeatedWeight, found = new Set<RepeatedWeight>()) => {
+    for (const w of readers.get(start)!) if (!found.has(w)) reachedFrom(w, found.add(w));
+    return found;
+  };
+  const reached = new Map(weights.map((w) => [w, reachedFrom(w)]));
+  return weights.flatMap((w): TracedLayer[] => {
+    const circle = weights.filter((other) => reached.get(w)!.has(other) && reached.get(other)!.has(w));
+    const ids = w.reads.filter((id) => circle.some((other) => other.makes.has(identities.find(id))));
+    const roots = identities.rootsOf(ids);
     if (roots.length === 0 || roots.some((root) => seen.has(root))) return [];
     for (const root of roots) seen.add(root);
-    const operator = w.first.op === 'Gemm' ? 'Gemm' : 'MatMul';
-    return [{ name: w.first.name || w.first.outputs[0]!, operator, ids }];
+    return [{ name: w.first.name || w.first.outputs[0]!, operator: w.first.op, ids }];
   });
-}
-
-function reachable(
-  from: number,
-  weights: readonly RepeatedWeight[],
-  readers: readonly (readonly RepeatedWeight[])[],
-): Set<RepeatedWeight> {
-  const found = new Set<RepeatedWeight>();
-  const queue = [...readers[from]!];
-  for (let w = queue.pop(); w !== undefined; w = queue.pop()) {
-    if (found.has(w)) continue;
-    found.add(w);
-    queue.push(...readers[weights.indexOf(w)]!);
-  }
-  return found;
 }
 
 function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedWeight[] {

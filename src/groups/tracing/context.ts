@@ -1,6 +1,6 @@
 import type { Graph, Node, TensorType } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
-import { type Traced, uniform } from './traced.ts';
+import { asFlow, type Flow, idsOf, type Traced, uniform } from './traced.ts';
 
 /** What a rule of the trace sees of one node. */
 export interface TraceContext {
@@ -14,17 +14,44 @@ export interface TraceContext {
   readonly opset: number;
   /** Known values of an integer input, or undefined. */
   ints(input: number): readonly number[] | undefined;
-  /**
-   * Identities for an axis of an output that this node itself makes, the same whenever the node is followed; none for an
-   * axis that is too long to be channels.
-   */
+  /** Identities that this node makes for an axis of an output, the same at every visit; none for too long an axis. */
   own(axis: number, size: number): Int32Array;
   /** Follows the data through a graph inside the node: what its outputs are, given its inputs. */
   runBody(body: Graph, inputs: readonly Traced[], types: readonly TensorType[]): Traced[];
 }
 
-/** Says how identities pass through an operator: one entry per output. */
-export type TraceRule = (c: TraceContext) => Traced[];
+/** Says how identities pass through an operator, for each output or the only one; those that are left out are fixed. */
+export type TraceRule = (c: TraceContext) => Traced | readonly Traced[];
+
+/** An activation with channels. */
+export interface Channels extends Flow {
+  readonly axis: number;
+}
+
+/**
+ * What an operator does with the channels of its first input, as an activation of so many axes (0: not known). One
+ * without channels only takes the shapes of the outputs, unless `otherwise` says what it becomes.
+ */
+export const forChannels =
+  (
+    rule: (c: TraceContext, x: Channels, rank: number) => ReturnType<TraceRule>,
+    otherwise: (c: TraceContext, x: Flow) => ReturnType<TraceRule> = inShapes,
+  ): TraceRule =>
+  (c) => {
+    const x = asFlow(operand(c, 0), c.identities);
+    const { axis } = x;
+    return axis === undefined ? otherwise(c, x) : rule(c, { ...x, axis }, x.shape?.length ?? 0);
+  };
+
+/** The same channels in the shape of each output. */
+export function inShapes(c: TraceContext, x: Flow): readonly Traced[] {
+  return c.node.outputs.map((_, i) => ({ ...x, shape: outputShape(c, i) }));
+}
+
+/** An output without channels of its own. */
+export function fixed(c: TraceContext): Flow {
+  return uniform(outputShape(c), FIXED);
+}
 
 /** A required input. */
 export function operand(c: TraceContext, index: number): Traced {
@@ -41,29 +68,18 @@ export function titleOf({ op, domain, name, outputs }: Node): string {
   return `${domain ? `${domain}.` : ''}${op} '${name || outputs[0]}'`;
 }
 
-/**
- * Ends the trace at this node: channels that come in get no further. Channels of other layers stay as they are; when
- * units of a recurrent layer are among them, that layer is blocked for this `reason`.
- */
-export function obstruct(c: TraceContext, reason: string): Traced[] {
-  const node = titleOf(c.node);
-  const block = (ids: Int32Array) => {
-    if (ids.length > 0) c.identities.obstacles.push({ node, reason, ids });
-  };
+/** Ends the trace at this node: channels get no further, and layers whose units are among them are blocked. */
+export function obstruct(c: TraceContext, reason: string): Flow {
   for (const x of c.inputs) {
-    if (x?.kind === 'flow') {
-      if (x.axis !== undefined) block(x.ids);
-    } else for (const a of x?.axes ?? []) block(a.ids);
+    if (x === undefined || (x.kind === 'flow' && x.axis === undefined)) continue;
+    for (const ids of idsOf(x)) {
+      if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
+    }
   }
-  return fixedOutputs(c);
+  return fixed(c);
 }
 
 /** Says that an operator looks at all these channels together, so that none can leave without loss. */
 export function entangle(c: TraceContext, ids: Int32Array): void {
-  c.identities.entangle(ids, `${titleOf(c.node)} looks at all units together`);
-}
-
-/** Outputs without channels of their own. */
-export function fixedOutputs(c: TraceContext): Traced[] {
-  return c.node.outputs.map((_, i) => uniform(outputShape(c, i), FIXED));
+  c.identities.entanglements.push({ ids, reason: `${titleOf(c.node)} looks at all units together` });
 }

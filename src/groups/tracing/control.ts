@@ -26,21 +26,16 @@ import {
 /** Activations between the steps of a loop; which axis of a zero state carries channels may not have shown yet. */
 type State = Flow | Open;
 
-/** What a loop's body is entered with, and the outputs of the body that come before the states. */
-interface Entry {
-  readonly before: readonly Traced[];
-  readonly states: readonly Traced[];
-  readonly after: readonly Traced[];
-  /** Types of all three together. */
+/** What a loop's body is entered with, the types of it all, and the number of outputs that come before the states. */
+interface Entry extends Readonly<Record<'before' | 'states' | 'after', readonly Traced[]>> {
   readonly types: readonly TensorType[];
   readonly outputsBefore: number;
 }
 
 /**
  * A loop: what a state is after a step, it is before the next one. The body is followed until that changes nothing,
- * which takes two passes, or three where a state starts without channels (zeros). Returns the states, then what the
- * body gives behind them; undefined when a state changes the axis that carries its units. What the body hands on as it
- * is (exporters put weights there) is no state and stays what it is.
+ * which takes two passes or three. Returns the states, then what the body gives behind them; undefined when a state
+ * changes the axis of its units. What the body hands on as it is (exporters put weights there) stays what it is.
  */
 function iterate(c: TraceContext, body: Graph, entry: Entry): { states: Traced[]; rest: Flow[] } | undefined {
   const { before, after, types, outputsBefore } = entry;
@@ -62,8 +57,9 @@ function handsOn(body: Graph, input: number, output: number): boolean {
   const made = producers(body.nodes);
   let name = body.outputs[output]?.name;
   // As many steps as there are nodes: a name may be hidden by one of the same spelling.
-  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++)
+  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++) {
     name = made.get(name!)!.inputs[0];
+  }
   return name === body.inputs[input]?.name;
 }
 
@@ -73,7 +69,7 @@ function isAlike(a: Traced, b: Traced): boolean {
 
 /** What is either of two values as one; undefined when their channels would lie along two axes. */
 function merge(a: State, b: State, identities: Identities): State | undefined {
-  if (isNone(a)) return b.kind === 'flow' ? { ...b, shape: shapeOfFlow(a) ?? b.shape } : b;
+  if (isNone(a)) return b.kind === 'flow' ? { ...b, shape: (a.kind === 'flow' ? a.shape : undefined) ?? b.shape } : b;
   if (isNone(b)) return a;
   if (a.kind === 'open' && b.kind === 'open') return mergeOpen(a, b, identities);
   const axis = (a.kind === 'flow' ? a.axis : undefined) ?? (b.kind === 'flow' ? b.axis : undefined);
@@ -93,10 +89,6 @@ function merge(a: State, b: State, identities: Identities): State | undefined {
   }
   if (x.axis !== y.axis || x.ids.length !== y.ids.length || x.shape === undefined) return undefined;
   return flow(x.shape, x.axis, identities.unite(x.ids, y.ids));
-}
-
-function shapeOfFlow(x: State): Flow['shape'] {
-  return x.kind === 'flow' ? x.shape : undefined;
 }
 
 function mergeOpen(a: Open, b: Open, identities: Identities): Open {

@@ -1,3 +1,4 @@
+import { isStatic } from '../../graph/dims.ts';
 import { traits } from '../../graph/operators.ts';
 import { operatorsWith, type Rules, ruleForEach } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
@@ -7,6 +8,7 @@ import {
   asData,
   type Flow,
   fix,
+  fixLong,
   flow,
   isNone,
   isScalar,
@@ -32,8 +34,8 @@ const same: TraceRule = (c) => {
 const broadcast: TraceRule = (c) => {
   const operands = c.inputs.filter((x) => x !== undefined);
   const stored = operands.filter((x) => x.kind !== 'flow');
-  if (stored.length === operands.length) return [combineStored(c, stored)];
-  return [combine(c, operands, outputShape(c)) ?? obstruct(c, 'its operands carry units along different axes')[0]!];
+  if (stored.length === operands.length) return combineStored(c, stored);
+  return combine(c, operands, outputShape(c)) ?? obstruct(c, 'its operands carry units along different axes');
 };
 
 /**
@@ -61,9 +63,7 @@ export function combine(
   for (const x of operands) {
     if (x.kind !== 'flow') {
       const own = x.axes.length - position;
-      x.axes.forEach((a, i) => {
-        if (i !== own && a.ids.length > 1) identities.fix(a.ids);
-      });
+      fixLong(x.axes, identities, own);
       const axis = x.axes[own];
       if (axis && (axis.ids.length > 1 || size === 1)) {
         identities.mark(axis.sources, 'bias');
@@ -99,10 +99,7 @@ function channelPosition(operands: readonly Traced[]): number | 'different' | un
   return free.length === 0 ? undefined : Math.min(...free);
 }
 
-/**
- * Stored values computed from stored values. They are weights still where the result is zero where the reading weight
- * is: products, and sums of equals.
- */
+/** Stored values computed from stored ones: weights still where the result is zero where the reading weight is. */
 function combineStored(c: TraceContext, stored: readonly (Weight | Open)[]): Traced {
   const shape = outputShape(c) ?? [];
   const full = (x: Weight | Open) =>
@@ -131,8 +128,7 @@ const untied: TraceRule = (c) => c.node.outputs.map((_, i) => uniform(outputShap
 /** Data of a given shape: whatever it meets. */
 const filled: TraceRule = (c) => {
   const shape = outputShape(c);
-  if (shape === undefined) return [uniform(undefined, NONE)];
-  return [open(shape.map((size, axis) => (typeof size === 'number' ? ownAxis(c, axis, size) : plainAxis(size))))];
+  return shape === undefined ? uniform(undefined, NONE) : open(shape.map((size, axis) => ownAxis(c, axis, size)));
 };
 
 /** An axis of identities that the node itself makes. */
@@ -142,7 +138,7 @@ export function ownAxis(c: TraceContext, axis: number, size: Dim): ValueAxis {
 }
 
 /** Random numbers in the shape of the input. */
-const like: TraceRule = (c) => [asData(operand(c, 0))];
+const like: TraceRule = (c) => asData(operand(c, 0));
 
 /** One scale for all elements keeps channels apart; otherwise the stored scales would have to shrink as integers do. */
 const quantization: TraceRule = (c) => {
@@ -151,12 +147,12 @@ const quantization: TraceRule = (c) => {
   if (x.kind === 'flow' && x.axis !== undefined && scale !== undefined && !isScalar(scale)) {
     return obstruct(c, 'it quantizes each unit by a scale of its own');
   }
-  if (x.kind === 'flow' && x.axis !== undefined) return [{ ...x, shape: outputShape(c) ?? x.shape }];
+  if (x.kind === 'flow' && x.axis !== undefined) return { ...x, shape: outputShape(c) ?? x.shape };
   fix(x, c.identities);
   for (const other of c.inputs.slice(1)) if (other) fix(other, c.identities);
   const shape = outputShape(c);
   // Integers from the file: open, so that a product says what is wrong with its weight.
-  return shape?.every((d) => typeof d === 'number') ? [open(shape.map(plainAxis))] : [uniform(shape, FIXED)];
+  return isStatic(shape) ? open(shape.map(plainAxis)) : uniform(shape, FIXED);
 };
 
 /** Rules of operators that treat each element for itself. */

@@ -1,9 +1,6 @@
 import type { Role } from '../groups.ts';
 
-/**
- * Identity of a channel that always stays: it is tied to a graph input, a graph output or something else that cannot
- * shrink.
- */
+/** Identity of a channel that always stays: something that cannot shrink, such as a graph input, is tied to it. */
 export const FIXED = 0;
 /** No identity: a value without channels of its own (a constant, a zero state), which ties nothing. */
 export const NONE = -1;
@@ -17,15 +14,8 @@ export interface StoredAxis {
   role: Role | undefined;
 }
 
-/** A place where the trace cannot go on, which matters only when a layer's units pass there. */
-export interface Obstacle {
-  readonly node: string;
-  readonly reason: string;
-  readonly ids: Int32Array;
-}
-
-/** Channels that have a part in one another's results, so that none can leave without loss; `reason` says where. */
-export interface Entanglement {
+/** Channels that something happens to at a node, and what. */
+interface Event {
   readonly ids: Int32Array;
   readonly reason: string;
 }
@@ -36,8 +26,10 @@ const strength: Readonly<Record<Role, number>> = { bias: 1, produces: 2, reads: 
 /** The identities of one trace: which are equal (union-find), which axes carry them, and where they met an obstacle. */
 export class Identities {
   readonly stored: StoredAxis[] = [];
-  readonly obstacles: Obstacle[] = [];
-  readonly entanglements: Entanglement[] = [];
+  /** Channels at which the trace cannot go on, which matters only when they are units of a layer. */
+  readonly obstacles: Event[] = [];
+  /** Channels that have a part in one another's results, so that none can leave without loss. */
+  readonly entanglements: Event[] = [];
   private readonly parents: number[] = [FIXED];
   private readonly byTensor = new Map<string, StoredAxis[]>();
   /** Number of unions so far that joined two different classes; tells whether a pass changed something. */
@@ -61,6 +53,11 @@ export class Identities {
     return root;
   }
 
+  /** The classes of identities, without those that are fixed or none. */
+  rootsOf(ids: Iterable<number>): number[] {
+    return Array.from(ids, (id) => this.find(id)).filter((root) => root > FIXED);
+  }
+
   /** Makes two identities one; NONE joins with nothing. The smaller number represents, so that FIXED always does. */
   union(a: number, b: number): void {
     const x = this.find(a);
@@ -81,11 +78,6 @@ export class Identities {
   /** Says that these channels stay. */
   fix(ids: Int32Array): void {
     for (const id of ids) this.union(id, FIXED);
-  }
-
-  /** Says that these channels may leave, but not without loss: an operator (LayerNormalization) looks at all of them. */
-  entangle(ids: Int32Array, reason: string): void {
-    this.entanglements.push({ ids, reason });
   }
 
   /** The axes of a stored tensor, the same at every call. */

@@ -1,9 +1,9 @@
 import { intAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import type { Rules } from '../../graph/rules.ts';
-import { fixedOutputs, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { fixed, forChannels, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { combine } from './elementwise.ts';
-import { FIXED, NONE } from './identities.ts';
+import { NONE } from './identities.ts';
 import {
   asFlow,
   fix,
@@ -26,23 +26,20 @@ const gather: TraceRule = (c) => {
   const x = operand(c, 0);
   const shape = outputShape(c);
   const rank = shapeOf(x)?.length;
-  if (isNone(x)) return [uniform(shape, NONE)];
-  if (x.kind === 'flow' && x.axis === undefined) return [uniform(shape, FIXED)];
+  if (isNone(x)) return uniform(shape, NONE);
+  if (x.kind === 'flow' && x.axis === undefined) return fixed(c);
   if (shape === undefined || rank === undefined) return obstruct(c, 'the shape of its output is not known');
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rank)!;
   const along = idsAlong(x, axis);
   const places = along && c.ints(1)?.map((i) => normalizeAxis(i, along.length));
   const indices = places?.every((i) => i !== undefined) ? places : undefined;
   const indexRank = c.inputTypes[1]?.shape?.length ?? 0;
-  if (indices && indexRank === 1) return [select(x, axis, indices, shape)];
+  if (indices && indexRank === 1) return select(x, axis, indices, shape);
   // One unit that is picked stays; the others may leave, and its index follows.
   if (along) c.identities.fix(indices?.length === 1 ? along.subarray(indices[0]!, indices[0]! + 1) : along);
   const moved = (a: number) => (a > axis ? a - 1 + indexRank : a);
-  if (x.kind === 'flow') {
-    if (x.axis === axis) return [uniform(shape, FIXED)];
-    return [{ ...x, shape, axis: moved(x.axis!) }];
-  }
-  return [gatherStored(c, x, axis, moved, indexRank === 0 && c.ints(1) !== undefined)];
+  if (x.kind === 'flow') return x.axis === axis ? fixed(c) : { ...x, shape, axis: moved(x.axis!) };
+  return gatherStored(c, x, axis, moved, indexRank === 0 && c.ints(1) !== undefined);
 };
 
 /** Rows of a table: a smaller weight when the row is known, channels when it comes with the data. */
@@ -63,7 +60,7 @@ function gatherStored(
   }
   if (rest.length !== 1) {
     for (const a of rest) c.identities.fix(a.ids);
-    return uniform(shape, FIXED);
+    return fixed(c);
   }
   c.identities.mark(rest[0]!.sources, 'produces');
   return flow(shape, rest[0]!.at, rest[0]!.ids);
@@ -75,24 +72,22 @@ const gatherElements: TraceRule = (c) => {
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), x.shape?.length ?? 0);
   if (x.axis === undefined) {
     fix(operand(c, 1), c.identities);
-    return fixedOutputs(c);
+    return fixed(c);
   }
   if (axis === x.axis) return obstruct(c, 'it picks units at places that come with the data');
-  return [combine(c, [x, operand(c, 1)], outputShape(c)) ?? obstruct(c, 'its indices lie along another axis')[0]!];
+  return combine(c, [x, operand(c, 1)], outputShape(c)) ?? obstruct(c, 'its indices lie along another axis');
 };
 
 /** Elements at given places of the first axes behind the batch axes. */
-const gatherND: TraceRule = (c) => {
-  const x = asFlow(operand(c, 0), c.identities);
+const gatherND = forChannels((c, x) => {
   const shape = outputShape(c);
   const indices = c.inputTypes[1]?.shape;
   const depth = indices?.[indices.length - 1];
-  if (x.axis === undefined) return fixedOutputs(c);
   if (shape === undefined || typeof depth !== 'number') return obstruct(c, 'the shape of its output is not known');
   const picked = intAttribute(c.node, 'batch_dims', 0) + depth;
   if (x.axis < picked) return obstruct(c, 'it picks units at places that come with the data');
-  return [flow(shape, x.axis - picked + indices!.length - 1, x.ids)];
-};
+  return flow(shape, x.axis - picked + indices!.length - 1, x.ids);
+}, fixed);
 
 /** Updates written over data along one axis: the channels of both meet. */
 const scatterElements: TraceRule = (c) => {
@@ -107,28 +102,26 @@ const scatterND: TraceRule = (c) => {
   return scattered(c, (channels) => typeof depth === 'number' && channels >= depth, [operand(c, 0), operand(c, 2)]);
 };
 
-function scattered(c: TraceContext, isWhole: (axis: number) => boolean, meeting: readonly Traced[]): Traced[] {
+function scattered(c: TraceContext, isWhole: (axis: number) => boolean, meeting: readonly Traced[]): Traced {
   const made = combine(c, meeting, outputShape(c));
   if (made === undefined) return obstruct(c, 'its operands carry units along different axes');
   if (made.axis !== undefined && !isWhole(made.axis)) return obstruct(c, 'it writes over single units');
-  return [made];
+  return made;
 }
 
 /** Slices whose condition holds; not those of units. */
-const compress: TraceRule = (c) => {
-  const x = asFlow(operand(c, 0), c.identities);
+const compress = forChannels((c, x, rank) => {
   const shape = outputShape(c);
   const axis = c.node.attributes.axis;
-  if (x.axis === undefined) return fixedOutputs(c);
-  const at = axis?.type === 'int' ? normalizeAxis(axis.value, x.shape?.length ?? 0) : undefined;
+  const at = axis?.type === 'int' ? normalizeAxis(axis.value, rank) : undefined;
   if (at === undefined || at === x.axis || shape === undefined) return obstruct(c, 'it picks units by their values');
-  return c.node.outputs.map((_, i) => (i === 0 ? { ...x, shape } : uniform(outputShape(c, i), FIXED)));
-};
+  return { ...x, shape };
+}, fixed);
 
 /** What depends on places and values: units that come in stay. */
 const positional: TraceRule = (c) => {
   for (const x of c.inputs) if (x) fix(x, c.identities);
-  return fixedOutputs(c);
+  return fixed(c);
 };
 
 /** Rules of operators that pick and place elements. */

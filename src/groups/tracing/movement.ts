@@ -2,8 +2,8 @@ import { intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis, sliceBound } from '../../graph/dims.ts';
 import type { Rules } from '../../graph/rules.ts';
 import type { Dim } from '../../graph/types.ts';
-import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
-import { FIXED, NONE } from './identities.ts';
+import { fixed, inShapes, obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
+import { NONE } from './identities.ts';
 import { reshapeAxes, reshapeFlow } from './reshape.ts';
 import {
   alongAxis,
@@ -27,20 +27,18 @@ const transpose: TraceRule = (c) => {
   const rank = shapeOf(x)?.length;
   if (rank === undefined) return obstruct(c, 'the rank of its input is not known');
   const perm = intsAttribute(c.node, 'perm') ?? range(0, rank).reverse();
-  if (x.kind !== 'flow') return [{ kind: x.kind, axes: perm.map((p) => x.axes[p]!) }];
-  return [{ ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : perm.indexOf(x.axis) }];
+  if (x.kind !== 'flow') return { kind: x.kind, axes: perm.map((p) => x.axes[p]!) };
+  return { ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : perm.indexOf(x.axis) };
 };
 
 /** Any other order of sizes over the same elements. */
 const reshape: TraceRule = (c) => {
   const x = operand(c, 0);
   const shape = outputShape(c);
-  if (x.kind === 'flow' && x.axis === undefined) return [{ ...x, shape }];
+  if (x.kind === 'flow' && x.axis === undefined) return { ...x, shape };
   if (shape === undefined) return obstruct(c, 'the shape of its output is not known');
-  if (x.kind !== 'flow') return [{ kind: x.kind, axes: reshapeAxes(x.axes, shape, c.identities) }];
-  return [
-    reshapeFlow(x, shape, c.identities) ?? obstruct(c, 'it mixes units with a dimension whose size is not known')[0]!,
-  ];
+  if (x.kind !== 'flow') return { kind: x.kind, axes: reshapeAxes(x.axes, shape, c.identities) };
+  return reshapeFlow(x, shape, c.identities) ?? obstruct(c, 'it mixes units with a dimension whose size is not known');
 };
 
 /** Drops axes of size 1. */
@@ -51,12 +49,12 @@ const squeeze: TraceRule = (c) => {
   if (from === undefined || (given === undefined && c.inputs[1])) return obstruct(c, 'its axes are not known');
   const dropped = given?.map((a) => normalizeAxis(a, from.length)!) ?? from.flatMap((d, i) => (d === 1 ? [i] : []));
   const kept = from.flatMap((_, i) => (dropped.includes(i) ? [] : [i]));
-  if (x.kind !== 'flow') return [{ kind: x.kind, axes: kept.map((i) => x.axes[i]!) }];
+  if (x.kind !== 'flow') return { kind: x.kind, axes: kept.map((i) => x.axes[i]!) };
   if (x.axis === undefined || !dropped.includes(x.axis)) {
-    return [{ ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : kept.indexOf(x.axis) }];
+    return { ...x, shape: outputShape(c), axis: x.axis === undefined ? undefined : kept.indexOf(x.axis) };
   }
   c.identities.fix(x.ids);
-  return [uniform(outputShape(c), FIXED)];
+  return fixed(c);
 };
 
 /** Adds axes of size 1. */
@@ -64,40 +62,40 @@ const unsqueeze: TraceRule = (c) => {
   const x = operand(c, 0);
   const shape = outputShape(c);
   const given = intsAttribute(c.node, 'axes') ?? c.ints(1);
-  if (x.kind === 'flow' && x.axis === undefined) return [{ ...x, shape }];
+  if (x.kind === 'flow' && x.axis === undefined) return { ...x, shape };
   if (shape === undefined || given === undefined) return obstruct(c, 'its axes are not known');
   const added = given.map((a) => normalizeAxis(a, shape.length)!);
   const old = shape.flatMap((_, i) => (added.includes(i) ? [] : [i]));
-  if (x.kind === 'flow') return [{ ...x, shape, axis: old[x.axis!]! }];
+  if (x.kind === 'flow') return { ...x, shape, axis: old[x.axis!]! };
   const axes = shape.map(() => plainAxis(1));
   old.forEach((at, i) => {
     axes[at] = x.axes[i]!;
   });
-  return [{ kind: x.kind, axes }];
+  return { kind: x.kind, axes };
 };
 
 const concat: TraceRule = (c) => {
   const pieces = c.inputs.map((_, i) => operand(c, i));
   const shape = outputShape(c);
-  if (pieces.every(isNone)) return [uniform(shape, NONE)];
+  if (pieces.every(isNone)) return uniform(shape, NONE);
   if (shape === undefined) return obstruct(c, 'the shape of its output is not known');
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), shape.length)!;
   const size = shape[axis]!;
   if (typeof size === 'number' && size > LONGEST_AXIS) return obstruct(c, `an axis of ${size} is too long to follow`);
   const stored = pieces.filter((p) => p.kind !== 'flow');
-  if (stored.length === pieces.length) return [concatStored(c, stored, axis, shape)];
+  if (stored.length === pieces.length) return concatStored(c, stored, axis, shape);
   return concatFlows(c, pieces, axis, shape);
 };
 
 /** Longer axes are no channels. */
 const LONGEST_AXIS = 1 << 22;
 
-function concatFlows(c: TraceContext, pieces: readonly Traced[], axis: number, shape: readonly Dim[]): Traced[] {
+function concatFlows(c: TraceContext, pieces: readonly Traced[], axis: number, shape: readonly Dim[]): Traced {
   const axes = new Set(pieces.flatMap((p) => (p.kind === 'flow' && p.axis !== undefined ? [p.axis] : [])));
   if (axes.size > 1) return obstruct(c, 'its inputs carry units along different axes');
   const [channels = axis] = axes;
   const flows = pieces.map((p) => alongAxis(p, channels, c.identities));
-  if (flows.every((f) => f.axis === undefined)) return [uniform(shape, FIXED)];
+  if (flows.every((f) => f.axis === undefined)) return fixed(c);
   // A piece without channels counts with its one identity for all its indices.
   const spread = (f: Flow) => {
     if (f.axis !== undefined) return f.ids;
@@ -107,11 +105,8 @@ function concatFlows(c: TraceContext, pieces: readonly Traced[], axis: number, s
   const all = flows.map(spread);
   if (!all.every((ids) => ids !== undefined)) return obstruct(c, 'the size of one of its inputs is not known');
   // Along another axis the pieces lie side by side, and what they share must keep one length.
-  if (channels !== axis) {
-    const ids = all.reduce((a, b) => c.identities.unite(a, b));
-    return [flow(shape, channels, ids)];
-  }
-  return [flow(shape, axis, joined(all))];
+  const ids = channels === axis ? joined(all) : all.reduce((a, b) => c.identities.unite(a, b));
+  return flow(shape, channels, ids);
 }
 
 function concatStored(
@@ -146,8 +141,7 @@ function joined(lists: readonly Int32Array[]): Int32Array {
 const split: TraceRule = (c) => {
   const x = operand(c, 0);
   const rank = shapeOf(x)?.length;
-  if (x.kind === 'flow' && x.axis === undefined)
-    return c.node.outputs.map((_, i) => ({ ...x, shape: outputShape(c, i) }));
+  if (x.kind === 'flow' && x.axis === undefined) return inShapes(c, x);
   if (rank === undefined) return obstruct(c, 'the rank of its input is not known');
   const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rank)!;
   const sizes = c.node.outputs.map((_, i) => outputShape(c, i)?.[axis]);
@@ -167,11 +161,11 @@ const slice: TraceRule = (c) => {
   const starts = given('starts', 1);
   let x = operand(c, 0);
   const rank = shapeOf(x)?.length;
-  if (x.kind === 'flow' && x.axis === undefined) return [{ ...x, shape: outputShape(c) }];
-  const known =
-    given('ends', 2) && (attributes || !c.inputs[3] || c.ints(3)) && (attributes || !c.inputs[4] || c.ints(4));
-  if (rank === undefined || starts === undefined || known === undefined)
+  if (x.kind === 'flow' && x.axis === undefined) return inShapes(c, x);
+  const known = given('ends', 2) && (attributes || [3, 4].every((i) => !c.inputs[i] || c.ints(i)));
+  if (rank === undefined || starts === undefined || !known) {
     return obstruct(c, 'what it picks is not known before the run');
+  }
   const axes = given('axes', 3) ?? starts.map((_, i) => i);
   const steps = given('steps', 4);
   for (const [i, given] of axes.entries()) {
@@ -187,7 +181,7 @@ const slice: TraceRule = (c) => {
     const start = sliceBound(starts[i]!, ids.length);
     x = select(x, axis, range(start, Math.min(length, ids.length - start)), undefined);
   }
-  return [x.kind === 'flow' ? { ...x, shape: outputShape(c) } : x];
+  return x.kind === 'flow' ? { ...x, shape: outputShape(c) } : x;
 };
 
 /** Rules of operators that move elements without changing them. */

@@ -2,10 +2,9 @@ import type { Dim } from '../../graph/types.ts';
 import { FIXED, type Identities, NONE, type StoredAxis } from './identities.ts';
 
 /**
- * What the trace knows of an activation: the one axis along which its channels lie, with an identity for each index.
- * `axis` is undefined when the value has no channels of its own; then `ids` is one entry for all elements, FIXED or
- * NONE. One axis is enough, because an array that loses channels must stay rectangular: where an operator would spread
- * identities over two axes, those that must leave together are united.
+ * What the trace knows of an activation: the axis along which its channels lie, with an identity for each index.
+ * Without channels `axis` is undefined and `ids` one entry for all elements, FIXED or NONE. One axis is enough: where an
+ * operator would spread identities over two axes, those that must leave together are united.
  */
 export interface Flow {
   readonly kind: 'flow';
@@ -29,10 +28,7 @@ export interface Weight {
   readonly axes: readonly ValueAxis[];
 }
 
-/**
- * Data that comes from stored tensors or sizes alone (a zero state, a learned state, a bias behind a sigmoid): which of
- * its axes carries channels shows where it meets others.
- */
+/** Data from stored tensors or sizes alone (a zero state): which axis carries channels shows where it meets others. */
 export interface Open {
   readonly kind: 'open';
   readonly axes: readonly ValueAxis[];
@@ -86,6 +82,11 @@ export function idsAlong(x: Traced, axis: number): Int32Array | undefined {
   return ids?.length === 0 ? undefined : ids;
 }
 
+/** All identities that a value has, axis by axis. */
+export function idsOf(x: Traced): readonly Int32Array[] {
+  return x.kind === 'flow' ? [x.ids] : x.axes.map((a) => a.ids);
+}
+
 /** True for an activation without channels that ties nothing. */
 export function isNone(x: Traced | undefined): boolean {
   return x === undefined || (x.kind === 'flow' && x.axis === undefined && x.ids[0] === NONE);
@@ -98,8 +99,12 @@ export function isScalar(x: Traced): boolean {
 
 /** Says that a value keeps its size on every axis. */
 export function fix(x: Traced, identities: Identities): void {
-  if (x.kind === 'flow') identities.fix(x.ids);
-  else for (const a of x.axes) identities.fix(a.ids);
+  for (const ids of idsOf(x)) identities.fix(ids);
+}
+
+/** Says that axes of more than one entry keep their sizes, all but the one at place `except`. */
+export function fixLong(axes: readonly ValueAxis[], identities: Identities, except = -1): void {
+  for (const [i, { ids }] of axes.entries()) if (i !== except && ids.length > 1) identities.fix(ids);
 }
 
 /** The axes of more than one entry along which a value has identities. */
@@ -111,19 +116,14 @@ export function longAxes(x: Weight | Open): number[] {
 export function alongAxis(x: Traced, axis: number, identities: Identities): Flow {
   if (x.kind === 'flow') return x;
   const shape = x.axes.map((a) => a.size);
-  x.axes.forEach((a, i) => {
-    if (i !== axis && a.ids.length > 1) identities.fix(a.ids);
-  });
+  fixLong(x.axes, identities, axis);
   const channels = x.axes[axis];
   if (channels === undefined || channels.ids.length < 2) return uniform(shape, NONE);
   identities.mark(channels.sources, 'bias');
   return flow(shape, axis, channels.ids);
 }
 
-/**
- * A weight or undecided value as an activation. Its only axis of more than one entry becomes the channels (a bias, a
- * learned initial state); a value with several such axes stays as it is.
- */
+/** Any value as an activation, whose channels lie along its only axis of more than one entry; with several it stays. */
 export function asFlow(x: Traced, identities: Identities): Flow {
   if (x.kind === 'flow') return x;
   const long = longAxes(x);

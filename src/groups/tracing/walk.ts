@@ -6,20 +6,18 @@ import { Scope } from '../../graph/infer/infer.ts';
 import type { Op, RecurrentOp } from '../../graph/operators.ts';
 import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
-import type { Dim, Graph, Node, Tensor, TensorType, ValueInfo } from '../../graph/types.ts';
+import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
 import { alongTraces } from './along.ts';
 import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.ts';
 import { controlTraces } from './control.ts';
 import { convolutionTraces } from './convolution.ts';
 import { copyTraces } from './copies.ts';
-import { einsumTraces } from './einsum.ts';
 import { elementwiseTraces } from './elementwise.ts';
 import { FIXED, Identities, NONE } from './identities.ts';
 import { indexingTraces } from './indexing.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
-import { normalizationTraces } from './normalization.ts';
-import { alongAxis, asFlow, fix, flow, type Traced, uniform, valueAxis, weight } from './traced.ts';
+import { alongAxis, asFlow, fix, flow, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
 /** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
 type Unmet = RecurrentOp | 'Constant';
@@ -33,9 +31,7 @@ const rules: Readonly<Record<Exclude<Op, Unmet | Untraced>, TraceRule>> = {
   ...copyTraces,
   ...indexingTraces,
   ...alongTraces,
-  ...normalizationTraces,
   ...convolutionTraces,
-  ...einsumTraces,
   ...controlTraces,
 };
 
@@ -48,42 +44,26 @@ export interface Trace {
   readonly ints: ReadonlyMap<string, readonly Dim[]>;
 }
 
-/** What the trace must be told of the model around the graph. */
-export interface WalkOptions {
-  /** Operator set; it says over which axes Softmax runs. Absent: one of today. */
-  readonly opset?: number | undefined;
-}
-
 /**
- * Follows the data through a graph of primitive operators. Throws a SlimError when shapes do not fit, or when the graph
- * spells out sizes that are too large to follow.
+ * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs. Throws a SlimError
+ * when shapes do not fit, or when the graph spells out sizes that are too large to follow.
  */
-export function walk(graph: Graph, states: readonly StatePair[], { opset = NEWEST }: WalkOptions = {}): Trace {
-  const frame = new Frame({
-    identities: new Identities(),
-    opset,
-    values: new Map(),
-    ints: new Map(),
-    tensors: new Map(),
-    own: new Map(),
-    budget: { entries: MOST_ENTRIES },
-  });
+export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST): Trace {
+  const walker = new Walker(opset);
+  const { identities, values } = walker;
+  const scope = new Scope();
   const kept = new Set(states.map((s) => s.input));
   for (const input of graph.inputs) {
-    frame.define(
-      input.name,
-      input.type,
-      kept.has(input.name) ? stateValue(input, frame.identities) : fixedValue(input),
-    );
+    walker.define(scope, input, kept.has(input.name) ? stateValue(input, identities) : fixedValue(input));
   }
-  const outputs = frame.run(graph);
+  const outputs = walker.run(graph, scope);
   const streamed = new Map(states.map((s) => [s.output, s.input]));
   graph.outputs.forEach((output, i) => {
-    const state = frame.values.get(streamed.get(output.name) ?? '');
-    if (state === undefined) fix(outputs[i]!, frame.identities);
-    else tie(state, outputs[i]!, frame.identities);
+    const state = values.get(streamed.get(output.name) ?? '');
+    if (state === undefined) fix(outputs[i]!, identities);
+    else tie(state, outputs[i]!, identities);
   });
-  return { identities: frame.identities, values: frame.values, ints: frame.ints };
+  return { identities, values, ints: walker.ints };
 }
 
 const NEWEST = 24;
@@ -92,66 +72,44 @@ const MOST_ENTRIES = 1e8;
 /** Longer axes that a node itself makes are no channels. */
 const LONGEST_OWN = 1 << 16;
 
-/** What all frames of a trace share. ONNX gives every value of a graph and its loops a name of its own. */
-interface Shared {
-  readonly identities: Identities;
-  readonly opset: number;
-  readonly values: Map<string, Traced>;
-  readonly ints: Map<string, readonly Dim[]>;
-  readonly tensors: Map<string, Tensor>;
+/** What has been found out so far. ONNX gives every value of a graph and its loops a name of its own. */
+class Walker implements Trace {
+  readonly identities = new Identities();
+  readonly values = new Map<string, Traced>();
+  readonly ints = new Map<string, readonly Dim[]>();
+  private readonly tensors = new Map<string, Tensor>();
   /** Identities that nodes made, by value and axis. */
-  readonly own: Map<string, Int32Array>;
-  readonly budget: { entries: number };
-}
+  private readonly owned = new Map<string, Int32Array>();
+  private budget = MOST_ENTRIES;
+  private readonly opset: number;
 
-/** Names and what is known of them in one graph; the body of a loop sees the outer ones. */
-class Frame {
-  private readonly shared: Shared;
-  private readonly scope: Scope;
-
-  constructor(shared: Shared, outer?: Frame) {
-    this.shared = shared;
-    this.scope = new Scope(outer?.scope);
+  constructor(opset: number) {
+    this.opset = opset;
   }
 
-  get identities(): Identities {
-    return this.shared.identities;
-  }
-
-  get values(): Map<string, Traced> {
-    return this.shared.values;
-  }
-
-  get ints(): ReadonlyMap<string, readonly Dim[]> {
-    return this.shared.ints;
-  }
-
-  define(name: string, type: TensorType, value: Traced): void {
-    this.scope.define(name, type);
+  define(scope: Scope, { name, type }: Pick<ValueInfo, 'name' | 'type'>, value: Traced): void {
+    scope.define(name, type);
     this.values.set(name, value);
   }
 
   /** Follows the nodes in order; inputs must be defined. Returns what the outputs are. */
-  run(graph: Graph): Traced[] {
-    this.scope.declare(graph.valueInfo);
+  run(graph: Graph, scope: Scope): Traced[] {
+    scope.declare(graph.valueInfo);
     for (const [name, tensor] of graph.initializers) {
-      this.scope.defineTensor(name, tensor);
-      this.store(name, tensor);
+      scope.defineTensor(name, tensor);
+      this.store(scope, name, tensor);
     }
-    for (const node of graph.nodes) this.step(node);
+    for (const node of graph.nodes) this.step(node, scope);
     return graph.outputs.map((o) => this.values.get(o.name) ?? uniform(o.type.shape, FIXED));
   }
 
-  private step(node: Node): void {
-    const inputTypes = node.inputs.map((name) => (name === '' ? undefined : this.scope.type(name)));
-    const outputTypes = this.scope.defineNode(node);
-    for (const name of node.outputs) {
-      const known = this.scope.ints(name);
-      if (known) this.shared.ints.set(name, known);
-    }
+  private step(node: Node, scope: Scope): void {
+    const inputTypes = node.inputs.map((name) => (name === '' ? undefined : scope.type(name)));
+    const outputTypes = scope.defineNode(node);
+    for (const name of node.outputs) this.learn(scope, name);
     const constant = constantTensor(node);
     if (constant) {
-      this.store(node.outputs[0]!, constant);
+      this.store(scope, node.outputs[0]!, constant);
       return;
     }
     const context: TraceContext = {
@@ -160,17 +118,17 @@ class Frame {
       inputTypes,
       outputTypes,
       identities: this.identities,
-      opset: this.shared.opset,
-      ints: (i) => this.known(node.inputs[i]),
+      opset: this.opset,
+      ints: (i) => this.known(scope, node.inputs[i]),
       own: (axis, size) => this.own(`${axis} ${node.outputs[0]}`, size),
       runBody: (body, inputs, types) => {
-        const inner = new Frame(this.shared, this);
-        for (const [i, v] of body.inputs.entries()) inner.define(v.name, types[i]!, inputs[i]!);
-        return inner.run(body);
+        const inner = new Scope(scope);
+        for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, inputs[i]!);
+        return this.run(body, inner);
       },
     };
     const rule = ruleFor<TraceRule>(rules, node);
-    const results = rule ? rule(context) : obstruct(context, 'the trace does not know this operator');
+    const results = [rule ? rule(context) : obstruct(context, 'the trace does not know this operator')].flat();
     node.outputs.forEach((name, i) => {
       if (name === '') return;
       const value = results[i] ?? uniform(outputTypes[i]?.shape, FIXED);
@@ -181,35 +139,38 @@ class Frame {
 
   /** Keeps a file of few bytes from making identities without end. */
   private pay(value: Traced, node: Node): void {
-    const { budget } = this.shared;
-    if (value.kind === 'flow') budget.entries -= value.ids.length;
-    else for (const a of value.axes) budget.entries -= a.ids.length;
-    if (budget.entries < 0) throw new SlimError(`${titleOf(node)}: the sizes up to here are too large to be followed`);
+    for (const ids of idsOf(value)) this.budget -= ids.length;
+    if (this.budget < 0) throw new SlimError(`${titleOf(node)}: the sizes up to here are too large to be followed`);
   }
 
-  private known(name: string | undefined): readonly number[] | undefined {
+  /** Notes what integers a value has, where they are known. */
+  private learn(scope: Scope, name: string): void {
+    const known = scope.ints(name);
+    if (known) this.ints.set(name, known);
+  }
+
+  private known(scope: Scope, name: string | undefined): readonly number[] | undefined {
     if (!name) return undefined;
-    const known = this.scope.ints(name);
-    return isStatic(known) ? known : integers(this.shared.tensors.get(name));
+    const known = scope.ints(name);
+    return isStatic(known) ? known : integers(this.tensors.get(name));
   }
 
   private own(key: string, size: number): Int32Array {
-    const found = this.shared.own.get(key);
+    const found = this.owned.get(key);
     if (found?.length === size) return found;
     const ids = size > LONGEST_OWN ? new Int32Array(0) : this.identities.fresh(size);
-    this.shared.own.set(key, ids);
+    this.owned.set(key, ids);
     return ids;
   }
 
   /** A float tensor has identities on each axis; integers are indices and sizes, which are never cut. */
-  private store(name: string, tensor: Tensor): void {
-    this.shared.tensors.set(name, tensor);
+  private store(scope: Scope, name: string, tensor: Tensor): void {
+    this.tensors.set(name, tensor);
     if (isFloat(tensor.elementType)) {
       this.values.set(name, weight(this.identities.axesOf(name, tensor.dims).map((a) => valueAxis(a.ids, [a]))));
       return;
     }
-    const known = this.scope.ints(name);
-    if (known) this.shared.ints.set(name, known);
+    this.learn(scope, name);
     this.values.set(name, uniform(tensor.dims, sizeOf(tensor.dims) > 1 ? FIXED : NONE));
   }
 }

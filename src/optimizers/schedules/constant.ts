@@ -1,5 +1,4 @@
-import { rateField, scheduleKind } from './kind.ts';
-import { warmupField, withWarmup } from './withWarmup.ts';
+import { rateField, scheduleKind, warmupField, withWarmup } from './kind.ts';
 
 /** η all along. */
 export const constantKind = scheduleKind({

@@ -1,6 +1,5 @@
-import { floorField, rateField, scheduleKind } from './kind.ts';
+import { floorField, rateField, scheduleKind, warmupField, withWarmup } from './kind.ts';
 import type { Schedule } from './schedule.ts';
-import { warmupField, withWarmup } from './withWarmup.ts';
 
 /**
  * Half a wave of the cosine from η down to a floor, update by update (Loshchilov and Hutter 2017, equation 5, without

@@ -1,22 +1,20 @@
 import { z } from 'zod';
-import { decayField, floorField, rateField, scheduleKind } from './kind.ts';
+import type { FieldValues } from '../kind.ts';
+import { decayField, floorField, rateField, scheduleKind, warmupField, withWarmup } from './kind.ts';
 import type { Schedule } from './schedule.ts';
-import { warmupField, withWarmup } from './withWarmup.ts';
 
-/** Fields of the plateau schedule. */
-export interface PlateauFields {
-  readonly learningRate: number;
-  readonly decay: number;
-  readonly minRate: number;
-  /** Epochs without a better score after which the rate decays. */
-  readonly plateauPatience: number;
-}
+const fields = {
+  ...rateField,
+  ...decayField,
+  ...floorField,
+  plateauPatience: z.int().positive().describe('epochs without a better score before the learning rate decays'),
+};
 
 /**
  * The rate decays whenever so many epochs in a row had no better score than the best before them, down to a floor.
  * It is read off the scores anew at each update; without scores it never decays.
  */
-export function plateau({ learningRate, decay, minRate, plateauPatience }: PlateauFields): Schedule {
+export function plateau({ learningRate, decay, minRate, plateauPatience }: FieldValues<typeof fields>): Schedule {
   const floor = Math.min(minRate, learningRate);
   return {
     rate({ history }) {
@@ -35,13 +33,7 @@ export function plateau({ learningRate, decay, minRate, plateauPatience }: Plate
 export const plateauKind = scheduleKind({
   name: 'plateau',
   about: 'the learning rate falls by a factor when the score on held-out data stops falling',
-  fields: {
-    ...rateField,
-    ...decayField,
-    ...floorField,
-    plateauPatience: z.int().positive().describe('epochs without a better score before the learning rate decays'),
-    ...warmupField,
-  },
+  fields: { ...fields, ...warmupField },
   defaults: { decay: 0.5, minRate: 0, plateauPatience: 2, warmup: 0 },
   needsScores: true,
   create: ({ warmup, ...fields }) => withWarmup(plateau(fields), warmup),

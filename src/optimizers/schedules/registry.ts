@@ -1,7 +1,6 @@
 import { z } from 'zod';
-import { SlimError } from '../../base/errors.ts';
 import type { Section } from '../../base/fields.ts';
-import type { FieldValues } from '../kind.ts';
+import { chosenKind } from '../kind.ts';
 import { constantKind } from './constant.ts';
 import { cosineKind } from './cosine.ts';
 import type { ScheduleKind } from './kind.ts';
@@ -20,27 +19,13 @@ export const schedules = {
 /** Name of a schedule. */
 export type ScheduleName = keyof typeof schedules;
 
-/** A schedule as a configuration chooses it: its name and all of its fields. */
-export type ScheduleChoice = {
-  [Name in ScheduleName]: { readonly kind: Name } & FieldValues<(typeof schedules)[Name]['fields']>;
-}[ScheduleName];
-
 /** The kind that a configuration's section chooses. */
 export function scheduleKindOf(section: Section): ScheduleKind {
-  const kinds: Readonly<Record<string, ScheduleKind>> = schedules;
-  const kind = kinds[section.kind];
-  if (kind === undefined) throw new SlimError(`there is no schedule '${section.kind}'`);
-  return kind;
+  return chosenKind<ScheduleKind>(schedules, section, 'schedule');
 }
 
 /** Makes the schedule of a configuration's section, for a run of so many epochs. */
 export function scheduleOf(section: Section, run: Pick<RunLength, 'epochs'>): Schedule {
   const kind = scheduleKindOf(section);
   return kind.create(z.object(kind.fields).parse(section), run);
-}
-
-/** Makes the schedule that a configuration chooses, for a run of so many epochs. */
-export function createSchedule({ kind, ...fields }: ScheduleChoice, run: Pick<RunLength, 'epochs'>): Schedule {
-  const chosen: ScheduleKind = schedules[kind];
-  return chosen.create(fields, run);
 }

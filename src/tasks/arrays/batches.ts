@@ -3,8 +3,8 @@ import { randomStream } from '../../base/random.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import { emptyData } from '../../graph/tensors.ts';
 import type { Tensor, TensorData } from '../../graph/types.ts';
+import type { Tensors } from '../../runtime/runtime.ts';
 import { TARGETS } from '../task.ts';
-import { withAxis } from './axes.ts';
 import type { Examples, InputExamples } from './examples.ts';
 import { PLACE_WEIGHTS } from './scoring.ts';
 import type { Targets } from './targets.ts';
@@ -20,31 +20,25 @@ export function shuffled(count: number, seed: number, epoch: number): Uint32Arra
   return order;
 }
 
-/** How batches of one size are fed. */
-export interface BatchFeeds {
-  /** Tensors for the inputs, targets and weights of places of a batch. */
-  feeds(): Readonly<Record<string, Tensor>>;
-  /**
-   * Puts examples into such tensors; the places that count share the weight 1. A batch that is not full is filled up with
-   * its own examples, which then do not count. Returns the number of places that count.
-   */
-  fill(examples: Uint32Array, feeds: Readonly<Record<string, Tensor>>): number;
-}
-
-/** Feeds for batches of a size. */
-export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number): BatchFeeds {
+/**
+ * Feeds for batches of a size: tensors for the inputs, targets and weights of places, and how examples fill them. The
+ * places that count share the weight 1. A batch that is not full is filled up with its own examples, which then do not
+ * count. `fill` returns the number of places that count.
+ */
+export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number) {
   const { places } = targets;
   const targetType = targets.values instanceof Float32Array ? 'float32' : 'int64';
+  const size = batch * places;
   const vector = (elementType: 'float32' | 'int64'): Tensor => {
-    return { elementType, dims: [batch * places], data: emptyData(elementType, batch * places) };
+    return { elementType, dims: [size], data: emptyData(elementType, size) };
   };
   return {
-    feeds: () => ({
+    feeds: (): Tensors => ({
       [TARGETS]: vector(targetType),
       [PLACE_WEIGHTS]: vector('float32'),
       ...Object.fromEntries(inputs.map((input) => [input.name, emptyBatch(input, batch)])),
     }),
-    fill(chosen, feeds) {
+    fill(chosen: Uint32Array, feeds: Tensors): number {
       const filled = Uint32Array.from({ length: batch }, (_, i) => chosen[i % chosen.length]!);
       for (const input of inputs) placeExamples(input, filled, feeds[input.name]!);
       const weights = feeds[PLACE_WEIGHTS]!.data as Float32Array;
@@ -64,7 +58,7 @@ export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number
 }
 
 function emptyBatch({ array, batchAxis }: InputExamples, batch: number): Tensor {
-  const dims = withAxis(array.dims.slice(1), batchAxis, batch).map(Number);
+  const dims = array.dims.slice(1).toSpliced(batchAxis, 0, batch);
   return { ...array, dims, data: emptyData(array.elementType, sizeOf(dims)) };
 }
 

@@ -4,16 +4,12 @@ import { inlineBranches } from '../../passes/decideBranches.ts';
 import { asFloat32Graph } from '../../passes/float32.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
-import { withAxis, without } from './axes.ts';
 import type { Examples } from './examples.ts';
 
 /** What the dimension of the examples is called while its size is open. */
 export const BATCH = '@batch';
 
-/**
- * The graph of an imported model as it is trained: float32, in our operator set, recurrent operators as loops over
- * their equations, branches on sizes decided, all free dimensions bound to the sizes of the examples, that of the examples to `batch`.
- */
+/** An imported graph as it is trained: float32, our operators, all sizes bound, that of the examples to `batch`. */
 export function boundGraph(model: Model, examples: Examples, batch: Dim): Graph {
   const graph = asFloat32Graph(toOwnOpset(model));
   const batches = new Map([...examples.inputs, ...examples.zeros].map((v) => [v.name, v.batchAxis]));
@@ -23,13 +19,13 @@ export function boundGraph(model: Model, examples: Examples, batch: Dim): Graph 
     if (typeof dim === 'string') sizes[dim] = batch;
   }
   const bound = bindDims(graph, { ...examples.sizes, ...sizes });
-  const dims = new Map(examples.inputs.map((v) => [v.name, withAxis(v.array.dims.slice(1), v.batchAxis, batch)]));
+  const arrays = new Map(examples.inputs.map((v) => [v.name, v.array]));
   const inputs = bound.inputs.map((info): ValueInfo => {
-    const given = dims.get(info.name);
-    if (given) return { ...info, type: { ...info.type, shape: given } };
     const axis = batches.get(info.name);
-    if (axis === undefined || info.type.shape === undefined) return info;
-    return { ...info, type: { ...info.type, shape: withAxis(without(info.type.shape, axis), axis, batch) } };
+    if (axis === undefined) return info;
+    const array = arrays.get(info.name);
+    const own: readonly Dim[] | undefined = array ? array.dims.slice(1) : info.type.shape?.toSpliced(axis, 1);
+    return own ? { ...info, type: { ...info.type, shape: own.toSpliced(axis, 0, batch) } } : info;
   });
   return lowerRecurrent(inlineBranches({ ...bound, inputs }));
 }

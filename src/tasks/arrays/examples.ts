@@ -5,8 +5,10 @@ import { formatShape, sizeOf } from '../../graph/dims.ts';
 import { type StatePair, statesOf } from '../../graph/states.ts';
 import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { detectStates } from '../../passes/detectStates.ts';
-import { batchAxisOf, without } from './axes.ts';
 import type { ArraysFields } from './definition.ts';
+
+/** Names that exporters and people give to the dimension of the examples. */
+const BATCH_NAME = /batch|^(n|b|bs|examples?|samples?)$/i;
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -14,18 +16,16 @@ export interface NamedArrays {
   readonly arrays: ReadonlyMap<string, Tensor>;
 }
 
-/** The examples of one input, and how they are laid into a batch. */
-export interface InputExamples {
+/** An input that is fed zeros, a state at the start of a sequence; its shape is the model's, which may shrink. */
+interface ZeroInput {
   readonly name: string;
-  /** [N, …] in the element type that the input wants. */
-  readonly array: Tensor;
   readonly batchAxis: number;
 }
 
-/** An input that is fed zeros, a state at the start of a sequence; its shape is the model's, which may shrink. */
-export interface ZeroInput {
-  readonly name: string;
-  readonly batchAxis: number;
+/** The examples of one input, and how they are laid into a batch. */
+export interface InputExamples extends ZeroInput {
+  /** [N, …] in the element type that the input wants. */
+  readonly array: Tensor;
 }
 
 /** All that the inputs of a model take from a file of arrays. */
@@ -59,10 +59,7 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
   );
 }
 
-/**
- * Finds the examples of every input of a model. Throws UsageError where one is missing or does not fit: number of axes,
- * sizes, number of examples, element type.
- */
+/** Finds the examples of each input of a model. Throws UsageError where one is missing or does not fit. */
 export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
   const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
   const states = new Set(streamingStates(model).map((s) => s.input));
@@ -71,7 +68,6 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
   const { inputs } = model.graph;
   for (const name of [...zeros, ...Object.keys(named)]) checkInput(model, name);
   const sizes = new Map<string, { readonly size: number; readonly array: string }>();
-  const fixed = new Set<number>();
   const fed = inputs
     .filter((v) => !isZero(v))
     .map((info) => {
@@ -79,13 +75,8 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
       const array = arrayNamed(data, name, missing(info, name));
       const batchAxis = batchAxisOf(info, axes);
       bindSizes(info, batchAxis, { name, array, source: data.source }, sizes);
-      noteBatch(info, batchAxis, fixed);
-      return {
-        name: info.name,
-        array: withType(array, asFed(info), `array '${name}' of ${data.source}`),
-        batchAxis,
-        from: name,
-      };
+      const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
+      return { name: info.name, array: fed, batchAxis, from: name };
     });
   const [first] = fed;
   if (first === undefined) throw new UsageError('the model has no input that takes data');
@@ -98,20 +89,44 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
     );
   }
   if (count === 0) throw new UsageError(`${data.source}: array '${first.from}' has no examples`);
-  const fedZeros = inputs.filter(isZero).map((info) => {
-    const batchAxis = batchAxisOf(info, axes);
-    noteBatch(info, batchAxis, fixed);
-    return { name: info.name, batchAxis };
-  });
-  if (fixed.size > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${[...fixed].join(', ')}`);
+  const fedZeros = inputs.filter(isZero).map((info) => ({ name: info.name, batchAxis: batchAxisOf(info, axes) }));
+  const axisIn = new Map([...fed, ...fedZeros].map((v) => [v.name, v.batchAxis]));
+  const batches = inputs.map(({ name, type }) => type.shape![axisIn.get(name)!]);
+  const fixed = [...new Set(batches.filter((size) => typeof size === 'number'))];
+  if (fixed.length > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${fixed.join(', ')}`);
   return {
     source: data.source,
     count,
     inputs: fed.map(({ name, array, batchAxis }) => ({ name, array, batchAxis })),
     zeros: fedZeros,
     sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
-    fixedBatch: [...fixed][0],
+    fixedBatch: fixed[0],
   };
+}
+
+/**
+ * Axis of the examples of an input: the one that is said in `given`, else the one with a name that says so ("batch",
+ * "N", …), else the first that is free (of several free ones it must be the very first), else the first. Throws
+ * UsageError where the axis does not exist, and where nothing tells which one it is.
+ */
+export function batchAxisOf({ name, type }: ValueInfo, given: Readonly<Record<string, number>>): number {
+  const { shape } = type;
+  const said = Object.hasOwn(given, name) ? given[name]! : undefined;
+  if (shape === undefined || shape.length === 0) {
+    throw new UsageError(`input '${name}' has no axis for examples: its shape is ${formatShape(shape)}`);
+  }
+  if (said !== undefined) {
+    if (said < shape.length) return said;
+    throw new UsageError(`--batch-axis ${name}=${said}: '${name}' has the axes 0 to ${shape.length - 1}`);
+  }
+  const named = shape.findIndex((d) => typeof d === 'string' && BATCH_NAME.test(d));
+  if (named >= 0) return named;
+  const free = shape.flatMap((d, i) => (typeof d === 'string' ? [i] : []));
+  if (free.length === 0 || free[0] === 0) return 0;
+  if (free.length === 1) return free[0]!;
+  throw new UsageError(
+    `which axis of '${name}' ${formatShape(shape)} holds the examples? Say it with --batch-axis ${name}=AXIS`,
+  );
 }
 
 /** Half precision is fed as float32, because that is what is trained. */
@@ -133,11 +148,6 @@ function missing({ name, type }: ValueInfo, array: string): string {
   return name === array ? `${input} (--input ${name}=ARRAY takes another, --zeros ${name} feeds zeros)` : input;
 }
 
-function noteBatch({ type }: ValueInfo, axis: number, fixed: Set<number>): void {
-  const size = type.shape![axis];
-  if (typeof size === 'number') fixed.add(size);
-}
-
 /** Takes the sizes of an input's free dimensions from its examples. */
 function bindSizes(
   { name, type }: ValueInfo,
@@ -145,7 +155,7 @@ function bindSizes(
   given: { readonly name: string; readonly array: Tensor; readonly source: string },
   sizes: Map<string, { size: number; array: string }>,
 ): void {
-  const wanted: Dim[] = without(type.shape!, batchAxis);
+  const wanted: Dim[] = type.shape!.toSpliced(batchAxis, 1);
   const got = given.array.dims.slice(1);
   const misfit = (why: string) =>
     new UsageError(

@@ -9,11 +9,10 @@ import { type ArrayData, arraysProblem } from './problem.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
 export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData): LoadedTask {
-  const problem = arraysProblem(model, data, readTaskFields(config.task), config.batch);
+  const fields = readTaskFields(config.task);
+  const problem = arraysProblem(model, data, fields, config.batch);
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
-  const given = new Set(data.train.arrays.keys());
-  const { input = {} } = readTaskFields(config.task);
-  const { source } = data.train;
+  const { source, arrays } = data.train;
   const held = valid === undefined ? '' : `, ${grouped(valid)} held out in ${data.valid!.source}`;
   return {
     problem,
@@ -25,13 +24,9 @@ export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData):
     },
     model: () => model,
     // States that take their values from arrays keep their sizes.
-    states: streamingStates(model).filter((s) => !given.has(input[s.input] ?? s.input)),
+    states: streamingStates(model).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
     isImported: true,
-    notes: [
-      `${source}: ${grouped(train)} examples${held}`,
-      ...notesOn(model),
-      ...fixedBatchNote(problem, config, train),
-    ],
+    notes: [`${source}: ${grouped(train)} examples${held}`, ...notesOn(model, problem, config, train)],
     files: {},
   };
 }
@@ -40,17 +35,13 @@ function exampleCount({ arrays }: ArrayData['train']): number {
   return [...arrays.values()][0]?.dims[0] ?? 0;
 }
 
-function notesOn({ graph }: Model): string[] {
+function notesOn({ graph }: Model, problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
   const notes: string[] = [];
   if (hasFloat16(graph)) notes.push('note: half precision is trained in float32 and rounded back when it is written');
   if (graph.nodes.some((n) => n.op === 'BatchNormalization')) {
     notes.push('note: BatchNormalization keeps its stored mean and variance; scale and bias are trained');
   }
-  return notes;
-}
-
-function fixedBatchNote(problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
   const size = problem.batches('train', { epoch: 0, seed, rank: 0, ranks: 1 }).shapeOf(0)[BATCH]!;
-  if (size === Math.min(batch, count)) return [];
-  return [`note: the model fixes its batch: ${size} examples at a time`];
+  if (size !== Math.min(batch, count)) notes.push(`note: the model fixes its batch: ${size} examples at a time`);
+  return notes;
 }

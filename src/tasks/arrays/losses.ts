@@ -9,31 +9,22 @@ import {
   logSoftmax,
   mul,
   neg,
-  reshape,
   squeeze,
   sub,
   unsqueeze,
 } from '../../graph/ops.ts';
 
-/** What one place (an example, a step of a sequence, an entry of a vector) contributes. */
-export interface LossTerms {
-  /** Loss of each place [R], float32. */
-  readonly losses: Value;
-  /** 1 where the prediction is right, else 0 [R]; undefined where there is no right or wrong. */
-  readonly correct: Value | undefined;
-}
-
 /** A way to score a model's output against targets. */
 export interface Loss {
   /** True when the output has an axis of classes that the targets do not have: scores [R, C] against indices [R]. */
   readonly classes: boolean;
-  /**
-   * Activations that a model may end in although the loss wants what goes into them: the loss takes their input, which
-   * is exact where they saturate.
-   */
+  /** Activations at the end of a model whose input the loss takes instead, exact where they saturate. */
   readonly undoes: readonly Op[];
-  /** The formula, for R places side by side: targets int64 [R] for classes, else float32 [R] like the scores. */
-  terms(scores: Value, targets: Value): LossTerms;
+  /**
+   * The formula for R places (examples, steps, entries of vectors) side by side: from targets int64 [R] for classes, else
+   * float32 [R] like the scores, to losses float32 [R] and 1 where the prediction is right, else 0 [R], if there is right.
+   */
+  terms(scores: Value, targets: Value): { readonly losses: Value; readonly correct: Value | undefined };
 }
 
 /** −log softmax(scores)[target] */
@@ -76,8 +67,3 @@ export const losses = {
 
 /** Name of a loss. */
 export type LossName = keyof typeof losses;
-
-/** All places side by side: [R, C] with an axis of classes at the end, else [R]. */
-export function inRows(x: Value, classes: number | undefined): Value {
-  return reshape(x, classes === undefined ? [-1] : [-1, classes]);
-}

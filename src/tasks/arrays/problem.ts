@@ -1,21 +1,27 @@
 import { sha256Hex } from '../../base/digest.ts';
 import { withType } from '../../graph/convert.ts';
 import { sizeOf } from '../../graph/dims.ts';
-import { removeDeadNodes } from '../../graph/rewrite.ts';
-import { namesStates, statesOf } from '../../graph/states.ts';
+import { statesOf } from '../../graph/states.ts';
 import { emptyData } from '../../graph/tensors.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
-import { meanLoss, type Score } from '../score.ts';
-import { shapeKey } from '../shapeKey.ts';
-import { type Batches, type BatchOrder, type BatchShape, type Problem, type Split, TARGETS } from '../task.ts';
+import { accuracyOf, meanLoss } from '../score.ts';
+import {
+  type Batches,
+  type BatchOrder,
+  type BatchShape,
+  type Problem,
+  type Split,
+  shapeKey,
+  TARGETS,
+} from '../task.ts';
 import { batchFeeds, shuffled } from './batches.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
 import { CORRECT, PLACE_WEIGHTS, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
-import { type Targets, targetArray, targetsOf } from './targets.ts';
+import { besideArray, type Targets, targetsOf } from './targets.ts';
 
 /** Arrays by name for each split, the first axis of each being the examples. */
 export interface ArrayData {
@@ -24,28 +30,18 @@ export interface ArrayData {
 }
 
 /** Examples that are scored: inputs, targets, and how they meet in the model's output. */
-export interface ScoredExamples {
+interface ScoredExamples {
   readonly examples: Examples;
   readonly targets: Targets;
   readonly scored: Scored;
+  /** Examples of a batch: as many as are asked for, unless the model fixes their number or there are fewer. */
+  readonly size: number;
+  /** Sizes of all free dimensions. */
+  readonly shape: BatchShape;
 }
 
 /** Cross entropy of a place in nats from which no training comes back. */
 const HOPELESS = 1000;
-
-/** Share of the places that count where the prediction is right. */
-const accuracy: Score = {
-  name: 'accuracy',
-  better: 'higher',
-  decimals: 2,
-  isShare: true,
-  of: ({ count, totals }) => totals[CORRECT]![0]! / count,
-};
-
-/** Size of the batches over some examples: what is asked for, unless the model fixes it or there are fewer. */
-export function batchSize({ fixedBatch, count }: Examples, batch: number): number {
-  return fixedBatch ?? Math.min(batch, count);
-}
 
 /**
  * Mini-batches of examples for an imported model. The loss of a batch is the mean over its places that count (examples,
@@ -53,20 +49,18 @@ export function batchSize({ fixedBatch, count }: Examples, batch: number): numbe
  * together.
  */
 export function arraysProblem(model: Model, data: ArrayData, fields: ArraysFields, batch: number): Problem {
-  const train = scoredExamples(model, data.train, fields);
-  const valid = data.valid && scoredExamples(model, data.valid, fields);
-  const splits: Partial<Record<Split, ScoredExamples>> = { train, ...(valid && { valid }) };
+  const train = scoredExamples(model, data.train, fields, batch);
+  const valid = data.valid && scoredExamples(model, data.valid, fields, batch);
+  const setOf = (split: Split) => (split === 'valid' && valid) || train;
   const knowsRight = train.scored.classes !== undefined || fields.loss === 'bce';
-  const all = Object.values(splits);
   const batches = (split: Split, { epoch, seed, ...ranks }: BatchOrder): Batches => {
-    const scored = splits[split] ?? train;
+    const scored = setOf(split);
     const { count } = scored.examples;
-    const order = split === 'train' ? shuffled(count, seed, epoch) : Uint32Array.from({ length: count }, (_, i) => i);
-    return exampleBatches(scored, batch, { ...ranks, order });
+    return exampleBatches(scored, split === 'train' ? shuffled(count, seed, epoch) : inOrder(count), ranks);
   };
   return {
     items: 'examples',
-    scores: knowsRight ? [accuracy, meanLoss] : [{ ...meanLoss, name: fields.loss }],
+    scores: knowsRight ? [accuracyOf(CORRECT), meanLoss] : [{ ...meanLoss, name: fields.loss }],
     splits: valid ? ['train', 'valid'] : ['train'],
     digest: digestOf(model, data),
     carriesState: false,
@@ -74,28 +68,27 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
     hopeless: knowsRight ? HOPELESS : Number.POSITIVE_INFINITY,
     lossGraph(given, shape) {
       // Held-out examples may have other sizes.
-      const isFor = ({ examples }: ScoredExamples) => shape && shapeKey(shapeOf(examples, batch)) === shapeKey(shape);
-      const { examples, scored } = all.find(isFor) ?? train;
-      const bound = boundGraph(given, examples, batchSize(examples, batch));
-      const { graph, hasCorrect, undone } = scoredGraph(bound, scored, fields.loss);
-      return {
-        graph: removeDeadNodes(graph),
-        sums: hasCorrect ? { [CORRECT]: 'mean' } : {},
-        reduction: 'mean',
-        gradientScale: 1,
-        lookups: [],
-        notes: undone ? [`the loss takes what goes into the ${undone} that makes '${scored.output}'`] : [],
-      };
+      const isFor = (set: ScoredExamples) => shape && shapeKey(set.shape) === shapeKey(shape);
+      const { examples, scored, size } = [train, ...(valid ? [valid] : [])].find(isFor) ?? train;
+      const made = scoredGraph(boundGraph(given, examples, size), scored, fields.loss);
+      return { ...made, reduction: 'mean', gradientScale: 1, lookups: [] };
     },
     batches,
-    samples: (given) => [sampleFeeds(given, valid ?? train, batch)],
+    samples: (given) => [sampleFeeds(given, valid ?? train)],
   };
 }
 
-function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields): ScoredExamples {
+function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields, batch: number): ScoredExamples {
   const examples = examplesOf(model, data, fields);
-  const scored = scoredOutput(model, examples, targetArray(data, examples, fields).dims, fields);
-  return { examples, scored, targets: targetsOf(model, data, examples, scored, fields) };
+  const size = examples.fixedBatch ?? Math.min(batch, examples.count);
+  const scored = scoredOutput(
+    model,
+    examples,
+    besideArray(data, examples, fields.targetArray, '--target').array.dims,
+    fields,
+  );
+  const shape = { ...examples.sizes, [BATCH]: size };
+  return { examples, scored, targets: targetsOf(model, data, examples, scored, fields), size, shape };
 }
 
 /**
@@ -103,38 +96,32 @@ function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields): 
  * count; a rank that has none left has one in which nothing counts, so that all have the same number.
  */
 function exampleBatches(
-  { examples, targets }: ScoredExamples,
-  batch: number,
-  { order, rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'> & { readonly order: Uint32Array },
+  { examples, targets, size, shape }: ScoredExamples,
+  order: Uint32Array,
+  { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>,
 ): Batches {
-  const size = batchSize(examples, batch);
   const count = Math.ceil(Math.ceil(order.length / size) / ranks);
   const own = (i: number) => order.subarray((i * ranks + rank) * size, (i * ranks + rank + 1) * size);
   const made = batchFeeds(examples, targets, size);
   return {
     count,
     items: Array.from({ length: count }, (_, i) => own(i).length).reduce((a, b) => a + b, 0),
-    shapeOf: () => shapeOf(examples, batch),
+    shapeOf: () => shape,
     feeds: made.feeds,
     fill: (i, feeds) => made.fill(own(i), feeds),
   };
 }
 
-/** Sizes of all free dimensions in the batches over some examples. */
-function shapeOf(examples: Examples, batch: number): BatchShape {
-  return { ...examples.sizes, [BATCH]: batchSize(examples, batch) };
+function inOrder(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
 /** One batch of examples in the element types of a model, states left out: they start at zero. */
-function sampleFeeds(model: Model, { examples, targets }: ScoredExamples, batch: number): Tensors {
-  const size = batchSize(examples, batch);
+function sampleFeeds(model: Model, { examples, targets, size }: ScoredExamples): Tensors {
   const made = batchFeeds(examples, targets, size);
   const feeds = { ...made.feeds(), ...zerosFor(model, examples, size) };
-  made.fill(
-    Uint32Array.from({ length: Math.min(size, examples.count) }, (_, i) => i),
-    feeds,
-  );
-  const states = new Set((namesStates(model) ? statesOf(model) : []).map((s) => s.input));
+  made.fill(inOrder(Math.min(size, examples.count)), feeds);
+  const states = new Set(statesOf(model).map((s) => s.input));
   const types = new Map(model.graph.inputs.map((v) => [v.name, v.type.elementType]));
   const own = Object.entries(feeds).filter(([name]) => name !== TARGETS && name !== PLACE_WEIGHTS && !states.has(name));
   return Object.fromEntries(own.map(([name, t]) => [name, withType(t, types.get(name)!, `input '${name}'`)]));
@@ -152,7 +139,6 @@ function zerosFor(model: Model, examples: Examples, batch: number): Tensors {
   );
 }
 
-/** Identifies model and arrays. */
 function digestOf(model: Model, { train, valid }: ArrayData): string {
   const arrays = [train.arrays, valid?.arrays ?? new Map<string, Tensor>()].flatMap((named) => [
     '\narrays',

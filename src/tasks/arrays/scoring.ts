@@ -5,16 +5,14 @@ import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes } from '../../graph/infer/infer.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
-import { mul, reduceSum, transpose } from '../../graph/ops.ts';
-import { producers } from '../../graph/rewrite.ts';
-import { type Rules, ruleFor } from '../../graph/rules.ts';
+import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
+import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
-import { LOSS, TARGETS } from '../task.ts';
-import { batchAxisOf, without } from './axes.ts';
+import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
-import { type Examples, streamingStates } from './examples.ts';
-import { inRows, losses } from './losses.ts';
+import { batchAxisOf, type Examples, streamingStates } from './examples.ts';
+import { type LossName, losses } from './losses.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
 export const PLACE_WEIGHTS = 'slimrnn/place_weights';
@@ -31,10 +29,7 @@ export interface Scored {
   readonly places: readonly number[];
 }
 
-/**
- * Finds which output is scored, and how its axes meet those of the targets [N, …]. Throws UsageError where there is
- * more than one candidate, and where their sizes do not fit.
- */
+/** Finds the scored output and how its axes meet the targets' [N, …]. Throws UsageError where they do not fit. */
 export function scoredOutput(
   model: Model,
   examples: Examples,
@@ -49,7 +44,7 @@ export function scoredOutput(
   const given = Object.hasOwn(axes, info.name);
   const seen = shape?.indexOf(BATCH) ?? -1;
   const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
-  const own = without(shape ?? [], batchAxis);
+  const own = (shape ?? []).toSpliced(batchAxis, 1);
   if (!isStatic(own)) {
     const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
     const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
@@ -61,29 +56,23 @@ export function scoredOutput(
   const outer = { output: info.name, batchAxis, places };
   const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
   if (!losses[config.loss].classes) {
-    const same = withoutOnes(own).join() === withoutOnes(places).join();
-    if (same) return { ...outer, classes: undefined };
+    const withoutOnes = (dims: readonly number[]) => dims.filter((d) => d !== 1).join();
+    if (withoutOnes(own) === withoutOnes(places)) return { ...outer, classes: undefined };
     throw new UsageError(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
   }
   // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
-  const at = [own.length - 1, 0].find((axis) => axis >= 0 && without(own, axis).join() === places.join());
+  const at = [own.length - 1, 0].find((axis) => axis >= 0 && own.toSpliced(axis, 1).join() === places.join());
   if (at === undefined) {
+    const isSame = own.join() === places.join();
+    const hint = isSame ? ' (for targets like the output itself there are --loss mse and bce)' : '';
     throw new UsageError(
       `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
-        `[${own.join(', ')}] for each example, classes last; ${says}${sameHint(own, places)}`,
+        `[${own.join(', ')}] for each example, classes last; ${says}${hint}`,
     );
   }
   return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
-}
-
-function sameHint(own: readonly number[], places: readonly number[]): string {
-  return own.join() === places.join() ? ' (for targets like the output itself there are --loss mse and bce)' : '';
-}
-
-function withoutOnes(dims: readonly number[]): number[] {
-  return dims.filter((d) => d !== 1);
 }
 
 /** The output that is named, or the only one that is no state. */
@@ -105,35 +94,26 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
   );
 }
 
-/** A graph that gives the weighted loss of a batch, and what is worth saying about it. */
-export interface ScoredGraph {
-  readonly graph: Graph;
-  /** R, places of a batch. */
-  readonly rows: number;
-  readonly hasCorrect: boolean;
-  /** The activation at the end of the model that the loss took the input of. */
-  readonly undone: string | undefined;
-}
-
 /**
  * A bound graph with Σ (weight of a place) · (its loss) as its first output. The rows of targets and weights are the
  * places of the first example, then those of the second, …
  */
-export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['loss']): ScoredGraph {
-  const { terms, undoes, classes: hasClasses } = losses[loss];
+export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<LossGraph, 'graph' | 'sums' | 'notes'> {
+  const { terms, classes: hasClasses } = losses[loss];
   const b = GraphBuilder.from(graph, { keepOutputs: false });
   const output = b.value(scored.output);
   if (output.type.elementType !== 'float32') {
     throw new UsageError(`output '${scored.output}' is ${output.type.elementType}; only real numbers can be scored`);
   }
   const { activation, moves } = ending(graph, scored.output);
-  const fitting = activation && ruleFor(probabilities, activation);
+  const names = Object.keys(losses) as LossName[];
+  const fitting = activation && names.find((name) => losses[name].undoes.some((op) => op === activation.op));
   if (fitting && fitting !== loss && loss !== 'mse') {
     throw new UsageError(
       `output '${scored.output}' ends in ${activation!.op}, which --loss ${fitting} goes with, not ${loss}`,
     );
   }
-  const undone = activation && undoes.some((op) => op === activation.op) ? activation : undefined;
+  const undone = fitting === loss ? activation : undefined;
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
   const shape = scores.type.shape;
@@ -148,18 +128,16 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: ArraysFields['lo
   const turned = order.every((axis, i) => axis === i) ? scores : transpose(scores, order);
   const targets = b.input(TARGETS, hasClasses ? 'int64' : 'float32', [rows]);
   const weights = b.input(PLACE_WEIGHTS, 'float32', [rows]);
-  const { losses: each, correct } = terms(inRows(turned, scored.classes?.count), targets);
+  const side = scored.classes ? [-1, scored.classes.count] : [-1];
+  const { losses: each, correct } = terms(reshape(turned, side), targets);
   b.output(reduceSum(mul(each, weights)), LOSS);
   if (correct) b.output(reduceSum(mul(correct, weights)), CORRECT);
-  return { graph: b.build(), rows, hasCorrect: correct !== undefined, undone: undone?.op };
+  return {
+    graph: removeDeadNodes(b.build()),
+    sums: correct ? { [CORRECT]: 'mean' } : {},
+    notes: undone ? [`the loss takes what goes into the ${undone.op} that makes '${scored.output}'`] : [],
+  };
 }
-
-/** The loss of each activation that makes probabilities. */
-const probabilities: Rules<ArraysFields['loss']> = {
-  Softmax: 'cross-entropy',
-  LogSoftmax: 'cross-entropy',
-  Sigmoid: 'bce',
-};
 
 /** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
 function ending(graph: Graph, output: string): { activation: Node | undefined; moves: Node[] } {

@@ -18,26 +18,27 @@ export interface Targets {
   readonly places: number;
 }
 
-/** The array of targets, with as many examples as the inputs have. */
-export function targetArray(
-  data: NamedArrays,
-  examples: Examples,
-  { targetArray: target }: Pick<ArraysFields, 'targetArray'>,
-): Tensor {
-  const array = arrayNamed(data, target, 'for --target');
-  requireExamples(array, target, examples);
-  return array;
+/** An array beside those of the inputs, and what messages call it. */
+interface BesideArray {
+  readonly name: string;
+  readonly array: Tensor;
+  readonly what: string;
 }
 
-function requireExamples(array: Tensor, name: string, { count, source, inputs }: Examples): void {
-  if (array.dims[0] === count) return;
+/** The array of that name, which must have as many examples as the inputs. */
+export function besideArray(
+  data: NamedArrays,
+  { count, source, inputs }: Examples,
+  name: string,
+  flag: '--target' | '--lengths' | '--mask',
+): BesideArray {
+  const array = arrayNamed(data, name, `for ${flag}`);
+  if (array.dims[0] === count) return { name, array, what: `array '${name}' of ${source}` };
   throw new UsageError(
     `${source}: array '${name}' is [${array.dims.join(', ')}], but there are ${count} examples of '${inputs[0]!.name}'; ` +
       'the first axis of every array is the examples',
   );
 }
-
-type Counted = Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>;
 
 /**
  * Checks the targets and finds which places count: not those of the class index `ignore`, not those beyond an example's
@@ -49,28 +50,22 @@ export function targetsOf(
   data: NamedArrays,
   examples: Examples,
   scored: Scored,
-  config: Counted,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'ignore' | 'lengths' | 'mask'>,
 ): Targets {
-  const array = targetArray(data, examples, config);
+  const beside = (name: string, flag: '--target' | '--lengths' | '--mask') => besideArray(data, examples, name, flag);
+  const { array, what } = beside(config.targetArray, '--target');
   const counts = new Uint8Array(sizeOf(array.dims)).fill(1);
-  if (config.lengths !== undefined) applyLengths(model, data, examples, array, config.lengths, counts);
-  if (config.mask !== undefined) applyMask(data, examples, array, config.mask, counts);
+  if (config.lengths !== undefined) applyLengths(model, beside(config.lengths, '--lengths'), array.dims, counts);
+  if (config.mask !== undefined) applyMask(beside(config.mask, '--mask'), array.dims, counts);
   const values = losses[config.loss].classes
-    ? classIndices(array, counts, scored.classes!.count, data.source, config)
-    : realTargets(array, counts, data.source, config);
+    ? classIndices(array, counts, scored.classes!.count, what, config.ignore)
+    : realTargets(array, counts, what, config.loss);
   if (!counts.includes(1))
     throw new UsageError(`${data.source}: no target of '${config.targetArray}' counts: all are left out`);
   return { values, counts, places: sizeOf(scored.places) };
 }
 
-function classIndices(
-  array: Tensor,
-  counts: Uint8Array,
-  classes: number,
-  source: string,
-  { targetArray: target, ignore }: Counted,
-): BigInt64Array {
-  const what = `array '${target}' of ${source}`;
+function classIndices(array: Tensor, counts: Uint8Array, classes: number, what: string, ignore: number): BigInt64Array {
   if (isFloat(array.elementType)) {
     throw new UsageError(
       `${what} is ${array.elementType}; --loss cross-entropy wants whole numbers, the indices of classes`,
@@ -91,13 +86,7 @@ function classIndices(
   return values;
 }
 
-function realTargets(
-  array: Tensor,
-  counts: Uint8Array,
-  source: string,
-  { targetArray: target, loss }: Counted,
-): Float32Array {
-  const what = `array '${target}' of ${source}`;
+function realTargets(array: Tensor, counts: Uint8Array, what: string, loss: ArraysFields['loss']): Float32Array {
   const values = (withType(array, 'float32', what).data as Float32Array).slice();
   values.forEach((value, i) => {
     if (counts[i] === 0) values[i] = 0;
@@ -112,16 +101,11 @@ function realTargets(
 /** Places beyond the length of their example do not count; the steps are the first axis after the examples. */
 function applyLengths(
   model: Model,
-  data: NamedArrays,
-  examples: Examples,
-  { dims }: Tensor,
-  name: string,
+  { name, array, what }: BesideArray,
+  dims: readonly number[],
   counts: Uint8Array,
 ): void {
-  const array = arrayNamed(data, name, 'for --lengths');
-  requireExamples(array, name, examples);
-  const what = `array '${name}' of ${data.source}`;
-  if (sizeOf(array.dims) !== examples.count) {
+  if (sizeOf(array.dims) !== array.dims[0]) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; lengths are one number for each example`);
   }
   const lengths = withType(array, 'int64', what).data as BigInt64Array;
@@ -145,10 +129,7 @@ function applyLengths(
 }
 
 /** Places where the mask is 0 do not count; a mask of fewer axes covers the others whole. */
-function applyMask(data: NamedArrays, examples: Examples, { dims }: Tensor, name: string, counts: Uint8Array): void {
-  const array = arrayNamed(data, name, 'for --mask');
-  requireExamples(array, name, examples);
-  const what = `array '${name}' of ${data.source}`;
+function applyMask({ array, what }: BesideArray, dims: readonly number[], counts: Uint8Array): void {
   if (array.dims.length > dims.length || array.dims.some((d, i) => d !== dims[i])) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; it must begin like the targets, [${dims.join(', ')}]`);
   }

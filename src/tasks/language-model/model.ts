@@ -24,12 +24,8 @@ export function freshModel(config: ModelConfig, vocabulary: Vocabulary): Model {
 export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number): Model {
   return withinMemory(model.hidden, model.embedding, () => {
     if (model.kind !== 'rhn') {
-      return languageModel({
-        ...readStackedFields(model),
-        cell: cellNames.find((c) => c === model.kind),
-        vocabulary,
-        seed,
-      });
+      const cell = cellNames.find((c) => c === model.kind);
+      return languageModel({ ...readStackedFields(model), cell, vocabulary, seed });
     }
     const { hidden, depth, transformBias = -2, initScale, keep, keepWords = 1, keepState = 1 } = readRhnFields(model);
     const kept = { words: keepWords, input: keep, state: keepState, output: keep };
@@ -37,9 +33,7 @@ export function untrainedModel({ model, seed }: ModelConfig, vocabulary: number)
   });
 }
 
-/**
- * The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ.
- */
+/** The model of a configuration with the weights of a trained one; throws UsageError when vocabulary or sizes differ. */
 export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocabulary, source: string): Model {
   if (trained.metadata[VOCABULARY] !== vocabularyDigest(vocabulary)) {
     throw new UsageError(
@@ -61,9 +55,7 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
   return { ...fresh, graph: { ...fresh.graph, initializers } };
 }
 
-/**
- * Kind and sizes of a trained language model, as settings; throws UsageError for a model that slimrnn did not make.
- */
+/** Kind and sizes of a trained language model, as settings; throws UsageError for one that slimrnn did not make. */
 export function sizesOf({ graph: { initializers } }: Model, source: string): Section {
   const embedding = initializers.get('embedding')?.dims[1];
   /** Sizes of the states of matrices that are numbered from 0. */

@@ -4,11 +4,11 @@ import { configOf, memoryStore, optionsFor, timelessCheckpoint } from '../../../
 import type { Settings } from '../../base/fields.ts';
 import type { Model } from '../../graph/types.ts';
 import { countParameters } from '../../inspect/costs.ts';
+import { InterruptedError } from '../../train/errors.ts';
 import { finishModels } from '../../train/finish.ts';
-import { InterruptedError } from '../../train/interrupted.ts';
 import { train } from '../../train/trainer.ts';
-import { loadedText } from './loadedText.ts';
 import { freshModel } from './model.ts';
+import { loadedText } from './problem.ts';
 
 /*
  * The presets that use all that there is: tied embeddings, dropout for a whole window, averages of weights, units of

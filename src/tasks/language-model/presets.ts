@@ -1,47 +1,13 @@
 import type { Settings } from '../../base/fields.ts';
 
-const common = {
-  learningRate: 1,
-  decayEvery: 0,
-  batch: 20,
-  iss: 0,
-  threshold: 1e-4,
-  shrink: true,
-  shrinkEvery: 200,
-  seed: 1,
-  checkpointEvery: 1000,
-} as const;
+const common = { learningRate: 1, batch: 20, iss: 0 };
 
-const small = {
-  ...common,
-  hidden: [200, 200],
-  embedding: 200,
-  initScale: 0.1,
-  clip: 5,
-  steps: 20,
-  flatEpochs: 4,
-  epochs: 13,
-  keep: 1,
-  decay: 0.5,
-};
+/** Two layers of a size, which is the embedding's too, as Zaremba et al. (2014) have them. */
+const sized = (size: number, rest: Settings) => ({ ...common, hidden: [size, size], embedding: size, ...rest });
 
-const medium = {
-  ...common,
-  hidden: [650, 650],
-  embedding: 650,
-  initScale: 0.05,
-  clip: 5,
-  steps: 35,
-  flatEpochs: 6,
-  epochs: 39,
-  keep: 0.5,
-  decay: 0.8,
-};
-
-const large = {
-  ...common,
-  hidden: [1500, 1500],
-  embedding: 1500,
+const small = sized(200, { initScale: 0.1, clip: 5, steps: 20, flatEpochs: 4, epochs: 13, keep: 1, decay: 0.5 });
+const medium = sized(650, { initScale: 0.05, clip: 5, steps: 35, flatEpochs: 6, epochs: 39, keep: 0.5, decay: 0.8 });
+const large = sized(1500, {
   initScale: 0.04,
   clip: 10,
   steps: 35,
@@ -49,7 +15,7 @@ const large = {
   epochs: 55,
   keep: 0.35,
   decay: 1 / 1.15,
-};
+});
 
 /** Zilly et al. (2017): width 830, depth 10, tied embedding, variational dropout; the weight decay of 1e-7 is left out. */
 const rhn = {
@@ -98,7 +64,7 @@ const modernSmall = {
   issEmbedding: true,
 };
 
-/** The same with Adam, a warm-up and a cosine, for models of two layers of 650. */
+/** The same for models of two layers of 650. */
 const modernMedium = {
   ...modernSmall,
   hidden: [650, 650],
@@ -128,18 +94,13 @@ export const presets: Readonly<Record<string, Settings>> = {
   'rhn-iss': { ...rhn, iss: 0.005, keep: 0.55, keepWords: 0.85, keepState: 0.85 },
   'rhn-small': {
     ...rhn,
+    ...small,
     hidden: [200],
-    embedding: 200,
     depth: 4,
-    learningRate: 1,
-    clip: 5,
-    steps: 20,
-    flatEpochs: 4,
-    epochs: 13,
+    initScale: 0.04,
     keep: 0.8,
     keepWords: 0.9,
     keepState: 0.9,
-    decay: 0.5,
   },
   'iss-large': { ...large, iss: 0.00245, keep: 0.6, decay: 0.1, decayEvery: 18 },
   'modern-small': modernSmall,

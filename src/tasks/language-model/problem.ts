@@ -1,50 +1,47 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
-import { batchWindows } from '../../data/batches.ts';
+import { type BatchOptions, batchWindows } from '../../data/batches.ts';
 import type { Corpus } from '../../data/makeCorpus.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { multiplyDims } from '../../graph/dims.ts';
 import { crossEntropy, flatten } from '../../graph/ops.ts';
-import type { Graph } from '../../graph/types.ts';
+import type { Graph, Model } from '../../graph/types.ts';
 import { LOGITS, TOKENS } from '../../models/languageModel.ts';
 import { bindDims } from '../../passes/bindDims.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import { perplexity } from '../score.ts';
-import { type Batches, type BatchOrder, LOSS, type Problem, type Split, TARGETS, type TaskConfig } from '../task.ts';
+import {
+  type Batches,
+  type BatchOrder,
+  LOSS,
+  type LoadedTask,
+  type Problem,
+  type Split,
+  splitLabels,
+  TARGETS,
+  type TaskConfig,
+} from '../task.ts';
 import { readTaskFields } from './definition.ts';
+import { freshModel } from './model.ts';
 
 /** Windows on which two forms of a model are compared. */
 const COMPARED_WINDOWS = 5;
 
-/**
- * Cross entropy per token in nats from which no training comes back. It cannot be left to NaN or infinity, because the
- * logarithm of a probability is cut off at that of the smallest float32, -87.
- */
+/** Cross entropy of a token in nats from which no training comes back; that of the smallest probability is 87. */
 const HOPELESS = 60;
-
-const LABELS: Readonly<Record<Split, string>> = {
-  train: 'training text',
-  valid: 'validation text',
-  test: 'test text',
-};
-
-/** What the problem takes of a configuration. */
-export type WindowConfig = Pick<TaskConfig, 'task' | 'batch'>;
 
 /**
  * Truncated back-propagation through time over a text: windows of T steps over B sequences, states carried from window
  * to window. The loss is the cross entropy summed over a window, its gradient averaged over the batch, as in Zaremba et
  * al. (2014). Throws a UsageError when a text is too short for one window.
  */
-export function languageModelProblem({ task, batch }: WindowConfig, corpus: Corpus): Problem {
+export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 'batch'>, corpus: Corpus): Problem {
   const { steps } = readTaskFields(task);
   const batches = (split: Split, order: Pick<BatchOrder, 'rank' | 'ranks'> = { rank: 0, ranks: 1 }): Batches =>
-    textBatches(part(corpus[split], order), {
-      batch: split === 'test' ? 1 : batch,
-      steps,
+    textBatches(part(corpus[split], order), split === 'test' ? 1 : batch, steps, {
       // Training leaves out what does not fill a window; scoring reads every row to its end.
       keepTail: split !== 'train',
-      label: LABELS[split],
+      label: `${splitLabels[split]} text`,
     });
   for (const split of ['train', 'valid', 'test'] as const) batches(split);
   return {
@@ -73,15 +70,8 @@ function part(ids: Int32Array, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks
   return ids.subarray(rank * length, (rank + 1) * length);
 }
 
-interface WindowOptions {
-  readonly batch: number;
-  readonly steps: number;
-  readonly keepTail: boolean;
-  readonly label: string;
-}
-
-function textBatches(ids: Int32Array, { batch, steps, keepTail, label }: WindowOptions): Batches {
-  const { windows, tokens, fillWindow } = batchWindows(ids, batch, steps, { keepTail, label });
+function textBatches(ids: Int32Array, batch: number, steps: number, options: BatchOptions): Batches {
+  const { windows, tokens, fillWindow } = batchWindows(ids, batch, steps, options);
   const tail = tokens / batch - (windows - 1) * steps;
   return {
     count: windows,
@@ -122,10 +112,23 @@ export function textWindows(
   ids: Int32Array,
   { batch, steps }: { readonly batch: number; readonly steps: number },
 ): Tensors[] {
-  const windows = textBatches(ids, { batch, steps, keepTail: true, label: LABELS.valid });
+  const windows = textBatches(ids, batch, steps, { keepTail: true, label: `${splitLabels.valid} text` });
   return Array.from({ length: Math.min(COMPARED_WINDOWS, windows.count) }, (_, i) => {
     const feeds = windows.feeds(windows.shapeOf(i));
     windows.fill(i, feeds);
     return { [TOKENS]: feeds[TOKENS]! };
   });
+}
+
+/** A corpus in memory as a task, trained from `first` (default: untrained). Throws a UsageError for too short a text. */
+export function loadedText(config: TaskConfig, corpus: Corpus, first?: Model): LoadedTask {
+  const { name, source, sha256, vocabulary } = corpus;
+  const model = first ?? freshModel(config, vocabulary);
+  return {
+    problem: languageModelProblem(config, corpus),
+    data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length } },
+    model: () => model,
+    notes: [],
+    files: { 'vocabulary.txt': `${vocabulary.words.join('\n')}\n` },
+  };
 }

@@ -5,18 +5,23 @@ import type { LoadedCorpus } from '../../data/makeCorpus.ts';
 import { loadSotu } from '../../data/sotu.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { modelPath } from '../modelPath.ts';
-import type { Sources, Task, TaskConfig } from '../task.ts';
+import type { Task } from '../task.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
-import { loadedText } from './loadedText.ts';
 import { modelFrom, sizesOf, untrainedModel } from './model.ts';
+import { loadedText } from './problem.ts';
 
 /** Language models on text: the embedded corpus, a folder of three texts, or one file. */
 export const languageModelTask: Task = {
   ...languageModelDefinition,
   untrained: (config, { vocabulary }) => (vocabulary === undefined ? undefined : untrainedModel(config, vocabulary)),
-  async load(config, sources) {
-    const corpus = await loadText(config, sources);
-    const { init } = sources;
+  async load(config, { data = 'sotu', init }) {
+    const { vocabulary: maxVocabulary, trainTokens: maxTrainTokens } = readTaskFields(config.task);
+    const isEmbedded = data === 'sotu';
+    if (maxTrainTokens !== undefined && !isEmbedded) {
+      throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
+    }
+    const options = { maxVocabulary, maxTrainTokens };
+    const corpus = await (isEmbedded ? loadSotu(options) : loadCorpus(data, options));
     const first =
       init === undefined ? undefined : modelFrom(await loadModel(modelPath(init)), config, corpus.vocabulary, init);
     return { ...loadedText(config, corpus, first), notes: notesOn(corpus) };
@@ -26,16 +31,6 @@ export const languageModelTask: Task = {
     return { cell: kind, ...sizes };
   },
 };
-
-/** Reads the text that a configuration asks for. Throws UsageError when it cannot serve. */
-export async function loadText({ task }: Pick<TaskConfig, 'task'>, { data }: Sources): Promise<LoadedCorpus> {
-  const { vocabulary: maxVocabulary, trainTokens } = readTaskFields(task);
-  if (data === undefined || data === 'sotu') return loadSotu({ maxVocabulary, maxTrainTokens: trainTokens });
-  if (trainTokens !== undefined) {
-    throw new UsageError('--train-tokens is for the embedded corpus only, not for --data');
-  }
-  return loadCorpus(data, { maxVocabulary });
-}
 
 /** What a corpus holds, and how much of it the vocabulary does not know. */
 function notesOn(corpus: LoadedCorpus): string[] {

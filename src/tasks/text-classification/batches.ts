@@ -57,13 +57,15 @@ export function textBatches(
     count: own.length,
     items: own.reduce((sum, examples) => sum + examples.length, 0),
     shapeOf: (i) => ({ time: lengthOf(own[i]!), batch }),
-    feeds: ({ time, batch: size }) => textFeeds(time!, size!),
+    feeds: ({ time }) => ({
+      ...inputFeeds(time!, batch),
+      [TARGETS]: { elementType: 'int32', dims: [batch], data: new Int32Array(batch) },
+      [COUNTS]: { elementType: 'float32', dims: [batch], data: new Float32Array(batch) },
+    }),
     fill: (i, feeds) => {
       const examples = own[i]!;
-      fillFeeds(
-        examples.map((n) => texts[n]!),
-        feeds,
-      );
+      const chosen = examples.map((n) => texts[n]!);
+      fillFeeds(chosen, feeds);
       const [targets, counts] = [feeds[TARGETS]!.data as Int32Array, feeds[COUNTS]!.data as Float32Array];
       for (let b = 0; b < batch; b++) {
         targets[b] = b < examples.length ? classes[examples[b]!]! : 0;
@@ -71,15 +73,6 @@ export function textBatches(
       }
       return examples.length;
     },
-  };
-}
-
-/** Tensors for the inputs of a batch, and for its targets. */
-function textFeeds(time: number, batch: number): Record<string, Tensor> {
-  return {
-    ...inputFeeds(time, batch),
-    [TARGETS]: { elementType: 'int32', dims: [batch], data: new Int32Array(batch) },
-    [COUNTS]: { elementType: 'float32', dims: [batch], data: new Float32Array(batch) },
   };
 }
 

@@ -48,9 +48,8 @@ export async function textSession(
   const encode = (text: string): Int32Array => {
     const words = cutWords(tokenizeWords(text), about);
     // A text needs one word at least.
-    return words.length === 0
-      ? Int32Array.of(unknown)
-      : Int32Array.from(words, (w) => vocabulary.ids.get(w) ?? unknown);
+    if (words.length === 0) return Int32Array.of(unknown);
+    return Int32Array.from(words, (w) => vocabulary.ids.get(w) ?? unknown);
   };
   const classifyBatch = async (texts: readonly string[]): Promise<Classified[]> => {
     const encoded = texts.map(encode);
@@ -61,11 +60,8 @@ export async function textSession(
     return encoded.map((words, i) => {
       const probabilities = softmax(logits.subarray(i * count, (i + 1) * count));
       const best = probabilities.indexOf(Math.max(...probabilities));
-      return {
-        label: about.classes[best]!,
-        probabilities,
-        unknown: words.reduce((n, word) => n + (word === unknown ? 1 : 0), 0),
-      };
+      const outside = words.filter((word) => word === unknown).length;
+      return { label: about.classes[best]!, probabilities, unknown: outside };
     });
   };
   return {

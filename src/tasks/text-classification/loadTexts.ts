@@ -15,10 +15,7 @@ const EMBEDDED = 'spam';
 type Rows = AsyncIterable<LabelledText> | Iterable<LabelledText>;
 type PartRows = { readonly train: Rows; readonly valid?: Rows; readonly test?: Rows };
 
-/**
- * Reads the texts that the sources name: a file or folder with all of them, and validation and test texts where they lie
- * apart; without `data` the embedded e-mails. Throws a UsageError for whatever cannot serve.
- */
+/** Reads the texts that the sources name, else the embedded e-mails. Throws a UsageError for what cannot serve. */
 export async function loadTexts(sources: Sources, fields: TextFields, seed: number): Promise<NamedTexts> {
   const isEmbedded = sources.data === undefined || sources.data === EMBEDDED;
   const source = isEmbedded ? `SpamAssassin public mail corpus (npm package ${SPAM_PACKAGE})` : sources.data!;
@@ -33,7 +30,7 @@ export async function loadTexts(sources: Sources, fields: TextFields, seed: numb
     ...(test && { test: await collect(test) }),
   };
   const data = makeTextData(source, parts, table, fields);
-  return { name: isEmbedded ? EMBEDDED : basename(resolve(source)), source, data };
+  return { ...data, name: isEmbedded ? EMBEDDED : basename(resolve(source)), source };
 }
 
 async function rowsOf(path: string, fields: TextFields): Promise<PartRows> {

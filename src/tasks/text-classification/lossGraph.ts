@@ -55,10 +55,7 @@ function oneHot(indices: Value, classes: number): Value {
   return cast(equal(unsqueeze(indices, [1]), all), 'float32');
 }
 
-/**
- * Weights of the classes that make a rare class count as much as a frequent one: N / (C · its number of examples), 1 on
- * average over the N training examples. A class without examples gets 0.
- */
+/** Weights N / (C · own examples) by which rare classes count as much as frequent ones; 0 for one without examples. */
 export function balancedWeights(classes: Int32Array, count: number): number[] {
   const examples = new Array<number>(count).fill(0);
   for (const k of classes) examples[k]!++;

@@ -17,8 +17,8 @@ import { type Batches, LOSS, type Problem, TARGETS } from '../task.ts';
 import { fillFeeds, inputFeeds } from './batches.ts';
 import { collectTexts, WordTable } from './collectTexts.ts';
 import { defaults, type TextConfig } from './definition.ts';
+import { freshModel } from './loadedTexts.ts';
 import { balancedWeights, CONFUSION, CORRECT, COUNTS } from './lossGraph.ts';
-import { freshModel } from './model.ts';
 import { textProblem } from './problem.ts';
 import { makeTextData, type TextData } from './textData.ts';
 

@@ -1,5 +1,4 @@
-import type { Part } from '../../data/parts.ts';
-import { PARTS } from '../../data/parts.ts';
+import { PARTS, type Part } from '../../data/parts.ts';
 import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
@@ -18,8 +17,7 @@ const COMPARED = 5;
 /** The classification of texts as the trainer sees it. Free of Node. */
 export function textProblem(data: TextData, { task, batch }: Pick<TextConfig, 'task' | 'batch'>): Problem {
   const { classes, sets } = data;
-  const held: TextSet[] = [sets.valid, ...(sets.test ? [sets.test] : [])];
-  const padded = paddedLengths(sets.train, held);
+  const padded = paddedLengths(sets.train, Object.values(sets));
   const weights = task.classWeights === 'balanced' ? balancedWeights(sets.train.classes, classes.length) : undefined;
   const setOf = (part: Part): TextSet => sets[part] ?? { texts: [], classes: new Int32Array(0) };
   return {

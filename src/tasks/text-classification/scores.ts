@@ -1,19 +1,10 @@
-import { meanLoss, type Score, type Sums } from '../score.ts';
+import { accuracyOf, meanLoss, type Score, type Sums } from '../score.ts';
 import { CONFUSION, CORRECT } from './lossGraph.ts';
 
 /** Share of the examples that are taken for what they are. */
-export const accuracy: Score = {
-  name: 'accuracy',
-  better: 'higher',
-  decimals: 2,
-  isShare: true,
-  of: ({ count, totals }) => totals[CORRECT]![0]! / count,
-};
+export const accuracy = accuracyOf(CORRECT);
 
-/**
- * Mean of the classes' F1 = 2 TP / (2 TP + FP + FN), which is 0 for a class that neither occurs nor is predicted: as
- * scikit-learn has it with `labels` being all classes.
- */
+/** Mean of the classes' F1 = 2 TP / (2 TP + FP + FN), 0 for a class that neither occurs nor is predicted. */
 export const macroF1: Score = {
   name: 'macro-F1',
   better: 'higher',

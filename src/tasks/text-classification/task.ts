@@ -6,10 +6,9 @@ import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { modelPath } from '../modelPath.ts';
 import type { Task } from '../task.ts';
 import { type TextConfig, textClassificationDefinition, textConfigOf } from './definition.ts';
-import { type FirstModel, loadedTexts } from './loadedTexts.ts';
+import { freshModel, loadedTexts, untrainedModel } from './loadedTexts.ts';
 import { loadTexts } from './loadTexts.ts';
 import { textMetadata } from './metadata.ts';
-import { freshModel, untrainedModel } from './model.ts';
 import type { TextData } from './textData.ts';
 
 /** Classifiers of labelled texts from files, or of the embedded e-mails. */
@@ -23,7 +22,7 @@ export const textClassificationTask: Task = {
   async load(given, { init, ...sources }) {
     const config = textConfigOf(given);
     const texts = await loadTexts(sources, config.task, config.seed);
-    return loadedTexts(config, texts, init === undefined ? undefined : await firstModel(init, config, texts.data));
+    return loadedTexts(config, texts, init === undefined ? undefined : await firstModel(init, config, texts));
   },
 };
 
@@ -32,7 +31,7 @@ export const textClassificationTask: Task = {
  * has the dropout that files lack; else it is taken as it is. Throws a UsageError when it tells other classes or knows
  * other words.
  */
-async function firstModel(init: string, config: TextConfig, data: TextData): Promise<FirstModel> {
+async function firstModel(init: string, config: TextConfig, data: TextData) {
   const trained = await loadModel(modelPath(init));
   const about = textMetadata(trained);
   if (about === undefined) throw new UsageError(`--init ${init}: not a text classifier made by slimrnn train`);

@@ -50,7 +50,7 @@ export function makeTextData(
     throw new UsageError(`${source}: ${train.labels.length} texts are too few to hold some out for validation`);
   }
   const everywhere = [...train.texts.keys()];
-  const learned = everywhere.filter((i) => !held.has(i));
+  const [learned, kept] = [everywhere.filter((i) => !held.has(i)), everywhere.filter((i) => held.has(i))];
   const vocabulary = buildVocabulary(wordsOf(train, learned, table), {
     maxSize: fields.vocabulary,
     minCount: fields.minCount,
@@ -59,12 +59,7 @@ export function makeTextData(
   const encode = encoder(table, vocabulary, classes);
   const sets = {
     train: encode(train, learned),
-    valid: valid
-      ? encode(valid)
-      : encode(
-          train,
-          [...held].sort((a, b) => a - b),
-        ),
+    valid: valid ? encode(valid) : encode(train, kept),
     ...(test && { test: encode(test) }),
   };
   return { vocabulary, classes, sets, sha256: digest(vocabulary, classes, sets), notes: notesOf(parts, held, fields) };

@@ -1,8 +1,8 @@
 import { expect, it } from 'vitest';
 import { taskCases } from '../../test/support/tasks.ts';
 import { optionsFor, timeless, weightsOf } from '../../test/support/training.ts';
-import { memoryStore } from './memoryStore.ts';
 import type { TrainOptions } from './options.ts';
+import { memoryStore } from './store.ts';
 import { train } from './trainer.ts';
 
 const [text] = taskCases;

@@ -1,5 +1,15 @@
 import { SlimError } from '../base/errors.ts';
 
+/** The run was stopped from outside; its checkpoint is written. */
+export class InterruptedError extends SlimError {
+  override readonly name: string = 'InterruptedError';
+}
+
+/** Training left the numbers: NaN or infinity in the loss or the gradient. */
+export class DivergedError extends SlimError {
+  override readonly name: string = 'DivergedError';
+}
+
 /** Training came to numbers from which there is no way back. */
 export class TrainingDivergedError extends SlimError {
   override readonly name: string = 'TrainingDivergedError';

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { magnitudeBelow } from './quantile.ts';
+import { magnitudeBelow } from './magnitude.ts';
 
 const values = fc.array(fc.oneof(fc.float({ noNaN: true }), fc.constantFrom(0, -0, 1, -1)), {
   minLength: 1,
