@@ -5,7 +5,8 @@ import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { SlimError, UsageError } from '../base/errors.ts';
 import type { Tensor } from '../graph/types.ts';
-import { bytesPerElement, elementsOf, type NumericType } from './arrays/elements.ts';
+import { type NumericType, STORAGE } from '../onnx/storage.ts';
+import { bytesPerElement } from './arrays/elements.ts';
 import { loadArrays, saveArrays } from './arrays.ts';
 
 const FIXTURES = join(import.meta.dirname, '../../test/fixtures/arrays');
@@ -78,9 +79,13 @@ const tensorOf = (types: readonly NumericType[]) =>
   fc.tuple(fc.constantFrom(...types), fc.array(fc.nat(4), { maxLength: 3 })).chain(([elementType, dims]) => {
     const bytes = dims.reduce((a, b) => a * b, 1) * bytesPerElement(elementType);
     const byte = elementType === 'bool' ? fc.nat(1) : fc.nat(255);
-    return fc
-      .array(byte, { minLength: bytes, maxLength: bytes })
-      .map((values): Tensor => ({ elementType, dims, data: elementsOf(elementType, Uint8Array.from(values).buffer) }));
+    return fc.array(byte, { minLength: bytes, maxLength: bytes }).map(
+      (values): Tensor => ({
+        elementType,
+        dims,
+        data: new STORAGE[elementType].kind(Uint8Array.from(values).buffer),
+      }),
+    );
   });
 
 const arraysOf = (types: readonly NumericType[]) =>

@@ -5,7 +5,7 @@ import { basename, extname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
-import { type ArrayFile, chunksOf, withFile } from './arrays/arrayFile.ts';
+import { type ArrayFile, bytesAt, withFile } from './arrays/arrayFile.ts';
 import { readJsonLines } from './arrays/jsonLines.ts';
 import { readNpy } from './arrays/npy.ts';
 import { npzPieces, readNpz } from './arrays/npz.ts';
@@ -61,6 +61,5 @@ function formatOf<T>(path: string, formats: Readonly<Record<string, T>>, verb: s
 
 async function readNamedNpy(file: ArrayFile): Promise<Map<string, Tensor>> {
   const name = basename(file.path, extname(file.path));
-  const { path, size } = file;
-  return new Map([[name, await readNpy({ path, what: 'the file', size, chunks: chunksOf(file, 0, size) })]]);
+  return new Map([[name, readNpy(await bytesAt(file, 0, file.size, 'the file'), file.path, 'the file')]]);
 }

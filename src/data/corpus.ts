@@ -17,12 +17,12 @@ const MIN_LINES = 20;
  * Throws a UsageError when the path, a file or the text cannot serve.
  */
 export async function loadCorpus(path: string, options: CorpusOptions = {}): Promise<LoadedCorpus> {
-  const tokens =
-    (await pathKind(path)) === 'folder' ? await readFolder(path) : splitLines(await readTextFile(path), path);
+  const isFolder = (await pathKind(path)) === 'folder';
+  const tokens = isFolder ? await readParts(path) : splitLines(await readTextFile(path), path);
   return makeCorpus(basename(resolve(path)), path, tokens, options);
 }
 
-async function readFolder(folder: string): Promise<Record<Part, string[]>> {
+async function readParts(folder: string): Promise<Record<Part, string[]>> {
   const files = await findParts(folder);
   const read = async (part: Part) => readTokens(await readTextFile(files[part]));
   return { train: await read('train'), valid: await read('valid'), test: await read('test') };

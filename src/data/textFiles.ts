@@ -1,7 +1,7 @@
 /**
  * The text files behind a corpus: which file of a folder is which part, and reading one with clear errors.
  */
-import { constants } from 'node:buffer';
+import { constants, isUtf8 } from 'node:buffer';
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -41,11 +41,12 @@ export async function findParts(folder: string): Promise<Record<Part, string>> {
     .map((entry) => entry.name)
     .sort();
   const find = (part: Part): string => {
-    const found = files.filter((file) => partOf(file) === part);
+    const found = files.filter((file) => partNamed(PART_FILE.exec(file)?.[1] ?? '') === part);
     if (found.length === 1) return join(folder, found[0]!);
     if (found.length === 0) {
+      const names = part === 'valid' ? 'valid.txt, validation.txt, dev.txt' : `${part}.txt`;
       throw new UsageError(
-        `${folder} has no ${part} text: looked for ${names(part)}, also with a prefix (ptb.${part}.txt) or the ending ` +
+        `${folder} has no ${part} text: looked for ${names}, also with a prefix (ptb.${part}.txt) or the ending ` +
           `.tokens; ${contents(entries)}`,
       );
     }
@@ -69,31 +70,18 @@ export async function readTextFile(path: string): Promise<string> {
   if (bytes.includes(0)) {
     throw new UsageError(`${path} is not a text file: it contains NUL bytes; expected words in UTF-8`);
   }
-  const text = decode(bytes, path);
-  if (text.trim() === '') throw new UsageError(`${path} is empty: expected words between white space`);
-  return text;
-}
-
-function decode(bytes: Uint8Array, path: string): string {
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
-  } catch {
+  if (!isUtf8(bytes)) {
     throw new UsageError(`${path} is not UTF-8 text: convert it first, for example with iconv -t utf-8`);
   }
+  const text = new TextDecoder().decode(bytes);
+  if (text.trim() === '') throw new UsageError(`${path} is empty: expected words between white space`);
+  return text;
 }
 
 /** The part that a word in the name of a file or folder stands for. */
 export function partNamed(word: string): Part | undefined {
   const lower = word.toLowerCase();
   return VALIDATION.has(lower) ? 'valid' : PARTS.find((part) => part === lower);
-}
-
-function partOf(file: string): Part | undefined {
-  return partNamed(PART_FILE.exec(file)?.[1] ?? '');
-}
-
-function names(part: Part): string {
-  return part === 'valid' ? 'valid.txt, validation.txt, dev.txt' : `${part}.txt`;
 }
 
 /** What a folder contains, in words. */

@@ -57,7 +57,15 @@ export class Arena {
       );
     }
     const pages = Math.ceil(bytes / PAGE_BYTES);
-    this.memory = createMemory(pages, bytes);
+    try {
+      this.memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
+    } catch (cause) {
+      throw new SlimError(
+        `Arena: this machine refuses a WebAssembly memory of ${bytes} bytes (${gibibytes(bytes)}). ` +
+          'Free memory, or shrink the model or the batch.',
+        { cause },
+      );
+    }
     this.#buffer = this.memory.buffer;
   }
 
@@ -108,18 +116,6 @@ function bytesOf(length: number, size: ItemBytes): number {
 
 function itemsOf(size: ItemBytes): string {
   return size === 1 ? 'bytes' : 'floats';
-}
-
-function createMemory(pages: number, bytes: number): WebAssembly.Memory {
-  try {
-    return new WebAssembly.Memory({ initial: pages, maximum: pages });
-  } catch (cause) {
-    throw new SlimError(
-      `Arena: this machine refuses a WebAssembly memory of ${bytes} bytes (${gibibytes(bytes)}). ` +
-        'Free memory, or shrink the model or the batch.',
-      { cause },
-    );
-  }
 }
 
 function gibibytes(bytes: number): string {

@@ -40,9 +40,6 @@ export interface RhnLanguageModelOptions {
   readonly tied?: boolean;
 }
 
-/** Name of the layer. */
-const LAYER = 'rhn';
-
 /**
  * The language model of Zilly et al. (2017): embedding → Recurrent Highway Network → logits, the embedding being the
  * output's matrix too, with variational dropout. Batch and time are free; the state is input and output, for text in
@@ -57,7 +54,7 @@ export function rhnLanguageModel(options: RhnLanguageModelOptions): Model {
   const tokens = b.input(TOKENS, 'int32', ['time', 'batch']);
   const embedding = b.parameter('embedding', init([vocabulary, width]));
   const words = dropWords(gather(embedding, tokens), tokens, vocabulary, keep.words);
-  const { output, state } = rhnLayer(b, LAYER, dropShared(words, keep.input), {
+  const { output, state } = rhnLayer(b, 'rhn', dropShared(words, keep.input), {
     inputs: width,
     hidden: width,
     depth,

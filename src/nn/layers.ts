@@ -89,19 +89,12 @@ export function recurrentLayer(
   init: Initializer,
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
-  const { operator, attributes } = recurrentKinds[cell];
-  const { states } = operators[operator].recurrent;
+  const { states } = operators[recurrentKinds[cell].operator].recurrent;
   const weights = weightsOf(b, cell, { name, inputs, hidden }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
-  const [sequence, ...after] = b.node(
-    operator,
-    [x, ...weights, undefined, ...before],
-    { hidden_size: hidden, ...attributes },
-    [`${name}.sequence`, ...states.map((s) => `${name}.${s}_next`)],
-    '',
-    name,
-  );
+  const outputs = ['sequence', ...states.map((s) => `${s}_next`)];
+  const [sequence, ...after] = layerNode(b, cell, name, hidden, [x, ...weights, undefined, ...before], outputs);
   const pairs = before.map((s, i) => ({ input: s.name, output: after[i]!.name }));
   return { output: squeeze(sequence!, [1]), states: pairs };
 }
@@ -119,17 +112,25 @@ export function sequenceLayer(
   lengths: Value,
   init: Initializer,
 ): { outputs: Value; last: Value } {
-  const { operator, attributes } = recurrentKinds[cell];
-  const { name, hidden } = sizes;
-  const [outputs, last] = b.node(
-    operator,
-    [x, ...weightsOf(b, cell, sizes, init), lengths],
-    { hidden_size: hidden, direction: reverse ? 'reverse' : undefined, ...attributes },
-    [`${name}.sequence`, `${name}.last`],
-    '',
-    name,
-  );
+  const inputs = [x, ...weightsOf(b, cell, sizes, init), lengths];
+  const direction = reverse ? 'reverse' : undefined;
+  const [outputs, last] = layerNode(b, cell, sizes.name, sizes.hidden, inputs, ['sequence', 'last'], direction);
   return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+}
+
+/** The operator of a layer, and its outputs, which are called after the layer. */
+function layerNode(
+  b: GraphBuilder,
+  cell: CellName,
+  name: string,
+  hidden: number,
+  inputs: readonly (Value | undefined)[],
+  outputs: readonly string[],
+  direction?: string,
+): Value[] {
+  const { operator, attributes } = recurrentKinds[cell];
+  const names = outputs.map((output) => `${name}.${output}`);
+  return b.node(operator, inputs, { hidden_size: hidden, direction, ...attributes }, names, '', name);
 }
 
 /** The weights of a layer's operator: W, R and B. */
@@ -140,31 +141,26 @@ function weightsOf(
   init: Initializer,
   keepRecurrent = 1,
 ): Value[] {
-  const gates = gatesOf(cell).length;
+  const gates: readonly string[] = operators[recurrentKinds[cell].operator].recurrent.gates;
+  const rows = gates.length * hidden;
+  const first = new Float32Array(rows);
+  const forget = gates.indexOf('forget gate');
+  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
   return [
-    b.parameter(`${name}.weight`, init([1, gates * hidden, inputs])),
-    dropout(b.parameter(`${name}.recurrent`, init([1, gates * hidden, hidden])), 1 - keepRecurrent),
-    biasesOf(b, cell, name, hidden, forgetBias),
+    b.parameter(`${name}.weight`, init([1, rows, inputs])),
+    dropout(b.parameter(`${name}.recurrent`, init([1, rows, hidden])), 1 - keepRecurrent),
+    biasesOf(b, cell, name, hidden, first),
   ];
-}
-
-/** Names of a cell's gates in the order of its weights. */
-function gatesOf(cell: CellName): readonly string[] {
-  return operators[recurrentKinds[cell].operator].recurrent.gates;
 }
 
 /**
  * ONNX adds two bias vectors [GH], one of W·x and one of R·h. The second is a constant zero, so that the layer has one
- * bias, as in Zaremba et al. (2014); biases start at 0, those of a forget gate at `forgetBias`. Only the candidate of a GRU has a second one of its own, last
- * of the gates: it lies inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
+ * bias, as in Zaremba et al. (2014). Only the candidate of a GRU has a second one of its own, last of the gates: it lies
+ * inside the product with the reset gate, r ⊙ (R h + b_R), and is no sum with the first.
  */
-function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, forgetBias: number): Value {
-  const gates = gatesOf(cell).length;
-  const first = new Float32Array(gates * hidden);
-  const forget = gatesOf(cell).indexOf('forget gate');
-  if (forget >= 0) first.fill(forgetBias, forget * hidden, (forget + 1) * hidden);
-  const bias = b.parameter(`${name}.bias`, floats([1, gates * hidden], first));
-  if (cell !== 'gru') return concat([bias, b.constant(zeros([1, gates * hidden]))], 1);
+function biasesOf(b: GraphBuilder, cell: CellName, name: string, hidden: number, first: Float32Array): Value {
+  const bias = b.parameter(`${name}.bias`, floats([1, first.length], first));
+  if (cell !== 'gru') return concat([bias, b.constant(zeros([1, first.length]))], 1);
   const candidate = b.parameter(`${name}.recurrent_bias`, zeros([1, hidden]));
-  return concat([bias, b.constant(zeros([1, (gates - 1) * hidden])), candidate], 1);
+  return concat([bias, b.constant(zeros([1, first.length - hidden])), candidate], 1);
 }

@@ -12,16 +12,12 @@ interface DataFile {
   read: number;
 }
 
-/** Data files in a model's folder; `close` them when the model is read. */
-export interface ExternalFiles extends ExternalData {
-  close(): void;
-}
-
 /**
  * The data files of a model in a folder. They are opened when first wanted, and must lie in that folder. Never is more
  * read of a file than it holds: what two tensors share is read once, and tensors that overlap otherwise are refused.
+ * `close` them when the model is read.
  */
-export function externalFiles(folder: string): ExternalFiles {
+export function externalFiles(folder: string): ExternalData & { close(): void } {
   const files = new Map<string, DataFile | string>();
   return {
     read(location, offset, length) {

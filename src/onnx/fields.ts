@@ -1,20 +1,5 @@
 import type { DescField } from '@bufbuild/protobuf';
-import {
-  AttributeProtoSchema,
-  FunctionProtoSchema,
-  GraphProtoSchema,
-  ModelProtoSchema,
-  NodeProtoSchema,
-  OperatorSetIdProtoSchema,
-  SparseTensorProtoSchema,
-  StringStringEntryProtoSchema,
-  TensorProtoSchema,
-  TensorShapeProto_DimensionSchema,
-  TensorShapeProtoSchema,
-  TypeProto_TensorSchema,
-  TypeProtoSchema,
-  ValueInfoProtoSchema,
-} from './onnx_pb.ts';
+import * as onnx from './onnx_pb.ts';
 
 /*
  * Field numbers of ONNX's messages, from the public schema: a name that the schema lacks does not compile.
@@ -27,31 +12,17 @@ function numbersOf<Name extends string>(schema: {
   return Object.fromEntries(fields.map(([name, { number }]) => [name, number])) as Record<Name, number>;
 }
 
-/** `ModelProto` */
-export const MODEL = numbersOf(ModelProtoSchema);
-/** `GraphProto` */
-export const GRAPH = numbersOf(GraphProtoSchema);
-/** `NodeProto` */
-export const NODE = numbersOf(NodeProtoSchema);
-/** `FunctionProto` */
-export const FUNCTION = numbersOf(FunctionProtoSchema);
-/** `AttributeProto` */
-export const ATTRIBUTE = numbersOf(AttributeProtoSchema);
-/** `TensorProto` */
-export const TENSOR = numbersOf(TensorProtoSchema);
-/** `SparseTensorProto` */
-export const SPARSE = numbersOf(SparseTensorProtoSchema);
-/** `ValueInfoProto` */
-export const VALUE = numbersOf(ValueInfoProtoSchema);
-/** `TypeProto` */
-export const TYPE = numbersOf(TypeProtoSchema);
-/** `TypeProto.Tensor` */
-export const TENSOR_TYPE = numbersOf(TypeProto_TensorSchema);
-/** `TensorShapeProto` */
-export const SHAPE = numbersOf(TensorShapeProtoSchema);
-/** `TensorShapeProto.Dimension` */
-export const DIMENSION = numbersOf(TensorShapeProto_DimensionSchema);
-/** `OperatorSetIdProto` */
-export const OPERATOR_SET = numbersOf(OperatorSetIdProtoSchema);
-/** `StringStringEntryProto` */
-export const ENTRY = numbersOf(StringStringEntryProtoSchema);
+export const MODEL = numbersOf(onnx.ModelProtoSchema);
+export const GRAPH = numbersOf(onnx.GraphProtoSchema);
+export const NODE = numbersOf(onnx.NodeProtoSchema);
+export const FUNCTION = numbersOf(onnx.FunctionProtoSchema);
+export const ATTRIBUTE = numbersOf(onnx.AttributeProtoSchema);
+export const TENSOR = numbersOf(onnx.TensorProtoSchema);
+export const SPARSE = numbersOf(onnx.SparseTensorProtoSchema);
+export const VALUE = numbersOf(onnx.ValueInfoProtoSchema);
+export const TYPE = numbersOf(onnx.TypeProtoSchema);
+export const TENSOR_TYPE = numbersOf(onnx.TypeProto_TensorSchema);
+export const SHAPE = numbersOf(onnx.TensorShapeProtoSchema);
+export const DIMENSION = numbersOf(onnx.TensorShapeProto_DimensionSchema);
+export const OPERATOR_SET = numbersOf(onnx.OperatorSetIdProtoSchema);
+export const ENTRY = numbersOf(onnx.StringStringEntryProtoSchema);

@@ -2,7 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { fileErrorReason, writeAtomically } from '../base/files.ts';
-import type { Graph, Model } from '../graph/types.ts';
+import type { Model } from '../graph/types.ts';
 import { externalFiles } from './externalFiles.ts';
 import { readFrom } from './read.ts';
 import { startReading } from './reading.ts';
@@ -43,8 +43,9 @@ export async function loadModel(path: string): Promise<Model> {
  * Throws a SlimError for what ONNX cannot hold and when the file cannot be written.
  */
 export async function saveModel(path: string, model: Model, options: { externalData?: string } = {}): Promise<void> {
-  const location =
-    options.externalData ?? (byteLength(model.graph) > MOST_WITHIN ? `${basename(path)}.data` : undefined);
+  let size = 0;
+  for (const { data } of model.graph.initializers.values()) size += Array.isArray(data) ? 0 : data.byteLength;
+  const location = options.externalData ?? (size > MOST_WITHIN ? `${basename(path)}.data` : undefined);
   if (location === undefined) {
     await writeAtomically(path, encodeModel(model));
     return;
@@ -70,11 +71,4 @@ function collectInto(data: Uint8Array[], location: string): Outside {
     end = offset + raw.byteLength;
     return { location, offset, length: raw.byteLength };
   };
-}
-
-function byteLength(graph: Graph): number {
-  return [...graph.initializers.values()].reduce(
-    (sum, { data }) => sum + (Array.isArray(data) ? 0 : data.byteLength),
-    0,
-  );
 }

@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { readDamaged } from '../../test/support/damage.ts';
 import { UsageError } from '../base/errors.ts';
-import { joined, putBytes, putEncoded, putInt, putMessage, putText, startWriting, type Writer } from './encode.ts';
 import { readModel } from './read.ts';
+import { Writer } from './writer.ts';
 
 describe('damaged models', () => {
   it('are refused or read, and nothing worse', () => {
@@ -16,10 +16,10 @@ describe('damaged models', () => {
 
 /** A model around a graph that `fill` writes. */
 function model(fill: (graph: Writer) => void): Uint8Array {
-  const writer = startWriting();
-  putBytes(writer, 8, Uint8Array.of(0x10, 17));
-  putMessage(writer, 7, fill);
-  return Uint8Array.from([0x08, 8, ...joined(writer)]);
+  const writer = new Writer();
+  writer.bytes(8, Uint8Array.of(0x10, 17));
+  writer.message(7, fill);
+  return Uint8Array.from([0x08, 8, ...writer.joined()]);
 }
 
 /** A long run of the same bytes. */
@@ -31,22 +31,22 @@ function repeated(bytes: readonly number[], count: number): Uint8Array {
 
 /** A graph with one initializer of the given TensorProto. */
 const tensor = (...parts: readonly number[]) =>
-  model((graph) => putBytes(graph, 5, Uint8Array.of(0x42, 1, 0x77, ...parts)));
+  model((graph) => graph.bytes(5, Uint8Array.of(0x42, 1, 0x77, ...parts)));
 
 describe('bombs', () => {
   const huge = [0x80, 0x80, 0x80, 0x80, 0x80, 0x20];
   let nested = new Uint8Array();
   for (let i = 0; i < 3000; i++) {
-    const graph = startWriting();
-    putMessage(graph, 1, (node) => {
-      putText(node, 4, 'If');
-      putMessage(node, 5, (attribute) => {
-        putText(attribute, 1, 'a');
-        putInt(attribute, 20, 5);
-        putBytes(attribute, 6, nested);
+    const graph = new Writer();
+    graph.message(1, (node) => {
+      node.text(4, 'If');
+      node.message(5, (attribute) => {
+        attribute.text(1, 'a');
+        attribute.int(20, 5);
+        attribute.bytes(6, nested);
       });
     });
-    nested = joined(graph);
+    nested = graph.joined();
   }
   it.each<[string, Uint8Array, string]>([
     ['2^40 floats in 10 bytes', tensor(0x08, ...huge, 0x10, 1, 0x4a, 2, 0, 0), 'has 2 bytes of raw_data'],
@@ -79,17 +79,17 @@ describe('bombs', () => {
     ],
     [
       'a message longer than the one around it',
-      model((graph) => putEncoded(graph, Uint8Array.of(0x0a, 5))),
+      model((graph) => graph.encoded(Uint8Array.of(0x0a, 5))),
       'field 1 has 5 bytes, but only 0 are left',
     ],
     [
       'a name that is not UTF-8',
-      model((graph) => putMessage(graph, 1, (node) => putBytes(node, 4, Uint8Array.of(0xff)))),
+      model((graph) => graph.message(1, (node) => node.bytes(4, Uint8Array.of(0xff)))),
       'a name holds bytes that are not UTF-8 text (byte 12)',
     ],
     [
       '3000 subgraphs in each other',
-      model((graph) => putEncoded(graph, nested)),
+      model((graph) => graph.encoded(nested)),
       'subgraphs more than 40 deep in each other',
     ],
     ['an integer of 11 bytes', tensor(0x08, ...Array<number>(10).fill(0x80), 0), 'the value of field 1 is cut off'],
@@ -102,12 +102,12 @@ describe('bombs', () => {
     ['a million groups in each other', repeated([0x0b], 1_000_000), 'field 1 is a group'],
     [
       'millions of empty inputs',
-      model((graph) => putBytes(graph, 1, repeated([0x0a, 0], 2_100_000))),
+      model((graph) => graph.bytes(1, repeated([0x0a, 0], 2_100_000))),
       'it has more than 2000000 fields',
     ],
     [
       'a long name',
-      model((graph) => putMessage(graph, 1, (node) => putBytes(node, 3, repeated([97], 5_000_000)))),
+      model((graph) => graph.message(1, (node) => node.bytes(3, repeated([97], 5_000_000)))),
       `'${'a'.repeat(80)}…'`,
     ],
   ])('%s', (_, bytes, message) => {
@@ -125,13 +125,13 @@ describe('bombs', () => {
   });
 
   it('that are none: a name with a zero byte, thousands of types of one value', () => {
-    const zero = model((graph) => putMessage(graph, 1, (node) => putText(node, 4, 'A\0B')));
+    const zero = model((graph) => graph.message(1, (node) => node.text(4, 'A\0B')));
     expect(readModel(zero).graph.nodes[0]?.op).toBe('A\0B');
     // Each with an open dimension, for which a name must be found.
     const start = performance.now();
     const type = [0x12, 8, 0x0a, 6, 0x08, 1, 0x12, 2, 0x0a, 0];
     const many = model((graph) => {
-      for (let i = 0; i < 20_000; i++) putBytes(graph, 11, Uint8Array.of(0x0a, 1, 120, ...type));
+      for (let i = 0; i < 20_000; i++) graph.bytes(11, Uint8Array.of(0x0a, 1, 120, ...type));
     });
     expect(readModel(many).graph.inputs.at(-1)?.type.shape).toEqual(['?x_0_20000']);
     expect(performance.now() - start).toBeLessThan(2000);

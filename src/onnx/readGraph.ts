@@ -1,31 +1,35 @@
-import type { Attribute, Graph, ListedInitializer, Node, OpaqueTensor, Tensor, TensorType } from '../graph/types.ts';
-import { readAttribute } from './attribute.ts';
-import { joined, putEncoded, startWriting } from './encode.ts';
-import { ATTRIBUTE, GRAPH, NODE } from './fields.ts';
-import { readDomain } from './operatorSets.ts';
-import { malformed, quoted, type Reading, unsupported } from './reading.ts';
-import { isOpaque, type NamedTensor, readSparse, readTensor } from './tensor.ts';
+import type {
+  Attribute,
+  Graph,
+  ListedInitializer,
+  ModelFunction,
+  Node,
+  OpaqueTensor,
+  Tensor,
+  TensorType,
+} from '../graph/types.ts';
+import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
+import { type Message, safeNumber } from './message.ts';
+import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
+import { quoted, unsupported } from './reading.ts';
+import { isOpaque, type NamedTensor, readSparse, readTensor, writeOpaque, writeTensor } from './tensor.ts';
 import { readValueInfo } from './value.ts';
-import { all, extraOf, type Field, joinFields, type Message, messageIn, textIn, textOf } from './wire.ts';
+import { encoded } from './writer.ts';
 
 /** How deep subgraphs may lie in each other: every pass over a graph follows them. */
 const DEEPEST = 40;
 
 /** A graph; `within` says of which node it is a part, as ` of node ...`, and `depth` how deep it lies. */
-export function readGraph(field: Field, within: string, depth: number, reading: Reading): Graph {
-  const message = messageIn(reading, field);
-  const name = textOf(reading, message, GRAPH.name);
+export function readGraph(message: Message, within = '', depth = 0): Graph {
+  const name = message.text(GRAPH.name);
   const here = `graph ${quoted(name)}${within}`;
   if (depth > DEEPEST) {
-    throw unsupported(
-      reading,
-      `subgraphs more than ${DEEPEST} deep in each other (byte ${field.from})`,
-      'flatten them',
-    );
+    const place = `(byte ${message.field.from})`;
+    throw unsupported(message.reading, `subgraphs more than ${DEEPEST} deep in each other ${place}`, 'flatten them');
   }
-  const { initializers, opaqueInitializers } = readInitializers(message, here, reading);
+  const { initializers, opaqueInitializers } = readInitializers(message, here);
   const values = (number: number, kind: string) =>
-    all(message, number).map((value) => readValueInfo(value, (name) => `${kind} ${quoted(name)} of ${here}`, reading));
+    message.map(number, (value) => readValueInfo(value, (name) => `${kind} ${quoted(name)} of ${here}`));
   const listed = values(GRAPH.input, 'input');
   // Up to version 3 of the format every initializer is listed among the inputs as well.
   const isStored = (name: string) => initializers.has(name) || opaqueInitializers.has(name);
@@ -33,131 +37,207 @@ export function readGraph(field: Field, within: string, depth: number, reading: 
     isStored(info.name) ? [{ at, info }] : [],
   );
   const outputs = values(GRAPH.output, 'output');
-  const nodes = all(message, GRAPH.node).map((node, i) => readNode(node, i, within, depth, reading));
-  const between = readValueInfos(message, here, reading);
+  const nodes = message.map(GRAPH.node, (node, i) => readNode(node, i, within, depth));
+  const { valueInfo, valueExtras, rest } = readValueInfos(message, here);
   return {
     name,
     inputs: listed.filter((info) => !isStored(info.name)),
     outputs,
     initializers,
     nodes,
-    ...between.types,
+    ...(valueInfo.size > 0 && { valueInfo }),
+    ...(valueExtras.size > 0 && { valueExtras }),
     ...(opaqueInitializers.size > 0 && { opaqueInitializers }),
     ...(listedInitializers.length > 0 && { listedInitializers }),
-    ...joinExtras(
-      between.extra,
-      extraOf(
-        reading,
-        message,
-        [GRAPH.node, GRAPH.initializer, GRAPH.sparseInitializer, GRAPH.input, GRAPH.output, GRAPH.valueInfo],
-        [GRAPH.name],
-      ).extra,
-    ),
+    ...message.extra(rest),
   };
 }
 
-function readInitializers(message: Message, here: string, reading: Reading) {
+function readInitializers(message: Message, here: string) {
   const initializers = new Map<string, Tensor>();
   const opaqueInitializers = new Map<string, OpaqueTensor>();
-  const add = (field: Field, { name, tensor }: NamedTensor<Tensor | OpaqueTensor>) => {
-    if (name === '') throw malformed(reading, field.from, `an initializer of ${here} has no name`);
+  const add = (field: Message, { name, tensor }: NamedTensor) => {
+    if (name === '') throw field.malformed(`an initializer of ${here} has no name`);
     if (initializers.has(name) || opaqueInitializers.has(name)) {
-      throw malformed(reading, field.from, `in ${here} the initializer ${quoted(name)} occurs twice`);
+      throw field.malformed(`in ${here} the initializer ${quoted(name)} occurs twice`);
     }
     if (isOpaque(tensor)) opaqueInitializers.set(name, tensor);
     else initializers.set(name, tensor);
   };
-  for (const field of all(message, GRAPH.initializer)) {
+  const describe = (name: string) => `initializer ${quoted(name)} of ${here}`;
+  message.map(GRAPH.initializer, (tensor) => add(tensor, readTensor(tensor, describe)));
+  message.map(GRAPH.sparseInitializer, (tensor) =>
     add(
-      field,
-      readTensor(field, (name) => `initializer ${quoted(name)} of ${here}`, reading),
-    );
-  }
-  for (const field of all(message, GRAPH.sparseInitializer)) {
-    add(
-      field,
-      readSparse(field, (name) => `sparse initializer ${quoted(name)} of ${here}`, reading),
-    );
-  }
+      tensor,
+      readSparse(tensor, (name) => `sparse ${describe(name)}`),
+    ),
+  );
   return { initializers, opaqueInitializers };
 }
 
-/** The types of values in between; what a map of types cannot hold (a sequence, all types but the last) stays as it is. */
-function readValueInfos(message: Message, here: string, reading: Reading) {
+/** The types of values in between, and the fields that a map of types cannot hold: a sequence, all types but the last. */
+function readValueInfos(message: Message, here: string) {
   const valueInfo = new Map<string, TensorType>();
   const valueExtras = new Map<string, Uint8Array>();
-  const read = new Map<string, Field>();
-  const rest: Field[] = [];
-  for (const field of all(message, GRAPH.valueInfo)) {
-    const describe = (name: string) => `value ${quoted(name)} of ${here}`;
-    const { name, type, opaque, extra } = readValueInfo(field, describe, reading);
-    const other = opaque === undefined ? read.get(name) : field;
-    if (other) rest.push(other);
-    if (opaque !== undefined) continue;
-    read.set(name, field);
+  const read = new Map<string, Message['field']>();
+  const rest: (Message['field'] | undefined)[] = [];
+  message.map(GRAPH.valueInfo, (value) => {
+    const { name, type, opaque, extra } = readValueInfo(value, (name) => `value ${quoted(name)} of ${here}`);
+    if (opaque !== undefined) {
+      rest.push(value.field);
+      return;
+    }
+    rest.push(read.get(name));
+    read.set(name, value.field);
     valueInfo.set(name, type);
     if (extra) valueExtras.set(name, extra);
     else valueExtras.delete(name);
-  }
-  return {
-    types: { ...(valueInfo.size > 0 && { valueInfo }), ...(valueExtras.size > 0 && { valueExtras }) },
-    extra: rest.length > 0 ? joinFields(reading, rest) : undefined,
-  };
-}
-
-function joinExtras(a: Uint8Array | undefined, b: Uint8Array | undefined): { extra?: Uint8Array } {
-  const parts = [a, b].filter((part) => part !== undefined);
-  const writer = startWriting();
-  for (const part of parts) putEncoded(writer, part);
-  return parts.length === 0 ? {} : { extra: joined(writer) };
+  });
+  return { valueInfo, valueExtras, rest };
 }
 
 /** Node number `i` of a graph or function; `within` and `depth` are those of the graph. */
-export function readNode(field: Field, i: number, within: string, depth: number, reading: Reading): Node {
-  const message = messageIn(reading, field);
-  const op = textOf(reading, message, NODE.opType);
-  const name = textOf(reading, message, NODE.name);
-  const here = `node ${i} ${quoted(name)} (${quotedOperator(op)})${within}`;
-  if (op === '') throw malformed(reading, field.from, `${here} has no op_type`);
-  const overload = textOf(reading, message, NODE.overload);
+function readNode(message: Message, i: number, within: string, depth: number): Node {
+  const op = message.text(NODE.opType);
+  const name = message.text(NODE.name);
+  const here = `node ${i} ${quoted(name)} (${quoted(op).slice(1, -1)})${within}`;
+  if (op === '') throw message.malformed(`${here} has no op_type`);
+  const overload = message.text(NODE.overload);
   return {
     op,
-    domain: readDomain(textOf(reading, message, NODE.domain)),
+    domain: readDomain(message.text(NODE.domain)),
     name,
-    inputs: all(message, NODE.input).map((input) => textIn(reading, input)),
-    outputs: all(message, NODE.output).map((output) => textIn(reading, output)),
-    attributes: readAttributes(all(message, NODE.attribute), here, depth, reading),
+    inputs: message.texts(NODE.input),
+    outputs: message.texts(NODE.output),
+    attributes: readAttributes(message, NODE.attribute, here, depth),
     ...(overload !== '' && { overload }),
-    ...extraOf(
-      reading,
-      message,
-      [NODE.opType, NODE.input, NODE.output, NODE.attribute],
-      [NODE.domain, NODE.name, NODE.overload],
-    ),
+    ...message.extra(),
   };
 }
 
-function quotedOperator(op: string): string {
-  return quoted(op).slice(1, -1);
+/** The attributes in the fields with a number, by name; `here` says what has them. */
+function readAttributes(owner: Message, number: number, here: string, depth: number): Record<string, Attribute> {
+  const attributes = new Map<string, Attribute>();
+  owner.map(number, (message) => {
+    const name = message.text(ATTRIBUTE.name);
+    if (attributes.has(name)) throw message.malformed(`in ${here} the attribute ${quoted(name)} occurs twice`);
+    attributes.set(name, readAttribute(message, `attribute ${quoted(name)} of ${here}`, depth));
+  });
+  return Object.fromEntries(attributes);
 }
 
-/** The attributes in some fields, by name; `here` says what has them. */
-export function readAttributes(
-  fields: readonly Field[],
-  here: string,
-  depth: number,
-  reading: Reading,
-): Record<string, Attribute> {
-  const attributes = new Map<string, Attribute>();
-  for (const field of fields) {
-    const message = messageIn(reading, field);
-    const name = textOf(reading, message, ATTRIBUTE.name);
-    const what = `attribute ${quoted(name)} of ${here}`;
-    if (attributes.has(name)) {
-      throw malformed(reading, field.from, `in ${here} the attribute ${quoted(name)} occurs twice`);
+/**
+ * The value of an attribute. What `Attribute` cannot hold otherwise (other kinds, integers that are not safe, text that
+ * is not UTF-8, tensors of unknown types) is `opaque`: as it stands in the file, but for its name.
+ */
+function readAttribute(message: Message, what: string, depth: number): Attribute {
+  const reference = message.text(ATTRIBUTE.refAttrName);
+  // Of what type the attribute is that it refers to stays in `extra`.
+  if (reference !== '') return { type: 'reference', value: reference, ...message.extra() };
+  const value = readValue(message, what, depth);
+  if (value === undefined) return { type: 'opaque', value: message.without(ATTRIBUTE.name) };
+  return value.type === 'opaque' ? value : { ...value, ...message.extra() };
+}
+
+/** The value where it can be held. Throws a UsageError for an attribute without a type, a tensor or a graph. */
+function readValue(message: Message, what: string, depth: number): Attribute | undefined {
+  const subgraph = (graph: Message) => readGraph(graph, ` of ${what}`, depth + 1);
+  const tensorIn = (tensor: Message) => readTensor(tensor, () => what, true).tensor;
+  const single = (number: number, name: string) => {
+    const found = message.only(number);
+    if (found === undefined) throw message.malformed(`${what} has no ${name}`);
+    return found;
+  };
+  if (message.last(ATTRIBUTE.type) === undefined) throw message.malformed(`${what} has no type`);
+  switch (Number(message.int64(ATTRIBUTE.type))) {
+    case KIND.INT: {
+      const value = safeNumber(message.int64(ATTRIBUTE.i));
+      return value === undefined ? undefined : { type: 'int', value };
     }
-    const subgraph = (graph: Field) => readGraph(graph, ` of ${what}`, depth + 1, reading);
-    attributes.set(name, readAttribute(message, what, reading, subgraph));
+    case KIND.INTS: {
+      const value = message.int64s(ATTRIBUTE.ints, safeNumber);
+      return value.every((v) => v !== undefined) ? { type: 'ints', value } : undefined;
+    }
+    case KIND.FLOAT:
+      return { type: 'float', value: message.float(ATTRIBUTE.f) };
+    case KIND.FLOATS:
+      return { type: 'floats', value: message.floats(ATTRIBUTE.floats) };
+    case KIND.STRING: {
+      const value = message.tryText(ATTRIBUTE.s);
+      return value === undefined ? undefined : { type: 'string', value };
+    }
+    case KIND.STRINGS: {
+      const value = message.tryTexts(ATTRIBUTE.strings);
+      return value.every((text) => text !== undefined) ? { type: 'strings', value } : undefined;
+    }
+    case KIND.TENSOR: {
+      const value = tensorIn(single(ATTRIBUTE.t, 'tensor'));
+      return isOpaque(value) ? carryTensors(message, ATTRIBUTE.t, [value]) : { type: 'tensor', value };
+    }
+    case KIND.TENSORS: {
+      const value = message.map(ATTRIBUTE.tensors, tensorIn);
+      return value.every((tensor): tensor is Tensor => !isOpaque(tensor))
+        ? { type: 'tensors', value }
+        : carryTensors(message, ATTRIBUTE.tensors, value);
+    }
+    case KIND.GRAPH:
+      return { type: 'graph', value: subgraph(single(ATTRIBUTE.g, 'graph')) };
+    case KIND.GRAPHS:
+      return { type: 'graphs', value: message.map(ATTRIBUTE.graphs, subgraph) };
+    default:
+      return undefined;
   }
-  return Object.fromEntries(attributes);
+}
+
+/** An opaque attribute with tensors, which are written anew: they may lie outside. */
+function carryTensors(message: Message, field: number, tensors: readonly (Tensor | OpaqueTensor)[]): Attribute {
+  const value = encoded((writer) => {
+    writer.encoded(message.without(ATTRIBUTE.name, field));
+    for (const tensor of tensors) {
+      writer.message(field, (inner) =>
+        isOpaque(tensor) ? writeOpaque(inner, tensor, '') : writeTensor(inner, tensor, '', 'a tensor'),
+      );
+    }
+  });
+  return { type: 'opaque', value };
+}
+
+/** ONNX's own operators have two spellings of their domain. */
+function readDomain(domain: string): string {
+  return domain === 'ai.onnx' ? '' : domain;
+}
+
+/** Versions by domain, each in a field with this number. Throws a UsageError when a domain has two. */
+export function readOperatorSets(message: Message, number: number): Record<string, number> {
+  const versions = new Map<string, number>();
+  message.map(number, (set) => {
+    const domain = readDomain(set.text(OPERATOR_SET.domain));
+    const what = `operator set ${quoted(domain)}`;
+    const version = set.count(OPERATOR_SET.version, `the version of ${what}`);
+    if ((versions.get(domain) ?? version) !== version) throw set.malformed(`${what} occurs twice`);
+    versions.set(domain, version);
+    const other = set.fields.find(({ number }) => number > OPERATOR_SET.version);
+    if (other) throw unsupported(set.reading, `field ${other.number} of ${what}`, 'export without it');
+  });
+  return Object.fromEntries(versions);
+}
+
+/** A function of the model's own. Throws a UsageError for one without a name. */
+export function readFunction(message: Message): ModelFunction {
+  const name = message.text(FUNCTION.name);
+  if (name === '') throw message.malformed('a function has no name');
+  const here = `function ${quoted(name)}`;
+  const overload = message.text(FUNCTION.overload);
+  return {
+    domain: readDomain(message.text(FUNCTION.domain)),
+    name,
+    inputs: message.texts(FUNCTION.input),
+    outputs: message.texts(FUNCTION.output),
+    attributes: message.texts(FUNCTION.attribute),
+    defaults: readAttributes(message, FUNCTION.attributeProto, here, 0),
+    nodes: message.map(FUNCTION.node, (node, i) => readNode(node, i, ` of ${here}`, 0)),
+    opsets: readOperatorSets(message, FUNCTION.opsetImport),
+    ...(overload !== '' && { overload }),
+    ...message.extra(),
+  };
 }

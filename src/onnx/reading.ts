@@ -16,10 +16,8 @@ export interface Reading {
   readonly reader: BinaryReader;
   /** Whether nobody else has the bytes, so that weights may be moved in place. */
   readonly ownsBytes: boolean;
-  /** Names given so far to dimensions that the file leaves open. */
-  readonly openDims: Set<string>;
-  /** How often each name was wanted for an open dimension. */
-  readonly openDimCounts: Map<string, number>;
+  /** Names given so far to dimensions that the file leaves open, and how often each was wanted. */
+  readonly openDims: Map<string, number>;
   /** The data files beside the model, where they may be read. */
   readonly external: ExternalData | undefined;
   /** Fields read so far. */
@@ -38,14 +36,11 @@ export function startReading(
 ): Reading {
   // A plain Uint8Array: Node's Buffer has a slice() that does not copy.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const reader = new BinaryReader(plain);
-  const [openDims, openDimCounts] = [new Set<string>(), new Map<string, number>()];
-  return { source, bytes: plain, reader, ownsBytes, openDims, openDimCounts, external, fields: 0 };
+  return { source, bytes: plain, reader: new BinaryReader(plain), ownsBytes, openDims: new Map(), external, fields: 0 };
 }
 
 /** The error for bytes that no correct ONNX writer makes, near offset `at`. */
-export function malformed(reading: Reading, at: number, what: string): UsageError {
-  const { source, bytes } = reading;
+export function malformed({ source, bytes }: Reading, at: number, what: string): UsageError {
   return new UsageError(
     `cannot read ${source}: ${what} (byte ${at}); it is not an ONNX model or is truncated (${bytes.byteLength} bytes)`,
   );

@@ -1,21 +1,20 @@
-import { elementTypeOf } from '../graph/elementTypes.ts';
+import type { BinaryReader } from '@bufbuild/protobuf/wire';
 import type { ElementType, TensorData } from '../graph/types.ts';
 import { TENSOR } from './fields.ts';
-import { TensorProto_DataType } from './onnx_pb.ts';
-import { malformed, type Reading } from './reading.ts';
-import { countFixed, countIntegers, type Field, forEachInteger } from './wire.ts';
+import type { Message } from './message.ts';
 
 /*
  * How the numbers of a tensor are stored: as raw_data, or in one of the lists that serve several element types each.
  */
 
 export type NumericType = Exclude<ElementType, 'string'>;
-export type NumericData = Exclude<TensorData, string[]>;
+type NumericData = Exclude<TensorData, string[]>;
 
 /** What all typed arrays share. */
 interface ArrayKind {
+  readonly name: string;
   readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBufferLike, byteOffset: number, length: number): NumericData;
+  new (buffer: ArrayBufferLike, byteOffset?: number, length?: number): NumericData;
 }
 
 /** The typed array for one element type (little-endian, as raw_data is), and the field of its list. */
@@ -41,62 +40,50 @@ export const STORAGE: Readonly<Record<NumericType, Storage>> = {
   bool: { kind: Uint8Array, list: TENSOR.int32Data },
 };
 
-/** The name of an ONNX element type for messages. */
-export function typeName(code: number): string {
-  return elementTypeOf(code) ?? TensorProto_DataType[code] ?? `number ${code}`;
+/** Bytes of each value in the lists whose values all have the same number of them. */
+const FIXED_SIZES: ReadonlyMap<number, 4 | 8> = new Map([
+  [TENSOR.floatData, 4],
+  [TENSOR.doubleData, 8],
+]);
+
+/** The numbers that some bytes stand for, without a copy where they lie at a multiple of their size. */
+export function viewOf(raw: Uint8Array, { kind }: Storage): NumericData {
+  const aligned = raw.byteOffset % kind.BYTES_PER_ELEMENT === 0 ? raw : raw.slice();
+  return new kind(aligned.buffer, aligned.byteOffset, raw.byteLength / kind.BYTES_PER_ELEMENT);
 }
 
 /** How many values the list of a tensor has. Throws a UsageError when it is no such list. */
-export function listLength(reading: Reading, { list }: Storage, fields: readonly Field[]): number {
-  const bytes = bytesInList(list);
-  return bytes === undefined ? countIntegers(reading, fields) : countFixed(reading, fields, bytes);
-}
-
-function bytesInList(list: number): 4 | 8 | undefined {
-  if (list === TENSOR.floatData) return 4;
-  return list === TENSOR.doubleData ? 8 : undefined;
+export function listLength(tensor: Message, { list }: Storage): number {
+  const size = FIXED_SIZES.get(list);
+  if (size !== undefined) return tensor.countFixed(list, size);
+  let count = 0;
+  const skip = (reader: BinaryReader) => reader.int32();
+  tensor.forEachInteger(list, skip, () => count++);
+  return count;
 }
 
 /** The `count` values of a list; small integers travel as int32, and are refused where their own type cannot hold them. */
-export function readList(
-  reading: Reading,
-  { kind, list }: Storage,
-  fields: readonly Field[],
-  count: number,
-  what: string,
-): NumericData {
+export function readList(tensor: Message, { kind, list }: Storage, count: number, what: string): NumericData {
   const bytes = new Uint8Array(count * kind.BYTES_PER_ELEMENT);
-  const data = new kind(bytes.buffer, 0, count);
-  if (bytesInList(list) !== undefined) {
+  const data = new kind(bytes.buffer);
+  if (FIXED_SIZES.has(list)) {
     let at = 0;
-    for (const field of fields) {
-      bytes.set(reading.bytes.subarray(field.at, field.to), at);
+    for (const field of tensor.all(list)) {
+      bytes.set(tensor.reading.bytes.subarray(field.at, field.to), at);
       at += field.to - field.at;
     }
-    return data;
-  }
-  if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
-    forEachInteger(
-      reading,
-      fields,
-      (reader) => BigInt(reader.int64()),
-      (value, i) => {
-        data[i] = value;
-      },
-    );
-    return data;
-  }
-  const unsigned = list === TENSOR.uint64Data;
-  forEachInteger(
-    reading,
-    fields,
-    (reader) => (unsigned ? Number(reader.uint64()) : reader.int32()),
-    (value, i) => {
+  } else if (data instanceof BigInt64Array || data instanceof BigUint64Array) {
+    const read = (reader: BinaryReader) => BigInt(reader.int64());
+    tensor.forEachInteger(list, read, (value, i) => {
       data[i] = value;
-      if (data[i] !== value) {
-        throw malformed(reading, fields[0]!.from, `${what} has value ${value}, out of the range of its type`);
-      }
-    },
-  );
+    });
+  } else {
+    const unsigned = list === TENSOR.uint64Data;
+    const read = (reader: BinaryReader) => (unsigned ? Number(reader.uint64()) : reader.int32());
+    tensor.forEachInteger(list, read, (value, i) => {
+      data[i] = value;
+      if (data[i] !== value) throw tensor.malformed(`${what} has value ${value}, out of the range of its type`);
+    });
+  }
   return data;
 }

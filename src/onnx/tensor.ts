@@ -1,48 +1,30 @@
-import { SlimError } from '../base/errors.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
 import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';
-import { putBytes, putEncoded, putInt, putMessage, putName, putText, type Writer } from './encode.ts';
-import { type Region, readExternal, readRegion } from './external.ts';
 import { ENTRY, SPARSE, TENSOR } from './fields.ts';
-import { TensorProto_DataLocation } from './onnx_pb.ts';
-import { malformed, type Reading } from './reading.ts';
-import { readCount, writeCount, writeText } from './scalars.ts';
-import {
-  listLength,
-  type NumericData,
-  type NumericType,
-  readList,
-  STORAGE,
-  type Storage,
-  typeName,
-} from './storage.ts';
-import {
-  all,
-  bytesIn,
-  extraOf,
-  type Field,
-  int64In,
-  integersIn,
-  joinFields,
-  last,
-  type Message,
-  messageIn,
-  textOf,
-  tryTextIn,
-} from './wire.ts';
+import type { Field, Message } from './message.ts';
+import { TensorProto_DataLocation, TensorProto_DataType } from './onnx_pb.ts';
+import { quoted } from './reading.ts';
+import { listLength, readList, STORAGE, type Storage, viewOf } from './storage.ts';
+import type { Writer } from './writer.ts';
 
 const EXTERNAL = BigInt(TensorProto_DataLocation.EXTERNAL);
 
 /** A tensor of a file with its name. */
-export interface NamedTensor<T> {
+export interface NamedTensor {
   readonly name: string;
-  readonly tensor: T;
+  readonly tensor: Tensor | OpaqueTensor;
 }
 
 /** Tells a tensor that cannot be read from one that can. */
 export function isOpaque(tensor: Tensor | OpaqueTensor): tensor is OpaqueTensor {
   return 'kind' in tensor;
+}
+
+/** The name of an ONNX element type for messages. */
+export function typeName(code: number): string {
+  return elementTypeOf(code) ?? TensorProto_DataType[code] ?? `number ${code}`;
 }
 
 /**
@@ -51,58 +33,28 @@ export function isOpaque(tensor: Tensor | OpaqueTensor): tensor is OpaqueTensor 
  * other place for it. A tensor that `Tensor` cannot hold is carried as it is. Throws a UsageError when the data do not
  * match the dims or cannot be reached.
  */
-export function readTensor(
-  field: Field,
-  describe: (name: string) => string,
-  reading: Reading,
-  keepName = false,
-): NamedTensor<Tensor | OpaqueTensor> {
-  const message = messageIn(reading, field);
-  const name = textOf(reading, message, TENSOR.name);
+export function readTensor(message: Message, describe: (name: string) => string, keepName = false): NamedTensor {
+  const name = message.text(TENSOR.name);
   const what = describe(name);
-  const code = last(message, TENSOR.dataType);
-  const type = code ? Number(int64In(reading, code)) : 0;
-  const dims = readDims(reading, message, TENSOR.dims, what);
+  const type = Number(message.int64(TENSOR.dataType));
+  const dims = message.counts(TENSOR.dims, `a dimension of ${what}`);
   const elementType = elementTypeOf(type);
   const data =
-    elementType === undefined || all(message, TENSOR.segment).length > 0
+    elementType === undefined || message.all(TENSOR.segment).length > 0
       ? undefined
-      : readData(message, elementType, dims, what, reading);
+      : readData(message, elementType, dims, what);
   if (elementType === undefined || data === undefined) {
-    return { name, tensor: carry(message, `of element type ${typeName(type)}`, dims, what, reading, keepName) };
+    return { name, tensor: carry(message, `of element type ${typeName(type)}`, dims, what, keepName) };
   }
-  if (data.length !== sizeOf(dims)) throw wrongCount(message, data.length, elementType, dims, what, reading);
-  const understood = [TENSOR.dims, TENSOR.dataType, TENSOR.rawData, ...dataFields(elementType)];
-  if (isExternal(reading, message)) understood.push(TENSOR.externalData, TENSOR.dataLocation);
-  const extra = keepName ? extraOf(reading, message, understood) : extraOf(reading, message, understood, [TENSOR.name]);
-  return { name, tensor: { elementType, dims, data, ...extra } };
+  const kept = [
+    ...(keepName ? message.all(TENSOR.name) : []),
+    ...(isExternal(message) ? [] : message.all(TENSOR.dataLocation)),
+  ];
+  return { name, tensor: { elementType, dims, data, ...message.extra(kept) } };
 }
 
-/** The dimensions in a list of integers. */
-function readDims(reading: Reading, message: Message, number: number, what: string): number[] {
-  return integersIn(reading, all(message, number), (dim) =>
-    readCount(dim, `a dimension of ${what}`, reading, message.from),
-  );
-}
-
-function dataFields(elementType: ElementType): number[] {
-  return [elementType === 'string' ? TENSOR.stringData : STORAGE[elementType].list];
-}
-
-function isExternal(reading: Reading, message: Message): boolean {
-  const location = last(message, TENSOR.dataLocation);
-  return location !== undefined && int64In(reading, location) === EXTERNAL;
-}
-
-function wrongCount(
-  { from }: Message,
-  count: number,
-  elementType: ElementType,
-  dims: readonly number[],
-  what: string,
-  reading: Reading,
-) {
-  return malformed(reading, from, `${what} has ${count} values, ${expected(elementType, dims)}`);
+function isExternal(message: Message): boolean {
+  return message.int64(TENSOR.dataLocation) === EXTERNAL;
 }
 
 function expected(elementType: ElementType, dims: readonly number[]): string {
@@ -116,93 +68,102 @@ function readData(
   elementType: ElementType,
   dims: readonly number[],
   what: string,
-  reading: Reading,
 ): TensorData | undefined {
-  const external = isExternal(reading, message);
+  const size = sizeOf(dims);
+  const wrong = (got: string) => message.malformed(`${what} has ${got}, ${expected(elementType, dims)}`);
+  const external = isExternal(message);
   if (elementType === 'string') {
-    const texts = all(message, TENSOR.stringData);
-    if (external || texts.length !== sizeOf(dims)) {
-      throw wrongCount(message, texts.length, elementType, dims, what, reading);
-    }
-    const data = texts.map((text) => tryTextIn(reading, text));
+    const data = message.tryTexts(TENSOR.stringData);
+    if (external || data.length !== size) throw wrong(`${data.length} values`);
     return data.every((text) => text !== undefined) ? data : undefined;
   }
   const storage = STORAGE[elementType];
-  const list = all(message, storage.list);
-  const rawField = last(message, TENSOR.rawData);
-  const raw = rawField && bytesIn(reading, rawField);
-  const count = list.length === 0 ? 0 : listLength(reading, storage, list);
-  if ((raw !== undefined && raw.byteLength > 0) || external) {
-    if (count > 0 || (external && raw?.byteLength))
-      throw malformed(reading, message.from, `${what} has its values twice`);
-    if (!external) return viewOf(alignIn(reading, rawField!, storage), message, elementType, what, reading);
-    const region = readRegion(all(message, TENSOR.externalData), message.from, what, reading);
-    const length = sizeOf(dims) * storage.kind.BYTES_PER_ELEMENT;
+  const raw = message.last(TENSOR.rawData);
+  const hasRaw = raw !== undefined && message.bytesIn(raw).byteLength > 0;
+  const count = listLength(message, storage);
+  if ((hasRaw || external) && (count > 0 || (hasRaw && external))) {
+    throw message.malformed(`${what} has its values twice`);
+  }
+  if (external) {
+    const region = readRegion(message, what);
+    const length = size * storage.kind.BYTES_PER_ELEMENT;
     if (region.length !== undefined && region.length !== length) {
-      const got = `${what} has ${region.length} bytes of external data`;
-      throw malformed(reading, message.from, `${got}, ${expected(elementType, dims)}`);
+      throw wrong(`${region.length} bytes of external data`);
     }
-    return viewOf(readExternal({ ...region, length }, what, reading), message, elementType, what, reading);
+    return viewOf(readExternal(message, { ...region, length }, what), storage);
   }
-  if (count !== sizeOf(dims)) throw wrongCount(message, count, elementType, dims, what, reading);
-  return readList(reading, storage, list, count, what);
-}
-
-function viewOf(raw: Uint8Array, { from }: Message, type: NumericType, what: string, reading: Reading): NumericData {
-  const { kind } = STORAGE[type];
-  const size = kind.BYTES_PER_ELEMENT;
-  if (raw.byteLength % size !== 0) {
-    const got = `${what} has ${raw.byteLength} bytes of raw_data`;
-    throw malformed(reading, from, `${got}, expected a multiple of ${size}`);
+  if (!hasRaw) {
+    if (count !== size) throw wrong(`${count} values`);
+    return readList(message, storage, count, what);
   }
-  const aligned = raw.byteOffset % size === 0 ? raw : raw.slice();
-  return new kind(aligned.buffer, aligned.byteOffset, raw.byteLength / size);
+  const bytes = alignIn(message, raw, storage);
+  const valueBytes = storage.kind.BYTES_PER_ELEMENT;
+  if (bytes.byteLength % valueBytes !== 0) {
+    throw message.malformed(`${what} has ${bytes.byteLength} bytes of raw_data, expected a multiple of ${valueBytes}`);
+  }
+  if (bytes.byteLength !== size * valueBytes) throw wrong(`${bytes.byteLength / valueBytes} values`);
+  return viewOf(bytes, storage);
 }
 
 /**
  * A field's bytes at a multiple of the element size, if they may be moved: over the end of the field's own header, which
  * nobody reads afterwards, as far as that is long enough. Else where they are.
  */
-function alignIn(reading: Reading, field: Field, { kind }: Storage): Uint8Array {
-  const raw = bytesIn(reading, field);
+function alignIn(message: Message, field: Field, { kind }: Storage): Uint8Array {
+  const { bytes, ownsBytes } = message.reading;
+  const raw = message.bytesIn(field);
   const shift = raw.byteOffset % kind.BYTES_PER_ELEMENT;
-  if (shift === 0 || !reading.ownsBytes || shift > field.at - field.from) return raw;
-  reading.bytes.copyWithin(field.at - shift, field.at, field.to);
-  return reading.bytes.subarray(field.at - shift, field.to - shift);
+  if (shift === 0 || !ownsBytes || shift > field.at - field.from) return raw;
+  bytes.copyWithin(field.at - shift, field.at, field.to);
+  return bytes.subarray(field.at - shift, field.to - shift);
+}
+
+/** Where a tensor's values lie. */
+interface Region {
+  readonly location: string;
+  readonly offset: number;
+  readonly length: number | undefined;
+}
+
+/** The region that the `external_data` of a tensor names; throws a UsageError for offsets and lengths that are none. */
+function readRegion(tensor: Message, what: string): Region {
+  const values = new Map(
+    tensor.map(TENSOR.externalData, (entry): [string, string] => [entry.text(ENTRY.key), entry.text(ENTRY.value)]),
+  );
+  const count = (key: string) => {
+    const text = values.get(key);
+    if (text === undefined || /^\d{1,15}$/.test(text)) return text === undefined ? undefined : Number(text);
+    throw tensor.malformed(`the ${key} of the external data of ${what} is ${quoted(text)}`);
+  };
+  return { location: values.get('location') ?? '', offset: count('offset') ?? 0, length: count('length') };
+}
+
+/** The bytes of a region; throws a UsageError that says why they cannot be read. */
+function readExternal({ reading }: Message, { location, offset, length }: Region, what: string): Uint8Array {
+  const found =
+    reading.external?.read(location, offset, length) ??
+    'a model in memory has no such files; load it by its path, or store it as one file first, for example in Python ' +
+      'with onnx.save(onnx.load(path), new_path)';
+  if (typeof found !== 'string') return found;
+  const place = `keeps its values in another file (external data), ${quoted(location)}`;
+  throw new UsageError(`cannot read ${reading.source}: ${what} ${place}: ${found}`);
 }
 
 /** A tensor that cannot be read; external data become part of it. */
-function carry(
-  message: Message,
-  kind: string,
-  dims: readonly number[],
-  what: string,
-  reading: Reading,
-  keepName: boolean,
-): OpaqueTensor {
-  const external = isExternal(reading, message);
-  const rawField = last(message, TENSOR.rawData);
-  const apart: number[] = [TENSOR.rawData];
-  if (!keepName) apart.push(TENSOR.name);
+function carry(message: Message, kind: string, dims: readonly number[], what: string, keepName: boolean): OpaqueTensor {
+  const external = isExternal(message);
+  const rawField = message.last(TENSOR.rawData);
+  const apart = [TENSOR.rawData, ...(keepName ? [] : [TENSOR.name])];
   if (external) apart.push(TENSOR.externalData, TENSOR.dataLocation);
-  const fields = message.fields.filter(({ number }) => !apart.includes(number));
-  const raw = external
-    ? readExternal(readRegion(all(message, TENSOR.externalData), message.from, what, reading), what, reading)
-    : rawField && bytesIn(reading, rawField);
-  return { kind, sparse: false, dims, fields: joinFields(reading, fields), ...(raw && { raw }) };
+  const raw = external ? readExternal(message, readRegion(message, what), what) : rawField && message.bytesIn(rawField);
+  return { kind, sparse: false, dims, fields: message.without(...apart), ...(raw && { raw }) };
 }
 
 /** A SparseTensorProto, which is carried as it is; it has the name of its values. */
-export function readSparse(
-  field: Field,
-  describe: (name: string) => string,
-  reading: Reading,
-): NamedTensor<OpaqueTensor> {
-  const message = messageIn(reading, field);
-  const values = last(message, SPARSE.values);
-  const name = values ? textOf(reading, messageIn(reading, values), TENSOR.name) : '';
-  const dims = readDims(reading, message, SPARSE.dims, describe(name));
-  return { name, tensor: { kind: 'sparse', sparse: true, dims, fields: bytesIn(reading, field).slice() } };
+export function readSparse(message: Message, describe: (name: string) => string): NamedTensor {
+  const name = message.only(SPARSE.values)?.text(TENSOR.name) ?? '';
+  const dims = message.counts(SPARSE.dims, `a dimension of ${describe(name)}`);
+  return { name, tensor: { kind: 'sparse', sparse: true, dims, fields: message.without() } };
 }
 
 /** Takes raw_data that are to lie in a data file, and says where; undefined for those that stay in the model. */
@@ -213,47 +174,36 @@ export type Outside = (raw: Uint8Array) => Region | undefined;
  * Throws a SlimError when the data do not match type and dims.
  */
 export function writeTensor(writer: Writer, tensor: Tensor, name: string, what: string, outside?: Outside): void {
-  const raw = writeHead(writer, tensor, name, what);
-  const region = raw && outside?.(raw);
-  if (region) {
-    for (const [key, value] of Object.entries(region)) {
-      putMessage(writer, TENSOR.externalData, (entry) => {
-        putText(entry, ENTRY.key, key);
-        putText(entry, ENTRY.value, String(value));
-      });
-    }
-    putInt(writer, TENSOR.dataLocation, EXTERNAL);
-  } else if (raw) putBytes(writer, TENSOR.rawData, raw);
-}
-
-/** Writes all but the raw_data, which it returns; undefined when there are none. */
-function writeHead(writer: Writer, tensor: Tensor, name: string, what: string): Uint8Array | undefined {
   const { elementType, dims, data } = tensor;
-  putEncoded(writer, tensor.extra);
-  for (const dim of dims) putInt(writer, TENSOR.dims, writeCount(dim, `a dimension of ${what}`));
+  writer.encoded(tensor.extra);
+  for (const dim of dims) writer.count(TENSOR.dims, dim, `a dimension of ${what}`);
   if (data.length !== sizeOf(dims)) {
     throw new SlimError(`cannot write ${what}: it has ${data.length} values, ${expected(elementType, dims)}`);
   }
-  putInt(writer, TENSOR.dataType, elementTypeNumbers[elementType]);
-  putName(writer, TENSOR.name, name);
-  if (elementType === 'string') {
-    if (!Array.isArray(data)) throw mismatch(elementType, data, what);
-    for (const text of data) putBytes(writer, TENSOR.stringData, writeText(text, what));
-    return undefined;
+  if (!(data instanceof (elementType === 'string' ? Array : STORAGE[elementType].kind))) {
+    throw new SlimError(
+      `cannot write ${what}: an array of kind ${data.constructor.name} does not hold ${elementType} values`,
+    );
   }
-  if (Array.isArray(data) || !(data instanceof STORAGE[elementType].kind)) throw mismatch(elementType, data, what);
-  return new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
-}
-
-function mismatch(elementType: ElementType, data: TensorData, what: string): SlimError {
-  return new SlimError(
-    `cannot write ${what}: an array of kind ${data.constructor.name} does not hold ${elementType} values`,
-  );
+  writer.int(TENSOR.dataType, elementTypeNumbers[elementType]);
+  writer.name(TENSOR.name, name);
+  if (Array.isArray(data)) {
+    for (const text of data) writer.utf8(TENSOR.stringData, text, what);
+    return;
+  }
+  const raw = new Uint8Array(data.buffer, data.byteOffset, data.byteLength);
+  const region = outside?.(raw);
+  if (region === undefined) {
+    writer.bytes(TENSOR.rawData, raw);
+    return;
+  }
+  for (const [key, value] of Object.entries(region)) writer.entry(TENSOR.externalData, key, String(value));
+  writer.int(TENSOR.dataLocation, EXTERNAL);
 }
 
 /** Writes the fields of a tensor that was carried. */
 export function writeOpaque(writer: Writer, tensor: OpaqueTensor, name: string): void {
-  putEncoded(writer, tensor.fields);
-  if (!tensor.sparse) putName(writer, TENSOR.name, name);
-  if (tensor.raw) putBytes(writer, TENSOR.rawData, tensor.raw);
+  writer.encoded(tensor.fields);
+  if (!tensor.sparse) writer.name(TENSOR.name, name);
+  if (tensor.raw) writer.bytes(TENSOR.rawData, tensor.raw);
 }

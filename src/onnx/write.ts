@@ -1,28 +1,15 @@
 import type { Model } from '../graph/types.ts';
-import {
-  finish,
-  joined,
-  putEncoded,
-  putInt,
-  putMessage,
-  putName,
-  putText,
-  startWriting,
-  type Writer,
-} from './encode.ts';
-import { ENTRY, MODEL } from './fields.ts';
-import { writeFunction } from './function.ts';
-import { writeOperatorSets } from './operatorSets.ts';
-import { writeCount } from './scalars.ts';
+import { MODEL } from './fields.ts';
 import type { Outside } from './tensor.ts';
-import { writeGraph } from './writeGraph.ts';
+import { writeFunction, writeGraph, writeOperatorSets } from './writeGraph.ts';
+import { Writer } from './writer.ts';
 
 /** Up to this version of the format every initializer has to be listed among the inputs. */
 const LAST_LISTING_VERSION = 3;
 
 /** The bytes of a model as an ONNX file; throws a SlimError for what ONNX cannot hold. */
 export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
-  return joined(encode(model));
+  return encode(model).joined();
 }
 
 /**
@@ -31,25 +18,19 @@ export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
  * not among them.
  */
 export function encodeModel(model: Model, outside?: Outside): Uint8Array[] {
-  return finish(encode(model, outside));
+  return encode(model, outside).finish();
 }
 
 function encode(model: Model, outside?: Outside): Writer {
-  const { graph, opsets, metadata, functions } = model;
-  const writer = startWriting();
-  putEncoded(writer, model.extra);
-  putInt(writer, MODEL.irVersion, writeCount(model.irVersion, 'the ir_version'));
-  putName(writer, MODEL.producerName, model.producer);
-  writeOperatorSets(writer, MODEL.opsetImport, opsets);
-  for (const [key, value] of Object.entries(metadata)) {
-    putMessage(writer, MODEL.metadataProps, (entry) => {
-      putText(entry, ENTRY.key, key);
-      putText(entry, ENTRY.value, value);
-    });
-  }
-  for (const f of functions ?? []) putMessage(writer, MODEL.functions, (inner) => writeFunction(inner, f));
+  const writer = new Writer();
+  writer.encoded(model.extra);
+  writer.count(MODEL.irVersion, model.irVersion, 'the ir_version');
+  writer.name(MODEL.producerName, model.producer);
+  writeOperatorSets(writer, MODEL.opsetImport, model.opsets);
+  for (const [key, value] of Object.entries(model.metadata)) writer.entry(MODEL.metadataProps, key, value);
+  for (const f of model.functions ?? []) writer.message(MODEL.functions, (inner) => writeFunction(inner, f));
   // The graph goes last, so that a file that was cut off is never taken for a whole one.
   const listAll = model.irVersion <= LAST_LISTING_VERSION;
-  putMessage(writer, MODEL.graph, (inner) => writeGraph(inner, graph, '', { listAll, ...(outside && { outside }) }));
+  writer.message(MODEL.graph, (inner) => writeGraph(inner, model.graph, '', listAll, outside));
   return writer;
 }

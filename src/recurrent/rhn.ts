@@ -6,33 +6,24 @@ import type { Tensor } from '../graph/types.ts';
 import type { Initializer } from '../nn/layers.ts';
 import { sharedMask } from '../nn/variationalDropout.ts';
 
-/** What the equations of a Recurrent Highway Network are made of, feature-major: a column is one example. */
-export interface RhnParts {
-  /** R_l [2H, H] of each micro-layer, from the bottom; the rows of h, then those of t. */
-  readonly recurrent: readonly Value[];
-  /** b_l as columns [2H, 1], of all micro-layers but the first, whose bias comes with the input. */
-  readonly biases: readonly Value[];
-  /** Dropout mask [H, B] of the state, the same in all micro-layers and steps. */
-  readonly mask?: Value | undefined;
-}
-
 /**
  * One step of a Recurrent Highway Network of depth D with coupled gates, c = 1 − t (Zilly et al. 2017, equations 6–9):
  *   s_0 = y_{t−1},  h_l, t_l = tanh, σ(R_l (m ⊙ s_{l−1}) + [l = 1] W x_t + b_l),
  *   s_l = (h_l − s_{l−1}) ⊙ t_l + s_{l−1},  y_t = s_D,
- * from `x` [2H, B], which is W x_t + b_1 computed for all steps before the loop, and y_{t−1} [H, B] to y_t [H, B].
+ * with a column for each example: from `x` [2H, B], which is W x_t + b_1 computed for all steps before the loop, and
+ * y_{t−1} [H, B] to y_t [H, B]. R_l are [2H, H], the rows of h above those of t; b_l, without the first, columns
+ * [2H, 1]; m, the dropout mask [H, B] of the state, is the same in all micro-layers and steps.
  */
-export function rhnStep({ recurrent, biases, mask }: RhnParts): (x: Value, state: Value) => Value {
-  return (x, state) =>
-    recurrent.reduce((s, r, l) => {
-      const z = add(matmul(r, mask ? mul(s, mask) : s), l === 0 ? x : biases[l - 1]!);
-      const [h, t] = split(z, 2, 0);
-      return add(mul(sub(tanh(h!), s), sigmoid(t!)), s);
-    }, state);
+function rhnStep(x: Value, state: Value, recurrent: readonly Value[], biases: readonly Value[], mask?: Value): Value {
+  return recurrent.reduce((s, r, l) => {
+    const z = add(matmul(r, mask ? mul(s, mask) : s), l === 0 ? x : biases[l - 1]!);
+    const [h, t] = split(z, 2, 0);
+    return add(mul(sub(tanh(h!), s), sigmoid(t!)), s);
+  }, state);
 }
 
 /** Sizes and initial values of a layer. */
-export interface RhnLayerOptions {
+interface RhnLayerOptions {
   /** I, size of the input. */
   readonly inputs: number;
   /** H, size of the state. */
@@ -66,15 +57,13 @@ export function rhnLayer(
   const projected = transpose(add(matmul(x, transpose(weight, [1, 0])), layers[0]!.bias), [0, 2, 1]);
   const before = b.input(`${name}.s`, 'float32', [x.type.shape?.[1] ?? 'batch', hidden]);
   const initial = transpose(before, [1, 0]);
-  const step = rhnStep({
-    recurrent: layers.map((l) => l.recurrent),
-    biases: layers.slice(1).map((l) => unsqueeze(l.bias, [1])),
-    mask: keep < 1 ? sharedMask(shapeOf(initial), keep) : undefined,
-  });
+  const recurrent = layers.map((l) => l.recurrent);
+  const biases = layers.slice(1).map((l) => unsqueeze(l.bias, [1]));
+  const mask = keep < 1 ? sharedMask(shapeOf(initial), keep) : undefined;
   const body = new GraphBuilder(`${name}_step`, b);
   const state = body.input(`${name}.state`, 'float32', initial.type.shape);
   const input = body.input(`${name}.projected`, 'float32', projected.type.shape?.slice(1));
-  const next = step(input, state);
+  const next = rhnStep(input, state, recurrent, biases, mask);
   body.output(next);
   body.output(next);
   const [last, sequence] = scan([initial], [projected], body.build(), { label: name });

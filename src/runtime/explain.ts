@@ -28,26 +28,19 @@ const namings: readonly RegExp[] = [
 
 /** An engine's error as an EngineError: `lstm.onnx: onnxruntime-node 1.30.0 cannot run LSTM 'lstm_0': …`. */
 export function explainEngine(error: unknown, { engine, model, verb, suspect }: EngineCall): EngineError {
-  const text = withoutCode(error instanceof Error ? error.message : String(error));
+  const message = error instanceof Error ? error.message : String(error);
+  // What onnxruntime-web puts in front: `failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: `.
+  const text = message.replace(/^.*?ERROR_CODE: \d+, ERROR_MESSAGE: /s, '');
   const found = namings.map((pattern) => pattern.exec(text)?.groups).find((groups) => groups !== undefined);
   const what = found ? `${found.op}${found.name ? ` '${found.name}'` : ''}` : 'the model';
-  const reason = withoutPlace(found?.reason ?? text)
+  // Without the engine's own source line and function: `matmul_helper.h:59 Compute `, `void onnxruntime::Init(int) `.
+  const reason = (found?.reason ?? text)
+    .replace(/^\S+\.(?:cc|h):\d+ (?:[A-Z]\w* )?/, '')
+    .replace(/^(?:[\w:<>&*]+ )*?onnxruntime::[^(]*\([^)]*\)(?: const)?(?: \[.*?\])? /, '')
     .replace(/\s+/g, ' ')
     .trim();
   const suspected = found ? undefined : suspect();
   return new EngineError(`${model}: ${engine} cannot ${verb} ${what}: ${reason}${suspected ? ` (${suspected})` : ''}`, {
     cause: error,
   });
-}
-
-/** Without what onnxruntime-web puts in front: `failed to call OrtRun(). ERROR_CODE: 2, ERROR_MESSAGE: `. */
-function withoutCode(text: string): string {
-  return text.replace(/^.*?ERROR_CODE: \d+, ERROR_MESSAGE: /s, '');
-}
-
-/** Without the engine's own source line and function: `matmul_helper.h:59 Compute `, `void onnxruntime::Init(int) `. */
-function withoutPlace(text: string): string {
-  return text
-    .replace(/^\S+\.(?:cc|h):\d+ (?:[A-Z]\w* )?/, '')
-    .replace(/^(?:[\w:<>&*]+ )*?onnxruntime::[^(]*\([^)]*\)(?: const)?(?: \[.*?\])? /, '');
 }

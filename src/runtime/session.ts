@@ -4,7 +4,7 @@ import { inferTypes } from '../graph/infer/infer.ts';
 import type { ElementType, Model, Tensor } from '../graph/types.ts';
 import { writeModel } from '../onnx/write.ts';
 import { type EngineCall, explainEngine } from './explain.ts';
-import type { Session, SessionOptions, Tensors } from './runtime.ts';
+import type { Runtime, Session, SessionOptions, Tensors } from './runtime.ts';
 
 /*
  * onnxruntime-node and onnxruntime-web have one interface (onnxruntime-common); what this file makes of it serves both.
@@ -20,17 +20,21 @@ export interface Engine {
   readonly provider: 'cpu' | 'wasm' | 'webgpu';
   /** Whether outputs that are given to `run` are written in place. */
   readonly writesInPlace: boolean;
-  readonly runOptions: ort.InferenceSession.RunOptions;
+  readonly runOptions?: ort.InferenceSession.RunOptions;
 }
 
-/** A session of an engine. Throws an EngineError when the engine refuses the model. */
-export async function createSession(
+/** An engine as a runtime. */
+export function runtimeOf(engine: Engine): Runtime {
+  return { name: engine.name, createSession: (model, options = {}) => createSession(engine, model, options) };
+}
+
+async function createSession(
   engine: Engine,
   model: Model | Uint8Array,
   { threads, profile, name }: SessionOptions,
 ): Promise<Session> {
-  const bytes = model instanceof Uint8Array ? model : writeModel(model);
-  const call = { engine: engine.name, model: name ?? nameOf(model) };
+  const [bytes, named] = model instanceof Uint8Array ? [model, ''] : [writeModel(model), model.graph.name];
+  const call = { engine: engine.name, model: name ?? (named || 'the model') };
   const session = await explained({ ...call, verb: 'load', suspect: () => misfit(model) }, () =>
     engine.InferenceSession.create(bytes, {
       executionProviders: [engine.provider],
@@ -43,8 +47,6 @@ export async function createSession(
   // For messages only; a session must not keep the weights in memory a second time.
   const source = new WeakRef(model);
   const { toOrt, fromOrt } = tensorsOf(engine);
-  const toOrtAll = (tensors: Tensors) =>
-    Object.fromEntries(Object.entries(tensors).map(([key, tensor]) => [key, toOrt(tensor)]));
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
@@ -54,7 +56,8 @@ export async function createSession(
         const wanted: Record<string, ort.OnnxValue | null> = {};
         for (const key of outputs) wanted[key] = null;
         for (const [key, tensor] of Object.entries(fetches)) wanted[key] = engine.writesInPlace ? toOrt(tensor) : null;
-        const results = await session.run(toOrtAll(feeds), wanted, engine.runOptions);
+        const given = Object.fromEntries(Object.entries(feeds).map(([key, tensor]) => [key, toOrt(tensor)]));
+        const results = await session.run(given, wanted, engine.runOptions);
         const made: Record<string, Tensor> = {};
         for (const [key, value] of Object.entries(results)) {
           const into = fetches[key];
@@ -73,10 +76,6 @@ export async function createSession(
 
 /** `logSeverityLevel` that leaves out errors. */
 export const SILENT = 4;
-
-function nameOf(model: Model | Uint8Array): string {
-  return (!(model instanceof Uint8Array) && model.graph.name) || 'the model';
-}
 
 /** The operator of a model whose inputs have shapes that it cannot take, given those of the feeds. */
 function misfit(model: Model | Uint8Array | undefined, feeds: Tensors = {}): string | undefined {

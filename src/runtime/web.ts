@@ -1,6 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import type { Runtime } from './runtime.ts';
-import { createSession, type Engine, SILENT } from './session.ts';
+import { runtimeOf, SILENT } from './session.ts';
 
 /**
  * ONNX Runtime's WebAssembly engine, in browsers and in Node. The package onnxruntime-web is loaded here and not
@@ -8,9 +8,15 @@ import { createSession, type Engine, SILENT } from './session.ts';
  * one asks for. In a browser there is one thread unless the page is cross-origin isolated.
  */
 export async function loadWebRuntime(): Promise<Runtime> {
-  const ort = await loadPackage();
+  const ort = await import('onnxruntime-web').catch((error: unknown) => {
+    throw new UsageError(
+      'the device wasm needs the package onnxruntime-web, which cannot be loaded; add it with ' +
+        `\`npm install onnxruntime-web\` (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
+      { cause: error },
+    );
+  });
   const { wasm } = ort.env;
-  const engine: Engine = {
+  const { name, createSession } = runtimeOf({
     name: `onnxruntime-web ${ort.env.versions.web ?? ''} (wasm)`.replace('  ', ' '),
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
@@ -18,12 +24,12 @@ export async function loadWebRuntime(): Promise<Runtime> {
     // It takes tensors for its outputs, but leaves them as they are (1.30).
     writesInPlace: false,
     runOptions: { logSeverityLevel: SILENT },
-  };
+  });
   return {
-    name: engine.name,
+    name,
     async createSession(model, options = {}) {
       const { threads, profile, ...others } = options;
-      if (profile !== undefined) throw new UsageError(`${engine.name} writes no profile; take onnxruntime-node`);
+      if (profile !== undefined) throw new UsageError(`${name} writes no profile; take onnxruntime-node`);
       if (asked === undefined) {
         asked = threads ?? 'default';
         if (threads !== undefined) wasm.numThreads = threads;
@@ -31,11 +37,11 @@ export async function loadWebRuntime(): Promise<Runtime> {
         wasm.proxy = false;
       } else if (threads !== undefined && threads !== asked && threads !== wasm.numThreads) {
         throw new UsageError(
-          `${engine.name} has ${wasm.numThreads} threads since its first session, and cannot run with ${threads} in the ` +
+          `${name} has ${wasm.numThreads} threads since its first session, and cannot run with ${threads} in the ` +
             'same process; use one number of threads, or a new process',
         );
       }
-      const session = await createSession(engine, model, others);
+      const session = await createSession(model, others);
       return { ...session, threads: wasm.numThreads };
     },
   };
@@ -43,15 +49,3 @@ export async function loadWebRuntime(): Promise<Runtime> {
 
 /** Threads that the first session asked for: one module, one memory, one set of threads in a process. */
 let asked: number | 'default' | undefined;
-
-async function loadPackage() {
-  try {
-    return await import('onnxruntime-web');
-  } catch (error) {
-    throw new UsageError(
-      `the device wasm needs the package onnxruntime-web, which cannot be loaded; add it with ` +
-        `\`npm install onnxruntime-web\` (${error instanceof Error ? error.message.split('\n')[0] : String(error)})`,
-      { cause: error },
-    );
-  }
-}

@@ -3,7 +3,7 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Runtime } from './runtime.ts';
-import { type Engine, createSession as openSession } from './session.ts';
+import { runtimeOf } from './session.ts';
 
 /**
  * ONNX Runtime on a GPU in Node: Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS. What the GPU has no operator
@@ -11,35 +11,26 @@ import { type Engine, createSession as openSession } from './session.ts';
  * can use.
  */
 export async function loadWebGpuRuntime(): Promise<Runtime> {
-  const engine: Engine = {
+  const runtime = runtimeOf({
     name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
     provider: 'webgpu',
     writesInPlace: true,
-    runOptions: {},
-  };
-  const runtime: Runtime = {
-    name: engine.name,
-    createSession: (model, options = {}) => openSession(engine, model, options),
-  };
-  await tryOut(runtime);
-  return runtime;
-}
-
-/** The engine looks for a GPU when it makes its first session. */
-async function tryOut({ name: engine, createSession }: Runtime): Promise<void> {
+  });
   const b = new GraphBuilder('trial');
   b.output(b.input('x', 'float32', [1]), 'y');
   try {
-    await (await createSession(modelOf(b.build()))).release();
+    // The engine looks for a GPU when it makes its first session.
+    await (await runtime.createSession(modelOf(b.build()))).release();
+    return runtime;
   } catch (error) {
     if (!(error instanceof SlimError)) throw error;
     // The engine quotes the condition that failed before it says what that means.
     const reason = error.message.split(' was false. ').at(-1)!;
     throw new UsageError(
       'the device webgpu needs a GPU and its driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS): ' +
-        `${engine} says: ${reason}`,
+        `${runtime.name} says: ${reason}`,
       { cause: error },
     );
   }

@@ -22,6 +22,7 @@ const names = [
 ];
 /** Names that are words of plain English too: these only count as a name where they stand in quotes. */
 const plain = new Set([
+  'onnx',
   'arrays',
   'dense',
   'target',

@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { recurrentModel, sumTask } from '../../test/fixtures/finetune/task.ts';
 import { meetingRanks } from '../../test/support/ranks.ts';
+import { plainSetup, plainState, trainBatches } from '../../test/support/training.ts';
+import type { Settings } from '../base/fields.ts';
 import { randomStream } from '../base/random.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { trainParts } from '../config/trainParts.ts';
@@ -32,7 +34,7 @@ function text(): Corpus {
   };
 }
 
-async function trained(collective: Collective, settings: Readonly<Record<string, unknown>>) {
+async function trained(collective: Collective, settings: Settings = {}) {
   const sizes = { hidden: [6, 6], embedding: 5, steps: STEPS, batch: BATCH / collective.ranks, initScale: 0.5 };
   const config = readSettings('test', { ...sizes, epochs: 3, threads: 1, ...settings }, presets['zaremba-small']);
   return train({
@@ -60,6 +62,9 @@ describe('two ranks that train together', () => {
     { method: 'dense', settings: {} },
     { method: 'group lasso', settings: { iss: 0.01, threshold: 0.02, shrinkEvery: 4 } },
     { method: 'averaged gradient descent', settings: { optimizer: 'asgd' } },
+    { method: 'Adam', settings: { optimizer: 'adam', learningRate: 0.01, ema: 0.9 } },
+    { method: 'pruning with Adam', settings: { optimizer: 'adam', learningRate: 0.01, magnitude: 0.5, pruneEvery: 3 } },
+    { method: 'dropout', settings: { keep: 0.8, keepWords: 0.8, keepRecurrent: 0.8, variational: true, tied: true } },
   ])('have the same model, and tell the same: $method', async ({ settings }) => {
     const [first, second] = await Promise.all(meetingRanks(2).map((rank) => trained(rank, settings)));
     expect(weightsOf(second!.model)).toEqual(weightsOf(first!.model));
@@ -69,12 +74,18 @@ describe('two ranks that train together', () => {
   });
 
   it.each([
-    { task: 'text in windows', learn: trained },
+    { task: 'text in windows', learn: (c: Collective) => trained(c) },
+    { task: 'text with Adam', learn: (c: Collective) => trained(c, { optimizer: 'adam', learningRate: 0.01 }) },
+    { task: 'text with a tied embedding', learn: (c: Collective) => trained(c, { tied: true, iss: 0.001 }) },
+    {
+      task: 'text with units of the embedding',
+      learn: (c: Collective) => trained(c, { issEmbedding: true, iss: 0.001 }),
+    },
     // Two batches and a half of four examples: the last one is empty in the second rank.
     { task: 'arrays', learn: trainedOnArrays },
   ])('learn what one does with twice the batch: $task', async ({ learn }) => {
-    const [both] = await Promise.all(meetingRanks(2).map((rank) => learn(rank, {})));
-    const alone = await learn(single, {});
+    const [both] = await Promise.all(meetingRanks(2).map(learn));
+    const alone = await learn(single);
     const [expected, got] = [weightsOf(alone.model), weightsOf(both!.model)];
     for (const [name, values] of Object.entries(expected)) {
       values.forEach((value, i) => void expect(got[name]![i], `${name}[${i}]`).toBeCloseTo(value, 4));
@@ -85,4 +96,25 @@ describe('two ranks that train together', () => {
       for (const [name, value] of Object.entries(valid!)) expect(shared.valid![name]).toBeCloseTo(value, 3);
     }
   });
+});
+
+it('ranks drop other values of their batches', async () => {
+  const config = readSettings(
+    'test',
+    { hidden: [6], embedding: 5, steps: STEPS, batch: 2, keep: 0.5 },
+    presets['zaremba-small'],
+  );
+  // The same text in both parts, so that only dropout tells the ranks apart.
+  const half = text().train.slice(0, 62);
+  const problem = languageModelProblem(config, { ...text(), train: Int32Array.of(...half, ...half) });
+  const losses = await Promise.all(
+    meetingRanks(2).map(async (rank) => {
+      const alone = { ...rank, sum: async () => undefined };
+      const state = await plainState(untrainedModel(config, WORDS), plainSetup(problem, { collective: alone }));
+      const { loss } = await state.step(trainBatches(problem, 0, rank), 0, { rate: 0, update: 0 });
+      await state.release();
+      return loss;
+    }),
+  );
+  expect(losses[0]).not.toBe(losses[1]);
 });

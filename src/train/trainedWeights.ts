@@ -94,7 +94,7 @@ function readAs(graph: Graph, role: InputRole): Set<string> {
   return new Set(graph.nodes.flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
 }
 
-/** `lstm*` as a test of whole names. */
+/** `layer*` as a test of whole names. */
 function patternTest(pattern: string): (name: string) => boolean {
   const source = pattern
     .split('*')

@@ -36,9 +36,10 @@ export interface UpdateResult {
 /**
  * One update, with one clip over everything (Pascanu et al. 2013), then the threshold:
  *   g ← scale · ∂L/∂w + ∂R/∂w,  d ← direction(min(1, c/‖g‖) · g),  w ← hard(w − η · d, τ),
- * where plain gradient descent has d = g, and an optimizer like Adam averages the penalty's gradient along with the
- * loss's: where the loss does not care for a weight, the penalty alone sets its direction. Connections that do not exist
- * have no gradient. `loss` is the batch's. Throws DivergedError on NaN or infinity, before any weight has changed.
+ * where plain gradient descent has d = g, and an optimizer that averages gradients averages the penalty's along with
+ * the loss's: where the loss does not care for a weight, the penalty alone sets its direction. Connections that do not
+ * exist have no gradient. `loss` is that of an item. Throws DivergedError on NaN or infinity, before any weight has
+ * changed.
  */
 export function updateWeights(
   memory: WeightMemory,

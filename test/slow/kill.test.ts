@@ -1,14 +1,14 @@
 import { rmSync } from 'node:fs';
-import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { eventful, expectSameRun, trainWithKills } from '../support/killing.ts';
-import { makeFolder, runJson, tiny, writeCorpus } from '../support/runCli.ts';
+import { methodRuns, prepareTaskRuns, taskRuns } from '../support/methodRuns.ts';
+import { makeFolder, runJson } from '../support/runCli.ts';
 
 let folder: string;
 
 beforeAll(async () => {
   folder = makeFolder();
-  writeCorpus(join(folder, 'text'));
+  await prepareTaskRuns(folder);
   await runJson([...eventful, '--out', 'reference'], folder);
 });
 
@@ -21,12 +21,18 @@ it.each([1, 2, 3])('ten kills change nothing (seed %i)', async (seed) => {
   expectSameRun(folder, out, 'reference');
 });
 
-it.each([
-  ['proximal', [...eventful, '--proximal']],
-  ['target', ['train', ...tiny, '--data', 'text', '--keep', '0.9', '--target', 'units=0.5', '--iss', '0.01']],
-])('five kills change nothing (%s)', async (name, training) => {
-  await runJson([...training, '--out', name], folder);
-  const out = `killed-${name}`;
-  expect(await trainWithKills(folder, out, 5, 4, training)).toBeGreaterThanOrEqual(3);
-  expectSameRun(folder, out, name);
+const all = Object.entries(taskRuns).flatMap(([task, { command, fromZeros }]) =>
+  Object.entries(methodRuns).map(([method, flags]) => ({ task, method, command, flags, fromZeros })),
+);
+
+it.each(all)('four kills change nothing ($task, $method)', async ({ task, method, command, flags, fromZeros }) => {
+  const longer = [...command, '--epochs', '8'];
+  if (method === 'zeros-kept') {
+    await runJson([...longer, ...methodRuns.magnitude!, '--out', `${task}-sparse`], folder);
+  }
+  const training = [...longer, ...flags, ...(method === 'zeros-kept' ? fromZeros(`${task}-sparse`) : [])];
+  const reference = `${task}-${method}`;
+  await runJson([...training, '--out', reference], folder);
+  expect(await trainWithKills(folder, `killed-${reference}`, 4, 4, training)).toBeGreaterThanOrEqual(2);
+  expectSameRun(folder, `killed-${reference}`, reference);
 });

@@ -14,17 +14,8 @@ import type {
   TensorType,
   ValueInfo,
 } from '../../src/graph/types.ts';
-import {
-  joined,
-  putBytes,
-  putEncoded,
-  putInt,
-  putMessage,
-  putText,
-  startWriting,
-  type Writer,
-} from '../../src/onnx/encode.ts';
 import { ATTRIBUTE, SPARSE, TENSOR, TYPE, VALUE } from '../../src/onnx/fields.ts';
+import { encoded } from '../../src/onnx/writer.ts';
 
 /*
  * For tests: random models with everything that a file may say.
@@ -63,17 +54,11 @@ const unknownFields: fc.Arbitrary<Uint8Array> = fc
   .map((fields) =>
     encoded((writer) => {
       for (const [number, value] of fields) {
-        if (typeof value === 'bigint') putInt(writer, number, value);
-        else putBytes(writer, number, value);
+        if (typeof value === 'bigint') writer.int(number, value);
+        else writer.bytes(number, value);
       }
     }),
   );
-
-function encoded(fill: (writer: Writer) => void): Uint8Array {
-  const writer = startWriting();
-  fill(writer);
-  return joined(writer);
-}
 
 /** Adds fields to a record, `extra` among them, each of which may be left out. */
 function withOptional<T extends object>(
@@ -107,9 +92,9 @@ const opaqueTensor: fc.Arbitrary<OpaqueTensor> = fc
     sparse: false,
     dims,
     fields: encoded((writer) => {
-      for (const dim of dims) putInt(writer, TENSOR.dims, dim);
-      putInt(writer, TENSOR.dataType, 22);
-      putEncoded(writer, rest);
+      for (const dim of dims) writer.int(TENSOR.dims, dim);
+      writer.int(TENSOR.dataType, 22);
+      writer.encoded(rest);
     }),
     raw,
   }));
@@ -119,8 +104,8 @@ const sparseTensor = (name: string): fc.Arbitrary<OpaqueTensor> =>
     sparse: true,
     dims,
     fields: encoded((writer) => {
-      putMessage(writer, SPARSE.values, (values) => putText(values, TENSOR.name, name));
-      for (const dim of dims) putInt(writer, SPARSE.dims, dim);
+      writer.message(SPARSE.values, (values) => values.text(TENSOR.name, name));
+      for (const dim of dims) writer.int(SPARSE.dims, dim);
     }),
   }));
 
@@ -129,9 +114,7 @@ const tensorType: fc.Arbitrary<TensorType> = fc.record({
   elementType: fc.oneof(numericType, fc.constant('string' as const)),
   shape: fc.option(fc.array(dim, { maxLength: 4 }), { nil: undefined }),
 });
-const sequence = encoded((info) =>
-  putMessage(info, VALUE.type, (type) => putMessage(type, TYPE.sequenceType, () => {})),
-);
+const sequence = encoded((info) => info.message(VALUE.type, (type) => type.message(TYPE.sequenceType, () => {})));
 const valueInfo = (name: string): fc.Arbitrary<ValueInfo> =>
   fc.oneof(
     { weight: 4, arbitrary: withOptional<ValueInfo>(fc.record({ name: fc.constant(name), type: tensorType })) },
@@ -162,7 +145,7 @@ const attribute = (depth: number): fc.Arbitrary<Attribute> => {
     plain.push(fc.record({ type: fc.constant('graphs'), value: fc.array(graph(depth - 1), { maxLength: 2 }) }));
   }
   const other = unknownFields.map((fields): Attribute => {
-    const type = encoded((writer) => putInt(writer, ATTRIBUTE.type, SPARSE_TENSOR));
+    const type = encoded((writer) => writer.int(ATTRIBUTE.type, SPARSE_TENSOR));
     return { type: 'opaque', value: Uint8Array.from([...type, ...fields]) };
   });
   return fc.oneof({ weight: 8, arbitrary: withOptional(fc.oneof(...plain)) }, other);

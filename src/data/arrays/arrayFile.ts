@@ -1,5 +1,5 @@
 /**
- * A file that is read piece by piece at given places, so that memory holds the arrays and nothing beside them.
+ * A file that is read piece by piece at given places, so that memory holds little beside the arrays.
  */
 import { type FileHandle, open, stat } from 'node:fs/promises';
 import { UsageError } from '../../base/errors.ts';
@@ -14,8 +14,6 @@ export interface ArrayFile {
   readonly read: (target: Uint8Array, position: number) => Promise<void>;
 }
 
-/** Bytes read at a time where a file is streamed. */
-const CHUNK = 1 << 18;
 /** Bytes asked of the system in one call, which takes less than 2^31. */
 const LARGEST_READ = 1 << 30;
 
@@ -26,23 +24,18 @@ export function malformed(path: string, what: string, cause?: unknown): UsageErr
 
 /** Opens a file for `use`, and closes it again. Throws a UsageError when there is no such file, or it is not one. */
 export async function withFile<T>(path: string, use: (file: ArrayFile) => Promise<T>): Promise<T> {
-  const handle = await openRegular(path);
+  // Looked at before it is opened: opening a pipe would wait for a writer.
+  const failed = (error: unknown): never => {
+    throw malformed(path, fileErrorReason(error), error);
+  };
+  if (!(await stat(path).catch(failed)).isFile()) throw malformed(path, 'it is not a file');
+  const handle = await open(path, 'r').catch(failed);
   try {
     const { size } = await handle.stat();
     return await use({ path, size, read: (target, position) => readAt(handle, path, size, target, position) });
   } finally {
     await handle.close();
   }
-}
-
-async function openRegular(path: string): Promise<FileHandle> {
-  try {
-    // Looked at before it is opened: opening a pipe would wait for a writer.
-    if ((await stat(path)).isFile()) return await open(path, 'r');
-  } catch (error) {
-    throw malformed(path, fileErrorReason(error), error);
-  }
-  throw malformed(path, 'it is not a file');
 }
 
 async function readAt(handle: FileHandle, path: string, size: number, target: Uint8Array, position: number) {
@@ -60,20 +53,18 @@ async function readAt(handle: FileHandle, path: string, size: number, target: Ui
   }
 }
 
-/** The bytes of a file from `start` up to but not including `end`, in chunks that are valid until the next one. */
-export async function* chunksOf(file: ArrayFile, start: number, end: number): AsyncGenerator<Uint8Array> {
-  for (let position = start; position < end; position += CHUNK) {
-    const chunk = new Uint8Array(Math.min(CHUNK, end - position));
-    await file.read(chunk, position);
-    yield chunk;
-  }
+/** The bytes of a file from `start` up to but not including `end`; `what` they are. */
+export async function bytesAt(file: ArrayFile, start: number, end: number, what: string) {
+  const bytes = allocate(end - start, file.path, what);
+  await file.read(bytes, start);
+  return bytes;
 }
 
-/** Memory for `bytes` bytes; throws a UsageError when this process cannot have that much. */
-export function allocate(bytes: number, path: string, what: string): ArrayBuffer {
+/** Memory for so many bytes; throws a UsageError when this process cannot have that much. */
+export function allocate(length: number, path: string, what: string): Uint8Array<ArrayBuffer> {
   try {
-    return new ArrayBuffer(bytes);
+    return new Uint8Array(length);
   } catch (error) {
-    throw malformed(path, `${what} needs ${bytes} bytes of memory, more than this process can have`, error);
+    throw malformed(path, `${what} needs ${length} bytes of memory, more than this process can have`, error);
   }
 }

@@ -4,11 +4,8 @@
  */
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { linesOf } from '../lines.ts';
-import { type ArrayFile, allocate, chunksOf, malformed } from './arrayFile.ts';
-
-/** Appended to the name of a field whose examples differ in length: int64 [N], the lengths before padding. */
-export const LENGTH_SUFFIX = '_length';
+import { objectsOf } from '../lines.ts';
+import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
 
 const MAX_RANK = 16;
 /** Padding may take so many times the bytes of the file, and so many bytes in any case. */
@@ -26,16 +23,14 @@ interface Example {
 
 /**
  * Reads the examples of a file. Booleans become bool, integers int64, anything else float32. Where the first axis of a
- * field differs between examples, it is padded with zeros at the end and `<field>_length` is added.
+ * field differs between examples, it is padded with zeros at the end and `<field>_length` is added: int64 [N], the lengths before.
  * Throws a UsageError that names line and field, when a line is no such object or does not match the lines before it.
  */
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
   const fields = new Map<string, Example[]>();
   let examples = 0;
-  for await (const { line, text } of linesOf(file.path, chunksOf(file, 0, file.size))) {
-    if (text.trim() === '') continue;
-    const wrong = (problem: string) => malformed(file.path, `line ${line}: ${problem}`);
-    const object = parseObject(text, wrong);
+  const expected = 'fields by name, such as {"x": [[0.5, 1]], "y": 3}';
+  for await (const { line, object, wrong } of objectsOf(file.path, expected)) {
     for (const [name, value] of Object.entries(object)) {
       const seen = fields.get(name) ?? [];
       if (seen.length < examples) throw wrong(`it has a field '${name}', which the lines before do not have`);
@@ -45,35 +40,20 @@ export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor
     examples++;
     for (const [name, seen] of fields) if (seen.length < examples) throw wrong(`it has no field '${name}'`);
   }
-  if (examples === 0) throw malformed(file.path, 'it has no lines; expected one JSON object per line');
-
   const tensors = new Map<string, Tensor>();
   for (const [name, list] of fields) {
     const { tensor, lengths } = stack(name, list, file);
     tensors.set(name, tensor);
     if (lengths === undefined) continue;
-    const lengthName = name + LENGTH_SUFFIX;
+    const lengthName = `${name}_length`;
     if (fields.has(lengthName)) {
       const fix = `rename '${lengthName}', or pad '${name}' yourself`;
-      throw malformed(
-        file.path,
-        `'${name}' differs in length and needs the name '${lengthName}', which is taken; ${fix}`,
-      );
+      const problem = `'${name}' differs in length and needs the name '${lengthName}', which is taken`;
+      throw malformed(file.path, `${problem}; ${fix}`);
     }
     tensors.set(lengthName, lengths);
   }
   return tensors;
-}
-
-function parseObject(text: string, wrong: (problem: string) => Error): object {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw wrong(`it is not JSON: ${error instanceof Error ? error.message : error}`);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return value;
-  throw wrong('it is not an object; expected fields by name, such as {"x": [[0.5, 1]], "y": 3}');
 }
 
 /** Nested lists of equal lengths as their shape and their values in row-major order. */
@@ -140,7 +120,7 @@ function stack(name: string, list: readonly Example[], file: ArrayFile): { tenso
     const fix = 'cut long examples up, or save arrays as .npz';
     throw wrong(line, `is so long that padding the others to it takes ${bytes} bytes; ${fix}`);
   }
-  const tensor = fillPadded(elementType, padded, list, allocate(bytes, file.path, `field '${name}'`));
+  const tensor = fillPadded(elementType, padded, list, allocate(bytes, file.path, `field '${name}'`).buffer);
   if (lengths.every((length) => length === longest)) return { tensor };
   const data = BigInt64Array.from(lengths, BigInt);
   return { tensor, lengths: { elementType: 'int64', dims: [list.length], data } };
@@ -156,10 +136,7 @@ function fillPadded(
   const each = sizeOf(dims.slice(1));
   if (elementType === 'int64') {
     const data = new BigInt64Array(buffer);
-    for (const [n, { values }] of list.entries())
-      values.forEach((value, i) => {
-        data[n * each + i] = BigInt(value);
-      });
+    for (const [n, { values }] of list.entries()) data.set(BigInt64Array.from(values, BigInt), n * each);
     return { elementType, dims, data };
   }
   const data = elementType === 'bool' ? new Uint8Array(buffer) : new Float32Array(buffer);

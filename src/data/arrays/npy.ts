@@ -4,17 +4,10 @@
 import { sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { allocate, malformed } from './arrayFile.ts';
-import { bytesOf, bytesPerElement, elementsOf, firstBadBool } from './elements.ts';
+import { bytesOf, bytesPerElement, tensorOf } from './elements.ts';
 import { NPY_TYPES, type NpyHeader, parseNpyHeader } from './npyHeader.ts';
 
-/** Bytes that should be a .npy file: a file itself, or a member of a .npz file. */
-export interface NpyBytes {
-  readonly path: string;
-  /** What is read, for messages: "the file" or "array 'x'". */
-  readonly what: string;
-  readonly size: number;
-  readonly chunks: AsyncIterable<Uint8Array>;
-}
+type Bytes = Uint8Array<ArrayBuffer>;
 
 const MAGIC = '\x93NUMPY';
 const PREAMBLE = MAGIC.length + 2;
@@ -24,41 +17,50 @@ const MAX_HEADER = 65_535;
 const ALIGNMENT = 64;
 
 /**
- * Reads an array; elements come out little-endian and in row-major order.
- * Throws a UsageError when the header cannot be read, or its shape does not take exactly the bytes that there are:
- * memory for the elements is allocated only then.
+ * The array in the bytes of a .npy file (`what` of a file: itself, or a member of an archive); elements come out
+ * little-endian and in row-major order, in the same memory where they are so. Throws a UsageError when the header cannot
+ * be read, or its shape does not take exactly the bytes that there are.
  */
-export async function readNpy(source: NpyBytes): Promise<Tensor> {
-  const { path, what, size } = source;
+export function readNpy(file: Bytes, path: string, what: string): Tensor {
   const wrong = (problem: string) => malformed(path, `${what}: ${problem}`);
-  const fill = filler(source);
-  const preamble = await fill(PREAMBLE);
+  let offset = 0;
+  const take = (length: number) => {
+    if (offset + length > file.length) {
+      throw wrong(`it ends at byte ${offset} of ${file.length}; the file is truncated or damaged`);
+    }
+    offset += length;
+    return file.subarray(offset - length, offset);
+  };
+  const preamble = take(PREAMBLE);
   if (latin1(preamble.subarray(0, MAGIC.length)) !== MAGIC)
     throw wrong('it does not start like a .npy array (offset 0)');
   const version = preamble[MAGIC.length]!;
   if (version < 1 || version > 3) throw wrong(`it has .npy version ${version}, expected 1, 2 or 3 (offset 6)`);
-  const lengthBytes = await fill(version === 1 ? 2 : 4);
-  const headerLength = lengthBytes.reduceRight((sum, byte) => sum * 256 + byte, 0);
+  const headerLength = take(version === 1 ? 2 : 4).reduceRight((sum, byte) => sum * 256 + byte, 0);
   if (headerLength > MAX_HEADER) {
     throw wrong(`its header has ${headerLength} bytes, expected at most ${MAX_HEADER} (offset ${PREAMBLE})`);
   }
-  const headerBytes = await fill(headerLength);
-  const header = parse(version === 3 ? utf8(headerBytes) : latin1(headerBytes), wrong);
-
-  const dataOffset = PREAMBLE + lengthBytes.length + headerLength;
-  const bytes = sizeOf(header.shape) * bytesPerElement(header.elementType);
-  if (bytes !== size - dataOffset) {
-    const array = `${header.elementType} [${header.shape.join(', ')}] takes ${bytes} bytes`;
-    throw wrong(`${array}, but ${size - dataOffset} follow its header (offset ${dataOffset})`);
+  const headerBytes = take(headerLength);
+  let header: NpyHeader;
+  try {
+    header = parseNpyHeader(version === 3 ? new TextDecoder().decode(headerBytes) : latin1(headerBytes));
+  } catch (error) {
+    throw wrong(`${(error as Error).message} (offset ${PREAMBLE})`);
   }
-  const elements = await fill(bytes);
-  await fill.end();
-  if (header.bigEndian) swapBytes(elements, bytesPerElement(header.elementType));
-  const ordered = header.fortranOrder ? toRowMajor(elements, header, allocate(bytes, path, what)) : elements;
-  const data = elementsOf(header.elementType, ordered.buffer);
-  const bad = firstBadBool(header.elementType, data);
-  if (bad >= 0) throw wrong(`bool element ${bad} is ${data[bad]}, expected 0 or 1 (offset ${dataOffset + bad})`);
-  return { elementType: header.elementType, dims: header.shape, data };
+
+  const { elementType, shape } = header;
+  const width = bytesPerElement(elementType);
+  const dataOffset = offset;
+  const [needed, length] = [sizeOf(shape) * width, file.length - dataOffset];
+  if (needed !== length) {
+    const array = `${elementType} [${shape.join(', ')}] takes ${needed} bytes`;
+    throw wrong(`${array}, but ${length} follow its header (offset ${dataOffset})`);
+  }
+  const stored = take(length);
+  const elements = dataOffset % width === 0 ? stored : stored.slice();
+  if (header.bigEndian) swapBytes(elements, width);
+  const ordered = header.fortranOrder ? toRowMajor(elements, shape, width, allocate(length, path, what)) : elements;
+  return tensorOf(elementType, shape, ordered, dataOffset, wrong);
 }
 
 /** A tensor as the pieces of a .npy file; throws a SlimError when the format has no such type. */
@@ -74,67 +76,25 @@ export function npyPieces(tensor: Tensor, name: string, refuse: (problem: string
   return [Buffer.from(MAGIC, 'latin1'), Uint8Array.of(1, 0, ...length), Buffer.from(header, 'latin1'), bytes];
 }
 
-/** Takes bytes from a stream of chunks, so many at a time; `end` makes sure that there are no more. */
-function filler({ path, what, size, chunks }: NpyBytes) {
-  const iterator = chunks[Symbol.asyncIterator]();
-  let chunk: Uint8Array = new Uint8Array(0);
-  let offset = 0;
-  const ended = () =>
-    malformed(path, `${what}: it ends at byte ${offset} of ${size}; the file is truncated or damaged`);
-  const more = async (): Promise<boolean> => {
-    const { done, value } = await iterator.next();
-    chunk = done ? new Uint8Array(0) : value;
-    return !done;
-  };
-  const fill = async (length: number): Promise<Uint8Array<ArrayBuffer>> => {
-    if (offset + length > size) throw ended();
-    const target = new Uint8Array(allocate(length, path, what));
-    for (let done = 0; done < length; ) {
-      if (chunk.length === 0 && !(await more())) throw ended();
-      const part = chunk.subarray(0, length - done);
-      target.set(part, done);
-      chunk = chunk.subarray(part.length);
-      done += part.length;
-      offset += part.length;
-    }
-    return target;
-  };
-  const end = async () => {
-    while (chunk.length === 0) if (!(await more())) return;
-    throw malformed(path, `${what}: more bytes come than the ${size} that were announced`);
-  };
-  return Object.assign(fill, { end });
-}
-
-function parse(text: string, wrong: (problem: string) => Error): NpyHeader {
-  try {
-    return parseNpyHeader(text);
-  } catch (error) {
-    throw wrong(`${error instanceof Error ? error.message : error} (offset ${PREAMBLE})`);
-  }
-}
-
 function latin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1');
+  return Buffer.from(bytes).toString('latin1');
 }
 
-function utf8(bytes: Uint8Array): string {
-  return new TextDecoder().decode(bytes);
-}
-
-function swapBytes(bytes: Uint8Array<ArrayBuffer>, width: number): void {
-  const buffer = Buffer.from(bytes.buffer);
+function swapBytes(bytes: Bytes, width: number): void {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length);
   if (width === 2) buffer.swap16();
   else if (width === 4) buffer.swap32();
   else if (width === 8) buffer.swap64();
 }
 
 /** Elements whose first axis varies fastest, reordered so that the last one does. */
-function toRowMajor(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader, into: ArrayBuffer): Uint8Array<ArrayBuffer> {
-  const { shape } = header;
-  const width = bytesPerElement(header.elementType);
+function toRowMajor(bytes: Bytes, shape: readonly number[], width: number, into: Bytes): Bytes {
   // Elements of 8 bytes move as two words of 4: as floats they could lose the payload of a NaN.
-  const [from, to, words] = wordsOf(bytes.buffer, into, width);
+  const Words = width === 1 ? Uint8Array : width === 2 ? Uint16Array : Uint32Array;
+  const words = Math.ceil(width / 4);
+  const viewed = ({ buffer, byteOffset, length }: Bytes) =>
+    new Words(buffer, byteOffset, length / Words.BYTES_PER_ELEMENT);
+  const [from, to] = [viewed(bytes), viewed(into)];
   const strides = shape.map((_, axis) => words * sizeOf(shape.slice(0, axis)));
   const index = shape.map(() => 0);
   let source = 0;
@@ -148,13 +108,5 @@ function toRowMajor(bytes: Uint8Array<ArrayBuffer>, header: NpyHeader, into: Arr
       source -= strides[axis]! * shape[axis]!;
     }
   }
-  return new Uint8Array(into);
-}
-
-type Words = Uint8Array | Uint16Array | Uint32Array;
-
-function wordsOf(from: ArrayBuffer, to: ArrayBuffer, width: number): [from: Words, to: Words, wordsPerElement: number] {
-  if (width === 1) return [new Uint8Array(from), new Uint8Array(to), 1];
-  if (width === 2) return [new Uint16Array(from), new Uint16Array(to), 1];
-  return [new Uint32Array(from), new Uint32Array(to), width / 4];
+  return into;
 }

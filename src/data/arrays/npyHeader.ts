@@ -3,7 +3,7 @@
  *   {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }
  * https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html
  */
-import type { NumericType } from './elements.ts';
+import type { NumericType } from '../../onnx/storage.ts';
 
 /** What a .npy header says of the array behind it. */
 export interface NpyHeader {
@@ -78,69 +78,61 @@ function parseDescr(descr: string): Pick<NpyHeader, 'elementType' | 'bigEndian'>
   throw new Error(`its element type '${descr}' is unknown; expected one of ${[...NPY_TYPES.values()].join(', ')}`);
 }
 
+const STRING = /'[^'"\\\n]*'|"[^'"\\\n]*"/;
+
 /** The part of Python's literals that headers are made of; anything else is refused. */
 function parseDict(text: string): Map<string, Value> {
   const entries = new Map<string, Value>();
   let at = 0;
-  const peek = (pattern: RegExp): string | undefined => {
+  /** The next token, with the white space behind it, if it is one of these. */
+  const accept = (token: RegExp): string | undefined => {
+    const pattern = new RegExp(`(${token.source})[ \\t\\r\\n]*`, 'y');
     pattern.lastIndex = at;
-    return pattern.exec(text)?.[0];
+    const found = pattern.exec(text);
+    at += found?.[0].length ?? 0;
+    return found?.[1];
   };
-  const skip = () => {
-    at += peek(/[ \t\r\n]*/y)?.length ?? 0;
+  const expect = (token: RegExp, expected: string): string => {
+    const found = accept(token);
+    if (found !== undefined) return found;
+    const got = JSON.stringify(text.slice(at, at + 12));
+    throw new Error(`its header has ${got} at character ${at}, expected ${expected}`);
   };
-  const take = (pattern: RegExp, expected: string): string => {
-    skip();
-    const found = peek(pattern);
-    if (found === undefined) {
-      throw new Error(
-        `its header has ${JSON.stringify(text.slice(at, at + 12))} at character ${at}, expected ${expected}`,
-      );
-    }
-    at += found.length;
-    skip();
-    return found;
-  };
-  const takeIf = (pattern: RegExp): boolean => {
-    if (peek(pattern) === undefined) return false;
-    take(pattern, '');
-    return true;
-  };
-  const takeString = (expected: string) => take(/'[^'"\\\n]*'|"[^'"\\\n]*"/y, expected).slice(1, -1);
   const takeTuple = (): number[] => {
     const sizes: number[] = [];
-    take(/\(/y, '(');
-    while (!takeIf(/\)/y)) {
+    while (accept(/\)/) === undefined) {
       // Python 2 wrote long integers with an L.
-      const size = Number.parseInt(take(/\d+L?/y, 'a size'), 10);
+      const size = Number.parseInt(expect(/\d+L?/, 'a size'), 10);
       if (!Number.isSafeInteger(size))
         throw new Error(`its header has a size that is too large, before character ${at}`);
       sizes.push(size);
-      if (!takeIf(/,/y)) {
+      if (accept(/,/) === undefined) {
         // (3) is a number in brackets; a tuple of one has a comma: (3,)
-        if (sizes.length < 2) take(/,/y, 'a comma');
-        take(/\)/y, ')');
+        if (sizes.length < 2) expect(/,/, 'a comma');
+        expect(/\)/, ')');
         break;
       }
     }
     return sizes;
   };
   const takeValue = (): Value => {
-    if (peek(/\(/y) !== undefined) return takeTuple();
-    if (peek(/\[/y) !== undefined)
+    if (accept(/\(/) !== undefined) return takeTuple();
+    if (accept(/\[/) !== undefined)
       throw new Error('it is a structured array (with fields); save each field as an array');
-    if (peek(/['"]/y) !== undefined) return takeString('text');
-    return take(/True\b|False\b/y, 'True, False, text or a tuple of sizes') === 'True';
+    const quoted = accept(STRING);
+    if (quoted !== undefined) return quoted.slice(1, -1);
+    return expect(/True\b|False\b/, 'True, False, text or a tuple of sizes') === 'True';
   };
 
-  take(/\{/y, '{');
-  while (!takeIf(/\}/y)) {
-    const key = takeString('a key in quotes');
-    take(/:/y, ':');
+  accept(/ */);
+  expect(/\{/, '{');
+  while (accept(/\}/) === undefined) {
+    const key = expect(STRING, 'a key in quotes').slice(1, -1);
+    expect(/:/, ':');
     if (entries.has(key)) throw new Error(`its header has the key '${key}' twice`);
     entries.set(key, takeValue());
-    if (!takeIf(/,/y)) {
-      take(/\}/y, ', or }');
+    if (accept(/,/) === undefined) {
+      expect(/\}/, ', or }');
       break;
     }
   }

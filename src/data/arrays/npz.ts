@@ -1,15 +1,13 @@
 /**
  * NumPy's .npz format: a zip archive of .npy files, stored or deflated, one for each array.
  */
-import { Readable } from 'node:stream';
-import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 import CRC32 from 'crc-32';
 import { Zip, ZipPassThrough } from 'fflate';
 import { type Entry, fromRandomAccessReaderPromise, getFileNameLowLevel, RandomAccessReader } from 'yauzl';
 import { SlimError, UsageError } from '../../base/errors.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { type ArrayFile, chunksOf, malformed } from './arrayFile.ts';
+import { type ArrayFile, allocate, bytesAt, malformed } from './arrayFile.ts';
 import { npyPieces, readNpy } from './npy.ts';
 
 const ENDING = '.npy';
@@ -25,23 +23,16 @@ const MAX_MEMBERS = 0xffff;
 /** The earliest time that zip archives can hold: equal arrays make equal files. */
 const NO_TIME = new Date(1980, 0, 1);
 
-/** A member of the archive: an array in the .npy format. */
-interface Member {
-  readonly name: string;
-  readonly entry: Entry;
-  /** Where its data begin in the file. */
-  readonly start: number;
-}
-
 /**
  * Reads all arrays of a .npz file, in the order of its directory.
  * Throws a UsageError that names the offset or the array when the file is damaged, has members that are no arrays, or
  * arrays of types we do not know; a member never takes more memory than its own compressed size justifies.
  */
 export async function readNpz(file: ArrayFile): Promise<Map<string, Tensor>> {
-  const members = await readDirectory(file);
   const arrays = new Map<string, Tensor>();
-  for (const member of members) arrays.set(member.name, await readMember(member, file));
+  for (const [name, { entry, start }] of await readDirectory(file)) {
+    arrays.set(name, await readMember(`array '${name}'`, entry, start, file));
+  }
   return arrays;
 }
 
@@ -68,10 +59,10 @@ export function npzPieces(arrays: ReadonlyMap<string, Tensor>): Uint8Array[] {
   return pieces;
 }
 
-/** The members of the archive, checked against each other; their data are not read yet. */
-async function readDirectory(file: ArrayFile): Promise<Member[]> {
+/** The members of the archive by name, checked against each other, and where in the file their data `start`. */
+async function readDirectory(file: ArrayFile) {
   const reader = new FileReader(file);
-  const members = new Map<string, Member>();
+  const members = new Map<string, { entry: Entry; start: number }>();
   // Members that share bytes would let a small file unfold to a large one.
   let taken = 0;
   try {
@@ -90,18 +81,14 @@ async function readDirectory(file: ArrayFile): Promise<Member[]> {
         const place = `offset ${entry.relativeOffsetOfLocalHeader}`;
         throw malformed(file.path, `array '${name}': its name in the directory differs from its name at ${place}`);
       }
-      members.set(name, { name, entry, start: fileDataStart });
+      members.set(name, { entry, start: fileDataStart });
     }
     archive.close();
-    return [...members.values()];
+    return members;
   } catch (error) {
     if (error instanceof SlimError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw malformed(
-      file.path,
-      `it is not a .npz (zip) archive or is damaged: ${why} (offset ${reader.position})`,
-      error,
-    );
+    const why = `${(error as Error).message} (offset ${reader.position})`;
+    throw malformed(file.path, `it is not a .npz (zip) archive or is damaged: ${why}`, error);
   }
 }
 
@@ -130,35 +117,41 @@ function checkMember(entry: Entry, file: ArrayFile): string {
   return name;
 }
 
-async function readMember({ name, entry, start }: Member, file: ArrayFile): Promise<Tensor> {
-  const what = `array '${name}'`;
-  const read = async (chunks: AsyncIterable<Uint8Array>): Promise<Tensor> => {
-    const sum = { crc: 0 };
-    const source = { path: file.path, what, size: entry.uncompressedSize, chunks: summing(chunks, sum) };
-    const tensor = await readNpy(source);
-    if (sum.crc >>> 0 !== entry.crc32) {
-      const expected = `expected ${entry.crc32.toString(16)}, got ${(sum.crc >>> 0).toString(16)}`;
-      throw malformed(file.path, `${what}: its bytes are damaged (CRC-32 ${expected}; offset ${start})`);
-    }
-    return tensor;
-  };
-  const stored = chunksOf(file, start, start + entry.compressedSize);
-  if (entry.compressionMethod === STORED) return read(stored);
-  try {
-    return await pipeline(Readable.from(stored), createInflateRaw(), read);
-  } catch (error) {
-    if (error instanceof SlimError) throw error;
-    const why = error instanceof Error ? error.message : String(error);
-    throw malformed(file.path, `${what}: its compressed bytes are damaged: ${why} (offset ${start})`, error);
-  }
+async function readMember(what: string, entry: Entry, start: number, file: ArrayFile): Promise<Tensor> {
+  const { compressionMethod, compressedSize, uncompressedSize } = entry;
+  const wrong = (problem: string, cause?: unknown) => malformed(file.path, `${what}: ${problem}`, cause);
+  const stored = await bytesAt(file, start, start + compressedSize, what);
+  const bytes =
+    compressionMethod === STORED ? stored : await inflate(stored, allocate(uncompressedSize, file.path, what), wrong);
+  const crc = CRC32.buf(bytes) >>> 0;
+  if (crc === entry.crc32) return readNpy(bytes, file.path, what);
+  throw wrong(
+    `its bytes are damaged (CRC-32 expected ${entry.crc32.toString(16)}, got ${crc.toString(16)}; offset ${start})`,
+  );
 }
 
-/** Passes chunks on and keeps their CRC-32 up to date. */
-async function* summing(chunks: AsyncIterable<Uint8Array>, sum: { crc: number }): AsyncGenerator<Uint8Array> {
-  for await (const chunk of chunks) {
-    sum.crc = CRC32.buf(chunk, sum.crc);
-    yield chunk;
+/** Fills `target` with what deflated bytes unfold to. */
+async function inflate(
+  compressed: Uint8Array,
+  target: Uint8Array<ArrayBuffer>,
+  wrong: (problem: string, cause?: unknown) => Error,
+): Promise<Uint8Array<ArrayBuffer>> {
+  let done = 0;
+  try {
+    for await (const chunk of createInflateRaw().end(compressed)) {
+      if (done + chunk.length > target.length) {
+        throw wrong(`more bytes come than the ${target.length} that were announced`);
+      }
+      target.set(chunk, done);
+      done += chunk.length;
+    }
+  } catch (error) {
+    throw error instanceof SlimError
+      ? error
+      : wrong(`its compressed bytes are damaged: ${(error as Error).message}`, error);
   }
+  if (done === target.length) return target;
+  throw wrong(`it ends at byte ${done} of ${target.length}; the file is truncated or damaged`);
 }
 
 /** Gives yauzl the file, with places checked before they are read; its own reader crashes on places beyond 2^53. */

@@ -6,8 +6,9 @@ import { z } from 'zod';
 import { UsageError } from '../../base/errors.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
-import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
-import { bytesOf, bytesPerElement, elementsOf, firstBadBool, type NumericType } from './elements.ts';
+import type { NumericType } from '../../onnx/storage.ts';
+import { type ArrayFile, bytesAt, malformed } from './arrayFile.ts';
+import { bytesOf, bytesPerElement, tensorOf } from './elements.ts';
 
 /** The key of the header that is no tensor. */
 const METADATA = '__metadata__';
@@ -61,15 +62,10 @@ export async function readSafetensors(file: ArrayFile): Promise<Map<string, Tens
   checkLayout(entries, dataStart, file);
   const tensors = new Map<string, Tensor>();
   for (const { name, elementType, shape, begin, end } of entries) {
-    const buffer = allocate(end - begin, file.path, `tensor '${name}'`);
-    await file.read(new Uint8Array(buffer), dataStart + begin);
-    const data = elementsOf(elementType, buffer);
-    const bad = firstBadBool(elementType, data);
-    if (bad >= 0) {
-      const where = `offset ${dataStart + begin + bad}`;
-      throw malformed(file.path, `tensor '${name}': bool element ${bad} is ${data[bad]}, expected 0 or 1 (${where})`);
-    }
-    tensors.set(name, { elementType, dims: shape, data });
+    const start = dataStart + begin;
+    const bytes = await bytesAt(file, start, dataStart + end, `tensor '${name}'`);
+    const wrong = (problem: string) => malformed(file.path, `tensor '${name}': ${problem}`);
+    tensors.set(name, tensorOf(elementType, shape, bytes, start, wrong));
   }
   return tensors;
 }
@@ -102,26 +98,22 @@ async function readHeader(file: ArrayFile): Promise<{ header: object; dataStart:
     const expected = `expected at most ${limit} in a file of ${file.size} bytes`;
     throw malformed(file.path, `its header has ${length.readBigUInt64LE()} bytes (offset 0), ${expected}`);
   }
-  const bytes = new Uint8Array(headerLength);
-  await file.read(bytes, LENGTH_BYTES);
-  const header = parseJson(bytes, file);
+  const dataStart = LENGTH_BYTES + headerLength;
+  const bytes = await bytesAt(file, LENGTH_BYTES, dataStart, 'its header');
+  let header: unknown;
+  try {
+    header = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes));
+  } catch (error) {
+    const why = (error as Error).message;
+    throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not JSON in UTF-8: ${why}`, error);
+  }
   if (typeof header !== 'object' || header === null || Array.isArray(header)) {
     throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not a JSON object`);
   }
   if (METADATA in header && !metadataSchema.safeParse(header[METADATA]).success) {
     throw malformed(file.path, `${METADATA} in its header (offset ${LENGTH_BYTES}) is not an object of texts`);
   }
-  return { header, dataStart: LENGTH_BYTES + headerLength };
-}
-
-function parseJson(bytes: Uint8Array, file: ArrayFile): unknown {
-  try {
-    const text = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes);
-    return JSON.parse(text);
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    throw malformed(file.path, `its header (offset ${LENGTH_BYTES}) is not JSON in UTF-8: ${why}`, error);
-  }
+  return { header, dataStart };
 }
 
 function parseEntry(name: string, entry: unknown, file: ArrayFile): Entry {

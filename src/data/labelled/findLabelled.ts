@@ -1,8 +1,7 @@
 import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
-import type { Part } from '../parts.ts';
-import { PARTS } from '../parts.ts';
+import { PARTS, type Part } from '../parts.ts';
 import { contents, partNamed, pathKind } from '../textFiles.ts';
 import { classFolders } from './folderTexts.ts';
 import { labelledEndings } from './readLabelled.ts';

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -5,8 +6,8 @@ import { gunzip } from 'node:zlib';
 import { UsageError } from '../../base/errors.ts';
 import { fileErrorReason } from '../../base/files.ts';
 import { malformed } from '../arrays/arrayFile.ts';
+import { GZIP } from '../lines.ts';
 import type { LabelledText } from './labelledText.ts';
-import { GZIP } from './textLines.ts';
 
 /** A sub-folder that holds no class: aclImdb keeps texts without labels there. */
 const UNLABELLED = 'unsup';
@@ -39,17 +40,12 @@ export async function* folderTexts(folder: string): AsyncGenerator<LabelledText>
 }
 
 async function textOf(path: string): Promise<string> {
-  const bytes = await bytesOf(path).catch((error: unknown) => {
-    throw malformed(path, fileErrorReason(error), error);
-  });
   try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    const bytes = await readFile(path);
+    const text = GZIP.test(path) ? await unpack(bytes, { maxOutputLength: LARGEST_TEXT }) : bytes;
+    if (isUtf8(text)) return new TextDecoder().decode(text);
   } catch (error) {
-    throw malformed(path, 'it is not UTF-8 text', error);
+    throw malformed(path, fileErrorReason(error), error);
   }
-}
-
-async function bytesOf(path: string): Promise<Uint8Array> {
-  const bytes = await readFile(path);
-  return GZIP.test(path) ? unpack(bytes, { maxOutputLength: LARGEST_TEXT }) : bytes;
+  throw malformed(path, 'it is not UTF-8 text');
 }

@@ -1,16 +1,16 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { malformed } from '../arrays/arrayFile.ts';
+import { objectsOf } from '../lines.ts';
 import { folderTexts } from './folderTexts.ts';
 import type { LabelledText, TextColumns } from './labelledText.ts';
 import { type Row, tableRows } from './tableRows.ts';
-import { textLines } from './textLines.ts';
 
 type Reader = (path: string, columns: TextColumns) => AsyncGenerator<LabelledText>;
 
 const READERS: Readonly<Record<string, Reader>> = {
-  '.csv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'csv'), columns),
-  '.tsv': (path, columns) => tableTexts(path, tableRows(path, textLines(path), 'tsv'), columns),
+  '.csv': (path, columns) => tableTexts(path, tableRows(path, 'csv'), columns),
+  '.tsv': (path, columns) => tableTexts(path, tableRows(path, 'tsv'), columns),
   '.jsonl': jsonTexts,
   '.ndjson': jsonTexts,
 };
@@ -48,69 +48,52 @@ async function* tableTexts(path: string, rows: AsyncIterable<Row>, columns: Text
   const isNumbered = [columns.text, columns.label].every((column) => /^\d+$/.test(column));
   for await (const { line, values } of rows) {
     const isHead = places === undefined && !isNumbered;
-    places ??= isNumbered ? numbered(path, columns, values.length) : named(path, columns, values);
+    places ??= [
+      placeOf('text', path, columns, values, isNumbered),
+      placeOf('label', path, columns, values, isNumbered),
+    ];
     if (isHead) continue;
     yield labelled(values[places[0]]!, values[places[1]]!, `${path}, line ${line}`);
   }
   if (places === undefined) throw malformed(path, 'it has no rows');
 }
 
-/** Where the two columns are, by the names in the first row. */
-function named(path: string, columns: TextColumns, names: readonly string[]): [number, number] {
-  const trimmed = names.map((name) => name.trim());
-  const place = (what: 'text' | 'label'): number => {
-    const name = columns[what];
-    const at = trimmed.indexOf(name);
-    if (at < 0) throw missingColumn(`${path} has`, what, name, trimmed, '; without a line of names, say their numbers');
-    if (trimmed.indexOf(name, at + 1) < 0) return at;
-    throw malformed(path, `it has two columns '${name}'`);
-  };
-  return [place('text'), place('label')];
-}
-
-/** Where the two columns are, as numbers from 1 on. */
-function numbered(path: string, columns: TextColumns, count: number): [number, number] {
-  const place = (what: 'text' | 'label'): number => {
-    const number = Number(columns[what]);
-    if (number >= 1 && number <= count) return number - 1;
-    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${count}`);
-  };
-  return [place('text'), place('label')];
+/** Where a column is: by its name in the first row, or its number from 1 on. */
+function placeOf(
+  what: 'text' | 'label',
+  path: string,
+  columns: TextColumns,
+  firstRow: readonly string[],
+  isNumbered: boolean,
+): number {
+  const name = columns[what];
+  if (isNumbered) {
+    const number = Number(name);
+    if (number >= 1 && number <= firstRow.length) return number - 1;
+    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${firstRow.length}`);
+  }
+  const names = firstRow.map((name) => name.trim());
+  const at = names.indexOf(name);
+  if (at < 0) throw missingColumn(`${path} has`, what, name, names, '; without a line of names, say their numbers');
+  if (names.includes(name, at + 1)) throw malformed(path, `it has two columns '${name}'`);
+  return at;
 }
 
 async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
-  let isEmpty = true;
-  for await (const { line, text } of textLines(path)) {
-    if (text.trim() === '') continue;
-    isEmpty = false;
-    const fields = parseFields(path, line, text);
+  const expected = '{"text": "…", "label": "…"}';
+  for await (const { line, object, wrong } of objectsOf(path, expected)) {
+    const fields = new Map<string, unknown>(Object.entries(object));
     const field = (what: 'text' | 'label'): string => {
       const name = columns[what];
       if (!fields.has(name)) {
         throw missingColumn(`${path}, line ${line}: the object has`, what, name, [...fields.keys()]);
       }
-      return scalarText(fields.get(name), () => malformed(path, `line ${line}: field '${name}' is no text or number`));
+      const value = fields.get(name);
+      if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
+      throw wrong(`field '${name}' is no text or number`);
     };
     yield labelled(field('text'), field('label'), `${path}, line ${line}`);
   }
-  if (isEmpty) throw malformed(path, 'it has no lines; expected one JSON object per line');
-}
-
-function parseFields(path: string, line: number, text: string): Map<string, unknown> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch (error) {
-    throw malformed(path, `line ${line}: it is not JSON: ${error instanceof Error ? error.message : error}`, error);
-  }
-  if (typeof value === 'object' && value !== null && !Array.isArray(value)) return new Map(Object.entries(value));
-  throw malformed(path, `line ${line}: it is not an object; expected {"text": "…", "label": "…"}`);
-}
-
-function scalarText(value: unknown, wrong: () => Error): string {
-  if (typeof value === 'string') return value;
-  if (typeof value === 'number' || typeof value === 'boolean') return String(value);
-  throw wrong();
 }
 
 function missingColumn(

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import { CsvError, parse } from 'csv-parse';
 import { malformed } from '../arrays/arrayFile.ts';
-import type { Line } from '../lines.ts';
+import { textLines } from '../lines.ts';
 
 /** A row of a table, and the line of the file that it begins in. */
 export interface Row {
@@ -18,16 +18,21 @@ interface ParsedRow {
 /** Characters of a row, at most: what is longer is a quote that nobody closed. */
 const LARGEST_ROW = 1 << 24;
 
-/** Columns parted by commas (or semicolons, where the first line has these alone), or by tabs. */
-export type TableKind = 'csv' | 'tsv';
-
 /**
- * The rows of a table as its lines come, the line of names included. In CSV a field may stand in double quotes, which
- * may hold line breaks; in TSV quotes are characters like others. Memory holds a few rows at a time.
+ * The rows of a table as its lines come, the line of names included. In CSV columns are parted by commas (or semicolons,
+ * where the first line has these alone), and a field may stand in double quotes, which may hold line breaks; in TSV they
+ * are parted by tabs, and quotes are characters like others. Memory holds a few rows at a time.
  * Throws a UsageError that names the line where a row has another number of columns, or a quote is not closed.
  */
-export async function* tableRows(path: string, lines: AsyncIterable<Line>, kind: TableKind): AsyncGenerator<Row> {
-  const { delimiter, all } = await withDelimiter(lines, kind);
+export async function* tableRows(path: string, kind: 'csv' | 'tsv'): AsyncGenerator<Row> {
+  const lines = textLines(path);
+  const first = await lines.next();
+  const head = first.done ? '' : first.value.text;
+  const delimiter = kind === 'tsv' ? '\t' : !head.includes(',') && head.includes(';') ? ';' : ',';
+  async function* all() {
+    yield `${head}\n`;
+    for await (const { text } of lines) yield `${text}\n`;
+  }
   let ended = 0;
   const parser = parse({
     delimiter,
@@ -43,30 +48,14 @@ export async function* tableRows(path: string, lines: AsyncIterable<Line>, kind:
     },
   });
   try {
-    const rows: AsyncIterable<ParsedRow> = pipeline(Readable.from(all), parser, () => undefined);
+    const rows: AsyncIterable<ParsedRow> = pipeline(Readable.from(all()), parser, () => undefined);
     for await (const { record, info } of rows) {
-      yield { values: record, line: info.lines - record.reduce((sum, value) => sum + breaksIn(value), 0) };
+      const breaks = record.join('').split('\n').length - 1;
+      yield { values: record, line: info.lines - breaks };
     }
   } catch (error) {
     throw error instanceof CsvError ? malformed(path, problemOf(error, ended), error) : error;
   }
-}
-
-/** Finds the delimiter in the first line, and gives all lines back with their line feeds. */
-async function withDelimiter(lines: AsyncIterable<Line>, kind: TableKind) {
-  const iterator = lines[Symbol.asyncIterator]();
-  const first = await iterator.next();
-  const head = first.done ? '' : first.value.text;
-  const delimiter = kind === 'tsv' ? '\t' : !head.includes(',') && head.includes(';') ? ';' : ',';
-  async function* all() {
-    yield `${head}\n`;
-    for (let next = await iterator.next(); !next.done; next = await iterator.next()) yield `${next.value.text}\n`;
-  }
-  return { delimiter, all: all() };
-}
-
-function breaksIn(value: string): number {
-  return value.split('\n').length - 1;
 }
 
 function problemOf(error: CsvError, ended: number): string {

@@ -92,7 +92,7 @@ export const textClassificationDefinition: TaskDefinition = {
   models: cellNames.map((name) => ({ name, fields: classifierFields })),
   presets: {
     sentiment: {},
-    'iss-sentiment': { iss: 0.0005, proximal: true },
+    'iss-sentiment': { iss: 0.0015 },
     spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),

@@ -1,0 +1,58 @@
+import { writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { saveArrays } from '../../src/data/arrays.ts';
+import { saveModel } from '../../src/onnx/file.ts';
+import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import { asCsv, reviews } from './reviews.ts';
+import { tiny, writeCorpus } from './runCli.ts';
+import { withZeros } from './sparse.ts';
+
+/*
+ * For tests: every sparsity method and every task as a user types them, in trainings of a second or two.
+ */
+
+/** The command of a task without a method; that of a first model with zeros in it has them from a file. */
+export interface TaskRun {
+  readonly command: readonly string[];
+  readonly fromZeros: (of: string) => readonly string[];
+}
+
+const seconds = ['--threads', '1', '--epochs', '4'];
+const classifier = ['--text', 'review', '--label', 'stars', '--hidden', '12', '--embedding', '8', '--batch', '16'];
+const arrays = ['--data', 'train.npz', '--loss', 'cross-entropy', '--target-array', 'y', '--learning-rate', '0.02'];
+
+/** Tasks by name. */
+export const taskRuns: Readonly<Record<string, TaskRun>> = {
+  'language-model': {
+    command: ['train', ...tiny, '--data', 'text', '--keep', '0.9', ...seconds],
+    fromZeros: (of) => ['--init', of],
+  },
+  'text-classification': {
+    command: ['train', 'sentiment', ...classifier, '--data', 'reviews.csv', '--learning-rate', '0.02', ...seconds],
+    fromZeros: (of) => ['--init', of],
+  },
+  arrays: {
+    command: ['finetune', 'model.onnx', ...arrays, '--batch', '8', ...seconds],
+    fromZeros: () => [],
+  },
+};
+
+/** Flags of the methods by name. */
+export const methodRuns: Readonly<Record<string, readonly string[]>> = {
+  dense: [],
+  'group-lasso': ['--iss', '0.02', '--threshold', '0.03', '--shrink-every', '20'],
+  proximal: ['--iss', '0.05', '--proximal', '--shrink-every', '20'],
+  target: ['--target', 'units=0.5', '--iss', '0.02'],
+  l1: ['--l1', '0.002'],
+  magnitude: ['--magnitude', '0.7', '--prune-every', '10', '--prune-from', '0.5'],
+  'zeros-kept': ['--keep-zeros'],
+};
+
+/** Writes what the commands read into a folder. */
+export async function prepareTaskRuns(folder: string): Promise<void> {
+  writeCorpus(join(folder, 'text'));
+  writeFileSync(join(folder, 'reviews.csv'), asCsv(reviews(160)));
+  // Zeros in it let a run keep them.
+  await saveModel(join(folder, 'model.onnx'), withZeros(recurrentModel({ op: 'GRU', hidden: 12 }), 3));
+  await saveArrays(join(folder, 'train.npz'), sumTask(400));
+}
