@@ -6,7 +6,7 @@ import { UsageError } from '../base/errors.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
-import { writeReport } from '../report/writeReport.ts';
+import { writeReport } from '../report/html.tsx';
 import type { RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -51,7 +51,8 @@ command.action(async (flags: DemoFlags) => {
   const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
   const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
   const models = await timed(directory, dense, iss, config.threads);
-  const { file: report } = await writeReport(join(directory, runFiles.report), {
+  const report = join(directory, runFiles.report);
+  await writeReport(report, {
     paths: [directory],
     title: 'slimrnn demo',
     latency: true,

@@ -1,25 +1,35 @@
 import { UsageError } from '../base/errors.ts';
 import { defineMethod, type FirstModel } from './kind.ts';
-import { noPenalty, type SparsityMethod } from './method.ts';
+import { type Matrix, noPenalty, type SparsityMethod } from './method.ts';
 import { prunable } from './tables.ts';
 
 /**
  * The zeros of the first model stay zero, so that a sparse model can be trained on as it is: the connections that exist
- * are those whose weights are not zero at the beginning. Alone on `parameters`; around another method on what that one
- * acts on, which then only adds zeros.
+ * are those whose weights are not zero at the beginning. Alone, or around another method, which acts on its own
+ * parameters only.
  */
 export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMethod): SparsityMethod {
+  let own: readonly Matrix[] | undefined;
+  const ofMethod = (matrices: readonly Matrix[]): readonly Matrix[] => {
+    own ??= matrices.filter(({ name }) => method?.parameters.has(name));
+    return own;
+  };
   return {
-    name: 'zeros-kept',
-    parameters,
-    threshold: 0,
     ...method,
+    name: method?.name ?? 'zeros-kept',
+    threshold: method?.threshold ?? 0,
+    parameters,
     usesMask: true,
     begin(matrices) {
       for (const { mask, weights } of matrices) for (const [i, w] of weights.entries()) if (w === 0) mask![i] = 0;
-      method?.begin?.(matrices);
+      method?.begin?.(ofMethod(matrices));
     },
-    beforeUpdate: (matrices, moment) => (method ? method.beforeUpdate(matrices, moment) : noPenalty(matrices)),
+    beforeUpdate(matrices, moment) {
+      noPenalty(matrices);
+      return method?.beforeUpdate(ofMethod(matrices), moment) ?? 0;
+    },
+    afterUpdate: (matrices, done) => method?.afterUpdate?.(ofMethod(matrices), done),
+    afterEpoch: (matrices, done) => method?.afterEpoch?.(ofMethod(matrices), done),
   };
 }
 
@@ -41,5 +51,6 @@ export const keptZerosKind = defineMethod({
   isStructural: false,
   keepsZeros: true,
   describe: () => 'zeros kept',
-  create: (_config, context) => keptZeros(prunable(context)),
+  // A layer of which one unit is left may have no groups any more, and keeps its zeros all the same.
+  create: (_config, { first }) => keptZeros(prunable(first)),
 });

@@ -143,7 +143,8 @@ export const magnitudeKind = defineMethod({
     const { from, to } = pruningEpochs(config, context);
     const end = Math.max(1, Math.round(to * updates));
     return magnitude({
-      parameters: prunable(context),
+      // A layer of which one unit is left may have no groups any more: its zeros stay all the same.
+      parameters: prunable(first),
       sizes: first.sizes,
       schedule: config.pruneSchedule ?? 'cubic',
       share: config.magnitude,

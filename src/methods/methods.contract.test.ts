@@ -117,7 +117,7 @@ describe.each(all)('$title', ({ task, method, by }) => {
     const zeros = zerosIn(whole.last.model, start.model);
     if (start.method.isDense) expect(zeros).toBe(0);
     else expect(zeros).toBeGreaterThan(0.05);
-    const resumed = await trained(start, [7, 8, 11]);
+    const resumed = await trained(start, [7, 11]);
     expect(timelessCheckpoint(resumed.last)).toEqual(timelessCheckpoint(whole.last));
     expect(resumed.kept).toEqual(whole.kept);
     expect(resumed.model).toEqual(whole.model);

@@ -94,5 +94,5 @@ export function createMethod(config: Section, context: MethodContext): SparsityM
   const kind = methodOf(config);
   const method = kind.create(config, context);
   if (config.keepZeros !== true || kind === keptZerosKind) return method;
-  return keptZeros(method?.parameters ?? prunable(context), method);
+  return keptZeros(new Set([...prunable(context.first), ...(method?.parameters ?? [])]), method);
 }

@@ -11,7 +11,8 @@ import { findRuns } from './findRuns.ts';
 import { readRun } from './readRun.ts';
 import { type RunOptions, run } from './run.ts';
 
-const [text, , arrays] = taskCases;
+const [text] = taskCases;
+const arrays = taskCases.find(({ name }) => name === 'arrays');
 let folder: string;
 let options: RunOptions;
 
