@@ -39,7 +39,8 @@ async function main(argv: readonly string[]): Promise<number> {
     program.addCommand(command);
     for (const each of [command, ...command.commands]) {
       each.copyInheritedSettings(program);
-      if (each.commands.length === 0) each.option('--json', 'print one JSON document on stdout');
+      const saysIt = each.options.some(({ long }) => long === '--json');
+      if (each.commands.length === 0 && !saysIt) each.option('--json', 'print one JSON document on stdout');
     }
   }
   program.hook('preAction', (_, command) => printAsJson(command.opts().json === true));

@@ -26,6 +26,7 @@ export const command = new Command('serve')
     'port to listen on; 0: any that is free (default: 8270, or the next that is free)',
     number('--port', 'a whole number from 0 to 65535', (port) => Number.isInteger(port) && port >= 0 && port <= 65_535),
   )
+  .option('--json', 'print one JSON document with the address on stdout')
   .action(async (folder: string, flags: ServeFlags) => {
     if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
     if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file, not a folder with runs`);
