@@ -1,7 +1,6 @@
 import { join } from 'node:path';
-import { writeAtomically } from '../../src/base/files.ts';
-import { documentText, savedConfig, trainInDirectory } from '../../src/runs/run.ts';
-import { createRunDirectory, runFiles } from '../../src/runs/runDirectory.ts';
+import { savedConfig, trainInDirectory } from '../../src/runs/run.ts';
+import { createRunDirectory, runFiles, writeJson } from '../../src/runs/runDirectory.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
 import { readTaskFields } from '../../src/tasks/language-model/definition.ts';
 import { languageModelTask } from '../../src/tasks/language-model/task.ts';
@@ -26,7 +25,7 @@ export async function trainInBackground(
   const config = stepConfig(preset, { ...fields, epochs: 1000 });
   const task = await languageModelTask.load(config, {});
   const lock = await createRunDirectory(directory);
-  await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, {})));
+  await writeJson(join(directory, runFiles.config), savedConfig(config, task, {}));
   const stopping = new AbortController();
   let tokens = 0;
   const training = trainInDirectory({

@@ -1,7 +1,7 @@
 import { Option } from 'commander';
 import { environment } from '../../src/base/environment.ts';
 import { writeAtomically } from '../../src/base/files.ts';
-import { print } from '../../src/cli/output.ts';
+import { print, printAsJson } from '../../src/cli/output.ts';
 import { type Program, runProgram } from './program.ts';
 
 /** What a benchmark found. */
@@ -41,7 +41,8 @@ export function runScript<Flags>(script: Script<Flags>): Promise<void> {
       const { figures, text } = await measure(flags);
       const document = { ...environment(), command: commandOf(script, flags), ...figures };
       if (flags.out !== undefined) await writeAtomically(flags.out, `${JSON.stringify(document, null, 2)}\n`);
-      print(flags.json, document, text);
+      printAsJson(flags.json === true);
+      print(document, text);
     },
   });
 }

@@ -51,8 +51,7 @@ export async function benchLatency(contestants: readonly Contestant[], options: 
     for (const { model, name } of contestants) sessions.push(await runtime.createSession(model, { threads, name }));
     const runs: (() => Promise<unknown>)[] = [];
     for (const [i, session] of sessions.entries()) runs.push(await timedRun(session, feeds[i]!));
-    const turns = { rounds, burst: BURST, leadIn: LEAD_IN };
-    const spreads = (await interleave(runs, await withinBudget(turns, runs, options.budget))).map(spread);
+    const spreads = (await interleave(runs, await turnsOf(runs, rounds, options.budget))).map(spread);
     return contestants.map(({ name }, i) => ({
       name,
       threads: sessions[i]!.threads,
@@ -69,19 +68,15 @@ const BURST = 5;
 /** Milliseconds of untimed runs before them: a model that serves finds its weights in the caches. */
 const LEAD_IN = 200;
 
-/** The same turns where they fit into a budget, else as many as do of one run each. */
-async function withinBudget(
-  turns: { readonly rounds: number; readonly burst: number; readonly leadIn: number },
-  runs: readonly (() => Promise<unknown>)[],
-  budget = Number.POSITIVE_INFINITY,
-): Promise<Turns> {
-  if (budget === Number.POSITIVE_INFINITY) return turns;
+/** So many turns where they fit into a budget, else as many as do of one run each. */
+async function turnsOf(runs: readonly (() => Promise<unknown>)[], rounds: number, budget?: number): Promise<Turns> {
+  const turns = { rounds, burst: BURST, leadIn: LEAD_IN };
+  if (budget === undefined) return turns;
   let once = 0;
   for (const run of runs) once += await milliseconds(run);
-  const { rounds, burst, leadIn } = turns;
-  if ((rounds + 1) * (burst * once + leadIn * runs.length) <= budget) return turns;
+  if ((rounds + 1) * (BURST * once + LEAD_IN * runs.length) <= budget) return turns;
   // The runs just now were the warm-up.
-  return { rounds: Math.min(rounds * burst, Math.max(1, Math.floor(budget / once) - 1)), warmup: 0 };
+  return { rounds: Math.min(rounds * BURST, Math.max(1, Math.floor(budget / once) - 1)), warmup: 0 };
 }
 
 /** A run whose outputs go into buffers that are there already, but for text, which has none. */

@@ -1,14 +1,13 @@
 import { basename } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import { benchLatency } from '../bench/latency.ts';
+import { benchLatency, type Latency } from '../bench/latency.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { type BenchEntry, type BenchModel, benchText, threadsOf } from './benchDisplay.ts';
 import { whole } from './flags.ts';
-import { note, print } from './output.ts';
+import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
   batch: number[];
@@ -17,32 +16,38 @@ interface BenchFlags {
   threads?: number;
   runtime: DeviceName[];
   size: Record<string, number>;
-  json?: boolean;
 }
 
+/** A model's latency in one engine, with what belongs beside it. */
+export type BenchEntry = Latency & ReturnType<typeof describe>[number] & { readonly runtime: DeviceName };
+
+/** Below this factor a difference is taken for noise. */
+const NOTABLE = 1.05;
+
 /** `slimrnn bench a.onnx b.onnx` */
-export function addBenchCommand(program: Command): void {
-  program
-    .command('bench')
-    .summary('time models side by side')
-    .description(
-      'Times models in turn on the same kind of inputs; the first is what the others are compared with. Free dimensions ' +
-        'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',
-    )
-    .argument('<models...>', 'ONNX files')
-    .option('--runtime <list>', `devices: ${devicesInWords()}`, parseDevices, ['cpu'])
-    .option('--batch <list>', 'batch sizes', parseWholes('--batch'), [1, 10])
-    .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
-    .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
-    .option(
-      '--threads <number>',
-      'threads of each engine (default: one per core; wasm: half, at most 4)',
-      whole('--threads'),
-    )
-    .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
-    .option('--json', 'print one JSON document on stdout')
-    .action(benchCommand);
-}
+export const command = new Command('bench')
+  .summary('time models side by side')
+  .description(
+    'Times models in turn on the same kind of inputs; the first is what the others are compared with. Free dimensions ' +
+      'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',
+  )
+  .argument('<models...>', 'ONNX files')
+  .option(
+    '--runtime <list>',
+    `devices: ${deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ')}`,
+    parseDevices,
+    ['cpu'],
+  )
+  .option('--batch <list>', 'batch sizes', (text) => text.split(',').map(whole('--batch')), [1, 10])
+  .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
+  .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
+  .option(
+    '--threads <number>',
+    'threads of each engine (default: one per core; wasm: half, at most 4)',
+    whole('--threads'),
+  )
+  .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
+  .action(benchCommand);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
@@ -72,7 +77,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
     models,
     results,
   };
-  print(flags.json, document, () =>
+  print(document, () =>
     [
       ...results.flatMap(({ batch, models: entries }) =>
         runtimes.map(([name, { name: engine }]) => {
@@ -86,33 +91,49 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   );
 }
 
-/** Models named by their files, by whole paths where two files have one name. */
-function describe(paths: readonly string[], multiplyAdds: readonly number[]): BenchModel[] {
+/** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */
+function describe(paths: readonly string[], multiplyAdds: readonly number[]) {
   const names = paths.map((path) => basename(path));
   const unique = new Set(names).size === names.length;
-  return paths.map((path, i) => ({
-    name: unique ? names[i]! : path,
-    file: path,
-    path,
-    multiplyAdds: multiplyAdds[i]!,
-    multiplyAddRatio: multiplyAdds[i]! > 0 ? multiplyAdds[0]! / multiplyAdds[i]! : null,
-  }));
+  return paths.map((path, i) => {
+    const own = multiplyAdds[i]!;
+    const multiplyAddRatio = own > 0 ? multiplyAdds[0]! / own : null;
+    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio };
+  });
 }
 
 function parseDevices(text: string): DeviceName[] {
   return [...new Set(text.split(',').map((name) => parseDevice(name.trim())))];
 }
 
-function devicesInWords(): string {
-  return deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ');
-}
-
-function parseWholes(flag: string) {
-  return (text: string): number[] => text.split(',').map(whole(flag));
-}
-
 function parseSize(text: string, before: Record<string, number>): Record<string, number> {
   const [name, value] = text.split('=');
   if (!name || value === undefined) throw new UsageError(`--size takes name=number, got '${text}'`);
   return { ...before, [name]: whole('--size')(value) };
+}
+
+/** One engine at one batch size: its models in rows, then those that are smaller but not faster. */
+export function benchText(title: string, entries: readonly BenchEntry[]): string {
+  const rows = entries.map((m) => [
+    m.name,
+    grouped(m.multiplyAdds),
+    m.multiplyAddRatio === null ? '–' : `${m.multiplyAddRatio.toFixed(2)}×`,
+    `${m.milliseconds.median.toFixed(2)} ms`,
+    `${m.milliseconds.p90.toFixed(2)} ms`,
+    `${m.speedup.toFixed(2)}×`,
+  ]);
+  const slow = entries.filter((m) => (m.multiplyAddRatio ?? 1) >= NOTABLE && m.speedup < NOTABLE);
+  return [
+    title,
+    table(['model', 'multiply-adds', 'fewer', 'median', 'p90', 'faster'], rows),
+    ...slow.map(
+      (m) => `${m.name} is smaller but not faster here: ${m.multiplyAddRatio!.toFixed(2)}× fewer multiply-adds`,
+    ),
+  ].join('\n');
+}
+
+/** Threads in words. */
+function threadsOf({ threads }: Latency): string {
+  if (threads === undefined) return "the engine's own number of threads";
+  return threads === 1 ? '1 thread' : `${threads} threads`;
 }

@@ -1,12 +1,11 @@
-import { existsSync, statSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
 import { flattened } from '../config/resolve.ts';
-import type { RunConfig } from '../config/runConfig.ts';
 import { trainParts } from '../config/trainParts.ts';
 import { denseKind } from '../methods/dense.ts';
 import { describeMethod, methodOf } from '../methods/registry.ts';
@@ -17,9 +16,9 @@ import { isSweepDirectory } from '../sweep/planFile.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { presets, taskNamed } from '../tasks/registry.ts';
 import { formatScore, type ScoreKind } from '../tasks/score.ts';
-import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
+import type { Sources, Task } from '../tasks/task.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
-import { whole } from './flags.ts';
+import { isFolder, number, whole } from './flags.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 import { shortName } from './resultText.ts';
 
@@ -31,34 +30,29 @@ interface CalibrateFlags {
   readonly steps?: number;
   readonly threads?: number;
   readonly issEmbedding?: boolean;
-  readonly json?: boolean;
 }
 
 /** `slimrnn calibrate runs/dense` */
-export function addCalibrateCommand(program: Command): void {
-  program
-    .command('calibrate')
-    .summary('find how large the threshold τ may be')
-    .description(
-      'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that ' +
-        'leaves the score on the held-out data as it is, within a tolerance. Ends with the --threshold to train with.',
-    )
-    .argument('<model>', 'a run directory, or an ONNX file of a language model that train made (with --data)')
-    .option(
-      '--tolerance <share>',
-      'how much worse the score may be: perplexity and losses relative to it, accuracies in points (0.001: 0.1 points)',
-      tolerance,
-      0.001,
-    )
-    .option('--data <path>', 'data as for train, or sotu; default: what the run was trained on')
-    .option('--valid <path>', 'held-out data, where they lie apart; default: those of the run')
-    .option('--batch <number>', 'sequences or examples side by side (default: as in training)', whole('--batch'))
-    .option('--steps <number>', 'time steps of a window of text (default: as in training)', whole('--steps'))
-    .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
-    .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
-    .option('--json', 'print one JSON document on stdout')
-    .action(calibrateCommand);
-}
+export const command = new Command('calibrate')
+  .summary('find how large the threshold τ may be')
+  .description(
+    'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that ' +
+      'leaves the score on the held-out data as it is, within a tolerance. Ends with the --threshold to train with.',
+  )
+  .argument('<model>', 'a run directory, or an ONNX file of a language model that train made (with --data)')
+  .option(
+    '--tolerance <share>',
+    'how much worse the score may be: perplexity and losses relative to it, accuracies in points (0.001: 0.1 points)',
+    number('--tolerance', 'a share from 0 to less than 1 (0.001 is 0.1 %)', (value) => value >= 0 && value < 1),
+    0.001,
+  )
+  .option('--data <path>', 'data as for train, or sotu; default: what the run was trained on')
+  .option('--valid <path>', 'held-out data, where they lie apart; default: those of the run')
+  .option('--batch <number>', 'sequences or examples side by side (default: as in training)', whole('--batch'))
+  .option('--steps <number>', 'time steps of a window of text (default: as in training)', whole('--steps'))
+  .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
+  .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
+  .action(calibrateCommand);
 
 async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
   const { file, task, config } = await load(path, flags).catch(asArgument);
@@ -80,7 +74,7 @@ async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<vo
     onPoint: (p) => note(`τ ${p.threshold.toExponential()}  ${score!.name} ${fine(score!, p.value)}`),
   });
   const document = { file, data, ...found, engine: nodeRuntime.name, environment: environment() };
-  print(flags.json, document, () => calibrationText(found));
+  print(document, () => calibrationText(found));
 }
 
 /** Tasks speak of the model as that of `--init`; here it is the argument. */
@@ -90,14 +84,8 @@ function asArgument(error: unknown): never {
 }
 
 /** A trained model, how it was trained, and its task with its data. */
-interface Loaded {
-  readonly file: string;
-  readonly config: RunConfig;
-  readonly task: LoadedTask;
-}
-
-async function load(path: string, flags: CalibrateFlags): Promise<Loaded> {
-  const { file, settings, sources } = await (isFolder(path) ? fromRun(path) : fromFile(path, flags.data));
+async function load(path: string, flags: CalibrateFlags) {
+  const { file, settings, sources } = isFolder(path) ? await fromRun(path) : fromFile(path, flags.data);
   const { task: kind = languageModelTask.name } = flattened(settings);
   const task = taskNamed(String(kind)) ?? languageModelTask;
   const { batch, steps } = flags;
@@ -115,13 +103,7 @@ async function ofModel(task: Task, file: string, settings: Settings): Promise<Se
   return { vocabulary: graph.initializers.get('embedding')?.dims[0], ...settings, ...sizes };
 }
 
-interface Trained {
-  readonly file: string;
-  readonly settings: Settings;
-  readonly sources: Sources;
-}
-
-async function fromRun(path: string): Promise<Trained> {
+async function fromRun(path: string) {
   if (isSweepDirectory(path)) throw new UsageError(`${path} is a sweep: name the folder of one of its runs`);
   const file = join(path, runFiles.model);
   const content = await readConfig(path);
@@ -135,21 +117,12 @@ async function fromRun(path: string): Promise<Trained> {
   return { file, settings, sources };
 }
 
-async function fromFile(file: string, data: string | undefined): Promise<Trained> {
+function fromFile(file: string, data: string | undefined) {
   if (existsSync(file) && data === undefined) {
     throw new UsageError(`${file} is a model without its run: name its text with --data (sotu: the embedded corpus)`);
   }
-  return { file, settings: presets['zaremba-medium']!, sources: {} };
-}
-
-function isFolder(path: string): boolean {
-  return existsSync(path) && statSync(path).isDirectory();
-}
-
-function tolerance(text: string): number {
-  const value = Number(text);
-  if (text.trim() !== '' && value >= 0 && value < 1) return value;
-  throw new UsageError(`--tolerance takes a share from 0 to less than 1 (0.001 is 0.1 %), got '${text}'`);
+  const sources: Sources = {};
+  return { file, settings: presets['zaremba-medium']!, sources };
 }
 
 /** A score with one more digit than usual: small changes matter here. */

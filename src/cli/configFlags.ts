@@ -10,52 +10,41 @@ import { tasks } from '../tasks/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
 import { commonFields } from '../train/options.ts';
 import { defaultText, isOnByDefault } from './defaults.ts';
+import { number } from './flags.ts';
 
 /*
  * Every field of a configuration is a flag: the schemas of the kinds are the only lists of them.
  */
 
-/** The flags of some tasks with their methods, optimizers and schedules. */
-interface FlagGroup {
-  readonly title: string;
-  readonly fields: z.ZodRawShape;
-}
+/** A kind of a part of configurations. */
+type Kind = Pick<TaskDefinition['models'][number], 'name' | 'fields'>;
 
 /** The fields of the configurations of some tasks, in the groups in which the help shows them. */
-export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
+export function flagGroups(of: readonly TaskDefinition[]): { title: string; fields: z.ZodRawShape }[] {
   const isShared = (field: string) => of.length === 1 || of.filter((task) => field in fieldsOf(task)).length > 1;
   const shared = (kinds: readonly Kind[]) => pick(merged(kinds), isShared);
   const models = of.flatMap((task) => task.models);
-  const cells = [...new Set(models.map(({ name }) => name))].filter((name) => name !== 'onnx');
-  const groups: FlagGroup[] = [
+  const cells = models.filter(({ name }) => name !== 'onnx');
+  const [optimizerKinds, scheduleKinds] = [Object.values(optimizers), Object.values(schedules)];
+  const groups = [
     { title: 'Task', fields: { ...choice('task', of, 'what is learned'), ...shared(of) } },
-    {
-      title: 'Model',
-      fields: {
-        ...choice(
-          'model',
-          cells.map((name) => ({ name })),
-          'recurrent layers',
-        ),
-        ...shared(models),
-      },
-    },
+    { title: 'Model', fields: { ...choice('model', cells, 'recurrent layers'), ...shared(models) } },
     ...of.map((task) => ({
       title: `For --${selectors.task} ${task.name}`,
       fields: pick(fieldsOf(task), (field) => !isShared(field)),
     })),
     { title: 'Training', fields: commonFields },
-    { title: 'Optimizer', fields: partFields('optimizer', optimizers, 'how weights follow the gradient') },
-    { title: 'Learning rate', fields: partFields('schedule', schedules, 'course of the learning rate') },
+    {
+      title: 'Optimizer',
+      fields: { ...choice('optimizer', optimizerKinds, 'how weights follow the gradient'), ...merged(optimizerKinds) },
+    },
+    {
+      title: 'Learning rate',
+      fields: { ...choice('schedule', scheduleKinds, 'course of the learning rate'), ...merged(scheduleKinds) },
+    },
     { title: 'Sparsity', fields: { ...merged(methods), ...methodFields } },
   ];
   return groups.map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
-}
-
-/** A kind of a part of configurations. */
-interface Kind {
-  readonly name: string;
-  readonly fields: z.ZodRawShape;
 }
 
 /** The fields of a task and of its models. */
@@ -72,15 +61,9 @@ function pick(fields: z.ZodRawShape, isWanted: (field: string) => boolean): z.Zo
 }
 
 /** The field that chooses a kind of a part, where there is a choice. */
-function choice(part: Part, kinds: readonly Pick<Kind, 'name'>[], what: string): z.ZodRawShape {
-  const names = kinds.map(({ name }) => name);
-  if (names.length < 2) return {};
-  return { [selectors[part]]: z.enum(names).describe(`${what}: ${names.join(', ')}`) };
-}
-
-/** The choice between the kinds of a part, and the fields of all of them. */
-function partFields(part: Part, kinds: Readonly<Record<string, Kind>>, what: string): z.ZodRawShape {
-  return { ...choice(part, Object.values(kinds), what), ...merged(Object.values(kinds)) };
+function choice(part: Part, kinds: readonly Kind[], what: string): z.ZodRawShape {
+  const names = [...new Set(kinds.map(({ name }) => name))];
+  return names.length < 2 ? {} : { [selectors[part]]: z.enum(names).describe(`${what}: ${names.join(', ')}`) };
 }
 
 /** Fields whose descriptions say what they are when nobody says them, where it does not stand there already. */
@@ -131,30 +114,20 @@ export function optionsFor(field: string, schema: z.ZodType): Option[] {
       const what = isNumber ? 'name=number' : 'name=value';
       return [new Option(`${flag} <${what}>`, withHint(about, ' (repeatable)')).argParser(pairs(flag, isNumber))];
     }
-    case 'numbers':
-    case 'names':
-      return [listOption(field, about, kind === 'names')];
+    case 'names': {
+      const collect = (text: string, earlier: string[] = []) => [...earlier, ...text.split(',')];
+      return [new Option(`${flag} <names>`, withHint(about, ' (separated by commas, or repeated)')).argParser(collect)];
+    }
+    case 'numbers': {
+      const example = field === 'hidden' ? '200,200' : '1,0.5';
+      const list = new Option(`${flag} <list>`, withHint(about, `: ${example}`));
+      return [list.argParser((text: string) => text.split(',').map(number(flag)))];
+    }
     case 'text':
       return [new Option(`${flag} <${field === 'target' ? 'goal' : 'name'}>`, about)];
     default:
       return [new Option(`${flag} <${field === 'iss' ? 'lambda' : 'number'}>`, about).argParser(number(flag))];
   }
-}
-
-function listOption(field: string, about: string, ofNames: boolean): Option {
-  const flag = flagName(field);
-  if (ofNames) {
-    const collect = (text: string, earlier: unknown) => [
-      ...(Array.isArray(earlier) ? (earlier as string[]) : []),
-      ...text.split(','),
-    ];
-    const hint = ' (separated by commas, or repeated)';
-    return new Option(`${flag} <names>`, withHint(about, hint)).argParser(collect);
-  }
-  const example = field === 'hidden' ? '200,200' : '1,0.5';
-  return new Option(`${flag} <list>`, withHint(about, `: ${example}`)).argParser((text: string) =>
-    text.split(',').map(number(flag)),
-  );
 }
 
 /** How a value is written stands before what it is when nobody says it. */
@@ -171,14 +144,6 @@ function pairs(flag: string, ofNumbers: boolean) {
     if (name === '' || value === '') throw new UsageError(`${flag} takes name=value, got '${text}'`);
     const before = typeof earlier === 'object' && earlier !== null ? { ...earlier } : {};
     return { ...before, [name]: ofNumbers ? number(`${flag} ${name}`)(value) : value };
-  };
-}
-
-function number(flag: string) {
-  return (text: string): number => {
-    const value = Number(text);
-    if (text.trim() === '' || Number.isNaN(value)) throw new UsageError(`${flag} takes a number, got '${text}'`);
-    return value;
   };
 }
 

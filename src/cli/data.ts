@@ -1,47 +1,38 @@
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { getDataset, listDatasets } from '../data/registry.ts';
 import { note, print, table } from './output.ts';
 
 /** `slimrnn data list` and `slimrnn data get NAME` */
-export function addDataCommand(program: Command): void {
-  const data = program
-    .command('data')
-    .summary('list and download public data sets')
-    .description('Public data sets with checksums.');
-  data
-    .command('list')
-    .description('Lists the data sets.')
-    .option('--json', 'print one JSON document on stdout')
-    .action((flags: { json?: boolean }) => {
-      const sets = listDatasets();
-      print(flags.json, sets, () =>
-        table(
-          ['name', 'what', 'licence'],
-          sets.map((s) => [s.name, s.description, s.licence]),
-        ),
-      );
-    });
-  data
-    .command('get')
-    .description('Downloads a data set and checks its SHA-256. Files that are there already are kept.')
-    .argument('<name>', 'a name from `slimrnn data list`')
-    .option('--out <dir>', 'folder for the files (default: data/<name>)')
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (name: string, flags: { out?: string; json?: boolean }) => {
-      const known = listDatasets().map((s) => s.name);
-      if (!known.includes(name)) {
-        throw new UsageError(`unknown data set '${name}'${didYouMean(name, known)}; known: ${known.join(', ')}`);
-      }
-      const directory = flags.out ?? join('data', name);
-      const files = await getDataset(name, directory);
-      for (const f of files) note(`${f.path}  ${f.status}`);
-      print(
-        flags.json,
-        { name, directory, files },
-        () => `${name} is in ${directory}; train on it with --data ${directory}`,
-      );
-    });
-}
+export const command = new Command('data')
+  .summary('list and download public data sets')
+  .description('Public data sets with checksums.');
+command
+  .command('list')
+  .description('Lists the data sets.')
+  .action(() => {
+    const sets = listDatasets();
+    print(sets, () =>
+      table(
+        ['name', 'what', 'licence'],
+        sets.map((s) => [s.name, s.description, s.licence]),
+      ),
+    );
+  });
+command
+  .command('get')
+  .description('Downloads a data set and checks its SHA-256. Files that are there already are kept.')
+  .argument('<name>', 'a name from `slimrnn data list`')
+  .option('--out <dir>', 'folder for the files (default: data/<name>)')
+  .action(async (name: string, flags: { out?: string }) => {
+    const known = listDatasets().map((s) => s.name);
+    if (!known.includes(name)) {
+      throw new UsageError(`unknown data set '${name}'${didYouMean(name, known)}; known: ${known.join(', ')}`);
+    }
+    const directory = flags.out ?? join('data', name);
+    const files = await getDataset(name, directory);
+    for (const f of files) note(`${f.path}  ${f.status}`);
+    print({ name, directory, files }, () => `${name} is in ${directory}; train on it with --data ${directory}`);
+  });

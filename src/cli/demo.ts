@@ -1,93 +1,73 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
-import { benchLatency } from '../bench/latency.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/html.tsx';
-import type { ResultModel } from '../runs/record.ts';
-import { documentText, type RunResult } from '../runs/run.ts';
-import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
+import type { RunResult } from '../runs/run.ts';
+import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import { latenciesOf, STEPS } from '../sweep/timing.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { runWithDisplay } from './display.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
+import { runWithDisplay } from './progress.ts';
 
 interface DemoFlags {
   out?: string;
-  json?: boolean;
 }
 
-/** A row of the demo's table. */
-interface DemoModel extends ResultModel {
-  /** Seconds of training that led to it. */
-  readonly seconds: number;
-  /** Median milliseconds of a run of 30 steps at batch 1 and at batch 10. */
-  readonly latency: { readonly batch1: number; readonly batch10: number };
-}
-
-const LATENCY_STEPS = 30;
-const LATENCY_ROUNDS = 6;
+/** A row of the demo's table; the seconds are those of the training that led to it. */
+type DemoModel = Awaited<ReturnType<typeof timed>>[number];
 
 /** `slimrnn demo` */
-export function addDemoCommand(program: Command): void {
-  const command = program
-    .command('demo')
-    .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
-    .description(
-      'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units ' +
-        'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
-    )
-    .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command, [languageModelTask]);
-  command.action(async (flags: DemoFlags) => {
-    const started = performance.now();
-    const said = settingsFrom(command, [languageModelTask]);
-    const config = readSettings('demo', said, demoPreset);
-    if (config.method.kind === 'dense')
-      throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
-    const directory = flags.out ?? freeDirectory();
-    await checkNewRunDirectory(directory);
-    const task = await languageModelTask.load(config, {});
-    for (const line of task.notes) note(line);
-    const hidden = (config.model.hidden as number[]).join(' and ');
-    note(
-      `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
-    );
-    const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
-    const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
-    const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
-    const models = await timed(directory, dense, iss, config.threads);
-    const report = join(directory, runFiles.report);
-    await writeReport(report, {
-      paths: [directory],
-      title: 'slimrnn demo',
-      latency: true,
-      threads: config.threads,
-      onStage: note,
-    });
-    const seconds = (performance.now() - started) / 1e3;
-    const made = { environment: environment(), engine: nodeRuntime.name };
-    const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
-    await writeAtomically(join(directory, 'demo.json'), documentText(document));
-    print(flags.json, document, () => demoText(models, iss, report, seconds));
+export const command = new Command('demo')
+  .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
+  .description(
+    'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units ' +
+      'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',
+  )
+  .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)');
+addConfigFlags(command, [languageModelTask]);
+command.action(async (flags: DemoFlags) => {
+  const started = performance.now();
+  const said = settingsFrom(command, [languageModelTask]);
+  const config = readSettings('demo', said, demoPreset);
+  if (config.method.kind === 'dense')
+    throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
+  const directory = flags.out ?? freeDirectory();
+  await checkNewRunDirectory(directory);
+  const task = await languageModelTask.load(config, {});
+  for (const line of task.notes) note(line);
+  const hidden = (config.model.hidden as number[]).join(' and ');
+  note(
+    `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
+  );
+  const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
+  const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
+  const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
+  const models = await timed(directory, dense, iss, config.threads);
+  const report = join(directory, runFiles.report);
+  await writeReport(report, {
+    paths: [directory],
+    title: 'slimrnn demo',
+    latency: true,
+    threads: config.threads,
+    onStage: note,
   });
-}
+  const seconds = (performance.now() - started) / 1e3;
+  const made = { environment: environment(), engine: nodeRuntime.name };
+  const document = { directory, config, models, verify: iss.verify, report, seconds, ...made };
+  await writeJson(join(directory, 'demo.json'), document);
+  print(document, () => demoText(models, iss, report, seconds));
+});
 
 /** The models of both runs with their latencies, timed in turn. */
-async function timed(
-  directory: string,
-  dense: RunResult,
-  iss: RunResult,
-  threads: number | undefined,
-): Promise<DemoModel[]> {
+async function timed(directory: string, dense: RunResult, iss: RunResult, threads?: number) {
   const rows = [
     { ...dense.models[0]!, name: 'dense', file: join(directory, 'dense', runFiles.model), seconds: dense.seconds },
     { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },
@@ -95,13 +75,8 @@ async function timed(
   ];
   note('timing the three models in turn');
   const contestants = await Promise.all(rows.map(async (m) => ({ name: m.name, model: await loadModel(m.file) })));
-  const options = { runtime: nodeRuntime, steps: LATENCY_STEPS, rounds: LATENCY_ROUNDS, threads };
-  const one = await benchLatency(contestants, { ...options, batch: 1 });
-  const ten = await benchLatency(contestants, { ...options, batch: 10 });
-  return rows.map((m, i) => ({
-    ...m,
-    latency: { batch1: one[i]!.milliseconds.median, batch10: ten[i]!.milliseconds.median },
-  }));
+  const latencies = await latenciesOf(contestants, { runtime: nodeRuntime, threads });
+  return rows.map((m, i) => ({ ...m, latency: latencies[i]! }));
 }
 
 function demoText(models: readonly DemoModel[], iss: RunResult, report: string, seconds: number): string {
@@ -129,7 +104,7 @@ function demoText(models: readonly DemoModel[], iss: RunResult, report: string, 
     `${gone} of ${sum(dense.hidden)} hidden units died; validation perplexity ${change <= 0 ? '' : '+'}${change.toFixed(1)} % against dense.`,
     `The slim model is ${(dense.parameters / slim.parameters).toFixed(1)}× smaller, ` +
       `${(dense.latency.batch1 / slim.latency.batch1).toFixed(1)}× faster at batch 1 and ` +
-      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${LATENCY_STEPS} steps, medians, models in turn).`,
+      `${(dense.latency.batch10 / slim.latency.batch10).toFixed(1)}× at batch 10 (${STEPS} steps, medians, models in turn).`,
     `Verified: its outputs ${agreement(iss.verify!)} those of the ISS model on ${iss.verify!.batches} windows of the validation text.`,
     `Open ${report} in a browser for all figures and pictures; models, metrics and checkpoints are beside it.`,
     `All of it took ${duration(seconds)}. Next: npx slimrnn serve`,

@@ -1,70 +1,49 @@
 import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
 import type { RunResult } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
-import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText } from './helpTexts.ts';
 import { requireScoring, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
-import { trainInto } from './train.ts';
-
-interface FinetuneFlags {
-  readonly data?: string;
-  readonly valid?: string;
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly tensorboard?: boolean;
-  readonly json?: boolean;
-}
+import { type TrainFlags, trainInto } from './train.ts';
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
-export function addFinetuneCommand(program: Command): void {
-  const command = program
-    .command('finetune')
-    .summary('train any ONNX model further, dense or with ISS')
-    .description(
-      'Trains a model further on arrays; the first axis of each is that of the examples. Each input of the model takes ' +
-        'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +
-        '(--target ARRAY says the same). With --iss λ hidden units die while it trains, and the model shrinks.',
-    )
-    .argument('<model>', 'an ONNX file; with --resume also a run directory')
-    .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
-    .option('--valid <file>', 'held-out examples, scored after every epoch')
-    .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
-    .option('--resume', 'go on with the run in --out from its last checkpoint')
-    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command, [arraysTask]);
-  const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
-  command.addHelpText('after', examplesText(data, `${data} --iss 0.01`, `${data} --target units=0.5`));
-  command.action(async (path: string, flags: FinetuneFlags) => {
-    const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
-    print(flags.json, result, () => resultText(result));
-  });
-}
+export const command = new Command('finetune')
+  .summary('train any ONNX model further, dense or with ISS')
+  .description(
+    'Trains a model further on arrays; the first axis of each is that of the examples. Each input of the model takes ' +
+      'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +
+      '(--target ARRAY says the same). With --iss λ hidden units die while it trains, and the model shrinks.',
+  )
+  .argument('<model>', 'an ONNX file; with --resume also a run directory')
+  .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
+  .option('--valid <file>', 'held-out examples, scored after every epoch')
+  .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
+  .option('--resume', 'go on with the run in --out from its last checkpoint')
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
+addConfigFlags(command, [arraysTask]);
+const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
+command.addHelpText('after', examplesText(data, `${data} --iss 0.01`, `${data} --target units=0.5`));
+command.action(async (path: string, flags: TrainFlags) => {
+  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
+  print(result, () => resultText(result));
+});
 
-async function finetuneCommand(path: string, flags: FinetuneFlags, said: Settings): Promise<RunResult> {
+async function finetuneCommand(path: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
-  const sources: Sources = {
-    init: saved?.sources.init ?? path,
-    data: flags.data ?? saved?.sources.data ?? required('--data FILE with the training examples'),
-    valid: flags.valid ?? saved?.sources.valid,
-  };
+  const { data, valid, init = path } = { ...saved?.sources, ...flags };
+  if (data === undefined) throw new UsageError('finetune needs --data FILE with the training examples');
   const base = { task: arraysTask.name, ...saved?.settings };
   requireScoring('finetune', { ...base, ...said });
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
-  return trainInto({ config, sources, directory, resume: flags.resume, tensorboard: flags.tensorboard });
-}
-
-function required(what: string): never {
-  throw new UsageError(`finetune needs ${what}`);
+  return trainInto({ ...flags, config, sources: { data, valid, init }, directory });
 }

@@ -2,16 +2,10 @@ import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { losses } from '../tasks/arrays/losses.ts';
 
-/*
- * How commands that take a model which others made are told what it is scored by.
- */
-
 /** A size to reach, even one that is none, such as `units=3`: no array is meant. */
 const GOAL = /^(units|params)=[-+.\d]/;
 
-/**
- * `--target y` names the array of targets, unless it is a size to reach (`units=0.3`); an output may follow behind `=`.
- */
+/** `--target y` names the array of targets (`y=output`: and the output), unless it is a size to reach (`units=0.3`). */
 export function withTargets(said: Settings): Settings {
   const { target, targetArray, ...rest } = said;
   const isGoal = typeof target === 'string' && (targetArray !== undefined || GOAL.test(target));

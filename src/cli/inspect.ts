@@ -1,4 +1,4 @@
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
 import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
@@ -10,29 +10,24 @@ import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.t
 
 interface InspectFlags extends TraceFlags {
   groups?: boolean;
-  json?: boolean;
 }
 
 /** `slimrnn inspect model.onnx` */
-export function addInspectCommand(program: Command): void {
-  const command = program
-    .command('inspect')
-    .summary('show layers, sizes and what can be removed')
-    .description(
-      'Shows the layers of a model, how many of their units nothing reads, the norms of their groups, parameters and ' +
-        'multiply-adds per time step (of a convolution: per position of its output).',
-    )
-    .argument('<model>', 'an ONNX file')
-    .option('--groups', 'show which parts of which tensors belong to each unit')
-    .option('--json', 'print one JSON document on stdout');
-  addTraceFlags(command);
-  command.action(async (path: string, flags: InspectFlags) => {
-    const model = inlineFunctions(await loadModel(path));
-    const groups = flags.groups === true;
-    const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
-    print(flags.json, { file: path, ...summary }, () => summaryText(path, summary));
-  });
-}
+export const command = new Command('inspect')
+  .summary('show layers, sizes and what can be removed')
+  .description(
+    'Shows the layers of a model, how many of their units nothing reads, the norms of their groups, parameters and ' +
+      'multiply-adds per time step (of a convolution: per position of its output).',
+  )
+  .argument('<model>', 'an ONNX file')
+  .option('--groups', 'show which parts of which tensors belong to each unit');
+addTraceFlags(command);
+command.action(async (path: string, flags: InspectFlags) => {
+  const model = inlineFunctions(await loadModel(path));
+  const groups = flags.groups === true;
+  const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
+  print({ file: path, ...summary }, () => summaryText(path, summary));
+});
 
 function summaryText(path: string, s: ModelSummary): string {
   const layers = table(

@@ -1,26 +1,23 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
-import { exitCodes, explain } from './output.ts';
+import { exitCodes, explain, printAsJson } from './output.ts';
 
-/**
- * How each command is added to the program, in the order of the help. A command that is called is loaded alone, because
- * loading all of them takes longer than inspecting a model.
- */
-const commands: Readonly<Record<string, () => Promise<(program: Command) => void>>> = {
-  demo: async () => (await import('./demo.ts')).addDemoCommand,
-  train: async () => (await import('./train.ts')).addTrainCommand,
-  finetune: async () => (await import('./finetune.ts')).addFinetuneCommand,
-  sweep: async () => (await import('./sweep.ts')).addSweepCommand,
-  calibrate: async () => (await import('./calibrate.ts')).addCalibrateCommand,
-  inspect: async () => (await import('./inspect.ts')).addInspectCommand,
-  shrink: async () => (await import('./shrink.ts')).addShrinkCommand,
-  bench: async () => (await import('./bench.ts')).addBenchCommand,
-  export: async () => (await import('./export.ts')).addExportCommand,
-  report: async () => (await import('./report.ts')).addReportCommand,
-  serve: async () => (await import('./serve.ts')).addServeCommand,
-  site: async () => (await import('./site.ts')).addSiteCommand,
-  data: async () => (await import('./data.ts')).addDataCommand,
+/** In the order of the help. A command is loaded alone: loading all of them takes longer than inspecting a model. */
+const commands: Readonly<Record<string, () => Promise<{ readonly command: Command }>>> = {
+  demo: () => import('./demo.ts'),
+  train: () => import('./train.ts'),
+  finetune: () => import('./finetune.ts'),
+  sweep: () => import('./sweep.ts'),
+  calibrate: () => import('./calibrate.ts'),
+  inspect: () => import('./inspect.ts'),
+  shrink: () => import('./shrink.ts'),
+  bench: () => import('./bench.ts'),
+  export: () => import('./export.ts'),
+  report: () => import('./report.ts'),
+  serve: () => import('./serve.ts'),
+  site: () => import('./site.ts'),
+  data: () => import('./data.ts'),
 };
 
 /** Columns of the help, at most. */
@@ -37,8 +34,15 @@ async function main(argv: readonly string[]): Promise<number> {
     .exitOverride();
   const name = argv[2] ?? '';
   const wanted = Object.hasOwn(commands, name) ? [commands[name]!] : Object.values(commands);
-  for (const load of wanted) (await load())(program);
-  for (const command of program.commands) command.exitOverride().showSuggestionAfterError();
+  for (const load of wanted) {
+    const { command } = await load();
+    program.addCommand(command);
+    for (const each of [command, ...command.commands]) {
+      each.copyInheritedSettings(program);
+      if (each.commands.length === 0) each.option('--json', 'print one JSON document on stdout');
+    }
+  }
+  program.hook('preAction', (_, command) => printAsJson(command.opts().json === true));
   try {
     await program.parseAsync([...argv]);
     return exitCodes.ok;

@@ -6,9 +6,16 @@ export { agreement, bars, duration, fileSize, grouped, rounded, short } from '..
 /** Exit codes of every command. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
 
-/** Prints a command's result: one JSON document on stdout with --json, otherwise text for a person. */
-export function print(json: boolean | undefined, document: unknown, text: () => string): void {
-  process.stdout.write(`${json ? JSON.stringify(document, null, 2) : text()}\n`);
+let isJson = false;
+
+/** Says how `print` prints: as JSON, otherwise as text for a person. */
+export function printAsJson(json: boolean): void {
+  isJson = json;
+}
+
+/** Prints a command's result on stdout. */
+export function print(document: unknown, text: () => string): void {
+  process.stdout.write(`${isJson ? JSON.stringify(document, null, 2) : text()}\n`);
 }
 
 /** A line about what is going on, on stderr, so that stdout stays clean. */
@@ -16,29 +23,17 @@ export function note(line: string): void {
   process.stderr.write(`${line}\n`);
 }
 
+const FRAME =
+  'top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid';
+const NO_FRAME = Object.fromEntries(FRAME.split(' ').map((part) => [part, '']));
+
 /** A table without frames: a header, a rule and aligned columns, numbers at the right. */
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const t = new Table({
     head: [...head],
     colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
     style: { head: process.stdout.isTTY ? ['bold'] : [], border: [], compact: true },
-    chars: {
-      top: '',
-      'top-mid': '',
-      'top-left': '',
-      'top-right': '',
-      bottom: '',
-      'bottom-mid': '',
-      'bottom-left': '',
-      'bottom-right': '',
-      left: '',
-      'left-mid': '',
-      mid: '',
-      'mid-mid': '',
-      right: '',
-      'right-mid': '',
-      middle: '  ',
-    },
+    chars: { ...NO_FRAME, middle: '  ' },
   });
   t.push(...rows.map((r) => [...r]));
   return t.toString();

@@ -1,67 +1,96 @@
 import { createLogUpdate } from 'log-update';
+import { type RunOptions, type RunResult, run } from '../runs/run.ts';
+import { nodeRuntime } from '../runtime/node.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress } from '../train/options.ts';
 import { duration, grouped, note } from './output.ts';
 
-const logUpdate = createLogUpdate(process.stderr);
-
-/** Progress on stderr: one live line in a terminal, a plain line now and then when piped, a line for each epoch. */
-export interface ProgressDisplay {
-  batch(p: BatchProgress): void;
-  epoch(m: EpochMetrics): void;
+/** Lines on stderr, and one that says how far the work is. */
+export interface Display {
   line(text: string): void;
-  done(): void;
+  status(text: () => string): void;
 }
 
-/** What a display is made for. */
-export interface DisplayOptions {
-  /** Stands before each line. */
-  readonly label: string;
-  readonly epochs: number;
-  readonly scores: readonly ScoreKind[];
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-}
-
-/** A display of one run. */
-export function progressDisplay({ label, epochs, scores, items }: DisplayOptions): ProgressDisplay {
+/**
+ * Work that shows how far it is: live in a terminal (every `each` ms), else now and then. Ctrl-C aborts the signal, so
+ * that the work can write a checkpoint.
+ */
+export async function withDisplay<T>(
+  each: number,
+  work: (display: Display, signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const logUpdate = createLogUpdate(process.stderr);
   const live = process.stderr.isTTY === true;
-  const every = live ? 150 : 15_000;
-  const prefix = label === '' ? '' : `${label}  `;
-  let shown = performance.now() - every;
-  const clear = () => {
-    if (live) logUpdate.clear();
-  };
-  return {
-    batch(p) {
+  const every = live ? each : 15_000;
+  let shown = Number.NEGATIVE_INFINITY;
+  const display: Display = {
+    line(text) {
+      if (live) logUpdate.clear();
+      note(text);
+    },
+    status(text) {
       if (performance.now() - shown < every) return;
       shown = performance.now();
-      const share = p.batch / p.batches;
-      const text =
-        `${prefix}epoch ${p.epoch}/${p.epochs} ${bar(share)} ${String(Math.floor(share * 100)).padStart(3)} %  ` +
-        `${p.score.name} ${formatScore(scores[0]!, p.score.value)}  ${grouped(p.itemsPerSecond)} ${items}/s  ` +
-        `${unitsText(p)}${duration(p.secondsLeft)} left`;
-      if (live) logUpdate(text);
-      else note(text);
-    },
-    epoch(m) {
-      clear();
-      const valid = m.valid ? `valid ${scoresText(scores, m.valid)}  ` : '';
-      note(
-        `${prefix}epoch ${String(m.epoch).padStart(String(epochs).length)}/${epochs}  rate ${m.learningRate.toPrecision(3)}  ` +
-          `train ${scoresText(scores, m.train)}  ${valid}` +
-          `${unitsText(m)}${m.seconds.toFixed(1)} s  ${grouped(m.itemsPerSecond)} ${items}/s`,
-      );
-    },
-    line(text) {
-      clear();
-      note(`${prefix}${text}`);
-    },
-    done() {
-      if (live) logUpdate.done();
+      if (live) logUpdate(text());
+      else note(text());
     },
   };
+  const stop = new AbortController();
+  const interrupt = () => stop.abort();
+  process.once('SIGINT', interrupt);
+  process.once('SIGTERM', interrupt);
+  try {
+    return await work(display, stop.signal);
+  } finally {
+    if (live) logUpdate.done();
+    process.removeListener('SIGINT', interrupt);
+    process.removeListener('SIGTERM', interrupt);
+  }
+}
+
+/** A run with progress on stderr, which Ctrl-C stops after writing a checkpoint. `label` stands before each line. */
+export function runWithDisplay(label: string, options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
+  const { scores, items } = options.task.problem;
+  const { epochs } = options.config;
+  const prefix = label === '' ? '' : `${label}  `;
+  return withDisplay(150, ({ line, status }, signal) => {
+    const say = (text: string) => line(`${prefix}${text}`);
+    return run({
+      ...options,
+      runtime: nodeRuntime,
+      signal,
+      onBatch: (p) => status(() => `${prefix}${batchText(p, scores, items)}`),
+      onEpoch: (m) => {
+        say(epochText(m, epochs, scores, items));
+        options.onEpoch?.(m);
+      },
+      onShrink: (from, to) => say(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
+      onStage: say,
+    });
+  });
+}
+
+function batchText(p: BatchProgress, scores: readonly ScoreKind[], items: string): string {
+  const share = p.batch / p.batches;
+  const full = Math.round(share * BAR);
+  const bar = `${'█'.repeat(full)}${'░'.repeat(BAR - full)}`;
+  return (
+    `epoch ${p.epoch}/${p.epochs} ${bar} ${String(Math.floor(share * 100)).padStart(3)} %  ` +
+    `${p.score.name} ${formatScore(scores[0]!, p.score.value)}  ${grouped(p.itemsPerSecond)} ${items}/s  ` +
+    `${unitsText(p)}${duration(p.secondsLeft)} left`
+  );
+}
+
+const BAR = 16;
+
+function epochText(m: EpochMetrics, epochs: number, scores: readonly ScoreKind[], items: string): string {
+  const valid = m.valid ? `valid ${scoresText(scores, m.valid)}  ` : '';
+  return (
+    `epoch ${String(m.epoch).padStart(String(epochs).length)}/${epochs}  rate ${m.learningRate.toPrecision(3)}  ` +
+    `train ${scoresText(scores, m.train)}  ${valid}` +
+    `${unitsText(m)}${m.seconds.toFixed(1)} s  ${grouped(m.itemsPerSecond)} ${items}/s`
+  );
 }
 
 /** The deciding score, and the others by name: `114.79`, `87.3 % (loss 0.3412)`. */
@@ -77,10 +106,4 @@ export function scoresText(scores: readonly ScoreKind[], values: ScoreValues): s
 function unitsText({ alive, units }: Pick<BatchProgress, 'alive' | 'units'>): string {
   if (units.length === 0) return '';
   return `units ${alive.map((n, i) => (n === units[i] ? `${n}` : `${n}/${units[i]}`)).join(' ')}  `;
-}
-
-function bar(share: number): string {
-  const width = 16;
-  const full = Math.round(share * width);
-  return `${'█'.repeat(full)}${'░'.repeat(width - full)}`;
 }

@@ -1,11 +1,11 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { requireWritable } from '../base/files.ts';
 import { writeReport } from '../report/html.tsx';
 import { runFiles } from '../runs/runDirectory.ts';
-import { checkNewFile } from './newFile.ts';
+import { checkNewFile, whole } from './flags.ts';
 import { fileSize, note, print } from './output.ts';
 
 interface ReportFlags {
@@ -14,46 +14,35 @@ interface ReportFlags {
   force?: boolean;
   latency: boolean;
   threads?: number;
-  json?: boolean;
 }
 
 /** `slimrnn report <runs…>` */
-export function addReportCommand(program: Command): void {
-  program
-    .command('report')
-    .summary('one HTML file with all figures and pictures of one or several runs')
-    .description(
-      'Writes one self-contained HTML file: before and after, units alive and perplexity by epoch, group norms, weight ' +
-        'maps with what was removed, latencies, and with several runs what each trades for its size. A folder stands for ' +
-        'all runs in it, such as those of a sweep or a demo.',
-    )
-    .argument('<runs...>', 'run directories, or folders with runs in them')
-    .option(
-      '--out <file>',
-      'the file to write (default: report.html in the first folder; an earlier report is replaced)',
-    )
-    .option('--force', 'replace the file that --out names')
-    .option('--title <text>', "the report's title (default: the name of the run)")
-    .option('--no-latency', 'do not time the models')
-    .option('--threads <n>', 'threads of the native engine while timing (default: one per core)', Number)
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (paths: string[], flags: ReportFlags) => {
-      for (const path of paths) if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
-      if (flags.threads !== undefined && !(Number.isInteger(flags.threads) && flags.threads > 0)) {
-        throw new UsageError('--threads: expected a whole number above 0');
-      }
-      const out = flags.out ?? join(paths[0]!, runFiles.report);
-      const place = dirname(out);
-      await requireWritable(place, `cannot write into ${place}`, '; name another place with --out');
-      if (flags.out !== undefined) await checkNewFile(paths[0]!, out, flags.force === true);
-      const { latency, threads, title } = flags;
-      const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
-      const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
-      print(flags.json, document, () =>
-        [
-          `${out}: ${fileSize(bytes)}, ${data.runs.length} run${data.runs.length === 1 ? '' : 's'}`,
-          ...data.problems,
-        ].join('\n'),
-      );
-    });
-}
+export const command = new Command('report')
+  .summary('one HTML file with all figures and pictures of one or several runs')
+  .description(
+    'Writes one self-contained HTML file: before and after, units alive and perplexity by epoch, group norms, weight ' +
+      'maps with what was removed, latencies, and with several runs what each trades for its size. A folder stands for ' +
+      'all runs in it, such as those of a sweep or a demo.',
+  )
+  .argument('<runs...>', 'run directories, or folders with runs in them')
+  .option('--out <file>', 'the file to write (default: report.html in the first folder; an earlier report is replaced)')
+  .option('--force', 'replace the file that --out names')
+  .option('--title <text>', "the report's title (default: the name of the run)")
+  .option('--no-latency', 'do not time the models')
+  .option('--threads <n>', 'threads of the native engine while timing (default: one per core)', whole('--threads'))
+  .action(async (paths: string[], flags: ReportFlags) => {
+    for (const path of paths) if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
+    const out = flags.out ?? join(paths[0]!, runFiles.report);
+    const place = dirname(out);
+    await requireWritable(place, `cannot write into ${place}`, '; name another place with --out');
+    if (flags.out !== undefined) checkNewFile(paths[0]!, out, flags.force);
+    const { latency, threads, title } = flags;
+    const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
+    const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
+    print(document, () =>
+      [
+        `${out}: ${fileSize(bytes)}, ${data.runs.length} run${data.runs.length === 1 ? '' : 's'}`,
+        ...data.problems,
+      ].join('\n'),
+    );
+  });

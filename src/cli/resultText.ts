@@ -5,12 +5,9 @@ import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import type { Split } from '../tasks/task.ts';
 import { agreement, duration, fileSize, grouped, table } from './output.ts';
 
-/** Short names of scores, for the heads of tables. */
-const SHORT: Readonly<Record<string, string>> = { perplexity: 'ppl' };
-
 /** What the head of a table calls a score. */
 export function shortName({ name }: ScoreKind): string {
-  return SHORT[name] ?? name;
+  return name === 'perplexity' ? 'ppl' : name;
 }
 
 /** A column of a table of models for each score on each split of the data. */

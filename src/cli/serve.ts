@@ -1,51 +1,45 @@
 import { existsSync, statSync } from 'node:fs';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { startServer, USUAL_PORT } from '../serve/server.ts';
+import { number } from './flags.ts';
 import { note } from './output.ts';
 
 interface ServeFlags {
   host: string;
-  port?: string;
-  json?: boolean;
+  port?: number;
+  json: boolean;
 }
 
 /** `slimrnn serve [folder]` */
-export function addServeCommand(program: Command): void {
-  program
-    .command('serve')
-    .summary('a local page that lists runs, follows them live and lets models be tried')
-    .description(
-      'Serves a page that lists the runs of a folder, follows those that are running, compares them, opens their reports ' +
-        'and hands out their models; and a playground, where models continue text and are trained in the browser. It only ' +
-        'reads: no request can change anything.',
-    )
-    .argument('[folder]', 'folder with run directories', 'runs')
-    .option('--host <address>', 'address to listen on', '127.0.0.1')
-    .option('--port <n>', 'port to listen on; 0: any that is free (default: 8270, or the next that is free)')
-    .option('--json', 'print one JSON document with the address on stdout')
-    .action(async (folder: string, flags: ServeFlags) => {
-      if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
-      if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file, not a folder with runs`);
-      if (flags.host.trim() === '') throw new UsageError('--host: expected an address or a name, got nothing');
-      const server = await startServer({ root: folder, host: flags.host, port: portOf(flags.port) });
-      if (flags.port === undefined && server.port !== USUAL_PORT) note(`port ${USUAL_PORT} is in use`);
-      if (!/^(127\..*|localhost|::1)$/i.test(flags.host)) {
-        note(`everyone who reaches this machine at ${flags.host} can read the runs`);
-      }
-      if (flags.json) process.stdout.write(`${JSON.stringify({ url: server.url, folder })}\n`);
-      else note(`${folder} is at ${server.url} until you press Ctrl-C`);
-      await new Promise<void>((resolve) => {
-        process.once('SIGINT', resolve);
-        process.once('SIGTERM', resolve);
-      });
-      await server.close();
+export const command = new Command('serve')
+  .summary('a local page that lists runs, follows them live and lets models be tried')
+  .description(
+    'Serves a page that lists the runs of a folder, follows those that are running, compares them, opens their reports ' +
+      'and hands out their models; and a playground, where models continue text and are trained in the browser. It only ' +
+      'reads: no request can change anything.',
+  )
+  .argument('[folder]', 'folder with run directories', 'runs')
+  .option('--host <address>', 'address to listen on', '127.0.0.1')
+  .option(
+    '--port <n>',
+    'port to listen on; 0: any that is free (default: 8270, or the next that is free)',
+    number('--port', 'a whole number from 0 to 65535', (port) => Number.isInteger(port) && port >= 0 && port <= 65_535),
+  )
+  .action(async (folder: string, flags: ServeFlags) => {
+    if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
+    if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file, not a folder with runs`);
+    if (flags.host.trim() === '') throw new UsageError('--host: expected an address or a name, got nothing');
+    const server = await startServer({ root: folder, host: flags.host, port: flags.port });
+    if (flags.port === undefined && server.port !== USUAL_PORT) note(`port ${USUAL_PORT} is in use`);
+    if (!/^(127\..*|localhost|::1)$/i.test(flags.host)) {
+      note(`everyone who reaches this machine at ${flags.host} can read the runs`);
+    }
+    if (flags.json) process.stdout.write(`${JSON.stringify({ url: server.url, folder })}\n`);
+    else note(`${folder} is at ${server.url} until you press Ctrl-C`);
+    await new Promise<void>((resolve) => {
+      process.once('SIGINT', resolve);
+      process.once('SIGTERM', resolve);
     });
-}
-
-function portOf(text: string | undefined): number | undefined {
-  if (text === undefined) return undefined;
-  const port = Number(text);
-  if (Number.isInteger(port) && port >= 0 && port <= 65_535 && text.trim() !== '') return port;
-  throw new UsageError(`--port: expected a whole number from 0 to 65535, got '${text}'`);
-}
+    await server.close();
+  });

@@ -1,9 +1,9 @@
 import { stat } from 'node:fs/promises';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
-import { statesOf } from '../graph/states.ts';
+import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
@@ -12,12 +12,12 @@ import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
-import { type ResizedValue, type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
 import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
-import { checkNewFile } from './newFile.ts';
+import { checkNewFile, number } from './flags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -25,51 +25,47 @@ interface ShrinkFlags extends CutFlags, TraceFlags {
   out: string;
   force?: boolean;
   inputs?: string;
-  seed?: string;
-  json?: boolean;
+  seed?: number;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
-export function addShrinkCommand(program: Command): void {
-  const command = program
-    .command('shrink')
-    .summary('remove units that nothing reads, without loss, or cut a model to size')
-    .description(
-      'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
-        'and the small one is written only if their outputs agree up to rounding.\n' +
-        'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far ' +
-        'the outputs are apart is then reported.',
-    )
-    .argument('<model>', 'an ONNX file')
-    .requiredOption('--out <file>', 'where to write the smaller model')
-    .option('--force', 'replace --out if it exists');
-  addCutFlags(command);
-  addTraceFlags(command);
-  command
-    .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
-    .option(
-      '--seed <number>',
-      'seed of the random inputs that both models are compared on without --inputs (default: 1)',
-    )
-    .option('--json', 'print one JSON document on stdout')
-    .action(shrinkCommand);
-}
+export const command = new Command('shrink')
+  .summary('remove units that nothing reads, without loss, or cut a model to size')
+  .description(
+    'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
+      'and the small one is written only if their outputs agree up to rounding.\n' +
+      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far ' +
+      'the outputs are apart is then reported.',
+  )
+  .argument('<model>', 'an ONNX file')
+  .requiredOption('--out <file>', 'where to write the smaller model')
+  .option('--force', 'replace --out if it exists');
+addCutFlags(command);
+addTraceFlags(command);
+command
+  .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
+  .option(
+    '--seed <number>',
+    'seed of the random inputs that both models are compared on without --inputs (default: 1)',
+    number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
+  )
+  .action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
+  const result = await shrinkFile(path, flags);
+  print(result, () => resultText(result, flags.inputs));
+}
+
+async function shrinkFile(path: string, flags: ShrinkFlags) {
   const target = cutTargetFrom(flags);
-  const seed = parseSeed(flags);
-  await checkNewFile(path, flags.out, flags.force === true);
+  if (flags.seed !== undefined && flags.inputs !== undefined) {
+    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
+  }
+  checkNewFile(path, flags.out, flags.force);
   const model = inlineFunctions(await loadModel(path));
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
-  const feeds =
-    flags.inputs === undefined
-      ? undefined
-      : await loadFeeds(
-          flags.inputs,
-          model,
-          states.map((s) => s.input),
-        );
+  const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
   note(target ? 'measuring how far the outputs are apart' : 'verifying that both models compute the same');
@@ -82,7 +78,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   };
   const compare = target ? verifyEqual : assertEqual;
   const verify = await compare(nodeRuntime, model, makeSlim, {
-    ...(feeds ? { feeds: [feeds] } : { seed }),
+    ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
   });
@@ -92,7 +88,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   }
   await saveModel(flags.out, slim);
   const after = costsOf(slim);
-  const document = {
+  return {
     model: path,
     out: flags.out,
     lossless: target === undefined,
@@ -106,44 +102,19 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
     resized,
     verify,
   };
-  print(flags.json, document, () => resultText(document, flags.inputs));
 }
 
 /** Bytes of the weights, which may lie in a data file beside the model. */
 function weightBytes({ graph }: Model): number {
-  return [...graph.initializers.values()].reduce(
-    (sum, { data }) => sum + (Array.isArray(data) ? 0 : data.byteLength),
-    0,
-  );
+  let bytes = 0;
+  for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
+  return bytes;
 }
 
-function parseSeed({ seed, inputs }: ShrinkFlags): number {
-  if (seed === undefined) return 1;
-  if (inputs !== undefined)
-    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
-  const value = Number(seed);
-  if (!/^\d+$/.test(seed) || !Number.isSafeInteger(value)) {
-    throw new UsageError(`--seed takes a whole number, got '${seed}'`);
-  }
-  return value;
-}
-
-async function loadFeeds(path: string, model: Model, states: readonly string[]): Promise<Tensors> {
-  const { feeds, unused } = givenInputs(model.graph, new Set(states), await loadArrays(path), path);
+async function loadFeeds(path: string, model: Model, states: readonly StatePair[]): Promise<Tensors> {
+  const { feeds, unused } = givenInputs(model.graph, new Set(states.map((s) => s.input)), await loadArrays(path), path);
   if (unused.length > 0) note(`arrays of ${path} that are no inputs of the model: ${unused.join(', ')}`);
   return feeds;
-}
-
-interface ShrinkResult {
-  readonly model: string;
-  readonly out: string;
-  readonly lossless: boolean;
-  readonly layers: readonly ShrunkLayer[];
-  readonly parameters: Change;
-  readonly multiplyAdds: Change;
-  readonly bytes: Change;
-  readonly resized: readonly ResizedValue[];
-  readonly verify: Difference;
 }
 
 interface Change {
@@ -151,7 +122,7 @@ interface Change {
   readonly after: number;
 }
 
-function resultText(result: ShrinkResult, inputs: string | undefined): string {
+function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: string | undefined): string {
   const row = (name: string, { before, after }: Change, format: (n: number) => string) => [
     name,
     format(before),

@@ -1,40 +1,32 @@
-import { existsSync, readdirSync, statSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { writeSite } from '../site/writeSite.ts';
+import { isFolder } from './flags.ts';
 import { fileSize, print } from './output.ts';
 
 interface SiteFlags {
   out: string;
-  json?: boolean;
 }
 
 /** `slimrnn site [folder] --out <dir>` */
-export function addSiteCommand(program: Command): void {
-  program
-    .command('site')
-    .summary('the page of serve as plain files, playground and all, for any web server')
-    .description(
-      'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can ' +
-        'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a ' +
-        'server that sends Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy; without them there is one.',
-    )
-    .argument('[folder]', 'folder with run directories', 'runs')
-    .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
-    .option('--json', 'print one JSON document on stdout')
-    .action(async (folder: string, flags: SiteFlags) => {
-      checkPlaces(folder, flags.out);
-      const { runs, bytes } = await writeSite(folder, flags.out);
-      const document = { directory: flags.out, runs, bytes };
-      const s = runs.length === 1 ? '' : 's';
-      print(
-        flags.json,
-        document,
-        () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`,
-      );
-    });
-}
+export const command = new Command('site')
+  .summary('the page of serve as plain files, playground and all, for any web server')
+  .description(
+    'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can ' +
+      'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a ' +
+      'server that sends Cross-Origin-Opener-Policy and Cross-Origin-Embedder-Policy; without them there is one.',
+  )
+  .argument('[folder]', 'folder with run directories', 'runs')
+  .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
+  .action(async (folder: string, flags: SiteFlags) => {
+    checkPlaces(folder, flags.out);
+    const { runs, bytes } = await writeSite(folder, flags.out);
+    const document = { directory: flags.out, runs, bytes };
+    const s = runs.length === 1 ? '' : 's';
+    print(document, () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`);
+  });
 
 function checkPlaces(folder: string, out: string): void {
   if (!isFolder(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
@@ -48,8 +40,4 @@ function checkPlaces(folder: string, out: string): void {
       `--out ${out} is inside ${folder}, where its copies would look like runs; choose a place outside`,
     );
   }
-}
-
-function isFolder(path: string): boolean {
-  return statSync(path, { throwIfNoEntry: false })?.isDirectory() ?? false;
 }

@@ -1,36 +1,21 @@
-import { createLogUpdate } from 'log-update';
 import type { SweepPlan } from '../sweep/plan.ts';
 import { plannedEpochs } from '../sweep/rungs.ts';
 import type { RunState } from '../sweep/standings.ts';
 import type { SweepEvent } from '../sweep/sweep.ts';
 import type { ScoreKind } from '../tasks/score.ts';
-import { duration, grouped, note } from './output.ts';
-import { scoresText } from './progress.ts';
+import { duration, grouped } from './output.ts';
+import { type Display, scoresText } from './progress.ts';
 
-/** Milliseconds between two lines that say how far a sweep is, where they cannot replace each other. */
-const EVERY = 15_000;
-
-/** A line for every change of a run, and one that says how far the sweep is: live in a terminal, else now and then. */
-export function sweepDisplay(plan: SweepPlan) {
-  const logUpdate = createLogUpdate(process.stderr);
-  const live = process.stderr.isTTY === true;
+/** Shows a line for every change of a run, and one that says how far the sweep is. */
+export function sweepDisplay(plan: SweepPlan, { line, status }: Display): (event: SweepEvent) => void {
   const longest = Math.max(...plan.runs.map(({ name }) => name.length));
   const course = courseOf(plan);
-  let shown = performance.now();
-  const line = (text: string) => {
-    if (live) logUpdate.clear();
-    note(text);
-  };
-  const event = (e: SweepEvent) => {
+  return (e) => {
     course.note(e);
     const text = eventText(e, plan.scores);
     if (text !== undefined) line('run' in e ? `${plan.runs[e.run]!.name.padEnd(longest)}  ${text}` : text);
-    if (!live && performance.now() - shown < EVERY) return;
-    shown = performance.now();
-    if (live) logUpdate(course.text());
-    else note(course.text());
+    status(course.text);
   };
-  return { event, done: () => live && logUpdate.done() };
 }
 
 /** Counts what the runs of a sweep are at, and guesses how long they will take. */

@@ -8,10 +8,6 @@ import { type FieldValue, isRange, parseValues, type VariedKind } from '../sweep
 import { tasks } from '../tasks/registry.ts';
 import { flagGroups, optionsFor } from './configFlags.ts';
 
-/*
- * The fields of a configuration as flags of a sweep: where `train` takes one value, a sweep takes several.
- */
-
 /** A field and what it holds. */
 interface Field {
   readonly name: string;

@@ -21,20 +21,12 @@ interface Column {
 }
 
 function columnsOf({ rows, scores }: SweepResult, varied: readonly string[], withZeros: boolean): Column[] {
-  const optional = <T>(head: string, value: (row: SweepRow) => T | undefined, text: (value: T) => string): Column => ({
-    head,
-    text: (row) => {
-      const found = value(row);
-      return found === undefined ? '–' : text(found);
-    },
-  });
+  const figure = (value: number | undefined, text = grouped) => (value === undefined ? '–' : text(value));
   const timed = rows.some(({ latency }) => latency !== undefined);
-  const latency = (head: string, milliseconds: 'batch1' | 'batch10', speedup: 'speedup1' | 'speedup10') =>
-    optional(
-      head,
-      (row) => row.latency,
-      (l) => `${l[milliseconds].toFixed(2)} ms (${l[speedup].toFixed(1)}×)`,
-    );
+  const latency = (batch: 1 | 10): Column => ({
+    head: `batch ${batch}`,
+    text: ({ latency: l }) => (l ? `${l[`batch${batch}`].toFixed(2)} ms (${l[`speedup${batch}`].toFixed(1)}×)` : '–'),
+  });
   return [
     ...varied.map((field) => ({
       head: field === 'iss' ? 'λ' : flagName(field).slice(2),
@@ -46,15 +38,11 @@ function columnsOf({ rows, scores }: SweepResult, varied: readonly string[], wit
       head: column.head,
       text: (row: SweepRow) => scoreIn(row, column),
     })),
-    optional(
-      'units',
-      (row) => row.hidden,
-      (units) => units.join(' '),
-    ),
-    optional('parameters', (row) => row.parameters, grouped),
-    ...(withZeros ? [optional('not zero', (row) => row.nonzero, grouped)] : []),
-    optional('size', (row) => row.bytes, fileSize),
-    ...(timed ? [latency('batch 1', 'batch1', 'speedup1'), latency('batch 10', 'batch10', 'speedup10')] : []),
+    { head: 'units', text: ({ hidden }) => hidden?.join(' ') ?? '–' },
+    { head: 'parameters', text: ({ parameters }) => figure(parameters) },
+    ...(withZeros ? [{ head: 'not zero', text: ({ nonzero }: SweepRow) => figure(nonzero) }] : []),
+    { head: 'size', text: ({ bytes }) => figure(bytes, fileSize) },
+    ...(timed ? [latency(1), latency(10)] : []),
     { head: 'front', text: ({ front }) => `${front.size ? 'S' : ''}${front.latency ? 'L' : ''}` },
   ];
 }

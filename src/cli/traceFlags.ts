@@ -5,6 +5,7 @@ import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
+import { collect } from './flags.ts';
 
 /** What the user says about a model's graph. */
 export interface TraceFlags {
@@ -17,7 +18,6 @@ export interface TraceFlags {
 
 /** Adds the flags that every command has that looks for units. */
 export function addTraceFlags(command: Command): void {
-  const collect = (value: string, earlier: readonly string[] = []) => [...earlier, value];
   command
     .option('--fix <layers>', 'layers that keep all units, for example lstm_0,lstm_1 (repeatable)', collect)
     .option('--state <in=out>', 'a streaming state: what comes out goes in again (repeatable)', collect)
@@ -38,24 +38,18 @@ export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOption
   return fix === undefined ? options : { ...options, fix };
 }
 
-function parseState(text: string, graph: Graph): StatePair {
+function parseState(text: string, { inputs, outputs }: Graph): StatePair {
+  const [ins, outs] = [inputs, outputs].map((values) => values.map(({ name }) => name)) as [string[], string[]];
   // Names may hold '=' themselves, so every one is tried.
   for (let at = text.indexOf('='); at >= 0; at = text.indexOf('=', at + 1)) {
     const [input, output] = [text.slice(0, at), text.slice(at + 1)];
-    const fits = graph.inputs.some((v) => v.name === input) && graph.outputs.some((v) => v.name === output);
-    if (fits) return { input, output };
+    if (ins.includes(input) && outs.includes(output)) return { input, output };
   }
-  const [input, output] = [text.split('=')[0]!, text.split('=').slice(1).join('=')];
-  const check = (kind: string, name: string, known: readonly string[]) => {
-    if (known.includes(name)) return;
-    const names = known.map((n) => `'${n}'`).join(', ');
-    throw new UsageError(
-      `--state ${text}: the model has no ${kind} '${name}'${didYouMean(name, known)}; it has ${names}`,
-    );
-  };
-  if (!text.includes('=')) throw new UsageError(`--state takes input=output, for example h_in=h_out, got '${text}'`);
-  const namesOf = (values: Graph['inputs']) => values.map((v) => v.name);
-  check('input', input, namesOf(graph.inputs));
-  check('output', output, namesOf(graph.outputs));
-  return { input, output };
+  const [input = '', ...rest] = text.split('=');
+  if (rest.length === 0) throw new UsageError(`--state takes input=output, for example h_in=h_out, got '${text}'`);
+  const [kind, name, known] = ins.includes(input) ? ['output', rest.join('='), outs] : ['input', input, ins];
+  const names = known.map((n) => `'${n}'`).join(', ');
+  throw new UsageError(
+    `--state ${text}: the model has no ${kind} '${name}'${didYouMean(name, known)}; it has ${names}`,
+  );
 }

@@ -1,100 +1,100 @@
 import { existsSync } from 'node:fs';
 import { join } from 'node:path';
-import type { Command } from 'commander';
+import { Command } from 'commander';
 import { flagName, type Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
+import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
-import { finishedRun, type RunResult } from '../runs/run.ts';
+import { loadModel } from '../onnx/file.ts';
+import { finishedRun, type RunOptions, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
+import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { runWithDisplay } from './display.ts';
 import { examplesText, presetsText } from './helpTexts.ts';
 import { note, print } from './output.ts';
-import { scoresText } from './progress.ts';
+import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
-import { eventUpdates } from './tensorboardFlag.ts';
 
-interface TrainFlags extends Sources {
+export interface TrainFlags extends Sources {
   readonly out?: string;
   readonly resume?: boolean;
   readonly tensorboard?: boolean;
-  readonly json?: boolean;
 }
 
 /** `slimrnn train <preset or config.json>` */
-export function addTrainCommand(program: Command): void {
-  const command = program
-    .command('train')
-    .summary('train a recurrent network, dense or with ISS')
-    .description(
-      'Trains a recurrent network on a task: a language model, a classifier of texts, or an imported model on arrays. ' +
-        'With --iss λ hidden units die while it trains, and the model shrinks.\n\n' +
-        `${presetsText()}\n\n` +
-        'A flag below replaces what the preset or the file says. The defaults are for what neither of them says.',
-    )
-    .argument(
-      '<config>',
-      'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
-    )
-    .option('--data <path>', 'file or folder with the data (default: what the task brings along)')
-    .option('--valid <path>', 'held-out data, where they lie apart')
-    .option('--test <path>', 'test data, where they lie apart')
-    .option('--out <dir>', 'run directory (default: runs/<preset>)')
-    .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
-    .option('--resume', 'go on with the run in --out from its last checkpoint')
-    .option('--tensorboard', 'keep an event file for TensorBoard in the run directory')
-    .option('--json', 'print one JSON document on stdout');
-  addConfigFlags(command);
-  command.addHelpText(
-    'after',
-    examplesText(
-      'train iss-small',
-      'train spam --out runs/spam',
-      'train iss-sentiment --data reviews.csv --text review --label stars',
-      'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
-      'train runs/iss-small --resume',
-    ),
-  );
-  command.action(async (name: string, flags: TrainFlags) => {
-    const result = await trainCommand(name, flags, settingsFrom(command));
-    print(flags.json, result, () => resultText(result));
-  });
-}
+export const command = new Command('train')
+  .summary('train a recurrent network, dense or with ISS')
+  .description(
+    'Trains a recurrent network on a task: a language model, a classifier of texts, or an imported model on arrays. ' +
+      'With --iss λ hidden units die while it trains, and the model shrinks.\n\n' +
+      `${presetsText()}\n\n` +
+      'A flag below replaces what the preset or the file says. The defaults are for what neither of them says.',
+  )
+  .argument(
+    '<config>',
+    'a preset, or a JSON file (fields as in config.json of a run; "preset" names a base); with --resume also a run directory',
+  )
+  .option('--data <path>', 'file or folder with the data (default: what the task brings along)')
+  .option('--valid <path>', 'held-out data, where they lie apart')
+  .option('--test <path>', 'test data, where they lie apart')
+  .option('--out <dir>', 'run directory (default: runs/<preset>)')
+  .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
+  .option('--resume', 'go on with the run in --out from its last checkpoint')
+  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
+addConfigFlags(command);
+command.addHelpText(
+  'after',
+  examplesText(
+    'train iss-small',
+    'train spam --out runs/spam',
+    'train iss-sentiment --data reviews.csv --text review --label stars',
+    'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
+    'train runs/iss-small --resume',
+  ),
+);
+command.action(async (name: string, flags: TrainFlags) => {
+  const result = await trainCommand(name, flags, settingsFrom(command));
+  print(result, () => resultText(result));
+});
 
-async function trainCommand(named: string, given: TrainFlags, said: Settings): Promise<RunResult> {
-  const { name, flags } = resumedRun(named, given);
+async function trainCommand(named: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+  // `train runs/x --resume` means the configuration and the directory of that run.
+  const isRun = flags.resume === true && existsSync(join(named, runFiles.config));
+  const name = isRun ? join(named, runFiles.config) : named;
   const { base, fields, sources: saved } = await namedSettings(name);
-  const sources: Sources = {
-    data: flags.data ?? saved.data,
-    valid: flags.valid ?? saved.valid,
-    test: flags.test ?? saved.test,
-    init: flags.init ?? saved.init,
-  };
+  const { data, valid, test, init } = { ...saved, ...flags };
+  const sources = { data, valid, test, init };
   const kind = taskNamed(String(said.task ?? fields.task ?? base.task ?? ''));
-  const sizes = sources.init === undefined ? {} : await kind?.settingsOf?.(sources.init);
+  const sizes = init === undefined ? {} : await kind?.settingsOf?.(init);
   const nameOf = (field: string) => (field in fields && !(field in said) ? field : flagName(field));
   const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes }, nameOf);
-  const directory = flags.out ?? join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-'));
-  return trainInto({ config, sources, directory, ...flags });
+  const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
+  return trainInto({ ...flags, config, sources, directory });
 }
 
 /** A run of a configuration into a directory, with all that a person wants to see of it. */
-export async function trainInto(options: {
-  readonly config: ReturnType<typeof readSettings>;
-  readonly sources: Sources;
-  readonly directory: string;
-  readonly resume?: boolean | undefined;
-  readonly tensorboard?: boolean | undefined;
-}): Promise<RunResult> {
-  const { config, sources, directory, resume } = options;
-  const events = eventUpdates(directory, options.tensorboard ?? false);
+export async function trainInto(
+  options: Pick<RunOptions, 'config' | 'directory' | 'resume'> & {
+    readonly sources: Sources;
+    readonly tensorboard?: boolean;
+  },
+): Promise<RunResult> {
+  const { config, sources, directory, resume, tensorboard = false } = options;
+  let layers: readonly string[] | undefined;
+  const updateEvents = () => {
+    if (tensorboard) updateTensorBoard(directory, layers);
+  };
   // Here, too, and not only in `run`: before the data are read.
   const finished = resume ? await finishedRun(directory, config, sources) : undefined;
   if (finished) {
     note(`${directory} is finished already`);
-    await events.finished();
+    if (tensorboard) {
+      const { groups } = traceModel(await loadModel(join(directory, runFiles.model)), { tolerant: true });
+      layers = groups.layers.map(({ name }) => name);
+    }
+    updateEvents();
     return finished;
   }
   if (!resume) await checkNewRunDirectory(directory);
@@ -106,18 +106,12 @@ export async function trainInto(options: {
       const units = start.layers.map((layer) => layer.units).join(', ');
       note(`${units === '' ? '' : `hidden ${units}; `}${describeMethod(config.method)}; run directory ${directory}`);
       if (start.before?.valid) note(`before  valid ${scoresText(task.problem.scores, start.before.valid)}`);
-      events.start(start.layers.map((layer) => layer.name));
+      layers = start.layers.map((layer) => layer.name);
+      updateEvents();
     },
-    onEpoch: events.update,
+    onEpoch: updateEvents,
   });
   // A run that was resumed behind its last epoch has completed its metrics without another one.
-  events.update();
+  updateEvents();
   return result;
-}
-
-/** `train runs/x --resume` means the configuration and the directory of that run. */
-function resumedRun(name: string, flags: TrainFlags): { name: string; flags: TrainFlags } {
-  const config = join(name, runFiles.config);
-  if (!flags.resume || !existsSync(config)) return { name, flags };
-  return { name: config, flags: { ...flags, out: flags.out ?? name } };
 }

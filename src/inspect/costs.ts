@@ -4,8 +4,8 @@ import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import { numbersOf } from '../graph/numbers.ts';
-import { inputsFor, isRecurrent } from '../graph/operators.ts';
-import { bodiesOf, usedNames } from '../graph/rewrite.ts';
+import { inputsFor, isLookup, isLoop, isRecurrent } from '../graph/operators.ts';
+import { bodiesOf, producers, usedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
@@ -109,4 +109,43 @@ function derive(node: Node, stored: Map<string, number>, inferred: Sizes): void 
   const sizes = node.inputs.filter((name) => name !== '').map((name) => stored.get(name)!);
   const total = node.op === 'Concat' ? sizes.reduce((a, b) => a + b, 0) : sizes[0]!;
   for (const name of node.outputs) if (name !== '') stored.set(name, inferred(name) ?? total / node.outputs.length);
+}
+
+/** Where a model's parameters are. */
+export type ParameterSplit = ReturnType<typeof splitParameters>;
+
+/** Splits the initializers of a model into embedding, recurrent layers (operators and loops) and output. */
+export function splitParameters(graph: Graph) {
+  const tables = new Set(graph.nodes.flatMap((node) => (isLookup(node) ? node.inputs.slice(0, 1) : [])));
+  const recurrent = readBefore(graph, (node) => isRecurrent(node) || isLoop(node));
+  const counts = {
+    /** Tables that are looked up; a table that is the output's matrix too counts here. */
+    embedding: { stored: 0, nonzero: 0 },
+    /** What recurrent layers read, and everything between them and the input. */
+    recurrent: { stored: 0, nonzero: 0 },
+    /** Everything after the last recurrent layer. */
+    output: { stored: 0, nonzero: 0 },
+  };
+  for (const [name, tensor] of graph.initializers) {
+    const values = isFloat(tensor.elementType) ? numbersOf(tensor) : undefined;
+    if (values === undefined) continue;
+    const part = counts[tables.has(name) ? 'embedding' : recurrent.has(name) ? 'recurrent' : 'output'];
+    part.stored += values.length;
+    for (let i = 0; i < values.length; i++) if (values[i] !== 0) part.nonzero++;
+  }
+  return counts;
+}
+
+/** Names of all values that some of the nodes depend on. */
+function readBefore(graph: Graph, isWanted: (node: Node) => boolean): Set<string> {
+  const made = producers(graph.nodes);
+  const found = new Set<string>();
+  const queue = graph.nodes.filter(isWanted).flatMap(usedNames);
+  for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
+    if (found.has(name)) continue;
+    found.add(name);
+    const maker = made.get(name);
+    if (maker) queue.push(...usedNames(maker));
+  }
+  return found;
 }

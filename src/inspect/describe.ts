@@ -1,26 +1,20 @@
 import { SlimError, UsageError } from '../base/errors.ts';
-import { constantTensor, intAttribute } from '../graph/attributes.ts';
+import { intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { storedTensors } from '../graph/stored.ts';
+import { storedHere, storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
-import type { GroupLayer, Groups } from '../groups/groups.ts';
+import type { GroupLayer } from '../groups/groups.ts';
 import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
-import { costsOf } from './costs.ts';
+import { type Costs, costsOf } from './costs.ts';
 import { type NormSummary, summarizeNorms } from './normSummary.ts';
-
-/** Units that cannot leave without loss though nothing else keeps them, and why. */
-export interface LossyUnits {
-  readonly reason: string;
-  readonly units: number;
-}
 
 /** A recurrent layer (one direction of it) as `inspect` shows it. */
 export interface LayerSummary {
@@ -33,32 +27,19 @@ export interface LayerSummary {
   readonly fixed: number;
   /** Why the trace cannot follow the units of this layer. */
   readonly blocked?: string | undefined;
-  readonly lossy: readonly LossyUnits[];
+  /** Units that cannot leave without loss though nothing else keeps them, and why. */
+  readonly lossy: readonly { readonly reason: string; readonly units: number }[];
   /** Norms of the groups of the units that can leave. */
   readonly norms?: NormSummary | undefined;
   readonly inputSize: number | undefined;
-  /**
-   * Weights per unit: the largest group of the layer; undefined when the model cannot be traced, 0 when no unit can
-   * leave.
-   */
+  /** Weights of the largest group; undefined when the model cannot be traced, 0 when no unit can leave. */
   readonly groupSize: number | undefined;
 }
 
-/** An embedding table. */
-export interface EmbeddingSummary {
-  readonly name: string;
-  readonly rows: number;
-  readonly columns: number;
-}
-
 /** What a model is made of. */
-export interface ModelSummary {
+export interface ModelSummary extends Costs {
   readonly layers: readonly LayerSummary[];
-  readonly embeddings: readonly EmbeddingSummary[];
-  /** As `Costs` counts them. */
-  readonly parameters: number;
-  /** Per time step of one example, as `Costs` counts them. */
-  readonly multiplyAdds: number;
+  readonly embeddings: readonly { readonly name: string; readonly rows: number; readonly columns: number }[];
   readonly inputs: readonly ValueInfo[];
   readonly outputs: readonly ValueInfo[];
   /** ONNX operator set. */
@@ -69,11 +50,8 @@ export interface ModelSummary {
   readonly groups?: readonly GroupSummary[];
 }
 
-/** How the units of a model are found, and how much is said of them. */
-export interface DescribeOptions extends PrepareOptions, Omit<TraceOptions, 'states'> {
-  /** Lists the members of each group. */
-  readonly groups?: boolean;
-}
+/** How the units of a model are found; with `groups` the members of each group are listed. */
+type DescribeOptions = PrepareOptions & Omit<TraceOptions, 'states'> & { readonly groups?: boolean };
 
 /**
  * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
@@ -104,18 +82,10 @@ function tryTrace(model: Model, options: DescribeOptions): { traced?: TracedMode
   }
 }
 
-/** What is known of each component. */
-interface Measured {
-  readonly groups: Groups;
-  readonly live: Uint8Array;
-  readonly driven: Uint8Array;
-  readonly norms: Float64Array;
-  readonly sizes: Int32Array;
-  /** By the name of the layer. */
-  readonly inputSizes: ReadonlyMap<string, number>;
-}
+type Measured = ReturnType<typeof measure>;
 
-function measure({ prepared, groups }: TracedModel): Measured {
+/** What is known of each component; the sizes of inputs by the name of the layer. */
+function measure({ prepared, groups }: TracedModel) {
   const weights = weightsOf(constantPerUse(prepared.graph));
   const live = liveComponents(groups, weights);
   return {
@@ -175,17 +145,13 @@ function inputSizes(graph: Graph): Map<string, number> {
   return sizes;
 }
 
-function describeEmbeddings(graph: Graph): EmbeddingSummary[] {
-  const shapes = new Map(graph.initializers);
-  for (const node of graph.nodes) {
-    const constant = constantTensor(node);
-    if (constant) shapes.set(node.outputs[0]!, constant);
-  }
-  const tables = new Map<string, EmbeddingSummary>();
-  for (const node of graph.nodes) {
-    const name = node.inputs[0] ?? '';
-    const table = shapes.get(name);
-    if (node.op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;
+function describeEmbeddings(graph: Graph): ModelSummary['embeddings'] {
+  const stored = storedHere(graph);
+  const tables = new Map<string, ModelSummary['embeddings'][number]>();
+  for (const { op, inputs } of graph.nodes) {
+    const name = inputs[0] ?? '';
+    const table = stored.get(name);
+    if (op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;
     tables.set(name, { name, rows: table.dims[0]!, columns: table.dims[1]! });
   }
   return [...tables.values()];

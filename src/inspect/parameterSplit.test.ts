@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { languageModel } from '../models/languageModel.ts';
 import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
-import { costsOf } from './costs.ts';
-import { splitParameters } from './parameterSplit.ts';
+import { costsOf, splitParameters } from './costs.ts';
 
 describe('splitParameters', () => {
   it('splits a stacked language model', () => {

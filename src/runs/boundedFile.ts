@@ -3,6 +3,9 @@ import { type FileHandle, open, realpath } from 'node:fs/promises';
 import { join } from 'node:path';
 import { isInside } from './findRuns.ts';
 
+/** Most bytes that are read of a file of a run. */
+export const MOST_BYTES = 8 * 1024 * 1024;
+
 /** A file that is open for reading: what it held when it was opened, and not what is added while it is read. */
 export interface OpenFile {
   readonly handle: FileHandle;

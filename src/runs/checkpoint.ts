@@ -1,10 +1,14 @@
 import { createHash } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
-import { type Checkpoint, progressSchema } from '../train/store.ts';
+import { type Checkpoint, progressSchema, type RunStore } from '../train/store.ts';
+import { jsonOf } from './formats.ts';
+import { runFiles } from './runDirectory.ts';
 
 /*
  * A checkpoint is an ONNX file: the model as it is trained, what goes with it as further initializers, and the place in
@@ -16,9 +20,7 @@ const CHECKSUM = 'slimrnn.checksum';
 const BESIDE = 'checkpoint/';
 const REMEDY = 'delete it, and --resume begins the run anew';
 
-/**
- * Writes a checkpoint in place of the last one; throws SlimError (disk full, …) and then leaves the last one as it was.
- */
+/** Writes a checkpoint in place of the last one, which stays as it was when that throws (SlimError: disk full, …). */
 export async function saveCheckpoint(path: string, { model, tensors, progress }: Checkpoint): Promise<void> {
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of tensors) initializers.set(`${BESIDE}${name}`, tensor);
@@ -27,9 +29,7 @@ export async function saveCheckpoint(path: string, { model, tensors, progress }:
   await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
 }
 
-/**
- * Reads a checkpoint; throws UsageError when the file is damaged, no checkpoint, or of another run (`digest` differs).
- */
+/** Reads a checkpoint; throws UsageError for one that is damaged, none, or of another run (`digest` differs). */
 export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
   const file = await loadModel(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;
@@ -54,15 +54,6 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   return { model, tensors, progress: parsed.data };
 }
 
-/** Undefined for what is no JSON. */
-function jsonOf(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
-
 /** SHA-256 over the place in the run and over all numbers: a flipped bit would otherwise train on unnoticed. */
 function checksum(progress: string, tensors: ReadonlyMap<string, Tensor>): string {
   const hash = createHash('sha256').update(progress);
@@ -72,4 +63,28 @@ function checksum(progress: string, tensors: ReadonlyMap<string, Tensor>): strin
     else hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
   }
   return hash.digest('hex');
+}
+
+/** Checkpoints in a run directory, and beside each of them the epochs so far as metrics.jsonl. */
+export function fileStore(directory: string): RunStore {
+  const path = join(directory, runFiles.checkpoint);
+  const saveMetrics = ({ progress }: Checkpoint) =>
+    writeAtomically(
+      join(directory, runFiles.metrics),
+      progress.history.map((epoch) => `${JSON.stringify(epoch)}\n`).join(''),
+    );
+  return {
+    async load(digest) {
+      if (!existsSync(path)) return undefined;
+      const checkpoint = await loadCheckpoint(path, digest);
+      // A process that was killed between the two files leaves metrics behind the checkpoint.
+      await saveMetrics(checkpoint);
+      return checkpoint;
+    },
+    async save(checkpoint) {
+      await saveCheckpoint(path, checkpoint);
+      await saveMetrics(checkpoint);
+    },
+    place: () => (existsSync(path) ? directory : undefined),
+  };
 }

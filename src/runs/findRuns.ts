@@ -11,9 +11,8 @@ const MOST_ENTRIES = 10_000;
 
 /**
  * Ids of all run directories in a folder, itself included (its id is empty): paths below the root, segments joined by
- * '/', in the order of their names. A symbolic link counts only when it leads to a place inside the root. Looks at most
- * at four levels and `mostEntries` entries, level by level, so that a folder with much else in it does not hide the runs
- * beside it. Throws UsageError when the root is no folder.
+ * '/', sorted. A symbolic link counts only when it leads to a place inside the root. Level by level, so that a folder
+ * with much else in it does not hide the runs beside it. Throws UsageError when the root is no folder.
  */
 export async function findRuns(root: string, mostEntries: number = MOST_ENTRIES): Promise<string[]> {
   const base = await realRoot(root);
@@ -37,10 +36,7 @@ export async function findRuns(root: string, mostEntries: number = MOST_ENTRIES)
   return found.sort();
 }
 
-/**
- * The real path of a run's folder, for an id that `findRuns` could give; undefined for every other id: one with empty
- * segments, '.', '..', hidden names or control characters, one that leads out of the root, one that is no run.
- */
+/** The real path of a run's folder; undefined for an id that `findRuns` could not give, such as one that leads out. */
 export async function runFolder(root: string, id: string): Promise<string | undefined> {
   const folder = await folderInside(root, id);
   return folder !== undefined && (await isRun(folder)) ? folder : undefined;

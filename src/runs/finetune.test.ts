@@ -10,7 +10,7 @@ import { modelOf } from '../graph/model.ts';
 import { add, apply, cast, matmul, reduceMean, relu, sigmoid } from '../graph/ops.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { fileStore } from './fileStore.ts';
+import { fileStore } from './checkpoint.ts';
 import { type FinetuneOptions, type FinetuneSettings, finetune } from './finetune.ts';
 
 const train = sumTask(480);

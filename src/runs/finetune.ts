@@ -15,8 +15,6 @@ export interface FinetuneData {
   readonly train: ReadonlyMap<string, Tensor>;
   /** Held-out examples, scored after every epoch. */
   readonly valid?: ReadonlyMap<string, Tensor> | undefined;
-  /** What messages call the arrays; by default 'the training data' and 'the validation data'. */
-  readonly names?: { readonly train: string; readonly valid: string } | undefined;
 }
 
 /**
@@ -67,10 +65,9 @@ export async function finetune(
   options: FinetuneOptions,
 ): Promise<FinetunedModel> {
   const config = resolveConfig(settings, { tasks: [arraysDefinition] });
-  const names = data.names ?? { train: 'the training data', valid: 'the validation data' };
   const task = loadedArrays(config, model, {
-    train: { source: names.train, arrays: data.train },
-    valid: data.valid && { source: names.valid, arrays: data.valid },
+    train: { source: 'the training data', arrays: data.train },
+    valid: data.valid && { source: 'the validation data', arrays: data.valid },
   });
   const parts = { ...options, ...trainParts(config), ...taskParts(task) };
   const told: { start?: FinetuneStart } = {};

@@ -1,6 +1,14 @@
-import type { EpochMetrics } from '../train/metrics.ts';
-import { RUN_FORMAT, type RunLive, type RunResultRecord, type SavedConfig } from './record.ts';
-import { configSchema, epochSchema, liveSchema, resultSchema } from './schemas.ts';
+import type { z } from 'zod';
+import {
+  configSchema,
+  epochSchema,
+  liveSchema,
+  RUN_FORMAT,
+  type RunLive,
+  type RunResultRecord,
+  resultSchema,
+  type SavedConfig,
+} from './record.ts';
 import { configOfVersion1, epochOfVersion1, liveOfVersion1, resultOfVersion1 } from './version1.ts';
 
 /*
@@ -17,26 +25,25 @@ export function jsonOf(text: string): unknown {
   }
 }
 
+function either<T>(schema: z.ZodType<T>, ofVersion1: (value: unknown) => NoInfer<T> | undefined) {
+  return (value: unknown): T | undefined => schema.safeParse(value).data ?? ofVersion1(value);
+}
+
+const shallowConfigFrom = either<SavedConfig>(configSchema(RUN_FORMAT), configOfVersion1);
+
 /** config.json; deeper nested than a few levels it is taken for damaged. */
 export function configFrom(value: unknown): SavedConfig | undefined {
-  if (!isShallow(value, MOST_LEVELS)) return undefined;
-  return configSchema.safeParse(value).data ?? configOfVersion1(value);
+  return isShallow(value, MOST_LEVELS) ? shallowConfigFrom(value) : undefined;
 }
 
 /** A line of metrics.jsonl. */
-export function epochFrom(value: unknown): EpochMetrics | undefined {
-  return epochSchema.safeParse(value).data ?? epochOfVersion1(value);
-}
+export const epochFrom = either(epochSchema, epochOfVersion1);
 
 /** live.json. */
-export function liveFrom(value: unknown): RunLive | undefined {
-  return liveSchema.safeParse(value).data ?? liveOfVersion1(value);
-}
+export const liveFrom = either<RunLive>(liveSchema, liveOfVersion1);
 
 /** result.json. */
-export function resultFrom(value: unknown): RunResultRecord | undefined {
-  return resultSchema.safeParse(value).data ?? resultOfVersion1(value);
-}
+export const resultFrom = either<RunResultRecord>(resultSchema, resultOfVersion1);
 
 /** Why a file is not read, by the name of the version that wrote it where it says so or `writer` is known. */
 export function refusal(file: string, value: unknown, writer?: string | undefined): string {

@@ -11,33 +11,22 @@ export type LiveProgress = Omit<RunLive, 'updatedAt'>;
 const INTERVAL = 1000;
 const SIGN_OF_LIFE = 10_000;
 
-/** Keeps live.json of a run directory up to date while the run goes on. */
-export interface LiveFile {
-  /** Tells where the run is; written at most once a second. */
-  report(progress: LiveProgress): void;
-  /** The run has ended in whatever way: removes the file. */
-  end(): Promise<void>;
-}
-
 /**
- * A live.json for a run. It is a courtesy to onlookers, so nothing that goes wrong with it stops the run, and it is not
+ * Keeps live.json of a run up to date while it goes on. It is a courtesy to onlookers, so nothing that goes wrong with it stops the run, and it is not
  * flushed to disk: renamed in place, it always holds one whole document.
  */
-export function liveFile(directory: string): LiveFile {
+export function liveFile(directory: string) {
   const path = join(directory, runFiles.live);
   const temporary = join(directory, `.${runFiles.live}${TEMPORARY}`);
   let written = Number.NEGATIVE_INFINITY;
   let writing: Promise<void> = Promise.resolve();
   let isWriting = false;
   let last: LiveProgress | undefined;
-  const write = async (text: string) => {
-    await writeFile(temporary, text);
-    await rename(temporary, path);
-  };
   const begin = (progress: LiveProgress) => {
     written = performance.now();
     isWriting = true;
-    writing = write(`${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+    writing = writeFile(temporary, `${JSON.stringify({ ...progress, updatedAt: Date.now() })}\n`)
+      .then(() => rename(temporary, path))
       .catch(() => undefined)
       .finally(() => {
         isWriting = false;
@@ -49,11 +38,13 @@ export function liveFile(directory: string): LiveFile {
   }, SIGN_OF_LIFE / 2);
   signs.unref();
   return {
-    report(progress) {
+    /** Tells where the run is; written at most once a second. */
+    report(progress: LiveProgress): void {
       last = progress;
       if (!isWriting && performance.now() - written >= INTERVAL) begin(progress);
     },
-    async end() {
+    /** The run has ended in whatever way: removes the file. */
+    async end(): Promise<void> {
       clearInterval(signs);
       await writing;
       await rm(temporary, { force: true }).catch(() => undefined);

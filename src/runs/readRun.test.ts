@@ -13,8 +13,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { epochLines, epochRow, liveDocument, makeRun } from '../../test/support/runFolder.ts';
-import { createEpochReader } from './epochs.ts';
-import { openRunFile, readRun } from './readRun.ts';
+import { createEpochReader, openRunFile, readRun } from './readRun.ts';
 
 let outside: string;
 let root: string;

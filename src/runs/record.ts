@@ -1,132 +1,175 @@
-import type { Environment } from '../base/environment.ts';
-import type { ParameterSplit } from '../inspect/parameterSplit.ts';
-import type { ScoreKind, ScoreValues } from '../tasks/score.ts';
-import type { DataSummary, ScoreDetails, Split } from '../tasks/task.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
+import { z } from 'zod';
+import { logHistogramSchema } from '../groups/logHistogram.ts';
+import type { ScoreDetails } from '../tasks/task.ts';
+import { type EpochMetrics, epochMetricsSchema, scoreKindSchema, scoreValuesSchema } from '../train/metrics.ts';
 
 /*
- * What is known of a run from its directory: plain data for reports, for the server and for its pages. Each file has one
- * form, format 2; what version 0.1 wrote is converted to it when it is read (`version1.ts`).
+ * What is known of a run from its directory: plain data for reports, for the server and for its pages. Anyone may have
+ * written the files: more than the schemas name is ignored, less is refused. Each file has one form, format 2; what
+ * version 0.1 wrote is converted to it when it is read (`version1.ts`).
  */
 
 /** Format of the files that this version writes, as config.json and result.json say it. */
 export const RUN_FORMAT = 2;
 
-/** 'running' tells a live.json that is being kept up to date; 'stopped' has neither that nor a result. */
-export type RunState = 'running' | 'stopped' | 'finished' | 'unreadable';
+const MOST_LAYERS = 256;
+const MOST_SCORES = 32;
+const MOST_CLASSES = 1000;
+
+type DeepReadonly<T> = T extends object ? { readonly [K in keyof T]: DeepReadonly<T[K]> } : T;
+
+/** A number for each layer. */
+const layers = z.array(z.number()).max(MOST_LAYERS);
+const scores = scoreValuesSchema.refine((values) => Object.keys(values).length <= MOST_SCORES);
+
+export const epochSchema: z.ZodType<EpochMetrics> = epochMetricsSchema.extend({
+  train: scores,
+  valid: scores.optional(),
+  units: layers,
+  alive: layers,
+  groupNorms: z
+    .array(logHistogramSchema.refine(({ counts }) => counts.length <= 1000))
+    .max(MOST_LAYERS)
+    .optional(),
+});
 
 /** A part of a configuration: which kind of a thing was chosen, and that kind's own fields. */
-export interface Choice {
-  readonly kind: string;
-  readonly [field: string]: unknown;
-}
+const choice = z.looseObject({ kind: z.string() });
 
-/** config.json: all that determines a run, and what its figures mean. Fields that are not named here are kept, too. */
-export interface SavedConfig {
+/** config.json: all that determines a run, and what its figures mean. Other fields are kept, too. */
+const savedConfigSchema = z.looseObject({
   /** `RUN_FORMAT`, or 1 for a run of version 0.1. */
-  readonly format: number;
-  /** 'language-model', 'arrays', 'text-classification', … */
-  readonly task: Choice;
-  /** 'lstm', 'gru', 'rnn', 'rhn', …; 'onnx' for an imported model, which has no sizes here. */
-  readonly model: Choice & { readonly hidden?: readonly number[] | undefined };
-  /** 'dense' or a sparsity method. */
-  readonly method: Choice;
-  readonly optimizer: Choice;
-  readonly schedule: Choice;
-  readonly epochs: number;
+  format: z.number(),
+  task: choice,
+  /** 'onnx' for an imported model, which has no sizes here. */
+  model: choice.extend({ hidden: layers.optional() }),
+  method: choice,
+  optimizer: choice,
+  schedule: choice,
+  epochs: z.number(),
   /** τ: weights below it become 0. */
-  readonly threshold?: number | undefined;
-  readonly seed?: number | undefined;
+  threshold: z.number().optional(),
+  seed: z.number().optional(),
   /** Paths of data and first weights by what they are ('data', 'valid', 'test', 'init'), as the user gave them. */
-  readonly sources: Readonly<Record<string, string | null>>;
+  sources: z.record(z.string(), z.string().nullable()),
   /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
+  items: z.string(),
   /** The first one decides. */
-  readonly scores: readonly ScoreKind[];
-  readonly [field: string]: unknown;
-}
+  scores: z.array(scoreKindSchema).min(1).max(MOST_SCORES),
+});
+export type SavedConfig = DeepReadonly<z.infer<typeof savedConfigSchema>>;
+
+/** config.json of a format. */
+export const configSchema = (format: number) => savedConfigSchema.extend({ format: z.literal(format) });
 
 /** live.json: where a run is. */
-export interface RunLive {
+export const liveSchema = z.object({
   /** Current epoch from 1, of `epochs`, and how much of it is done (0 to 1). */
-  readonly epoch: number;
-  readonly epochs: number;
-  readonly share: number;
+  epoch: z.number(),
+  epochs: z.number(),
+  share: z.number(),
   /** A training score of this epoch so far. */
-  readonly score: { readonly name: string; readonly value: number };
+  score: z.object({ name: z.string(), value: z.number() }),
   /** Tokens or examples per second; absent before it is known. */
-  readonly itemsPerSecond?: number | undefined;
-  readonly secondsLeft?: number | undefined;
-  readonly units: readonly number[];
-  readonly alive: readonly number[];
+  itemsPerSecond: z.number().optional(),
+  secondsLeft: z.number().optional(),
+  units: layers,
+  alive: layers,
   /** Milliseconds since 1970. */
-  readonly updatedAt: number;
-}
+  updatedAt: z.number(),
+});
+export type RunLive = DeepReadonly<z.infer<typeof liveSchema>>;
 
-/** A model as result.json has it. */
-export interface ResultModel {
+const count = z.object({ stored: z.number(), nonzero: z.number() });
+
+/** Fields of a model that both formats of result.json have. */
+export const modelFields = {
   /** 'original' for an imported model as it came, 'trained', and 'slim' for the one without its dead units. */
-  readonly name: string;
+  name: z.string(),
   /** Name of a file in the run directory; of an imported model the path that the user gave. */
-  readonly file: string;
-  readonly bytes: number;
+  file: z.string(),
+  bytes: z.number(),
   /** Units of each layer. */
-  readonly hidden: readonly number[];
-  readonly parameters: number;
-  readonly split?: ParameterSplit | undefined;
-  readonly multiplyAdds: number;
-  readonly scores: ModelScores;
-  /** Tables that come with the scores, of the last split that the model was scored on. */
-  readonly details?: { readonly confusion?: Confusion | undefined } | undefined;
-}
+  hidden: layers,
+  parameters: z.number(),
+  multiplyAdds: z.number(),
+  split: z.object({ embedding: count, recurrent: count, output: count }).optional(),
+};
+
+/** What a figure depends on besides the code (`Environment`). */
+export const environmentSchema = z.object({
+  command: z.string(),
+  slimrnn: z.string(),
+  node: z.string(),
+  machine: z.object({ cpu: z.string(), cores: z.number(), memoryGigabytes: z.number() }),
+});
+
+/** Fields of result.json that both formats have. */
+export const resultFields = {
+  /** Of training, scoring left out. */
+  seconds: z.number(),
+  /** How far apart the outputs of the trained model and the slim one were on the same inputs. */
+  verify: z.object({ maxAbsDifference: z.number(), maxRelativeDifference: z.number(), batches: z.number() }).optional(),
+  /** How near a run came to a size: of 'units' or 'params', as shares of what the run began with. */
+  target: z.object({ what: z.string(), asked: z.number(), reached: z.number() }).optional(),
+  engine: z.string().optional(),
+  environment: environmentSchema.optional(),
+  /** Layers of the first model with their units. */
+  layers: z
+    .array(z.object({ name: z.string(), units: z.number() }))
+    .max(MOST_LAYERS)
+    .optional(),
+  /** Which of its first units each layer of the last model has. */
+  kept: z.array(z.array(z.int().nonnegative())).max(MOST_LAYERS).optional(),
+};
 
 /** counts[i][j]: examples of class i that were taken for class j. */
 export type Confusion = NonNullable<ScoreDetails['confusion']>;
 
-/** A model's scores on each part of the data that it was scored on. */
-export type ModelScores = { readonly [S in Split]?: ScoreValues | undefined };
-
-/** How near a run with a target size came to it. */
-export interface ReachedTarget {
-  /** 'units' or 'params'. */
-  readonly what: string;
-  /** Shares of what the run began with. */
-  readonly asked: number;
-  readonly reached: number;
-}
-
-/** How far apart the outputs of two models were on the same inputs. */
-export interface VerifiedDifference {
-  readonly maxAbsDifference: number;
-  readonly maxRelativeDifference: number;
-  readonly batches: number;
-}
+const confusion = z
+  .object({ classes: z.array(z.string()).max(MOST_CLASSES), counts: z.array(z.array(z.number())) })
+  .refine(({ classes, counts }) => [counts, ...counts].every(({ length }) => length === classes.length));
 
 /** What pages and reports read of result.json, which holds configuration and epochs once more. */
-export interface RunResultRecord {
-  readonly format: number;
+const resultRecordSchema = z.object({
+  ...resultFields,
+  format: z.number(),
   /** Data without a digest are those of a run of version 0.1. */
-  readonly data?: (Omit<DataSummary, 'sha256'> & { readonly sha256?: string | undefined }) | undefined;
-  readonly models: readonly ResultModel[];
-  /** Between the trained model and the slim one. */
-  readonly verify?: VerifiedDifference | undefined;
-  readonly target?: ReachedTarget | undefined;
-  readonly notes: readonly string[];
-  /** Of training, scoring left out. */
-  readonly seconds: number;
-  readonly engine?: string | undefined;
-  readonly environment?: Environment | undefined;
-  /** Layers of the first model with their units. */
-  readonly layers?: readonly { readonly name: string; readonly units: number }[] | undefined;
-  /** Which of its first units each layer of the last model has. */
-  readonly kept?: readonly (readonly number[])[] | undefined;
-}
+  data: z
+    .object({
+      name: z.string(),
+      source: z.string(),
+      sha256: z.string().optional(),
+      facts: z.record(z.string(), z.number()),
+    })
+    .optional(),
+  models: z.array(
+    z.object({
+      ...modelFields,
+      scores: z.object({ train: scores.optional(), valid: scores.optional(), test: scores.optional() }),
+      /** Tables that come with the scores, of the last split that the model was scored on. */
+      details: z.object({ confusion: confusion.optional() }).optional(),
+    }),
+  ),
+  notes: z.array(z.string()),
+});
+export type RunResultRecord = DeepReadonly<z.infer<typeof resultRecordSchema>>;
+
+export const resultSchema = resultRecordSchema.extend({ format: z.literal(RUN_FORMAT) });
+
+/** A model as result.json has it. */
+export type ResultModel = RunResultRecord['models'][number];
+
+/** A model's scores on each part of the data that it was scored on. */
+export type ModelScores = ResultModel['scores'];
+
+/** 'running' tells a live.json that is being kept up to date; 'stopped' has neither that nor a result. */
+export type RunState = 'running' | 'stopped' | 'finished' | 'unreadable';
 
 /** A line in the list of runs. */
-export interface RunSummary {
+export interface RunSummary extends Pick<SavedConfig, 'items' | 'scores'> {
   /** Path of the directory below the root, segments joined by '/'; empty for the root itself. */
   readonly id: string;
-  /** Last segment of the path. */
   readonly name: string;
   readonly state: RunState;
   /** Kind of the task; 'unknown', as the kind of the method, where there is no configuration to be read. */
@@ -134,16 +177,11 @@ export interface RunSummary {
   /** Kind of the sparsity method, and what people call it: 'group-lasso', 'group lasso'. */
   readonly method: string;
   readonly methodLabel: string;
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-  /** Scores of the task; the first one decides. */
-  readonly scores: readonly ScoreKind[];
   readonly epochs: { readonly done: number; readonly all: number | undefined };
-  /** The last epoch. */
   readonly last?: EpochMetrics | undefined;
   /** Units alive in all layers together, epoch by epoch. */
   readonly alive: readonly number[];
-  /** Parameters and bytes of the final model, or of the last epoch's. */
+  /** Of the final model, or of the last epoch's. */
   readonly parameters?: number | undefined;
   readonly bytes?: number | undefined;
   /** Milliseconds since 1970. */

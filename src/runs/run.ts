@@ -2,30 +2,36 @@ import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
-import { flagName } from '../base/fields.ts';
+import type { Settings } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
 import type { Lock } from '../base/lock.ts';
 import { settingsOf } from '../config/resolve.ts';
-import { freeFields, type RunConfig } from '../config/runConfig.ts';
+import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model } from '../graph/types.ts';
+import { splitParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
-import { splitParameters } from '../inspect/parameterSplit.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
 import { saveModel } from '../onnx/file.ts';
-import type { Runtime } from '../runtime/runtime.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { InterruptedError } from '../train/errors.ts';
-import { type FinishedModels, finishModels } from '../train/finish.ts';
+import { finishModels } from '../train/finish.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { BatchProgress, EpochListeners, TrainedModel, TrainStart } from '../train/options.ts';
+import type {
+  BatchProgress,
+  EpochListeners,
+  TrainedModel,
+  TrainOptions,
+  TrainParts,
+  TrainStart,
+} from '../train/options.ts';
 import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
-import { fileStore } from './fileStore.ts';
+import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
 import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
 import {
@@ -35,11 +41,13 @@ import {
   readJson,
   requireSameConfig,
   runFiles,
+  writeJson,
 } from './runDirectory.ts';
 
 /** What a run achieved, as result.json holds it. */
 export interface RunResult extends RunResultRecord {
-  readonly config: SavedDocument;
+  /** What config.json holds. */
+  readonly config: Settings;
   readonly verify?: Difference | undefined;
   readonly target?: TargetOutcome | undefined;
   readonly engine: string;
@@ -47,21 +55,15 @@ export interface RunResult extends RunResultRecord {
   readonly history: readonly EpochMetrics[];
 }
 
-/** config.json: the configuration, where data and weights came from, and what the run's figures mean. */
-export type SavedDocument = Readonly<Record<string, unknown>>;
-
 /** A run into a directory. */
-export interface RunOptions extends EpochListeners {
+export interface RunOptions extends EpochListeners, Pick<TrainOptions, 'runtime' | 'resume' | 'onEpoch'> {
   readonly config: RunConfig;
   /** The task with its data; nothing is written before it has checked them. */
   readonly task: LoadedTask;
-  readonly runtime: Runtime;
   readonly directory: string;
-  readonly resume?: boolean | undefined;
   readonly sources?: Sources | undefined;
   /** Called when the directory is this run's own and model, data and configuration fit together. */
   readonly onReady?: ((start: RunStart) => void) | undefined;
-  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
   /** Called with a line about what is going on besides training. */
   readonly onStage?: ((stage: string) => void) | undefined;
 }
@@ -91,7 +93,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
       async onReady(start) {
         if (!resume) {
           held.lock = await createRunDirectory(directory);
-          await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, sources)));
+          await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
         }
         options.onReady?.(start);
       },
@@ -102,46 +104,27 @@ export async function run(options: RunOptions): Promise<RunResult> {
 }
 
 /** What config.json of a run holds. */
-export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): SavedDocument {
+export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): Settings {
   const { items, scores } = problem;
-  const paths = Object.fromEntries(
-    (['data', 'valid', 'test', 'init'] as const).map((source) => [source, sources[source] ?? null]),
-  );
-  return { format: RUN_FORMAT, ...config, sources: paths, items, scores: scoreKinds(scores) };
+  const { data = null, valid = null, test = null, init = null } = sources;
+  return { format: RUN_FORMAT, ...config, sources: { data, valid, test, init }, items, scores: scoreKinds(scores) };
 }
 
-/** A JSON document as files hold it. */
-export function documentText(document: object): string {
-  return `${JSON.stringify(document, null, 2)}\n`;
-}
-
-/**
- * The result of a run that is resumed, if it is finished. Throws a UsageError when the directory is no run, or one with
- * another configuration or other sources.
- */
+/** The result of a resumed run that is finished; throws UsageError where configuration or sources are others. */
 export async function finishedRun(
   directory: string,
   config: RunConfig,
   sources: Sources,
 ): Promise<RunResult | undefined> {
-  await requireSameConfig(directory, { ...settingsOf(config), ...sources }, freeFields, spoken);
+  await requireSameConfig(directory, { ...settingsOf(config), ...sources });
   const file = join(directory, runFiles.result);
   return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
 }
 
-/** A setting as the command line has it. */
-function spoken(key: string, value: unknown): string {
-  const flag = flagName(key);
-  if (value === undefined || value === null) return `no ${flag}`;
-  if (typeof value === 'boolean') return value ? flag : flag.replace('--', '--no-');
-  return `${flag} ${typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
-}
-
 /** A run whose directory the caller makes and holds. */
-export interface DirectoryRunOptions extends Omit<RunOptions, 'onReady'> {
+export interface DirectoryRunOptions extends Omit<RunOptions, 'onReady'>, Pick<TrainOptions, 'untilEpoch'> {
   /** May make the directory: nothing is written before. */
   readonly onReady?: ((start: RunStart) => void | Promise<void>) | undefined;
-  readonly untilEpoch?: number | undefined;
 }
 
 /**
@@ -155,8 +138,9 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   const first = task.model();
   const models: ResultModel[] = [];
   const score = async (name: string, model: Model, file: string, path = join(directory, file)) => {
-    models.push(await described({ name, file, bytes: (await stat(path)).size }, model, options));
-    return models.at(-1)!.scores;
+    const figures = await figuresOf(model, options);
+    models.push({ name, file, bytes: (await stat(path)).size, ...figures });
+    return figures.scores;
   };
   const trained = await trainInDirectory({
     ...options,
@@ -166,9 +150,13 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
       await options.onReady?.({ ...start, before });
     },
   });
-  const stage = stagesOf(options);
-  await writeFiles(directory, task);
-  const finished = await finish(trained, { ...parts, problem, runtime }, stage);
+  const stage = (text: string) => {
+    if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
+    options.onStage?.(text);
+  };
+  for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);
+  if (!parts.method.isDense) stage('verifying that the slim model computes the same');
+  const finished = await finishModels(trained, { ...parts, problem, runtime });
   await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model);
@@ -183,7 +171,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     data,
     models,
     verify: finished.slim?.verify,
-    target: outcomeOf(config, first, finished, parts),
+    target: outcomeOf(config, first, finished.slim?.model ?? finished.model, parts),
     notes: trained.start.notes,
     seconds: trained.history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
@@ -192,40 +180,14 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     layers: trained.start.layers,
     kept: finished.kept,
   };
-  await writeAtomically(join(directory, runFiles.result), documentText(result));
+  await writeJson(join(directory, runFiles.result), result);
   return result;
 }
 
-function stagesOf({ signal, onStage }: Pick<RunOptions, 'signal' | 'onStage'>): (stage: string) => void {
-  return (stage) => {
-    if (signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
-    onStage?.(stage);
-  };
-}
-
-async function finish(
-  trained: TrainedModel,
-  options: Parameters<typeof finishModels>[1],
-  stage: (stage: string) => void,
-): Promise<FinishedModels> {
-  if (!options.method.isDense) stage('verifying that the slim model computes the same');
-  return finishModels(trained, options);
-}
-
-/** Files that belong beside the model, such as its vocabulary. */
-async function writeFiles(directory: string, { files }: LoadedTask): Promise<void> {
-  for (const [name, text] of Object.entries(files)) await writeAtomically(join(directory, name), text);
-}
-
 /** How near a run came to the size that its method was asked for. */
-function outcomeOf(
-  { method }: RunConfig,
-  first: Model,
-  { model, slim }: FinishedModels,
-  parts: ReturnType<typeof trainParts>,
-): TargetOutcome | undefined {
+function outcomeOf({ method }: RunConfig, first: Model, last: Model, parts: TrainParts): TargetOutcome | undefined {
   const modelOf = (m: Model) => firstModelOf(trainableForm(m, parts), parts);
-  const [from, to] = [modelOf(first), modelOf(slim?.model ?? model)];
+  const [from, to] = [modelOf(first), modelOf(last)];
   return from && to && methodOf(method).outcome?.(method, from, to);
 }
 
@@ -240,31 +202,22 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
   };
   try {
     return await train({
+      ...options,
       ...trainParts(config),
       ...taskParts(task),
-      ...{ runtime: options.runtime, store: fileStore(directory), resume: options.resume, signal: options.signal },
-      untilEpoch: options.untilEpoch,
-      onReady: options.onReady,
+      store: fileStore(directory),
       onBatch,
-      onEpoch: options.onEpoch,
-      onShrink: options.onShrink,
     });
   } finally {
     await live.end();
   }
 }
 
-/** A finished model with its figures, scored on all held-out data. */
-async function described(
-  about: Pick<ResultModel, 'name' | 'file' | 'bytes'>,
-  model: Model,
-  options: Pick<RunOptions, 'config' | 'task' | 'runtime' | 'signal'>,
-): Promise<ResultModel> {
-  const { config, task, runtime, signal } = options;
+/** The figures of a finished model, scored on all held-out data. */
+async function figuresOf(model: Model, { config, task, runtime, signal }: DirectoryRunOptions) {
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const { scores, details } = await scoreModel(model, { problem: task.problem, runtime, settings: config, signal });
   return {
-    ...about,
     hidden: layers.map((l) => l.units),
     parameters,
     split: splitParameters(model.graph),

@@ -2,14 +2,11 @@ import { existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import type { Settings } from '../base/fields.ts';
-import { fileErrorReason, requireWritable, TEMPORARY } from '../base/files.ts';
+import { flagName, type Settings } from '../base/fields.ts';
+import { fileErrorReason, requireWritable, TEMPORARY, writeAtomically } from '../base/files.ts';
 import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
 import { flattened } from '../config/resolve.ts';
-
-/*
- * A run directory holds all that is needed to understand, repeat and resume a run.
- */
+import { freeFields } from '../config/runConfig.ts';
 
 /** Files of a run directory. */
 export const runFiles = {
@@ -49,10 +46,7 @@ export async function createRunDirectory(path: string): Promise<Lock> {
   return hold(path);
 }
 
-/**
- * Takes a run directory that is to be resumed for this process alone, until it releases the lock, and clears what a
- * killed process left half written. Throws LockedError when another process has it, UsageError when it is no run.
- */
+/** Takes a run directory as `createRunDirectory`; throws LockedError when another process has it, UsageError for none. */
 export async function openRunDirectory(path: string): Promise<Lock> {
   if (!existsSync(join(path, runFiles.config))) throw noRun(path);
   return hold(path);
@@ -74,19 +68,8 @@ export async function clearTemporaries(path: string): Promise<void> {
   for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
 }
 
-/** How a setting is called in the message that a run was started with another value. */
-export type SettingName = (key: string, value: unknown) => string;
-
-/**
- * Throws a UsageError unless a resumed run asks for what config.json in its directory says that it was started with;
- * the settings in `free` may change. Settings and sources are compared side by side.
- */
-export async function requireSameConfig(
-  directory: string,
-  now: Settings,
-  free: ReadonlySet<string>,
-  said: SettingName,
-): Promise<void> {
+/** Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. */
+export async function requireSameConfig(directory: string, now: Settings): Promise<void> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
   const { format, sources, items: _items, scores: _scores, ...settings } = await readConfig(directory);
   if (format === undefined) {
@@ -98,12 +81,20 @@ export async function requireSameConfig(
   const before = flattened({ ...settings, ...(typeof sources === 'object' ? sources : {}) });
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [then, wanted] = [before[key] ?? null, now[key] ?? null];
-    if (free.has(key) || JSON.stringify(then) === JSON.stringify(wanted)) continue;
+    if (freeFields.has(key) || JSON.stringify(then) === JSON.stringify(wanted)) continue;
     throw new UsageError(
-      `${directory} was started with ${said(key, then)}, not ${said(key, wanted)}; ` +
+      `${directory} was started with ${spoken(key, then)}, not ${spoken(key, wanted)}; ` +
         '--resume needs the same, or start anew with another --out',
     );
   }
+}
+
+/** A setting as the command line has it; null for none. */
+function spoken(key: string, value: unknown): string {
+  const flag = flagName(key);
+  if (value === null) return `no ${flag}`;
+  if (typeof value === 'boolean') return value ? flag : flag.replace('--', '--no-');
+  return `${flag} ${typeof value === 'object' && !Array.isArray(value) ? JSON.stringify(value) : String(value)}`;
 }
 
 /** The fields of config.json in a run directory. Throws a UsageError when they are none. */
@@ -123,6 +114,11 @@ function existingParent(path: string): string {
 /** `directory` names the run in the message when `path` is a folder above it. */
 function checkWritable(path: string, directory = path): Promise<void> {
   return requireWritable(path, `cannot write to the run directory ${directory}`);
+}
+
+/** Writes a JSON file, as `writeAtomically` does. */
+export function writeJson(path: string, document: object): Promise<void> {
+  return writeAtomically(path, `${JSON.stringify(document, null, 2)}\n`);
 }
 
 /** Parses a JSON file; throws UsageError when it cannot be read or is damaged. */

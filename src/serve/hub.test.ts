@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { epochLines, makeRun } from '../../test/support/runFolder.ts';
-import { createEpochReader } from '../runs/epochs.ts';
-import { readRun } from '../runs/readRun.ts';
+import { createEpochReader, readRun } from '../runs/readRun.ts';
 import { type Client, createHub, messageOf } from './hub.ts';
 import { createSummaries } from './summaries.ts';
 

@@ -1,6 +1,5 @@
 import { UsageError } from '../base/errors.ts';
-import { createEpochReader } from '../runs/epochs.ts';
-import { readRun } from '../runs/readRun.ts';
+import { createEpochReader, readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import { type ListRuns, signatureOf } from './summaries.ts';
 

@@ -1,11 +1,10 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Command } from 'commander';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { testModel, zeroSlices } from '../../test/support/models.ts';
-import { addInspectCommand } from '../cli/inspect.ts';
-import { addShrinkCommand } from '../cli/shrink.ts';
+import { command as inspect } from '../cli/inspect.ts';
+import { command as shrink } from '../cli/shrink.ts';
 import { traceGroups } from '../groups/trace.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { walk } from '../groups/tracing/walk.ts';
@@ -60,14 +59,8 @@ describe('a model is traced once', () => {
       vi.restoreAllMocks();
       await rm(folder, { recursive: true });
     });
-    const run = async (add: (program: Command) => void, ...args: string[]) => {
-      const program = new Command();
-      add(program);
-      await program.parseAsync(args, { from: 'user' });
-    };
-
     it.each([['--no-states'], ['--fix', 'lstm_0']])('inspect %s', async (...flags) => {
-      await run(addInspectCommand, 'inspect', join(folder, 'model.onnx'), '--json', ...flags);
+      await inspect.parseAsync([join(folder, 'model.onnx'), ...flags], { from: 'user' });
       expect(walk).toHaveBeenCalledTimes(1);
     });
 
@@ -76,7 +69,7 @@ describe('a model is traced once', () => {
       ['--keep', '0.5', '--fix', 'lstm_0'],
     ])('shrink %s %s %s', async (...flags) => {
       const paths = [join(folder, 'model.onnx'), '--out', join(folder, 'slim.onnx')];
-      await run(addShrinkCommand, 'shrink', ...paths, '--json', ...flags);
+      await shrink.parseAsync([...paths, ...flags], { from: 'user' });
       expect(walk).toHaveBeenCalledTimes(1);
     });
   });

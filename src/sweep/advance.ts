@@ -2,28 +2,24 @@ import { existsSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
 import { acquireLock } from '../base/lock.ts';
+import type { RunConfig } from '../config/runConfig.ts';
+import { trainParts } from '../config/trainParts.ts';
+import { numbersOf } from '../graph/numbers.ts';
+import type { Model } from '../graph/types.ts';
+import { biasShares, countParameters } from '../inspect/costs.ts';
+import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
-import {
-  type DirectoryRunOptions,
-  documentText,
-  type RunResult,
-  savedConfig,
-  trainInDirectory,
-  trainToEnd,
-} from '../runs/run.ts';
-import { clearTemporaries, readJson, runFiles } from '../runs/runDirectory.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
+import { type DirectoryRunOptions, type RunResult, savedConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
+import { clearTemporaries, readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
+import { shrinkZeros } from '../slim/shrink.ts';
 import { TrainingDivergedError } from '../train/errors.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
-import { loadPlanned } from './loadPlanned.ts';
-import type { SweepPlan } from './plan.ts';
-import { standingOf } from './reached.ts';
+import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, type RungEntry } from './runRecord.ts';
 
 /** A stretch of one run. */
-export interface Stretch {
+interface Stretch extends Pick<DirectoryRunOptions, 'runtime' | 'onEpoch' | 'signal'> {
   readonly plan: SweepPlan;
   /** Index of the run in the plan. */
   readonly run: number;
@@ -31,10 +27,6 @@ export interface Stretch {
   readonly directory: string;
   /** Epoch to train to. */
   readonly until: number;
-  readonly runtime: Runtime;
-  readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
-  /** Aborting writes a checkpoint and throws InterruptedError. */
-  readonly signal?: AbortSignal | undefined;
 }
 
 /**
@@ -53,7 +45,7 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
     await clearTemporaries(directory);
     const task = await loadPlanned(plan, run);
     if (!existsSync(join(directory, runFiles.config))) {
-      await writeAtomically(join(directory, runFiles.config), documentText(savedConfig(config, task, sources)));
+      await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
     }
     const options = { config, task, sources, directory, resume: true, ...rest };
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
@@ -87,4 +79,33 @@ async function toResult(options: DirectoryRunOptions): Promise<RungEntry> {
   const last = models.at(-1)!;
   const reached = { epoch: config.epochs, epochs: history.length, scores: last.scores.valid! };
   return standingOf(await loadModel(join(directory, last.file)), config, reached);
+}
+
+/** How a trained model stands without its dead units, whether or not the training shrank it. */
+function standingOf(
+  trained: Model,
+  config: RunConfig,
+  reached: Pick<RungEntry, 'epoch' | 'epochs' | 'scores'>,
+): RungEntry {
+  const { method, settings } = trainParts(config);
+  const whole = withoutDropout(trained);
+  // In dense training no unit dies, and its model need not be one whose units can be traced.
+  const { model } = method.isDense
+    ? { model: whole }
+    : shrinkZeros(whole, { embeddings: method.embeddings, fix: settings.fix ?? [] });
+  const hidden = describeModel(model).layers.map((layer) => layer.units);
+  return { ...reached, hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
+}
+
+/** Weights that are not zero, counted as `countParameters` counts weights. */
+function countNonzero({ graph }: Model): number {
+  const shares = biasShares(graph);
+  let count = 0;
+  for (const [name, tensor] of graph.initializers) {
+    if (tensor.elementType !== 'float32' || tensor.dims.length === 0) continue;
+    let nonzero = 0;
+    for (const value of numbersOf(tensor) ?? []) if (value !== 0) nonzero++;
+    count += nonzero * (shares.get(name) ?? 1);
+  }
+  return Math.round(count);
 }

@@ -6,10 +6,7 @@ export type CoreBinding =
   | { readonly bound: true; readonly coresOf: (slot: number) => readonly number[] }
   | { readonly bound: false; readonly reason: string };
 
-/**
- * Gives each of some workers cores of its own, out of those that this process may use, where the system has `taskset`
- * (Linux) and enough cores.
- */
+/** Gives each worker cores of its own among those of this process, where there are enough, and `taskset` (Linux). */
 export function bindCores(workers: number, threads: number, allowed = allowedCores()): CoreBinding {
   if (allowed === undefined) return { bound: false, reason: 'there is no taskset' };
   if (workers * threads > allowed.length) {

@@ -72,8 +72,6 @@ const LONGEST = 60;
 
 function folderName(varied: GridRun['varied']): string {
   const parts = Object.entries(varied).map(([field, value]) => `${field}-${valueText(value)}`);
-  return parts
-    .join('-')
-    .replace(/[^\w.-]+/g, '-')
-    .slice(0, LONGEST);
+  const name = parts.join('-').replace(/[^\w.-]+/g, '-');
+  return name.slice(0, LONGEST);
 }

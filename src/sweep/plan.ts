@@ -1,3 +1,6 @@
+import { createHash } from 'node:crypto';
+import { createReadStream } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
 import { type Environment, environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
@@ -5,14 +8,15 @@ import { flattened } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import { trainParts } from '../config/trainParts.ts';
 import type { FirstModel } from '../methods/kind.ts';
+import { modelPath } from '../tasks/modelPath.ts';
 import { taskNamed, tasks } from '../tasks/registry.ts';
 import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { trainingGraph } from '../train/compile.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
+import { runDigest } from '../train/trainer.ts';
 import { type CommonSettings, type GridRun, gridRuns, type Varied } from './grid.ts';
 import { type Halving, type HalvingOptions, planHalving } from './rungs.ts';
-import { digestOf, initDigest, loadTask } from './sources.ts';
 
 /** A run of a sweep, and what its checkpoints belong to. */
 export interface PlannedRun extends GridRun {
@@ -62,16 +66,22 @@ export async function planSweep({
     halving,
   );
   const planned: PlannedRun[] = [];
-  const judged: { readonly run: string; readonly scores: readonly ScoreKind[] }[] = [];
   let start: Start | undefined;
+  let scores: readonly ScoreKind[] | undefined;
   for (const run of runs) {
     start = await startOf(run.config, sources, start);
     checkRun(run.config, start);
     planned.push({ ...run, digest: digestOf(run.config, start.task) });
-    judged.push({ run: run.name, scores: scoreKinds(start.task.problem.scores) });
+    const own = scoreKinds(start.task.problem.scores);
+    scores ??= own;
+    if (JSON.stringify(own) === JSON.stringify(scores)) continue;
+    const [first, other] = [scores, own].map(([deciding]) => deciding!.name);
+    throw new UsageError(
+      `run ${runs[0]!.name} is judged by ${first}, run ${run.name} by ${other}: they cannot be compared`,
+    );
   }
   const { items } = start!.task.problem;
-  const about = { items, scores: commonScores(judged), environment: environment() };
+  const about = { items, scores: scores!, environment: environment() };
   return { ...rungs, runs: planned, sources, initDigest: await initDigest(sources), ...about };
 }
 
@@ -94,7 +104,7 @@ interface Start {
 async function startOf(config: RunConfig, sources: Sources, before: Start | undefined): Promise<Start> {
   const key = JSON.stringify([config.task, config.model, config.batch, config.seed]);
   if (before?.key === key) return before;
-  const task = await loadTask(config, sources);
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
   if (!task.problem.splits.includes('valid')) {
     throw new UsageError('the runs of a sweep are compared on held-out data: name them with --valid');
   }
@@ -118,14 +128,38 @@ function checkRun(config: RunConfig, { task, firstModels }: Start): void {
   if (first) method.check(first);
 }
 
-/** The scores that all runs have; throws a UsageError when some are judged by others. */
-function commonScores(
-  judged: readonly { readonly run: string; readonly scores: readonly ScoreKind[] }[],
-): readonly ScoreKind[] {
-  const [{ run, scores }, ...others] = judged as [(typeof judged)[number], ...typeof judged];
-  const other = others.find((o) => JSON.stringify(o.scores) !== JSON.stringify(scores));
-  if (other === undefined) return scores;
-  throw new UsageError(
-    `run ${run} is judged by ${scores[0]!.name}, run ${other.run} by ${other.scores[0]!.name}: they cannot be compared`,
-  );
+/** Identifies what the checkpoints of a run belong to. */
+function digestOf(config: RunConfig, { problem }: LoadedTask): string {
+  return runDigest({ digest: trainParts(config).digest, problem });
+}
+
+/** SHA-256 of the model that all runs start from; undefined when there is none. */
+async function initDigest({ init }: Sources): Promise<string | undefined> {
+  if (init === undefined) return undefined;
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(modelPath(init)), hash);
+  return hash.digest('hex');
+}
+
+/** The task of a planned run; throws a UsageError when data or first model are no longer what was planned. */
+export async function loadPlanned({ sources, ...plan }: SweepPlan, run: PlannedRun): Promise<LoadedTask> {
+  const { config, digest } = run;
+  if ((await initDigest(sources)) !== plan.initDigest) {
+    throw new UsageError(`${sources.init} has changed since the sweep began; it cannot go on from another model`);
+  }
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
+  if (digestOf(config, task) === digest) return task;
+  const named = [sources.data, sources.valid, sources.test].filter((source) => source !== undefined);
+  const where = named.length === 0 ? task.data.source : named.join(' or ');
+  throw new UsageError(`${where} has changed since the sweep began; it cannot go on with other data`);
+}
+
+/** `loadPlanned` for all runs; those with the same fields of the task read the same data. */
+export async function checkSources(plan: SweepPlan): Promise<void> {
+  const seen = new Set<string>();
+  for (const run of plan.runs) {
+    const fields = JSON.stringify(run.config.task);
+    if (!seen.has(fields)) await loadPlanned(plan, run);
+    seen.add(fields);
+  }
 }

@@ -2,12 +2,13 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { refusal } from '../runs/formats.ts';
-import { readJson } from '../runs/runDirectory.ts';
+import { environmentSchema } from '../runs/record.ts';
+import { readJson, writeJson } from '../runs/runDirectory.ts';
 import { scoreKindSchema } from '../train/metrics.ts';
 import type { SweepPlan } from './plan.ts';
+import { fieldValueSchema } from './values.ts';
 
 /** Files of a sweep's directory, beside a folder for each run. */
 export const sweepFiles = { plan: 'sweep.json', result: 'sweep-result.json' } as const;
@@ -25,10 +26,7 @@ const planSchema = z.object({
     .array(
       z.object({
         name: z.string().regex(/^[\w.-]+$/),
-        varied: z.record(
-          z.string(),
-          z.union([z.number(), z.boolean(), z.string(), z.array(z.number()), z.array(z.string())]),
-        ),
+        varied: z.record(z.string(), fieldValueSchema),
         config: z.record(z.string(), z.unknown()),
         digest: z.string(),
       }),
@@ -38,12 +36,7 @@ const planSchema = z.object({
   initDigest: z.string().optional(),
   items: z.string(),
   scores: z.array(scoreKindSchema).min(1),
-  environment: z.object({
-    command: z.string(),
-    slimrnn: z.string(),
-    node: z.string(),
-    machine: z.object({ cpu: z.string(), cores: z.number(), memoryGigabytes: z.number() }),
-  }),
+  environment: environmentSchema,
 });
 
 /** True for a folder with the plan of a sweep. */
@@ -53,8 +46,7 @@ export function isSweepDirectory(directory: string): boolean {
 
 /** Writes sweep.json. */
 export async function savePlan(directory: string, plan: SweepPlan): Promise<void> {
-  const document = { format: SWEEP_FORMAT, ...plan };
-  await writeAtomically(join(directory, sweepFiles.plan), `${JSON.stringify(document, null, 2)}\n`);
+  await writeJson(join(directory, sweepFiles.plan), { format: SWEEP_FORMAT, ...plan });
 }
 
 /** Reads sweep.json; throws a UsageError when it is missing, damaged or of another version. */
@@ -64,7 +56,8 @@ export async function readPlan(directory: string): Promise<SweepPlan> {
     throw new UsageError(`${directory} is no sweep (it has no ${sweepFiles.plan}); start one without --resume`);
   }
   const content = await readJson(file);
-  if (isOfVersion1(content)) {
+  // Version 0.1 named no format.
+  if (typeof content === 'object' && content !== null && 'runs' in content && !('format' in content)) {
     throw new UsageError(
       `${directory} was begun by version 0.1 of slimrnn, whose sweeps this version cannot go on with; ` +
         'its runs can still be shown (report, serve): begin a sweep with another --out',
@@ -80,18 +73,13 @@ export async function readPlan(directory: string): Promise<SweepPlan> {
   return { ...plan, runs };
 }
 
-/** Version 0.1 named no format. */
-function isOfVersion1(content: unknown): boolean {
-  return typeof content === 'object' && content !== null && 'runs' in content && !('format' in content);
-}
-
 /** Throws a UsageError that names the first difference when a sweep is resumed with another plan than it began with. */
 export function requireSamePlan(saved: SweepPlan, now: SweepPlan, directory: string): void {
   const parts = (plan: SweepPlan): [what: string, content: unknown][] => [
-    ...(['data', 'valid', 'test', 'init'] as const).map((source): [string, unknown] => [
-      `--${source}`,
-      plan.sources[source],
-    ]),
+    ['--data', plan.sources.data],
+    ['--valid', plan.sources.valid],
+    ['--test', plan.sources.test],
+    ['--init', plan.sources.init],
     ['the model of --init', plan.initDigest],
     ['rungs', plan.rungs],
     ['--eta', plan.eta],

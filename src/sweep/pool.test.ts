@@ -16,9 +16,10 @@ function pool(endings: Record<number, Ending[]>, options: Partial<PoolOptions> =
     workers: 2,
     launch,
     isDone: async ({ run }) => done.has(run),
-    onStart: ({ run }) => log.push(`start ${run}`),
-    onMessage: () => undefined,
-    onRestart: ({ run }, error, restart) => log.push(`restart ${run} ${error} ${restart}`),
+    onEvent: (e) => {
+      if (e.kind === 'start') log.push(`start ${e.run}`);
+      if (e.kind === 'restart') log.push(`restart ${e.run} ${e.error} ${e.restart}`);
+    },
     onDone: async ({ run }) => void log.push(`done ${run}`),
     onGivenUp: async ({ run }, error) => void log.push(`given up ${run} ${error}`),
     ...options,
@@ -55,9 +56,9 @@ it('does not give up what gets on', async () => {
   let starts = 0;
   const metrics = { epoch: 1, learningRate: 1, train: { loss: 1 }, valid: { loss: 1 }, units: [], alive: [] };
   const rest = { parameters: 0, penalty: 0, seconds: 0, itemsPerSecond: 0 };
-  const launch: Launch = (_job, _slot, onMessage) => {
+  const launch: Launch = (_job, _slot, onEpoch) => {
     starts++;
-    onMessage({ kind: 'epoch', metrics: { ...metrics, ...rest } });
+    onEpoch({ ...metrics, ...rest });
     return { ended: Promise.resolve({ error: 'killed', blame: 'process' }), stop: () => undefined };
   };
   await runJobs(jobs(0), { ...all, launch, isDone: async () => starts === 3 * RESTARTS });

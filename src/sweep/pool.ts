@@ -1,10 +1,16 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { InterruptedError } from '../train/errors.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import type { Job, Launch, Launched } from './childProcess.ts';
-import type { WorkerMessage } from './messages.ts';
 
 /** Times that a worker is started again when it ended early without having finished an epoch. */
 export const RESTARTS = 5;
+
+/** What happens while jobs are done. */
+export type JobEvent =
+  | { readonly kind: 'start'; readonly run: number; readonly until: number }
+  | { readonly kind: 'epoch'; readonly run: number; readonly metrics: EpochMetrics }
+  | { readonly kind: 'restart'; readonly run: number; readonly error: string; readonly restart: number };
 
 /** What jobs need besides the jobs. */
 export interface PoolOptions {
@@ -12,9 +18,7 @@ export interface PoolOptions {
   readonly launch: Launch;
   /** True when the files of a run say that there is nothing left to do. */
   readonly isDone: (job: Job) => Promise<boolean>;
-  readonly onStart: (job: Job) => void;
-  readonly onMessage: (job: Job, message: WorkerMessage) => void;
-  readonly onRestart: (job: Job, error: string, restart: number) => void;
+  readonly onEvent?: ((event: JobEvent) => void) | undefined;
   readonly onDone: (job: Job) => Promise<void>;
   /** A worker that cannot be kept alive. */
   readonly onGivenUp: (job: Job, error: string) => Promise<void>;
@@ -27,7 +31,7 @@ export interface PoolOptions {
  * mend (UsageError, SlimError), after all workers have ended.
  */
 export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promise<void> {
-  const { workers, signal } = options;
+  const { workers, launch, isDone, onEvent, onDone, onGivenUp, signal } = options;
   const queue = [...jobs];
   const launched = new Set<Launched>();
   // Another place has failed, or the user has had enough: nobody begins anything, and those under way are asked to end.
@@ -36,10 +40,26 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
     over = true;
     for (const worker of launched) worker.stop();
   };
-  const place = async (slot: number) => {
-    for (let job = queue.shift(); job !== undefined && !over; job = queue.shift()) {
-      await doJob(job, slot, options, launched, () => over);
+  const doJob = async (job: Job, slot: number) => {
+    onEvent?.({ kind: 'start', ...job });
+    for (let restart = 1; ; restart++) {
+      const worker = launch(job, slot, (metrics) => {
+        restart = 1;
+        onEvent?.({ kind: 'epoch', run: job.run, metrics });
+      });
+      launched.add(worker);
+      const ending = await worker.ended.finally(() => launched.delete(worker));
+      if (await isDone(job)) return onDone(job);
+      if (over) return;
+      if (ending.error !== undefined && ending.blame === 'user') throw new UsageError(ending.error);
+      if (ending.error !== undefined && ending.blame === 'surroundings') throw new SlimError(ending.error);
+      const { error = 'ended without a word' } = ending;
+      if (restart > RESTARTS) return onGivenUp(job, error);
+      onEvent?.({ kind: 'restart', run: job.run, error, restart });
     }
+  };
+  const place = async (slot: number) => {
+    for (let job = queue.shift(); job !== undefined && !over; job = queue.shift()) await doJob(job, slot);
   };
   signal?.addEventListener('abort', end);
   if (signal?.aborted) end();
@@ -55,33 +75,5 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
     if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
   } finally {
     signal?.removeEventListener('abort', end);
-  }
-}
-
-async function doJob(
-  job: Job,
-  slot: number,
-  options: PoolOptions,
-  launched: Set<Launched>,
-  isOver: () => boolean,
-): Promise<void> {
-  const { launch, isDone, onStart, onMessage, onRestart, onDone, onGivenUp } = options;
-  onStart(job);
-  let restarts = 0;
-  for (;;) {
-    const worker = launch(job, slot, (message) => {
-      if (message.kind === 'epoch') restarts = 0;
-      onMessage(job, message);
-    });
-    launched.add(worker);
-    const ending = await worker.ended.finally(() => launched.delete(worker));
-    if (await isDone(job)) return onDone(job);
-    if (isOver()) return;
-    if (ending.error !== undefined && ending.blame === 'user') throw new UsageError(ending.error);
-    if (ending.error !== undefined && ending.blame === 'surroundings') throw new SlimError(ending.error);
-    const { error = 'ended without a word' } = ending;
-    if (restarts === RESTARTS) return onGivenUp(job, error);
-    restarts++;
-    onRestart(job, error, restarts);
   }
 }

@@ -7,17 +7,16 @@ import type { ModelScores, ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/run.ts';
 import { readJson, runFiles } from '../runs/runDirectory.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { ScoreKind } from '../tasks/score.ts';
-import type { Sources } from '../tasks/task.ts';
 import type { SweepPlan } from './plan.ts';
 import { SWEEP_FORMAT } from './planFile.ts';
 import { paretoFront } from './ranking.ts';
+import type { RungEntry } from './runRecord.ts';
 import { objectives, type RunState } from './standings.ts';
-import { type RowLatency, type Timing, timeModels } from './timing.ts';
+import { type RowLatency, timeModels } from './timing.ts';
 import type { FieldValue } from './values.ts';
 
 /** A run in the table of a sweep; scores and sizes of a stopped run are those at its last rung. */
-export interface SweepRow {
+export interface SweepRow extends Partial<Pick<RungEntry, 'hidden' | 'parameters' | 'nonzero'>> {
   /** Its folder. */
   readonly run: string;
   readonly varied: Readonly<Record<string, FieldValue>>;
@@ -27,9 +26,6 @@ export interface SweepRow {
   readonly epochs: number;
   /** On the held-out data and, of a finished run, on the test data where there are some. */
   readonly scores: ModelScores;
-  readonly hidden?: readonly number[] | undefined;
-  readonly parameters?: number | undefined;
-  readonly nonzero?: number | undefined;
   readonly bytes?: number | undefined;
   readonly latency?: RowLatency | undefined;
   /** Whether no finished run is better in the deciding score and in size, or in that score and in latency at batch 1. */
@@ -37,13 +33,9 @@ export interface SweepRow {
 }
 
 /** What a sweep found, as sweep-result.json holds it. */
-export interface SweepResult {
+export interface SweepResult extends Pick<SweepPlan, 'items' | 'scores' | 'rungs' | 'eta' | 'sources'> {
   readonly format: number;
   readonly directory: string;
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-  /** What the figures mean; the first score decides. */
-  readonly scores: readonly ScoreKind[];
   readonly rows: readonly SweepRow[];
   /** The run that latencies are compared with: the first dense one that finished, else the first one. */
   readonly reference?: string | undefined;
@@ -51,9 +43,6 @@ export interface SweepResult {
   readonly latencySteps?: number | undefined;
   /** Why the models were not timed although they were to be. */
   readonly untimed?: string | undefined;
-  readonly rungs: readonly number[];
-  readonly eta: number;
-  readonly sources: Sources;
   readonly seeds: readonly number[];
   readonly engine: string;
   /** Of the command that planned the sweep, and of the one that ended it. */
@@ -74,8 +63,7 @@ export async function sweepResult(
   const reference = finished.find((i) => methodOf(plan.runs[i]!.config.method) === denseKind) ?? finished[0];
   const order = reference === undefined ? [] : [reference, ...finished.filter((i) => i !== reference)];
   const timing = latency && order.length > 0 ? await timeRuns(plan, directory, order, runtime) : undefined;
-  const latencies = timing?.untimed === undefined ? (timing?.latencies ?? []) : [];
-  const withTimes = rows.map((row, i): SweepRow => ({ ...row, latency: latencies[order.indexOf(i)] }));
+  const withTimes = rows.map((row, i): SweepRow => ({ ...row, latency: timing?.latencies?.[order.indexOf(i)] }));
   const { items, scores, rungs, eta, sources } = plan;
   return {
     format: SWEEP_FORMAT,
@@ -84,7 +72,8 @@ export async function sweepResult(
     scores,
     rows: markFronts(withTimes, states, plan),
     reference: reference === undefined ? undefined : rows[reference]!.run,
-    ...(timing?.untimed === undefined ? { latencySteps: timing?.steps } : { untimed: timing.untimed }),
+    latencySteps: timing?.steps,
+    untimed: timing?.untimed,
     rungs,
     eta,
     sources,
@@ -98,21 +87,16 @@ export async function sweepResult(
 async function rowOf(plan: SweepPlan, index: number, directory: string, state: RunState): Promise<SweepRow> {
   const { name: run, varied } = plan.runs[index]!;
   const about = { run, varied, front: { size: false, latency: false } };
-  switch (state.kind) {
-    case 'diverged':
-    case 'failed':
-      return { ...about, state: state.kind, reason: state.reason, epochs: state.epochs, scores: {} };
-    case 'open':
-    case 'waiting':
-      throw new Error(`${run} has not ended`);
-    default: {
-      const { epoch: _, scores: valid, ...standing } = state.entry;
-      const row = { ...about, state: state.kind, ...standing, scores: { valid } };
-      if (state.kind === 'stopped') return row;
-      const { scores, bytes } = await finalModel(directory, run);
-      return { ...row, scores, bytes };
-    }
+  if (state.kind === 'open' || state.kind === 'waiting') throw new Error(`${run} has not ended`);
+  if ('reason' in state) {
+    const { kind, reason, epochs } = state;
+    return { ...about, state: kind, reason, epochs, scores: {} };
   }
+  const { epoch: _, scores: valid, ...standing } = state.entry;
+  const row = { ...about, state: state.kind, ...standing, scores: { valid } };
+  if (state.kind === 'stopped') return row;
+  const { scores, bytes } = await finalModel(directory, run);
+  return { ...row, scores, bytes };
 }
 
 /** The slim model of a finished run, or its only one. */
@@ -122,12 +106,7 @@ async function finalModel(directory: string, run: string): Promise<ResultModel> 
 }
 
 /** Times the models of finished runs in turn, the first being the reference. */
-async function timeRuns(
-  plan: SweepPlan,
-  directory: string,
-  runs: readonly number[],
-  runtime: Runtime,
-): Promise<Timing> {
+async function timeRuns(plan: SweepPlan, directory: string, runs: readonly number[], runtime: Runtime) {
   const contestants = [];
   for (const i of runs) {
     const { name } = plan.runs[i]!;

@@ -3,8 +3,7 @@ import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
-import { readJson, runFiles } from '../runs/runDirectory.ts';
+import { readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { scoreValuesSchema } from '../train/metrics.ts';
 
 /*
@@ -32,7 +31,7 @@ const rungSchema = z.object({
 /** How a run stands after some epochs. */
 export type RungEntry = z.infer<typeof rungSchema>;
 
-const failureSchema = z.object({
+export const failureSchema = z.object({
   /** Diverged by itself, or given up after its process had ended too often. */
   kind: z.enum(['diverged', 'failed']),
   /** Whole epochs before. */
@@ -71,12 +70,12 @@ async function readIf<T>(path: string, schema: z.ZodType<T>): Promise<T | undefi
 export async function addRung(directory: string, entry: RungEntry): Promise<void> {
   const { rungs } = await readRecord(directory);
   const all = [...rungs.filter(({ epoch }) => epoch !== entry.epoch), entry];
-  await writeAtomically(join(directory, recordFiles.rungs), `${JSON.stringify(all, null, 2)}\n`);
+  await writeJson(join(directory, recordFiles.rungs), all);
 }
 
 /** Records why a run ended. */
 export async function addFailure(directory: string, failure: Failure): Promise<void> {
-  await writeAtomically(join(directory, recordFiles.failure), `${JSON.stringify(failure, null, 2)}\n`);
+  await writeJson(join(directory, recordFiles.failure), failure);
 }
 
 /** Forgets that a run was given up, so that it is tried again; returns whether it was. A divergence stays. */

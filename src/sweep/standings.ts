@@ -16,14 +16,14 @@ export type RunState =
   | { readonly kind: 'finished'; readonly entry: RungEntry }
   | { readonly kind: 'diverged' | 'failed'; readonly epochs: number; readonly reason: string };
 
-/** What of a plan decides how its runs stand. */
-export type Judged = Pick<SweepPlan, 'runs' | 'rungs' | 'eta' | 'scores'>;
-
 /**
  * The state of every run, from the records alone: a rung is decided when all runs that set out for it have reached it
  * or have ended, so neither the order in which they came nor what was killed on the way makes a difference.
  */
-export function standings(plan: Judged, records: readonly RunRecord[]): RunState[] {
+export function standings(
+  plan: Pick<SweepPlan, 'runs' | 'rungs' | 'eta' | 'scores'>,
+  records: readonly RunRecord[],
+): RunState[] {
   const states: (RunState | undefined)[] = plan.runs.map(() => undefined);
   let active = plan.runs.map((_, i) => i);
   for (const rung of [...plan.rungs, undefined]) {
@@ -70,7 +70,8 @@ export function objectives(
   entry: RungEntry,
 ): [quality: number, size: number] {
   const [deciding] = scores;
-  const size = sizeOf(runs[run]!.config, entry);
+  // Methods that leave zeros in place are judged by their weights that are not zero.
+  const size = leavesZeros(runs[run]!.config) ? entry.nonzero : entry.parameters;
   return [smallWhereGood(deciding!, entry.scores[deciding!.name]!), Math.log(Math.max(size, 1))];
 }
 
@@ -78,11 +79,6 @@ export function objectives(
 function smallWhereGood({ better, isShare = false }: ScoreKind, value: number): number {
   if (better === 'higher') return -value;
   return isShare ? value : Math.log(Math.max(value, Number.MIN_VALUE));
-}
-
-/** Parameters that remain; methods that leave zeros in place are judged by their weights that are not zero. */
-function sizeOf(config: RunConfig, { parameters, nonzero }: RungEntry): number {
-  return leavesZeros(config) ? nonzero : parameters;
 }
 
 /** True for methods whose zeros stand in matrices of unchanged size. */

@@ -2,28 +2,23 @@ import { existsSync } from 'node:fs';
 import { mkdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
-import { writeAtomically } from '../base/files.ts';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
-import { checkNewRunDirectory, clearTemporaries, readJson } from '../runs/runDirectory.ts';
+import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/errors.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
-import { type Job, type Launch, processLauncher } from './childProcess.ts';
+import { type Job, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
-import { checkSources } from './loadPlanned.ts';
-import type { SweepPlan } from './plan.ts';
+import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
-import { RESTARTS, runJobs } from './pool.ts';
+import { type JobEvent, RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
 /** What happens while a sweep is under way; `run` is an index into the plan's runs. */
 export type SweepEvent =
+  | JobEvent
   | { readonly kind: 'unbound'; readonly reason: string }
-  | { readonly kind: 'start'; readonly run: number; readonly until: number }
-  | { readonly kind: 'epoch'; readonly run: number; readonly metrics: EpochMetrics }
-  | { readonly kind: 'restart'; readonly run: number; readonly error: string; readonly restart: number }
   | { readonly kind: 'state'; readonly run: number; readonly state: RunState }
   | { readonly kind: 'timing'; readonly models: number };
 
@@ -36,8 +31,6 @@ export interface SweepOptions {
   readonly workers?: number | undefined;
   /** False: the finished models are not timed. */
   readonly latency?: boolean | undefined;
-  /** How a worker is started. Default: a process of its own. */
-  readonly launch?: Launch | undefined;
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
   /** Aborting lets all workers write a checkpoint and throws InterruptedError. */
   readonly signal?: AbortSignal | undefined;
@@ -59,8 +52,10 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   const lock = await acquireLock(directory);
   try {
     const finished = join(directory, sweepFiles.result);
-    // What ended the processes of runs that were given up may be gone.
-    if (resume && (await anyGivenUp(plan, directory))) await rm(finished, { force: true });
+    for (const { name } of resume ? plan.runs : []) {
+      // What ended the processes of a run that was given up may be gone.
+      if (await forgetGivenUp(join(directory, name))) await rm(finished, { force: true });
+    }
     if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
     await clearTemporaries(directory);
     if (resume) await checkSources(plan);
@@ -74,22 +69,14 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
     if (latency && models > 0) options.onEvent?.({ kind: 'timing', models });
     const result = await sweepResult(plan, directory, states, { runtime: nodeRuntime, latency });
     if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
-    await writeAtomically(finished, `${JSON.stringify(result, null, 2)}\n`);
+    await writeJson(finished, result);
     return result;
   } finally {
     lock.release();
   }
 }
 
-async function anyGivenUp(plan: SweepPlan, directory: string): Promise<boolean> {
-  const wasGivenUp = await Promise.all(plan.runs.map(({ name }) => forgetGivenUp(join(directory, name))));
-  return wasGivenUp.includes(true);
-}
-
-/**
- * Throws UsageError when a sweep cannot be made there, as `checkNewRunDirectory` does; the lock of a dead process that
- * came no further is no obstacle.
- */
+/** As `checkNewRunDirectory`; the lock of a dead process that came no further is no obstacle. */
 export async function checkNewSweepDirectory(directory: string): Promise<void> {
   if (existsSync(directory) && (await stat(directory)).isDirectory()) await waitUntilFree(directory, 0);
   await checkNewRunDirectory(directory);
@@ -111,21 +98,20 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
     }
     return states;
   };
-  const { workers, launch } = workplaces(plan, options);
+  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
+  const { workers = defaultWorkers(threads) } = options;
+  const cores = bindCores(workers, threads);
+  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
   for (;;) {
     const states = await look();
     const jobs = states.flatMap((state, run): Job[] => (state.kind === 'open' ? [{ run, until: state.until }] : []));
     if (jobs.length === 0) return states;
     await runJobs(jobs, {
       workers,
-      launch,
+      launch: processLauncher(directory, cores),
       signal,
       isDone: async ({ run, until }) => hasReached(plan.runs[run]!.config, await record(run), until),
-      onStart: (job) => onEvent?.({ kind: 'start', ...job }),
-      onMessage: ({ run }, message) => {
-        if (message.kind === 'epoch') onEvent?.({ kind: 'epoch', run, metrics: message.metrics });
-      },
-      onRestart: ({ run }, error, restart) => onEvent?.({ kind: 'restart', run, error, restart }),
+      onEvent,
       onDone: async () => void (await look()),
       onGivenUp: async ({ run }, error) => {
         await mkdir(folder(run), { recursive: true });
@@ -136,14 +122,4 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
       },
     });
   }
-}
-
-/** How many workers there are, and how one is started. */
-function workplaces(plan: SweepPlan, { directory, onEvent, ...options }: SweepOptions) {
-  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
-  const { workers = defaultWorkers(threads) } = options;
-  if (options.launch) return { workers, launch: options.launch };
-  const cores = bindCores(workers, threads);
-  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
-  return { workers, launch: processLauncher(directory, cores) };
 }

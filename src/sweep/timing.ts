@@ -12,41 +12,44 @@ export interface RowLatency {
   readonly speedup10: number;
 }
 
-/** How fast some models are, or why that cannot be told. */
-export type Timing =
-  | {
-      readonly untimed?: undefined;
-      /** In the order of the models. */
-      readonly latencies: readonly RowLatency[];
-      /** Time steps of a run; undefined for models that fix them. */
-      readonly steps: number | undefined;
-    }
-  | { readonly untimed: string };
+/** How fast some models are, in their order; or why that cannot be told. */
+export interface Timing {
+  readonly latencies?: readonly RowLatency[] | undefined;
+  /** Time steps of a run; undefined for models that fix them. */
+  readonly steps?: number | undefined;
+  readonly untimed?: string | undefined;
+}
 
-const STEPS = 30;
+/** How models are timed. */
+interface TimingOptions {
+  readonly runtime: Runtime;
+  readonly threads: number | undefined;
+}
+
+export const STEPS = 30;
 const ROUNDS = 6;
 
-/** Times models in turn, the first being the reference; all of them are in memory at once. */
-export async function timeModels(
-  contestants: readonly Contestant[],
-  options: { readonly runtime: Runtime; readonly threads: number | undefined },
-): Promise<Timing> {
+/** Latencies of models that are timed in turn, the first being the reference; all of them are in memory at once. */
+export async function latenciesOf(contestants: readonly Contestant[], options: TimingOptions): Promise<RowLatency[]> {
+  const all = { ...options, steps: STEPS, rounds: ROUNDS };
+  const one = await benchLatency(contestants, { ...all, batch: 1 });
+  const ten = await benchLatency(contestants, { ...all, batch: 10 });
+  return one.map((latency, i) => ({
+    batch1: latency.milliseconds.median,
+    batch10: ten[i]!.milliseconds.median,
+    speedup1: latency.speedup,
+    speedup10: ten[i]!.speedup,
+  }));
+}
+
+/** `latenciesOf` models where that can be told. */
+export async function timeModels(contestants: readonly Contestant[], options: TimingOptions): Promise<Timing> {
   for (const { name, model } of contestants) {
     const obstacle = obstacleTo(model.graph);
     if (obstacle !== undefined) return { untimed: `${name} ${obstacle}` };
   }
   try {
-    const all = { ...options, steps: STEPS, rounds: ROUNDS };
-    const one = await benchLatency(contestants, { ...all, batch: 1 });
-    const ten = await benchLatency(contestants, { ...all, batch: 10 });
-    const latencies = one.map(
-      (latency, i): RowLatency => ({
-        batch1: latency.milliseconds.median,
-        batch10: ten[i]!.milliseconds.median,
-        speedup1: latency.speedup,
-        speedup10: ten[i]!.speedup,
-      }),
-    );
+    const latencies = await latenciesOf(contestants, options);
     const hasSteps = contestants.some(({ model }) => [...dimRoles(model.graph).values()].includes('time'));
     return { latencies, steps: hasSteps ? STEPS : undefined };
   } catch (error) {

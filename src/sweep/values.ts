@@ -1,12 +1,16 @@
+import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import type { FieldKind } from '../base/fields.ts';
 
-/*
- * What stands behind a flag of a sweep: one value, a list, or a range of numbers.
- */
-
 /** A value of some field. */
-export type FieldValue = number | boolean | string | readonly number[] | readonly string[];
+export const fieldValueSchema = z.union([
+  z.number(),
+  z.boolean(),
+  z.string(),
+  z.array(z.number()),
+  z.array(z.string()),
+]);
+export type FieldValue = z.infer<typeof fieldValueSchema>;
 
 /** Kinds of fields of which a flag takes several values; names may hold any of the signs that would separate them. */
 export type VariedKind = Exclude<FieldKind, 'names' | 'pairs'>;
@@ -21,25 +25,20 @@ export function isRange(kind: FieldKind, text: string): boolean {
  * from a to b with equal ratios for `a..b`. Throws a UsageError in which `flag` names the field.
  */
 export function parseValues(kind: VariedKind, text: string, flag: string, count: number | undefined): FieldValue[] {
-  if (isRange(kind, text)) return distinct(logRange(text, flag, count, kind === 'whole'), flag);
-  const parts = text.split(kind === 'numbers' ? '/' : ',').map((part) => part.trim());
-  return distinct(
-    parts.map((part) => parseValue(kind, part, flag)),
-    flag,
-  );
-}
-
-function parseValue(kind: VariedKind, text: string, flag: string): FieldValue {
-  switch (kind) {
-    case 'numbers':
-      return text.split(',').map((number) => parseNumber(number, flag));
-    case 'boolean':
-      return parseBoolean(text, flag);
-    case 'text':
-      return text;
-    default:
-      return parseNumber(text, flag);
-  }
+  const parse = (part: string): FieldValue => {
+    if (kind === 'numbers') return part.split(',').map((number) => parseNumber(number, flag));
+    if (kind === 'boolean') return parseBoolean(part, flag);
+    return kind === 'text' ? part : parseNumber(part, flag);
+  };
+  const parts = text.split(kind === 'numbers' ? '/' : ',');
+  const values = isRange(kind, text)
+    ? logRange(text, flag, count, kind === 'whole')
+    : parts.map((part) => parse(part.trim()));
+  const texts = values.map((value) => JSON.stringify(value));
+  const twice = values.find((_, i) => texts.indexOf(texts[i]!) !== i);
+  if (twice === undefined) return values;
+  // Two equal runs are a slip, or more values than a range has.
+  throw new UsageError(`${flag} has the value ${String(twice)} more than once (a smaller --count, or a wider range)`);
 }
 
 /** Digits that the values of a range are rounded to, so that they can be read and typed again. */
@@ -72,12 +71,4 @@ function parseNumber(text: string, flag: string): number {
 function parseBoolean(text: string, flag: string): boolean {
   if (text === 'true' || text === 'false') return text === 'true';
   throw new UsageError(`${flag} takes true or false, got '${text}'`);
-}
-
-/** Two equal runs are a slip, or more values than a range has. */
-function distinct(values: readonly FieldValue[], flag: string): FieldValue[] {
-  const texts = values.map((value) => JSON.stringify(value));
-  const twice = values.find((_, i) => texts.indexOf(texts[i]!) !== i);
-  if (twice === undefined) return [...values];
-  throw new UsageError(`${flag} has the value ${String(twice)} more than once (a smaller --count, or a wider range)`);
 }

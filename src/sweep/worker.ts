@@ -3,7 +3,7 @@ import { LockedError } from '../base/lock.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/errors.ts';
 import { advance } from './advance.ts';
-import type { Blame, WorkerMessage } from './messages.ts';
+import type { Blame, WorkerMessage } from './childProcess.ts';
 import { readPlan } from './planFile.ts';
 
 /*
@@ -54,7 +54,7 @@ try {
   process.exitCode = 0;
 } catch (error) {
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  tell({ kind: 'error', message: error instanceof SlimError ? error.message : stack, blame: blameFor(error) });
+  tell({ kind: 'error', error: error instanceof SlimError ? error.message : stack, blame: blameFor(error) });
   process.exitCode = error instanceof InterruptedError ? 130 : 1;
 }
 // The channel keeps the process alive.

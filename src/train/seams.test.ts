@@ -15,7 +15,7 @@ import type { MethodContext } from '../methods/kind.ts';
 import type { Matrix, SparsityMethod } from '../methods/method.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
 import { bindDims } from '../passes/bindDims.ts';
-import { fileStore } from '../runs/fileStore.ts';
+import { fileStore } from '../runs/checkpoint.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { LOSS, type Problem, TARGETS, type Task } from '../tasks/task.ts';
 import { InterruptedError } from './errors.ts';

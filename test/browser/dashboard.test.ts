@@ -25,7 +25,7 @@ describe('slimrnn serve', () => {
     const answer = async (...args: string[]) => (await runCli(['serve', ...args], folder)).stderr;
     expect(await answer('nowhere')).toContain('there is no folder nowhere');
     expect(await answer('text/train.txt')).toContain('is a file, not a folder');
-    expect(await answer('runs', '--port', '70000')).toContain('--port: expected a whole number from 0 to 65535');
+    expect(await answer('runs', '--port', '70000')).toContain('--port takes a whole number from 0 to 65535');
     expect(await answer('runs', '--port', new URL(server.url).port)).toContain('it is in use');
   });
 

@@ -1,8 +1,8 @@
 import type { OptimizerName } from '../../../optimizers/registry.ts';
 import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
-import type { VerifiedDifference } from '../../../runs/record.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress } from '../../../train/options.ts';
+import type { Difference } from '../../../verify/verify.ts';
 import type { TableModel } from '../../shared/modelTable.tsx';
 
 // What the page and its workers say to each other: the page speaks in requests, a worker in events, both plain data.
@@ -124,7 +124,7 @@ export interface TrainingOutcome {
   /** As trained, and the same without its dead units. */
   readonly models: readonly [TrainedFile, TrainedFile];
   readonly vocabulary: string;
-  readonly verify: Pick<VerifiedDifference, 'maxRelativeDifference' | 'batches'>;
+  readonly verify: Pick<Difference, 'maxRelativeDifference' | 'batches'>;
   readonly stoppedEarly: boolean;
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { type BenchEntry, benchText } from './benchDisplay.ts';
+import { type BenchEntry, benchText } from './bench.ts';
 
 function entry(name: string, multiplyAddRatio: number | null, speedup: number): BenchEntry {
   const median = 10 / speedup;
