@@ -12,9 +12,9 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['test/slow/**'],
-    testTimeout: 60_000,
-    hookTimeout: 120_000,
     // A busy machine takes its time; what does not come at all fails the test all the same.
+    testTimeout: 240_000,
+    hookTimeout: 240_000,
     expect: { poll: { timeout: 20_000 } },
   },
 });

@@ -36,7 +36,7 @@ export { uniformInitializer } from './nn/layers.ts';
 export { loadModel, saveModel } from './onnx/file.ts';
 export { bindDims } from './passes/bindDims.ts';
 export { detectStates } from './passes/detectStates.ts';
-export { type FoldOptions, foldConstants } from './passes/foldConstants.ts';
+export { foldConstants } from './passes/foldConstants.ts';
 export { hoistLoops } from './passes/hoistLoops.ts';
 export { inlineFunctions } from './passes/inlineFunctions.ts';
 export { joinDirections } from './passes/joinDirections.ts';

@@ -2,38 +2,19 @@ import { intAttribute, intsAttribute, stringAttribute } from '../graph/attribute
 import type { Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { apply, div, expand, reduceSum, reshape, scatterAdd, slice, transpose, unsqueeze } from '../graph/ops.ts';
-import {
-  type GradientContext,
-  type GradientRule,
-  type GradientRules,
-  gradient,
-  input,
-  rankOf,
-  shapeOfType,
-  unsupported,
-} from './rule.ts';
+import { type GradientContext, type GradientRules, rankOf, shapeOfType, unsupported } from './rule.ts';
 
 /*
  * A convolution over any number of spatial axes, of X [B, C, L…] with W [M, C, K…] to Y [B, M, L'…]:
  *   y[l] = Σ_k w[k] · x[s·l + d·k − p]   with stride s, dilation d, p zeros before (and q after) along each axis.
- * Both gradients are convolutions again, so that no operator besides Conv is needed.
  */
 
-/** Stride, dilation, zeros before and after, and sizes along each spatial axis. */
-interface Window {
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-  /** L, K and L' */
-  readonly sizes: readonly number[];
-  readonly kernel: readonly number[];
-  readonly outputs: readonly number[];
-}
+type Window = ReturnType<typeof windowOf>;
 
-function windowOf(c: GradientContext, kernel: readonly number[]): Window {
-  const shape = shapeOfType(input(c, 0));
-  const result = shapeOfType(gradient(c));
+/** Stride, dilation, zeros before and after, and the sizes L, K and L' along each spatial axis. */
+function windowOf(c: GradientContext, kernel: readonly number[]) {
+  const shape = shapeOfType(c.input(0));
+  const result = shapeOfType(c.gradient());
   if (!isStatic(shape) || !isStatic(result)) unsupported(c, 'the sizes of its input must be fixed');
   const sizes = shape.slice(2);
   const outputs = result.slice(2);
@@ -59,26 +40,9 @@ function windowOf(c: GradientContext, kernel: readonly number[]): Window {
   };
 }
 
-const convRule: GradientRule = (c) => {
-  if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
-  const [x, w, g] = [input(c, 0), input(c, 1), gradient(c)];
-  const kernel = shapeOfType(w).slice(2);
-  if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
-  const window = windowOf(c, kernel);
-  const notChannels = shapeOfType(g).flatMap((_, i) => (i === 1 ? [] : [i]));
-  return [
-    c.needs(0) ? inputGradient(g, w, window) : undefined,
-    c.needs(1) ? weightGradient(x, g, window) : undefined,
-    c.inputs[2] && c.needs(2) ? reduceSum(g, notChannels) : undefined,
-  ];
-};
-
 const spatial = (w: Window) => w.sizes.map((_, i) => i + 2);
 
-/**
- * dx[j] = Σ_k w[k] · dy[(j + p − d·k) / s]: dY with s − 1 zeros after each entry, convolved with W turned around, its
- * channels swapped.
- */
+/** dx[j] = Σ_k w[k] · dy[(j + p − d·k) / s]: dY with s − 1 zeros after each entry, convolved with W turned around. */
 function inputGradient(g: Value, w: Value, window: Window): Value {
   const { strides, dilations, before, sizes, kernel, outputs } = window;
   const axes = spatial(window);
@@ -88,13 +52,9 @@ function inputGradient(g: Value, w: Value, window: Window): Value {
   const left = reach.map((r, i) => r - before[i]!);
   const right = sizes.map((size, i) => size + reach[i]! - outputs[i]! * strides[i]! - left[i]!);
   const padded = apply('Pad', [spaced, g.builder.ints([0, 0, ...left, 0, 0, ...right])]);
-  const turned = slice(
-    transpose(w, [1, 0, ...axes]),
-    axes.map(() => -1),
-    axes.map(() => Number.NEGATIVE_INFINITY),
-    axes,
-    axes.map(() => -1),
-  );
+  const back = axes.map(() => -1);
+  const beginning = axes.map(() => Number.NEGATIVE_INFINITY);
+  const turned = slice(transpose(w, [1, 0, ...axes]), back, beginning, axes, back);
   return apply('Conv', [padded, turned], { dilations: [...dilations] });
 }
 
@@ -109,13 +69,8 @@ function weightGradient(x: Value, g: Value, window: Window): Value {
     pads: [...before, ...after],
   });
   // Where the stride does not divide the length, the last entries of x were never met.
-  const met = slice(
-    product,
-    axes.map(() => 0),
-    [...kernel],
-    axes,
-  );
-  return swap(met);
+  const zeros = axes.map(() => 0);
+  return swap(slice(product, zeros, kernel, axes));
 }
 
 /** s − 1 zeros after every entry along an axis. */
@@ -125,33 +80,39 @@ function spaceOut(x: Value, axis: number, stride: number): Value {
   const pads = new Array<number>(2 * (shape.length + 1)).fill(0);
   pads[shape.length + 1 + axis + 1] = stride - 1;
   const columns = apply('Pad', [unsqueeze(x, [axis + 1]), x.builder.ints(pads)]);
-  return reshape(
-    columns,
-    shape.map((size, i) => (i === axis ? size * stride : size)),
-  );
+  return reshape(columns, shape.with(axis, shape[axis]! * stride));
 }
 
-/** MaxPool: every gradient entry is added where its maximum was found. */
-const maxPoolRule: GradientRule = (c) => {
-  const x = input(c, 0);
-  const shape = shapeOfType(x);
-  if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
-  if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
-  const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
-  const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
-  const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(gradient(c), [-1]), 0);
-  return [reshape(flat, shape)];
-};
-
-/** GlobalAveragePool: an equal share for every entry. */
-const globalAverageRule: GradientRule = (c) => {
-  const shape = shapeOfType(input(c, 0));
-  if (!isStatic(shape) || rankOf(gradient(c)) !== shape.length) unsupported(c, 'the sizes of its input must be fixed');
-  return [expand(div(gradient(c), sizeOf(shape.slice(2))), shape)];
-};
-
 export const convolutionGradients = {
-  Conv: convRule,
-  MaxPool: maxPoolRule,
-  GlobalAveragePool: globalAverageRule,
+  Conv: (c) => {
+    if (intAttribute(c.node, 'group', 1) !== 1) unsupported(c, 'only convolutions of one group have a gradient here');
+    const [x, w, g] = [c.input(0), c.input(1), c.gradient()];
+    const kernel = shapeOfType(w).slice(2);
+    if (!isStatic(kernel)) unsupported(c, 'the sizes of its kernel must be fixed');
+    const window = windowOf(c, kernel);
+    const notChannels = shapeOfType(g).flatMap((_, i) => (i === 1 ? [] : [i]));
+    return [
+      c.needs(0) ? inputGradient(g, w, window) : undefined,
+      c.needs(1) ? weightGradient(x, g, window) : undefined,
+      c.inputs[2] && c.needs(2) ? reduceSum(g, notChannels) : undefined,
+    ];
+  },
+  /** MaxPool: every gradient entry is added where its maximum was found. */
+  MaxPool: (c) => {
+    const x = c.input(0);
+    const shape = shapeOfType(x);
+    if (!isStatic(shape)) unsupported(c, 'the sizes of its input must be fixed');
+    if (intAttribute(c.node, 'storage_order', 0) !== 0) unsupported(c, 'column-major indices have no gradient here');
+    const [, indices] = c.builder.node('MaxPool', [x], c.node.attributes, 2);
+    const zeros = apply('ConstantOfShape', [c.builder.ints([sizeOf(shape)])]);
+    const flat = scatterAdd(zeros, reshape(indices!, [-1]), reshape(c.gradient(), [-1]), 0);
+    return [reshape(flat, shape)];
+  },
+  /** GlobalAveragePool: an equal share for every entry. */
+  GlobalAveragePool: (c) => {
+    const shape = shapeOfType(c.input(0));
+    if (!isStatic(shape) || rankOf(c.gradient()) !== shape.length)
+      unsupported(c, 'the sizes of its input must be fixed');
+    return [expand(div(c.gradient(), sizeOf(shape.slice(2))), shape)];
+  },
 } satisfies GradientRules;

@@ -6,7 +6,6 @@ import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import { ruleFor } from '../graph/rules.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { activationGradients } from './activations.ts';
 import { convolutionGradients } from './convolution.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { indexingGradients } from './indexing.ts';
@@ -14,15 +13,8 @@ import { matrixGradients } from './matrix.ts';
 import { movementGradients } from './movement.ts';
 import { normalizationGradients } from './normalization.ts';
 import { reduceGradients } from './reduce.ts';
-import {
-  addGradients,
-  type Backpropagate,
-  type Differentiable,
-  type GradientContext,
-  type GradientRule,
-} from './rule.ts';
+import { addGradients, type Backpropagate, type Differentiable, type GradientRule, gradientContext } from './rule.ts';
 import { scanGradients } from './scan.ts';
-import { sequenceGradients } from './sequence.ts';
 
 const rules = {
   ...elementwiseGradients,
@@ -30,10 +22,8 @@ const rules = {
   ...movementGradients,
   ...reduceGradients,
   ...indexingGradients,
-  ...activationGradients,
   ...normalizationGradients,
   ...convolutionGradients,
-  ...sequenceGradients,
   ...scanGradients,
 } satisfies Readonly<Record<Differentiable, GradientRule>>;
 
@@ -41,9 +31,8 @@ const rules = {
 export const differentiableOperators: readonly string[] = Object.keys(rules).sort();
 
 /**
- * Reverse-mode differentiation: adds to the graph the gradient of a scalar `loss` with respect to each value in `wrt`.
- * The result computes everything that the graph did, plus one output per gradient named by `gradients`.
- * Throws when an operator between `wrt` and `loss` has no gradient rule.
+ * Reverse-mode differentiation: adds to the graph the gradient of a scalar `loss` with respect to each value in `wrt`,
+ * as outputs that `gradients` names. Throws when an operator between `wrt` and `loss` has no gradient rule.
  */
 export function differentiate(
   graph: Graph,
@@ -78,7 +67,7 @@ const backpropagate: Backpropagate = (b, nodes, seeds, wrt, defer = () => false)
     if (outputGradients.every((g) => g === undefined) || !usedNames(node).some((name) => active.has(name))) continue;
     if (traits(node).gradient === 'zero') continue;
     const deferred = new Set<number>();
-    const context: GradientContext = {
+    const context = gradientContext({
       builder: b,
       node,
       inputs: node.inputs.map(valueNamed),
@@ -88,7 +77,7 @@ const backpropagate: Backpropagate = (b, nodes, seeds, wrt, defer = () => false)
       wants: (name) => active.has(name),
       addToCaptured: accumulate,
       backpropagate,
-    };
+    });
     node.inputs.forEach((name, input) => {
       if (active.has(name) && defer(context, input)) deferred.add(input);
     });

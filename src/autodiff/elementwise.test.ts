@@ -7,6 +7,7 @@ import type { Tensor } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
 
 const x = distinct([2, 3]);
+const wide = distinct([3, 4]);
 const condition: Tensor = { elementType: 'bool', dims: [2, 3], data: Uint8Array.of(1, 0, 0, 1, 1, 0) };
 
 const unaryCases = [
@@ -87,6 +88,28 @@ const cases: GradientCase[] = [
       gradientCase(op, `axis ${axis}`, { x: randomTensor([2, 3, 4]) }, (v) => apply(op, [v.x], { axis })),
     ),
   ),
+  ...'Elu Celu Selu HardSigmoid Softsign Clip Erf Sin Cos'
+    .split(' ')
+    .map((op) => gradientCase(op, 'default', { x: wide }, (v) => apply(op, [v.x]))),
+  // Values on both sides of the kinks: 3 and -3, 1 and 2.5, 0 and 1.
+  gradientCase('HardSwish', 'beyond both kinks', { x: wide }, (v) => apply('HardSwish', [mul(v.x, 4.1)])),
+  gradientCase('HardSigmoid', 'beyond both kinks', { x: wide }, (v) => apply('HardSigmoid', [mul(v.x, 4.1)])),
+  gradientCase('HardSigmoid', 'attributes', { x: wide }, (v) =>
+    apply('HardSigmoid', [v.x], { alpha: float(0.6), beta: float(0.35) }),
+  ),
+  gradientCase('ThresholdedRelu', 'default', { x: wide }, (v) => apply('ThresholdedRelu', [mul(v.x, 1.8)])),
+  gradientCase('ThresholdedRelu', 'alpha', { x: wide }, (v) => apply('ThresholdedRelu', [v.x], { alpha: float(0.47) })),
+  gradientCase('Elu', 'alpha', { x: wide }, (v) => apply('Elu', [v.x], { alpha: float(0.4) })),
+  gradientCase('Celu', 'alpha', { x: wide }, (v) => apply('Celu', [v.x], { alpha: float(0.4) })),
+  gradientCase('Selu', 'attributes', { x: wide }, (v) =>
+    apply('Selu', [v.x], { alpha: float(1.2), gamma: float(1.1) }),
+  ),
+  gradientCase('Clip', 'both limits', { x: wide }, (v) => apply('Clip', [v.x, -0.47, 0.47])),
+  gradientCase('Clip', 'upper limit', { x: wide }, (v) => apply('Clip', [v.x, undefined, 0.47])),
+  gradientCase('PRelu', 'a slope for each column', { x: wide, slope: distinct([4], 1) }, (v) =>
+    apply('PRelu', [v.x, v.slope]),
+  ),
+  gradientCase('PRelu', 'one slope', { x: wide, slope: distinct([1], 1) }, (v) => apply('PRelu', [v.x, v.slope])),
   gradientCase('Softmax', 'nested', { x }, (v) => softmax(mul(softmax(v.x, 0), add(v.x, 1)), 1)),
 ];
 

@@ -1,82 +1,55 @@
 import { intAttribute, stringAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { apply, fullLike, gatherElements, mul, scatterAdd, softmax, transpose, unsqueeze } from '../graph/ops.ts';
-import {
-  type GradientRule,
-  type GradientRules,
-  gradient,
-  input,
-  rankOf,
-  reshapeLike,
-  shapeOfType,
-  unsupported,
-} from './rule.ts';
-
-/** Gather: rows of the gradient are added where they were taken from; repeated indices add up. */
-const gatherRule: GradientRule = (c) => {
-  const x = input(c, 0);
-  const indices = input(c, 1);
-  const rank = rankOf(x);
-  const indexRank = rankOf(indices);
-  const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rank)!;
-  // The gradient is [before…, indices…, after…]; ScatterND wants [indices…, before…, after…] over a target
-  // whose gathered axis comes first, so both are turned and the result is turned back.
-  const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
-  const zeros = fullLike(x, 0);
-  const turned = axis === 0 ? zeros : transpose(zeros, order);
-  const at = Array.from({ length: indexRank }, (_, i) => axis + i);
-  const others = Array.from({ length: rank - 1 + indexRank }, (_, i) => i).filter((i) => !at.includes(i));
-  const updates = axis === 0 ? gradient(c) : transpose(gradient(c), [...at, ...others]);
-  const nd = apply('Cast', [unsqueeze(indices, [indexRank])], { to: 7 });
-  const summed = apply('ScatterND', [turned, nd, updates], { reduction: 'add' });
-  return [
-    axis === 0
-      ? summed
-      : transpose(
-          summed,
-          order.map((_, i) => order.indexOf(i)),
-        ),
-    undefined,
-  ];
-};
-
-/** GatherElements: every gradient entry is added where its value was taken from. */
-const gatherElementsRule: GradientRule = (c) => [
-  scatterAdd(fullLike(input(c, 0), 0), input(c, 1), gradient(c), intAttribute(c.node, 'axis', 0)),
-  undefined,
-];
-
-/** ScatterElements with reduction add: the target's gradient passes, the updates' is gathered. */
-const scatterElementsRule: GradientRule = (c) => {
-  if (stringAttribute(c.node, 'reduction', 'none') !== 'add')
-    unsupported(c, "only reduction 'add' has a gradient here");
-  const axis = intAttribute(c.node, 'axis', 0);
-  return [gradient(c), undefined, c.needs(2) ? gatherElements(gradient(c), input(c, 1), axis) : undefined];
-};
-
-/**
- * Cross entropy from class indices, summed: loss = −Σ_n log p[n, y_n], so dlogits = dloss · (p − onehot(y)).
- * The softmax is shared with the forward pass (see `expandCrossEntropy`).
- */
-const crossEntropyRule: GradientRule = (c) => {
-  const logits = input(c, 0);
-  if (stringAttribute(c.node, 'reduction', 'mean') !== 'sum')
-    unsupported(c, "only reduction 'sum' has a gradient here");
-  if (c.inputs[2] || c.node.attributes.ignore_index)
-    unsupported(c, 'class weights and ignore_index have no gradient here');
-  if (shapeOfType(logits).length !== 2) unsupported(c, 'logits must be [rows, classes]');
-  const labels = unsqueeze(input(c, 1), [1]);
-  const minusOne = reshapeLike(fullLike(input(c, 1), -1), labels);
-  const difference = scatterAdd(softmax(logits, 1), labels, minusOne, 1);
-  const g = gradient(c);
-  const seed = c.builder.tensorOf(g)?.data;
-  // The loss itself has gradient 1: no trip through all rows and classes to multiply by it.
-  return [seed?.length === 1 && seed[0] === 1 ? difference : mul(difference, g), undefined];
-};
+import { type GradientRules, rankOf, reshapeLike, shapeOfType, unsupported } from './rule.ts';
 
 export const indexingGradients = {
-  Gather: gatherRule,
-  GatherElements: gatherElementsRule,
-  ScatterElements: scatterElementsRule,
-  SoftmaxCrossEntropyLoss: crossEntropyRule,
+  /** Gather: rows of the gradient are added where they were taken from; repeated indices add up. */
+  Gather: (c) => {
+    const x = c.input(0);
+    const indices = c.input(1);
+    const rank = rankOf(x);
+    const indexRank = rankOf(indices);
+    const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rank)!;
+    // The gradient is [before…, indices…, after…]; ScatterND wants [indices…, before…, after…] over a target
+    // whose gathered axis comes first, so both are turned and the result is turned back.
+    const order = [axis, ...Array.from({ length: rank }, (_, i) => i).filter((i) => i !== axis)];
+    const zeros = fullLike(x, 0);
+    const turned = axis === 0 ? zeros : transpose(zeros, order);
+    const at = Array.from({ length: indexRank }, (_, i) => axis + i);
+    const others = Array.from({ length: rank - 1 + indexRank }, (_, i) => i).filter((i) => !at.includes(i));
+    const updates = axis === 0 ? c.gradient() : transpose(c.gradient(), [...at, ...others]);
+    const nd = apply('Cast', [unsqueeze(indices, [indexRank])], { to: 7 });
+    const summed = apply('ScatterND', [turned, nd, updates], { reduction: 'add' });
+    const back = order.map((_, i) => order.indexOf(i));
+    return [axis === 0 ? summed : transpose(summed, back), undefined];
+  },
+  /** GatherElements: every gradient entry is added where its value was taken from. */
+  GatherElements: (c) => [
+    scatterAdd(fullLike(c.input(0), 0), c.input(1), c.gradient(), intAttribute(c.node, 'axis', 0)),
+    undefined,
+  ],
+  /** ScatterElements with reduction add: the target's gradient passes, the updates' is gathered. */
+  ScatterElements: (c) => {
+    if (stringAttribute(c.node, 'reduction', 'none') !== 'add')
+      unsupported(c, "only reduction 'add' has a gradient here");
+    const axis = intAttribute(c.node, 'axis', 0);
+    return [c.gradient(), undefined, c.needs(2) ? gatherElements(c.gradient(), c.input(1), axis) : undefined];
+  },
+  /** loss = −Σ_n log p[n, y_n]: dlogits = dloss · (p − onehot(y)); `expandCrossEntropy` shares the softmax. */
+  SoftmaxCrossEntropyLoss: (c) => {
+    const logits = c.input(0);
+    if (stringAttribute(c.node, 'reduction', 'mean') !== 'sum')
+      unsupported(c, "only reduction 'sum' has a gradient here");
+    if (c.inputs[2] || c.node.attributes.ignore_index)
+      unsupported(c, 'class weights and ignore_index have no gradient here');
+    if (shapeOfType(logits).length !== 2) unsupported(c, 'logits must be [rows, classes]');
+    const labels = unsqueeze(c.input(1), [1]);
+    const minusOne = reshapeLike(fullLike(c.input(1), -1), labels);
+    const difference = scatterAdd(softmax(logits, 1), labels, minusOne, 1);
+    const g = c.gradient();
+    const seed = c.builder.tensorOf(g)?.data;
+    // The loss itself has gradient 1: no trip through all rows and classes to multiply by it.
+    return [seed?.length === 1 && seed[0] === 1 ? difference : mul(difference, g), undefined];
+  },
 } satisfies GradientRules;

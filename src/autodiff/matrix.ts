@@ -1,16 +1,7 @@
 import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { flatten, gemm, matmul, mul, transpose, unsqueeze } from '../graph/ops.ts';
-import {
-  type GradientRule,
-  type GradientRules,
-  gradient,
-  input,
-  rankOf,
-  reshapeLike,
-  sumTo,
-  unsupported,
-} from './rule.ts';
+import { type GradientRules, rankOf, reshapeLike, sumTo, unsupported } from './rule.ts';
 
 /** Swaps the last two axes. */
 function swapLast(x: Value): Value {
@@ -20,58 +11,49 @@ function swapLast(x: Value): Value {
   return transpose(x, perm);
 }
 
-/**
- * Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a plain matrix B all leading axes of A become rows of one fat product.
- */
-const matMulRule: GradientRule = (c) => {
-  const a = input(c, 0);
-  const b = input(c, 1);
-  const g = gradient(c);
-  if (rankOf(a) < 2 || rankOf(b) < 2) {
+export const matrixGradients = {
+  /** Y = A · B: dA = dY · Bᵀ, dB = Aᵀ · dY. With a matrix B all leading axes of A become rows of one fat product. */
+  MatMul: (c) => {
+    const a = c.input(0);
+    const b = c.input(1);
+    const g = c.gradient();
+    if (rankOf(a) >= 2 && rankOf(b) === 2) {
+      const rows = (x: Value) => (rankOf(x) === 2 ? x : flatten(x, rankOf(x) - 1));
+      const da = () => gemm(rows(g), b, undefined, { transB: true });
+      return [
+        c.needs(0) ? (rankOf(a) === 2 ? da() : reshapeLike(da(), a)) : undefined,
+        c.needs(1) ? gemm(rows(a), rows(g), undefined, { transA: true }) : undefined,
+      ];
+    }
     // A vector operand: promote it as matmul does, differentiate that, and drop the added axis again.
-    const a2 = rankOf(a) < 2 ? unsqueeze(a, [0]) : a;
-    const b2 = rankOf(b) < 2 ? unsqueeze(b, [1]) : b;
+    const [a2, b2] = [rankOf(a) < 2 ? unsqueeze(a, [0]) : a, rankOf(b) < 2 ? unsqueeze(b, [1]) : b];
     const g1 = rankOf(a) < 2 ? unsqueeze(g, [rankOf(b) < 2 ? 0 : -2]) : g;
     const g2 = rankOf(b) < 2 ? unsqueeze(g1, [-1]) : g1;
+    const dropped = (x: Value, like: Value) => (rankOf(like) < 2 ? reshapeLike(x, like) : x);
     return [
-      c.needs(0) ? reshapeLike(sumTo(matmul(g2, swapLast(b2)), a2), a) : undefined,
-      c.needs(1) ? reshapeLike(sumTo(matmul(swapLast(a2), g2), b2), b) : undefined,
+      c.needs(0) ? dropped(sumTo(matmul(g2, swapLast(b2)), a2), a) : undefined,
+      c.needs(1) ? dropped(sumTo(matmul(swapLast(a2), g2), b2), b) : undefined,
     ];
-  }
-  if (rankOf(b) === 2) {
-    const rows = (x: Value) => (rankOf(x) === 2 ? x : flatten(x, rankOf(x) - 1));
-    const da = () => gemm(rows(g), b, undefined, { transB: true });
-    return [
-      c.needs(0) ? (rankOf(a) === 2 ? da() : reshapeLike(da(), a)) : undefined,
-      c.needs(1) ? gemm(rows(a), rows(g), undefined, { transA: true }) : undefined,
-    ];
-  }
-  return [
-    c.needs(0) ? sumTo(matmul(g, swapLast(b)), a) : undefined,
-    c.needs(1) ? sumTo(matmul(swapLast(a), g), b) : undefined,
-  ];
-};
-
-/** Y = α·op(A)·op(B) + β·C: each factor's gradient is again one Gemm, its transpose folded into the flags. */
-const gemmRule: GradientRule = (c) => {
-  const transA = intAttribute(c.node, 'transA', 0) === 1;
-  const transB = intAttribute(c.node, 'transB', 0) === 1;
-  const alpha = floatAttribute(c.node, 'alpha', 1);
-  const beta = floatAttribute(c.node, 'beta', 1);
-  const scaled = (transpositions: { transA?: boolean; transB?: boolean }) =>
-    alpha === 1 ? transpositions : { ...transpositions, alpha };
-  const [a, b, g] = [input(c, 0), input(c, 1), gradient(c)];
-  const da = () =>
-    transA
-      ? gemm(b, g, undefined, scaled({ transA: transB, transB: true }))
-      : gemm(g, b, undefined, scaled({ transB: !transB }));
-  const db = () =>
-    transB
-      ? gemm(g, a, undefined, scaled({ transA: true, transB: transA }))
-      : gemm(a, g, undefined, scaled({ transA: !transA }));
-  const dc = () => (beta === 1 ? sumTo(g, input(c, 2)) : mul(sumTo(g, input(c, 2)), beta));
-  if (rankOf(a) !== 2 || rankOf(b) !== 2) unsupported(c, 'both operands must be matrices');
-  return [c.needs(0) ? da() : undefined, c.needs(1) ? db() : undefined, c.inputs[2] && c.needs(2) ? dc() : undefined];
-};
-
-export const matrixGradients = { MatMul: matMulRule, Gemm: gemmRule } satisfies GradientRules;
+  },
+  /** Y = α·op(A)·op(B) + β·C: each factor's gradient is again one Gemm, its transpose folded into the flags. */
+  Gemm: (c) => {
+    const transA = intAttribute(c.node, 'transA', 0) === 1;
+    const transB = intAttribute(c.node, 'transB', 0) === 1;
+    const alpha = floatAttribute(c.node, 'alpha', 1);
+    const beta = floatAttribute(c.node, 'beta', 1);
+    const scaled = (transpositions: { transA?: boolean; transB?: boolean }) =>
+      alpha === 1 ? transpositions : { ...transpositions, alpha };
+    const [a, b, g] = [c.input(0), c.input(1), c.gradient()];
+    const da = () =>
+      transA
+        ? gemm(b, g, undefined, scaled({ transA: transB, transB: true }))
+        : gemm(g, b, undefined, scaled({ transB: !transB }));
+    const db = () =>
+      transB
+        ? gemm(g, a, undefined, scaled({ transA: true, transB: transA }))
+        : gemm(a, g, undefined, scaled({ transA: !transA }));
+    const dc = () => (beta === 1 ? sumTo(g, c.input(2)) : mul(sumTo(g, c.input(2)), beta));
+    if (rankOf(a) !== 2 || rankOf(b) !== 2) unsupported(c, 'both operands must be matrices');
+    return [c.needs(0) ? da() : undefined, c.needs(1) ? db() : undefined, c.inputs[2] && c.needs(2) ? dc() : undefined];
+  },
+} satisfies GradientRules;

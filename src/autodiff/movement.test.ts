@@ -20,6 +20,7 @@ import { movementGradients } from './movement.ts';
 
 const cube = { x: randomTensor([2, 3, 4]) };
 const ones = { x: randomTensor([1, 3, 1, 2]) };
+const sequences = randomTensor([4, 3, 2]);
 const END = Number.POSITIVE_INFINITY;
 const START = Number.NEGATIVE_INFINITY;
 
@@ -79,6 +80,19 @@ const cases: GradientCase[] = [
   gradientCase('Expand', 'new axes', { x: randomTensor([3]) }, ({ x }) => expand(x, [2, 2, 3])),
   gradientCase('Expand', 'target smaller than the value', { x: randomTensor([2, 3]) }, ({ x }) => expand(x, [1])),
   gradientCase('Expand', 'scalar', { x: randomTensor([]) }, ({ x }) => expand(x, [2, 3])),
+  gradientCase('ReverseSequence', 'time-major', { x: sequences }, (v, b) =>
+    apply('ReverseSequence', [v.x, b.ints([4, 1, 2])], { time_axis: 0, batch_axis: 1 }),
+  ),
+  gradientCase('ReverseSequence', 'batch-major', { x: sequences }, (v, b) =>
+    apply('ReverseSequence', [v.x, b.ints([3, 1, 2, 2])], { time_axis: 1, batch_axis: 0 }),
+  ),
+  ...[0, 1].flatMap((exclusive) =>
+    [0, 1].map((reverse) =>
+      gradientCase('CumSum', `exclusive ${exclusive}, reverse ${reverse}`, { x: sequences }, (v, b) =>
+        apply('CumSum', [v.x, b.ints([1])], { exclusive, reverse }),
+      ),
+    ),
+  ),
   gradientCase('Transpose', 'nested', cube, ({ x }) =>
     add(reshape(transpose(x, [1, 0, 2]), [6, 4]), reshape(mul(x, x), [6, 4])),
   ),

@@ -1,14 +1,11 @@
-import { intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
-import { isStatic, normalizeAxis } from '../graph/dims.ts';
+import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
 import { apply, concat, fullLike, reduceSum, reshape, scatterAdd, slice, transpose } from '../graph/ops.ts';
 import {
   type GradientContext,
   type GradientRule,
   type GradientRules,
-  gradient,
-  input,
-  output,
   rankOf,
   reshapeLike,
   shapeOfType,
@@ -17,68 +14,12 @@ import {
 } from './rule.ts';
 
 /** Operators that only rename axes: the gradient takes the input's shape back. */
-const reshaping: GradientRule = (c) => [reshapeLike(gradient(c), input(c, 0))];
-
-const transposeRule: GradientRule = (c) => {
-  const rank = rankOf(input(c, 0));
-  const perm = intsAttribute(c.node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
-  return [
-    transpose(
-      gradient(c),
-      perm.map((_, i) => perm.indexOf(i)),
-    ),
-  ];
-};
+const reshaping: GradientRule = (c) => [reshapeLike(c.gradient(), c.input(0))];
 
 /** Sizes along an axis, which must be known to cut there. */
 function sizeAlong(c: GradientContext, x: Value, axis: number): number {
   const size = shapeOfType(x)[axis];
   return typeof size === 'number' ? size : unsupported(c, `the size of axis ${axis} of '${x.name}' is free`);
-}
-
-/** Concat: each operand takes its own stretch of the gradient. */
-const concatRule: GradientRule = (c) => {
-  const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rankOf(input(c, 0)))!;
-  let start = 0;
-  return c.inputs.map((_, i) => {
-    const from = start;
-    start += sizeAlong(c, input(c, i), axis);
-    return c.needs(i) ? slice(gradient(c), [from], [start], [axis]) : undefined;
-  });
-};
-
-/** Split: the parts' gradients joined again; a part that the loss does not see counts as zero. */
-const splitRule: GradientRule = (c) => {
-  const parts = c.gradients.map((g, i) => g ?? fullLike(output(c, i), 0));
-  return [concat(parts, intAttribute(c.node, 'axis', 0))];
-};
-
-/** Slice: the gradient put back where it was cut, zeros around it; steps other than 1 are scattered by index. */
-const sliceRule: GradientRule = (c) => {
-  const x = input(c, 0);
-  const known = (i: number) => (c.inputs[i] ? c.builder.knownInts(input(c, i)) : undefined);
-  const starts = intsAttribute(c.node, 'starts') ?? known(1);
-  const ends = intsAttribute(c.node, 'ends') ?? known(2);
-  if (starts === undefined || ends === undefined) unsupported(c, 'starts and ends must be constants');
-  const axes = intsAttribute(c.node, 'axes') ?? known(3) ?? starts.map((_, i) => i);
-  const steps = known(4);
-  let g = gradient(c);
-  const rank = rankOf(x);
-  starts.forEach((start, i) => {
-    const axis = normalizeAxis(Number(axes[i]), rank)!;
-    const size = sizeAlong(c, x, axis);
-    const step = Number(steps?.[i] ?? 1);
-    const length = sizeAlong(c, g, axis);
-    const first = clampStart(Number(start), size, step);
-    if (first === 0 && step === 1 && length === size) return;
-    g = step === 1 ? padAlong(c, g, axis, first, size - first - length) : spread(c, g, axis, first, step, size);
-  });
-  return [g];
-};
-
-function clampStart(start: number, size: number, step: number): number {
-  const from = start < 0 ? start + size : start;
-  return Math.min(Math.max(from, 0), step > 0 ? size : size - 1);
 }
 
 /** Zeros before and after along one axis. */
@@ -101,43 +42,78 @@ function spread(c: GradientContext, g: Value, axis: number, first: number, step:
   return scatterAdd(zeros, everywhere, g, axis);
 }
 
-/** Pad with a constant: padding by as much less takes the border off again, and puts zeros where entries were cut. */
-const padRule: GradientRule = (c) => {
-  const mode = c.node.attributes.mode;
-  if (mode?.type === 'string' && mode.value !== 'constant') unsupported(c, `mode '${mode.value}' has no gradient here`);
-  if (c.inputs[3]) unsupported(c, 'axes (input 3) have no gradient here');
-  const pads = c.builder.knownInts(input(c, 1));
-  if (!isStatic(pads)) unsupported(c, 'pads must be constant');
-  return [apply('Pad', [gradient(c), c.builder.ints(pads.map((p) => -p))])];
-};
-
-/** Tile: the copies' gradients added up, with [repeats, size] in place of each axis. */
-const tileRule: GradientRule = (c) => {
-  const shape = shapeOfType(input(c, 0));
-  const repeats = c.builder.knownInts(input(c, 1));
-  if (!isStatic(shape) || !isStatic(repeats)) unsupported(c, 'sizes and repeats must be constant');
-  const copies = reshape(
-    gradient(c),
-    shape.flatMap((size, i) => [repeats[i]!, size]),
-  );
-  return [
-    reduceSum(
-      copies,
-      shape.map((_, i) => 2 * i),
-    ),
-  ];
-};
-
 export const movementGradients = {
   Reshape: reshaping,
   Squeeze: reshaping,
   Unsqueeze: reshaping,
   Flatten: reshaping,
-  Transpose: transposeRule,
-  Concat: concatRule,
-  Split: splitRule,
-  Slice: sliceRule,
-  Pad: padRule,
-  Tile: tileRule,
-  Expand: (c) => [sumTo(gradient(c), input(c, 0))],
+  Transpose: (c) => {
+    const rank = rankOf(c.input(0));
+    const perm = intsAttribute(c.node, 'perm') ?? Array.from({ length: rank }, (_, i) => rank - 1 - i);
+    const back = perm.map((_, i) => perm.indexOf(i));
+    return [transpose(c.gradient(), back)];
+  },
+  /** Concat: each operand takes its own stretch of the gradient. */
+  Concat: (c) => {
+    const axis = normalizeAxis(intAttribute(c.node, 'axis', 0), rankOf(c.input(0)))!;
+    let start = 0;
+    return c.inputs.map((_, i) => {
+      const from = start;
+      start += sizeAlong(c, c.input(i), axis);
+      return c.needs(i) ? slice(c.gradient(), [from], [start], [axis]) : undefined;
+    });
+  },
+  /** Split: the parts' gradients joined again; a part that the loss does not see counts as zero. */
+  Split: (c) => {
+    const parts = c.gradients.map((g, i) => g ?? fullLike(c.output(i), 0));
+    return [concat(parts, intAttribute(c.node, 'axis', 0))];
+  },
+  /** Slice: the gradient put back where it was cut, zeros around it; steps other than 1 are scattered by index. */
+  Slice: (c) => {
+    const x = c.input(0);
+    const known = (i: number) => (c.inputs[i] ? c.builder.knownInts(c.input(i)) : undefined);
+    const starts = intsAttribute(c.node, 'starts') ?? known(1);
+    const ends = intsAttribute(c.node, 'ends') ?? known(2);
+    if (starts === undefined || ends === undefined) unsupported(c, 'starts and ends must be constants');
+    const axes = intsAttribute(c.node, 'axes') ?? known(3) ?? starts.map((_, i) => i);
+    const steps = known(4);
+    let g = c.gradient();
+    const rank = rankOf(x);
+    starts.forEach((start, i) => {
+      const axis = normalizeAxis(Number(axes[i]), rank)!;
+      const size = sizeAlong(c, x, axis);
+      const step = Number(steps?.[i] ?? 1);
+      const length = sizeAlong(c, g, axis);
+      const first = Math.min(sliceBound(Number(start), size), step > 0 ? size : size - 1);
+      if (first === 0 && step === 1 && length === size) return;
+      g = step === 1 ? padAlong(c, g, axis, first, size - first - length) : spread(c, g, axis, first, step, size);
+    });
+    return [g];
+  },
+  /** Pad with a constant: padding by as much less takes the border off again, and puts zeros where entries were cut. */
+  Pad: (c) => {
+    const mode = stringAttribute(c.node, 'mode', 'constant');
+    if (mode !== 'constant') unsupported(c, `mode '${mode}' has no gradient here`);
+    if (c.inputs[3]) unsupported(c, 'axes (input 3) have no gradient here');
+    const pads = c.builder.knownInts(c.input(1));
+    if (!isStatic(pads)) unsupported(c, 'pads must be constant');
+    return [apply('Pad', [c.gradient(), c.builder.ints(pads.map((p) => -p))])];
+  },
+  /** Tile: the copies' gradients added up, with [repeats, size] in place of each axis. */
+  Tile: (c) => {
+    const shape = shapeOfType(c.input(0));
+    const repeats = c.builder.knownInts(c.input(1));
+    if (!isStatic(shape) || !isStatic(repeats)) unsupported(c, 'sizes and repeats must be constant');
+    const parted = shape.flatMap((size, i) => [repeats[i]!, size]);
+    const copies = shape.map((_, i) => 2 * i);
+    return [reduceSum(reshape(c.gradient(), parted), copies)];
+  },
+  /** Reversing each sequence up to its length again puts every gradient back in its place. */
+  ReverseSequence: (c) => [c.builder.node('ReverseSequence', [c.gradient(), c.input(1)], c.node.attributes)[0]],
+  /** y_i = Σ_{j ≤ i} x_j: dx_j = Σ_{i ≥ j} dy_i, a running sum from the other end. */
+  CumSum: (c) => {
+    const attributes = { ...c.node.attributes, reverse: 1 - intAttribute(c.node, 'reverse', 0) };
+    return c.builder.node('CumSum', [c.gradient(), c.input(1)], attributes);
+  },
+  Expand: (c) => [sumTo(c.gradient(), c.input(0))],
 } satisfies GradientRules;

@@ -2,15 +2,11 @@ import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { add, div, mul, neg, reduceMean, reduceSum, reshape, sqrt, sub } from '../graph/ops.ts';
-import { type GradientRule, type GradientRules, gradient, input, rankOf, sumTo, unsupported } from './rule.ts';
-
-/*
- * Normalisations x̂ = (x − μ) · r with r = 1 / √(σ² + ε), then y = x̂ · γ + β.
- */
+import { type GradientRules, rankOf, sumTo, unsupported } from './rule.ts';
 
 const range = (from: number, to: number) => Array.from({ length: to - from }, (_, i) => from + i);
 
-/** x̂ and r, with μ and σ² taken over `axes` of x. */
+/** x̂ = (x − μ) · r and r = 1 / √(σ² + ε), with μ and σ² taken over `axes` of x. */
 function standardized(x: Value, axes: readonly number[], epsilon: number): { normal: Value; rate: Value } {
   const centred = sub(x, reduceMean(x, axes, true));
   const rate = div(1, sqrt(add(reduceMean(mul(centred, centred), axes, true), epsilon)));
@@ -30,62 +26,55 @@ function perChannel(vector: Value, rank: number): Value {
 
 /** Sums over all axes but the channels. */
 function sumPerChannel(x: Value): Value {
-  return reduceSum(
-    x,
-    range(0, rankOf(x)).filter((axis) => axis !== 1),
-  );
+  const others = range(0, rankOf(x)).filter((axis) => axis !== 1);
+  return reduceSum(x, others);
 }
 
-/** LayerNormalization: statistics over the axes from `axis` on; γ and β broadcast to x. */
-const layerNormRule: GradientRule = (c) => {
-  if (c.gradients[1] ?? c.gradients[2]) unsupported(c, 'its mean and deviation have no gradient here');
-  const [x, scale, g] = [input(c, 0), input(c, 1), gradient(c)];
-  const rank = rankOf(x);
-  const first = normalizeAxis(intAttribute(c.node, 'axis', -1), rank) ?? unsupported(c, 'its axis does not exist');
-  const axes = range(first, rank);
-  const { normal, rate } = standardized(x, axes, floatAttribute(c.node, 'epsilon', 1e-5));
-  return [
-    c.needs(0) ? throughStatistics(mul(g, scale), normal, rate, axes) : undefined,
-    c.needs(1) ? sumTo(mul(g, normal), scale) : undefined,
-    c.inputs[2] && c.needs(2) ? sumTo(g, input(c, 2)) : undefined,
-  ];
-};
-
-/** InstanceNormalization: statistics over the axes after batch and channels; γ and β per channel. */
-const instanceNormRule: GradientRule = (c) => {
-  const [x, scale, g] = [input(c, 0), input(c, 1), gradient(c)];
-  const axes = range(2, rankOf(x));
-  const { normal, rate } = standardized(x, axes, floatAttribute(c.node, 'epsilon', 1e-5));
-  return [
-    c.needs(0) ? throughStatistics(mul(g, perChannel(scale, rankOf(x))), normal, rate, axes) : undefined,
-    c.needs(1) ? sumPerChannel(mul(g, normal)) : undefined,
-    c.needs(2) ? sumPerChannel(g) : undefined,
-  ];
-};
-
-/**
- * BatchNormalization as it is used, y = (x − μ) · r · γ + β with μ and σ² given per channel:
- *   dμ = −Σ dy · γ · r,  dσ² = −½ Σ dy · γ · (x − μ) · r³.
- */
-const batchNormRule: GradientRule = (c) => {
-  if (intAttribute(c.node, 'training_mode', 0) !== 0) unsupported(c, 'only its form for inference has a gradient here');
-  const [x, scale, g] = [input(c, 0), input(c, 1), gradient(c)];
-  const rank = rankOf(x);
-  const epsilon = floatAttribute(c.node, 'epsilon', 1e-5);
-  const rate = perChannel(div(1, sqrt(add(input(c, 4), epsilon))), rank);
-  const normal = () => mul(sub(x, perChannel(input(c, 3), rank)), rate);
-  const scaled = () => mul(g, perChannel(scale, rank));
-  return [
-    c.needs(0) ? mul(g, mul(perChannel(scale, rank), rate)) : undefined,
-    c.needs(1) ? sumPerChannel(mul(g, normal())) : undefined,
-    c.needs(2) ? sumPerChannel(g) : undefined,
-    c.needs(3) ? neg(sumPerChannel(mul(scaled(), rate))) : undefined,
-    c.needs(4) ? mul(sumPerChannel(mul(mul(scaled(), normal()), mul(rate, rate))), -0.5) : undefined,
-  ];
-};
-
 export const normalizationGradients = {
-  LayerNormalization: layerNormRule,
-  InstanceNormalization: instanceNormRule,
-  BatchNormalization: batchNormRule,
+  /** LayerNormalization: statistics over the axes from `axis` on; γ and β broadcast to x. */
+  LayerNormalization: (c) => {
+    if (c.gradients[1] ?? c.gradients[2]) unsupported(c, 'its mean and deviation have no gradient here');
+    const [x, scale, g] = [c.input(0), c.input(1), c.gradient()];
+    const rank = rankOf(x);
+    const first = normalizeAxis(intAttribute(c.node, 'axis', -1), rank) ?? unsupported(c, 'its axis does not exist');
+    const axes = range(first, rank);
+    const { normal, rate } = standardized(x, axes, floatAttribute(c.node, 'epsilon', 1e-5));
+    return [
+      c.needs(0) ? throughStatistics(mul(g, scale), normal, rate, axes) : undefined,
+      c.needs(1) ? sumTo(mul(g, normal), scale) : undefined,
+      c.inputs[2] && c.needs(2) ? sumTo(g, c.input(2)) : undefined,
+    ];
+  },
+  /** InstanceNormalization: statistics over the axes after batch and channels; γ and β per channel. */
+  InstanceNormalization: (c) => {
+    const [x, scale, g] = [c.input(0), c.input(1), c.gradient()];
+    const axes = range(2, rankOf(x));
+    const { normal, rate } = standardized(x, axes, floatAttribute(c.node, 'epsilon', 1e-5));
+    return [
+      c.needs(0) ? throughStatistics(mul(g, perChannel(scale, rankOf(x))), normal, rate, axes) : undefined,
+      c.needs(1) ? sumPerChannel(mul(g, normal)) : undefined,
+      c.needs(2) ? sumPerChannel(g) : undefined,
+    ];
+  },
+  /**
+   * BatchNormalization as it is used, y = (x − μ) · r · γ + β with μ and σ² given per channel:
+   *   dμ = −Σ dy · γ · r,  dσ² = −½ Σ dy · γ · (x − μ) · r³.
+   */
+  BatchNormalization: (c) => {
+    if (intAttribute(c.node, 'training_mode', 0) !== 0)
+      unsupported(c, 'only its form for inference has a gradient here');
+    const [x, scale, g] = [c.input(0), c.input(1), c.gradient()];
+    const rank = rankOf(x);
+    const epsilon = floatAttribute(c.node, 'epsilon', 1e-5);
+    const rate = perChannel(div(1, sqrt(add(c.input(4), epsilon))), rank);
+    const normal = () => mul(sub(x, perChannel(c.input(3), rank)), rate);
+    const scaled = () => mul(g, perChannel(scale, rank));
+    return [
+      c.needs(0) ? mul(g, mul(perChannel(scale, rank), rate)) : undefined,
+      c.needs(1) ? sumPerChannel(mul(g, normal())) : undefined,
+      c.needs(2) ? sumPerChannel(g) : undefined,
+      c.needs(3) ? neg(sumPerChannel(mul(scaled(), rate))) : undefined,
+      c.needs(4) ? mul(sumPerChannel(mul(mul(scaled(), normal()), mul(rate, rate))), -0.5) : undefined,
+    ];
+  },
 } satisfies GradientRules;

@@ -22,9 +22,6 @@ import {
   type GradientContext,
   type GradientRule,
   type GradientRules,
-  gradient,
-  input,
-  output,
   rankOf,
   shapeOfType,
   unsupported,
@@ -32,8 +29,8 @@ import {
 
 /** Axes of a reduction: attribute, constant input, or all. */
 function reducedAxes(c: GradientContext): readonly number[] {
-  const rank = rankOf(input(c, 0));
-  const given = intsAttribute(c.node, 'axes') ?? (c.inputs[1] ? c.builder.knownInts(input(c, 1)) : undefined);
+  const rank = rankOf(c.input(0));
+  const given = intsAttribute(c.node, 'axes') ?? (c.inputs[1] ? c.builder.knownInts(c.input(1)) : undefined);
   if (given === undefined && c.inputs[1]) unsupported(c, 'its axes must be constant');
   if (given === undefined || given.length === 0) {
     return intAttribute(c.node, 'noop_with_empty_axes', 0) ? [] : Array.from({ length: rank }, (_, i) => i);
@@ -44,7 +41,7 @@ function reducedAxes(c: GradientContext): readonly number[] {
 /** A reduced value with its axes of size 1 back in place, so that it broadcasts against the input. */
 function restored(c: GradientContext, reduced: Value, axes: readonly number[]): Value {
   if (intAttribute(c.node, 'keepdims', 1) !== 0 || axes.length === 0) return reduced;
-  const shape = reducedShape(shapeOfType(input(c, 0)), axes, true);
+  const shape = reducedShape(shapeOfType(c.input(0)), axes, true);
   return isStatic(shape) ? reshape(reduced, shape) : unsqueeze(reduced, axes);
 }
 
@@ -53,25 +50,12 @@ function expandLike(x: Value, like: Value): Value {
   return expand(x, isStatic(shape) ? shape : shapeOf(like));
 }
 
-const sumRule: GradientRule = (c) => [expandLike(restored(c, gradient(c), reducedAxes(c)), input(c, 0))];
-
-/** Mean: a sum divided by the number of terms, which may be known only at run time. */
-const meanRule: GradientRule = (c) => {
-  const x = input(c, 0);
-  const axes = reducedAxes(c);
-  const sizes: readonly Dim[] = axes.map((a) => shapeOfType(x)[a]!);
-  const spread = expandLike(restored(c, gradient(c), axes), x);
-  if (isStatic(sizes)) return [div(spread, sizeOf(sizes))];
-  const counts = apply('Gather', [shapeOf(x), c.builder.ints(axes)]);
-  return [div(spread, cast(apply('ReduceProd', [counts], { keepdims: 0 }), 'float32'))];
-};
-
 /** Max and Min: the gradient goes to the extreme entries, in equal shares when several tie. */
 const extremeRule: GradientRule = (c) => {
   const axes = reducedAxes(c);
-  const x = input(c, 0);
-  const wins = cast(equal(x, restored(c, output(c, 0), axes)), 'float32');
-  return [mul(div(wins, reduceSum(wins, axes, true)), restored(c, gradient(c), axes))];
+  const x = c.input(0);
+  const wins = cast(equal(x, restored(c, c.output(0), axes)), 'float32');
+  return [mul(div(wins, reduceSum(wins, axes, true)), restored(c, c.gradient(), axes))];
 };
 
 /** y = f(Σ …): dx = dy · (a factor of x and of y, which comes with its axes in place). */
@@ -79,17 +63,26 @@ const factorRule =
   (factor: (x: Value, y: Value) => Value): GradientRule =>
   (c) => {
     const axes = reducedAxes(c);
-    const x = input(c, 0);
-    return [mul(restored(c, gradient(c), axes), factor(x, restored(c, output(c, 0), axes)))];
+    const x = c.input(0);
+    return [mul(restored(c, c.gradient(), axes), factor(x, restored(c, c.output(0), axes)))];
   };
 
 export const reduceGradients = {
-  ReduceSum: sumRule,
-  ReduceMean: meanRule,
+  ReduceSum: (c) => [expandLike(restored(c, c.gradient(), reducedAxes(c)), c.input(0))],
+  /** Mean: a sum divided by the number of terms, which may be known only at run time. */
+  ReduceMean: (c) => {
+    const x = c.input(0);
+    const axes = reducedAxes(c);
+    const sizes: readonly Dim[] = axes.map((a) => shapeOfType(x)[a]!);
+    const spread = expandLike(restored(c, c.gradient(), axes), x);
+    if (isStatic(sizes)) return [div(spread, sizeOf(sizes))];
+    const counts = apply('Gather', [shapeOf(x), c.builder.ints(axes)]);
+    return [div(spread, cast(apply('ReduceProd', [counts], { keepdims: 0 }), 'float32'))];
+  },
   ReduceMax: extremeRule,
   ReduceMin: extremeRule,
-  ReduceL1: factorRule((x) => sign(x)),
-  ReduceL2: factorRule((x, y) => div(x, y)),
+  ReduceL1: factorRule(sign),
+  ReduceL2: factorRule(div),
   ReduceSumSquare: factorRule((x) => mul(x, 2)),
   ReduceLogSumExp: factorRule((x, y) => exp(sub(x, y))),
 } satisfies GradientRules;

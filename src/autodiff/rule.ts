@@ -7,8 +7,8 @@ import { add, reduceSum, reshape, shapeOf } from '../graph/ops.ts';
 import type { Rules } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
-/** What a gradient rule sees of one node, in the builder that the gradient nodes go to. */
-export interface GradientContext {
+/** A node whose gradient is asked for, in the builder that the gradient nodes go to. */
+interface NodeGradient {
   readonly builder: GraphBuilder;
   readonly node: Node;
   /** Inputs by position; undefined for one that is left out. */
@@ -26,19 +26,39 @@ export interface GradientContext {
   readonly backpropagate: Backpropagate;
 }
 
-/** Leaves the gradient of one input to the caller: a loop computes it once outside instead of at every step. */
-export type Defer = (c: GradientContext, input: number) => boolean;
+/** What a gradient rule sees of one node. */
+export interface GradientContext extends NodeGradient {
+  /** A required input. */
+  input(index: number): Value;
+  /** An output that somebody takes. */
+  output(index: number): Value;
+  /** The gradient of the only differentiable output. */
+  gradient(): Value;
+}
+
+export function gradientContext(of: NodeGradient): GradientContext {
+  const missing = (what: string): never => {
+    throw new SlimError(`${of.node.op} '${of.node.name}': ${what}`);
+  };
+  const context: GradientContext = {
+    ...of,
+    input: (index) => of.inputs[index] ?? missing(`input ${index} is missing`),
+    output: (index) => of.outputs[index] ?? unsupported(context, `output ${index} is left out`),
+    gradient: () => of.gradients[0] ?? missing('no gradient reaches its first output'),
+  };
+  return context;
+}
 
 /**
  * The reverse sweep over `nodes`, whose values live in `b`: from gradients of some values (`seeds`) to the gradients of
- * `wrt`, as new nodes of `b`. Gradients of a value that is used several times are summed.
+ * `wrt`, as new nodes of `b`. What `defer` says so of is left to the caller: a loop computes it once outside.
  */
 export type Backpropagate = (
   b: GraphBuilder,
   nodes: readonly Node[],
   seeds: ReadonlyMap<string, Value>,
   wrt: Iterable<string>,
-  defer?: Defer,
+  defer?: (c: GradientContext, input: number) => boolean,
 ) => Map<string, Value>;
 
 /** Vector-Jacobian product: from the gradients of a node's outputs to those of its inputs (undefined: none). */
@@ -50,40 +70,20 @@ export type Differentiable = OpWith<{ gradient: 'rule' }>;
 /** Rules of one family of operators. */
 export type GradientRules = Rules<GradientRule, Differentiable>;
 
-/** A required input. */
-export function input(c: GradientContext, index: number): Value {
-  const value = c.inputs[index];
-  if (value === undefined) throw new SlimError(`${c.node.op} '${c.node.name}': input ${index} is missing`);
-  return value;
-}
-
-/** An output that somebody takes. */
-export function output(c: GradientContext, index: number): Value {
-  return c.outputs[index] ?? unsupported(c, `output ${index} is left out`);
-}
-
-/** The gradient of a node's only differentiable output. */
-export function gradient(c: GradientContext): Value {
-  const value = c.gradients[0];
-  if (value === undefined) throw new SlimError(`${c.node.op} '${c.node.name}': no gradient reaches its first output`);
-  return value;
-}
-
 /** Stops: the operator exists but this use of it has no gradient here. */
 export function unsupported(c: GradientContext, reason: string): never {
   throw new SlimError(`cannot differentiate ${c.node.op} '${c.node.name || c.node.outputs[0]}': ${reason}`);
-}
-
-/** Known rank of a value. */
-export function rankOf(x: Value): number {
-  if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
-  return x.type.shape.length;
 }
 
 /** Known shape of a value. */
 export function shapeOfType(x: Value): readonly Dim[] {
   if (x.type.shape === undefined) throw new ShapeError(`'${x.name}' needs a known rank to be differentiated`);
   return x.type.shape;
+}
+
+/** Known rank of a value. */
+export function rankOf(x: Value): number {
+  return shapeOfType(x).length;
 }
 
 /**

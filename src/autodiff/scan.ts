@@ -1,8 +1,9 @@
+import { attribute, identityNode, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { fullLike, scan } from '../graph/ops.ts';
 import { renameInputs } from '../graph/rewrite.ts';
-import { addGradients, type GradientContext, type GradientRule, type GradientRules } from './rule.ts';
-import { saveInForward } from './scanForward.ts';
+import type { Graph } from '../graph/types.ts';
+import { addGradients, type GradientRules } from './rule.ts';
 import { type ScanLoop, type StepGradient, type StepReads, scanLoop, stepGradient, stepReads } from './scanStep.ts';
 import { readsOther, stackedGradient } from './stacked.ts';
 
@@ -15,60 +16,44 @@ import { readsOther, stackedGradient } from './stacked.ts';
  * gradient of that node's output, and one operation over all steps follows (`stacked.ts`).
  */
 
-/** Gradients of a Scan's inputs; those of the outer values that its body captures are added where they belong. */
-const scanRule: GradientRule = (c) => {
-  const loop = scanLoop(c);
-  const gradient = stepGradient(c, loop);
-  const reads = stepReads(loop, gradient);
-  const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
-  const results = runBackward(c, loop, gradient, reads, saved);
-  const inputs: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
-  const captured = new Map<string, Value>();
-  let at = 0;
-  for (const s of gradient.states) inputs[s.state] = results[at++];
-  for (const s of gradient.sums) captured.set(s.name, results[at++]!);
-  for (const x of gradient.inputs) inputs[loop.stateCount + x.input] = results[at++];
-  const stacks = new Map(gradient.stacked.map((name) => [name, results[at++]!]));
-  for (const { c: inside, input } of gradient.deferred) {
-    const name = inside.node.inputs[input]!;
-    const isRead = (i: number) => i === input || readsOther(inside.node);
-    const operands = inside.node.inputs.map((operand, i) =>
-      isRead(i) ? (saved.get(operand) ?? loop.builder.value(operand)) : undefined,
-    );
-    const stack = stacks.get(inside.gradients[0]!.name)!;
-    const g = stackedGradient(loop.builder, inside, input, operands, stack);
-    captured.set(name, addGradients(captured.get(name), g));
-  }
-  for (const [name, g] of captured) c.addToCaptured(name, g);
-  return inputs;
-};
-
 /**
- * The backward loop over the values that the forward one saved. Its results are the gradients of the states, sums for
- * captured values, then for all steps [T, …] those of scanned inputs and the stacked ones.
+ * The forward loop with `saved` values as further stacked outputs; its steps are now these nodes of `body`. Returns the
+ * values of all steps [T, …] by the name of the value in the body.
  */
-function runBackward(
-  c: GradientContext,
-  loop: ScanLoop,
-  gradient: StepGradient,
-  reads: StepReads,
-  saved: ReadonlyMap<string, Value>,
-): Value[] {
-  const { builder: b, stateCount } = loop;
-  const { states, sums, inputs, outputs, stacked } = gradient;
-  const body = backwardBody(loop, gradient, reads);
-  return scan(
-    [
-      ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
-      ...sums.map((s) => fullLike(b.value(s.name), 0)),
-    ],
-    [...outputs.map((o) => c.gradients[stateCount + o.output]!), ...reads.inLoop.map((name) => saved.get(name)!)],
-    body,
-    {
-      reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
-      reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
-    },
-  );
+function saveInForward(loop: ScanLoop, body: Graph, saved: readonly string[]): ReadonlyMap<string, Value> {
+  const { builder: b, node, stateCount } = loop;
+  const nodes = [...body.nodes];
+  const outputs = [...body.outputs];
+  const outputNames = [...node.outputs];
+  const stacks = new Map<string, string>();
+  const scope = GraphBuilder.from(body, { outer: b });
+  for (const name of saved) {
+    const k = body.outputs.findIndex(
+      (o, i) => i >= stateCount && o.name === name && node.outputs[i] !== '' && !loop.isOutputReversed(i - stateCount),
+    );
+    if (k >= 0) {
+      stacks.set(name, node.outputs[k]!);
+      continue;
+    }
+    const isComputed = body.nodes.some((n) => n.outputs.includes(name)) && !body.outputs.some((o) => o.name === name);
+    const copy = isComputed ? name : b.fresh(`${name}_saved`);
+    if (!isComputed) nodes.push(identityNode(name, copy));
+    outputs.push({ name: copy, type: scope.value(name).type });
+    const stack = b.fresh(`${name}_steps`);
+    outputNames.push(stack);
+    stacks.set(name, stack);
+  }
+  const added = outputs.length - body.outputs.length;
+  if (added > 0 || body.nodes.some((n, i) => n !== loop.body.nodes[i])) {
+    const directions = intsAttribute(node, 'scan_output_directions');
+    const attributes = {
+      ...node.attributes,
+      body: { type: 'graph', value: { ...body, nodes, outputs } } as const,
+      ...(directions && { scan_output_directions: attribute([...directions, ...new Array<number>(added).fill(0)]) }),
+    };
+    b.replaceNode(node, { ...node, outputs: outputNames, attributes });
+  }
+  return new Map([...stacks].map(([name, stack]) => [name, b.value(stack)]));
 }
 
 /** One step of the backward loop. */
@@ -98,4 +83,47 @@ function backwardBody({ builder: b, body }: ScanLoop, gradient: StepGradient, re
   return back.build();
 }
 
-export const scanGradients = { Scan: scanRule } satisfies GradientRules;
+export const scanGradients = {
+  /** Gradients of a Scan's inputs; those of the outer values that its body captures are added where they belong. */
+  Scan: (c) => {
+    const loop = scanLoop(c);
+    const gradient = stepGradient(c, loop);
+    const reads = stepReads(loop, gradient);
+    const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
+    const { builder: b, stateCount } = loop;
+    const { states, sums, inputs, outputs, stacked } = gradient;
+    const backward = backwardBody(loop, gradient, reads);
+    const initial = [
+      ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
+      ...sums.map((s) => fullLike(b.value(s.name), 0)),
+    ];
+    const scanned = [
+      ...outputs.map((o) => c.gradients[stateCount + o.output]!),
+      ...reads.inLoop.map((name) => saved.get(name)!),
+    ];
+    // Gradients of the states, sums for captured values, then for all steps [T, …] those of scanned inputs and the rest.
+    const results = scan(initial, scanned, backward, {
+      reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
+      reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
+    });
+    const found: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
+    const captured = new Map<string, Value>();
+    let at = 0;
+    for (const s of states) found[s.state] = results[at++];
+    for (const s of sums) captured.set(s.name, results[at++]!);
+    for (const x of inputs) found[stateCount + x.input] = results[at++];
+    const stacks = new Map(stacked.map((name) => [name, results[at++]!]));
+    for (const { c: inside, input } of gradient.deferred) {
+      const name = inside.node.inputs[input]!;
+      const isRead = (i: number) => i === input || readsOther(inside.node);
+      const operands = inside.node.inputs.map((operand, i) =>
+        isRead(i) ? (saved.get(operand) ?? b.value(operand)) : undefined,
+      );
+      const stack = stacks.get(inside.gradients[0]!.name)!;
+      const g = stackedGradient(b, inside, input, operands, stack);
+      captured.set(name, addGradients(captured.get(name), g));
+    }
+    for (const [name, g] of captured) c.addToCaptured(name, g);
+    return found;
+  },
+} satisfies GradientRules;

@@ -40,12 +40,6 @@ export function scanLoop(c: GradientContext): ScanLoop {
   };
 }
 
-/** A captured weight whose gradient is computed once, after the backward loop. */
-export interface Deferred {
-  readonly c: GradientContext;
-  readonly input: number;
-}
-
 /** The gradient of one step: forward nodes followed by gradient nodes, in one scratch graph. */
 export interface StepGradient {
   readonly step: GraphBuilder;
@@ -57,7 +51,8 @@ export interface StepGradient {
   readonly sums: readonly { readonly name: string; readonly sum: Value; readonly next: Value }[];
   /** Gradients of scanned inputs. */
   readonly inputs: readonly { readonly input: number; readonly gradient: Value }[];
-  readonly deferred: readonly Deferred[];
+  /** Captured weights whose gradients are computed once, after the backward loop. */
+  readonly deferred: readonly { readonly c: GradientContext; readonly input: number }[];
   /** Gradients of values of this step that the deferred gradients need of all steps, by name. */
   readonly stacked: readonly string[];
 }
@@ -85,7 +80,7 @@ export function stepGradient(c: GradientContext, loop: ScanLoop): StepGradient {
     seed(name, dy);
     return [{ output, dy }];
   });
-  const deferred: Deferred[] = [];
+  const deferred: { c: GradientContext; input: number }[] = [];
   // Only what differs from step to step can be stacked.
   const changing = definedNames({ ...body, nodes: body.nodes.filter((n) => !isConstant(n)) });
   const wrt = [...body.inputs.map((v) => v.name).filter(isReal), ...captured];
@@ -113,23 +108,14 @@ export function stepGradient(c: GradientContext, loop: ScanLoop): StepGradient {
   return { step, states, outputs, sums, inputs, deferred, stacked };
 }
 
-/** The nodes of a step and its gradient, and what the gradient reads of the step. */
-export interface StepReads {
-  readonly forward: readonly Node[];
-  readonly backward: readonly Node[];
-  /** Values of the forward step that the backward one reads; constants apart. */
-  readonly inLoop: readonly string[];
-  /** Constants of the forward step that the backward one reads. */
-  readonly constants: readonly Node[];
-  /** Values that the forward loop must save: those, and what deferred gradients read of all steps. */
-  readonly saved: readonly string[];
-}
+export type StepReads = ReturnType<typeof stepReads>;
 
 /**
- * What must the forward loop save? Everything of the forward step that gradient nodes or stacked rules read. Its loops
- * have been replaced by ones that save values in their turn, so the nodes are read anew.
+ * The nodes of a step and its gradient, what the gradient reads of the step in the loop (constants apart), and what the
+ * forward loop must save: that and what deferred gradients read of all steps. Loops in the step have been replaced by
+ * ones that save values in their turn, so the nodes are read anew.
  */
-export function stepReads({ body }: ScanLoop, gradient: StepGradient): StepReads {
+export function stepReads({ body }: ScanLoop, gradient: StepGradient) {
   const { step, states, sums, inputs, deferred, stacked } = gradient;
   const forward = step.nodes.slice(0, body.nodes.length);
   const defined = definedNames({ ...body, nodes: forward });

@@ -5,13 +5,11 @@ import { flatten, gemm, transpose } from '../graph/ops.ts';
 import { ruleFor } from '../graph/rules.ts';
 import type { Node } from '../graph/types.ts';
 import { elementwiseGradients } from './elementwise.ts';
-import { type GradientContext, type GradientRule, rankOf } from './rule.ts';
+import { type GradientContext, type GradientRule, gradientContext, rankOf } from './rule.ts';
 
 /*
- * Stacked weight gradients. A weight W that every step of a loop uses has the gradient Σ_t (contribution of step t).
- * For a product W · h_t the sum over steps is itself one product over the steps laid side by side:
- *   dW = Σ_t dz_t · h_tᵀ = [dz_1 … dz_T] · [h_1 … h_T]ᵀ,
- * one fat GEMM after the loop instead of T skinny ones inside it.
+ * The gradient of a weight W in a product W · h_t of every step is one product over the steps laid side by side,
+ *   dW = Σ_t dz_t · h_tᵀ = [dz_1 … dz_T] · [h_1 … h_T]ᵀ, one fat GEMM after the loop instead of T skinny ones inside it.
  */
 
 /** True when the gradient of a captured operand can be computed after the loop from stacked values. */
@@ -50,14 +48,14 @@ export function stackedGradient(
     if (input === 0) return gemm(columnsOfSteps(gradient), columnsOfSteps(other), undefined, { transA: true });
     return gemm(flatten(other, 2), flatten(gradient, 2), undefined, { transA: true });
   }
-  const stacked: GradientContext = {
+  const stacked = gradientContext({
     ...c,
     builder: b,
     inputs: operands,
     outputs: [], // the rules of linear operators do not read it
     gradients: [gradient],
     needs: (i) => i === input,
-  };
+  });
   const result = ruleFor<GradientRule>(elementwiseGradients, c.node)?.(stacked)[input];
   if (result === undefined) throw new SlimError(`${c.node.op} '${c.node.name}' has no gradient for input ${input}`);
   return result;

@@ -8,7 +8,7 @@ import { benchLatency } from '../bench/latency.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
-import { writeReport } from '../report/writeReport.ts';
+import { writeReport } from '../report/html.tsx';
 import type { ResultModel } from '../runs/record.ts';
 import { documentText, type RunResult } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
@@ -65,7 +65,8 @@ export function addDemoCommand(program: Command): void {
     const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
     const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
     const models = await timed(directory, dense, iss, config.threads);
-    const { file: report } = await writeReport(join(directory, runFiles.report), {
+    const report = join(directory, runFiles.report);
+    await writeReport(report, {
       paths: [directory],
       title: 'slimrnn demo',
       latency: true,

@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { requireWritable } from '../base/files.ts';
-import { writeReport } from '../report/writeReport.ts';
+import { writeReport } from '../report/html.tsx';
 import { runFiles } from '../runs/runDirectory.ts';
 import { checkNewFile } from './newFile.ts';
 import { fileSize, note, print } from './output.ts';

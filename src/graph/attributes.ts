@@ -1,13 +1,6 @@
 import type { Attribute, Graph, Node, Tensor } from './types.ts';
 
-/*
- * Reading and writing attributes of nodes without spelling out their tagged form each time.
- */
-
-/**
- * An attribute from a plain value: integers become `int`, strings `string`, arrays of integers `ints`. Use `float` for
- * reals.
- */
+/** An attribute from a plain value: an integer, a string or a list of integers. Use `float` for reals. */
 export function attribute(value: number | string | readonly number[] | Attribute): Attribute {
   if (typeof value === 'number') return { type: 'int', value };
   if (typeof value === 'string') return { type: 'string', value };
@@ -25,47 +18,36 @@ export function float(value: number): Attribute {
   return { type: 'float', value };
 }
 
-/** Integer attribute or its default. */
-export function intAttribute(node: Node, name: string, fallback: number): number {
+/** What attributes of each type hold. */
+type AttributeValue = { readonly [A in Attribute as A['type']]: A['value'] };
+
+/** The value of an attribute of that type; undefined where it is absent or of another. */
+function read<Type extends Attribute['type']>(node: Node, name: string, type: Type) {
   const a = node.attributes[name];
-  return a?.type === 'int' ? a.value : fallback;
+  return a?.type === type ? (a.value as AttributeValue[Type]) : undefined;
 }
 
-/** Float attribute or its default. */
-export function floatAttribute(node: Node, name: string, fallback: number): number {
-  const a = node.attributes[name];
-  return a?.type === 'float' || a?.type === 'int' ? a.value : fallback;
-}
+/** Integer attribute or its default. */
+export const intAttribute = (node: Node, name: string, fallback: number) => read(node, name, 'int') ?? fallback;
+
+/** Float attribute (an integer counts as one) or its default. */
+export const floatAttribute = (node: Node, name: string, fallback: number) =>
+  read(node, name, 'float') ?? intAttribute(node, name, fallback);
 
 /** String attribute or its default. */
-export function stringAttribute(node: Node, name: string, fallback: string): string {
-  const a = node.attributes[name];
-  return a?.type === 'string' ? a.value : fallback;
-}
+export const stringAttribute = (node: Node, name: string, fallback: string) => read(node, name, 'string') ?? fallback;
 
 /** List of integers, or undefined when absent. */
-export function intsAttribute(node: Node, name: string): readonly number[] | undefined {
-  const a = node.attributes[name];
-  return a?.type === 'ints' ? a.value : undefined;
-}
+export const intsAttribute = (node: Node, name: string) => read(node, name, 'ints');
 
 /** List of reals, or undefined when absent. */
-export function floatsAttribute(node: Node, name: string): readonly number[] | undefined {
-  const a = node.attributes[name];
-  return a?.type === 'floats' ? a.value : undefined;
-}
+export const floatsAttribute = (node: Node, name: string) => read(node, name, 'floats');
 
 /** List of strings, or undefined when absent. */
-export function stringsAttribute(node: Node, name: string): readonly string[] | undefined {
-  const a = node.attributes[name];
-  return a?.type === 'strings' ? a.value : undefined;
-}
+export const stringsAttribute = (node: Node, name: string) => read(node, name, 'strings');
 
 /** Subgraph attribute, or undefined when absent. */
-export function graphAttribute(node: Node, name: string): Graph | undefined {
-  const a = node.attributes[name];
-  return a?.type === 'graph' ? a.value : undefined;
-}
+export const graphAttribute = (node: Node, name: string) => read(node, name, 'graph');
 
 /** All graphs in a node's attributes, those in lists of graphs included. */
 export function graphsOf(node: Node): Graph[] {

@@ -24,6 +24,7 @@ export interface FromOptions {
   readonly keepOutputs?: boolean;
   /** The builder of the graph around it, for a body. */
   readonly outer?: GraphBuilder | undefined;
+  /** Operator set that new nodes are written in. */
   readonly opset?: number | undefined;
 }
 
@@ -60,10 +61,8 @@ export class GraphBuilder {
   static from(graph: Graph, options: FromOptions = {}): GraphBuilder {
     const b = new GraphBuilder(graph.name, options.outer, options.opset);
     b.names.addGraph(graph);
-    if (graph.valueInfo) {
-      b.valueInfo = graph.valueInfo;
-      b.scope.declare(graph.valueInfo);
-    }
+    b.valueInfo = graph.valueInfo;
+    b.scope.declare(graph.valueInfo);
     for (const input of graph.inputs) b.declareInput(input);
     for (const [name, tensor] of graph.initializers) b.declareParameter(name, tensor);
     for (const node of graph.nodes) b.addNode(node);
@@ -127,9 +126,7 @@ export class GraphBuilder {
     return this.constant(int64s([values.length], values));
   }
 
-  /**
-   * Appends an operator; `outputs` is their number, or their names where they must be given; `label` names the node.
-   */
+  /** Appends an operator; `outputs` is their number, or their names; `label` is what the node is called. */
   node(
     op: string,
     inputs: readonly (Value | undefined)[],
@@ -138,17 +135,13 @@ export class GraphBuilder {
     domain = '',
     label = this.fresh(op),
   ): Value[] {
-    const count = typeof outputs === 'number' ? outputs : outputs.length;
     const names =
       typeof outputs === 'number'
-        ? Array.from({ length: count }, (_, i) => (count === 1 ? `${label}_out` : `${label}_out${i}`))
+        ? Array.from({ length: outputs }, (_, i) => (outputs === 1 ? `${label}_out` : `${label}_out${i}`))
         : outputs;
     for (const name of names) this.names.add(name);
-    const given = [...inputs];
-    while (given.length > 0 && given[given.length - 1] === undefined) given.pop();
-    const wrapped = Object.entries(attributes).flatMap(([k, v]) =>
-      v === undefined ? [] : [[k, attribute(v)] as const],
-    );
+    const given = inputs.slice(0, inputs.findLastIndex((v) => v !== undefined) + 1);
+    const wrapped = Object.entries(attributes).flatMap(([k, v]) => (v === undefined ? [] : [[k, attribute(v)]]));
     const node: Node = {
       op,
       domain,
@@ -232,10 +225,7 @@ export class GraphBuilder {
     };
   }
 
-  /**
-   * The value, or a copy of it where a body would give out an input, an outer value or one value twice: ONNX Runtime
-   * refuses the second and returns unset memory for the others.
-   */
+  /** The value, or a copy where a body would give out what it did not make, or twice: ONNX Runtime does that wrong. */
   private givenOut(value: Value): Value {
     if (this.outer === undefined) return value;
     const isNew = !this.outputs.some((o) => o.name === value.name);

@@ -5,8 +5,6 @@ import { numbersOf } from './numbers.ts';
 import { emptyData, KINDS } from './tensors.ts';
 import type { ElementType, Tensor } from './types.ts';
 
-type NumericType = Exclude<ElementType, 'string'>;
-
 /**
  * A tensor with another element type. Integers must keep their values; reals are rounded to the nearest that the type
  * has, but may not become infinite. Throws a UsageError that names `what` and the first value that does not fit.
@@ -35,7 +33,7 @@ export function withType(tensor: Tensor, to: ElementType, what: string): Tensor 
 }
 
 /** The value of this type that is nearest to a number; undefined where integers have none. */
-function nearest(value: number | bigint, to: NumericType): number | bigint | undefined {
+function nearest(value: number | bigint, to: Exclude<ElementType, 'string'>): number | bigint | undefined {
   const number = Number(value);
   if (to === 'float64') return number;
   if (to === 'float32') return Math.fround(number);

@@ -103,10 +103,7 @@ function parseDim(text: string): Dim {
   return /^-?\d+$/.test(text) ? Number(text) : text;
 }
 
-/**
- * Numpy broadcasting of two shapes, aligned at the right.
- * Returns undefined when two different sizes meet; two different free names are taken to be equal, as nothing tells.
- */
+/** Numpy broadcasting; undefined when different sizes meet. Different free names are taken to be equal. */
 export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | undefined {
   const rank = Math.max(a.length, b.length);
   const out: Dim[] = [];
@@ -117,8 +114,7 @@ export function broadcastShapes(a: readonly Dim[], b: readonly Dim[]): Dim[] | u
     else if (x === 1) out.push(y);
     // A free name that meets a size greater than 1 can only be that size or 1; the size is what comes out.
     else if (typeof x === 'string' && typeof y === 'number') out.push(y);
-    else if (typeof y === 'string' && typeof x === 'number') out.push(x);
-    else if (typeof x === 'string' && typeof y === 'string') out.push(x);
+    else if (typeof y === 'string') out.push(x);
     else return undefined;
   }
   return out;

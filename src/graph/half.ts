@@ -5,8 +5,6 @@
  *   exponent 31:    ± Infinity (significand 0) or NaN
  */
 
-const INFINITY_BITS = 0x7c00;
-const NAN_BITS = 0x7e00;
 /** Halfway between the largest half, 65504, and what would be the next: from here on values round to infinity. */
 const OVERFLOW = 65520;
 const SMALLEST_NORMAL = 2 ** -14;
@@ -26,12 +24,12 @@ const words = new Uint32Array(float64.buffer);
 
 /** The 16 bits of the float16 nearest to a value: ties go to the even one, 65520 and more to infinity, NaN to 0x7e00. */
 export function floatToHalf(value: number): number {
-  if (Number.isNaN(value)) return NAN_BITS;
+  if (Number.isNaN(value)) return 0x7e00;
   float64[0] = value;
   const high = words[1]!;
   const sign = (high >>> 16) & 0x8000;
   const size = Math.abs(value);
-  if (size >= OVERFLOW) return sign | INFINITY_BITS;
+  if (size >= OVERFLOW) return sign | 0x7c00;
   if (size < SMALLEST_NORMAL) return sign | roundToEven(size * 2 ** 24);
   const exponent = ((high >>> 20) & 2047) - 1023;
   // The rounded significand has its leading 1 (1024) still in it, which adds one to the exponent; so does a carry.

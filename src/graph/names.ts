@@ -38,10 +38,7 @@ export class Names {
     return name;
   }
 
-  /**
-   * A name for a node: the first of `prefix_0`, `prefix_1`, … that is free. A node's outputs are called after it, and
-   * may outlive it where a pass computes them in another way, so these names must be free, too.
-   */
+  /** The first of `prefix_0`, `prefix_1`, … that is free, as are the names of its outputs, which may outlive a node. */
   numbered(prefix: string): string {
     for (;;) {
       const n = this.numbers.get(prefix) ?? 0;

@@ -1,5 +1,6 @@
-import { halfToFloat } from './half.ts';
-import type { Tensor, TensorData } from './types.ts';
+import { floatToBrainHalf, floatToHalf, halfToFloat } from './half.ts';
+import { emptyData } from './tensors.ts';
+import type { ElementType, Tensor, TensorData } from './types.ts';
 
 /** Numbers as they are, whatever type stores them. */
 export type Numbers = Exclude<TensorData, string[] | BigInt64Array | BigUint64Array>;
@@ -26,4 +27,42 @@ function decode(bits: Uint16Array, table: Float32Array): Float32Array {
   const values = new Float32Array(bits.length);
   for (let i = 0; i < bits.length; i++) values[i] = table[bits[i]!]!;
   return values;
+}
+
+/** The elements of a tensor; undefined for texts and where an integer is not safe. */
+export function exactNumbers(tensor: Tensor): Numbers | undefined {
+  const { data } = tensor;
+  if (!(data instanceof BigInt64Array || data instanceof BigUint64Array)) return numbersOf(tensor);
+  const values = Float64Array.from(data, Number);
+  return values.every(Number.isSafeInteger) ? values : undefined;
+}
+
+/**
+ * A tensor of these values. Reals are rounded to the nearest that the type has, half precision by way of float32, as
+ * the runtime does it; integers wrap around. Undefined where an integer is not safe, or does not fit into 64 bits.
+ */
+export function tensorOfNumbers(
+  elementType: ElementType,
+  dims: readonly number[],
+  values: ArrayLike<number>,
+): Tensor | undefined {
+  if (elementType === 'string') return undefined;
+  const data = emptyData(elementType, values.length);
+  for (let i = 0; i < values.length; i++) {
+    const value = stored(values[i]!, elementType);
+    if (value === undefined) return undefined;
+    data[i] = value;
+  }
+  return { elementType, dims, data };
+}
+
+/** What a type stores a number as. */
+function stored(value: number, elementType: ElementType): number | bigint | undefined {
+  if (elementType === 'float32' || elementType === 'float64') return value;
+  if (elementType === 'float16') return floatToHalf(Math.fround(value));
+  if (elementType === 'bfloat16') return floatToBrainHalf(Math.fround(value));
+  if (elementType === 'bool') return value === 0 ? 0 : 1;
+  if (!Number.isSafeInteger(value)) return undefined;
+  if (elementType === 'uint64' && value < 0) return undefined;
+  return elementType === 'int64' || elementType === 'uint64' ? BigInt(value) : value;
 }

@@ -1,5 +1,5 @@
 import { SlimError } from '../base/errors.ts';
-import { float, isIntegers } from './attributes.ts';
+import { float, floats, isIntegers } from './attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from './builder.ts';
 import { isStatic } from './dims.ts';
 import { elementTypeNumbers } from './elementTypes.ts';
@@ -17,11 +17,8 @@ export type Operand = Value | number;
 /** Appends one operator with one output. */
 export function apply(op: string, inputs: readonly (Operand | undefined)[], attributes: AttributeValues = {}): Value {
   const b = builderOf(inputs);
-  return b.node(
-    op,
-    inputs.map((x) => (typeof x === 'number' ? b.float(x) : x)),
-    attributes,
-  )[0]!;
+  const values = inputs.map((x) => (typeof x === 'number' ? b.float(x) : x));
+  return b.node(op, values, attributes)[0]!;
 }
 
 /** The innermost builder among the operands: an operator inside a loop's body may use values from outside. */
@@ -73,9 +70,7 @@ export function cast(x: Value, to: ElementType): Value {
 }
 
 /** numpy matmul: [..., M, K] · [..., K, N] → [..., M, N]. */
-export function matmul(a: Value, b: Value): Value {
-  return apply('MatMul', [a, b]);
-}
+export const matmul: (a: Value, b: Value) => Value = binary('MatMul');
 
 /** alpha · op(A) · op(B) + C on matrices. */
 export function gemm(
@@ -101,25 +96,24 @@ export function reshape(x: Value, shape: readonly number[] | Value): Value {
 }
 
 export function squeeze(x: Value, axes: readonly number[]): Value {
-  return withList('Squeeze', x, axes, 'axes')[0]!;
+  return withList('Squeeze', x, { axes })[0]!;
 }
 
 export function unsqueeze(x: Value, axes: readonly number[]): Value {
-  return withList('Unsqueeze', x, axes, 'axes')[0]!;
+  return withList('Unsqueeze', x, { axes })[0]!;
 }
 
 /** Operators that take a list as their second input since operator set 13, and before as an attribute. */
 function withList(
   op: string,
   x: Value,
-  list: readonly number[],
-  attribute: string,
+  list: Record<string, readonly number[]>,
   attributes: AttributeValues = {},
   outputs = 1,
 ): Value[] {
   const { builder: b } = x;
-  if (b.opset < 13) return b.node(op, [x], { ...attributes, [attribute]: list }, outputs);
-  return b.node(op, [x, b.ints(list)], attributes, outputs);
+  if (b.opset < 13) return b.node(op, [x], { ...attributes, ...list }, outputs);
+  return b.node(op, [x, ...Object.values(list).map((values) => b.ints(values))], attributes, outputs);
 }
 
 /** [d0·…·d(axis-1), d(axis)·…]: a matrix from any tensor, whatever its sizes. */
@@ -137,7 +131,7 @@ export function concat(xs: readonly Value[], axis: number): Value {
 
 /** Equal parts by number, or parts of given sizes. */
 export function split(x: Value, parts: number | readonly number[], axis: number): Value[] {
-  if (typeof parts !== 'number') return withList('Split', x, parts, 'split', { axis }, parts.length);
+  if (typeof parts !== 'number') return withList('Split', x, { split: parts }, { axis }, parts.length);
   return parts === 1 ? [x] : x.builder.node('Split', [x], { axis }, parts);
 }
 
@@ -172,15 +166,13 @@ export function reduceSum(x: Value, axes?: readonly number[], keep = false): Val
   return apply('ReduceSum', [x, axes && x.builder.ints(axes)], { keepdims: keep ? 1 : 0 });
 }
 
-/** Mean over axes (all when left out); axes are an attribute until operator set 18. */
-export function reduceMean(x: Value, axes?: readonly number[], keep = false): Value {
-  return apply('ReduceMean', [x], { axes, keepdims: keep ? 1 : 0 });
-}
-
-/** Maximum over axes (all when left out); axes are an attribute until operator set 18. */
-export function reduceMax(x: Value, axes?: readonly number[], keep = false): Value {
-  return apply('ReduceMax', [x], { axes, keepdims: keep ? 1 : 0 });
-}
+/** Reductions whose axes (all when left out) are an attribute until operator set 18. */
+const reduction =
+  (op: Op) =>
+  (x: Value, axes?: readonly number[], keep = false): Value =>
+    apply(op, [x], { axes, keepdims: keep ? 1 : 0 });
+export const reduceMean = reduction('ReduceMean');
+export const reduceMax = reduction('ReduceMax');
 
 /** Which steps of x [T, B, …] lie within the lengths of the sequences, int32 [B]: bool [T, B]. */
 export function withinLengths(x: Value, lengths: Value): Value {
@@ -212,20 +204,24 @@ export function crossEntropy(logits: Value, labels: Value): Value {
 export function fullLike(x: Value, value: number): Value {
   const shape = x.type.shape;
   const size = isStatic(shape) ? x.builder.ints(shape) : shapeOf(x);
-  return apply('ConstantOfShape', [size], {
-    value: { type: 'tensor', value: { elementType: 'float32', dims: [1], data: Float32Array.of(value) } },
-  });
+  return apply('ConstantOfShape', [size], { value: { type: 'tensor', value: floats([1], [value]) } });
 }
 
-/**
- * A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out; `label` names the
- * node.
- */
+interface ScanOptions {
+  readonly reverseInputs?: readonly boolean[];
+  readonly reverseOutputs?: readonly boolean[];
+  /** Names of the outputs. */
+  readonly outputs?: readonly string[];
+  /** Name of the node. */
+  readonly label?: string;
+}
+
+/** A loop over the first axis of `inputs`: N states in, N final states and the stacked outputs out. */
 export function scan(
   states: readonly Value[],
   inputs: readonly Value[],
   body: Graph,
-  options: { reverseInputs?: readonly boolean[]; reverseOutputs?: readonly boolean[]; label?: string } = {},
+  options: ScanOptions = {},
 ): Value[] {
   const b = builderOf([...states, ...inputs]);
   const directions = (flags: readonly boolean[] | undefined) =>
@@ -239,7 +235,7 @@ export function scan(
       scan_input_directions: directions(options.reverseInputs),
       scan_output_directions: directions(options.reverseOutputs),
     },
-    body.outputs.length,
+    options.outputs ?? body.outputs.length,
     '',
     options.label,
   );

@@ -1,23 +1,17 @@
-import { constantNode } from './attributes.ts';
-import { GraphBuilder, type Value } from './builder.ts';
+import { constantNode, graphsOf } from './attributes.ts';
+import { type FromOptions, GraphBuilder, type Value } from './builder.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
-/*
- * Small questions and edits that every graph transformation needs.
- */
-
 /** The graphs in a node's attributes: the body of a loop, the branches of an If. */
-export function bodiesOf(node: Node): Graph[] {
-  return Object.values(node.attributes).flatMap((a) => (a.type === 'graph' ? [a.value] : []));
-}
+export const bodiesOf = graphsOf;
 
 /** A node with the graphs in its attributes changed. */
 export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
   if (bodiesOf(node).length === 0) return node;
-  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => [
-    name,
-    a.type === 'graph' ? { ...a, value: change(a.value) } : a,
-  ]);
+  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
+    if (a.type === 'graph') return [name, { ...a, value: change(a.value) }];
+    return [name, a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a];
+  });
   return { ...node, attributes: Object.fromEntries(changed) };
 }
 
@@ -84,19 +78,22 @@ export function liveNodes(nodes: readonly Node[], wanted: Iterable<string>): Nod
 
 /** A graph without nodes and initializers that no output depends on; inputs stay. */
 export function removeDeadNodes(graph: Graph): Graph {
-  const nodes = liveNodes(
-    graph.nodes,
-    graph.outputs.map((o) => o.name),
-  ).map((node) => mapBodies(node, removeDeadNodes));
-  const used = new Set([...nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const outputs = graph.outputs.map((o) => o.name);
+  const nodes = liveNodes(graph.nodes, outputs).map((node) => mapBodies(node, removeDeadNodes));
+  const used = readNames({ ...graph, nodes });
   const initializers = new Map([...graph.initializers].filter(([name]) => used.has(name)));
   return { ...graph, nodes, initializers };
+}
+
+/** Everything that the nodes and outputs of a graph read. */
+export function readNames(graph: Graph): Set<string> {
+  return new Set(useCounts(graph).keys());
 }
 
 /** A graph without those of the named constants and initializers that nothing uses. */
 export function dropUnused(graph: Graph, names: ReadonlySet<string>): Graph {
   if (names.size === 0) return graph;
-  const used = new Set([...graph.nodes.flatMap(usedNames), ...graph.outputs.map((o) => o.name)]);
+  const used = readNames(graph);
   const isLeft = (name: string) => names.has(name) && !used.has(name);
   return {
     ...graph,
@@ -113,24 +110,16 @@ export function producers(nodes: readonly Node[]): Map<string, Node> {
 }
 
 /** How often each value is read by the nodes and outputs of a graph. */
-export function useCounts(nodes: readonly Node[], outputs: readonly string[]): Map<string, number> {
+export function useCounts({ nodes, outputs }: Graph): Map<string, number> {
   const counts = new Map<string, number>();
-  const count = (name: string) => counts.set(name, (counts.get(name) ?? 0) + 1);
-  for (const node of nodes) for (const name of usedNames(node)) count(name);
-  for (const name of outputs) count(name);
+  for (const name of [...nodes.flatMap(usedNames), ...outputs.map((o) => o.name)]) {
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+  }
   return counts;
 }
 
-/** Where a graph that is rewritten stands. */
-export interface RewriteOptions {
-  /** The builder of the graph around it, for a body. */
-  readonly outer?: GraphBuilder | undefined;
-  /** Operator set that new nodes are written in. */
-  readonly opset?: number | undefined;
-}
-
 /** A builder over the inputs and initializers of a graph, to which its nodes come one by one; all its names are taken. */
-export function startRewrite(graph: Graph, options: RewriteOptions = {}): GraphBuilder {
+export function startRewrite(graph: Graph, options: FromOptions = {}): GraphBuilder {
   const b = GraphBuilder.from({ ...graph, nodes: [], outputs: [] }, options);
   b.reserve(graph);
   return b;
@@ -145,7 +134,7 @@ export function finishRewrite(b: GraphBuilder, graph: Graph): Graph {
 export function rewriteNodes(
   graph: Graph,
   visit: (b: GraphBuilder, node: Node) => boolean,
-  options: RewriteOptions = {},
+  options: FromOptions = {},
 ): Graph {
   const b = startRewrite(graph, options);
   for (const node of graph.nodes) if (!visit(b, node)) b.addNode(node);

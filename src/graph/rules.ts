@@ -2,11 +2,6 @@ import { isKnown, type Op, type OpWith, operators, traitsOf } from './operators.
 import type { OperatorTraits } from './traits.ts';
 import type { Node } from './types.ts';
 
-/*
- * Tables of rules, one for each operator of some kind. Their type says for which, so that a name that is misspelled or
- * missing does not compile.
- */
-
 /** Rules for some operators, by name. */
 export type Rules<Rule, O extends Op = Op> = Readonly<Partial<Record<O, Rule>>>;
 

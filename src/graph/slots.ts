@@ -2,10 +2,6 @@ import { intAttribute } from './attributes.ts';
 import { traits } from './operators.ts';
 import type { Node } from './types.ts';
 
-/*
- * Where recurrent layers and loops take what they need, and give what they found.
- */
-
 /** The inputs of recurrent layers by place. Each initial state lies where `hidden` is, or behind it. */
 export const RECURRENT_INPUT = {
   x: 0,

@@ -22,32 +22,26 @@ export function namesStates(model: Model): boolean {
   return model.metadata[KEY] !== undefined;
 }
 
-/**
- * The streaming states that a model's metadata names; none when it says nothing. Throws when they do not fit the graph.
- */
+/** The streaming states that the metadata names, be it none. Throws a SlimError where they do not fit the graph. */
 export function statesOf(model: Model): StatePair[] {
   const text = model.metadata[KEY];
   if (text === undefined) return [];
-  const states: unknown = parse(text);
+  let states: unknown;
+  try {
+    states = JSON.parse(text);
+  } catch {
+    throw new SlimError(`metadata '${KEY}' is not JSON: ${text}`);
+  }
   if (!Array.isArray(states)) throw new SlimError(`metadata '${KEY}' must be a list of { input, output }, got ${text}`);
   return states.map((s) => checkState(model.graph, s));
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    throw new SlimError(`metadata '${KEY}' is not JSON: ${text}`);
-  }
-}
-
 function checkState(graph: Graph, state: unknown): StatePair {
-  const { input, output } = state as Partial<StatePair>;
-  if (typeof input !== 'string' || !graph.inputs.some((v) => v.name === input)) {
-    throw new SlimError(`metadata '${KEY}' names the input '${input}', which the graph does not have`);
-  }
-  if (typeof output !== 'string' || !graph.outputs.some((v) => v.name === output)) {
-    throw new SlimError(`metadata '${KEY}' names the output '${output}', which the graph does not have`);
-  }
-  return { input, output };
+  const given = state as Partial<StatePair>;
+  const check = (end: 'input' | 'output') => {
+    const name = given[end];
+    if (typeof name === 'string' && graph[`${end}s`].some((v) => v.name === name)) return name;
+    throw new SlimError(`metadata '${KEY}' names the ${end} '${name}', which the graph does not have`);
+  };
+  return { input: check('input'), output: check('output') };
 }

@@ -1,10 +1,6 @@
 import { sizeOf } from './dims.ts';
 import type { ElementType, Tensor, TensorData } from './types.ts';
 
-/*
- * Elements of tensors of any type: taken out, put in another order, put together.
- */
-
 /** What holds the values of each element type. */
 export const KINDS = {
   float32: Float32Array,
@@ -56,10 +52,7 @@ export function sliceTensor(tensor: Tensor, keep: readonly (readonly number[] | 
   return { ...tensor, dims: kept, data: out };
 }
 
-/**
- * A view of a tensor, written out: element [i, j, …] is the one at `offset` + i · strides[0] + j · strides[1] + …
- * Elements that lie side by side in this order are not copied.
- */
+/** Element [i, j, …] is that at `offset` + i · strides[0] + j · strides[1] + …; not copied where it lies in order. */
 export function stridedTensor(
   { elementType, data }: Tensor,
   dims: readonly number[],

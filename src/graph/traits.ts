@@ -1,7 +1,3 @@
-/*
- * Words for what an operator is. `operators.ts` says which of them hold for which operator.
- */
-
 /**
  * How an operator's outputs get the elements of its first input. Each once: under another shape (`keeps`), in another
  * order (`reorders`), as another type (`converts`); some of them once (`drops`); some by index or condition (`picks`);

@@ -1,6 +1,5 @@
 /**
- * The one representation of a model: an ONNX graph as plain data.
- * Everything else in this library is a function from this data to this data.
+ * The one representation of a model: an ONNX graph as plain data. All else is a function from this data to this data.
  *
  * Fields called `extra` hold what a file says beyond this data (documentation, metadata, fields of newer versions): the
  * protobuf fields as they stand there, one after the other. They are written back as they are; nothing else reads them.

@@ -1,5 +1,13 @@
 import { describe, expect, it } from 'vitest';
-import { firstFor, matricesOf, methodConfig, methodFor, modelFor, UPDATES } from '../../test/support/methods.ts';
+import {
+  firstFor,
+  matricesOf,
+  methodConfig,
+  methodFor,
+  modelFor,
+  penaltyOf,
+  UPDATES,
+} from '../../test/support/methods.ts';
 import type { Settings } from '../base/fields.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { checkMethod, methodOf } from './registry.ts';
@@ -36,6 +44,17 @@ describe('parseTarget', () => {
 });
 
 describe('a target', () => {
+  it.each([
+    [10, 3e-3],
+    [1e-3, 0.5 / (1e-3 * UPDATES * 4)],
+  ])('begins with a λ that suits steps of %d', (learningRate, lambda) => {
+    const course = { schedule: 'constant', learningRate, epochs: 4 };
+    const penalty = (fields: Settings) => penaltyOf(methodFor({ ...course, ...fields }));
+    const unit = penalty({ iss: 1, proximal: true });
+    expect(penalty({ target: 'units=0.5' }) / unit).toBeCloseTo(lambda, 10);
+    expect(penalty({ target: 'units=0.5', iss: 0.02 }) / unit).toBeCloseTo(0.02, 10);
+  });
+
   it('counts the units of recurrent layers, not the columns of an embedding', () => {
     const fields = { target: 'units=0.3', issEmbedding: true };
     const { config, first } = methodFor(fields);

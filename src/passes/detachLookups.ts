@@ -1,5 +1,5 @@
 import { isLookup } from '../graph/operators.ts';
-import { removeDeadNodes, replaceWith, rewriteNodes, usedNames } from '../graph/rewrite.ts';
+import { readNames, removeDeadNodes, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph } from '../graph/types.ts';
 
 /** An embedding table that is looked up outside the graph: rows of `table` go in at `values`. */
@@ -33,6 +33,6 @@ export function detachLookups(
     return replaceWith(b, node, values);
   });
   const detached = removeDeadNodes(rewritten);
-  const used = new Set([...detached.nodes.flatMap(usedNames), ...detached.outputs.map((o) => o.name)]);
+  const used = readNames(detached);
   return { graph: { ...detached, inputs: detached.inputs.filter((v) => used.has(v.name)) }, lookups };
 }

@@ -6,9 +6,9 @@ import type { StatePair } from '../graph/states.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
 
 /*
- * A model that streams takes the states of its recurrent layers as inputs and gives the new ones as outputs. Nothing in
- * an ONNX file says so, but the graph shows it: an input that goes, only moved, to the initial states of the very
- * layers (or loops) whose final states come, only moved and in the same order, out again.
+ * A model that streams takes the states of its layers as inputs and gives the new ones as outputs. No ONNX file says so,
+ * but the graph shows it: an input goes, only moved, to the initial states of the very layers (or loops) whose final
+ * states come, only moved and in the same order, out again.
  */
 
 /** True where a state stays itself: no element comes out in several places. */
@@ -22,10 +22,7 @@ interface Slots extends StateSlots {
   readonly layer: number;
 }
 
-/**
- * The streaming states of a graph, found by their way through it; pairs in the order of the inputs. A model that gives
- * out nothing but final states is an encoder: it has none.
- */
+/** Streaming states in the order of the inputs; a graph that gives out nothing but final states has none. */
 export function detectStates(graph: Graph): StatePair[] {
   const layers = new Map<Node, Slots>();
   for (const [i, node] of graph.nodes.entries()) {

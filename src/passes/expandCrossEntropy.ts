@@ -4,15 +4,13 @@ import { add, gatherElements, log, max, mul, neg, reduceSum, softmax, unsqueeze 
 import { removeDeadNodes, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
-/**
- * Smallest normal float32: a probability below it counts as this much, so the loss stays finite (at most 87.3 nats).
- */
+/** Smallest normal float32, which a probability is at least: so the loss stays finite (at most 87.3 nats). */
 const TINY = 1.1754944e-38;
 
 /**
  * Writes a summed SoftmaxCrossEntropyLoss out as −Σ log softmax, and shares its softmax with the gradient, which adds
- * −1 at the labels. That addition is made to depend on the loss, because the runtime adds in place, without a copy of
- * all rows and classes, only when nothing else is left to read the softmax.
+ * −1 at the labels. That addition is made to depend on the loss: the runtime adds in place, without a copy of all rows
+ * and classes, only when nothing else is left to read the softmax.
  */
 export function expandCrossEntropy(graph: Graph): Graph {
   let shared: { logits: string; softmax: Value; own: Value } | undefined;

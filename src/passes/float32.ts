@@ -3,11 +3,6 @@ import { elementTypeNumbers } from '../graph/elementTypes.ts';
 import { floatToHalf, halfToFloat } from '../graph/half.ts';
 import type { Attribute, Graph, Node, Tensor, TensorType, ValueInfo } from '../graph/types.ts';
 
-/*
- * Half precision is for storing and running a model. It is trained in float32, and its weights are rounded back when
- * the model is written.
- */
-
 /** True when something in the graph is a float16. */
 export function hasFloat16(graph: Graph): boolean {
   const isHalf = (v: ValueInfo) => v.type.elementType === 'float16';
@@ -23,7 +18,7 @@ export function hasFloat16(graph: Graph): boolean {
   );
 }
 
-/** The graph with float32 wherever it had float16. Throws a SlimError for bfloat16 weights. */
+/** The graph as it is trained: float32 wherever it had float16. Throws a SlimError for bfloat16 weights. */
 export function asFloat32Graph(graph: Graph): Graph {
   return hasFloat16(graph) ? widened(graph) : graph;
 }
@@ -43,14 +38,11 @@ function widenedInfo(info: ValueInfo): ValueInfo {
   return { ...info, type };
 }
 
-/** Attributes that hold an element type. */
-const typeAttributes = new Set(['to', 'dtype']);
-
 function widenedNode(node: Node): Node {
   const entries = Object.entries(node.attributes).map(([key, a]): [string, Attribute] => {
     if (a.type === 'tensor') return [key, { ...a, value: asFloat32(a.value) }];
     if (a.type === 'graph') return [key, { ...a, value: widened(a.value) }];
-    const isHalf = typeAttributes.has(key) && a.type === 'int' && a.value === elementTypeNumbers.float16;
+    const isHalf = (key === 'to' || key === 'dtype') && a.type === 'int' && a.value === elementTypeNumbers.float16;
     return [key, isHalf ? { ...a, value: elementTypeNumbers.float32 } : a];
   });
   return { ...node, attributes: Object.fromEntries(entries) };

@@ -6,7 +6,7 @@ import { int64s } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers } from '../graph/elementTypes.ts';
-import { tensorOfNumbers } from '../graph/evaluate/numbers.ts';
+import { tensorOfNumbers } from '../graph/numbers.ts';
 import { apply, concat, expand, gather, reshape, slice, split, squeeze, transpose, unsqueeze } from '../graph/ops.ts';
 import type { ElementType, Graph } from '../graph/types.ts';
 import { foldConstants } from './foldConstants.ts';

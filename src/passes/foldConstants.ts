@@ -1,27 +1,26 @@
-import { constantNode } from '../graph/attributes.ts';
+import { attributesText, constantNode } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
-import { finishRewrite, liveNodes, mapBodies, startRewrite, usedNames } from '../graph/rewrite.ts';
-import type { Graph } from '../graph/types.ts';
-import { foldWanted, foldWhatCostsLittle, planFolds } from './foldPlan.ts';
-import { type KnownValue, knownValues } from './knownValues.ts';
-import { shareConstants } from './shareConstants.ts';
-
-/** What is to be constant. */
-export interface FoldOptions {
-  /**
-   * Names of the values that are to be constants, also where the file grows; of parameters only those that nothing else
-   * needs, so that shared ones stay shared. Absent: all values for which the file does not grow.
-   */
-  readonly wanted?: ReadonlySet<string> | undefined;
-}
+import { canEvaluate } from '../graph/evaluate/evaluate.ts';
+import {
+  finishRewrite,
+  liveNodes,
+  mapBodies,
+  readNames,
+  renameInputs,
+  startRewrite,
+  usedNames,
+} from '../graph/rewrite.ts';
+import { storedHere } from '../graph/stored.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { foldWanted, foldWhatCostsLittle, type KnownValue, knownValues, planFolds } from './foldPlan.ts';
 
 /**
- * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included:
- * initializers and constants behind Slice, Concat, Transpose, Cast, arithmetic and the like become one tensor each,
- * with the name of the value. What the file would grow by much for stays computed, as an expanded zero or a second,
- * transposed copy of a matrix. A graph in which there is nothing to do is returned as it is.
+ * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included: each
+ * becomes one tensor with the name of the value, unless the file grew by much. With `wanted`, the values of these names
+ * and no others, also where the file grows; of parameters only those that nothing else needs, so that shared ones stay
+ * shared. A graph in which there is nothing to do is returned as it is.
  */
-export function foldConstants(graph: Graph, { wanted }: FoldOptions = {}): Graph {
+export function foldConstants(graph: Graph, { wanted }: { wanted?: ReadonlySet<string> | undefined } = {}): Graph {
   const open = overridable(graph);
   if (open.size === 0) return foldIn(graph, wanted);
   const infos = graph.listedInitializers!.map(({ info }) => info).filter(({ name }) => open.has(name));
@@ -66,6 +65,33 @@ function foldIn(given: Graph, wanted: ReadonlySet<string> | undefined, outer?: G
   return changed ? withoutLost(finishRewrite(b, given), given) : given;
 }
 
+/**
+ * The graph with one node for wanted ones that compute the same from the same stored tensors, and none for the Identity
+ * of such a value, so that what was shared stays so; `renamed` says which values others stand for.
+ */
+function shareConstants(graph: Graph, isWanted: (node: Node) => boolean) {
+  const stored = new Set(storedHere(graph).keys());
+  const outputs = new Set(graph.outputs.map((o) => o.name));
+  const renamed = new Map<string, string>();
+  const first = new Map<string, readonly string[]>();
+  const nodes = graph.nodes.flatMap((given): Node[] => {
+    const node = renameInputs(given, renamed);
+    const isStored = node.inputs.length > 0 && node.inputs.every((name) => name === '' || stored.has(name));
+    if (!isWanted(given) || !canEvaluate(node) || !isStored) return [node];
+    for (const name of node.outputs) stored.add(name);
+    if (node.outputs.some((name) => outputs.has(name))) return [node];
+    const key = JSON.stringify([node.op, node.inputs, node.outputs.length, attributesText(node)]);
+    const same = node.op === 'Identity' ? node.inputs : first.get(key);
+    if (same === undefined) {
+      first.set(key, node.outputs);
+      return [node];
+    }
+    for (const [i, name] of node.outputs.entries()) renamed.set(name, same[i]!);
+    return [];
+  });
+  return { graph: renamed.size === 0 ? graph : { ...graph, nodes }, renamed };
+}
+
 /** Without the types that a file declares but nothing checks: what is computed from wrong ones must not be folded. */
 function asInferred({ valueInfo: _, ...graph }: Graph, isBody: boolean): Graph {
   if (!isBody) return graph;
@@ -83,13 +109,9 @@ function store(b: GraphBuilder, name: string, { tensor, fromParameter }: KnownVa
 function withoutLost(graph: Graph, before: Graph): Graph {
   const outputs = graph.outputs.map((o) => o.name);
   const wasUsed = new Set(liveNodes(before.nodes, outputs).flatMap(usedNames));
-  const isUsed = new Set(outputs);
+  const wasDead = graph.nodes.flatMap((node) => node.outputs).filter((name) => !wasUsed.has(name));
+  const nodes = liveNodes(graph.nodes, [...outputs, ...wasDead]);
+  const isUsed = readNames({ ...graph, nodes });
   const stays = (name: string) => isUsed.has(name) || !wasUsed.has(name);
-  const nodes = [...graph.nodes].reverse().filter((node) => {
-    if (!node.outputs.some(stays)) return false;
-    for (const name of usedNames(node)) isUsed.add(name);
-    return true;
-  });
-  const initializers = new Map([...graph.initializers].filter(([name]) => stays(name)));
-  return { ...graph, nodes: nodes.reverse(), initializers };
+  return { ...graph, nodes, initializers: new Map([...graph.initializers].filter(([name]) => stays(name))) };
 }

@@ -1,27 +1,38 @@
 import { constantTensor } from '../graph/attributes.ts';
+import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { canEvaluate } from '../graph/evaluate/evaluate.ts';
-import { capturedNames, liveNodes, usedNames } from '../graph/rewrite.ts';
+import { canEvaluate, evaluate } from '../graph/evaluate/evaluate.ts';
+import { tensorOfNumbers } from '../graph/numbers.ts';
+import { bodiesOf, capturedNames, liveNodes, usedNames } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
-import type { KnownValue, Search } from './knownValues.ts';
+
+/** A value that is known before the run, though the graph computes it. */
+export interface KnownValue {
+  readonly tensor: Tensor;
+  /** The node that computes it. */
+  readonly node: Node;
+  /** Names of the stored tensors that it is made of, those that count. */
+  readonly sources: ReadonlySet<string>;
+  /** Whether it is made of an initializer of the graph, among others. */
+  readonly fromParameter: boolean;
+}
 
 /** What is folded, and at which price. */
-export interface FoldPolicy extends Search {
+export interface FoldPolicy {
+  /** True for a node whose values matter. */
+  isWanted(node: Node): boolean;
+  /** True for a stored tensor that counts as a source. */
+  isSource(tensor: Tensor, name: string): boolean;
+  /** True where these values of a node would be left as they are in any case. */
+  isHopeless(values: readonly Value[], sources: ReadonlySet<string>): boolean;
   /** True for a value that may be folded. */
   mayFold(name: string): boolean;
   /** True for one that costs nothing. */
   isFree(value: KnownValue): boolean;
-  /** True where other values may take the place of stored tensors. */
-  isFair(exchange: Exchange): boolean;
-}
-
-/** Values that would take the place of some stored tensors; `staying` are those of them that something else needs. */
-interface Exchange {
-  readonly values: readonly KnownValue[];
-  readonly sources: ReadonlySet<string>;
-  readonly staying: ReadonlySet<string>;
+  /** True where values may take the place of stored tensors, of which something else needs the staying ones. */
+  isFair(values: readonly KnownValue[], going: readonly string[], staying: readonly string[]): boolean;
 }
 
 /** Tensors of at most so many bytes cost nothing. */
@@ -48,10 +59,9 @@ export function foldWhatCostsLittle(graph: Graph): FoldPolicy {
       values.some(({ type: { shape } }) => !isStatic(shape) || sizeOf(shape) > SMALL),
     mayFold: () => true,
     isFree: ({ tensor }) => !isLarge(tensor),
-    isFair(exchange) {
-      const going = [...exchange.sources].filter((name) => !exchange.staying.has(name));
+    isFair(values, going) {
       const before = sum(going.flatMap((name) => stored.get(name) ?? []));
-      return sum(exchange.values.map(({ tensor }) => tensor)) - before <= MOST_GROWTH;
+      return sum(values.map(({ tensor }) => tensor)) - before <= MOST_GROWTH;
     },
   };
 }
@@ -65,7 +75,7 @@ export function foldWanted(graph: Graph, names: ReadonlySet<string>): FoldPolicy
     isHopeless: () => false,
     mayFold: (name) => names.has(name),
     isFree: ({ sources }) => sources.size === 0,
-    isFair: ({ staying }) => staying.size === 0,
+    isFair: (_values, _going, staying) => staying.length === 0,
   };
 }
 
@@ -76,14 +86,55 @@ function stayingNames(graph: Graph): Set<string> {
   return new Set([...capturedNames(graph), ...others.flatMap(usedNames), ...given]);
 }
 
-/** Which values become constants, and which nodes go. */
-export interface FoldPlan {
-  readonly folded: ReadonlySet<string>;
-  readonly gone: ReadonlySet<Node>;
+/**
+ * The values of a graph that are known before the run, by name: what is computed from stored tensors, and sizes that
+ * follow from types. `b` builds the graph, and gets its nodes on the way.
+ */
+export function knownValues(graph: Graph, b: GraphBuilder, policy: FoldPolicy): Map<string, KnownValue> {
+  const known = new Map<string, KnownValue>();
+  const tensorOf = (name: string) => known.get(name)?.tensor ?? b.tensorOf(b.value(name));
+  const sourcesOf = (name: string): Iterable<string> => {
+    const tensor = tensorOf(name);
+    return known.get(name)?.sources ?? (tensor && policy.isSource(tensor, name) ? [name] : []);
+  };
+  for (const node of graph.nodes) {
+    b.addNode(node);
+    const mayFold = constantTensor(node) === undefined && bodiesOf(node).length === 0 && !node.outputs.includes('');
+    if (!mayFold || !policy.isWanted(node)) continue;
+    const inputs = node.inputs.filter((name) => name !== '');
+    const sources = new Set(inputs.flatMap((name) => [...sourcesOf(name)]));
+    const values = node.outputs.map((name) => b.value(name));
+    if (policy.isHopeless(values, sources)) continue;
+    const tensors = computed(node, values, tensorOf) ?? values.map(sizesOf);
+    if (!tensors.every((tensor) => tensor !== undefined)) continue;
+    const fromParameter = inputs.some((name) => known.get(name)?.fromParameter ?? graph.initializers.has(name));
+    for (const [i, tensor] of tensors.entries()) known.set(node.outputs[i]!, { tensor, node, sources, fromParameter });
+  }
+  return known;
 }
 
-/** Values are folded where something that stays uses them, together with all others that their node gives. */
-export function planFolds(graph: Graph, known: ReadonlyMap<string, KnownValue>, policy: FoldPolicy): FoldPlan {
+/** What a node gives whose inputs are known; undefined for others. */
+function computed(node: Node, values: readonly Value[], tensorOf: (name: string) => Tensor | undefined) {
+  if (!canEvaluate(node)) return undefined;
+  const inputs = node.inputs.map((name) => (name === '' ? undefined : tensorOf(name)));
+  if (inputs.some((tensor, i) => tensor === undefined && node.inputs[i] !== '')) return undefined;
+  const types = values.map((value) => value.type);
+  return evaluate(node, inputs, types);
+}
+
+/** Small integers that are known from types alone: what Shape gives, and what is computed from it. */
+function sizesOf(value: Value): Tensor | undefined {
+  const { elementType, shape } = value.type;
+  const ints = value.builder.knownInts(value);
+  const fits = isStatic(ints) && isStatic(shape) && sizeOf(shape) === ints.length && ints.every(Number.isSafeInteger);
+  return fits ? tensorOfNumbers(elementType, shape, ints) : undefined;
+}
+
+/**
+ * Which values become constants, and which nodes go: values are folded where something that stays uses them, together
+ * with all others that their node gives.
+ */
+export function planFolds(graph: Graph, known: ReadonlyMap<string, KnownValue>, policy: FoldPolicy) {
   const candidates = new Set([...known.values()].map(({ node }) => node));
   const outputs = graph.outputs.map((o) => o.name);
   const base = [...graph.nodes.filter((node) => !candidates.has(node)).flatMap(usedNames), ...outputs];
@@ -101,10 +152,7 @@ export function planFolds(graph: Graph, known: ReadonlyMap<string, KnownValue>, 
   }
 }
 
-/**
- * Names of the known values that may be folded: free ones, and sets of those that share sources, if that is fair. `base`
- * are the names that something uses whatever is folded.
- */
+/** Names of the known values that may be folded: free ones, and sets of those that share sources, if that is fair. */
 function foldableNames(
   known: ReadonlyMap<string, KnownValue>,
   base: ReadonlySet<string>,
@@ -123,8 +171,10 @@ function foldableNames(
     }
   }
   for (const { names, sources } of sets) {
-    const staying = new Set([...sources].filter((source) => base.has(source)));
-    if (policy.isFair({ values: names.map((name) => known.get(name)!), sources, staying })) found.push(...names);
+    const values = names.map((name) => known.get(name)!);
+    const staying = [...sources].filter((source) => base.has(source));
+    const going = [...sources].filter((source) => !base.has(source));
+    if (policy.isFair(values, going, staying)) found.push(...names);
   }
   return new Set(found);
 }

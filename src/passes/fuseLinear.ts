@@ -13,10 +13,7 @@ import type { Graph, Node } from '../graph/types.ts';
 export function fuseLinear(graph: Graph): Graph {
   const typeOf = inferTypes(graph);
   const made = producers(graph.nodes);
-  const uses = useCounts(
-    graph.nodes,
-    graph.outputs.map((o) => o.name),
-  );
+  const uses = useCounts(graph);
   const product = (name: string | undefined): Node | undefined => {
     const node = made.get(name ?? '');
     if (node?.op !== 'MatMul') return undefined;

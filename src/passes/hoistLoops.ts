@@ -1,8 +1,9 @@
 import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
 import { isBroadcasting, isUnary, traits } from '../graph/operators.ts';
-import { identity, matmul, transpose, unsqueeze } from '../graph/ops.ts';
+import { matmul, scan, transpose, unsqueeze } from '../graph/ops.ts';
 import {
+  bodiesOf,
   capturedNames,
   initializersAsConstants,
   liveNodes,
@@ -15,38 +16,26 @@ import {
 import type { Graph, Node } from '../graph/types.ts';
 import { factorDifferences, reassociateProducts } from './reassociate.ts';
 
-/*
- * Hoisting: what a loop's body computes without the carried state is computed for all steps at once before the loop,
- * where it runs vectorised and on all threads instead of once per step.
- */
-
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
 
 /**
- * Moves what it can out of every Scan of a graph; the result computes the same values. A Scan over another axis than
- * the first stays as it is.
+ * Moves what loops compute without the carried state before every Scan over first axes, where it is computed for all
+ * steps at once, vectorised and on all threads. The result computes the same values.
  */
 export function hoistLoops(graph: Graph): Graph {
   const hoisted = rewriteNodes(graph, (b, node) => {
-    if (node.op !== 'Scan' || node.domain !== '' || hasAxes(node)) return false;
-    hoistScan(b, node);
-    return true;
+    const hasAxes = ['scan_input_axes', 'scan_output_axes'].some((key) =>
+      intsAttribute(node, key)?.some((axis) => axis !== 0),
+    );
+    const body = node.op === 'Scan' && node.domain === '' && !hasAxes ? graphAttribute(node, 'body') : undefined;
+    if (body) hoistScan(b, node, body);
+    return body !== undefined;
   });
   return removeDeadNodes(hoisted);
 }
 
-function hasAxes(node: Node): boolean {
-  const other = (key: string) => intsAttribute(node, key)?.some((a) => a !== 0) ?? false;
-  return other('scan_input_axes') || other('scan_output_axes');
-}
-
-function hoistScan(b: GraphBuilder, node: Node): void {
-  const original = graphAttribute(node, 'body');
-  if (original === undefined) {
-    b.addNode(node);
-    return;
-  }
+function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {
   const stateCount = node.inputs.length - intAttribute(node, 'num_scan_inputs', 0);
   const carriedInputs = original.inputs.slice(0, stateCount).map((v) => v.name);
   const unfolded = unfoldTransposes(initializersAsConstants(original), b);
@@ -78,42 +67,41 @@ function hoistScan(b: GraphBuilder, node: Node): void {
     return b.value(output);
   };
 
+  const loop: Hoisting = { b, step, stateCount, kindOf, before, directions, outputDirections };
   const kept: Node[] = [];
   for (const n of body.nodes) {
-    const inputs = usedNames(n).map(kindOf);
-    const hasBody = Object.values(n.attributes).some((a) => a.type === 'graph');
-    if (isConstant(n)) {
-      kept.push(n);
-      continue;
-    }
+    const inputs = new Set(usedNames(n).map(kindOf));
     const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
     // Random numbers are others at every step.
-    const isFree = !inputs.includes('carried') && !hasBody && !traits(n).random;
-    if (isFree && stackedDirections.size <= 1) {
-      const results = inputs.includes('stacked')
-        ? hoistStacked(b, step, n, kindOf, before)
-        : hoistInvariant(b, n, before);
-      if (results) {
-        n.outputs.forEach((name, i) => {
-          if (name === '') return;
-          outside.set(name, results[i]!);
-          kinds.set(name, inputs.includes('stacked') ? 'stacked' : 'invariant');
-          const [direction] = stackedDirections;
-          if (direction !== undefined) directions.set(name, direction);
-        });
-        continue;
-      }
-    }
-    for (const name of n.outputs) if (name !== '') kinds.set(name, 'carried');
-    kept.push(n);
+    const isFree = !isConstant(n) && !inputs.has('carried') && bodiesOf(n).length === 0 && !traits(n).random;
+    const kind = inputs.has('stacked') ? 'stacked' : 'invariant';
+    const hoist = kind === 'stacked' ? hoistStacked : hoistInvariant;
+    const results = isFree && stackedDirections.size <= 1 ? hoist(loop, n) : undefined;
+    if (results === undefined) kept.push(n);
+    const [direction] = stackedDirections;
+    n.outputs.forEach((name, i) => {
+      if (name === '' || isConstant(n)) return;
+      kinds.set(name, results ? kind : 'carried');
+      if (results) outside.set(name, results[i]!);
+      if (results && direction !== undefined) directions.set(name, direction);
+    });
   }
-  rebuildLoop(b, node, body, step, kept, { stateCount, kindOf, before, directions, outputDirections });
+  rebuildLoop(loop, node, body, kept);
 }
 
-/**
- * A Gemm in a loop that transposes a captured weight does so at every step. Written as a Transpose of its own, which
- * does not change from step to step, it leaves the loop.
- */
+/** A loop that things are moved out of. */
+interface Hoisting {
+  /** What the loop stands in, and the body as it was. */
+  readonly b: GraphBuilder;
+  readonly step: GraphBuilder;
+  readonly stateCount: number;
+  readonly kindOf: (name: string) => Kind;
+  readonly before: (name: string) => Value;
+  readonly directions: ReadonlyMap<string, number>;
+  readonly outputDirections: readonly number[];
+}
+
+/** Writes the transpose of a captured weight in a Gemm as a node of its own, which can leave the loop. */
 function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   const captured = capturedNames(body);
   const unfold = (b: GraphBuilder, node: Node): boolean => {
@@ -129,36 +117,17 @@ function unfoldTransposes(body: Graph, outer: GraphBuilder): Graph {
   return rewriteNodes(body, unfold, { outer });
 }
 
-interface LoopInfo {
-  readonly stateCount: number;
-  readonly kindOf: (name: string) => Kind;
-  readonly before: (name: string) => Value;
-  readonly directions: ReadonlyMap<string, number>;
-  readonly outputDirections: readonly number[];
-}
-
 /** The loop with the nodes that must stay; what they need of the hoisted values is scanned or captured. */
-function rebuildLoop(
-  b: GraphBuilder,
-  node: Node,
-  body: Graph,
-  step: GraphBuilder,
-  kept: readonly Node[],
-  loop: LoopInfo,
-): void {
-  const { stateCount, kindOf, before, directions, outputDirections } = loop;
+function rebuildLoop(loop: Hoisting, node: Node, body: Graph, kept: readonly Node[]): void {
+  const { b, step, stateCount, kindOf, before, directions, outputDirections } = loop;
   // A stacked output that left the loop in the loop's own order needs no trip through it.
-  const leaves = body.outputs.map(
-    (o, i) =>
-      i >= stateCount &&
-      kindOf(o.name) === 'stacked' &&
-      directions.get(o.name) === (outputDirections[i - stateCount] ?? 0),
-  );
+  const leaves = body.outputs.map((o, i) => {
+    const keepsOrder = directions.get(o.name) === (outputDirections[i - stateCount] ?? 0);
+    return i >= stateCount && kindOf(o.name) === 'stacked' && keepsOrder;
+  });
   const staying = body.outputs.filter((_, i) => !leaves[i]);
-  const live = liveNodes(
-    kept,
-    staying.map((o) => o.name),
-  );
+  const stayingNames = staying.map((o) => o.name);
+  const live = liveNodes(kept, stayingNames);
   const own = new Set(live.flatMap((n) => n.outputs));
   const states = body.inputs.slice(0, stateCount);
   const inner = new GraphBuilder(body.name, b);
@@ -167,19 +136,19 @@ function rebuildLoop(
     names.set(s.name, inner.input(b.fresh(s.name), s.type.elementType, step.value(s.name).type.shape).name);
   }
   const scanned: { outer: Value; direction: number }[] = [];
-  const needed = [...new Set([...live.flatMap(usedNames), ...staying.map((o) => o.name)])].filter((n) => !own.has(n));
-  const scan = (name: string) => {
+  const needed = [...new Set([...live.flatMap(usedNames), ...stayingNames])].filter((n) => !own.has(n));
+  const addScanned = (name: string) => {
     const { type } = step.value(name);
     scanned.push({ outer: before(name), direction: directions.get(name) ?? 0 });
     names.set(name, inner.input(b.fresh(name), type.elementType, type.shape).name);
   };
   for (const name of needed) {
-    if (kindOf(name) === 'stacked') scan(name);
+    if (kindOf(name) === 'stacked') addScanned(name);
     else if (!names.has(name)) names.set(name, before(name).name);
   }
   // The number of steps comes from a scanned input, so one has to stay.
   const first = body.inputs[stateCount];
-  if (scanned.length === 0 && first) scan(first.name);
+  if (scanned.length === 0 && first) addScanned(first.name);
   for (const n of live) {
     const outputs = n.outputs.map((name) => {
       if (name !== '') names.set(name, b.fresh(name));
@@ -187,27 +156,15 @@ function rebuildLoop(
     });
     inner.addNode({ ...renameInputs(n, names), outputs });
   }
-  const emitted = new Set<string>();
-  for (const o of staying) {
-    const value = inner.value(names.get(o.name) ?? o.name);
-    const out = own.has(o.name) && !emitted.has(value.name) ? value : identity({ ...value, builder: inner });
-    emitted.add(out.name);
-    inner.output(out);
-  }
+  for (const o of staying) inner.output(inner.value(names.get(o.name) ?? o.name));
   // The loop gives out what its body does, also where nobody takes it.
   const outputs = node.outputs.filter((_, i) => !leaves[i]).map((name) => name || b.fresh(`${body.name}_unused`));
   const outDirections = outputDirections.filter((_, k) => !leaves[stateCount + k]);
-  b.node(
-    'Scan',
-    [...node.inputs.slice(0, stateCount).map((name) => b.value(name)), ...scanned.map((s) => s.outer)],
-    {
-      body: { type: 'graph', value: inner.build() },
-      num_scan_inputs: scanned.length,
-      scan_input_directions: scanned.some((s) => s.direction === 1) ? scanned.map((s) => s.direction) : undefined,
-      scan_output_directions: outDirections.includes(1) ? outDirections : undefined,
-    },
-    outputs,
-  );
+  const initial = node.inputs.slice(0, stateCount).map((name) => b.value(name));
+  const outer = scanned.map((s) => s.outer);
+  const reverseInputs = scanned.map((s) => s.direction === 1);
+  const reverseOutputs = outDirections.map((direction) => direction === 1);
+  scan(initial, outer, inner.build(), { reverseInputs, reverseOutputs, outputs });
   body.outputs.forEach((o, i) => {
     const output = node.outputs[i];
     if (leaves[i] && output) b.node('Identity', [before(o.name)], {}, [output]);
@@ -215,23 +172,15 @@ function rebuildLoop(
 }
 
 /** A node that is the same at every step, once before the loop. */
-function hoistInvariant(b: GraphBuilder, node: Node, before: (name: string) => Value): Value[] {
+function hoistInvariant({ b, before }: Hoisting, node: Node): Value[] {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : before(name)));
   return b.node(node.op, inputs, node.attributes, node.outputs.length, node.domain);
 }
 
 /** A node of scanned values, for all steps at once; undefined where that is not known to be possible. */
-function hoistStacked(
-  b: GraphBuilder,
-  step: GraphBuilder,
-  node: Node,
-  kindOf: (name: string) => Kind,
-  before: (name: string) => Value,
-): Value[] | undefined {
-  if (node.inputs.includes('')) return undefined;
-  const ranks = node.inputs.map((name) => step.value(name).type.shape?.length);
-  if (node.domain !== '' || ranks.includes(undefined)) return undefined;
-  const known = ranks as number[];
+function hoistStacked({ b, step, kindOf, before }: Hoisting, node: Node): Value[] | undefined {
+  const known = node.inputs.map((name) => (name === '' ? undefined : step.value(name).type.shape?.length));
+  if (node.domain !== '' || !known.every((rank) => rank !== undefined)) return undefined;
   if (isUnary(node)) {
     const settings = node.inputs.slice(1);
     if (settings.some((name) => kindOf(name) === 'stacked')) return undefined;
@@ -242,10 +191,8 @@ function hoistStacked(
     const operands = node.inputs.map((name, i) => {
       const value = before(name);
       if (kindOf(name) !== 'stacked' || known[i] === highest) return value;
-      return unsqueeze(
-        value,
-        Array.from({ length: highest - known[i]! }, (_, k) => 1 + k),
-      );
+      const added = Array.from({ length: highest - known[i]! }, (_, k) => 1 + k);
+      return unsqueeze(value, added);
     });
     return b.node(node.op, operands, node.attributes);
   }

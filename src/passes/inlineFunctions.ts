@@ -1,6 +1,7 @@
 import { UsageError } from '../base/errors.ts';
 import { graphsOf, identityNode } from '../graph/attributes.ts';
 import { Names } from '../graph/names.ts';
+import { mapBodies } from '../graph/rewrite.ts';
 import type { Attribute, Graph, Model, ModelFunction, Node, ValueInfo } from '../graph/types.ts';
 
 /** Most nodes that calls may become: functions that call each other twice grow as 2^depth. */
@@ -23,17 +24,16 @@ type Scope = ReadonlyMap<string, string>;
 
 /**
  * The same model without functions of its own: every call is replaced by the function's nodes, whose values get names
- * that no other value has. Throws a UsageError for functions that call themselves, that are written for other versions
- * of the operator sets than the model, or that are called in a way that they do not provide for.
+ * that no other value has. Throws a UsageError for functions that call themselves, need other operator sets than the
+ * model, or are called in a way that they do not provide for.
  */
 export function inlineFunctions(model: Model): Model {
   const { functions, ...rest } = model;
   if (functions === undefined) return model;
   const names = new Names();
   names.addGraph(model.graph);
-  const byKey = functions.map((f) => [keyOf(f.domain, f.name, f.overload), f] as const);
   const inlining: Inlining = {
-    functions: new Map(byKey),
+    functions: new Map(functions.map((f) => [keyOf(f.domain, f.name, f.overload), f])),
     opsets: new Map(Object.entries(model.opsets)),
     names,
     nodes: 0,
@@ -54,19 +54,6 @@ function functionOf(node: Node, { functions }: Inlining): ModelFunction | undefi
   return functions.get(keyOf(node.domain, node.op, node.overload));
 }
 
-function mapGraphs(a: Attribute, change: (graph: Graph) => Graph): Attribute {
-  if (a.type === 'graph') return { ...a, value: change(a.value) };
-  return a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a;
-}
-
-function mapAttributes(node: Node, change: (a: Attribute) => Attribute | undefined): Record<string, Attribute> {
-  const changed = Object.entries(node.attributes).flatMap(([name, a]): [string, Attribute][] => {
-    const value = change(a);
-    return value ? [[name, value]] : [];
-  });
-  return Object.fromEntries(changed);
-}
-
 function forEachNode(graph: Graph, visit: (node: Node) => void): void {
   for (const node of graph.nodes) {
     visit(node);
@@ -81,15 +68,11 @@ function inlineGraph(graph: Graph, callers: readonly ModelFunction[], inlining: 
 
 function inlineNode(node: Node, callers: readonly ModelFunction[], inlining: Inlining): Node[] {
   const f = functionOf(node, inlining);
-  const inside = (body: Graph) => inlineGraph(body, callers, inlining);
-  if (f === undefined) {
-    if (graphsOf(node).length === 0) return [node];
-    return [{ ...node, attributes: mapAttributes(node, (a) => mapGraphs(a, inside)) }];
-  }
+  const inside = mapBodies(node, (body) => inlineGraph(body, callers, inlining));
+  if (f === undefined) return [inside];
   if (callers.includes(f)) throw refuse(f, 'calls itself');
   if (callers.length > DEEPEST) throw refuse(f, `is called more than ${DEEPEST} functions deep`);
-  const nodes = instantiate(f, { ...node, attributes: mapAttributes(node, (a) => mapGraphs(a, inside)) }, inlining);
-  return nodes.flatMap((inner) => inlineNode(inner, [...callers, f], inlining));
+  return instantiate(f, inside, inlining).flatMap((inner) => inlineNode(inner, [...callers, f], inlining));
 }
 
 function refuse(f: ModelFunction, what: string): UsageError {
@@ -161,15 +144,18 @@ interface Call {
 function renameNode(node: Node, scope: Scope, context: Call): Node {
   const { f, call, prefix, inlining } = context;
   if (++inlining.nodes > MOST_NODES) throw refuse(f, `and others become more than ${MOST_NODES} nodes`);
+  const name = node.name === '' ? '' : inlining.names.unique(`${prefix}/${node.name}`);
+  const inside = mapBodies(node, (body) => renameGraph(body, scope, context));
+  const attributes = Object.entries(inside.attributes).flatMap(([key, a]): [string, Attribute][] => {
+    const value = a.type === 'reference' ? (call.attributes[a.value] ?? f.defaults[a.value]) : a;
+    return value ? [[key, value]] : [];
+  });
   return {
     ...node,
-    name: node.name === '' ? '' : inlining.names.unique(`${prefix}/${node.name}`),
+    name,
     inputs: node.inputs.map((name) => lookup(name, scope, f)),
     outputs: node.outputs.map((name) => lookup(name, scope, f)),
-    attributes: mapAttributes(node, (a) => {
-      if (a.type === 'reference') return call.attributes[a.value] ?? f.defaults[a.value];
-      return mapGraphs(a, (body) => renameGraph(body, scope, context));
-    }),
+    attributes: Object.fromEntries(attributes),
   };
 }
 

@@ -8,19 +8,14 @@ import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { FORWARD, REVERSE, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { type JoinedOutput, joinOutput, type Uses, usesIn } from './joinedOutputs.ts';
 
-/*
- * The way back from `splitDirections`: a forward and a reverse operator with equally many units are one bidirectional
- * operator again, and the Concat of their outputs is Transpose and Reshape again.
- */
-
 /**
- * The same model with each pair `name (forward)`, `name (reverse)` that has equally many units as one operator. A pair
- * stays two operators where its outputs are used in a way that one operator would not serve better.
+ * The way back from `splitDirections`: each pair `name (forward)`, `name (reverse)` that has equally many units is one
+ * operator, and the Concat of their outputs Transpose and Reshape. A pair stays two operators where its outputs are used
+ * in a way that one operator would not serve better.
  */
 export function joinDirections(model: Model): Model {
   const { graph } = model;
-  const uses = usesIn(graph);
-  const joins = pairsIn(graph).flatMap((pair) => joinOf(pair, uses) ?? []);
+  const joins = joinsIn(graph, usesIn(graph));
   if (joins.length === 0) return model;
   const b = startRewrite(graph, { opset: model.opsets[''] });
   const stacks = new Map<string, Value>();
@@ -39,41 +34,30 @@ export function joinDirections(model: Model): Model {
   return { ...model, graph: removeDeadNodes(finishRewrite(b, graph)) };
 }
 
-interface Pair {
+/** A pair that becomes one operator; `stem` is the name that both share. */
+interface Join {
   readonly forward: Node;
   readonly reverse: Node;
-  /** The name that both share. */
   readonly stem: string;
-}
-
-interface Join extends Pair {
   readonly outputs: readonly JoinedOutput[];
 }
 
-function pairsIn({ nodes }: Graph): Pair[] {
-  return nodes.flatMap((forward): Pair[] => {
+function joinsIn({ nodes }: Graph, uses: Uses): Join[] {
+  return nodes.flatMap((forward): Join[] => {
     if (!isRecurrent(forward) || !forward.name.endsWith(FORWARD)) return [];
     const stem = forward.name.slice(0, -FORWARD.length);
     const reverse = nodes.find((n) => n.name === stem + REVERSE && n.op === forward.op);
-    return reverse ? [{ forward, reverse, stem }] : [];
+    if (!reverse || !sameAttributes(forward, reverse) || !fittingInputs(forward, reverse, uses.stored)) return [];
+    const batchFirst = intAttribute(forward, 'layout', 0) === 1;
+    const count = Math.max(forward.outputs.length, reverse.outputs.length);
+    const outputs = Array.from({ length: count }, (_, k) => {
+      // Y [T, D, B, H], [B, T, D, H] with layout 1; states [D, B, H], [B, D, H].
+      const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
+      const halves = [forward.outputs[k] ?? '', reverse.outputs[k] ?? ''] as const;
+      return joinOutput(halves, { axis, rank: k === 0 ? 4 : 3, mayPick: k > 0 }, uses);
+    });
+    return outputs.every((output) => output !== undefined) ? [{ forward, reverse, stem, outputs }] : [];
   });
-}
-
-/** How a pair becomes one operator; undefined where it stays two. */
-function joinOf(pair: Pair, uses: Uses): Join | undefined {
-  const { forward, reverse } = pair;
-  if (!sameAttributes(forward, reverse) || !fittingInputs(forward, reverse, uses.stored)) return undefined;
-  const batchFirst = intAttribute(forward, 'layout', 0) === 1;
-  const outputs: JoinedOutput[] = [];
-  for (let k = 0; k < Math.max(forward.outputs.length, reverse.outputs.length); k++) {
-    // Y [T, D, B, H], [B, T, D, H] with layout 1; states [D, B, H], [B, D, H].
-    const axis = k === 0 ? (batchFirst ? 2 : 1) : batchFirst ? 1 : 0;
-    const halves = [forward.outputs[k] ?? '', reverse.outputs[k] ?? ''] as const;
-    const output = joinOutput(halves, { axis, rank: k === 0 ? 4 : 3, mayPick: k > 0 }, uses);
-    if (output === undefined) return undefined;
-    outputs.push(output);
-  }
-  return { ...pair, outputs };
 }
 
 function sameAttributes(forward: Node, reverse: Node): boolean {
@@ -88,13 +72,9 @@ function fittingInputs(forward: Node, reverse: Node, stored: ReadonlyMap<string,
   return Array.from({ length: count }, (_, i) => i).every((i) => {
     const [a, b] = [forward.inputs[i] ?? '', reverse.inputs[i] ?? ''];
     if (a === '' || b === '') return a === b;
-    if (WEIGHT_INPUTS.includes(i)) return sameDims(stored.get(a), stored.get(b));
+    if (WEIGHT_INPUTS.includes(i)) return stored.has(a) && stored.get(a)!.dims.join() === stored.get(b)?.dims.join();
     return STATE_INPUTS.includes(i) || a === b;
   });
-}
-
-function sameDims(a: Tensor | undefined, b: Tensor | undefined): boolean {
-  return a !== undefined && a.dims.join() === b?.dims.join();
 }
 
 /** Emits the bidirectional operator; `stacks` has the tensors that were put together so far: shared weights stay shared. */

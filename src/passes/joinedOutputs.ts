@@ -6,11 +6,6 @@ import { usedNames } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
-/*
- * How the outputs of a forward and a reverse operator are used together, and what that is on the one output of a
- * bidirectional operator.
- */
-
 /** Who reads which values of a graph. */
 export interface Uses {
   readonly readers: ReadonlyMap<string, readonly Node[]>;
@@ -52,9 +47,8 @@ export interface OutputLayout {
 }
 
 /**
- * How an output of a pair is used as a whole: after the axis of the directions was dropped from both, the same operators
- * follow on both sides and end in one Concat. Undefined when they do not; `mayPick` allows that, and then picks each
- * direction out of the whole.
+ * What an output of a pair becomes: after the axis of the directions was dropped from both, the same operators follow
+ * on both sides and end in one Concat. Undefined when they do not, unless each direction may be picked out of the whole.
  */
 export function joinOutput(
   halves: readonly [string, string],

@@ -33,9 +33,9 @@ import { rnn } from '../recurrent/rnn.ts';
 const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
 
 /**
- * Replaces every recurrent operator by a Scan over its cell's equations. Parameters keep their names and layouts,
- * values keep theirs; the result computes the same and can be differentiated. W·x for all steps is one product before
- * the loop. Throws a SlimError for a node that is not as the ONNX standard has it.
+ * Replaces every recurrent operator by a Scan over its cell's equations, which can be differentiated. Parameters and
+ * values keep their names and layouts; W·x for all steps is one product before the loop. Throws a SlimError for a node
+ * that is not as the ONNX standard has it.
  */
 export function lowerRecurrent(graph: Graph): Graph {
   if (!graph.nodes.some(isRecurrent)) return graph;
@@ -46,10 +46,7 @@ export function lowerRecurrent(graph: Graph): Graph {
   });
 }
 
-/**
- * X as a value of three axes, the last one as long as W [D, GH, I] says, also after an operator whose output has an
- * unknown shape: Reshape to [0, 0, I], which changes nothing.
- */
+/** X with three axes, the last as long as W [D, GH, I] says, also where an unknown operator made it. */
 function ranked(x: Value, weight: Value): Value {
   const size = weight.type.shape?.[2];
   return x.type.shape === undefined && typeof size === 'number' ? reshape(x, [0, 0, size]) : x;
@@ -64,9 +61,7 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   const x = batchFirst ? transpose(given, [1, 0, 2]) : given;
   /** A tensor's part of each direction, without the axis that counts them. */
   const perDirection = (value: Value | undefined, axis = 0): (Value | undefined)[] =>
-    value === undefined
-      ? reversed.map(() => undefined)
-      : split(value, reversed.length, axis).map((v) => squeeze(v, [axis]));
+    value ? split(value, reversed.length, axis).map((v) => squeeze(v, [axis])) : [];
   const weights = perDirection(input(INPUT.weight));
   const recurrents = perDirection(input(INPUT.recurrent));
   const biases = perDirection(input(INPUT.bias));
@@ -99,37 +94,22 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   });
   node.outputs.forEach((name, i) => {
     if (name === '') return;
+    const parts = results.map((outputs) => outputs[i]!);
     const output =
       i === 0
-        ? sideBySide(
-            results.map((r) => r.sequence),
-            batchFirst ? [2, 0, 1] : [0, 2, 1],
-            batchFirst ? 2 : 1,
-          )
-        : sideBySide(
-            results.map((r) => r.finals[i - 1]!),
-            [1, 0],
-            batchFirst ? 1 : 0,
-          );
+        ? sideBySide(parts, batchFirst ? [2, 0, 1] : [0, 2, 1], batchFirst ? 2 : 1)
+        : sideBySide(parts, [1, 0], batchFirst ? 1 : 0);
     b.node('Identity', [output], {}, [name]);
   });
 }
 
-/**
- * The directions' results in ONNX's layout: [T, H, B] → Y [T, D, B, H] or batch-first [B, T, D, H]; [H, B] → states
- * [D, B, H] or [B, D, H].
- */
+/** [T, H, B] of each direction → Y [T, D, B, H] or [B, T, D, H]; [H, B] → states [D, B, H] or [B, D, H]. */
 function sideBySide(parts: readonly Value[], perm: readonly number[], axis: number): Value {
-  return concat(
-    parts.map((part) => unsqueeze(transpose(part, perm), [axis])),
-    axis,
-  );
+  const laid = parts.map((part) => unsqueeze(transpose(part, perm), [axis]));
+  return concat(laid, axis);
 }
 
-/**
- * The biases Wb and Rb of B [2GH]: what is added to W·x, and what stays for the loop. Where both are added, that is
- * their sum.
- */
+/** B [2GH] as what is added to W·x and what stays for the loop; their sum where both can be added. */
 function splitBias(bias: Value | undefined, inLoop: boolean): (Value | undefined)[] {
   if (bias === undefined) return [];
   const [input, recurrent] = split(bias, 2, 0);
@@ -156,11 +136,10 @@ interface Direction {
 }
 
 /**
- * Runs the steps of a direction: outputs [T, H, B] and final states [H, B]. A step beyond an example's length gives zero
- * and leaves the state as it is. In reverse these steps come first, so the state is still the initial one when the
- * sequence's last step arrives: no sequence has to be turned around within its length.
+ * Runs a direction: outputs [T, H, B], then final states [H, B]. A step beyond an example's length gives zero and keeps
+ * the state. In reverse these steps come first, so the state is still the initial one when the last step arrives.
  */
-function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Value[] } {
+function runCell(b: GraphBuilder, d: Direction): Value[] {
   const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);
   const scanned = d.valid ? [d.projected, d.valid] : [d.projected];
   const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
@@ -174,7 +153,7 @@ function runCell(b: GraphBuilder, d: Direction): { sequence: Value; finals: Valu
     reverseInputs: scanned.map(() => d.reverse),
     reverseOutputs: [d.reverse],
   });
-  return { sequence: results[states.length]!, finals: results.slice(0, states.length) };
+  return [results[states.length]!, ...results.slice(0, states.length)];
 }
 
 /** A zero state [H, B], its batch taken from X [T, B, I] and its size from R [GH, H] at run time. */

@@ -5,7 +5,7 @@ import { formatShape, isStatic } from '../graph/dims.ts';
 import { mul } from '../graph/ops.ts';
 import { removeDeadNodes, replaceWith, rewriteNodes } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { followOnes, type Ones } from './ones.ts';
+import { followOnes, isDropout, type Ones } from './withoutDropout.ts';
 
 /** A dropout that training feeds a mask for: values 0 or 1/keep, as many as the layer has activations. */
 export interface Mask {
@@ -15,16 +15,15 @@ export interface Mask {
 }
 
 /**
- * Replaces Dropout by a product with a mask that is fed, so that the masks' randomness is seeded outside the graph;
- * Dropout of ones is the mask itself. Throws a SlimError where the ratio or the number of activations is not known
- * before the run.
+ * Replaces Dropout by a product with a mask that is fed, so that randomness is seeded outside the graph; of ones it is
+ * the mask itself. Throws a SlimError where the ratio or the number of activations is not known before the run.
  */
 export function maskDropout(graph: Graph): { graph: Graph; masks: Mask[] } {
   const masks: Mask[] = [];
   const ones = new Map<string, Ones>();
   const rewritten = rewriteNodes(graph, (b, node) => {
     followOnes(node, ones);
-    if (node.op !== 'Dropout' || node.domain !== '') return false;
+    if (!isDropout(node)) return false;
     const x = b.value(node.inputs[0]!);
     const ratio = dropoutRatio(b, node);
     if (ratio === 0) return replaceWith(b, node, x);

@@ -10,9 +10,9 @@ export interface FedParameter {
 }
 
 /**
- * Makes every initializer (that is named in `trained`, if given) an input, without its leading axis of size 1: a
- * recurrent operator's W [1, GH, I] is fed as the matrix [GH, I], so that its gradient needs no copy to get its axis
- * back. Initializers that stay are no inputs any more, so that the engine may count on them.
+ * Makes every initializer (named in `trained`, if given) an input. A recurrent operator's W [1, GH, I] is fed as the
+ * matrix [GH, I], so that its gradient needs no copy to get its axis back. Initializers that stay are no inputs any more,
+ * so that the engine may count on them.
  */
 export function parametersAsInputs(
   { listedInitializers: _, ...graph }: Graph,
@@ -47,10 +47,8 @@ function onlySqueezed(graph: Graph): Set<string> {
       if (name !== node.inputs[0] || !dropsFirstAxis(node, made)) usedWhole.add(name);
     }
   }
-  const found = [...graph.initializers].filter(
-    ([name, { dims }]) => dims[0] === 1 && used.has(name) && !usedWhole.has(name),
-  );
-  return new Set(found.map(([name]) => name));
+  const names = [...graph.initializers.keys()].filter((name) => used.has(name) && !usedWhole.has(name));
+  return new Set(names.filter((name) => graph.initializers.get(name)!.dims[0] === 1));
 }
 
 /** True for a Squeeze of the first axis alone. */

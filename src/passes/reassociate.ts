@@ -8,10 +8,7 @@ import type { Graph, Node } from '../graph/types.ts';
  * loop. `carriedInputs` are the states' names, `outer` builds the graph around the loop.
  */
 
-/**
- * Factors out what depends on the state: g − g · f becomes g · (1 − f) where f does not, and 1 − f can then leave the loop.
- * Gates make such sums, as does the gradient of (h − s) · t + s.
- */
+/** Factors out what depends on the state: g − g · f becomes g · (1 − f) where f does not. Gates make such sums. */
 export function factorDifferences(body: Graph, carriedInputs: readonly string[], outer: GraphBuilder): Graph {
   const carried = carriedNames(body, carriedInputs);
   const made = producers(body.nodes);
@@ -51,16 +48,12 @@ function factorOf(product: Node | undefined, g: string): string | undefined {
   return product.inputs[product.inputs[0] === g ? 1 : 0];
 }
 
-/**
- * Reorders products in a loop's body so that factors without the carried state meet first: (v · a) · b becomes
- * v · (a · b), and a · b can then leave the loop.
- */
+/** Lets factors without the carried state meet first: (v · a) · b becomes v · (a · b), and a · b can leave the loop. */
 export function reassociateProducts(body: Graph, carriedInputs: readonly string[], outer: GraphBuilder): Graph {
   const carried = carriedNames(body, carriedInputs);
-  const outputs = body.outputs.map((o) => o.name);
   for (let at = body; ; ) {
     const made = producers(at.nodes);
-    const uses = useCounts(at.nodes, outputs);
+    const uses = useCounts(at);
     const changed = new Set<string>();
     const next = rewriteNodes(
       at,

@@ -7,20 +7,10 @@ import { usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
 import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
 
-/*
- * A tensor that holds the units of several layers or directions side by side must lose equally many of each; in pieces
- * it need not. So the Concat that puts it together sinks down the graph, below everything that works on its pieces.
- */
-
-/** True for an operator that takes some elements out of a value. */
-function takes(node: Node): boolean {
-  const how = moves(node);
-  return how === 'picks' || how === 'drops';
-}
-
 /**
- * Copies the nodes of a graph with values in pieces where that is possible: what moves elements of such a value works
- * on its pieces, everything else gets the value as a whole.
+ * A tensor that holds the units of several layers or directions side by side must lose equally many of each; in pieces
+ * it need not. So this copies nodes, lets what moves elements of a value in pieces work on them, and puts the Concat
+ * off until something needs the value as a whole.
  */
 export class ConcatSinker {
   /** Values in pieces, by the name that they had as a whole. */
@@ -32,7 +22,8 @@ export class ConcatSinker {
 
   constructor(b: GraphBuilder, graph: Graph) {
     this.b = b;
-    this.taken = new Set(graph.nodes.filter(takes).map((n) => n.inputs[0] ?? ''));
+    const taking = graph.nodes.filter((node) => moves(node) === 'picks' || moves(node) === 'drops');
+    this.taken = new Set(taking.map((n) => n.inputs[0] ?? ''));
     const typeOf = inferTypes(graph);
     this.shape = (name) => typeOf(name)?.shape;
   }

@@ -6,10 +6,6 @@ import { concat, gather, shapeOf, squeeze, transpose, unsqueeze } from '../graph
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
-/*
- * What operators that move or change single elements make of a value in pieces: the same of each piece.
- */
-
 /** A value whose Concat was put off: stacked along an axis that its pieces do not have, or joined along one that they have. */
 export interface Pieces {
   readonly values: readonly Value[];
@@ -85,37 +81,13 @@ function pick({ pieces }: PiecesContext, indices: readonly number[]): readonly (
   return [{ ...pieces, values, sizes: values.map(() => 1) }];
 }
 
+/** The pieces changed one by one; they may lie along another axis then. */
+function mapped(pieces: Pieces, change: (piece: Value) => Value, axis = pieces.axis): readonly Pieces[] {
+  return [{ ...pieces, values: pieces.values.map(change), axis }];
+}
+
 /** Works element by element, whatever else it takes. */
-const elementwise: PiecesRule = (c) => [{ ...c.pieces, values: c.pieces.values.map((piece) => onPiece(c, piece)) }];
-
-const transposeRule: PiecesRule = ({ node, pieces, shape }) => {
-  const perm = intsAttribute(node, 'perm') ?? [...shape.keys()].reverse();
-  const own = perm.filter((p) => !pieces.stacked || p !== pieces.axis).map((p) => axisOfPiece(pieces, p));
-  const moved = own.some((p, i) => p !== i);
-  const values = moved ? pieces.values.map((piece) => transpose(piece, own)) : pieces.values;
-  return [{ ...pieces, values, axis: perm.indexOf(pieces.axis) }];
-};
-
-const squeezeRule: PiecesRule = (c) => {
-  const { pieces, shape } = c;
-  const axes = list(c, 'axes', 1)?.map((a) => normalizeAxis(a, shape.length));
-  if (!axes?.every((a) => a !== undefined) || axes.includes(pieces.axis)) return undefined;
-  const own = axes.map((a) => axisOfPiece(pieces, a));
-  const values = pieces.values.map((piece) => squeeze(piece, own));
-  return [{ ...pieces, values, axis: pieces.axis - axes.filter((a) => a < pieces.axis).length }];
-};
-
-const unsqueezeRule: PiecesRule = (c) => {
-  const { pieces, shape } = c;
-  const given = list(c, 'axes', 1);
-  const rank = shape.length + (given?.length ?? 0);
-  const axes = given?.map((a) => normalizeAxis(a, rank));
-  if (!axes?.every((a) => a !== undefined)) return undefined;
-  const kept = range(0, rank).filter((i) => !axes.includes(i));
-  const moved = { ...pieces, axis: kept[pieces.axis]! };
-  const own = axes.map((a) => axisOfPiece(moved, a));
-  return [{ ...moved, values: pieces.values.map((piece) => unsqueeze(piece, own)) }];
-};
+const elementwise: PiecesRule = (c) => mapped(c.pieces, (piece) => onPiece(c, piece));
 
 /** [.., D, H, ..] to [.., D·H, ..]: the stack becomes a row. */
 const reshape: PiecesRule = ({ pieces, shape, outputShape: after }) => {
@@ -127,23 +99,6 @@ const reshape: PiecesRule = ({ pieces, shape, outputShape: after }) => {
   const unlike = before.filter((d, i) => d !== after[i]);
   if (after[axis] !== before[axis] || unlike.length > 1 || unlike.some((d) => typeof d === 'number')) return undefined;
   return [{ values, axis, stacked: false, sizes: values.map(() => units) }];
-};
-
-const gatherRule: PiecesRule = (c) => {
-  const { node, pieces, shape } = c;
-  const axis = normalizeAxis(intAttribute(node, 'axis', 0), shape.length);
-  const rank = operand(c, 1)?.type.shape?.length;
-  if (axis === undefined || rank === undefined) return undefined;
-  if (axis !== pieces.axis) {
-    const own = { ...node.attributes, axis: { type: 'int', value: axisOfPiece(pieces, axis) } } as const;
-    const values = pieces.values.map((piece) => onPiece(c, piece, own));
-    return [{ ...pieces, values, axis: pieces.axis + (axis < pieces.axis ? rank - 1 : 0) }];
-  }
-  const indices = ints(c, 1);
-  if (!isUnit(c) || indices === undefined || rank > 1) return undefined;
-  if (rank === 1) return pick(c, indices);
-  const piece = pieces.values.at(indices[0]!);
-  return piece && [pieces.stacked ? piece : squeeze(piece, [axis])];
 };
 
 const slice: PiecesRule = (c) => {
@@ -158,7 +113,7 @@ const slice: PiecesRule = (c) => {
     if (own.every((a, i) => a === axes[i])) return elementwise(c);
     if (intsAttribute(node, 'starts') === undefined) return undefined;
     const attributes = { ...node.attributes, axes: { type: 'ints', value: own } } as const;
-    return [{ ...pieces, values: pieces.values.map((piece) => onPiece(c, piece, attributes)) }];
+    return mapped(pieces, (piece) => onPiece(c, piece, attributes));
   }
   if (axes.length !== 1 || steps[0] !== 1) return undefined;
   const size = isUnit(c) ? pieces.values.length : shape[pieces.axis];
@@ -189,27 +144,60 @@ const split: PiecesRule = (c) => {
   return pieces.values.map((piece) => asSlice(pieces, piece));
 };
 
-/** The sizes of a stack: those of a piece, with the number of pieces in between. They may count units; see `reshape`. */
-const shapeRule: PiecesRule = ({ b, node, pieces, shape }) => {
-  if (!pieces.stacked) return undefined;
-  const own = shapeOf(pieces.values[0]!);
-  const gathered = (axes: readonly number[]) => (axes.length === 0 ? [] : [gather(own, b.ints(axes))]);
-  const before = gathered(range(0, pieces.axis));
-  const count = b.ints([pieces.values.length]);
-  const all = concat([...before, count, ...gathered(range(pieces.axis, shape.length - 1))], 0);
-  const at = (name: string, otherwise: number) => sliceBound(intAttribute(node, name, otherwise), shape.length);
-  const [start, end] = [at('start', 0), at('end', shape.length)];
-  return [start === 0 && end === shape.length ? all : gather(all, b.ints(range(start, end)))];
-};
-
 const rules: Rules<PiecesRule> = {
   Identity: ({ pieces }) => [pieces],
-  Transpose: transposeRule,
-  Squeeze: squeezeRule,
-  Unsqueeze: unsqueezeRule,
+  Transpose: ({ node, pieces, shape }) => {
+    const perm = intsAttribute(node, 'perm') ?? [...shape.keys()].reverse();
+    const own = perm.filter((p) => !pieces.stacked || p !== pieces.axis).map((p) => axisOfPiece(pieces, p));
+    const moved = own.some((p, i) => p !== i);
+    return mapped(pieces, (piece) => (moved ? transpose(piece, own) : piece), perm.indexOf(pieces.axis));
+  },
+  Squeeze: (c) => {
+    const { pieces, shape } = c;
+    const axes = list(c, 'axes', 1)?.map((a) => normalizeAxis(a, shape.length));
+    if (!axes?.every((a) => a !== undefined) || axes.includes(pieces.axis)) return undefined;
+    const own = axes.map((a) => axisOfPiece(pieces, a));
+    return mapped(pieces, (piece) => squeeze(piece, own), pieces.axis - axes.filter((a) => a < pieces.axis).length);
+  },
+  Unsqueeze: (c) => {
+    const { pieces, shape } = c;
+    const given = list(c, 'axes', 1);
+    const rank = shape.length + (given?.length ?? 0);
+    const axes = given?.map((a) => normalizeAxis(a, rank));
+    if (!axes?.every((a) => a !== undefined)) return undefined;
+    const kept = range(0, rank).filter((i) => !axes.includes(i));
+    const moved = { ...pieces, axis: kept[pieces.axis]! };
+    const own = axes.map((a) => axisOfPiece(moved, a));
+    return mapped(moved, (piece) => unsqueeze(piece, own));
+  },
   Reshape: reshape,
-  Shape: shapeRule,
-  Gather: gatherRule,
+  /** The sizes of a stack: those of a piece, with the number of pieces in between. They may count units; see `reshape`. */
+  Shape: ({ b, node, pieces, shape }) => {
+    if (!pieces.stacked) return undefined;
+    const own = shapeOf(pieces.values[0]!);
+    const gathered = (axes: readonly number[]) => (axes.length === 0 ? [] : [gather(own, b.ints(axes))]);
+    const before = gathered(range(0, pieces.axis));
+    const count = b.ints([pieces.values.length]);
+    const all = concat([...before, count, ...gathered(range(pieces.axis, shape.length - 1))], 0);
+    const at = (name: string, otherwise: number) => sliceBound(intAttribute(node, name, otherwise), shape.length);
+    const [start, end] = [at('start', 0), at('end', shape.length)];
+    return [start === 0 && end === shape.length ? all : gather(all, b.ints(range(start, end)))];
+  },
+  Gather: (c) => {
+    const { node, pieces, shape } = c;
+    const axis = normalizeAxis(intAttribute(node, 'axis', 0), shape.length);
+    const rank = operand(c, 1)?.type.shape?.length;
+    if (axis === undefined || rank === undefined) return undefined;
+    if (axis !== pieces.axis) {
+      const own = { ...node.attributes, axis: { type: 'int', value: axisOfPiece(pieces, axis) } } as const;
+      return mapped(pieces, (piece) => onPiece(c, piece, own), pieces.axis + (axis < pieces.axis ? rank - 1 : 0));
+    }
+    const indices = ints(c, 1);
+    if (!isUnit(c) || indices === undefined || rank > 1) return undefined;
+    if (rank === 1) return pick(c, indices);
+    const piece = pieces.values.at(indices[0]!);
+    return piece && [pieces.stacked ? piece : squeeze(piece, [axis])];
+  },
   Slice: slice,
   Split: split,
 };

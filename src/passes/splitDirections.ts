@@ -10,15 +10,10 @@ import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
 import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { ConcatSinker } from './sinkConcat.ts';
 
-/*
- * A bidirectional operator holds both directions in one tensor, so both must have equally many units. Before units
- * leave it becomes two operators, one for each direction, and everything that its consumers did with the axis of the
- * directions is done with the two parts: Transpose and Reshape to [T, B, 2H] becomes a Concat.
- */
-
 /**
- * The same model with each bidirectional recurrent operator as a forward and a reverse one, named `name (forward)` and
- * `name (reverse)`. Left as they are: operators whose weights are computed, and all where nothing is bidirectional.
+ * The same model with each bidirectional recurrent operator, whose directions must have equally many units, as two:
+ * `name (forward)` and `name (reverse)`. What consumers did with the axis of the directions, as Transpose and Reshape,
+ * becomes a Concat. Operators whose weights are computed stay as they are.
  */
 export function splitDirections(model: Model): Model {
   const { graph, opsets } = model;
@@ -42,20 +37,16 @@ function canSplit(node: Node, stored: ReturnType<typeof storedHere>): boolean {
   return storedWeights && sharesEvenly(node);
 }
 
-/**
- * True when each direction's share of the lists is one half. Alpha and beta hold numbers for those activations only
- * that take some, so that the halves are the shares when both directions use the same activations.
- */
+/** True when each direction's share of the lists is one half: alpha and beta have numbers for some activations only. */
 function sharesEvenly({ attributes }: Node): boolean {
-  const [activations = [], ...parameters] = SHARED_LISTS.map((name) => listOf(attributes[name]));
+  const [activations = [], ...parameters] = SHARED_LISTS.map((name): readonly unknown[] => {
+    const value = attributes[name]?.value;
+    return Array.isArray(value) ? value : [];
+  });
   const half = activations.length / 2;
   const alike = activations.slice(0, half).join() === activations.slice(half).join();
   const even = [activations, ...parameters].every((list) => list.length % 2 === 0);
   return even && (alike || parameters.every((list) => list.length === 0));
-}
-
-function listOf(a: Attribute | undefined): readonly unknown[] {
-  return a !== undefined && Array.isArray(a.value) ? a.value : [];
 }
 
 /** A Concat of final states: heads pick those of the last layer out of it, so it is worth pieces. */

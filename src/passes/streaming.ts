@@ -7,7 +7,7 @@ import { isRecurrent, operators, type RecurrentNode } from '../graph/operators.t
 import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, ValueInfo } from '../graph/types.ts';
-import { directionNames, directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
+import { directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
 import { detectStates, movesStates } from './detectStates.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
@@ -19,20 +19,17 @@ export interface Streaming {
 }
 
 /**
- * A sequence model as one that takes and gives its recurrent states, so that a text or a signal can be fed in pieces.
- * Every layer that starts from zeros gets inputs `layer.h` (and `layer.c` for LSTM) and outputs `layer.h_next`; the
- * states of `Scan` loops are `layer.state_0`, …. States that the model streams already (`states`, else those in the metadata, else those that `detectStates` finds) stay. Throws a SlimError for
- * layers that need the whole sequence (reverse directions) or start from something else than zeros.
+ * A sequence model as one that takes and gives its recurrent states, so that a text or a signal can be fed in pieces:
+ * inputs `layer.h` (and `layer.c` for LSTM) and outputs `layer.h_next` of layers that start from zeros,
+ * `layer.state_0`, … of `Scan` loops. What streams already stays: `states`, else those in the metadata, else those that
+ * `detectStates` finds. Throws a SlimError for layers that need the whole sequence or do not start from zeros.
  */
 export function streamingModel(model: Model, states?: readonly StatePair[]): Streaming {
   const known = states ?? (namesStates(model) ? statesOf(model) : detectStates(model.graph));
   const clean = dropZeroStates(model);
   const { graph } = clean;
   const isZero = zeroTest(graph);
-  const streamed = movedFrom(
-    graph,
-    known.map((s) => s.input),
-  );
+  const streamed = movedFrom(graph, known);
   const b = startRewrite(graph, { opset: model.opsets[''] });
   const added: StatePair[] = [];
   const outputs: ValueInfo[] = [];
@@ -61,9 +58,9 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
 /** Declares a state, a new input of the graph, and the output that follows it, which something must still define. */
 type Declare = (wanted: string, elementType: ElementType, shape: readonly Dim[]) => StatePair;
 
-/** Values that are inputs of these names, only moved. */
-function movedFrom(graph: Graph, inputs: readonly string[]): Set<string> {
-  const found = new Set(inputs);
+/** Values that are streaming states, only moved. */
+function movedFrom(graph: Graph, states: readonly StatePair[]): Set<string> {
+  const found = new Set(states.map((s) => s.input));
   for (const node of graph.nodes) {
     if (movesStates(node) && found.has(node.inputs[0] ?? '')) for (const name of node.outputs) found.add(name);
   }
@@ -71,14 +68,17 @@ function movedFrom(graph: Graph, inputs: readonly string[]): Set<string> {
 }
 
 function streamRecurrent(b: GraphBuilder, node: RecurrentNode, streamed: ReadonlySet<string>, declare: Declare): void {
-  const [name] = directionNames(node) as [string];
-  refuseReverse(node);
+  const name = nodeTitle(node);
+  if (directionsOf(node).includes(true)) {
+    const how = isBidirectional(node) ? 'in both directions' : 'backwards';
+    throw new SlimError(`layer '${name}' reads the sequence ${how}, so it needs all of it: the model cannot stream`);
+  }
   const { states } = operators[node.op].recurrent;
   const given = STATE_INPUTS.map((i) => node.inputs[i]).filter((n) => n);
   if (given.length > 0 && !given.every((n) => streamed.has(n!))) {
-    throw new SlimError(
-      `layer '${name}' starts from '${given.join("', '")}', not from zeros: say where that state comes out with the streaming states (--state in=out)`,
-    );
+    const from = `starts from '${given.join("', '")}', not from zeros`;
+    const fix = 'say where that state comes out with the streaming states (--state in=out)';
+    throw new SlimError(`layer '${name}' ${from}: ${fix}`);
   }
   if (given.length > 0) {
     b.addNode(node);
@@ -93,19 +93,8 @@ function streamRecurrent(b: GraphBuilder, node: RecurrentNode, streamed: Readonl
   const inputs = Array.from({ length: STATE_INPUTS[0]! }, (_, i) => node.inputs[i] ?? '');
   const outputs = Array.from({ length: 1 + states.length }, (_, i) => node.outputs[i] || (pairs[i - 1]?.output ?? ''));
   b.addNode({ ...node, inputs: [...inputs, ...pairs.map((pair) => pair.input)], outputs });
-  copyFinals(
-    b,
-    pairs.map((pair, i): [StatePair, string] => [pair, outputs[i + 1]!]),
-  );
-}
-
-/** Throws a SlimError for a layer that needs the whole sequence. */
-function refuseReverse(node: Node): void {
-  if (directionsOf(node).every((reverse) => !reverse)) return;
-  const how = isBidirectional(node) ? 'in both directions' : 'backwards';
-  throw new SlimError(
-    `layer '${nodeTitle(node)}' reads the sequence ${how}, so it needs all of it: the model cannot stream`,
-  );
+  const finals = pairs.map((pair, i) => [pair, outputs[i + 1]!] as const);
+  copyFinals(b, finals);
 }
 
 /** A loop written out by an exporter: its states that start from zeros. */

@@ -9,10 +9,7 @@ import type { Model, Node } from '../graph/types.ts';
 const SWAP = [1, 0, 2];
 const SEQUENCE_BACK = [2, 0, 1, 3];
 
-/**
- * The same model with batch-first recurrent operators (`layout` 1) as time-first ones between Transposes, for engines
- * that know layout 0 only. A model without any is returned as it is.
- */
+/** The same model with time-first recurrent operators for batch-first ones, which not all engines know. */
 export function timeFirst(model: Model): Model {
   const { graph, opsets } = model;
   if (!graph.nodes.some(isBatchFirst)) return model;

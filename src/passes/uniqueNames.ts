@@ -2,9 +2,8 @@ import { bodiesOf, mapBodies } from '../graph/rewrite.ts';
 import type { Graph, Node, Tensor, ValueInfo } from '../graph/types.ts';
 
 /**
- * The same graph with values in bodies (of loops, branches of an If) renamed where another graph inside uses the name
- * for a value of its own, so that one table can hold the values of all graphs. ONNX allows sibling bodies to share
- * names. Names of the outermost graph stay; a graph without doubles is returned as it is.
+ * The same graph with values in bodies renamed where another graph inside uses the name for a value of its own, as ONNX
+ * allows, so that one table can hold the values of all graphs. A graph without doubles is returned as it is.
  */
 export function uniqueNames(graph: Graph): Graph {
   const taken = new Set(definedIn(graph));
@@ -24,7 +23,20 @@ export function uniqueNames(graph: Graph): Graph {
         names.set(name, fresh);
         changed = true;
       }
-      return renamed(body, names, renameBodies);
+      const to = (name: string) => names.get(name) ?? name;
+      const info = (v: ValueInfo) => ({ ...v, name: to(v.name) });
+      // What the file says of values in between goes by their old names.
+      const { valueInfo: _, valueExtras: __, ...rest } = body;
+      return {
+        ...rest,
+        inputs: body.inputs.map(info),
+        outputs: body.outputs.map(info),
+        initializers: new Map([...body.initializers].map(([name, tensor]): [string, Tensor] => [to(name), tensor])),
+        nodes: body.nodes.map((inner) => {
+          const inside = renameBodies(inner, names);
+          return { ...inside, inputs: inner.inputs.map(to), outputs: inner.outputs.map(to) };
+        }),
+      };
     });
   const nodes = graph.nodes.map((node) => (bodiesOf(node).length === 0 ? node : renameBodies(node, new Map())));
   return changed ? { ...graph, nodes } : graph;
@@ -34,26 +46,4 @@ export function uniqueNames(graph: Graph): Graph {
 function definedIn(graph: Graph): string[] {
   const names = [...graph.inputs.map((v) => v.name), ...graph.initializers.keys()];
   return [...new Set([...names, ...graph.nodes.flatMap((n) => n.outputs)])].filter((name) => name !== '');
-}
-
-function renamed(
-  body: Graph,
-  names: ReadonlyMap<string, string>,
-  inside: (node: Node, names: ReadonlyMap<string, string>) => Node,
-): Graph {
-  const to = (name: string) => names.get(name) ?? name;
-  const info = (v: ValueInfo) => ({ ...v, name: to(v.name) });
-  // What the file says of values in between goes by their old names.
-  const { valueInfo: _, valueExtras: __, ...rest } = body;
-  return {
-    ...rest,
-    inputs: body.inputs.map(info),
-    outputs: body.outputs.map(info),
-    initializers: new Map([...body.initializers].map(([name, tensor]): [string, Tensor] => [to(name), tensor])),
-    nodes: body.nodes.map((node) => ({
-      ...inside(node, names),
-      inputs: node.inputs.map(to),
-      outputs: node.outputs.map(to),
-    })),
-  };
 }

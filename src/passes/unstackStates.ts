@@ -9,9 +9,8 @@ import { ConcatSinker } from './sinkConcat.ts';
 import { asSlice } from './sinkConcatRules.ts';
 
 /**
- * The same model with every streaming state [L, B, H] that stacks L layers as [1, B, L·H], layer after layer, so that
- * each layer can lose units of its own. This changes what callers feed and get. Returned as it is when no state does
- * so.
+ * The same model with every streaming state [L, B, H] that stacks L layers as [1, B, L·H], so that each layer can lose
+ * units of its own. This changes what callers feed and get. Returned as it is when no state does so.
  */
 export function unstackStates(model: Model): Model {
   const { graph } = model;
@@ -24,11 +23,8 @@ export function unstackStates(model: Model): Model {
   if (stacked.length === 0) return model;
   // Inside, the states keep their shapes under other names.
   const inside = (name: string) => `${name}.layers`;
-  const before = renamed(
-    graph,
-    new Map(stacked.flatMap((s) => [s.input, s.output]).map((name) => [name, inside(name)])),
-  );
-
+  const names = stacked.flatMap((s) => [s.input, s.output]);
+  const before = renamed(graph, new Map(names.map((name) => [name, inside(name)])));
   const sizes = new Map(stacked.flatMap((s) => [[s.input, s] as const, [s.output, s] as const]));
   const flat = (info: ValueInfo): ValueInfo => {
     const size = sizes.get(info.name);

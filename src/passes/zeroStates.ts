@@ -4,9 +4,8 @@ import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /**
- * The same model without the initial states of recurrent operators that are zero whatever the input is: zero is what an
- * operator starts from without them. Exporters spell such states out with sizes of their own, which would have to
- * follow the units.
+ * Leaves out initial states of recurrent operators that are zero whatever the input is, as they are without. Exporters
+ * spell them out with sizes of their own, which would have to follow the units.
  */
 export function dropZeroStates(model: Model): Model {
   const { graph } = model;
@@ -18,13 +17,9 @@ export function dropZeroStates(model: Model): Model {
     const inputs = node.inputs.map((name, i) => (states.includes(i) && isZero(name) ? '' : name));
     if (inputs.every((name, i) => name === node.inputs[i])) return node;
     dropped = true;
-    return { ...node, inputs: withoutTrailingBlanks(inputs) };
+    return { ...node, inputs: inputs.slice(0, inputs.findLastIndex((name) => name !== '') + 1) };
   });
   return dropped ? { ...model, graph: removeDeadNodes({ ...graph, nodes }) } : model;
-}
-
-function withoutTrailingBlanks(names: readonly string[]): string[] {
-  return names.slice(0, names.findLastIndex((name) => name !== '') + 1);
 }
 
 /** Asks whether a value of the graph is known to be all zeros, whatever a caller feeds. */

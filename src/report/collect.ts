@@ -1,12 +1,12 @@
 import { basename, join, resolve } from 'node:path';
 import { environment } from '../base/environment.ts';
-import { SlimError, UsageError } from '../base/errors.ts';
+import { UsageError } from '../base/errors.ts';
 import { findRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
-import type { RunRecord, RunSummary } from '../runs/record.ts';
+import type { RunRecord } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
-import { type LoadedRun, loadModels } from './models.ts';
+import { inWords, type LoadedModels, loadModels, type OnProblem } from './models.ts';
 import { MOST_CELLS, unitMatrices, weightMaps } from './weightMaps.ts';
 
 /** What a report is made of. */
@@ -25,59 +25,53 @@ const PICTURE_BYTES = 900_000;
 /** Bytes of a cell, compressed and in base64: measured on trained weights. */
 const BYTES_PER_CELL = 0.6;
 
+/** A run as it was read. */
+interface ReadRun extends LoadedModels {
+  readonly directory: string;
+  readonly record: RunRecord;
+  readonly onProblem: OnProblem;
+}
+
 /**
- * Collects what a report shows from run directories: records, models, latencies and weight maps. Nothing is written.
- * Holds the models of all runs in memory while they are timed. Throws UsageError for a path without runs; what is
- * damaged inside a run is a problem in words.
+ * Collects what a report shows from run directories, with the models of all runs in memory while they are timed. Throws
+ * UsageError for a path without runs; what is damaged inside a run is a problem in words.
  */
-export async function collectReport(request: ReportRequest): Promise<ReportData> {
-  const { onStage, latency, threads } = request;
+export async function collectReport({ paths, title, latency, threads, onStage }: ReportRequest): Promise<ReportData> {
   const problems: string[] = [];
-  const found = await recordsOf(request.paths);
-  const loaded: LoadedRun[] = [];
-  for (const { directory, record } of found) {
+  const read: ReadRun[] = [];
+  for (const { directory, record } of await recordsOf(paths)) {
     onStage?.(`reading ${directory}`);
-    const own = [...record.problems];
-    loaded.push(await loadModels(directory, record, own));
-    problems.push(...own.map((problem) => `${record.summary.name}: ${problem}`));
+    const onProblem = (problem: string) => problems.push(`${record.summary.name}: ${problem}`);
+    record.problems.forEach(onProblem);
+    read.push({ directory, record, onProblem, ...(await loadModels(directory, record, onProblem)) });
   }
-  const timed = latency ? await timeAll(loaded, { threads, onStage }) : undefined;
-  problems.push(...(timed?.problems ?? []));
+  const models = latency ? read.flatMap((run) => run.models) : [];
+  const timedSteps = await timeModels(models, { threads, onStage, onProblem: (problem) => problems.push(problem) });
   onStage?.('drawing the weights');
-  const drawn = drawAll(loaded, found, problems);
-  const names = shortestNames(found.map(({ directory }) => directory));
-  const runs = found.map(
-    ({ record, directory }, i): ReportRun => ({
-      id: directory,
-      name: names[i]!,
-      ...shownOf(record.summary),
-      config: record.config,
-      data: record.result?.data?.name,
-      dataDigest: record.result?.data?.sha256,
-      environment: record.result?.environment,
-      seconds: record.result?.seconds,
-      epochs: record.epochs,
-      layers: layerNames(record, loaded[i]!),
-      began: record.config?.model.hidden,
-      models: loaded[i]!.models.map(({ figures }, j) => ({ ...figures, latencies: timed?.latencies[i]?.[j] ?? [] })),
-      notes: record.result?.notes ?? [],
-      verify: record.result?.verify,
-      maps: drawn[i]!,
-    }),
-  );
+  const names = shortestNames(read.map(({ directory }) => directory));
+  const cells = cellsOf(read);
+  const runs = read.map((run, i) => reportRun(run, names[i]!, cells));
   return {
-    title: request.title ?? titleOf(names),
-    madeAt: new Date().toISOString(),
-    environment: environment(),
-    runs,
-    timing: timed?.timing,
-    problems,
+    title: title ?? (names.length === 1 ? basename(names[0]!) : `${names.length} runs`),
+    ...{ madeAt: new Date().toISOString(), environment: environment(), runs, timedSteps, problems },
   };
 }
 
-/** What a report shows of a summary as it is. */
-function shownOf({ state, task, items, scores, method, methodLabel }: RunSummary) {
-  return { state, task, items, scores, method, methodLabel };
+function reportRun(run: ReadRun, name: string, cells: number): ReportRun {
+  const { summary, config, epochs, result } = run.record;
+  const { state, task, items, scores, method, methodLabel } = summary;
+  return {
+    ...{ id: run.directory, name, state, task, items, scores, method, methodLabel, config, epochs },
+    data: result?.data?.name,
+    dataDigest: result?.data?.sha256,
+    environment: result?.environment,
+    notes: result?.notes ?? [],
+    verify: result?.verify,
+    layers: layerNames(run),
+    began: config?.model.hidden,
+    models: run.models.map(({ figures, latencies }) => ({ ...figures, latencies })),
+    maps: mapsOf(run, cells),
+  };
 }
 
 async function recordsOf(paths: readonly string[]): Promise<{ directory: string; record: RunRecord }[]> {
@@ -96,52 +90,34 @@ async function recordsOf(paths: readonly string[]): Promise<{ directory: string;
   return found;
 }
 
-/** Times the models of all runs together, so that they can be compared. */
-async function timeAll(loaded: readonly LoadedRun[], options: Parameters<typeof timeModels>[1]) {
-  const there = loaded.flatMap(({ models }) => models).filter(({ model }) => model !== undefined);
-  if (there.length === 0) return undefined;
-  const { timing, latencies, problems } = await timeModels(
-    there.map(({ model, figures }) => ({ name: figures.name, model: model! })),
-    options,
-  );
-  return {
-    timing,
-    problems,
-    latencies: loaded.map(({ models }) =>
-      models.map(({ model }) => (model === undefined ? [] : latencies[there.findIndex((t) => t.model === model)]!)),
-    ),
-  };
-}
-
-/** Weight maps of all runs that removed something, as large as the document has room for. */
-function drawAll(
-  loaded: readonly LoadedRun[],
-  found: readonly { record: RunRecord }[],
-  problems: string[],
-): ReportRun['maps'][] {
-  const wanted = found.map(({ record }, i) => (record.summary.method === 'dense' ? undefined : loaded[i]!.final));
-  const count = wanted.reduce((sum, final) => sum + (final ? unitMatrices(final.groups).size : 0), 0);
+/** Cells of a weight map along an axis for which the document has room. */
+function cellsOf(runs: readonly ReadRun[]): number {
+  const count = runs.reduce((sum, run) => sum + (isDrawn(run) ? unitMatrices(run.final.groups).size : 0), 0);
   const room = PICTURE_BYTES / (2 * Math.max(count, 1) * BYTES_PER_CELL);
-  const cells = Math.min(MOST_CELLS, Math.floor(Math.sqrt(room)));
-  return wanted.map((final, i) => {
-    try {
-      return final === undefined ? [] : weightMaps(final, final.units, cells);
-    } catch (error) {
-      if (!(error instanceof SlimError)) throw error;
-      problems.push(`${found[i]!.record.summary.name}: its weights cannot be drawn: ${error.message}`);
-      return [];
-    }
-  });
+  return Math.min(MOST_CELLS, Math.floor(Math.sqrt(room)));
 }
 
-function layerNames(record: RunRecord, { final }: LoadedRun): string[] {
+/** Runs that removed something have weight maps. */
+function isDrawn(run: ReadRun): run is ReadRun & { final: NonNullable<ReadRun['final']> } {
+  return run.final !== undefined && run.record.summary.method !== 'dense';
+}
+
+function mapsOf(run: ReadRun, cells: number): ReportRun['maps'] {
+  try {
+    return isDrawn(run) ? weightMaps(run.final, run.final.units, cells) : [];
+  } catch (error) {
+    return inWords((problem) => run.onProblem(`its weights cannot be drawn: ${problem}`))(error) ?? [];
+  }
+}
+
+function layerNames({ record, final }: ReadRun): string[] {
   const named = final?.groups.layers.map(({ name }) => name);
   const units = record.epochs[0]?.units ?? [];
   return named?.length === units.length ? named : units.map((_, i) => `layer ${i + 1}`);
 }
 
 /** The last segments of paths, with as many before them as it takes to tell them apart. */
-export function shortestNames(paths: readonly string[]): string[] {
+function shortestNames(paths: readonly string[]): string[] {
   const parts = paths.map((path) => resolve(path).split(/[\\/]/));
   return parts.map((own, i) => {
     for (let n = 1; n < own.length; n++) {
@@ -150,8 +126,4 @@ export function shortestNames(paths: readonly string[]): string[] {
     }
     return own.join('/');
   });
-}
-
-function titleOf(names: readonly string[]): string {
-  return names.length === 1 ? basename(names[0]!) : `${names.length} runs`;
 }

@@ -1,11 +1,7 @@
 import type { Environment } from '../base/environment.ts';
-import type { ResultModel, RunResultRecord, SavedConfig } from '../runs/record.ts';
-import type { ScoreKind } from '../tasks/score.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
+import type { ResultModel, RunRecord, RunResultRecord, RunSummary } from '../runs/record.ts';
 
-/*
- * What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
- */
+// What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
 
 /** Everything in a report. */
 export interface ReportData {
@@ -15,50 +11,26 @@ export interface ReportData {
   /** Of the report: where latencies were measured. */
   readonly environment: Environment;
   readonly runs: readonly ReportRun[];
-  /** How latencies were measured; undefined when they were not. */
-  readonly timing: Timing | undefined;
+  /** Time steps of a run that was timed; undefined when none was. */
+  readonly timedSteps: number | undefined;
   /** What could not be read or done, in words. */
   readonly problems: readonly string[];
 }
 
-/** How models were timed: in turn, in one process, medians. */
-export interface Timing {
-  readonly steps: number;
-  readonly batches: readonly number[];
-  readonly runtimes: readonly string[];
-  readonly threads: number | undefined;
-}
-
-/** One run. */
-export interface ReportRun {
+/** One run; its environment is that of the training. */
+export interface ReportRun
+  extends Pick<RunSummary, 'state' | 'task' | 'items' | 'scores' | 'method' | 'methodLabel'>,
+    Pick<RunRecord, 'config' | 'epochs'>,
+    Pick<RunResultRecord, 'environment' | 'notes' | 'verify'> {
   readonly id: string;
   readonly name: string;
-  readonly state: string;
-  /** Kind of the task: 'language-model', … */
-  readonly task: string;
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-  /** Scores of the task; the first one decides. */
-  readonly scores: readonly ScoreKind[];
-  /** Kind of the sparsity method, and what people call it: 'group-lasso', 'group lasso'. */
-  readonly method: string;
-  readonly methodLabel: string;
-  readonly config: SavedConfig | undefined;
   readonly data: string | undefined;
   readonly dataDigest: string | undefined;
-  /** The command, machine and versions of the training. */
-  readonly environment: Environment | undefined;
-  readonly seconds: number | undefined;
-  readonly epochs: readonly EpochMetrics[];
   readonly layers: readonly string[];
   /** Units of each layer at the beginning, where the configuration says so. */
   readonly began: readonly number[] | undefined;
   /** The model as it began, after training and, with a sparsity method, without its dead units. */
   readonly models: readonly ReportModel[];
-  /** What the user was told before the training. */
-  readonly notes: readonly string[];
-  /** How well the slim model agrees with the trained one. */
-  readonly verify: RunResultRecord['verify'];
   readonly maps: readonly WeightMapData[];
 }
 
@@ -67,13 +39,11 @@ export interface ReportModel extends Omit<ResultModel, 'file'> {
   readonly latencies: readonly ReportLatency[];
 }
 
-/** Median milliseconds of a run of the timing's steps. */
+/** Median milliseconds of a run of `timedSteps` steps. */
 export interface ReportLatency {
   readonly runtime: string;
   readonly batch: number;
   readonly median: number;
-  readonly low: number;
-  readonly high: number;
 }
 
 /** A weight matrix as pictures: as it began with what was removed, and as it is. */

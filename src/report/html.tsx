@@ -2,14 +2,23 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import { renderToString } from 'preact-render-to-string';
 import { SlimError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
 import { packageFile } from '../base/packageFile.ts';
 import { Report } from '../pages/report/report.tsx';
+import { collectReport, type ReportRequest } from './collect.ts';
 import type { ReportData } from './data.ts';
 
+/** Collects and writes a report; see `collectReport` and `reportHtml`. An earlier file is replaced. */
+export async function writeReport(file: string, request: ReportRequest): Promise<{ bytes: number; data: ReportData }> {
+  const data = await collectReport(request);
+  const html = await reportHtml(data);
+  await writeAtomically(file, html);
+  return { bytes: Buffer.byteLength(html), data };
+}
+
 /**
- * A report as one HTML document that needs no network: headings, figures and tables are in it as they are, and a script
- * draws the charts. A policy in its head allows that script and nothing else. Throws SlimError when the pages of this
- * installation are not built.
+ * A report as one HTML document that needs no network; a policy allows the script that draws its charts and no other.
+ * Throws SlimError when the pages of this installation are not built.
  */
 export async function reportHtml(data: ReportData): Promise<string> {
   const script = (await builtFile('report.js')).replaceAll('</script', '<\\/script');
@@ -29,7 +38,7 @@ export async function reportHtml(data: ReportData): Promise<string> {
 <meta charset="utf-8">
 <meta http-equiv="Content-Security-Policy" content="${policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>${escaped(data.title)}</title>
+${renderToString(<title>{data.title}</title>)}
 <style>${style}</style>
 </head>
 <body>
@@ -48,8 +57,4 @@ async function builtFile(name: string): Promise<string> {
   } catch (cause) {
     throw new SlimError(`the report's ${name} is not built; run npm run build`, { cause });
   }
-}
-
-function escaped(text: string): string {
-  return text.replace(/[&<>"]/g, (character) => `&#${character.charCodeAt(0)};`);
 }

@@ -1,10 +1,8 @@
-import { SlimError } from '../base/errors.ts';
 import { fileSize } from '../base/format.ts';
-import { benchLatency, type Contestant } from '../bench/latency.ts';
+import { benchLatency } from '../bench/latency.ts';
 import { sizeOf } from '../graph/dims.ts';
-import type { Model } from '../graph/types.ts';
 import { type DeviceName, devices } from '../runtime/devices.ts';
-import type { ReportLatency, Timing } from './data.ts';
+import { inWords, type LoadedModel, type OnProblem } from './models.ts';
 
 /** Time steps of a timed run, and sequences side by side. */
 const STEPS = 30;
@@ -15,79 +13,60 @@ const BUDGET = 1500;
 /** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
 const LONGEST = 5000;
 
-/** Where models are timed. */
-const PLACES: readonly Place[] = [
+/** Where models are timed, with at most so many bytes in all, and on how many threads whatever the report asks for. */
+const PLACES: readonly { readonly device: DeviceName; readonly threads?: number; readonly mostBytes?: number }[] = [
   { device: 'cpu' },
   // One thread is what most pages have. The engine copies models several times.
   { device: 'wasm', threads: 1, mostBytes: 2 ** 28 },
 ];
 
-interface Place {
-  readonly device: DeviceName;
-  /** Threads, whatever the report asks for. */
-  readonly threads?: number;
-  /** Bytes of all models together that it is asked to load. */
-  readonly mostBytes?: number;
-}
-
-/** What timing models gave: latencies in their order, and what could not be done. */
-export interface TimedModels {
-  readonly timing: Timing | undefined;
-  readonly latencies: readonly (readonly ReportLatency[])[];
-  readonly problems: readonly string[];
+/** How models are timed, and who hears of it. */
+interface TimingOptions {
+  readonly threads?: number | undefined;
+  readonly onStage?: ((stage: string) => void) | undefined;
+  /** Hears what an engine refuses; the rest goes on. */
+  readonly onProblem: OnProblem;
 }
 
 /**
- * Times models in turn on the native engine and on WebAssembly, at batch 1 and 10. All models are in memory at once; the
- * time is bounded, about ten seconds in all. What an engine refuses is a problem in words, and the rest goes on.
+ * Times models in turn, natively and on WebAssembly, in about ten seconds, and adds to their latencies. All are in
+ * memory at once. Returns the steps of a run, undefined when nothing was timed.
  */
 export async function timeModels(
-  contestants: readonly Contestant[],
-  { threads, onStage }: { threads?: number | undefined; onStage?: ((stage: string) => void) | undefined } = {},
-): Promise<TimedModels> {
-  const latencies = contestants.map((): ReportLatency[] => []);
-  const problems: string[] = [];
-  const runtimes: string[] = [];
-  const bytes = contestants.reduce((sum, { model }) => sum + weightBytes(model), 0);
+  models: readonly LoadedModel[],
+  { threads, onStage, onProblem }: TimingOptions,
+): Promise<number | undefined> {
+  const timed = models.flatMap(({ figures, model, latencies }) => {
+    return model === undefined ? [] : [{ name: figures.name, model, latencies }];
+  });
+  if (timed.length === 0) return undefined;
+  const weights = timed.flatMap(({ model }) => [...model.graph.initializers.values()]);
+  // In float32.
+  const bytes = weights.reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
   for (const { device, threads: fixed, mostBytes = Number.POSITIVE_INFINITY } of PLACES) {
     const { label, load } = devices[device];
     if (bytes > mostBytes) {
-      problems.push(`Models of ${fileSize(bytes)} in all were not timed on ${label}, where loading them takes long.`);
+      onProblem(`Models of ${fileSize(bytes)} in all were not timed on ${label}, where loading them takes long.`);
       continue;
     }
-    try {
+    const timeHere = async () => {
       const runtime = await load();
-      onStage?.(`timing ${contestants.length} models on ${runtime.name}`);
+      onStage?.(`timing ${timed.length} models on ${runtime.name}`);
       let sum = 0;
       for (const batch of BATCHES) {
         const expected = sum * batch;
         if (expected > LONGEST) {
-          problems.push(`Batch ${batch} on ${label} was not timed: a run would take ${Math.round(expected / 1e3)} s.`);
+          onProblem(`Batch ${batch} on ${label} was not timed: a run would take ${Math.round(expected / 1e3)} s.`);
           continue;
         }
-        const timed = await benchLatency(contestants, {
-          ...{ runtime, batch, steps: STEPS, rounds: ROUNDS, budget: BUDGET },
-          threads: fixed ?? threads,
-        });
-        for (const [i, { milliseconds }] of timed.entries()) {
-          const { median, min: low, max: high } = milliseconds;
-          latencies[i]!.push({ runtime: label, batch, median, low, high });
-          if (batch === 1) sum += median;
+        const how = { runtime, batch, steps: STEPS, rounds: ROUNDS, budget: BUDGET, threads: fixed ?? threads };
+        for (const [i, { milliseconds }] of (await benchLatency(timed, how)).entries()) {
+          timed[i]!.latencies.push({ runtime: label, batch, median: milliseconds.median });
+          if (batch === 1) sum += milliseconds.median;
         }
       }
-      runtimes.push(`${label}: ${runtime.name}`);
-    } catch (error) {
-      if (!(error instanceof SlimError)) throw error;
-      problems.push(`No latencies on ${label}: ${error.message}.`);
-    }
+    };
+    await timeHere().catch(inWords((problem) => onProblem(`No latencies on ${label}: ${problem}.`)));
   }
-  const timing = runtimes.length === 0 ? undefined : { steps: STEPS, batches: BATCHES, runtimes, threads };
-  return { timing, latencies, problems };
-}
-
-/** What the weights take, in float32. */
-function weightBytes({ graph }: Model): number {
-  let numbers = 0;
-  for (const { dims } of graph.initializers.values()) numbers += sizeOf(dims);
-  return 4 * numbers;
+  return timed.some(({ latencies }) => latencies.length > 0) ? STEPS : undefined;
 }

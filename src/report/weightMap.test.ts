@@ -82,14 +82,14 @@ describe('rasterOf', () => {
   test('tells removed, zero and strengths apart', () => {
     const rows = axis(3, [0, 2]);
     const cols = axis(2, [0, 1]);
-    const { levels } = rasterOf(Float32Array.of(1, 0, 0.25, -1), [rows, cols], { width: 9, height: 9 }, true);
+    const { levels } = rasterOf(Float32Array.of(1, 0, 0.25, -1), [rows, cols], 9, true);
     expect([...levels]).toEqual([ZERO + STRENGTHS, ZERO, REMOVED, REMOVED, ZERO + STRENGTHS - 2, ZERO + STRENGTHS]);
   });
 
   test('a cell of several weights shows their root mean square', () => {
     const rows = axis(1, [0]);
     const cols = axis(4, [0, 1, 2, 3]);
-    const { width, levels } = rasterOf(Float32Array.of(2, 2, 0, 0), [rows, cols], { width: 2, height: 2 }, true);
+    const { width, levels } = rasterOf(Float32Array.of(2, 2, 0, 0), [rows, cols], 2, true);
     expect(width).toBe(2);
     expect([...levels]).toEqual([ZERO + STRENGTHS, ZERO]);
   });
@@ -97,16 +97,16 @@ describe('rasterOf', () => {
   test('a cell that lost a part of its weights is thinner', () => {
     const rows = axis(1, [0]);
     const cols = axis(8, [0, 1, 2, 3, 4, 6]);
-    const { levels } = rasterOf(Float32Array.of(1, 1, 1, 1, 1, 1), [rows, cols], { width: 2, height: 1 }, true);
+    const { levels } = rasterOf(Float32Array.of(1, 1, 1, 1, 1, 1), [rows, cols], 2, true);
     expect([...levels]).toEqual([ZERO + STRENGTHS, ZERO + STRENGTHS + STRENGTHS]);
-    const few = rasterOf(Float32Array.of(1), [rows, axis(8, [7])], { width: 1, height: 1 }, true);
+    const few = rasterOf(Float32Array.of(1), [rows, axis(8, [7])], 1, true);
     expect([...few.levels]).toEqual([ZERO + STRENGTHS + 3 * STRENGTHS]);
   });
 
   test('what is left alone has no removed cells', () => {
     const rows = axis(4, [1]);
     const cols = axis(2, [0]);
-    const after = rasterOf(Float32Array.of(3), [rows, cols], { width: 9, height: 9 }, false);
+    const after = rasterOf(Float32Array.of(3), [rows, cols], 9, false);
     expect(after).toEqual({ width: 1, height: 1, levels: Uint8Array.of(ZERO + STRENGTHS) });
   });
 });

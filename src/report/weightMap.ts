@@ -1,17 +1,13 @@
 import type { Numbers } from '../graph/numbers.ts';
 import type { Groups } from '../groups/groups.ts';
 
-/** A stretch of an axis that belongs together: the units of one layer for one gate, or indices that always stay. */
-export interface Segment {
-  /** Number of the layer whose units these are; undefined for indices that always stay. */
-  readonly layer: number | undefined;
-  /** Indices of the axis in the model as it began. */
-  readonly length: number;
-}
-
 /** An axis of a weight as it was when the training began, and which of its indices are left. */
 export interface MapAxis {
-  readonly segments: readonly Segment[];
+  /**
+   * Stretches that belong together, in indices of the model as it began: the units of one layer for one gate, or, without
+   * a layer, indices that always stay.
+   */
+  readonly segments: readonly { readonly layer: number | undefined; readonly length: number }[];
   /** Indices at the beginning. */
   readonly before: number;
   /** First number of each index that is left, ascending within a segment. */
@@ -61,10 +57,9 @@ function unitsByComponent(groups: Groups): Map<number, { layer: number; unit: nu
 }
 
 /**
- * Levels of a cell of a map: all removed, all that is left zero, and then ZERO + strength + STRENGTHS · thinness. A
- * strength from 1 to STRENGTHS is |w| relative to the largest cell, in steps of a factor of two; a thinness from 0 to
- * THIN − 1 says how much of the cell was removed, where it covers several weights: nothing, up to a half, up to three
- * quarters, more.
+ * Levels of a cell of a map: all removed, all that is left zero, and then ZERO + strength + STRENGTHS · thinness.
+ * Strength 1 to STRENGTHS is |w| relative to the largest cell, in factors of two; thinness 0 to THIN − 1 says how much
+ * of the cell was removed: nothing, up to a half, up to three quarters, more.
  */
 export const REMOVED = 0;
 export const ZERO = 1;
@@ -79,47 +74,41 @@ export interface Raster {
 }
 
 /**
- * Draws a matrix [rows, cols] of what is left into a picture of the matrix as it began (`laidOut`), or of what is left
- * alone. A cell covers several weights where the picture is smaller than the matrix; it shows their root mean square.
+ * Draws a matrix [rows, cols] of what is left, as it began (`laidOut`) or alone. A cell shows the root mean square of
+ * its weights, several where there are more than `most` along an axis.
  */
 export function rasterOf(
   values: Numbers,
   [rows, cols]: readonly [MapAxis, MapAxis],
-  size: { readonly width: number; readonly height: number },
+  most: number,
   laidOut: boolean,
 ): Raster {
-  const [height, rowCell] = cells(rows, size.height, laidOut);
-  const [width, colCell] = cells(cols, size.width, laidOut);
+  const [down, across] = [cellsOf(rows, most, laidOut), cellsOf(cols, most, laidOut)];
+  const [height, width] = [down.sizes.length, across.sizes.length];
   const squares = new Float64Array(width * height);
   const counts = new Uint32Array(width * height);
   const columns = cols.kept.length;
   for (let i = 0; i < rows.kept.length; i++) {
-    const line = rowCell[i]! * width;
+    const line = down.cell[i]! * width;
     for (let j = 0; j < columns; j++) {
-      const cell = line + colCell[j]!;
+      const cell = line + across.cell[j]!;
       const w = Number(values[i * columns + j]!);
       squares[cell]! += w * w;
       counts[cell]!++;
     }
   }
-  const [tall, wide] = [sizesOfCells(rows, height, laidOut), sizesOfCells(cols, width, laidOut)];
-  const sizeOf = (cell: number) => tall[Math.floor(cell / width)]! * wide[cell % width]!;
+  const sizeOf = (cell: number) => down.sizes[Math.floor(cell / width)]! * across.sizes[cell % width]!;
   return { width, height, levels: levelsOf(squares, counts, sizeOf) };
 }
 
-/** How many cells an axis has, and into which of them each index that is left falls. */
-function cells({ before, kept }: MapAxis, most: number, laidOut: boolean): [number, Int32Array] {
+/** Into which cell of an axis each index that is left falls, and how many indices each cell covers, left or not. */
+function cellsOf({ before, kept }: MapAxis, most: number, laidOut: boolean) {
   const length = laidOut ? before : kept.length;
   const count = Math.max(1, Math.min(length, most));
-  return [count, kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length))];
-}
-
-/** How many indices of the axis each cell covers, left or not. */
-function sizesOfCells({ before, kept }: MapAxis, count: number, laidOut: boolean): Uint32Array {
-  const length = laidOut ? before : kept.length;
+  const cell = kept.map((origin, index) => Math.floor(((laidOut ? origin : index) * count) / length));
   const sizes = new Uint32Array(count);
   for (let index = 0; index < length; index++) sizes[Math.floor((index * count) / length)]!++;
-  return sizes;
+  return { cell, sizes };
 }
 
 function levelsOf(squares: Float64Array, counts: Uint32Array, sizeOf: (cell: number) => number): Uint8Array {
@@ -132,11 +121,8 @@ function levelsOf(squares: Float64Array, counts: Uint32Array, sizeOf: (cell: num
     if (sum === 0) return ZERO;
     // A factor of 4 in the square is a factor of 2 in |w|.
     const steps = Math.floor(Math.log2(most / (sum / counts[cell]!)) / 2);
-    return ZERO + Math.max(1, STRENGTHS - steps) + STRENGTHS * thinness(counts[cell]! / sizeOf(cell));
+    const left = counts[cell]! / sizeOf(cell);
+    const thinness = [1, 0.5, 0.25, 0].findIndex((share) => left >= share);
+    return ZERO + Math.max(1, STRENGTHS - steps) + STRENGTHS * thinness;
   });
-}
-
-function thinness(left: number): number {
-  if (left === 1) return 0;
-  return left >= 0.5 ? 1 : left >= 0.25 ? 2 : 3;
 }

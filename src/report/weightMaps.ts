@@ -16,10 +16,7 @@ export function unitMatrices({ axes }: Groups): Set<string> {
   return new Set(axes.filter(({ role }) => role !== 'bias').map(({ tensor }) => tensor));
 }
 
-/**
- * Pictures of every weight matrix that carries units of some layer, as it began and as it is now. `units` says which
- * units the layers began with and which of them the model has; weights that no layer's units run along are left out.
- */
+/** Pictures of every weight matrix along which units of some layer run, as it began and as it is now. */
 export function weightMaps(
   { prepared, groups }: TracedModel,
   units: KeptUnits | undefined,
@@ -42,7 +39,7 @@ export function weightMaps(
     // Lying pictures fit a page better: the rows of a tall matrix run from left to right.
     const isTurned = rows.before > cols.before;
     const draw = (laidOut: boolean) => {
-      const raster = rasterOf(values, [rows, cols], { width: mostCells, height: mostCells }, laidOut);
+      const raster = rasterOf(values, [rows, cols], mostCells, laidOut);
       return picture(isTurned ? turned(raster) : raster);
     };
     const [down, across] = (isTurned ? [cols, rows] : [rows, cols]).map((axis) => drawn(axis, groups.layers));
@@ -87,10 +84,7 @@ type Color = [red: number, green: number, blue: number, opacity: number];
 
 const GONE: Color = [199, 96, 26, 61];
 
-/**
- * Colours of the levels, with transparency so that they suit a light and a dark page: REMOVED orange, ZERO grey, then
- * blue from faint to full, mixed with orange where a part of a cell was removed.
- */
+/** Colours of the levels, on light and dark: orange for removed, grey for zero, blue from faint to full, and mixed. */
 const PALETTE: Color[] = [
   GONE,
   [128, 136, 148, 31],

@@ -39,44 +39,42 @@ const REPORT_POLICY =
   "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; " +
   "frame-ancestors 'none'";
 
-/**
- * A read-only view of a folder of runs: the page, JSON about runs, their files, and events while they run. Answers GET
- * and HEAD and nothing else; every path is checked against the runs that are there.
- */
+/** Headers of every answer. Threads of WebAssembly need the first two. */
+const HEADERS = {
+  'Cross-Origin-Opener-Policy': 'same-origin',
+  'Cross-Origin-Embedder-Policy': 'require-corp',
+  'Cross-Origin-Resource-Policy': 'same-origin',
+  'X-Content-Type-Options': 'nosniff',
+  'Referrer-Policy': 'no-referrer',
+};
+
+/** A read-only view of a folder of runs: page, JSON, files, events. A path leads to a run that is there, or nowhere. */
 export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions): Promise<App> {
   const pages = await loadPages();
-  const summaries = createSummaries(root);
-  const hub = createHub(root, summaries);
+  const listRuns = createSummaries(root);
+  const hub = createHub(root, listRuns);
   const app = new Hono<{ Bindings: Connection }>();
-
   app.use(async (c, next) => {
     await next();
-    c.header('X-Content-Type-Options', 'nosniff');
-    c.header('Referrer-Policy', 'no-referrer');
-    // Threads of WebAssembly need both.
-    c.header('Cross-Origin-Opener-Policy', 'same-origin');
-    c.header('Cross-Origin-Embedder-Policy', 'require-corp');
-    c.header('Cross-Origin-Resource-Policy', 'same-origin');
-    if (!c.res.headers.has('Cache-Control')) c.header('Cache-Control', 'no-store');
-    if (!c.res.headers.has('Content-Security-Policy')) c.header('Content-Security-Policy', PAGE_POLICY);
+    const isSet = (name: string) => c.res.headers.has(name);
+    for (const [name, value] of Object.entries(HEADERS)) c.header(name, value);
+    if (!isSet('Cache-Control')) c.header('Cache-Control', 'no-store');
+    if (!isSet('Content-Security-Policy')) c.header('Content-Security-Policy', PAGE_POLICY);
   });
-
   app.use(async (c, next) => {
     if (c.req.method !== 'GET' && c.req.method !== 'HEAD') {
       return c.text('only GET and HEAD are answered here\n', 405, { Allow: 'GET, HEAD' });
     }
-    if (!hosts.includes(hostOf(c.req.header('host')))) return c.text('this server has another name\n', 403);
+    const host = c.req.header('host')?.replace(/:\d+$/, '').toLowerCase() ?? '';
+    if (!hosts.includes(host)) return c.text('this server has another name\n', 403);
     return next();
   });
-
-  app.get('/api/runs.json', async (c) => c.json({ runs: await summaries.list(), live: true }));
-
+  app.get('/api/runs.json', async (c) => c.json({ runs: await listRuns(), live: true }));
   app.get('/api/runs/*', async (c) => {
-    const id = idIn(c, '/api/runs/', '.json');
-    if (id === undefined) return c.notFound();
-    return c.json(await readRun(root, id));
+    const [, part] = /^\/api\/runs\/(.*)\.json$/.exec(pathOf(c)) ?? [];
+    const id = part === undefined ? undefined : idOf(part);
+    return id === undefined ? c.notFound() : c.json(await readRun(root, id));
   });
-
   app.get('/api/events', async (c) => {
     if (hub.clients >= maxClients) return c.text('too many listeners\n', 503, { 'Retry-After': '30' });
     const headers = { 'Content-Type': 'text/event-stream' };
@@ -85,38 +83,12 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     const stream = await eventStream((client) => hub.follow(c.req.query('run'), client), cutOff);
     return c.body(stream, 200, headers);
   });
-
-  app.get('/files/*', async (c) => {
-    const path = pathOf(c);
-    const slash = path.lastIndexOf('/');
-    const id = idOf(path.slice('/files/'.length, slash));
-    const name = path.slice(slash + 1);
-    const file = id === undefined ? undefined : await openRunFile(root, id, name);
-    const isReport = name === runFiles.report;
-    if (file === undefined)
-      return isReport ? c.text('there is no report; slimrnn report makes one\n', 404) : c.notFound();
-    const headers = {
-      'Content-Length': String(file.size),
-      'Content-Type': isReport ? 'text/html; charset=utf-8' : 'application/octet-stream',
-      'Content-Security-Policy': isReport ? REPORT_POLICY : "default-src 'none'; sandbox",
-      ...(!isReport && {
-        'Content-Disposition': attachment(`${posix.basename(id || basename(resolve(root)))}-${name}`),
-      }),
-    };
-    if (c.req.method === 'HEAD' || file.size === 0) {
-      await file.handle.close();
-      return c.body(null, 200, headers);
-    }
-    const bytes = file.handle.createReadStream({ start: 0, end: file.size - 1 });
-    return c.body(Readable.toWeb(bytes) as ReadableStream, 200, headers);
-  });
-
+  app.get('/files/*', (c) => sendFile(c, root));
   app.get('*', (c) => {
     const page = pages.get(pathOf(c) === '/' ? 'index.html' : pathOf(c).slice(1));
     if (page === undefined) return c.notFound();
     return c.body(page.bytes, 200, { 'Content-Type': page.type, 'Cache-Control': 'no-cache' });
   });
-
   app.notFound((c) => c.text('there is nothing here\n', 404));
   app.onError((error, c) => {
     // An id that is no run of this folder.
@@ -125,6 +97,31 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     return c.text('the server failed at this; its terminal says why\n', 500);
   });
   return { fetch: (request, connection) => app.fetch(request, connection), close: hub.close };
+}
+
+/** A file of a run: a report to be looked at, anything else to be saved. */
+async function sendFile(c: Context, root: string): Promise<Response> {
+  const [, part = '', name = ''] = /^\/files\/(?:(.*)\/)?(.*)$/.exec(pathOf(c)) ?? [];
+  const id = idOf(part);
+  const file = id === undefined ? undefined : await openRunFile(root, id, name);
+  const isReport = name === runFiles.report;
+  if (id === undefined || file === undefined) {
+    return isReport ? c.text('there is no report; slimrnn report makes one\n', 404) : c.notFound();
+  }
+  const headers: Record<string, string> = isReport
+    ? { 'Content-Type': 'text/html; charset=utf-8', 'Content-Security-Policy': REPORT_POLICY }
+    : {
+        'Content-Type': 'application/octet-stream',
+        'Content-Security-Policy': "default-src 'none'; sandbox",
+        'Content-Disposition': attachment(`${posix.basename(id || basename(resolve(root)))}-${name}`),
+      };
+  headers['Content-Length'] = String(file.size);
+  if (c.req.method === 'HEAD' || file.size === 0) {
+    await file.handle.close();
+    return c.body(null, 200, headers);
+  }
+  const bytes = file.handle.createReadStream({ start: 0, end: file.size - 1 });
+  return c.body(Readable.toWeb(bytes) as ReadableStream, 200, headers);
 }
 
 /** Tells a browser to save a file under a name of any characters (RFC 8187). */
@@ -138,12 +135,6 @@ function pathOf(c: Context): string {
   return new URL(c.req.url).pathname;
 }
 
-function idIn(c: Context, prefix: string, suffix: string): string | undefined {
-  const path = pathOf(c);
-  if (!path.endsWith(suffix)) return undefined;
-  return idOf(path.slice(prefix.length, -suffix.length));
-}
-
 /** A run's id from its part of an address; '~' is the root itself. Undefined for what no address of a run has. */
 function idOf(part: string): string | undefined {
   if (part === '~') return '';
@@ -152,9 +143,4 @@ function idOf(part: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** The name in a Host header, without its port. */
-function hostOf(header: string | undefined): string {
-  return (header ?? '').replace(/:\d+$/, '').toLowerCase();
 }

@@ -11,9 +11,8 @@ export interface Patience {
 const USUAL: Patience = { bytes: 16 << 20, milliseconds: 60_000 };
 
 /**
- * A body that stays open and that the hub writes to; `follow` gives the way to leave, and what it rejects with is passed
- * on. Messages are not copied, so that all clients share their bytes. `cutOff` is called for a client that does not
- * read: when too much waits for it, or something waits for too long. It should close the connection.
+ * A body that stays open and that the hub writes to, without copies of its messages; `follow` gives the way to leave.
+ * `cutOff` is called for a client that does not read, and should close the connection.
  */
 export async function eventStream(
   follow: (client: Client) => Promise<() => void>,

@@ -1,4 +1,5 @@
 import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { hostname, networkInterfaces } from 'node:os';
 import { serve } from '@hono/node-server';
 import { UsageError } from '../base/errors.ts';
@@ -39,11 +40,11 @@ export async function startServer({ root, host, port, maxClients }: ServeOptions
     const server = await listen(app.fetch, host, wanted).catch((error: NodeJS.ErrnoException) => {
       if (error.code === 'EADDRINUSE' && port === undefined) return undefined;
       app.close();
-      throw new UsageError(`cannot listen on ${host} port ${wanted}: ${reasonOf(error)}`, { cause: error });
+      const reason = REASONS[error.code ?? ''] ?? error.message;
+      throw new UsageError(`cannot listen on ${host} port ${wanted}: ${reason}`, { cause: error });
     });
     if (server === undefined) continue;
-    const address = server.address();
-    const listening = typeof address === 'object' && address !== null ? address.port : wanted;
+    const { port: listening } = server.address() as AddressInfo;
     return {
       url: `http://${isEverywhere ? 'localhost' : name}:${listening}/`,
       port: listening,
@@ -67,11 +68,12 @@ function listen(fetch: Parameters<typeof serve>[0]['fetch'], host: string, port:
   });
 }
 
-function reasonOf({ code, message }: NodeJS.ErrnoException): string {
-  if (code === 'EADDRINUSE') return 'it is in use';
-  if (code === 'EACCES') return 'permission denied';
-  return code === 'EADDRNOTAVAIL' || code === 'ENOTFOUND' ? 'this machine has no such address' : message;
-}
+const REASONS: Readonly<Record<string, string>> = {
+  EADDRINUSE: 'it is in use',
+  EACCES: 'permission denied',
+  EADDRNOTAVAIL: 'this machine has no such address',
+  ENOTFOUND: 'this machine has no such address',
+};
 
 /** Listening everywhere, the machine is known by the addresses of its interfaces and by its name. */
 function allHosts(): string[] {

@@ -7,52 +7,34 @@ import { runFiles } from '../runs/runDirectory.ts';
 import { recordFiles } from '../sweep/runRecord.ts';
 
 /** Lists the runs of a folder, again and again. */
-export interface Summaries {
-  list(): Promise<readonly RunSummary[]>;
-}
+export type ListRuns = () => Promise<readonly RunSummary[]>;
 
 /** Files whose change means that a run has changed. */
-const TELLING = [
-  runFiles.metrics,
-  runFiles.live,
-  runFiles.result,
-  runFiles.config,
-  runFiles.report,
-  recordFiles.failure,
-];
+const { metrics, live, result, config, report } = runFiles;
+const TELLING = [metrics, live, result, config, report, recordFiles.failure];
 
-/**
- * Summaries of all runs below a root. A run is read again only when one of its files has changed, and one that seems to
- * be running at every call, since silence is what tells that it has stopped.
- */
-export function createSummaries(root: string): Summaries {
-  const known = new Map<string, { signature: string; summary: RunSummary }>();
+/** Reads a run again only when a file of it has changed, or while it seems to run: silence tells that it stopped. */
+export function createSummaries(root: string): ListRuns {
+  let known = new Map<string, { signature: string; summary: RunSummary }>();
   let reading: Promise<readonly RunSummary[]> | undefined;
   const list = async () => {
-    const ids = await findRuns(root);
-    const listed: RunSummary[] = [];
-    for (const id of ids) {
+    const found: typeof known = new Map();
+    for (const id of await findRuns(root)) {
       const signature = await signatureOf(root, id);
       const before = known.get(id);
-      if (before?.signature === signature && before.summary.state !== 'running') listed.push(before.summary);
-      else {
-        const record = await readRun(root, id).catch(() => undefined);
-        if (record === undefined) continue;
-        known.set(id, { signature, summary: record.summary });
-        listed.push(record.summary);
-      }
+      const isSame = before?.signature === signature && before.summary.state !== 'running';
+      const summary = isSame ? before.summary : (await readRun(root, id).catch(() => undefined))?.summary;
+      if (summary) found.set(id, { signature, summary });
     }
-    for (const id of known.keys()) if (!ids.includes(id)) known.delete(id);
-    return listed;
+    known = found;
+    return [...found.values()].map(({ summary }) => summary);
   };
-  return {
+  return () => {
     // However many ask at once, the folder is read once.
-    list() {
-      reading ??= list().finally(() => {
-        reading = undefined;
-      });
-      return reading;
-    },
+    reading ??= list().finally(() => {
+      reading = undefined;
+    });
+    return reading;
   };
 }
 

@@ -1,27 +1,19 @@
 import { cp, mkdir, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { findRuns } from '../runs/findRuns.ts';
 import { openRunFile, readRun } from '../runs/readRun.ts';
 import type { RunSummary } from '../runs/record.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import { builtApp, loadPages } from '../serve/pages.ts';
 
-/** What was written. */
-export interface SiteResult {
-  readonly runs: readonly string[];
-  /** Bytes of all files of runs, the page itself apart. */
-  readonly bytes: number;
-}
-
 /**
- * Writes the page of `slimrnn serve` as plain files into a folder, which any web server shows, below any path: what the
- * page asks a server for lies there under the same addresses. Runs that are not finished are left out. Time and size
- * grow with the files of the runs, their models above all. Throws SlimError when the page is not built.
+ * Writes the page of `slimrnn serve` with all finished runs as plain files, which any web server shows below any path:
+ * what the page asks a server for lies there under the same addresses. Returns the ids of the runs and the bytes of
+ * their files. Throws SlimError when the page is not built.
  */
-export async function writeSite(root: string, out: string): Promise<SiteResult> {
+export async function writeSite(root: string, out: string): Promise<{ runs: string[]; bytes: number }> {
   await loadPages();
-  await cp(fileURLToPath(builtApp()), out, { recursive: true });
+  await cp(builtApp, out, { recursive: true });
   const summaries: RunSummary[] = [];
   let bytes = 0;
   for (const id of await findRuns(root)) {

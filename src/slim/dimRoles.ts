@@ -1,6 +1,6 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { knownTypes } from '../graph/infer/infer.ts';
 import { isBroadcasting, isRecurrent } from '../graph/operators.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';

@@ -1,14 +1,7 @@
 import { int64s, intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
-import type { GraphBuilder } from '../graph/builder.ts';
+import type { FromOptions, GraphBuilder } from '../graph/builder.ts';
 import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
-import {
-  dropUnused,
-  finishRewrite,
-  mapBodies,
-  producers,
-  type RewriteOptions,
-  startRewrite,
-} from '../graph/rewrite.ts';
+import { dropUnused, finishRewrite, mapBodies, producers, startRewrite } from '../graph/rewrite.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../graph/types.ts';
 import { idsAlong, idsOf, shapeOf, type Traced } from '../groups/tracing/traced.ts';
@@ -49,7 +42,7 @@ type Adaptation = (place: Place) => Node;
  * A graph whose tensors have been cut, with all sizes that it spells out as they must be now; graphs inside included.
  * Split takes sizes as an input since operator set 13. Throws ShapeError when the pieces do not fit all the same.
  */
-export function adaptShapeConstants(given: Graph, channels: Channels, where: RewriteOptions): Graph {
+export function adaptShapeConstants(given: Graph, channels: Channels, where: FromOptions): Graph {
   const graph = withoutOldTypes(given, channels);
   const inputs = graph.inputs.map((info) => {
     return where.outer ? { ...info, type: insideType(info.name, info.type, channels) } : info;

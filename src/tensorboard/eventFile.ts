@@ -3,14 +3,10 @@ import { create, fromBinary, type MessageInitShape, toBinary } from '@bufbuild/p
 import CRC32C from 'crc-32/crc32c.js';
 import { type Event, EventSchema, SessionLog_SessionStatus } from './events_pb.ts';
 
-/*
- * TensorBoard's event files: records of the form that TFRecord files have, one protobuf message each. They only ever grow,
- * because a TensorBoard that looks on keeps them open and reads what comes.
- */
+// Event files have the form of TFRecord files. They only ever grow: a TensorBoard that looks on reads what comes.
 
 /** Bytes before and after the message of a record. */
 const [HEAD, TAIL] = [8 + 4, 4];
-
 const NAME = /^events\.out\.tfevents\.(\d+)\..*\.slimrnn$/;
 
 /** Name of an event file; TensorBoard reads the files of a folder in the order of their names. */
@@ -25,18 +21,12 @@ export function secondsOf(name: string): number | undefined {
   return seconds === undefined ? undefined : Number(seconds);
 }
 
-/** What an event can hold. */
-type Content = NonNullable<MessageInitShape<typeof EventSchema>['what']>;
-
 /** An event at a step (an epoch), made now. */
-export function eventNow(step: number, what: Content): Event {
+export function eventNow(step: number, what: NonNullable<MessageInitShape<typeof EventSchema>['what']>): Event {
   return create(EventSchema, { wallTime: Date.now() / 1000, step: BigInt(step), what });
 }
 
-/**
- * What an event file begins with: its version, and that a session starts. The second tells a TensorBoard that has read
- * an earlier file of the folder to forget it.
- */
+/** Version, and the start of a session, at which a TensorBoard forgets what it has read in an earlier file. */
 export function openingEvents(): Event[] {
   return [
     eventNow(0, { case: 'fileVersion', value: 'brain.Event:2' }),
@@ -44,10 +34,7 @@ export function openingEvents(): Event[] {
   ];
 }
 
-/**
- * An event as a record: length as uint64, its checksum, the message, its checksum; all little-endian, checksums being
- * masked CRC-32C.
- */
+/** Length as uint64, its checksum, the message, its checksum; all little-endian, checksums being masked CRC-32C. */
 export function recordOf(event: Event): Uint8Array {
   const data = toBinary(EventSchema, event);
   const record = new Uint8Array(HEAD + data.length + TAIL);

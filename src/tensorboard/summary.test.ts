@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { logHistogram } from '../groups/logHistogram.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import { histogramsOf, scalarsOf } from './summary.ts';
+import { summaryOf } from './summary.ts';
 
 const common = { epoch: 3, learningRate: 0.5, parameters: 1234, penalty: 0.25, seconds: 9 };
 const norms = [0, 0, 0.0123, 0.5, 0.55, 0.7, 2];
@@ -14,7 +14,20 @@ const languageModel: EpochMetrics = {
 
 const tokens = { items: 'tokens', layerNames: ['lstm_0', 'lstm_1'] };
 
-describe('scalarsOf', () => {
+interface Options {
+  items: string;
+  layerNames?: string[];
+}
+const scalarsOf = (row: EpochMetrics, { items, layerNames }: Options) =>
+  summaryOf(row, items, layerNames).value.flatMap(({ tag, value }) =>
+    value.case === 'simpleValue' ? [{ tag, value: value.value }] : [],
+  );
+const histogramsOf = (row: EpochMetrics, { items, layerNames }: Options) =>
+  summaryOf(row, items, layerNames).value.flatMap(({ tag, value }) =>
+    value.case === 'histo' ? [{ tag, histogram: value.value }] : [],
+  );
+
+describe('scalars', () => {
   it('are the figures of a language model, those of layers by name', () => {
     expect(Object.fromEntries(scalarsOf(languageModel, tokens).map((s) => [s.tag, s.value]))).toEqual({
       'perplexity/valid': 100,
@@ -48,15 +61,15 @@ describe('scalarsOf', () => {
     const scored = { ...row, valid: { accuracy: 0.7, loss: 0.9 }, alive: [2] };
     expect(scalarsOf(scored, { items: 'examples' })).toEqual(
       expect.arrayContaining([
-        { tag: 'loss/valid', value: 0.9 },
-        { tag: 'accuracy/valid', value: 0.7 },
+        { tag: 'loss/valid', value: Math.fround(0.9) },
+        { tag: 'accuracy/valid', value: Math.fround(0.7) },
         { tag: 'units_alive/layer_1', value: 2 },
       ]),
     );
   });
 });
 
-describe('histogramsOf', () => {
+describe('histograms', () => {
   const [made, ...others] = histogramsOf(languageModel, tokens);
   const { tag, histogram } = made!;
   const inside = norms.filter((v) => v > 0);

@@ -1,80 +1,48 @@
+import { create } from '@bufbuild/protobuf';
 import { BINS_PER_DECADE, binStart, type LogHistogram } from '../groups/logHistogram.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
+import { type Summary, SummarySchema } from './events_pb.ts';
 
-/*
- * What TensorBoard shows of an epoch.
+/**
+ * What TensorBoard shows of an epoch; the part of a tag before the slash groups figures on the page. `items` is what is
+ * counted ('tokens'), `layerNames` are from the bottom, else `layer_1` ….
  */
-
-/** A number under its tag. */
-export interface Scalar {
-  readonly tag: string;
-  readonly value: number;
-}
-
-/** Counts between edges, as TensorBoard has them. */
-export interface Histogram {
-  readonly min: number;
-  readonly max: number;
-  readonly num: number;
-  readonly sum: number;
-  readonly sumSquares: number;
-  /** Upper edge of each bucket. */
-  readonly bucketLimit: number[];
-  readonly bucket: number[];
-}
-
-/** What a run declares for its figures. */
-export interface SummaryOptions {
-  /** Names of the layers from the bottom; without them they are `layer_1` …. */
-  readonly layerNames?: readonly string[] | undefined;
-  /** What is counted: 'tokens', 'examples'. */
-  readonly items: string;
-}
-
-/** The figures that an epoch has. The part of a tag before the slash groups them on the page. */
-export function scalarsOf(row: EpochMetrics, { items, layerNames = [] }: SummaryOptions): Scalar[] {
-  const { valid = {}, train } = row;
-  const scores = [...new Set([...Object.keys(valid), ...Object.keys(train)])].flatMap((name) => [
-    { tag: `${name}/valid`, value: valid[name] },
-    { tag: `${name}/train`, value: train[name] },
-  ]);
-  const single = [
-    ...scores,
+export function summaryOf(row: EpochMetrics, items: string, layerNames: readonly string[] = []): Summary {
+  const { valid = {}, train, groupNorms = [] } = row;
+  const ofLayers = (tag: string, values: readonly number[]) =>
+    values.map((value, i) => ({ tag: `${tag}/${nameOf(i)}`, value }));
+  const nameOf = (layer: number) => layerNames[layer] ?? `layer_${layer + 1}`;
+  const zeros = groupNorms.map((norms) => norms.zeros);
+  const scalars = [
+    ...[...new Set([...Object.keys(valid), ...Object.keys(train)])].flatMap((name) => [
+      { tag: `${name}/valid`, value: valid[name] },
+      { tag: `${name}/train`, value: train[name] },
+    ]),
     { tag: 'penalty', value: row.penalty },
     { tag: 'learning_rate', value: row.learningRate },
     { tag: 'parameters', value: row.parameters },
     { tag: `speed/${items}_per_second`, value: row.itemsPerSecond },
     { tag: 'speed/seconds_per_epoch', value: row.seconds },
-  ].flatMap(({ tag, value }): Scalar[] => (value === undefined ? [] : [{ tag, value }]));
-  const ofLayers = (tag: string, values: readonly number[]): Scalar[] =>
-    values.map((value, i) => ({ tag: `${tag}/${layerNames[i] ?? `layer_${i + 1}`}`, value }));
-  return [
-    ...single,
     ...ofLayers('units', row.units),
     ...ofLayers('units_alive', row.alive),
-    ...ofLayers(
-      'group_norms_zero',
-      (row.groupNorms ?? []).map((norms) => norms.zeros),
-    ),
+    ...ofLayers('group_norms_zero', zeros),
   ];
-}
-
-/** The group norms of each layer under their tags, without the zeros; a layer without others is left out. */
-export function histogramsOf(
-  { groupNorms = [] }: EpochMetrics,
-  { layerNames = [] }: SummaryOptions,
-): { tag: string; histogram: Histogram }[] {
-  return groupNorms.flatMap((norms, i) => {
-    const tag = `group_norms/${layerNames[i] ?? `layer_${i + 1}`}`;
-    return norms.counts.length === 0 ? [] : [{ tag, histogram: histogramOf(norms) }];
+  return create(SummarySchema, {
+    value: [
+      ...scalars.flatMap(({ tag, value }) => {
+        // As it is stored, so that it equals what is read back.
+        return value === undefined ? [] : { tag, value: { case: 'simpleValue' as const, value: Math.fround(value) } };
+      }),
+      ...groupNorms.flatMap((norms, layer) => {
+        const value = { case: 'histo' as const, value: histogramOf(norms) };
+        return norms.counts.length === 0 ? [] : { tag: `group_norms/${nameOf(layer)}`, value };
+      }),
+    ],
   });
 }
 
-/**
- * The bins that are not zero, each ending at 10^(b/10). TensorBoard takes `min` and `max` for the outer edges, so they are
- * those of the bins; sum and sum of squares take each value for the middle of its bin.
- */
-function histogramOf({ from, counts }: LogHistogram): Histogram {
+/** The bins between the outer ones that are not zero; sums take each value for the middle of its bin. */
+function histogramOf({ from, counts }: LogHistogram) {
   const sums = { num: 0, sum: 0, sumSquares: 0 };
   counts.forEach((count, i) => {
     const middle = 10 ** ((from + i + 0.5) / BINS_PER_DECADE);

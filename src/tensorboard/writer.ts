@@ -1,6 +1,6 @@
 import { appendFileSync, existsSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { create, equals } from '@bufbuild/protobuf';
+import { equals } from '@bufbuild/protobuf';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { fileErrorReason } from '../base/files.ts';
 import { configFrom, epochFrom, jsonOf } from '../runs/formats.ts';
@@ -8,42 +8,38 @@ import { runFiles } from '../runs/runDirectory.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import { eventFileName, eventNow, openingEvents, readRecords, recordOf, secondsOf } from './eventFile.ts';
 import { type Summary, SummarySchema } from './events_pb.ts';
-import { histogramsOf, type SummaryOptions, scalarsOf } from './summary.ts';
+import { summaryOf } from './summary.ts';
 
 /**
- * Makes the event file of a run hold the epochs of its metrics.jsonl, each once: adds those that are missing, so that a
- * TensorBoard that looks on goes on reading, also when the run was killed and resumed. An event file of slimrnn that holds
- * anything else is replaced; those of other programs stay. `layerNames` name the layers from the bottom; what is counted
- * stands in config.json. The caller is the only one who writes to the directory. Throws SlimError when the file cannot be written, UsageError when
- * metrics.jsonl is damaged.
+ * Makes the event file of a run hold the epochs of its metrics.jsonl, each once: adds what is missing, and replaces a
+ * file of slimrnn that holds anything else. `layerNames` are from the bottom. Nobody else writes to the directory.
+ * Throws SlimError when the file cannot be written, UsageError when metrics.jsonl is damaged.
  */
 export function updateTensorBoard(directory: string, layerNames?: readonly string[]): void {
-  const options = { layerNames, items: itemsOf(directory) };
-  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, options) }));
+  const items = itemsOf(directory);
+  const summaries = rowsOf(directory).map((row) => ({ epoch: row.epoch, summary: summaryOf(row, items, layerNames) }));
+  const recordsFrom = (first: number) =>
+    summaries.slice(first).map(({ epoch, summary }) => recordOf(eventNow(epoch, { case: 'summary', value: summary })));
   const earlier = eventFilesOf(directory);
   const [name] = earlier;
-  const known = name !== undefined && earlier.length === 1 ? prefixOf(join(directory, name), summaries) : undefined;
-  const records = (from: number) => [
-    ...(known === undefined ? openingEvents() : []),
-    ...summaries.slice(from).map(({ epoch, summary }) => eventNow(epoch, { case: 'summary', value: summary })),
-  ];
-  if (name !== undefined && known !== undefined) {
+  if (name !== undefined && earlier.length === 1) {
     const path = join(directory, name);
-    const missing = Buffer.concat(records(known).map(recordOf));
-    if (missing.length > 0) attempt(path, () => appendFileSync(path, missing));
-    return;
+    const held = prefixOf(path, summaries);
+    if (held !== undefined) {
+      const missing = Buffer.concat(recordsFrom(held));
+      if (missing.length > 0) attempt(path, () => appendFileSync(path, missing));
+      return;
+    }
   }
   // A TensorBoard that reads an earlier file goes on only to one whose name comes after it.
   const now = Math.floor(Date.now() / 1000);
   const path = join(directory, eventFileName(Math.max(now, ...earlier.map((file) => secondsOf(file)! + 1))));
-  attempt(path, () => writeFileSync(path, Buffer.concat(records(0).map(recordOf)), { flag: 'wx' }));
+  const content = Buffer.concat([...openingEvents().map(recordOf), ...recordsFrom(0)]);
+  attempt(path, () => writeFileSync(path, content, { flag: 'wx' }));
   for (const file of earlier) attempt(join(directory, file), () => rmSync(join(directory, file)));
 }
 
-/**
- * How many of the summaries an event file holds, or undefined when it holds anything else. Cuts off a record at its end
- * that a killed process or a full disk has left unfinished.
- */
+/** How many summaries a file holds, undefined when it holds others; cuts an unfinished record at its end off. */
 function prefixOf(path: string, summaries: readonly { readonly summary: Summary }[]): number | undefined {
   const file = attempt(path, () => readFileSync(path));
   const { events, length } = readRecords(file);
@@ -57,23 +53,6 @@ function prefixOf(path: string, summaries: readonly { readonly summary: Summary 
   return held.length;
 }
 
-/** All figures of an epoch. */
-function summaryOf(row: EpochMetrics, options: SummaryOptions): Summary {
-  return create(SummarySchema, {
-    value: [
-      ...scalarsOf(row, options).map(({ tag, value }) => ({
-        tag,
-        // As it is stored, so that it equals what is read back.
-        value: { case: 'simpleValue' as const, value: Math.fround(value) },
-      })),
-      ...histogramsOf(row, options).map(({ tag, histogram }) => ({
-        tag,
-        value: { case: 'histo' as const, value: histogram },
-      })),
-    ],
-  });
-}
-
 /** Names of the event files that slimrnn wrote to a folder. */
 function eventFilesOf(directory: string): string[] {
   return attempt(directory, () => readdirSync(directory, { withFileTypes: true }))
@@ -84,24 +63,25 @@ function eventFilesOf(directory: string): string[] {
 /** Rows of metrics.jsonl; none before the first epoch has ended. */
 function rowsOf(directory: string): EpochMetrics[] {
   const path = join(directory, runFiles.metrics);
-  if (!existsSync(path)) return [];
-  const lines = attempt(path, () => readFileSync(path, 'utf8')).split('\n');
-  return lines.filter((line) => line !== '').map((line, i) => rowOf(line, `${path}: line ${i + 1}`));
-}
-
-function rowOf(line: string, place: string): EpochMetrics {
-  const row = epochFrom(jsonOf(line));
-  if (row !== undefined) return row;
-  throw new UsageError(
-    `${place} does not hold the figures of an epoch; delete the file, and --resume writes it anew from the checkpoint`,
-  );
+  const lines = textOf(path)?.split('\n') ?? [];
+  return lines
+    .filter((line) => line !== '')
+    .map((line, i) => {
+      const row = epochFrom(jsonOf(line));
+      if (row !== undefined) return row;
+      const advice = 'delete the file, and --resume writes it anew from the checkpoint';
+      throw new UsageError(`${path}: line ${i + 1} does not hold the figures of an epoch; ${advice}`);
+    });
 }
 
 /** What the run counts, as its configuration says. */
 function itemsOf(directory: string): string {
-  const path = join(directory, runFiles.config);
-  const config = existsSync(path) ? configFrom(jsonOf(attempt(path, () => readFileSync(path, 'utf8')))) : undefined;
-  return config?.items ?? 'items';
+  return configFrom(jsonOf(textOf(join(directory, runFiles.config)) ?? ''))?.items ?? 'items';
+}
+
+/** A file of the run; undefined when it is not there. */
+function textOf(path: string): string | undefined {
+  return existsSync(path) ? attempt(path, () => readFileSync(path, 'utf8')) : undefined;
 }
 
 function attempt<T>(path: string, act: () => T): T {

@@ -1,6 +1,6 @@
 import { intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
-import { knownTypes } from '../graph/infer/knownTypes.ts';
+import { knownTypes } from '../graph/infer/infer.ts';
 import { inputsFor, isLoop, isRecurrent, moves, operators, traits } from '../graph/operators.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
 import type { InputRole } from '../graph/traits.ts';

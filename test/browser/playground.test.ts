@@ -8,7 +8,7 @@ import { randomStream } from '../../src/base/random.ts';
 import { makeCorpus } from '../../src/data/makeCorpus.ts';
 import { describeModel } from '../../src/inspect/describe.ts';
 import { loadModel } from '../../src/onnx/file.ts';
-import { splitProse } from '../../src/pages/app/playground/splitProse.ts';
+import { splitProse } from '../../src/pages/app/playground/prose.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { shrinkZeros } from '../../src/slim/shrink.ts';
 import { languageModelProblem } from '../../src/tasks/language-model/problem.ts';

@@ -154,7 +154,7 @@ describe('configuration files', () => {
     ['a number for a switch', '{"preset": "zaremba-small", "shrink": 1}', 'shrink: expected true or false', 'got 1'],
     ['a number for the text', '{"preset": "zaremba-small", "data": 1}', 'data: expected a path', 'got 1'],
     ['an unknown preset', '{"preset": "iss-smal"}', 'unknown preset "iss-smal"', "did you mean 'iss-small'"],
-    ['fields missing', '{"epochs": 3}', 'missing steps, hidden, embedding', '"preset"'],
+    ['fields missing', '{"epochs": 3}', 'missing --steps, --hidden, --embedding', '"preset"'],
   ];
   it.each(cases)('%s', async (_title, content, ...words) => {
     writeFileSync(at('config.json'), content);

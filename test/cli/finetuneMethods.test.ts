@@ -1,7 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-
 import { saveArrays } from '../../src/data/arrays.ts';
 import type { Model } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
@@ -93,7 +92,7 @@ describe('optimizers and schedules', () => {
   it.each([
     ['sgd', 'step', ['--learning-rate', '0.3', '--decay', '0.9']],
     ['momentum', 'constant', ['--learning-rate', '0.05', '--nesterov']],
-    ['adam', 'plateau', ['--plateau-patience', '1', '--decay', '0.3']],
+    ['adam', 'plateau', ['--plateau-patience', '3', '--decay', '0.7']],
     ['adamw', 'cosine', ['--weight-decay', '0.05', '--warmup', '10', '--ema', '0.9']],
     ['asgd', 'constant', ['--learning-rate', '0.3', '--non-monotone', '1']],
   ])('%s, %s: learns, shrinks, and goes on after a kill', async (optimizer, schedule, flags) => {

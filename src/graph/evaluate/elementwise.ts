@@ -1,11 +1,9 @@
 import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
-import type { Numbers } from '../numbers.ts';
-import { emptyData } from '../tensors.ts';
+import { exactNumbers, type Numbers, tensorOfNumbers } from '../numbers.ts';
+import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType } from '../types.ts';
-import type { EvaluateContext, EvaluateRule } from './context.ts';
-import { broadcastTo } from './movement.ts';
-import { exactNumbers, tensorOfNumbers } from './numbers.ts';
+import { broadcastTo, type EvaluateContext, type EvaluateRule } from './movement.ts';
 
 /** A function of single elements; undefined where its result is not defined. */
 type ElementFunction = (...operands: number[]) => number | boolean | undefined;
@@ -32,9 +30,11 @@ function each(c: EvaluateContext, f: ElementFunction, to: ElementType = c.inputs
 }
 
 const arithmetic =
-  (f: ElementFunction): EvaluateRule =>
+  (f: ElementFunction, to?: ElementType): EvaluateRule =>
   (c) =>
-    each(c, f);
+    each(c, f, to);
+
+const test = (f: ElementFunction) => arithmetic(f, 'bool');
 
 /** Zeros of both signs and NaN make these differ from engine to engine, so that they are known for integers alone. */
 const ofIntegers =
@@ -42,37 +42,14 @@ const ofIntegers =
   (c) =>
     isFloat(c.inputs[0]!.elementType) ? undefined : rule(c);
 
-const test =
-  (f: ElementFunction): EvaluateRule =>
-  (c) =>
-    each(c, f, 'bool');
-
-/** What integers of a type can be; those of 64 bits only as far as numbers hold them. */
-const RANGES: Readonly<Partial<Record<ElementType, readonly [number, number]>>> = {
-  int8: [-(2 ** 7), 2 ** 7 - 1],
-  uint8: [0, 2 ** 8 - 1],
-  int16: [-(2 ** 15), 2 ** 15 - 1],
-  uint16: [0, 2 ** 16 - 1],
-  int32: [-(2 ** 31), 2 ** 31 - 1],
-  uint32: [0, 2 ** 32 - 1],
-  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
-  uint64: [0, Number.MAX_SAFE_INTEGER],
-};
-
-function fits(value: number, elementType: ElementType): boolean {
-  const [low, high] = RANGES[elementType] ?? [0, -1];
-  return value >= low && value <= high;
+/** A number without its fraction; undefined where the type does not have it, of 64 bits as far as numbers hold them. */
+function wholeOf(value: number, elementType: ElementType): number | undefined {
+  const whole = Math.trunc(value);
+  if (elementType === 'string' || !Number.isSafeInteger(whole)) return undefined;
+  const count = 2 ** (8 * KINDS[elementType].BYTES_PER_ELEMENT);
+  const least = elementType.startsWith('u') ? 0 : -count / 2;
+  return whole >= least && whole < least + count ? whole : undefined;
 }
-
-/** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
-const div: EvaluateRule = (c) => {
-  const { elementType } = c.inputs[0]!;
-  if (isFloat(elementType)) return each(c, (a, b) => a / b);
-  return each(c, (a, b) => {
-    const quotient = Math.trunc(a / b);
-    return fits(quotient, elementType) ? quotient : undefined;
-  });
-};
 
 /** The rest has the sign of the divisor, with `fmod` that of the dividend. */
 const mod: EvaluateRule = (c) => {
@@ -89,29 +66,16 @@ const where: EvaluateRule = ({ inputs, dims: [dims] }) => {
   return [{ elementType, dims: dims!, data }];
 };
 
-/** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
-const cast: EvaluateRule = (c) => {
-  const { elementType, dims, data } = c.inputs[0]!;
-  const to = elementTypeOf(intAttribute(c.node, 'to', 0));
-  if (to === undefined) return undefined;
-  if (to === elementType) return [{ elementType, dims, data }];
-  if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
-  return each(
-    c,
-    (x) => {
-      const whole = Math.trunc(x);
-      return fits(whole, to) ? whole : undefined;
-    },
-    to,
-  );
-};
-
 /** Operators that combine elements at the same place, under numpy's broadcasting. */
 export const elementwiseValues = {
   Add: arithmetic((a, b) => a + b),
   Sub: arithmetic((a, b) => a - b),
   Mul: arithmetic((a, b) => a * b),
-  Div: div,
+  /** Integers are divided towards zero; the smallest one divided by −1 does not fit. */
+  Div: (c) => {
+    const { elementType } = c.inputs[0]!;
+    return isFloat(elementType) ? each(c, (a, b) => a / b) : each(c, (a, b) => wholeOf(a / b, elementType));
+  },
   Neg: arithmetic((a) => -a),
   Mod: ofIntegers(mod),
   Max: ofIntegers(arithmetic((...values) => Math.max(...values))),
@@ -126,5 +90,13 @@ export const elementwiseValues = {
   Xor: test((a, b) => (a !== 0) !== (b !== 0)),
   Not: test((a) => a === 0),
   Where: where,
-  Cast: cast,
+  /** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
+  Cast: (c) => {
+    const { elementType, dims, data } = c.inputs[0]!;
+    const to = elementTypeOf(intAttribute(c.node, 'to', 0));
+    if (to === undefined) return undefined;
+    if (to === elementType) return [{ elementType, dims, data }];
+    if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
+    return each(c, (x) => wholeOf(x, to), to);
+  },
 } as const satisfies Record<string, EvaluateRule>;

@@ -3,10 +3,9 @@ import { runGraph } from '../../../test/support/graphs.ts';
 import { floats, int64s } from '../attributes.ts';
 import { type AttributeValues, GraphBuilder, type Value } from '../builder.ts';
 import { elementTypeNumbers } from '../elementTypes.ts';
-import { numbersOf } from '../numbers.ts';
+import { numbersOf, tensorOfNumbers } from '../numbers.ts';
 import type { ElementType, Tensor } from '../types.ts';
 import { evaluate } from './evaluate.ts';
-import { tensorOfNumbers } from './numbers.ts';
 
 const tensor = (type: ElementType, dims: readonly number[], values: readonly number[]) =>
   tensorOfNumbers(type, dims, Float64Array.from(values))!;

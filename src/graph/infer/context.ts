@@ -27,16 +27,22 @@ export interface InferContext {
 /** Computes the types of a node's outputs. */
 export type InferRule = (c: InferContext) => TensorType[];
 
-/** `MatMul 'head' ([20, 200], [300, 10])`, for messages. */
-export function describeNode(node: Node, inputs: readonly (TensorType | undefined)[]): string {
+/** Stops with node name, shapes and reason: `MatMul 'head' ([20, 200], [300, 10]): …`. */
+export function fail({ node, inputs }: InferContext, reason: string): never {
   const shapes = inputs.map((t) => (t === undefined ? '-' : formatShape(t.shape))).join(', ');
-  return `${node.op} '${node.name || node.outputs[0]}' (${shapes})`;
+  throw new ShapeError(`${node.op} '${node.name || node.outputs[0]}' (${shapes}): ${reason}`);
 }
 
-/** Stops with node name, shapes and reason. */
-export function fail(c: InferContext, reason: string): never {
-  throw new ShapeError(`${describeNode(c.node, c.inputs)}: ${reason}`);
-}
+/** The first input's type comes out. */
+export const same: InferRule = (c) => [inputType(c, 0)];
+
+/** A rule for one output of the first input's element type: its shape from that input's, unknown where that is. */
+export const shaped =
+  (shapeOf: (c: InferContext, shape: readonly Dim[]) => readonly Dim[] | undefined): InferRule =>
+  (c) => {
+    const { elementType, shape } = inputType(c, 0);
+    return [tensor(elementType, shape && shapeOf(c, shape))];
+  };
 
 /** Type of a required input. */
 export function inputType(c: InferContext, index: number): TensorType {
@@ -48,10 +54,7 @@ export function inputShape(c: InferContext, index: number): readonly Dim[] | und
   return inputType(c, index).shape;
 }
 
-/**
- * What comes out where a shape is the content of an input that is not known: the input's length is the rank; its
- * elements may be.
- */
+/** The shape that an input holds: where it is not known, its length is the rank still. */
 export function shapeFrom(c: InferContext, input: number): readonly Dim[] | undefined {
   const known = c.ints(input);
   const length = c.inputs[input]?.shape?.[0];

@@ -4,18 +4,11 @@ import type { Rules } from '../rules.ts';
 import type { Dim, Graph, TensorType } from '../types.ts';
 import { axisOf, fail, type InferContext, type InferRule, inputType } from './context.ts';
 
-/*
- * Operators with graphs inside: loops, whose states come out as they went in, and branches, of which one is taken.
- */
-
 function bodyOf(c: InferContext, attribute: string): Graph {
   return graphAttribute(c.node, attribute) ?? fail(c, `the ${attribute} is missing`);
 }
 
-/**
- * Operator set 8 of Scan: an input of sequence lengths comes first, and every state and sequence has a batch axis in
- * front that the body does not see.
- */
+/** Operator set 8 of Scan: sequence lengths come first, all else has a batch axis in front that the body does not see. */
 export function scansBatches(node: InferContext['node'], body: Graph): boolean {
   return node.inputs.length === body.inputs.length + 1;
 }

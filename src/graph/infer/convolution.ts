@@ -2,19 +2,12 @@ import { intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { addDims, differ, multiplyDims } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputShape, inputType, numbers, tensor } from './context.ts';
+import { fail, type InferContext, type InferRule, inputShape, inputType, numbers, shaped, tensor } from './context.ts';
 
-/** How a window moves along the spatial axes of x [N, C, d1, d2, …]. */
-interface Window {
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Before and after each axis. */
-  readonly pads: readonly (readonly [number, number])[];
-  readonly auto: string;
-}
+type Window = ReturnType<typeof windowOf>;
 
-function windowOf(c: InferContext, axes: number, kernel: readonly number[]): Window {
+/** How a window moves along the spatial axes of x [N, C, d1, d2, …]; its last element lies `reach` behind the first. */
+function windowOf(c: InferContext, axes: number, kernel: readonly number[]) {
   const list = (name: string, fallback: number, length = axes) => {
     const given = intsAttribute(c.node, name) ?? new Array<number>(length).fill(fallback);
     if (given.length !== length || given.some((v) => !(v >= fallback))) {
@@ -24,137 +17,80 @@ function windowOf(c: InferContext, axes: number, kernel: readonly number[]): Win
   };
   if (kernel.length !== axes || kernel.some((k) => !(k >= 1))) fail(c, `kernel [${kernel}] does not fit ${axes} axes`);
   const pads = list('pads', 0, 2 * axes);
+  const dilations = list('dilations', 1);
+  const auto = stringAttribute(c.node, 'auto_pad', 'NOTSET');
   return {
-    kernel,
     strides: list('strides', 1),
-    dilations: list('dilations', 1),
-    pads: kernel.map((_, i) => [pads[i]!, pads[i + axes]!] as const),
-    auto: stringAttribute(c.node, 'auto_pad', 'NOTSET'),
+    reach: kernel.map((k, i) => (k - 1) * dilations[i]!),
+    before: pads.slice(0, axes),
+    padding: kernel.map((_, i) => (auto === 'VALID' ? 0 : pads[i]! + pads[i + axes]!)),
+    keepsSize: auto.startsWith('SAME'),
   };
 }
 
 /** Positions of the window along one axis; a free size is followed when the window moves by single steps. */
 function positions(c: InferContext, size: Dim, w: Window, i: number): Dim {
-  const stride = w.strides[i]!;
-  const reach = (w.kernel[i]! - 1) * w.dilations[i]!;
-  if (w.auto.startsWith('SAME')) {
+  const [stride, reach] = [w.strides[i]!, w.reach[i]!];
+  if (w.keepsSize) {
     if (stride === 1) return size;
     return typeof size === 'number' ? Math.ceil(size / stride) : c.freshDim();
   }
-  const padding = w.auto === 'VALID' ? 0 : w.pads[i]![0] + w.pads[i]![1];
-  const room = addDims([size, padding - reach - 1]);
+  const room = addDims([size, w.padding[i]! - reach - 1]);
   if (typeof room !== 'number') return stride === 1 ? addDims([room, 1]) : c.freshDim();
   if (room < 0) fail(c, `the window of ${reach + 1} is longer than axis ${i + 2} of size ${size}`);
   if (intAttribute(c.node, 'ceil_mode', 0) === 0) return Math.floor(room / stride) + 1;
   const count = Math.ceil(room / stride) + 1;
   // A last window must not begin behind the data and its left padding.
-  return typeof size === 'number' && (count - 1) * stride >= size + w.pads[i]![0] ? count - 1 : count;
+  return typeof size === 'number' && (count - 1) * stride >= size + w.before[i]! ? count - 1 : count;
 }
 
-/** Sizes of the kernel: the attribute, or the weight's axes behind the first two; undefined when not known. */
-function kernelOf(c: InferContext): readonly number[] | undefined {
-  return intsAttribute(c.node, 'kernel_shape') ?? numbers(c.inputs[1]?.shape?.slice(2));
-}
-
-/** x [N, C, …] with w [M, C/group, k…] → [N, M, …]. */
-const conv: InferRule = (c) => {
-  const { elementType, shape: x } = inputType(c, 0);
-  const w = inputShape(c, 1);
-  const kernel = kernelOf(c);
-  if (x === undefined || w === undefined || kernel === undefined) return [tensor(elementType, undefined)];
-  if (x.length < 3 || w.length !== x.length) fail(c, 'x and its weight must have the same three or more axes');
-  const channels = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
-  if (differ(channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
-  const window = windowOf(c, x.length - 2, kernel);
-  return [tensor(elementType, [x[0]!, w[0]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))])];
-};
-
-/** x [N, C, …] with w [C, M/group, k…] → [N, M, …]: stride·(d − 1) + output_padding + reach + 1 − pads. */
-const convTranspose: InferRule = (c) => {
-  const { elementType, shape: x } = inputType(c, 0);
-  const w = inputShape(c, 1);
-  const kernel = kernelOf(c);
-  if (x === undefined || w === undefined || kernel === undefined) return [tensor(elementType, undefined)];
-  if (x.length < 3 || w.length !== x.length) fail(c, 'x and its weight must have the same three or more axes');
-  if (differ(w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
-  const window = windowOf(c, x.length - 2, kernel);
-  const given = intsAttribute(c.node, 'output_shape');
-  const extra = intsAttribute(c.node, 'output_padding');
-  const spatial = x.slice(2).map((d, i): Dim => {
-    if (given !== undefined) return given[i] ?? fail(c, `output_shape [${given}] is too short`);
-    const stride = window.strides[i]!;
-    if (window.auto.startsWith('SAME')) return multiplyDims([d, stride]);
-    const reach = (window.kernel[i]! - 1) * window.dilations[i]!;
-    const pads = window.auto === 'VALID' ? 0 : window.pads[i]![0] + window.pads[i]![1];
-    return addDims([multiplyDims([d, stride]), reach + 1 - stride - pads + (extra?.[i] ?? 0)]);
+/** A rule for x [N, C, …] with a weight [.., .., k…] and how the kernel moves. */
+const windowed = (shapeOf: (c: InferContext, x: readonly Dim[], w: readonly Dim[], window: Window) => Dim[]) =>
+  shaped((c, x) => {
+    const w = inputShape(c, 1);
+    const kernel = intsAttribute(c.node, 'kernel_shape') ?? numbers(w?.slice(2));
+    if (w === undefined || kernel === undefined) return undefined;
+    if (x.length < 3 || w.length !== x.length) fail(c, 'x and its weight must have the same three or more axes');
+    return shapeOf(c, x, w, windowOf(c, x.length - 2, kernel));
   });
-  const made = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
-  return [tensor(elementType, [x[0]!, made, ...spatial])];
-};
 
 /** The largest or the mean value of each window; MaxPool can also say where it was. */
 const pool: InferRule = (c) => {
   const { elementType, shape: x } = inputType(c, 0);
   const kernel = intsAttribute(c.node, 'kernel_shape') ?? fail(c, 'kernel_shape is missing');
-  if (x === undefined) return c.node.outputs.map((_, i) => tensor(i === 0 ? elementType : 'int64', undefined));
+  if (x === undefined) return [tensor(elementType, undefined), tensor('int64', undefined)];
   if (x.length < 3) fail(c, 'x must have three or more axes');
   const window = windowOf(c, x.length - 2, kernel);
   const shape = [x[0]!, x[1]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))];
-  return c.node.outputs.map((_, i) => tensor(i === 0 ? elementType : 'int64', shape));
+  return [tensor(elementType, shape), tensor('int64', shape)];
 };
 
-const globalPool: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  return [
-    tensor(
-      elementType,
-      shape?.map((d, i) => (i < 2 ? d : 1)),
-    ),
-  ];
-};
+const globalPool = shaped((_, shape) => shape.map((d, i) => (i < 2 ? d : 1)));
 
 /** [N, C, H, W] → [N, C/b², H·b, W·b], or the way back. */
-const blocks =
-  (toSpace: boolean): InferRule =>
-  (c) => {
-    const { elementType, shape } = inputType(c, 0);
-    if (shape === undefined) return [tensor(elementType, undefined)];
+const blocks = (toSpace: boolean) =>
+  shaped((c, shape) => {
     const b = intAttribute(c.node, 'blocksize', 0);
     if (shape.length !== 4 || !(b >= 1)) fail(c, `x must have four axes and the block size ${b} must be positive`);
     const [n, channels, height, width] = shape as readonly [Dim, Dim, Dim, Dim];
-    const times = (d: Dim, factor: number) => {
-      const scaled = typeof d === 'number' ? d * factor : multiplyDims([d, factor]);
-      return typeof scaled === 'number' ? Math.floor(scaled) : scaled;
-    };
+    const times = (d: Dim, factor: number) => multiplyDims([d, factor]);
     const divided = (d: Dim, factor: number): Dim => (typeof d === 'number' ? Math.floor(d / factor) : c.freshDim());
-    return [
-      tensor(
-        elementType,
-        toSpace
-          ? [n, divided(channels, b * b), times(height, b), times(width, b)]
-          : [n, times(channels, b * b), divided(height, b), divided(width, b)],
-      ),
-    ];
-  };
+    return toSpace
+      ? [n, divided(channels, b * b), times(height, b), times(width, b)]
+      : [n, times(channels, b * b), divided(height, b), divided(width, b)];
+  });
 
 /** Sizes are given, or follow from scales (Upsample: an attribute, or input 1), which are floats and not followed. */
-const resize: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
+const resize = shaped((c, shape) => {
   const sizes = c.node.op === 'Resize' && c.inputs[3] ? c.ints(3) : undefined;
-  if (shape === undefined) return [tensor(elementType, undefined)];
   const axes = intsAttribute(c.node, 'axes');
   if (sizes === undefined || stringAttribute(c.node, 'keep_aspect_ratio_policy', 'stretch') !== 'stretch') {
-    return [tensor(elementType, scaled(c, shape) ?? shape.map(() => c.freshDim()))];
+    return scaled(c, shape) ?? shape.map(() => c.freshDim());
   }
   const picked = axes?.map((a) => (a < 0 ? a + shape.length : a)) ?? shape.map((_, i) => i);
   if (sizes.length !== picked.length) fail(c, `${sizes.length} sizes for ${picked.length} axes`);
-  return [
-    tensor(
-      elementType,
-      shape.map((d, i) => sizes[picked.indexOf(i)] ?? d),
-    ),
-  ];
-};
+  return shape.map((d, i) => sizes[picked.indexOf(i)] ?? d);
+});
 
 function scaled(c: InferContext, shape: readonly Dim[]): Dim[] | undefined {
   const given = c.node.attributes.scales;
@@ -169,8 +105,29 @@ function scaled(c: InferContext, shape: readonly Dim[]): Dim[] | undefined {
 
 /** Shapes of convolutions and of what stands beside them. */
 export const convolutionShapes = {
-  Conv: conv,
-  ConvTranspose: convTranspose,
+  /** x [N, C, …] with w [M, C/group, k…] → [N, M, …]. */
+  Conv: windowed((c, x, w, window) => {
+    const channels = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
+    if (differ(channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
+    return [x[0]!, w[0]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))];
+  }),
+  /** x [N, C, …] with w [C, M/group, k…] → [N, M, …]: stride·(d − 1) + output_padding + reach + 1 − pads. */
+  ConvTranspose: windowed((c, x, w, window) => {
+    if (differ(w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
+    const given = intsAttribute(c.node, 'output_shape');
+    const extra = intsAttribute(c.node, 'output_padding');
+    const spatial = x.slice(2).map((d, i): Dim => {
+      if (given !== undefined) return given[i] ?? fail(c, `output_shape [${given}] is too short`);
+      const stride = window.strides[i]!;
+      if (window.keepsSize) return multiplyDims([d, stride]);
+      return addDims([
+        multiplyDims([d, stride]),
+        window.reach[i]! + 1 - stride - window.padding[i]! + (extra?.[i] ?? 0),
+      ]);
+    });
+    const made = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
+    return [x[0]!, made, ...spatial];
+  }),
   MaxPool: pool,
   AveragePool: pool,
   LpPool: pool,

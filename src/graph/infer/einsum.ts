@@ -2,7 +2,7 @@ import { stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim, Node } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
+import { fail, type InferContext, type InferRule, inputShape, shaped } from './context.ts';
 
 /** An Einsum with a letter for each axis; the axes of an ellipsis are written as digits, aligned at the right. */
 export interface Equation {
@@ -44,26 +44,6 @@ function implicit(operands: readonly (readonly string[])[], extra: number): stri
   return [...expand('...', extra), ...once.sort()];
 }
 
-/** Sums over every letter that the result does not have. */
-const einsum: InferRule = (c) => {
-  const { elementType } = inputType(c, 0);
-  const shapes = c.inputs.map((_, i) => inputType(c, i).shape);
-  if (!shapes.every((s) => s !== undefined)) return [tensor(elementType, undefined)];
-  const equation = parseEinsum(
-    c.node,
-    shapes.map((s) => s.length),
-  );
-  if (equation === undefined)
-    fail(c, `equation '${stringAttribute(c.node, 'equation', '')}' does not fit its operands`);
-  const sizes = sizesOf(c, equation, shapes);
-  return [
-    tensor(
-      elementType,
-      equation.result.map((letter) => sizes.get(letter)!),
-    ),
-  ];
-};
-
 function sizesOf(c: InferContext, { operands }: Equation, shapes: readonly (readonly Dim[])[]): Map<string, Dim> {
   const sizes = new Map<string, Dim>();
   operands.forEach((letters, k) => {
@@ -79,4 +59,16 @@ function sizesOf(c: InferContext, { operands }: Equation, shapes: readonly (read
   return sizes;
 }
 
-export const einsumShapes = { Einsum: einsum } satisfies Rules<InferRule>;
+export const einsumShapes = {
+  /** Sums over every letter that the result does not have. */
+  Einsum: shaped((c) => {
+    const shapes = c.inputs.map((_, i) => inputShape(c, i));
+    if (!shapes.every((s) => s !== undefined)) return undefined;
+    const ranks = shapes.map((s) => s.length);
+    const equation = parseEinsum(c.node, ranks);
+    if (equation === undefined)
+      fail(c, `equation '${stringAttribute(c.node, 'equation', '')}' does not fit its operands`);
+    const sizes = sizesOf(c, equation, shapes);
+    return equation.result.map((letter) => sizes.get(letter)!);
+  }),
+} satisfies Rules<InferRule>;

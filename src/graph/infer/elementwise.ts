@@ -1,18 +1,23 @@
 import { intAttribute } from '../attributes.ts';
 import { broadcastShapes } from '../dims.ts';
-import { elementTypeOf } from '../elementTypes.ts';
 import { traits } from '../operators.ts';
 import { operatorsWith, type Rules, ruleForEach } from '../rules.ts';
 import type { Dim, ElementType } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputType, tensor } from './context.ts';
-
-/** One input, same type out (Tanh, Neg, Identity, Dropout without mask, …). */
-const same: InferRule = (c) => [inputType(c, 0)];
+import {
+  axisOf,
+  elementTypeAttribute,
+  fail,
+  type InferContext,
+  type InferRule,
+  inputType,
+  same,
+  tensor,
+} from './context.ts';
 
 /** Any number of inputs under numpy broadcasting. */
-function broadcast(c: InferContext, first: number, elementType: ElementType) {
-  let shape: readonly Dim[] | undefined = inputType(c, first).shape;
-  for (let i = first + 1; i < c.inputs.length; i++) {
+function broadcast(c: InferContext, elementType: ElementType) {
+  let shape: readonly Dim[] | undefined = inputType(c, 0).shape;
+  for (let i = 1; i < c.inputs.length; i++) {
     const other = inputType(c, i);
     if (shape === undefined || other.shape === undefined) shape = undefined;
     else shape = broadcastShapes(shape, other.shape) ?? fail(c, 'these shapes do not broadcast');
@@ -30,59 +35,42 @@ const arithmetic: InferRule = (c) => {
     const other = known.find((t) => t.elementType !== elementType)?.elementType;
     if (other !== undefined) fail(c, `element types differ: ${elementType} and ${other}`);
   }
-  return broadcast(c, 0, mixesTypes ? types[0]!.elementType : elementType);
+  return broadcast(c, mixesTypes ? types[0]!.elementType : elementType);
 };
-
-const comparison: InferRule = (c) => broadcast(c, 0, 'bool');
 
 const softmax: InferRule = (c) => {
   const type = inputType(c, 0);
-  const axis = intAttribute(c.node, 'axis', -1);
-  if (type.shape && (axis >= type.shape.length || axis < -type.shape.length)) fail(c, `axis ${axis} does not exist`);
+  if (type.shape) axisOf(c, intAttribute(c.node, 'axis', -1), type.shape.length);
   return [type];
 };
 
 /** What the operator says of each element. */
 const test: InferRule = (c) => [tensor('bool', inputType(c, 0).shape)];
 
-const cast: InferRule = (c) => {
-  const to = intAttribute(c.node, 'to', 0);
-  return [tensor(elementTypeOf(to) ?? fail(c, `unknown element type ${to}`), inputType(c, 0).shape)];
-};
-
-const castLike: InferRule = (c) => [tensor(inputType(c, 1).elementType, inputType(c, 0).shape)];
-
-/** (x − zero point) · scale, in the type of the scale. */
-const dequantize: InferRule = (c) => [tensor(inputType(c, 1).elementType, inputType(c, 0).shape)];
-
-/** In the type of the zero point, without one uint8. */
-const quantize: InferRule = (c) => [tensor(c.inputs[2]?.elementType ?? 'uint8', inputType(c, 0).shape)];
-
-/** y, scale and zero point. */
-const dynamicQuantize: InferRule = (c) =>
-  [tensor('uint8', inputType(c, 0).shape), tensor('float32', []), tensor('uint8', [])].slice(0, c.node.outputs.length);
-
-const dropout: InferRule = (c) => {
-  const type = inputType(c, 0);
-  return [type, tensor('bool', type.shape)].slice(0, c.node.outputs.length);
-};
+/** As the second input: a value of the type that is meant, or the scale in (x − zero point) · scale. */
+const asSecond: InferRule = (c) => [tensor(inputType(c, 1).elementType, inputType(c, 0).shape)];
 
 export const elementwiseShapes = {
   ...ruleForEach(operatorsWith({ elementwise: 'unary' }), same),
   ...ruleForEach(operatorsWith({ elementwise: 'broadcast' }), arithmetic),
-  ...ruleForEach(operatorsWith({ elementwise: 'broadcast', decides: true }), comparison),
+  ...ruleForEach(operatorsWith({ elementwise: 'broadcast', decides: true }), (c) => broadcast(c, 'bool')),
   CumSum: same,
   ReverseSequence: same,
   Trilu: same,
-  Where: (c) => broadcast(c, 0, inputType(c, 1).elementType),
+  Where: (c) => broadcast(c, inputType(c, 1).elementType),
   Softmax: softmax,
   LogSoftmax: softmax,
   Hardmax: softmax,
   ...ruleForEach(operatorsWith({ elementwise: 'unary', decides: true }), test),
-  Cast: cast,
-  CastLike: castLike,
-  DequantizeLinear: dequantize,
-  QuantizeLinear: quantize,
-  DynamicQuantizeLinear: dynamicQuantize,
-  Dropout: dropout,
+  Cast: (c) => {
+    const to = elementTypeAttribute(c, 'to') ?? fail(c, `unknown element type ${intAttribute(c.node, 'to', 0)}`);
+    return [tensor(to, inputType(c, 0).shape)];
+  },
+  CastLike: asSecond,
+  DequantizeLinear: asSecond,
+  /** In the type of the zero point, without one uint8. */
+  QuantizeLinear: (c) => [tensor(c.inputs[2]?.elementType ?? 'uint8', inputType(c, 0).shape)],
+  /** y, scale and zero point. */
+  DynamicQuantizeLinear: (c) => [tensor('uint8', inputType(c, 0).shape), tensor('float32', []), tensor('uint8', [])],
+  Dropout: (c) => [inputType(c, 0), tensor('bool', inputType(c, 0).shape)],
 } satisfies Rules<InferRule>;

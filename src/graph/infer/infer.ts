@@ -1,3 +1,4 @@
+import { SlimError } from '../../base/errors.ts';
 import { constantTensor, integers } from '../attributes.ts';
 import type { Op } from '../operators.ts';
 import { ruleFor } from '../rules.ts';
@@ -61,15 +62,20 @@ export class Scope {
     for (const [name, type] of types ?? []) this.declared.set(name, type);
   }
 
+  /** Defines what a graph begins with; `inputs` override the declared types. */
+  enter(graph: Graph, inputs: readonly TensorType[] = []): void {
+    this.declare(graph.valueInfo);
+    graph.inputs.forEach((input, i) => {
+      const given = inputs[i];
+      this.define(input.name, given?.shape === undefined ? input.type : given);
+    });
+    for (const [name, tensor] of graph.initializers) this.defineTensor(name, tensor);
+  }
+
   define(name: string, type: TensorType): void {
     this.types.set(name, type);
     // A body that is entered again may know less than before.
     this.known.delete(name);
-  }
-
-  /** Records what is known of the elements of a small integer value. */
-  defineInts(name: string, values: readonly Dim[]): void {
-    this.known.set(name, values);
   }
 
   defineTensor(name: string, tensor: Tensor): void {
@@ -80,10 +86,7 @@ export class Scope {
     else if (tensor.data instanceof Float32Array) this.reals.set(name, [...tensor.data]);
   }
 
-  /**
-   * Infers a node's outputs, records and returns their types; an operator that nobody knows gives what the file
-   * declares, or unknown shapes. Throws ShapeError when something does not fit.
-   */
+  /** Infers, records and returns the types of a node's outputs. Throws ShapeError when something does not fit. */
   defineNode(node: Node): TensorType[] {
     if (++this.counter.steps > MOST_STEPS || this.depth > DEEPEST) {
       throw new ShapeError(`${node.op} '${node.name}' lies too deep in loops and branches to be followed`);
@@ -99,26 +102,18 @@ export class Scope {
       return name ? this.ints(name) : undefined;
     };
     const freshDim = () => `?${this.counter.next++}`;
-    const context: InferContext = {
-      node,
-      inputs,
-      ints,
-      floats: (i) => this.floats(node.inputs[i] ?? ''),
-      inferBody: (body, types) => inferGraph(body, new Scope(this), types),
-      freshDim,
-    };
+    const floats = (i: number) => this.floats(node.inputs[i] ?? '');
+    const inferBody = (body: Graph, types: readonly TensorType[]) => inferGraph(body, new Scope(this), types);
+    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim };
     const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
-    node.outputs.forEach((name, i) => {
-      if (name !== '') this.define(name, types[i]!);
-    });
+    for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
     const constant = constantTensor(node);
     if (constant) this.defineTensor(node.outputs[0]!, constant);
     else {
-      inferIntegers({ node, types: inputs, outputs: types, ints, fresh: freshDim }).forEach((values, i) => {
-        const name = node.outputs[i];
-        if (values && name) this.known.set(name, values);
-      });
+      for (const [i, values] of inferIntegers({ ...context, outputs: types }).entries()) {
+        if (values && node.outputs[i]) this.known.set(node.outputs[i], values);
+      }
     }
     return types;
   }
@@ -144,17 +139,9 @@ export class Scope {
   }
 }
 
-/**
- * Infers every value of a graph into `scope`; `inputs` override the declared input types (a loop's body). Returns the
- * outputs' types.
- */
+/** Infers a graph into `scope`, a body with `inputs` in place of its declared types. Returns the types of the outputs. */
 export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorType[]): TensorType[] {
-  scope.declare(graph.valueInfo);
-  graph.inputs.forEach((input, i) => {
-    const given = inputs?.[i];
-    scope.define(input.name, given?.shape === undefined ? input.type : given);
-  });
-  for (const [name, tensor] of graph.initializers) scope.defineTensor(name, tensor);
+  scope.enter(graph, inputs);
   for (const node of graph.nodes) scope.defineNode(node);
   return graph.outputs.map((output) => {
     const type = scope.type(output.name);
@@ -164,12 +151,28 @@ export function inferGraph(graph: Graph, scope: Scope, inputs?: readonly TensorT
   });
 }
 
-/**
- * Types of all values of a graph, by name (bodies of loops not included). Throws ShapeError naming the node that does
- * not fit.
- */
+/** Types of a graph's values by name, without bodies. Throws ShapeError naming the node that does not fit. */
 export function inferTypes(graph: Graph): (name: string) => TensorType | undefined {
   const scope = new Scope();
   inferGraph(graph, scope);
   return (name) => scope.type(name);
+}
+
+const knownScopes = new WeakMap<Graph, Scope>();
+
+/** As `inferTypes`, but passes over nodes that do not fit. For guesses at what a model's inputs are. */
+export function knownTypes(graph: Graph): Scope {
+  const found = knownScopes.get(graph);
+  if (found) return found;
+  const scope = new Scope();
+  knownScopes.set(graph, scope);
+  scope.enter(graph);
+  for (const node of graph.nodes) {
+    try {
+      scope.defineNode(node);
+    } catch (error) {
+      if (!(error instanceof SlimError)) throw error;
+    }
+  }
+  return scope;
 }

@@ -2,25 +2,18 @@ import { int64s, intAttribute, integers, intsAttribute } from '../attributes.ts'
 import { addDims, divideDims, isStatic, multiplyDims, sizeOf } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
 import { elementwiseValues } from '../evaluate/elementwise.ts';
-import { evaluate } from '../evaluate/evaluate.ts';
-import { shapePart } from '../evaluate/making.ts';
+import { evaluate, shapePart } from '../evaluate/evaluate.ts';
 import { movementValues } from '../evaluate/movement.ts';
-import { tensorOfNumbers } from '../evaluate/numbers.ts';
+import { tensorOfNumbers } from '../numbers.ts';
 import { type Rules, ruleFor } from '../rules.ts';
-import type { Dim, Node, Tensor, TensorType } from '../types.ts';
+import type { Dim, Tensor, TensorType } from '../types.ts';
+import type { InferContext } from './context.ts';
 
 /** What is known of a small integer vector (booleans are 0 and 1): its elements, some of which may be free. */
 export type Integers = readonly Dim[] | undefined;
 
-/** What a rule sees: the node, types and known integers of its inputs, and names for elements that are not known. */
-interface IntegerContext {
-  readonly node: Node;
-  readonly types: readonly (TensorType | undefined)[];
-  /** Types of the outputs. */
-  readonly outputs: readonly TensorType[];
-  readonly ints: (input: number) => Integers;
-  readonly fresh: () => string;
-}
+/** What a rule sees of a node; `outputs` are the types of its outputs. */
+type IntegerContext = InferContext & { readonly outputs: readonly TensorType[] };
 
 /** Longer vectors are data, not shapes, and are not followed. */
 export const LONGEST_SHAPE = 64;
@@ -46,7 +39,7 @@ function tensorOf(values: readonly number[], type: TensorType | undefined): Tens
   const { elementType = 'int64', shape } = type ?? {};
   const fits = isStatic(shape) && sizeOf(shape) === values.length;
   const dims = fits ? shape : values.length === 1 ? [] : [values.length];
-  return elementType === 'int64' ? int64s(dims, values) : tensorOfNumbers(elementType, dims, Float64Array.from(values));
+  return elementType === 'int64' ? int64s(dims, values) : tensorOfNumbers(elementType, dims, values);
 }
 
 function integersOf(tensor: Tensor): readonly number[] | undefined {
@@ -55,7 +48,7 @@ function integersOf(tensor: Tensor): readonly number[] | undefined {
 
 /** The inputs as tensors; undefined unless all that are given are known numbers. */
 function knownInputs(c: IntegerContext, instead: (input: number) => Tensor | undefined = () => undefined) {
-  const given = c.types.map((type, i): Tensor | undefined | null => {
+  const given = c.inputs.map((type, i): Tensor | undefined | null => {
     if (type === undefined) return undefined;
     const known = c.ints(i);
     return instead(i) ?? (isStatic(known) ? tensorOf(known, type) : undefined) ?? null;
@@ -75,64 +68,56 @@ const computed: IntegerRule = (c) => {
 const moved: IntegerRule = (c) => {
   const from = c.ints(0);
   if (from === undefined) return undefined;
-  const places = tensorOf([...from.keys()], c.types[0] && { ...c.types[0], elementType: 'int64' });
+  const places = tensorOf([...from.keys()], c.inputs[0] && { ...c.inputs[0], elementType: 'int64' });
   const inputs = knownInputs(c, (input) => (input === 0 ? places : undefined));
   const results = inputs && evaluate(c.node, inputs, c.outputs);
   return results?.map((result) => integers(result)?.map((place) => from[place]!));
 };
 
-/** Elements that are known where those of all operands are. */
-const partly: IntegerRule = (c) => {
-  const operands = c.types.map((_, i) => c.ints(i));
+/** Known operands by their elements, one for each of the result or one for all, and how many the result has. */
+function operandsOf({ inputs, ints }: IntegerContext) {
+  const operands = inputs.map((_, i) => ints(i));
   if (!operands.every((o) => o !== undefined)) return undefined;
   const length = Math.max(...operands.map((o) => o.length));
-  if (operands.some((o) => o.length !== length && o.length !== 1)) return undefined;
+  return operands.every((o) => o.length === length || o.length === 1) ? { operands, length } : undefined;
+}
+
+/** Elements that are known where those of all operands are. */
+const partly: IntegerRule = (c) => {
+  const found = operandsOf(c);
+  if (found === undefined) return undefined;
+  const { operands, length } = found;
   // A free element is any number.
   const numbers = operands.map((o) => o.map((d) => (typeof d === 'number' ? d : 1)));
-  const inputs = knownInputs(c, (input) => tensorOf(numbers[input]!, c.types[input]));
+  const inputs = knownInputs(c, (input) => tensorOf(numbers[input]!, c.inputs[input]));
   const [result] = (inputs && evaluate(c.node, inputs, c.outputs)) ?? [];
   const values = result && integersOf(result);
   const isKnown = (i: number) => operands.every((o) => typeof o[o.length === 1 ? 0 : i] === 'number');
   if (values?.length !== length || !values.some((_, i) => isKnown(i))) return undefined;
-  return [values.map((value, i) => (isKnown(i) ? value : c.fresh()))];
+  return [values.map((value, i) => (isKnown(i) ? value : c.freshDim()))];
 };
 
 /** The elements of an input vector; free ones of its known length when nothing is known of them. */
-function elements({ types, ints, fresh }: IntegerContext, input: number): Integers {
+function elements({ inputs, ints, freshDim }: IntegerContext, input: number): Integers {
   const known = ints(input);
-  const type = types[input];
+  const type = inputs[input];
   if (known !== undefined || (type?.elementType !== 'int64' && type?.elementType !== 'int32')) return known;
   const length = type.shape?.length === 1 ? type.shape[0] : undefined;
   if (typeof length !== 'number' || length > LONGEST_SHAPE) return undefined;
-  return Array.from({ length }, fresh);
+  return Array.from({ length }, freshDim);
 }
 
-const isVector = (type: TensorType | undefined) => type?.shape?.length === 1;
-
 const same: IntegerRule = ({ ints }) => [ints(0)];
-
-/** Between integers, or between truth values. */
-const cast: IntegerRule = ({ node, types, ints }) => {
-  const to = elementTypeOf(intAttribute(node, 'to', 0));
-  return [to === 'int64' || to === 'int32' || to === types[0]?.elementType ? ints(0) : undefined];
-};
-
-const concat: IntegerRule = (c) => {
-  const parts = c.types.map((t, i) => (isVector(t) ? elements(c, i) : undefined));
-  const known = c.types.some((_, i) => c.ints(i) !== undefined);
-  return [known && parts.every((p) => p !== undefined) ? parts.flat() : undefined];
-};
 
 /** Vectors of one length, or one element for all. */
 const elementwise =
   (combine: (...operands: Dim[]) => Dim | undefined): IntegerRule =>
-  ({ node, ints, fresh }) => {
-    const operands = node.inputs.map((_, i) => ints(i));
-    if (operands.length !== combine.length || !operands.every((o) => o !== undefined)) return [undefined];
-    const length = Math.max(...operands.map((o) => o.length));
-    if (operands.some((o) => o.length !== length && o.length !== 1)) return [undefined];
-    const values = Array.from({ length }, (_, i) => combine(...operands.map((o) => o[o.length === 1 ? 0 : i]!)));
-    return [values.some((d) => d !== undefined) ? values.map((d) => d ?? fresh()) : undefined];
+  (c) => {
+    const found = operandsOf(c);
+    if (found?.operands.length !== combine.length) return [undefined];
+    const at = (i: number) => found.operands.map((o) => o[o.length === 1 ? 0 : i]!);
+    const values = Array.from({ length: found.length }, (_, i) => combine(...at(i)));
+    return [values.some((d) => d !== undefined) ? values.map((d) => d ?? c.freshDim()) : undefined];
   };
 
 /** Whether equal dimensions are equal is known, whatever their size; no dimension is negative. */
@@ -144,21 +129,23 @@ const equal = elementwise((a, b) => {
   return known || (isSize(a) && isNegative(b)) || (isSize(b) && isNegative(a)) ? 0 : undefined;
 });
 
-const product: IntegerRule = ({ node, ints }) => {
-  const factors = ints(0);
-  if (factors === undefined || intsAttribute(node, 'axes')?.length === 0) return [undefined];
-  return [[multiplyDims(factors)]];
-};
-
 const rules: Rules<IntegerRule> = {
-  Shape: ({ node, types }) => [shapePart(node, types[0]?.shape)],
-  Size: ({ types }) => [types[0]?.shape && [multiplyDims(types[0].shape)]],
+  Shape: ({ node, inputs }) => [shapePart(node, inputs[0]?.shape)],
+  Size: ({ inputs }) => [inputs[0]?.shape && [multiplyDims(inputs[0].shape)]],
   Identity: same,
   Squeeze: same,
   Unsqueeze: same,
-  Cast: cast,
+  /** Between integers, or between truth values. */
+  Cast: ({ node, inputs, ints }) => {
+    const to = elementTypeOf(intAttribute(node, 'to', 0));
+    return [to === 'int64' || to === 'int32' || to === inputs[0]?.elementType ? ints(0) : undefined];
+  },
   Reshape: same,
-  Concat: concat,
+  Concat: (c) => {
+    const parts = c.inputs.map((t, i) => (t?.shape?.length === 1 ? elements(c, i) : undefined));
+    const known = c.inputs.some((_, i) => c.ints(i) !== undefined);
+    return [known && parts.every((p) => p !== undefined) ? parts.flat() : undefined];
+  },
   Add: elementwise((a, b) => addDims([a, b])),
   Sub: elementwise((a, b) => (a === b ? 0 : addDims([a, multiplyDims([b, -1])]))),
   Mul: elementwise((a, b) => multiplyDims([a, b])),
@@ -166,5 +153,9 @@ const rules: Rules<IntegerRule> = {
   Equal: equal,
   Neg: elementwise((a) => multiplyDims([a, -1])),
   Where: elementwise((condition, a, b) => (condition === 1 ? a : condition === 0 ? b : a === b ? a : undefined)),
-  ReduceProd: product,
+  ReduceProd: ({ node, ints }) => {
+    const factors = ints(0);
+    if (factors === undefined || intsAttribute(node, 'axes')?.length === 0) return [undefined];
+    return [[multiplyDims(factors)]];
+  },
 };

@@ -1,6 +1,6 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
 import { differ } from '../dims.ts';
-import { shapePart } from '../evaluate/making.ts';
+import { shapePart } from '../evaluate/evaluate.ts';
 import { traits } from '../operators.ts';
 import type { Rules } from '../rules.ts';
 import { RECURRENT_INPUT as INPUT } from '../slots.ts';
@@ -34,19 +34,7 @@ const recurrent: InferRule = (c) => {
   expect(INPUT.hidden, 'initial_h', state);
   expect(INPUT.cell, 'initial_c', state);
   const y = batchFirst ? [batch, time, directions, hidden] : [time, directions, batch, hidden];
-  return [y, state, state].slice(0, c.node.outputs.length).map((shape) => tensor(elementType, shape));
-};
-
-const constant: InferRule = (c) => {
-  const value = constantTensor(c.node) ?? fail(c, 'a Constant of this kind is not supported');
-  return [tensor(value.elementType, value.dims)];
-};
-
-const constantOfShape: InferRule = (c) => {
-  const value = c.node.attributes.value;
-  const shape = shapeFrom(c, 0);
-  if (shape?.some((d) => typeof d === 'number' && d < 0)) fail(c, `[${shape}] is no shape`);
-  return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', shape)];
+  return [y, state, state].map((shape) => tensor(elementType, shape));
 };
 
 const random: InferRule = (c) => [
@@ -63,8 +51,16 @@ export const loopShapes = {
   LSTM: recurrent,
   GRU: recurrent,
   RNN: recurrent,
-  Constant: constant,
-  ConstantOfShape: constantOfShape,
+  Constant: (c) => {
+    const value = constantTensor(c.node) ?? fail(c, 'a Constant of this kind is not supported');
+    return [tensor(value.elementType, value.dims)];
+  },
+  ConstantOfShape: (c) => {
+    const value = c.node.attributes.value;
+    const shape = shapeFrom(c, 0);
+    if (shape?.some((d) => typeof d === 'number' && d < 0)) fail(c, `[${shape}] is no shape`);
+    return [tensor(value?.type === 'tensor' ? value.value.elementType : 'float32', shape)];
+  },
   RandomNormal: random,
   RandomUniform: random,
   RandomNormalLike: randomLike,

@@ -10,6 +10,7 @@ import {
   inputShape,
   inputType,
   numbers,
+  shaped,
   shapeFrom,
   tensor,
 } from './context.ts';
@@ -29,110 +30,6 @@ export function sliceLength(size: number, start: number, end: number, step: numb
   return Math.max(0, Math.ceil((to - from) / step));
 }
 
-const reshape: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  const target = shapeFrom(c, 1);
-  if (target === undefined) return [tensor(elementType, undefined)];
-  if (target.filter((d) => d === -1).length > 1 || target.some((d) => typeof d === 'number' && d < -1)) {
-    fail(c, `${formatShape(target)} is no shape`);
-  }
-  const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
-  const out: Dim[] = target.map((d, i) =>
-    d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
-  );
-  const unknown = out.indexOf(-1);
-  if (shape !== undefined && unknown >= 0) {
-    const rest = multiplyDims(out.filter((_, i) => i !== unknown));
-    const total = multiplyDims(shape);
-    const left = divideDims(total, rest);
-    if (left === undefined && typeof total === 'number' && typeof rest === 'number') {
-      fail(c, `${total} elements do not fit ${formatShape(target)}`);
-    }
-    out[unknown] = left ?? c.freshDim();
-  } else if (unknown >= 0) {
-    out[unknown] = c.freshDim();
-  } else if (shape !== undefined) {
-    const from = multiplyDims(shape);
-    const to = multiplyDims(out);
-    if (typeof from === 'number' && typeof to === 'number' && from !== to) {
-      fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
-    }
-  }
-  return [tensor(elementType, out)];
-};
-
-const transpose: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
-  const perm = intsAttribute(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
-  if (perm.length !== shape.length || new Set(perm).size !== perm.length) fail(c, `perm [${perm}] does not fit`);
-  return [
-    tensor(
-      elementType,
-      perm.map((p) => shape[p] ?? fail(c, `perm [${perm}] does not fit`)),
-    ),
-  ];
-};
-
-const squeeze: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
-  const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
-  for (const a of axes ?? []) {
-    if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
-  }
-  return [
-    tensor(
-      elementType,
-      shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1)),
-    ),
-  ];
-};
-
-const unsqueeze: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  const given = axesOf(c, 1);
-  if (shape === undefined || given === undefined) return [tensor(elementType, undefined)];
-  const rank = shape.length + given.length;
-  const axes = given.map((a) => axisOf(c, a, rank));
-  if (new Set(axes).size !== axes.length) fail(c, `an axis stands twice in [${given}]`);
-  const rest = [...shape];
-  return [
-    tensor(
-      elementType,
-      Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!)),
-    ),
-  ];
-};
-
-const flatten: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
-  const axis = intAttribute(c.node, 'axis', 1);
-  // The axis may also be the rank itself: all in one column.
-  const at = axis === shape.length ? axis : axisOf(c, axis, shape.length);
-  return [tensor(elementType, [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))])];
-};
-
-const concat: InferRule = (c) => {
-  const { elementType } = inputType(c, 0);
-  const shapes = c.inputs.map((_, i) => inputShape(c, i));
-  const first = shapes[0];
-  if (first === undefined || shapes.includes(undefined)) return [tensor(elementType, undefined)];
-  const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
-  const known = shapes as readonly (readonly Dim[])[];
-  for (const s of known) {
-    const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
-    if (clash) fail(c, `shapes must agree except along axis ${axis}`);
-  }
-  return [
-    tensor(
-      elementType,
-      first.map((d, i) => (i === axis ? addDims(known.map((s) => s[axis]!)) : d)),
-    ),
-  ];
-};
-
 const split: InferRule = (c) => {
   const { elementType, shape } = inputType(c, 0);
   const count = c.node.outputs.length;
@@ -151,33 +48,20 @@ const split: InferRule = (c) => {
   if (sizes.length !== count || (typeof size === 'number' && total !== undefined && total !== size)) {
     fail(c, `sizes [${sizes}] do not divide axis ${axis} of size ${size} into ${count}`);
   }
-  return sizes.map((s) =>
-    tensor(
-      elementType,
-      shape.map((d, i) => (i === axis ? s : d)),
-    ),
-  );
+  return sizes.map((s) => tensor(elementType, shape.with(axis, s)));
 };
 
 /** An end that no axis reaches: the largest 32-bit integer, or more. */
 const WHOLE = 2 ** 31 - 1;
 
-const slice: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
+const slice = shaped((c, shape) => {
   const attributes = intsAttribute(c.node, 'starts');
   const starts = attributes ?? c.ints(1);
   const ends = intsAttribute(c.node, 'ends') ?? c.ints(2);
   const axes = attributes ? intsAttribute(c.node, 'axes') : numbers(c.ints(3));
   const steps = attributes ? undefined : numbers(c.ints(4));
   const computed = !attributes && ((c.inputs[3] && axes === undefined) || (c.inputs[4] && steps === undefined));
-  if (starts === undefined || ends === undefined || computed)
-    return [
-      tensor(
-        elementType,
-        shape.map(() => c.freshDim()),
-      ),
-    ];
+  if (starts === undefined || ends === undefined || computed) return shape.map(() => c.freshDim());
   const out = [...shape];
   starts.forEach((start, i) => {
     const axis = axisOf(c, axes?.[i] ?? i, shape.length);
@@ -191,27 +75,13 @@ const slice: InferRule = (c) => {
       out[axis] = c.freshDim();
     }
   });
-  return [tensor(elementType, out)];
-};
+  return out;
+});
 
-const expand: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
+const expand = shaped((c, shape) => {
   const target = shapeFrom(c, 1);
-  if (shape === undefined || target === undefined) return [tensor(elementType, undefined)];
-  return [tensor(elementType, broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`))];
-};
-
-const pad: InferRule = (c) => {
-  const { elementType, shape } = inputType(c, 0);
-  if (shape === undefined) return [tensor(elementType, undefined)];
-  const padding = paddingOf(c.node, shape.length, (i) => c.ints(i));
-  return [
-    tensor(
-      elementType,
-      shape.map((d, i) => (padding === undefined ? c.freshDim() : addDims([d, ...padding[i]!]))),
-    ),
-  ];
-};
+  return target && (broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`));
+});
 
 /**
  * How many elements a Pad adds before and after each axis; undefined when that is not known before the run, or does not
@@ -235,14 +105,79 @@ export function paddingOf(
 }
 
 export const movementShapes = {
-  Reshape: reshape,
-  Transpose: transpose,
-  Squeeze: squeeze,
-  Unsqueeze: unsqueeze,
-  Flatten: flatten,
-  Concat: concat,
+  Reshape: (c) => {
+    const { elementType, shape } = inputType(c, 0);
+    const target = shapeFrom(c, 1);
+    if (target === undefined) return [tensor(elementType, undefined)];
+    if (target.filter((d) => d === -1).length > 1 || target.some((d) => typeof d === 'number' && d < -1)) {
+      fail(c, `${formatShape(target)} is no shape`);
+    }
+    const keepZero = intAttribute(c.node, 'allowzero', 0) === 1;
+    const out: Dim[] = target.map((d, i) =>
+      d === 0 && !keepZero ? (shape === undefined ? c.freshDim() : (shape[i] ?? fail(c, `no axis ${i} to copy`))) : d,
+    );
+    const unknown = out.indexOf(-1);
+    if (shape !== undefined && unknown >= 0) {
+      const rest = multiplyDims(out.filter((_, i) => i !== unknown));
+      const total = multiplyDims(shape);
+      const left = divideDims(total, rest);
+      if (left === undefined && typeof total === 'number' && typeof rest === 'number') {
+        fail(c, `${total} elements do not fit ${formatShape(target)}`);
+      }
+      out[unknown] = left ?? c.freshDim();
+    } else if (unknown >= 0) {
+      out[unknown] = c.freshDim();
+    } else if (shape !== undefined) {
+      const from = multiplyDims(shape);
+      const to = multiplyDims(out);
+      if (typeof from === 'number' && typeof to === 'number' && from !== to) {
+        fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
+      }
+    }
+    return [tensor(elementType, out)];
+  },
+  Transpose: shaped((c, shape) => {
+    const perm = intsAttribute(c.node, 'perm') ?? shape.map((_, i) => shape.length - 1 - i);
+    if (perm.length !== shape.length || new Set(perm).size !== perm.length) fail(c, `perm [${perm}] does not fit`);
+    return perm.map((p) => shape[p] ?? fail(c, `perm [${perm}] does not fit`));
+  }),
+  Squeeze: shaped((c, shape) => {
+    const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
+    for (const a of axes ?? []) {
+      if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
+    }
+    return shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1));
+  }),
+  Unsqueeze: shaped((c, shape) => {
+    const given = axesOf(c, 1);
+    if (given === undefined) return undefined;
+    const rank = shape.length + given.length;
+    const axes = given.map((a) => axisOf(c, a, rank));
+    if (new Set(axes).size !== axes.length) fail(c, `an axis stands twice in [${given}]`);
+    const rest = [...shape];
+    return Array.from({ length: rank }, (_, i) => (axes.includes(i) ? 1 : rest.shift()!));
+  }),
+  Flatten: shaped((c, shape) => {
+    const axis = intAttribute(c.node, 'axis', 1);
+    // The axis may also be the rank itself: all in one column.
+    const at = axis === shape.length ? axis : axisOf(c, axis, shape.length);
+    return [multiplyDims(shape.slice(0, at)), multiplyDims(shape.slice(at))];
+  }),
+  Concat: shaped((c, first) => {
+    const shapes = c.inputs.map((_, i) => inputShape(c, i));
+    if (!shapes.every((s) => s !== undefined)) return undefined;
+    const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
+    for (const s of shapes) {
+      const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
+      if (clash) fail(c, `shapes must agree except along axis ${axis}`);
+    }
+    return first.map((d, i) => (i === axis ? addDims(shapes.map((s) => s[axis]!)) : d));
+  }),
   Split: split,
   Slice: slice,
   Expand: expand,
-  Pad: pad,
+  Pad: shaped((c, shape) => {
+    const padding = paddingOf(c.node, shape.length, (i) => c.ints(i));
+    return shape.map((d, i) => (padding === undefined ? c.freshDim() : addDims([d, ...padding[i]!])));
+  }),
 } satisfies Rules<InferRule>;

@@ -1,4 +1,4 @@
-import { intAttribute } from '../attributes.ts';
+import { intAttribute, stringAttribute } from '../attributes.ts';
 import { operatorsWith, type Rules, ruleForEach } from '../rules.ts';
 import type { Dim } from '../types.ts';
 import { axisOf, type InferRule, inputType, tensor } from './context.ts';
@@ -38,9 +38,8 @@ export const reduceShapes = {
   // Per-example losses keep the labels' shape; a sum or a mean is a scalar.
   SoftmaxCrossEntropyLoss: (c) => {
     const { elementType, shape } = inputType(c, 0);
-    const reduction = c.node.attributes.reduction;
-    const perExample = reduction?.type === 'string' && reduction.value === 'none';
+    const perExample = stringAttribute(c.node, 'reduction', 'mean') === 'none';
     const loss = tensor(elementType, perExample ? inputType(c, 1).shape : []);
-    return [loss, tensor(elementType, shape)].slice(0, c.node.outputs.length);
+    return [loss, tensor(elementType, shape)];
   },
 } satisfies Rules<InferRule>;

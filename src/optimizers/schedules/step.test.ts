@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { learnedShare } from './schedule.ts';
+import { learnedShare, totalRate } from './schedule.ts';
 import { step } from './step.ts';
 
 const at = (epoch: number, share = 0) => ({ epoch, share, update: 10 * epoch, history: [] });
@@ -32,4 +32,9 @@ describe('learnedShare', () => {
       [0, 0.5, 1, 2, 2.25, 2.5, 2.75, 2.75].map((sum) => sum / 2.75),
     );
   });
+});
+
+it('totalRate is the sum of the rates of all updates', () => {
+  const schedule = step({ learningRate: 1, decay: 0.5, flatEpochs: 2, decayEvery: 0 });
+  expect(totalRate(schedule, { epochs: 4, updatesPerEpoch: 10 })).toBe(27.5);
 });

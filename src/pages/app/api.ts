@@ -2,10 +2,7 @@ import type { RunLive, RunRecord, RunState, RunSummary } from '../../runs/record
 import type { EpochMetrics } from '../../train/metrics.ts';
 import type { GivenModel } from './playground/protocol.ts';
 
-/*
- * What the page asks its server for. All addresses are relative and plain files would do, so that the page works below
- * any path and from a static site; only the events need a server.
- */
+// Addresses are relative, and plain files would do but for events: the page works below any path and as a static site.
 
 /** All runs, and whether the page can be told of changes. */
 export interface RunList {
@@ -23,6 +20,11 @@ export function fetchRun(id: string): Promise<RunRecord> {
   return fetchJson(`api/runs/${pathOf(id)}.json`);
 }
 
+/** What a run is called in a list: its place below the root, or the root's own name. */
+export function nameOf({ id, name }: Pick<RunSummary, 'id' | 'name'>): string {
+  return id === '' ? name : id;
+}
+
 /** Address of a file of a run. */
 export function fileUrl(id: string, name: string): string {
   return `files/${pathOf(id)}/${encodeURIComponent(name)}`;
@@ -30,7 +32,7 @@ export function fileUrl(id: string, name: string): string {
 
 /** A model that can be loaded with its vocabulary. */
 export interface ModelChoice {
-  readonly key: string;
+  readonly name: string;
   readonly label: string;
   readonly run: RunSummary;
   readonly file: string;
@@ -42,46 +44,50 @@ export function modelChoices(runs: readonly RunSummary[], task: string): ModelCh
   const of = (file: string, what: string) =>
     ready
       .filter((run) => run.files.includes(file))
-      .map((run) => ({ key: `${run.id}\n${file}`, label: `${run.id === '' ? run.name : run.id}${what}`, run, file }));
+      .map((run) => ({ name: `${run.id}\n${file}`, label: `${nameOf(run)}${what}`, run, file }));
   return [...of('slim.onnx', ', slim'), ...of('model.onnx', '')];
 }
 
 /** Fetches a model's file and its words. */
 export async function fetchModel({ label, run, file }: ModelChoice): Promise<GivenModel> {
-  const [model, words] = await Promise.all([fetchFile(run.id, file), fetchFile(run.id, 'vocabulary.txt')]);
-  return { label, model: new Uint8Array(await model.arrayBuffer()), vocabulary: await words.text() };
+  const [model, words] = await Promise.all([file, 'vocabulary.txt'].map((name) => fetched(fileUrl(run.id, name))));
+  return { label, model: new Uint8Array(await model!.arrayBuffer()), vocabulary: await words!.text() };
 }
 
-/** What a server tells of one run. */
-export interface RunListener {
-  /** Epochs from the `from`-th row on are these now. */
-  epochs(from: number, rows: readonly EpochMetrics[]): void;
-  live(live: RunLive | undefined): void;
-  state(state: RunState): void;
-}
+/** Changes what a page shows. */
+export type Change<T> = (next: (now: T) => T) => void;
 
-/** Listens to a run until the returned function is called. */
-export function followRun(id: string, listener: RunListener): () => void {
-  return listen(`api/events?run=${encodeURIComponent(id)}`, {
-    epochs: (data) => {
-      const { from, rows } = data as { from: number; rows: EpochMetrics[] };
-      listener.epochs(from, rows);
+/** Listens to a run that is not finished until the returned function is called. */
+export function followRun({ summary: { id, state } }: RunRecord, change: Change<RunRecord>): (() => void) | undefined {
+  if (state === 'finished') return undefined;
+  const stop = listen(`api/events?run=${encodeURIComponent(id)}`, {
+    // From a row on they are these now.
+    epochs: ({ from, rows }: { from: number; rows: EpochMetrics[] }) =>
+      change((run) => ({ ...run, epochs: [...run.epochs.slice(0, from), ...rows] })),
+    live: (live: RunLive | null) => change((run) => ({ ...run, live: live ?? undefined })),
+    state: (now: RunState) => {
+      change((run) => ({ ...run, summary: { ...run.summary, state: now } }));
+      if (now !== 'finished') return;
+      stop();
+      fetchRun(id)
+        .then((run) => change(() => run))
+        .catch(() => undefined);
     },
-    live: (data) => listener.live((data as RunLive | null) ?? undefined),
-    state: (data) => listener.state(data as RunState),
   });
+  return stop;
 }
 
-/** Listens to the list of runs. */
-export function followRuns(changed: (runs: readonly RunSummary[]) => void): () => void {
-  return listen('api/events', { runs: (data) => changed(data as RunSummary[]) });
+/** Listens to the list of runs where a server keeps it. */
+export function followRuns({ live }: RunList, change: Change<RunList>): (() => void) | undefined {
+  if (!live) return undefined;
+  return listen('api/events', { runs: (runs: readonly RunSummary[]) => change((list) => ({ ...list, runs })) });
 }
 
 /**
  * Listens to events, and connects again when the connection breaks. Only while the page is seen: browsers keep six
  * connections to a server for all their tabs, and hidden ones would leave none. Who comes back is told everything anew.
  */
-function listen(address: string, handlers: Readonly<Record<string, (data: unknown) => void>>): () => void {
+function listen(address: string, handlers: Readonly<Record<string, (data: never) => void>>): () => void {
   let source: EventSource | undefined;
   const adjust = () => {
     if (document.hidden) {
@@ -90,7 +96,7 @@ function listen(address: string, handlers: Readonly<Record<string, (data: unknow
     } else if (source === undefined) {
       source = new EventSource(address);
       for (const [name, handle] of Object.entries(handlers)) {
-        source.addEventListener(name, ({ data }) => handle(JSON.parse(data)));
+        source.addEventListener(name, ({ data }) => handle(JSON.parse(data) as never));
       }
     }
   };
@@ -111,11 +117,8 @@ async function fetchJson<T>(path: string): Promise<T> {
   return (await (await fetched(path)).json()) as T;
 }
 
-function fetchFile(id: string, name: string): Promise<Response> {
-  return fetched(fileUrl(id, name));
-}
-
-async function fetched(path: string): Promise<Response> {
+/** A file of the page's server; throws when it cannot be had. */
+export async function fetched(path: string): Promise<Response> {
   const response = await fetch(path);
   if (!response.ok) throw new Error(`${path} cannot be had: ${response.status} ${response.statusText}`);
   return response;

@@ -7,9 +7,7 @@ import { ComparePage } from './runs/comparePage.tsx';
 import { RunPage } from './runs/runPage.tsx';
 import { RunsPage } from './runs/runsPage.tsx';
 
-/*
- * The page of `slimrnn serve` and of a static site: what stands after # says what it shows.
- */
+// The page of `slimrnn serve` and of a static site: what stands after # says what it shows.
 
 function App() {
   const [route, setRoute] = useState(() => routeOf(location.hash));

@@ -7,22 +7,20 @@ export function finalModel(run: ReportRun): ReportModel | undefined {
   return run.models.at(-1);
 }
 
-/**
- * What a run is compared with: of the dense runs on the same data with the same deciding score the best one, else none.
- */
+/** What a run is compared with: the best dense run on the same data with the same deciding score. */
 export function baselineOf(runs: readonly ReportRun[], run: ReportRun): ReportRun | undefined {
   const own = runQuality(run);
   if (own === undefined) return undefined;
-  let best: { run: ReportRun; value: number } | undefined;
-  for (const other of runs) {
-    const quality = runQuality(other);
-    if (other === run || other.method !== 'dense' || dataOf(other) !== dataOf(run) || quality?.name !== own.name) {
-      continue;
-    }
-    if (best === undefined || isBetter(own.kind, quality.value, best.value))
-      best = { run: other, value: quality.value };
-  }
-  return best?.run;
+  const scoreOf = (other: ReportRun) => runQuality(other)!.value;
+  const rivals = runs.filter(
+    (other) =>
+      other !== run &&
+      other.method === 'dense' &&
+      dataOf(other) === dataOf(run) &&
+      runQuality(other)?.name === own.name,
+  );
+  const better = (a: ReportRun, b: ReportRun) => (isBetter(own.kind, scoreOf(b), scoreOf(a)) ? b : a);
+  return rivals.length === 0 ? undefined : rivals.reduce(better);
 }
 
 /** Identifies the data that a run was trained on: scores on other data, or for another task, mean other things. */
@@ -38,8 +36,8 @@ export function onSameData(runs: readonly ReportRun[]): ReportRun[] {
 }
 
 /** Milliseconds of a model, undefined where it was not timed. */
-export function latencyOf(model: ReportModel | undefined, batch: number, runtime?: string): number | undefined {
-  return model?.latencies.find((l) => l.batch === batch && (runtime === undefined || l.runtime === runtime))?.median;
+export function latencyOf(model: ReportModel | undefined, batch: number, runtime: string): number | undefined {
+  return model?.latencies.find((l) => l.batch === batch && l.runtime === runtime)?.median;
 }
 
 /** The figure of quality that a run is judged by: that of its final model. */

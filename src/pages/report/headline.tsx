@@ -12,6 +12,7 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
   const before = dense ? finalModel(dense)! : run.models[0]!;
   // The model as it began may not be here, but its sizes are known.
   const units = dense ? before.hidden : (run.began ?? before.hidden);
+  const [began, ended] = [units, after.hidden].map((all) => all.reduce((a, b) => a + b, 0)) as [number, number];
   const against = dense
     ? `the dense run ${dense.name}`
     : BEGINNINGS.includes(before.name)
@@ -24,7 +25,7 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
         label="Hidden units"
         before={units.join(' + ')}
         after={after.hidden.join(' + ')}
-        remark={units.join() === after.hidden.join() ? '' : `${shareLeft(units, after.hidden)} left`}
+        remark={units.join() === after.hidden.join() ? '' : `${((100 * ended) / began).toFixed(0)} % left`}
       />
       <Figure
         label="Parameters"
@@ -83,11 +84,8 @@ function Latency({ before, after }: { before: ReportModel; after: ReportModel })
   );
 }
 
-interface FigureProps {
-  readonly label: string;
+interface FigureProps extends Readonly<Record<'label' | 'after' | 'remark', string>> {
   readonly before?: string | undefined;
-  readonly after: string;
-  readonly remark: string;
 }
 
 function Figure({ label, before, after, remark }: FigureProps) {
@@ -109,9 +107,4 @@ function Figure({ label, before, after, remark }: FigureProps) {
       <div class="quiet small">{remark}</div>
     </li>
   );
-}
-
-function shareLeft(before: readonly number[], after: readonly number[]): string {
-  const sum = (units: readonly number[]) => units.reduce((a, b) => a + b, 0);
-  return `${((100 * sum(after)) / sum(before)).toFixed(0)} %`;
 }

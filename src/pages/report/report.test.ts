@@ -14,7 +14,7 @@ function runOf(name: string, task: MadeTask, model: Partial<ReportModel>, more: 
   return {
     ...{ id: name, name, state: 'finished', task, items: config.items, scores: config.scores, config },
     ...{ method: 'group-lasso', methodLabel: 'group lasso', data: 'd', dataDigest: '12ab', environment: undefined },
-    ...{ seconds: 4, epochs: [1, 2].map((epoch) => epochFrom(epochRow(epoch, {}, task))!), layers: ['a', 'b'] },
+    ...{ epochs: [1, 2].map((epoch) => epochFrom(epochRow(epoch, {}, task))!), layers: ['a', 'b'] },
     ...{ began: [8, 8], models: [{ ...figures, scores: {}, ...model }], notes: [], verify: undefined, maps: [] },
     ...more,
   };
@@ -22,7 +22,7 @@ function runOf(name: string, task: MadeTask, model: Partial<ReportModel>, more: 
 
 function textOf(...runs: ReportRun[]): string {
   const environment = { command: '', slimrnn: '0', node: '', machine: { cpu: '', cores: 1, memoryGigabytes: 1 } };
-  const data: ReportData = { title: 't', madeAt: '2026-01-01', environment, runs, timing: undefined, problems: [] };
+  const data: ReportData = { title: 't', madeAt: '2026-01-01', environment, runs, timedSteps: undefined, problems: [] };
   return renderToString(h(Report, { data }));
 }
 

@@ -7,14 +7,14 @@ import { RunSection } from './runSection.tsx';
 
 /** The whole report: all runs side by side, then each by itself. */
 export function Report({ data }: { data: ReportData }) {
-  const { runs, title, madeAt, timing, problems } = data;
+  const { runs, title, madeAt, timedSteps, problems } = data;
   return (
     <main>
       <h1>{title}</h1>
       <p class="quiet small">
         Made by slimrnn {data.environment.slimrnn} on {madeAt.slice(0, 10)}.
-        {timing &&
-          ` Latencies: medians of models timed in turn, ${timing.steps} steps a run, on ${data.environment.machine.cores} × ${data.environment.machine.cpu}.`}
+        {timedSteps !== undefined &&
+          ` Latencies: medians of models timed in turn, ${timedSteps} steps a run, on ${data.environment.machine.cores} × ${data.environment.machine.cpu}.`}
       </p>
       {problems.map((problem) => (
         <p key={problem} class="problem" role="note">
@@ -22,9 +22,16 @@ export function Report({ data }: { data: ReportData }) {
         </p>
       ))}
       {runs.length > 1 && <Comparison runs={runs} />}
-      {runs.map((run, i) => (
-        <RunDetails key={run.id} run={run} runs={runs} isOpen={runs.length <= 3 || i === 0} />
-      ))}
+      {runs.length === 1
+        ? runs.map((run) => <RunSection key={run.id} run={run} runs={runs} />)
+        : runs.map((run, i) => (
+            <details key={run.id} class="run" open={runs.length <= 3 || i === 0}>
+              <summary>
+                <h2>{run.name}</h2>
+              </summary>
+              <RunSection run={run} runs={runs} />
+            </details>
+          ))}
     </main>
   );
 }
@@ -51,18 +58,5 @@ function Comparison({ runs }: { runs: readonly ReportRun[] }) {
         )}
       </div>
     </section>
-  );
-}
-
-/** One of many runs is folded away; its heading says what it is. */
-function RunDetails({ run, runs, isOpen }: { run: ReportRun; runs: readonly ReportRun[]; isOpen: boolean }) {
-  if (runs.length === 1) return <RunSection run={run} runs={runs} />;
-  return (
-    <details class="run" open={isOpen}>
-      <summary>
-        <h2>{run.name}</h2>
-      </summary>
-      <RunSection run={run} runs={runs} />
-    </details>
   );
 }

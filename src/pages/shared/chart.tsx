@@ -1,6 +1,6 @@
-import type { EChartsCoreOption, init } from 'echarts/core';
+import type { init } from 'echarts/core';
 import { useEffect, useRef } from 'preact/hooks';
-import { type Colors, colorsOf, onColorsChange } from './colors.ts';
+import { rounded } from '../../base/format.ts';
 import { type DataTable, Table } from './table.tsx';
 
 /** A chart: what it shows in words, the same as numbers, and the drawing in the colours of the scheme. */
@@ -9,19 +9,29 @@ export interface ChartProps {
   /** One sentence on what to see, for everyone. */
   readonly note?: string | undefined;
   readonly table: DataTable;
-  readonly option: (colors: Colors) => EChartsCoreOption;
-  /** Pixels; 240 by default. */
+  readonly option: (colors: Colors) => ChartOption;
+  /** Pixels. */
   readonly height?: number;
 }
 
-type Drawing = ReturnType<typeof init>;
+type Options = Readonly<Record<string, unknown>>;
+type AxisOption = Options & { readonly axisLabel?: object };
+
+/** Options of ECharts, laid over those that all charts have in common. */
+type ChartOption = Options & Readonly<Record<'xAxis' | 'yAxis', AxisOption>> & { legend?: object; grid?: object };
+
+/** Colours of a scheme as charts need them. */
+export interface Colors {
+  readonly text: string;
+  readonly quiet: string;
+  readonly line: string;
+  readonly surface: string;
+  readonly series: readonly string[];
+}
 
 let library: typeof init | undefined;
 
-/**
- * Names the library that draws. A page does so once (`engine.ts`); Node, which writes headings and tables into a report,
- * has none and needs none.
- */
+/** Names the library that draws, as `engine.ts` does on a page; Node, which writes a report's tables, needs none. */
 export function drawChartsWith(initialize: typeof init): void {
   library = initialize;
 }
@@ -29,32 +39,27 @@ export function drawChartsWith(initialize: typeof init): void {
 /** Draws in SVG, follows the width, the colour scheme and new data, and keeps a table behind it. */
 export function Chart({ title, note, table, option, height = 240 }: ChartProps) {
   const holder = useRef<HTMLDivElement>(null);
-  const drawing = useRef<Drawing>(undefined);
   const current = useRef(option);
   current.current = option;
-
+  const redraw = useRef<() => void>(undefined);
   useEffect(() => {
     const element = holder.current;
     if (element === null || library === undefined) return;
     const chart = library(element, null, { renderer: 'svg' });
-    drawing.current = chart;
-    const redraw = () => draw(chart, element, current.current);
-    redraw();
+    const drawn = () => draw(chart, element, current.current);
+    redraw.current = drawn;
     const resized = new ResizeObserver(() => chart.resize());
     resized.observe(element);
-    const stop = onColorsChange(redraw);
+    // Another scheme, or printing, which is always light.
+    const queries = [matchMedia('(prefers-color-scheme: dark)'), matchMedia('print')];
+    for (const query of queries) query.addEventListener('change', drawn);
     return () => {
-      stop();
+      for (const query of queries) query.removeEventListener('change', drawn);
       resized.disconnect();
       chart.dispose();
-      drawing.current = undefined;
     };
   }, []);
-
-  useEffect(() => {
-    if (drawing.current && holder.current) draw(drawing.current, holder.current, option);
-  }, [option]);
-
+  useEffect(() => redraw.current?.(), [option]);
   return (
     <figure class="card" style={{ margin: 0 }}>
       <figcaption>
@@ -70,38 +75,76 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
       />
       <details class="chart-table">
         <summary>Numbers</summary>
-        {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard. */}
-        <section class="scroll" tabIndex={0} aria-label={`Numbers of: ${title}`}>
-          <Table {...table} />
-        </section>
+        <Table {...table} label={`Numbers of: ${title}`} />
       </details>
     </figure>
   );
 }
 
-function draw(chart: Drawing, element: HTMLElement, option: ChartProps['option']): void {
+function draw(chart: ReturnType<typeof init>, element: HTMLElement, option: ChartProps['option']): void {
   const colors = colorsOf(element);
-  const own = option(colors);
-  const shared = base(colors, getComputedStyle(element).fontFamily);
-  const legend = { ...shared.legend, ...(own.legend as object | undefined) };
-  chart.setOption({ ...shared, ...own, legend }, { notMerge: true });
-}
-
-/** What all charts have in common. */
-function base({ text, quiet, line, surface, series }: Colors, fontFamily: string) {
-  return {
+  const { text, quiet, line, surface, series } = colors;
+  const { legend, grid, xAxis, yAxis, ...own } = option(colors);
+  const tooltip = { backgroundColor: surface, borderColor: line, textStyle: { color: text, fontSize: 12 } };
+  const all = {
     color: [...series],
     animation: false,
     // Named, not inherited: the widths of labels are measured outside the page.
-    textStyle: { fontFamily, color: text },
-    grid: { left: 8, right: 16, top: 36, bottom: 8, containLabel: true },
-    legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 8, itemGap: 18, textStyle: { color: quiet } },
-    tooltip: {
-      trigger: 'axis',
-      confine: true,
-      backgroundColor: surface,
-      borderColor: line,
-      textStyle: { color: text, fontSize: 12 },
-    },
+    textStyle: { fontFamily: getComputedStyle(element).fontFamily, color: text },
+    tooltip: { trigger: 'axis', confine: true, ...tooltip },
+    grid: { left: 8, right: 16, top: 36, bottom: 28, containLabel: true, ...grid },
+    legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 8, itemGap: 18, textStyle: { color: quiet }, ...legend },
+    xAxis: styled(xAxis, colors),
+    yAxis: styled(yAxis, colors),
   };
+  chart.setOption({ ...all, ...own }, { notMerge: true });
+}
+
+function styled({ axisLabel, ...own }: AxisOption, { quiet, line }: Colors) {
+  return {
+    axisLine: { lineStyle: { color: line } },
+    axisTick: { lineStyle: { color: line } },
+    splitLine: { lineStyle: { color: line, opacity: 0.6 } },
+    axisLabel: { color: quiet, hideOverlap: true, ...axisLabel },
+    nameTextStyle: { color: quiet },
+    nameLocation: 'middle',
+    nameGap: 24,
+    ...own,
+  };
+}
+
+/** The colours of an element now: custom properties may be `light-dark(…)`, which only a computed colour settles. */
+function colorsOf(element: Element): Colors {
+  const probe = document.createElement('span');
+  element.append(probe);
+  const read = (name: string): string => {
+    probe.style.color = `var(--${name})`;
+    return getComputedStyle(probe).color;
+  };
+  const [text, quiet, line, surface] = ['text', 'quiet', 'line', 'surface'].map(read) as [
+    string,
+    string,
+    string,
+    string,
+  ];
+  const series = Array.from({ length: 8 }, (_, i) => read(`series-${i + 1}`));
+  probe.remove();
+  return { text, quiet, line, surface, series };
+}
+
+const SIZES = [
+  [1e9, 'G'],
+  [1e6, 'M'],
+  [1e3, 'k'],
+] as const;
+
+/** Tick labels of counts and figures: 1.2M, 345k, 6k, 0.015. */
+export function tickLabel(value: number): string {
+  const [size, unit] = SIZES.find(([from]) => Math.abs(value) >= from) ?? [1, ''];
+  return `${rounded(value / size)}${unit}`;
+}
+
+/** The same for shares of 1. */
+export function percentLabel(value: number): string {
+  return `${rounded(value * 100)} %`;
 }

@@ -6,9 +6,7 @@ export function ConfigTable({ config }: { config: SavedConfig }) {
   return (
     <details class="part">
       <summary>Configuration</summary>
-      <div class="scroll">
-        <Table head={['field', 'value']} rows={[...settingsOf(config)].map(([name, value]) => [name, said(value)])} />
-      </div>
+      <Table head={['field', 'value']} rows={[...settingsOf(config)].map(([name, value]) => [name, said(value)])} />
     </details>
   );
 }

@@ -1,5 +1,5 @@
 import type { Confusion } from '../../runs/record.ts';
-import { Table } from './table.tsx';
+import { Scroll, Table } from './table.tsx';
 
 /** Most classes for which every pair has a cell; of more only the pairs that are taken for each other most are listed. */
 const MOST_CLASSES = 30;
@@ -16,8 +16,7 @@ export function ConfusionMatrix({ confusion }: { confusion: Confusion }) {
       <p class="quiet small">
         A row for each true class: examples, and their share of the row, by the class that the model gives.
       </p>
-      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable from the keyboard. */}
-      <section class="scroll" tabIndex={0} aria-label="Confusion matrix">
+      <Scroll label="Confusion matrix">
         <table class="confusion">
           <thead>
             <tr>
@@ -35,7 +34,7 @@ export function ConfusionMatrix({ confusion }: { confusion: Confusion }) {
             ))}
           </tbody>
         </table>
-      </section>
+      </Scroll>
     </>
   );
 }
@@ -66,13 +65,13 @@ function ConfusedPairs({ confusion: { classes, counts } }: { confusion: Confusio
   });
   const most = pairs.sort((a, b) => b.count - a.count).slice(0, MOST_PAIRS);
   return (
-    <div class="scroll">
+    <>
+      <p class="quiet small">Of {classes.length} classes, those that the model takes for another one most often.</p>
       <Table
-        caption={`Of ${classes.length} classes, those that the model takes for another one most often.`}
         head={['true class', 'taken for', 'examples', 'share']}
         rows={most.map(({ i, j, count, share }) => [classes[i]!, classes[j]!, String(count), percent(share)])}
       />
-    </div>
+    </>
   );
 }
 

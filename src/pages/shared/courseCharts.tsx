@@ -1,14 +1,8 @@
-import type { EChartsCoreOption } from 'echarts/core';
 import { duration, grouped, rounded } from '../../base/format.ts';
 import { formatScore, type ScoreKind } from '../../tasks/score.ts';
 import type { EpochMetrics } from '../../train/metrics.ts';
-import { axisStyle, epochAxis, percentLabel, tickLabel } from './axes.ts';
-import { Chart } from './chart.tsx';
-import type { Colors } from './colors.ts';
+import { Chart, percentLabel, tickLabel } from './chart.tsx';
 import { titled } from './scores.ts';
-
-/** What the charts of a training read of an epoch. */
-export type CourseRow = Omit<EpochMetrics, 'parameters' | 'groupNorms'>;
 
 /** A line of a chart over epochs. */
 interface Course {
@@ -18,7 +12,7 @@ interface Course {
 }
 
 interface CourseChartsProps {
-  readonly rows: readonly CourseRow[];
+  readonly rows: readonly EpochMetrics[];
   readonly layers: readonly string[];
   /** Scores of the task, the deciding one first, and what it counts: 'tokens', 'examples'. */
   readonly scores: readonly ScoreKind[];
@@ -29,56 +23,51 @@ interface CourseChartsProps {
 export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps) {
   const last = rows.at(-1);
   if (last === undefined) return <p class="quiet">No epoch is finished yet.</p>;
-  const hasUnits = layers.length > 0 && rows.some((row) => row.alive.length > 0);
   const total = rows.reduce((sum, row) => sum + row.seconds, 0);
-  return (
-    <div class="grid">
-      {hasUnits && (
-        <EpochChart
-          title="Units alive"
-          note={`After ${last.epoch} epochs: ${last.alive.join(' + ')}.`}
-          courses={layers.map((name, i) => courseOf(name, rows, (row) => row.alive[i]))}
-          fromZero
-        />
-      )}
-      {scores.map((kind) => (
-        <ScoreChart key={kind.name} kind={kind} rows={rows} />
-      ))}
-      <EpochChart
-        title="Learning rate"
-        courses={[courseOf('learning rate', rows, (row) => row.learningRate)]}
-        isLog={rows.every((row) => row.learningRate > 0)}
-        fromZero
-      />
-      {rows.some((row) => row.penalty > 0) && (
-        <EpochChart
-          title="Penalty"
-          note="Mean over the epoch of what the sparsity method adds to the loss."
-          courses={[courseOf('penalty', rows, (row) => row.penalty)]}
-          fromZero
-        />
-      )}
-      <EpochChart
-        title={`${titled(items)} per second`}
-        note={`${duration(total)} of training in all.`}
-        courses={[courseOf('speed', rows, (row) => row.itemsPerSecond)]}
-        fromZero
-      />
-    </div>
-  );
+  const charts: EpochChartProps[] = [
+    {
+      title: 'Units alive',
+      note: `After ${last.epoch} epochs: ${last.alive.join(' + ')}.`,
+      courses: layers.map((name, i) => courseOf(name, rows, (row) => row.alive[i])),
+      fromZero: true,
+    },
+    ...scores.map((kind) => scoreChart(kind, rows)),
+    {
+      title: 'Learning rate',
+      courses: [courseOf('learning rate', rows, (row) => row.learningRate)],
+      isLog: rows.every((row) => row.learningRate > 0),
+      fromZero: true,
+    },
+    {
+      title: 'Penalty',
+      note: 'Mean over the epoch of what the sparsity method adds to the loss.',
+      courses: rows.some((row) => row.penalty > 0) ? [courseOf('penalty', rows, (row) => row.penalty)] : [],
+      fromZero: true,
+    },
+    {
+      title: `${titled(items)} per second`,
+      note: `${duration(total)} of training in all.`,
+      courses: [courseOf('speed', rows, (row) => row.itemsPerSecond)],
+      fromZero: true,
+    },
+  ];
+  return <EpochCharts charts={charts} />;
 }
 
 /** A score on validation and training data. */
-function ScoreChart({ kind, rows }: { kind: ScoreKind; rows: readonly CourseRow[] }) {
+function scoreChart(kind: ScoreKind, rows: readonly EpochMetrics[]): EpochChartProps {
+  const values = rows.flatMap((row) => row.valid?.[kind.name] ?? []);
+  const [extreme, best] = kind.better === 'lower' ? ['Lowest', Math.min(...values)] : ['Highest', Math.max(...values)];
   const courses = [
     courseOf('validation', rows, (row) => row.valid?.[kind.name]),
     courseOf('training', rows, (row) => row.train[kind.name], true),
-  ].filter(({ points }) => points.length > 0);
-  if (courses.length === 0) return null;
-  const values = rows.flatMap((row) => row.valid?.[kind.name] ?? []);
-  const [extreme, best] = kind.better === 'lower' ? ['Lowest', Math.min(...values)] : ['Highest', Math.max(...values)];
-  const note = values.length > 0 ? `${extreme} on the validation data: ${formatScore(kind, best)}.` : undefined;
-  return <EpochChart title={titled(kind.name)} note={note} courses={courses} {...scoreAxis(kind)} />;
+  ];
+  return {
+    title: titled(kind.name),
+    note: values.length > 0 ? `${extreme} on the validation data: ${formatScore(kind, best)}.` : undefined,
+    courses: courses.filter(({ points }) => points.length > 0),
+    ...scoreAxis(kind),
+  };
 }
 
 /** How a chart shows the values of a score: shares in percent, figures that are to fall on a logarithmic axis. */
@@ -87,10 +76,10 @@ export function scoreAxis(kind: ScoreKind): Pick<EpochChartProps, 'isLog' | 'per
 }
 
 /** A line for the values that are there. */
-export function courseOf<R extends { readonly epoch: number }>(
+export function courseOf(
   name: string,
-  rows: readonly R[],
-  read: (row: R) => number | undefined,
+  rows: readonly EpochMetrics[],
+  read: (row: EpochMetrics) => number | undefined,
   dashed = false,
 ): Course {
   const points = rows.flatMap((row) => {
@@ -100,7 +89,19 @@ export function courseOf<R extends { readonly epoch: number }>(
   return { name, points, dashed };
 }
 
-/** A chart of values against epochs. */
+/** Charts of values against epochs; one without any is left out. */
+export function EpochCharts({ charts }: { charts: readonly EpochChartProps[] }) {
+  const shown = charts.filter(({ courses }) => courses.some(({ points }) => points.length > 0));
+  return (
+    <div class="grid">
+      {shown.map((chart) => (
+        <EpochChart key={chart.title} {...chart} />
+      ))}
+    </div>
+  );
+}
+
+/** Values against epochs, a line each. */
 export interface EpochChartProps {
   readonly title: string;
   readonly note?: string | undefined;
@@ -113,29 +114,25 @@ export interface EpochChartProps {
   readonly fromZero?: boolean;
 }
 
-/** Values against epochs, a line each. */
-export function EpochChart({ title, note, courses, isLog, percent = false, fromZero = false }: EpochChartProps) {
+function EpochChart({ title, note, courses, isLog, percent = false, fromZero = false }: EpochChartProps) {
   const epochs = [...new Set(courses.flatMap(({ points }) => points.map(([epoch]) => epoch)))].sort((a, b) => a - b);
   const byEpoch = courses.map(({ points }) => new Map(points));
+  const textAt = (value: number | undefined) => (value === undefined ? '–' : numberText(value, percent));
   const table = {
     head: ['epoch', ...courses.map(({ name }) => name)],
-    rows: epochs.map((epoch) => [
-      String(epoch),
-      ...byEpoch.map((values) => {
-        const value = values.get(epoch);
-        return value === undefined ? '–' : numberText(value, percent);
-      }),
-    ]),
+    rows: epochs.map((epoch) => [String(epoch), ...byEpoch.map((values) => textAt(values.get(epoch)))]),
   };
   const shown = (value: number) => (percent ? numberText(value, percent) : rounded(value));
-  const option = (colors: Colors): EChartsCoreOption => ({
+  const option = () => ({
     legend: { show: courses.length > 1 },
-    grid: { left: 8, right: 16, top: courses.length > 1 ? 32 : 12, bottom: 28, containLabel: true },
-    xAxis: epochAxis(colors, epochs.at(-1) ?? 1),
+    grid: { top: courses.length > 1 ? 32 : 12 },
+    xAxis: {
+      ...{ type: 'value', min: 1, max: Math.max(epochs.at(-1) ?? 1, 2), minInterval: 1, name: 'epoch' },
+      splitLine: { show: false },
+    },
     yAxis: {
       ...((isLog && logRange(courses)) || { type: 'value', scale: !fromZero, min: fromZero ? 0 : undefined }),
-      ...axisStyle(colors),
-      axisLabel: { color: colors.quiet, formatter: percent ? percentLabel : tickLabel, hideOverlap: true },
+      axisLabel: { formatter: percent ? percentLabel : tickLabel },
     },
     series: courses.map(({ name, points, dashed }) => ({
       type: 'line',

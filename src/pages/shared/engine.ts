@@ -4,10 +4,7 @@ import { init, use } from 'echarts/core';
 import { SVGRenderer } from 'echarts/renderers';
 import { drawChartsWith } from './chart.tsx';
 
-/*
- * The parts of ECharts that the charts here need; what is not named does not reach a page. Importing this file is what
- * makes a page draw.
- */
+// What is not named here does not reach a page. Importing this file is what makes a page draw.
 
 use([
   AriaComponent,

@@ -1,14 +1,8 @@
-import type { EChartsCoreOption } from 'echarts/core';
 import { useState } from 'preact/hooks';
 import { rounded } from '../../base/format.ts';
 import type { LogHistogram } from '../../groups/logHistogram.ts';
 import type { EpochMetrics } from '../../train/metrics.ts';
-import { axisStyle } from './axes.ts';
-import { Chart } from './chart.tsx';
-import type { Colors } from './colors.ts';
-
-/** What the histogram reads of an epoch. */
-export type NormRow = Pick<EpochMetrics, 'epoch' | 'units' | 'groupNorms'>;
+import { Chart, type Colors } from './chart.tsx';
 
 /** As `logHistogram` has them; not imported, because its checks of data would come along. */
 const BINS_PER_DECADE = 10;
@@ -17,7 +11,7 @@ const GAP = ['', ' '];
 const FIRST = 1 + GAP.length;
 
 interface NormHistogramsProps {
-  readonly rows: readonly NormRow[];
+  readonly rows: readonly EpochMetrics[];
   readonly layers: readonly string[];
   /** τ of the run, if it has one. */
   readonly threshold?: number | undefined;
@@ -26,16 +20,16 @@ interface NormHistogramsProps {
 /** How the norms of each layer's groups spread, epoch by epoch (the paper's Figure 6), with zeros apart. */
 export function NormHistograms({ rows, layers, threshold }: NormHistogramsProps) {
   const measured = rows.filter((row) => row.groupNorms !== undefined && row.groupNorms.length > 0);
-  const [chosen, choose] = useState<number>();
+  const [chosen, choose] = useState(Number.POSITIVE_INFINITY);
   if (measured.length === 0) {
     return (
       <p class="quiet">This run has no group norms: an earlier version recorded it, or it has no layers to trace.</p>
     );
   }
-  const at = Math.min(chosen ?? measured.length - 1, measured.length - 1);
+  const at = Math.min(chosen, measured.length - 1);
   const row = measured[at]!;
-  const range = rangeOf(measured, threshold);
-  const first = measured[0]!.units;
+  const mark = threshold ? { threshold, bin: Math.floor(Math.log10(threshold) * BINS_PER_DECADE) } : undefined;
+  const range = rangeOf(measured, mark);
   return (
     <div>
       <p class="no-print">
@@ -56,16 +50,25 @@ export function NormHistograms({ rows, layers, threshold }: NormHistogramsProps)
           <NormChart
             key={layers[i] ?? i}
             title={`Group norms of ${layers[i] ?? `layer ${i + 1}`}, epoch ${row.epoch}`}
-            bins={bins}
-            gone={Math.max((first[i] ?? 0) - (row.units[i] ?? 0), 0) + bins.zeros}
-            range={range}
+            gone={Math.max(removedIn(row, measured, i), 0) + bins.zeros}
             highest={highest(measured, i)}
-            threshold={threshold}
+            {...{ bins, range, mark }}
           />
         ))}
       </div>
     </div>
   );
+}
+
+/** Units of a layer that have left since the first epoch. */
+function removedIn(row: EpochMetrics, rows: readonly EpochMetrics[], layer: number): number {
+  return (rows[0]!.units[layer] ?? 0) - (row.units[layer] ?? 0);
+}
+
+/** τ and the bin that it falls into. */
+interface Mark {
+  readonly threshold: number;
+  readonly bin: number;
 }
 
 interface NormChartProps {
@@ -75,48 +78,38 @@ interface NormChartProps {
   readonly gone: number;
   readonly range: readonly [from: number, to: number];
   readonly highest: number;
-  readonly threshold?: number | undefined;
+  readonly mark: Mark | undefined;
 }
 
-function NormChart({ title, bins, gone, range: [from, to], highest, threshold }: NormChartProps) {
+function NormChart({ title, bins, gone, range: [from, to], highest, mark }: NormChartProps) {
   const numbers = Array.from({ length: to - from + 1 }, (_, i) => from + i);
   const count = (bin: number) => bins.counts[bin - bins.from] ?? 0;
-  const edges = (bin: number) => `${rounded(edge(bin))} to ${rounded(edge(bin + 1))}`;
-  const labels = ['0', ...GAP, ...numbers.map(edges)];
+  const labels = ['0', ...GAP, ...numbers.map((bin) => `${rounded(edge(bin))} to ${rounded(edge(bin + 1))}`)];
   const values = [gone, ...GAP.map(() => 0), ...numbers.map(count)];
   const rows = labels.map((label, i) => [label, String(values[i])]).filter(([, value], i) => i === 0 || value !== '0');
   const left = bins.counts.reduce((sum, n) => sum + n, 0);
-  const option = (colors: Colors): EChartsCoreOption => {
-    const style = axisStyle(colors);
-    return {
-      legend: { show: false },
-      grid: { left: 8, right: 16, top: 24, bottom: 28, containLabel: true },
-      xAxis: {
-        type: 'category',
-        data: labels,
-        name: '‖w‖',
-        nameLocation: 'middle',
-        nameGap: 24,
-        ...style,
-        axisLabel: {
-          color: colors.quiet,
-          interval: (index: number) => index === 0 || (index >= FIRST && isDecade(from + index - FIRST)),
-          formatter: (_: string, index: number) => (index === 0 ? '0' : decadeLabel(from + index - FIRST)),
-        },
-        axisTick: { show: false },
+  const isDecade = (index: number) => index >= FIRST && (from + index - FIRST) % BINS_PER_DECADE === 0;
+  const option = (colors: Colors) => ({
+    legend: { show: false },
+    grid: { top: 24 },
+    xAxis: {
+      ...{ type: 'category', data: labels, name: '‖w‖', axisTick: { show: false } },
+      axisLabel: {
+        interval: (index: number) => index === 0 || isDecade(index),
+        formatter: (_: string, index: number) => (index === 0 ? '0' : decadeLabel(from + index - FIRST)),
       },
-      yAxis: { type: 'value', min: 0, max: highest, ...style },
-      series: [
-        {
-          type: 'bar',
-          barCategoryGap: '8%',
-          data: values.map((value, i) => (i === 0 ? zeroBar(value, colors) : value)),
-          itemStyle: { color: colors.series[0] },
-          ...(threshold !== undefined && threshold > 0 && { markLine: thresholdLine(threshold, from, colors) }),
-        },
-      ],
-    };
-  };
+    },
+    yAxis: { type: 'value', min: 0, max: highest },
+    series: [
+      {
+        type: 'bar',
+        barCategoryGap: '8%',
+        data: values.map((value, i) => (i === 0 ? zeroBar(value, colors) : value)),
+        itemStyle: { color: colors.series[0] },
+        ...(mark && { markLine: thresholdLine(mark, from, colors) }),
+      },
+    ],
+  });
   const note = `${left} units above zero; ${gone} zero or removed (first bar).`;
   return <Chart title={title} note={note} table={{ head: ['norm', 'units'], rows }} option={option} />;
 }
@@ -127,38 +120,31 @@ function zeroBar(value: number, colors: Colors) {
   return { value, itemStyle: { color: colors.series[7] }, label };
 }
 
-function thresholdLine(threshold: number, from: number, colors: Colors) {
-  const bin = Math.floor(Math.log10(threshold) * BINS_PER_DECADE);
+function thresholdLine({ threshold, bin }: Mark, from: number, { series: [, color] }: Colors) {
+  const place = { position: 'insideEndTop', rotate: 0, distance: [4, -8], align: 'left' };
   return {
     symbol: 'none',
     silent: true,
-    lineStyle: { color: colors.series[1], type: 'dashed' },
-    label: {
-      formatter: `τ ${rounded(threshold)}`,
-      color: colors.series[1],
-      position: 'insideEndTop',
-      rotate: 0,
-      distance: [4, -8],
-      align: 'left',
-    },
+    lineStyle: { color, type: 'dashed' },
+    label: { formatter: `τ ${rounded(threshold)}`, color, ...place },
     data: [{ xAxis: bin - from + FIRST }],
   };
 }
 
 /** All epochs share one axis, so that the bars move and the axis stays. */
-function rangeOf(rows: readonly NormRow[], threshold: number | undefined): [number, number] {
+function rangeOf(rows: readonly EpochMetrics[], mark: Mark | undefined): [number, number] {
   const bins = rows.flatMap((row) => row.groupNorms ?? []).filter(({ counts }) => counts.length > 0);
-  const marks = threshold !== undefined && threshold > 0 ? [Math.floor(Math.log10(threshold) * BINS_PER_DECADE)] : [];
+  const marks = mark ? [mark.bin] : [];
   const from = Math.min(...bins.map((b) => b.from), ...marks.map((bin) => bin - 1));
   const to = Math.max(...bins.map((b) => b.from + b.counts.length - 1), ...marks);
   return Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [-20, 10];
 }
 
 /** Units in the fullest bin of a layer over all epochs; zeros may be more, and are cut off at twice of that. */
-function highest(rows: readonly NormRow[], layer: number): number {
-  const counts = rows.flatMap((row) => row.groupNorms?.[layer]?.counts ?? []);
-  const zeros = rows.map((row) => (rows[0]!.units[layer] ?? 0) - (row.units[layer] ?? 0));
-  return niceCeiling(Math.max(1, ...counts, Math.min(Math.max(0, ...zeros), 2 * Math.max(1, ...counts))));
+function highest(rows: readonly EpochMetrics[], layer: number): number {
+  const fullest = Math.max(1, ...rows.flatMap((row) => row.groupNorms?.[layer]?.counts ?? []));
+  const zeros = Math.max(...rows.map((row) => removedIn(row, rows, layer)));
+  return niceCeiling(Math.max(fullest, Math.min(zeros, 2 * fullest)));
 }
 
 /** 1, 2 or 5 times a power of ten. */
@@ -169,10 +155,6 @@ function niceCeiling(value: number): number {
 
 function edge(bin: number): number {
   return 10 ** (bin / BINS_PER_DECADE);
-}
-
-function isDecade(bin: number): boolean {
-  return bin % BINS_PER_DECADE === 0;
 }
 
 function decadeLabel(bin: number): string {

@@ -6,3 +6,8 @@ export function Problem({ message }: { message: string }) {
     </p>
   );
 }
+
+/** What a caught error says. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

@@ -31,7 +31,7 @@ test('a change is in percent, that of a share in points', () => {
 test('columns have the figures of each part of the data', () => {
   const columns = scoreColumns([accuracy, loss]);
   const scores = { valid: { accuracy: 0.873, loss: 0.3 }, test: { accuracy: 0.861 } };
-  expect(columns.map(({ head, read }) => [head, read(scores)])).toEqual([
+  expect(columns.map(({ head, read }) => [head, read({ scores })])).toEqual([
     ['valid accuracy', '87.3 %'],
     ['valid loss', '0.3000'],
     ['test accuracy', '86.1 %'],

@@ -1,6 +1,7 @@
 import type { ModelScores } from '../../runs/record.ts';
 import { formatScore, type ScoreKind } from '../../tasks/score.ts';
 import type { Split } from '../../tasks/task.ts';
+import type { Column } from './table.tsx';
 
 /** Parts of the data as headings call them, in the order of tables. */
 const SPLITS = [
@@ -29,18 +30,12 @@ export function qualityOf(scores: ModelScores, kinds: readonly ScoreKind[]): Qua
   return undefined;
 }
 
-/** A column of a table of models. */
-export interface ScoreColumn {
-  readonly head: string;
-  readonly read: (scores: ModelScores) => string | undefined;
-}
-
 /** Columns for all scores on all parts of the data: 'valid perplexity', 'test perplexity', … */
-export function scoreColumns(kinds: readonly ScoreKind[]): ScoreColumn[] {
+export function scoreColumns(kinds: readonly ScoreKind[]): Column<{ readonly scores: ModelScores }>[] {
   return SPLITS.flatMap(([split]) =>
     kinds.map((kind) => ({
       head: `${split} ${kind.name}`,
-      read: (scores) => {
+      read: ({ scores }) => {
         const value = scores[split]?.[kind.name];
         return value === undefined ? undefined : formatScore(kind, value);
       },

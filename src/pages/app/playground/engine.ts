@@ -1,23 +1,19 @@
+import { SlimError } from '../../../base/errors.ts';
 import type { Runtime } from '../../../runtime/runtime.ts';
 import { loadWebRuntime } from '../../../runtime/web.ts';
+import { messageOf } from '../../shared/problem.tsx';
 
 /** Milliseconds that a worker may be deaf to the page. */
 const DEAF = 100;
 
-/**
- * The engine in a worker: its WebAssembly lies beside the worker's script. It has as many threads as the machine where
- * the page is cross-origin isolated, else one.
- */
+/** The engine, its WebAssembly beside the script; one thread where the page is not cross-origin isolated. */
 export async function workerRuntime(): Promise<Runtime> {
   const { env } = await import('onnxruntime-web');
   env.wasm.wasmPaths = { wasm: new URL('ort-wasm-simd-threaded.wasm', import.meta.url).href };
   return listening(await loadWebRuntime());
 }
 
-/**
- * The same engine with pauses in which messages arrive: one run after the other is otherwise a single task, since the
- * engine works synchronously.
- */
+/** With pauses in which messages arrive: the engine works synchronously, and many runs would be a single task. */
 function listening(runtime: Runtime): Runtime {
   let heard = performance.now();
   return {
@@ -49,4 +45,15 @@ function nextTask(): Promise<void> {
     };
     port2.postMessage(null);
   });
+}
+
+/** An error as a sentence for the person at the page. */
+export function inWords(error: unknown): string {
+  if (error instanceof SlimError) return error.message;
+  const message = messageOf(error);
+  // JavaScript's arrays, the memory of WebAssembly, and the engine's C++ each say it in their own way.
+  if (error instanceof RangeError || /out of memory|bad_alloc|failed to allocate|\bOOM\b/i.test(message)) {
+    return `there is not enough memory in this tab: choose smaller sizes (${message})`;
+  }
+  return `unexpected error: ${message}`;
 }

@@ -1,14 +1,13 @@
 import { Fragment } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
-import { fileSize, grouped, short } from '../../../base/format.ts';
+import { useEffect, useState } from 'preact/hooks';
+import { grouped } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
-import { Problem } from '../../shared/problem.tsx';
 import { type ModelChoice, modelChoices } from '../api.ts';
-import { ModelPicker } from './modelPicker.tsx';
-import { NumberField } from './numberField.tsx';
+import { NumberField } from './fields.tsx';
+import { ModelCard, ModelPanel } from './modelPanel.tsx';
 import { writeProse } from './prose.ts';
-import type { GivenModel, LoadedInfo } from './protocol.ts';
-import { NOTHING, useWriters, type Written } from './useWriters.ts';
+import type { GivenModel, LoadedInfo, WritingTask, Written } from './protocol.ts';
+import { useModels } from './useModels.ts';
 
 interface GeneratePanelProps {
   readonly runs: readonly RunSummary[];
@@ -18,66 +17,38 @@ interface GeneratePanelProps {
 
 /** Continues a text with two models side by side, each timed by itself. */
 export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
-  const writers = useWriters();
+  const models = useModels<WritingTask, Written>('generation.worker.js');
   const [prompt, setPrompt] = useState('The people of the United States');
   const [temperature, setTemperature] = useState(0.8);
   const [words, setWords] = useState(120);
   const [seed, setSeed] = useState(1);
-  const heading = useRef<HTMLHeadingElement>(null);
-
   useEffect(() => {
     if (trained === undefined) return;
-    heading.current?.scrollIntoView();
-    writers.load(trained);
+    document.getElementById('generate')?.scrollIntoView();
+    models.load(trained);
   }, [trained]);
-
   const choices = modelChoices(runs, 'language-model');
-  const { phase, models, written, message } = writers;
-  const isBusy = phase === 'loading' || phase === 'writing';
+  const write = () => models.work({ prompt, words, temperature, seed });
   return (
-    <section class="card" aria-labelledby="generate">
-      <h2 id="generate" ref={heading}>
-        Continue a text
-      </h2>
-      <ModelPicker
-        choices={choices}
-        first={denseAndSlim(choices)}
-        nothing="No finished run with a vocabulary is here. Choose files, or train a model below."
-        isDisabled={isBusy}
-        onFetching={writers.fetching}
-        onGiven={writers.load}
-        onProblem={writers.failed}
-      />
-      <label class="wide">
-        Beginning of the text
-        <textarea rows={3} value={prompt} onInput={({ currentTarget }) => setPrompt(currentTarget.value)} />
-      </label>
+    <ModelPanel
+      {...{ id: 'generate', title: 'Continue a text', working: 'Writing …', models, choices }}
+      first={denseAndSlim(choices)}
+      nothing="No finished run with a vocabulary is here. Choose files, or train a model below."
+      {...{ textLabel: 'Beginning of the text', text: prompt, onText: setPrompt }}
+      card={(model, own, other) => <WrittenText key={model} model={model} written={own} other={other} />}
+    >
       <div class="fields">
         <NumberField label="Words" value={words} min={1} max={2000} step={1} onChange={setWords} />
         <NumberField label="Temperature" value={temperature} min={0} max={3} step={0.1} onChange={setTemperature} />
         <NumberField label="Seed" value={seed} min={0} max={2 ** 31} step={1} onChange={setSeed} />
-        <button
-          type="button"
-          class="primary"
-          onClick={() => writers.write({ prompt, words, temperature, seed })}
-          disabled={phase !== 'ready'}
-        >
+        <button type="button" class="primary" onClick={write} disabled={models.phase !== 'ready'}>
           Continue
         </button>
-        <button type="button" onClick={writers.stop} disabled={phase !== 'writing'}>
+        <button type="button" onClick={models.stop} disabled={models.phase !== 'working'}>
           Stop
         </button>
       </div>
-      <p role="status" class="quiet">
-        {phase === 'loading' ? 'Loading models …' : phase === 'writing' ? 'Writing …' : ''}
-      </p>
-      {message !== '' && <Problem message={message} />}
-      <div class="grid">
-        {models.map((model, i) => (
-          <WrittenText key={i} model={model} written={written[i] ?? NOTHING} other={written[1 - i]} />
-        ))}
-      </div>
-    </section>
+    </ModelPanel>
   );
 }
 
@@ -90,26 +61,22 @@ function denseAndSlim(choices: readonly ModelChoice[]): [ModelChoice, ModelChoic
 
 interface WrittenTextProps {
   readonly model: LoadedInfo;
-  readonly written: Written;
+  readonly written: Written | undefined;
   readonly other: Written | undefined;
 }
 
+const NOTHING: Written = { prompt: [], tokens: [], unknown: [] };
+
 function WrittenText({ model, written, other }: WrittenTextProps) {
-  const { prompt, tokens, unknown, perWord } = written;
+  const { prompt, tokens, unknown, perWord } = written ?? NOTHING;
   const pieces = writeProse([...prompt, ...tokens]);
   const ownWords = pieces.slice(prompt.length).map(({ space, word }) => space + word);
-  const timesFaster = perWord !== undefined && other?.perWord !== undefined ? other.perWord / perWord : 1;
   return (
-    <article class="card" data-testid="written">
-      <h3>{model.label}</h3>
-      <p class="quiet small">
-        {model.hidden.join(' + ')} units, {short(model.parameters)} parameters, {fileSize(model.bytes)}
-      </p>
-      <p class="rate">
-        <strong>{perWord === undefined ? '–' : grouped(1e3 / perWord)}</strong> words per second
-        {perWord !== undefined && <span class="quiet"> · {perWord.toFixed(2)} ms a word</span>}
-        {timesFaster > 1.05 && <span class="faster"> · {timesFaster.toFixed(1)}× the other</span>}
-      </p>
+    <ModelCard
+      {...{ model, testId: 'written', unit: ' words per second', own: perWord, other: other?.perWord }}
+      figure={perWord === undefined ? '–' : grouped(1e3 / perWord)}
+      time={perWord === undefined ? undefined : `${perWord.toFixed(2)} ms a word`}
+    >
       {unknown.length > 0 && <p class="quiet small">Not in its vocabulary: {unknown.join(', ')}</p>}
       {tokens.length > 0 && (
         <p class="prose">
@@ -124,6 +91,6 @@ function WrittenText({ model, written, other }: WrittenTextProps) {
           {ownWords.join('')}
         </p>
       )}
-    </article>
+    </ModelCard>
   );
 }

@@ -1,6 +1,6 @@
-import { useEffect, useState } from 'preact/hooks';
-import type { RunSummary } from '../../../runs/record.ts';
+import { useState } from 'preact/hooks';
 import { fetchRuns } from '../api.ts';
+import { useFetched } from '../useFetched.ts';
 import { ClassifyPanel } from './classifyPanel.tsx';
 import { GeneratePanel } from './generatePanel.tsx';
 import type { GivenModel } from './protocol.ts';
@@ -8,14 +8,9 @@ import { TrainPanel } from './trainPanel.tsx';
 
 /** Three things to try in this tab: letting models continue a text, letting them classify one, and training one. */
 export function Playground() {
-  const [runs, setRuns] = useState<readonly RunSummary[]>([]);
+  // Without runs there is still a model to be trained.
+  const [{ runs } = { runs: [] }] = useFetched(fetchRuns);
   const [trained, setTrained] = useState<readonly GivenModel[]>();
-  useEffect(() => {
-    fetchRuns().then(
-      (list) => setRuns(list.runs),
-      () => setRuns([]),
-    );
-  }, []);
   return (
     <>
       <h1>Playground</h1>

@@ -1,8 +1,7 @@
 import { expect, test } from 'vitest';
 import { EOS, tokenizeProse } from '../../../data/tokens.ts';
 import { buildVocabulary, UNKNOWN } from '../../../data/vocabulary.ts';
-import { readPrompt, writeProse } from './prose.ts';
-import { FEWEST_TOKENS, splitProse } from './splitProse.ts';
+import { FEWEST_TOKENS, readPrompt, splitProse, writeProse } from './prose.ts';
 
 const text = "The country's debt is large. It was N dollars -- no more (or less). Congress can't say.";
 const vocabulary = buildVocabulary([...tokenizeProse(text), UNKNOWN]);

@@ -1,19 +1,17 @@
+import { UsageError } from '../../../base/errors.ts';
+import type { Part } from '../../../data/parts.ts';
 import { EOS, readTokens, tokenizeProse } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
-
-/** A prompt as ids, with its words and those that the model does not know. */
-export interface ReadPrompt {
-  readonly ids: number[];
-  readonly tokens: string[];
-  readonly unknown: string[];
-}
 
 /**
  * Reads typed text as the words that a model was trained on: as prose, or word for word between white space where the
  * model knows more of that (its text was tokenised beforehand). Unknown words become `<unk>`, or are left out where the
  * vocabulary has none. A prompt that does not end a sentence has no `<eos>`; an empty one is the beginning of a sentence.
  */
-export function readPrompt(text: string, vocabulary: Vocabulary): ReadPrompt {
+export function readPrompt(
+  text: string,
+  vocabulary: Vocabulary,
+): { ids: number[]; tokens: string[]; unknown: string[] } {
   const isKnown = (token: string) => token === EOS || vocabulary.ids.has(token);
   const unknownIn = (tokens: readonly string[]) => tokens.filter((token) => !isKnown(token));
   const [prose, plain] = [tokenizeProse(text), readTokens(text.trim())];
@@ -28,18 +26,33 @@ export function readPrompt(text: string, vocabulary: Vocabulary): ReadPrompt {
 const NO_SPACE_BEFORE = /^(?:[.,;:!?)\]%]|'\p{L}+|n't)$/u;
 const NO_SPACE_AFTER = /^[([$]$/;
 
-/** A word of a text with the white space before it. */
-export interface Piece {
-  readonly space: string;
-  readonly word: string;
-}
-
-/** Words as a person would write them, one piece for each: punctuation closes up, `<eos>` ends a line. */
-export function writeProse(tokens: readonly string[]): Piece[] {
+/** Words as a person would write them, each with the white space before it: punctuation closes up, `<eos>` ends a line. */
+export function writeProse(tokens: readonly string[]): { space: string; word: string }[] {
   return tokens.map((token, i) => {
     const last = tokens[i - 1] ?? EOS;
     if (token === EOS) return { space: last === EOS ? '' : '\n', word: '' };
     const closesUp = last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last);
     return { space: closesUp ? '' : ' ', word: token };
   });
+}
+
+export const FEWEST_TOKENS = 2000;
+
+/** Sentences: 90 % for training, 5 % for validation, 5 % for the test. Throws UsageError for too short a text. */
+export function splitProse(text: string): Record<Part, string[]> {
+  const tokens = tokenizeProse(text);
+  if (tokens.length < FEWEST_TOKENS) {
+    throw new UsageError(
+      `the text has ${tokens.length} words and punctuation marks; paste at least ${FEWEST_TOKENS}, some pages of prose`,
+    );
+  }
+  const trainEnd = sentenceEnd(tokens, Math.floor(tokens.length * 0.9));
+  const validEnd = sentenceEnd(tokens, Math.floor(tokens.length * 0.95));
+  return { train: tokens.slice(0, trainEnd), valid: tokens.slice(trainEnd, validEnd), test: tokens.slice(validEnd) };
+}
+
+/** The end of the last sentence before a place; the place itself where that would leave too little. */
+function sentenceEnd(tokens: readonly string[], place: number): number {
+  const end = tokens.lastIndexOf(EOS, place - 1) + 1;
+  return end > place - tokens.length * 0.02 ? end : place;
 }

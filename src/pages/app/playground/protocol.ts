@@ -1,12 +1,11 @@
 import type { OptimizerName } from '../../../optimizers/registry.ts';
 import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
+import type { VerifiedDifference } from '../../../runs/record.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress } from '../../../train/options.ts';
 import type { TableModel } from '../../shared/modelTable.tsx';
 
-/*
- * What the page and its workers say to each other. The page speaks in requests, a worker in events; both are plain data.
- */
+// What the page and its workers say to each other: the page speaks in requests, a worker in events, both plain data.
 
 /** A model as the page has it: bytes of an ONNX file, and its words, one a line. */
 export interface GivenModel {
@@ -15,53 +14,56 @@ export interface GivenModel {
   readonly vocabulary: string;
 }
 
-/** To the generation worker. */
-export type GenerationRequest =
-  | { readonly kind: 'load'; readonly models: readonly GivenModel[] }
-  | {
-      readonly kind: 'generate';
-      readonly prompt: string;
-      /** Words for each model. */
-      readonly words: number;
-      /** 0 always takes the likeliest word. */
-      readonly temperature: number;
-      readonly seed: number;
-    }
-  | { readonly kind: 'stop' };
+/** Takes models that were trained on the page. */
+export type TakeModels = (models: readonly GivenModel[]) => void;
 
-/** A model that is ready. */
+/** A model that is ready in a worker. */
 export interface LoadedInfo {
   readonly label: string;
-  readonly words: number;
   readonly hidden: readonly number[];
   readonly parameters: number;
   readonly bytes: number;
 }
 
-/** From the generation worker. */
-export type GenerationEvent =
-  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
-  /** How a model read the prompt; `unknown` are words that it does not know. */
-  | {
-      readonly kind: 'read';
-      readonly model: number;
-      readonly tokens: readonly string[];
-      readonly unknown: readonly string[];
-    }
-  /** Further words of a model, and the median of its turns so far: milliseconds for a word. */
-  | {
-      readonly kind: 'words';
-      readonly model: number;
-      readonly tokens: readonly string[];
-      readonly perWord: number;
-    }
-  | { readonly kind: 'done' }
-  | { readonly kind: 'failed'; readonly message: string };
-
-/** To the classification worker. */
-export type ClassificationRequest =
+/** To a worker with models side by side. Whatever comes ends what it is at. */
+export type ModelRequest<Task> =
   | { readonly kind: 'load'; readonly models: readonly GivenModel[] }
-  | { readonly kind: 'classify'; readonly text: string };
+  | { readonly kind: 'work'; readonly task: Task }
+  | { readonly kind: 'stop' };
+
+/** From a worker with models side by side. */
+export type ModelEvent<Result> =
+  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
+  /** What the model with this number has come to so far. */
+  | { readonly kind: 'result'; readonly model: number; readonly result: Result }
+  | { readonly kind: 'done' }
+  | Failed;
+
+/** From any worker. */
+export interface Failed {
+  readonly kind: 'failed';
+  readonly message: string;
+}
+
+/** How a text is to be continued. */
+export interface WritingTask {
+  readonly prompt: string;
+  /** Words for each model. */
+  readonly words: number;
+  /** 0 always takes the likeliest word. */
+  readonly temperature: number;
+  readonly seed: number;
+}
+
+/** What a model has written so far. */
+export interface Written {
+  /** The beginning as the model reads it, and words of it that the model does not know. */
+  readonly prompt: readonly string[];
+  readonly unknown: readonly string[];
+  readonly tokens: readonly string[];
+  /** Median milliseconds for a word; undefined before the first one. */
+  readonly perWord?: number;
+}
 
 /** What a model says of a text. */
 export interface ClassifiedText {
@@ -72,13 +74,6 @@ export interface ClassifiedText {
   /** Median milliseconds for the text. */
   readonly milliseconds: number;
 }
-
-/** From the classification worker. */
-export type ClassificationEvent =
-  | { readonly kind: 'loaded'; readonly models: readonly LoadedInfo[] }
-  /** One of each model, in their order. */
-  | { readonly kind: 'classified'; readonly texts: readonly ClassifiedText[] }
-  | { readonly kind: 'failed'; readonly message: string };
 
 /** What a person chooses for a training. */
 export interface TrainingChoice {
@@ -102,18 +97,22 @@ export type TrainingRequest =
   | { readonly kind: 'drawn' }
   | { readonly kind: 'stop' };
 
-/** What the text turned out to be. */
-export interface TextInfo {
-  readonly train: number;
-  readonly valid: number;
-  readonly test: number;
-  readonly words: number;
+/** Where a training is; what is not there is not known yet. */
+export interface TrainingState {
+  /** Tokens of the parts of the text, and how many words are different. */
+  readonly sizes?: { readonly train: number; readonly valid: number; readonly test: number; readonly words: number };
+  /** τ. */
+  readonly threshold?: number;
+  readonly progress?: BatchProgress;
+  /** What is done after the last epoch. */
+  readonly stage?: string;
+  readonly outcome?: TrainingOutcome;
 }
 
 /** A model that training ended with, ready to be saved. */
 export interface TrainedFile {
   readonly name: 'trained' | 'slim';
-  readonly content: Uint8Array;
+  readonly content: Uint8Array<ArrayBuffer>;
   /** Sizes, scores on the validation text, and how long a run takes. */
   readonly figures: TableModel;
 }
@@ -125,16 +124,13 @@ export interface TrainingOutcome {
   /** As trained, and the same without its dead units. */
   readonly models: readonly [TrainedFile, TrainedFile];
   readonly vocabulary: string;
-  readonly verify: { readonly maxRelativeDifference: number; readonly batches: number };
+  readonly verify: Pick<VerifiedDifference, 'maxRelativeDifference' | 'batches'>;
   readonly stoppedEarly: boolean;
 }
 
-/** From the training worker. */
+/** From the training worker, whose last word is the outcome. */
 export type TrainingEvent =
-  | { readonly kind: 'text'; readonly info: TextInfo; readonly threshold: number }
-  | { readonly kind: 'progress'; readonly progress: BatchProgress }
+  | { readonly kind: 'news'; readonly news: TrainingState }
   /** Epochs that have ended since the last time. */
   | { readonly kind: 'epochs'; readonly rows: readonly EpochMetrics[] }
-  | { readonly kind: 'stage'; readonly text: string }
-  | { readonly kind: 'finished'; readonly outcome: TrainingOutcome }
-  | { readonly kind: 'failed'; readonly message: string };
+  | Failed;

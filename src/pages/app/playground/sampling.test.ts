@@ -5,8 +5,8 @@ import { sample } from './sampling.ts';
 
 test('temperature 0 takes the largest that is not banned', () => {
   const logits = Float32Array.of(1, 5, 3, 4);
-  expect(sample(logits, 0, new Set(), Math.random)).toBe(1);
-  expect(sample(logits, 0, new Set([1]), Math.random)).toBe(3);
+  expect(sample(logits, 0, undefined, Math.random)).toBe(1);
+  expect(sample(logits, 0, 1, Math.random)).toBe(3);
 });
 
 test('draws follow softmax(logits / temperature)', () => {
@@ -15,7 +15,7 @@ test('draws follow softmax(logits / temperature)', () => {
   const random = randomStream(7);
   const counts = [0, 0, 0, 0];
   const draws = 20_000;
-  for (let i = 0; i < draws; i++) counts[sample(logits, temperature, new Set([3]), random)]!++;
+  for (let i = 0; i < draws; i++) counts[sample(logits, temperature, 3, random)]!++;
   const weights = [0, 1, 2].map((x) => Math.exp(x / temperature));
   const total = weights.reduce((a, b) => a + b);
   for (const [id, weight] of weights.entries()) {
@@ -32,7 +32,7 @@ test('never draws a banned id, whatever the logits and the random number', () =>
       fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }),
       fc.double({ min: 0, max: 5, noNaN: true }),
       (values, u, temperature) => {
-        const id = sample(Float32Array.from(values), temperature, new Set([0]), () => u);
+        const id = sample(Float32Array.from(values), temperature, 0, () => u);
         expect(id).toBeGreaterThan(0);
         expect(id).toBeLessThan(values.length);
       },

@@ -1,25 +1,17 @@
 import type { Numbers } from '../../../graph/numbers.ts';
 
-/**
- * Draws an id from softmax(logits / temperature); temperature 0 takes the largest. `logits` are V numbers, `banned` ids
- * are never drawn, `random` gives uniform numbers in [0, 1).
- */
-export function sample(
-  logits: Numbers,
-  temperature: number,
-  banned: ReadonlySet<number>,
-  random: () => number,
-): number {
+/** An id but `banned` from softmax(logits / temperature), the largest at 0; `random` gives numbers in [0, 1). */
+export function sample(logits: Numbers, temperature: number, banned: number | undefined, random: () => number): number {
   let best = -1;
   for (let id = 0; id < logits.length; id++) {
-    if (!banned.has(id) && (best < 0 || logits[id]! > logits[best]!)) best = id;
+    if (id !== banned && (best < 0 || logits[id]! > logits[best]!)) best = id;
   }
   if (temperature <= 0) return best;
   const most = Number(logits[best]!);
   const weights = new Float64Array(logits.length);
   let total = 0;
   for (let id = 0; id < logits.length; id++) {
-    if (banned.has(id)) continue;
+    if (id === banned) continue;
     weights[id] = Math.exp((Number(logits[id]!) - most) / temperature);
     total += weights[id]!;
   }

@@ -27,9 +27,9 @@ export async function textSession(model: Model, runtime: Runtime): Promise<TextS
   }
   // One word at a time leaves nothing to share among threads.
   const session = await runtime.createSession(model, { threads: 1 });
-  const zeros = (): Map<string, Tensor> =>
-    new Map(
-      states.map(({ input }) => {
+  const zeros = () =>
+    Object.fromEntries(
+      states.map(({ input }): [string, Tensor] => {
         const dims = inputs.find(({ name }) => name === input)!.type.shape!.map((d) => (typeof d === 'number' ? d : 1));
         return [input, { elementType: 'float32', dims, data: new Float32Array(sizeOf(dims)) }];
       }),
@@ -41,8 +41,8 @@ export async function textSession(model: Model, runtime: Runtime): Promise<TextS
     },
     async read(ids) {
       const tokens: Tensor = { elementType: 'int32', dims: [ids.length, 1], data: Int32Array.from(ids) };
-      const made = await session.run({ [TOKENS]: tokens, ...Object.fromEntries(carried) });
-      carried = new Map(states.map(({ input, output }) => [input, made[output]!]));
+      const made = await session.run({ [TOKENS]: tokens, ...carried });
+      carried = Object.fromEntries(states.map(({ input, output }) => [input, made[output]!]));
       const logits = numbersOf(made[LOGITS]!)!;
       return logits.subarray(logits.length - logits.length / ids.length);
     },

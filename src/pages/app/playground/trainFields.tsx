@@ -1,26 +1,25 @@
 import type { OptimizerName } from '../../../optimizers/registry.ts';
 import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
-import { NumberField } from './numberField.tsx';
+import { type Bounds, NumberField, SelectField } from './fields.tsx';
 import type { TrainingChoice } from './protocol.ts';
-import { SelectField } from './selectField.tsx';
 
 /** What the fields say: all of a choice but the text. */
 export type TrainingSettings = Omit<TrainingChoice, 'text' | 'seed'>;
 
-/** An optimizer that the page offers, with a learning rate and a λ that suit a small language model. */
-interface OfferedOptimizer extends Pick<TrainingSettings, 'learningRate' | 'iss'> {
-  readonly name: OptimizerName;
+interface Offer<Name> {
+  readonly name: Name;
   readonly label: string;
 }
 
-const OPTIMIZERS: readonly OfferedOptimizer[] = [
+/** What the page offers, with a learning rate and a λ that suit a small language model. */
+const OPTIMIZERS: readonly (Offer<OptimizerName> & Pick<TrainingSettings, 'learningRate' | 'iss'>)[] = [
   { name: 'sgd', label: 'SGD', learningRate: 1, iss: 0.014 },
   { name: 'momentum', label: 'momentum', learningRate: 0.1, iss: 0.014 },
   { name: 'asgd', label: 'averaged SGD', learningRate: 1, iss: 0.014 },
   { name: 'adam', label: 'Adam', learningRate: 0.01, iss: 0.007 },
 ];
 
-const SCHEDULES: readonly { readonly name: ScheduleName; readonly label: string }[] = [
+const SCHEDULES: readonly Offer<ScheduleName>[] = [
   { name: 'step', label: 'halved in each late epoch' },
   { name: 'cosine', label: 'falls along a cosine' },
   { name: 'plateau', label: 'halved when progress stops' },
@@ -48,31 +47,22 @@ interface TrainFieldsProps {
 export function TrainFields({ settings, onChange, isDisabled }: TrainFieldsProps) {
   const { hidden, iss, epochs, optimizer, learningRate, schedule, shrink } = settings;
   const change = (part: Partial<TrainingSettings>) => onChange({ ...settings, ...part });
-  const sizes = (layers: number, units: number) => change({ hidden: Array<number>(layers).fill(units) });
   const [units = 4] = hidden;
-  const number = { isDisabled, step: 1, min: 1 };
+  const sizes = (layers: number, size: number) => ({ hidden: Array<number>(layers).fill(size) });
+  const number = (label: string, value: number, bounds: Bounds, part: (n: number) => Partial<TrainingSettings>) => (
+    <NumberField {...{ label, value, isDisabled, ...bounds }} onChange={(n) => change(part(n))} />
+  );
   return (
     <>
-      <NumberField {...number} label="Layers" value={hidden.length} max={3} onChange={(n) => sizes(n, units)} />
-      <NumberField
-        {...{ ...number, label: 'Units a layer', min: 4, max: 512, step: 4, value: units }}
-        onChange={(n) => sizes(hidden.length, n)}
-      />
-      <NumberField
-        {...{ ...number, label: 'λ', min: 0.0001, max: 1, step: 'any', value: iss }}
-        onChange={(n) => change({ iss: n })}
-      />
-      <NumberField {...number} label="Epochs" value={epochs} max={100} onChange={(n) => change({ epochs: n })} />
+      {number('Layers', hidden.length, { min: 1, max: 3, step: 1 }, (n) => sizes(n, units))}
+      {number('Units a layer', units, { min: 4, max: 512, step: 4 }, (n) => sizes(hidden.length, n))}
+      {number('λ', iss, { min: 0.0001, max: 1, step: 'any' }, (n) => ({ iss: n }))}
+      {number('Epochs', epochs, { min: 1, max: 100, step: 1 }, (n) => ({ epochs: n }))}
       <SelectField
         {...{ label: 'Optimizer', options: OPTIMIZERS, value: optimizer, isDisabled }}
-        onChange={({ name, learningRate: rate, iss: strength }) =>
-          change({ optimizer: name, learningRate: rate, iss: strength })
-        }
+        onChange={({ name, label: _, ...rates }) => change({ optimizer: name, ...rates })}
       />
-      <NumberField
-        {...{ ...number, label: 'Learning rate', min: 0.00001, max: 10, step: 'any', value: learningRate }}
-        onChange={(n) => change({ learningRate: n })}
-      />
+      {number('Learning rate', learningRate, { min: 0.00001, max: 10, step: 'any' }, (n) => ({ learningRate: n }))}
       <SelectField
         {...{ label: 'Its course', options: SCHEDULES, value: schedule, isDisabled }}
         onChange={({ name }) => change({ schedule: name })}

@@ -1,91 +1,36 @@
-import { useEffect, useMemo, useState } from 'preact/hooks';
+import { useMemo, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
-import type { EpochMetrics } from '../../../train/metrics.ts';
-import type { BatchProgress } from '../../../train/options.ts';
-import { messageOf } from '../../shared/messageOf.ts';
-import { Problem } from '../../shared/problem.tsx';
-import type { GivenModel, TextInfo, TrainingEvent, TrainingOutcome, TrainingRequest } from './protocol.ts';
-import { TrainCharts } from './trainCharts.tsx';
+import { perplexity } from '../../../tasks/score.ts';
+import { CourseCharts } from '../../shared/courseCharts.tsx';
+import { NormHistograms } from '../../shared/normHistogram.tsx';
+import { messageOf, Problem } from '../../shared/problem.tsx';
+import { Progress } from '../../shared/progress.tsx';
+import { fetched } from '../api.ts';
+import { TextField } from './fields.tsx';
+import type { TakeModels } from './protocol.ts';
 import { FIRST_SETTINGS, TrainFields } from './trainFields.tsx';
 import { TrainOutcome } from './trainOutcome.tsx';
-import { TrainProgress } from './trainProgress.tsx';
-import { useWorker } from './useWorker.ts';
+import { type Training, useTraining } from './useTraining.ts';
 
-type Phase = 'idle' | 'training' | 'stopping' | 'finished';
+const SCORES = [perplexity];
 
 /** Trains a language model with ISS on pasted text, in a worker of this tab, and shows how its units die. */
-export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenModel[]) => void }) {
+export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
   const [text, setText] = useState('');
   const [settings, setSettings] = useState(FIRST_SETTINGS);
-  const [phase, setPhase] = useState<Phase>('idle');
-  const [info, setInfo] = useState<TextInfo>();
-  const [threshold, setThreshold] = useState<number>();
-  const [progress, setProgress] = useState<BatchProgress>();
-  const [rows, setRows] = useState<readonly EpochMetrics[]>([]);
-  const [stage, setStage] = useState('');
-  const [message, setMessage] = useState('');
-  const [outcome, setOutcome] = useState<TrainingOutcome>();
-
-  const worker = useWorker<TrainingRequest, TrainingEvent>('training.worker.js', (event) => {
-    switch (event.kind) {
-      case 'text':
-        setInfo(event.info);
-        setThreshold(event.threshold);
-        break;
-      case 'progress':
-        setProgress(event.progress);
-        break;
-      case 'epochs':
-        setRows((before) => [...before, ...event.rows]);
-        break;
-      case 'stage':
-        setStage(event.text);
-        break;
-      case 'finished':
-        setOutcome(event.outcome);
-        setPhase('finished');
-        setStage('');
-        // Each training has a worker of its own, which gives its memory back.
-        worker.end();
-        break;
-      case 'failed':
-        setMessage(event.message);
-        setPhase('idle');
-        setStage('');
-        worker.end();
-        break;
-    }
-  });
-
-  useEffect(() => {
-    if (progress === undefined) return;
-    const frame = requestAnimationFrame(() => worker.tell({ kind: 'drawn' }));
-    return () => cancelAnimationFrame(frame);
-  }, [progress, worker.tell]);
-
-  const start = () => {
-    setPhase('training');
-    setInfo(undefined);
-    setProgress(undefined);
-    setRows([]);
-    setMessage('');
-    setOutcome(undefined);
-    worker.send({ kind: 'train', choice: { ...settings, text, seed: 1 } });
+  const [training, start, stop] = useTraining();
+  const [problem, setProblem] = useState('');
+  const { phase, rows, threshold, outcome, message } = training;
+  const isBusy = phase !== 'idle';
+  const train = () => {
+    setProblem('');
+    start({ ...settings, text, seed: 1 });
   };
-  const stop = () => {
-    setPhase('stopping');
-    worker.tell({ kind: 'stop' });
-  };
-  const fillIn = async () => {
-    try {
-      const response = await fetch(new URL('sample.txt', import.meta.url));
-      if (!response.ok) throw new Error(`${response.status} ${response.statusText}`);
-      setText(await response.text());
-    } catch (error) {
-      setMessage(`the sample cannot be had: ${messageOf(error)}`);
-    }
-  };
-  const isBusy = phase === 'training' || phase === 'stopping';
+  const fillIn = () =>
+    fetched(new URL('sample.txt', import.meta.url).href)
+      .then((response) => response.text())
+      .then(setText)
+      .catch((error: unknown) => setProblem(messageOf(error)));
   // Drawn anew with the epochs only: progress comes more often.
   const charts = useMemo(() => rows.length > 0 && <TrainCharts rows={rows} threshold={threshold} />, [rows, threshold]);
   return (
@@ -96,16 +41,10 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
         their weights, and without them the model is smaller and computes the same. Some pages of prose are enough to
         see it.
       </p>
-      <label class="wide">
-        Text
-        <textarea
-          rows={6}
-          value={text}
-          disabled={isBusy}
-          placeholder="Paste some pages of prose here"
-          onInput={({ currentTarget }) => setText(currentTarget.value)}
-        />
-      </label>
+      <TextField
+        {...{ label: 'Text', rows: 6, value: text, onChange: setText, isDisabled: isBusy }}
+        placeholder="Paste some pages of prose here"
+      />
       <p>
         <button type="button" onClick={fillIn} disabled={isBusy}>
           Take a sample: State of the Union addresses
@@ -114,17 +53,52 @@ export function TrainPanel({ onTrained }: { onTrained: (models: readonly GivenMo
       </p>
       <div class="fields">
         <TrainFields settings={settings} onChange={setSettings} isDisabled={isBusy} />
-        <button type="button" class="primary" onClick={start} disabled={isBusy || text.trim() === ''}>
+        <button type="button" class="primary" onClick={train} disabled={isBusy || text.trim() === ''}>
           Train
         </button>
         <button type="button" onClick={stop} disabled={phase !== 'training'}>
           Stop and keep
         </button>
       </div>
-      {message !== '' && <Problem message={message} />}
-      {isBusy && <TrainProgress info={info} progress={progress} stage={stage} isStopping={phase === 'stopping'} />}
+      {(message || problem) !== '' && <Problem message={message || problem} />}
+      {isBusy && <TrainProgress training={training} />}
       {outcome && <TrainOutcome outcome={outcome} onTrained={onTrained} />}
       {charts}
     </section>
+  );
+}
+
+/** How a training went, epoch by epoch, and the norms of its units. */
+function TrainCharts({ rows, threshold }: { rows: Training['rows']; threshold: number | undefined }) {
+  const layers = rows[0]!.units.map((_, i) => `lstm_${i}`);
+  return (
+    <>
+      <CourseCharts rows={rows} layers={layers} scores={SCORES} items="tokens" />
+      <h3 class="part">Group norms</h3>
+      <p class="quiet small">
+        Of each unit, the norm of all weights that exist because of it. A unit is dead as soon as nothing reads it; the
+        weights that make it then fade, and leave with it.
+      </p>
+      <NormHistograms rows={rows} layers={layers} threshold={threshold} />
+    </>
+  );
+}
+
+/** Where a training is. The status is read out whenever it changes, so nothing in it changes often. */
+function TrainProgress({ training: { phase, progress, stage, sizes } }: { training: Training }) {
+  const epoch = progress ? `Epoch ${progress.epoch} of ${progress.epochs}` : 'Preparing …';
+  return (
+    <div class="part">
+      <p role="status">{stage !== undefined ? `${stage} …` : phase === 'stopping' ? 'Stopping …' : epoch}</p>
+      {progress && (
+        <Progress live={{ ...progress, share: progress.batch / progress.batches }} scores={SCORES} items="words" />
+      )}
+      {sizes && (
+        <p class="quiet small">
+          {grouped(sizes.train)} training, {grouped(sizes.valid)} validation and {grouped(sizes.test)} test words,{' '}
+          {grouped(sizes.words)} of them different
+        </p>
+      )}
+    </div>
   );
 }

@@ -4,6 +4,7 @@ import { makeCorpus } from '../../../data/makeCorpus.ts';
 import type { Model } from '../../../graph/types.ts';
 import { describeModel } from '../../../inspect/describe.ts';
 import { writeModel } from '../../../onnx/write.ts';
+import type { ModelScores } from '../../../runs/record.ts';
 import { loadedText } from '../../../tasks/language-model/problem.ts';
 import { InterruptedError } from '../../../train/errors.ts';
 import { finishModels } from '../../../train/finish.ts';
@@ -12,20 +13,18 @@ import type { BatchProgress, TrainedModel, TrainOptions } from '../../../train/o
 import { scoreModel } from '../../../train/scorer.ts';
 import { memoryStore } from '../../../train/store.ts';
 import { train } from '../../../train/trainer.ts';
-import { workerRuntime } from './engine.ts';
-import { inWords } from './inWords.ts';
-import type { TrainedFile, TrainingChoice, TrainingEvent, TrainingRequest } from './protocol.ts';
-import { splitProse } from './splitProse.ts';
+import { inWords, workerRuntime } from './engine.ts';
+import { splitProse } from './prose.ts';
+import type { TrainedFile, TrainingChoice, TrainingEvent, TrainingRequest, TrainingState } from './protocol.ts';
 import { trainingConfig } from './trainingConfig.ts';
 
-/*
- * Trains in a worker with the trainer that Node has; all that differs is the engine.
- */
+// Trains in a worker with the trainer that Node has; all that differs is the engine.
 
 const stop = new AbortController();
 /** Whether the page has drawn the last report: a slow one would else do nothing but draw, and hear nobody. */
 let isDrawn = true;
 const say = (event: TrainingEvent) => postMessage(event);
+const tell = (news: TrainingState) => say({ kind: 'news', news });
 
 addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
   if (data.kind === 'stop') stop.abort();
@@ -47,21 +46,19 @@ async function run(choice: TrainingChoice): Promise<void> {
     minCount: 2,
   });
   const { train: t, valid, test, vocabulary } = corpus;
-  const info = { train: t.length, valid: valid.length, test: test.length, words: vocabulary.words.length };
-  say({ kind: 'text', info, threshold: config.threshold });
+  const sizes = { train: t.length, valid: valid.length, test: test.length, words: vocabulary.words.length };
+  tell({ sizes, threshold: config.threshold });
   const task = loadedText(config, corpus);
   const options = { ...trainParts(config), ...taskParts(task), runtime: await workerRuntime() };
   const trained = await trainUntilStopped(options);
-  say({ kind: 'stage', text: 'Removing dead units and verifying that nothing changed' });
+  tell({ stage: 'Removing dead units and verifying that nothing changed' });
   const { model, slim } = await finishModels(trained, options);
   if (slim === undefined) throw new Error('training without a penalty leaves no slim model');
-  say({ kind: 'stage', text: 'Scoring and timing' });
-  const files = await describedFiles({ trained: model, slim: slim.model }, options);
-  say({
-    kind: 'finished',
+  tell({ stage: 'Scoring and timing' });
+  tell({
     outcome: {
       began: trained.start.layers.map(({ units }) => units),
-      models: [files.trained, files.slim],
+      models: await describedFiles(model, slim.model, options),
       vocabulary: task.files['vocabulary.txt']!,
       verify: slim.verify,
       stoppedEarly: stop.signal.aborted,
@@ -71,16 +68,16 @@ async function run(choice: TrainingChoice): Promise<void> {
 
 /** Trains to the end, or until the person stops it: then with the weights of the last update. */
 async function trainUntilStopped(options: TrainOptions): Promise<TrainedModel> {
-  const tell = reporter();
+  const report = reporter();
   const store = memoryStore();
   try {
-    return await train({ ...options, store, signal: stop.signal, onBatch: tell.batch, onEpoch: tell.epoch });
+    return await train({ ...options, store, signal: stop.signal, onBatch: report.batch, onEpoch: report.epoch });
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
     // No further epoch: the checkpoint as a finished model.
     return await train({ ...options, store, resume: true, untilEpoch: 0 });
   } finally {
-    tell.rest();
+    report.rest();
   }
 }
 
@@ -99,39 +96,26 @@ function reporter() {
       isDrawn = false;
       said = performance.now();
       rest();
-      say({ kind: 'progress', progress });
+      tell({ progress });
     },
   };
 }
 
 /** Models as files with their figures: scored on the validation text, and timed in turn. */
-async function describedFiles(
-  models: Readonly<Record<TrainedFile['name'], Model>>,
-  options: TrainOptions,
-): Promise<Record<TrainedFile['name'], TrainedFile>> {
-  const { trained, slim } = models;
-  const scores = await scoresOf(trained, options);
-  const slimScores = slim === trained ? scores : await scoresOf(slim, options);
+async function describedFiles(trained: Model, slim: Model, options: TrainOptions): Promise<[TrainedFile, TrainedFile]> {
+  const scoresOf = async (model: Model) => (await scoreModel(model, options, ['valid'])).scores;
+  const scores = await scoresOf(trained);
+  const slimScores = slim === trained ? scores : await scoresOf(slim);
   const contestants = [trained, slim].map((model, i) => ({ name: `model ${i + 1}`, model }));
   const how = { runtime: options.runtime, batch: 1, steps: TIMED_STEPS, rounds: 5, budget: 1500 };
   const [first, second] = await benchLatency(contestants, how);
-  return {
-    trained: fileOf('trained', trained, scores, first!),
-    slim: fileOf('slim', slim, slimScores, second!),
-  };
+  return [fileOf('trained', trained, scores, first!), fileOf('slim', slim, slimScores, second!)];
 }
 
-type Scores = TrainedFile['figures']['scores'];
-
-async function scoresOf(model: Model, options: TrainOptions): Promise<Scores> {
-  return (await scoreModel(model, options, ['valid'])).scores;
-}
-
-function fileOf(name: TrainedFile['name'], model: Model, scores: Scores, { milliseconds }: Latency): TrainedFile {
+function fileOf(name: TrainedFile['name'], model: Model, scores: ModelScores, { milliseconds }: Latency): TrainedFile {
   const { layers, parameters, multiplyAdds } = describeModel(model);
   const content = writeModel(model);
-  const { median, min: low, max: high } = milliseconds;
-  const latency = { runtime: `${TIMED_STEPS} steps`, batch: 1, median, low, high };
+  const latency = { runtime: `${TIMED_STEPS} steps`, batch: 1, median: milliseconds.median };
   const sizes = { hidden: layers.map(({ units }) => units), parameters, multiplyAdds, bytes: content.length };
   return { name, content, figures: { ...sizes, scores, latencies: [latency] } };
 }

@@ -4,10 +4,7 @@ import { optimizers } from '../../../optimizers/registry.ts';
 import { languageModelDefinition } from '../../../tasks/language-model/definition.ts';
 import type { TrainingChoice } from './protocol.ts';
 
-/**
- * The small preset with what the person chose. By steps, the learning rate is halved at every epoch of the second half.
- * Throws UsageError for what does not fit.
- */
+/** The small preset with what the person chose; throws UsageError for what does not fit. */
 export function trainingConfig({ text: _, hidden, optimizer, schedule, ...choice }: TrainingChoice): RunConfig {
   const { epochs, learningRate } = choice;
   return resolveConfig(

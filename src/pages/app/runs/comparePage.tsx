@@ -1,24 +1,17 @@
-import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
 import type { ResultModel, RunRecord } from '../../../runs/record.ts';
-import type { ScoreKind } from '../../../tasks/score.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import { said, settingsOf } from '../../shared/configTable.tsx';
-import { courseOf, EpochChart, type EpochChartProps, scoreAxis } from '../../shared/courseCharts.tsx';
-import { messageOf } from '../../shared/messageOf.ts';
+import { courseOf, type EpochChartProps, EpochCharts, scoreAxis } from '../../shared/courseCharts.tsx';
 import { Problem } from '../../shared/problem.tsx';
 import { allScores, scoreColumns, titled } from '../../shared/scores.ts';
-import { type DataTable, Table } from '../../shared/table.tsx';
-import { fetchRun } from '../api.ts';
-import { nameOf, STATES } from './describe.ts';
+import { type DataTable, Table, tableOf } from '../../shared/table.tsx';
+import { fetchRun, nameOf } from '../api.ts';
+import { useFetched } from '../useFetched.ts';
 
 /** Several runs side by side: figures in a table, curves over each other. */
 export function ComparePage({ ids }: { ids: readonly string[] }) {
-  const [records, setRecords] = useState<readonly RunRecord[]>();
-  const [problem, setProblem] = useState('');
-  useEffect(() => {
-    Promise.all(ids.map(fetchRun)).then(setRecords, (error: unknown) => setProblem(messageOf(error)));
-  }, [ids]);
+  const [records, problem] = useFetched(() => Promise.all(ids.map(fetchRun)));
   if (problem !== '') return <Problem message={problem} />;
   if (records === undefined) return <p class="quiet">Reading {ids.length} runs …</p>;
   // A run without such figures stays in the chart, so that every run has one colour in all of them.
@@ -27,7 +20,15 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   const summaries = records.map(({ summary }) => summary);
   const items = [...new Set(summaries.map((summary) => summary.items))];
   const charts: EpochChartProps[] = [
-    ...allScores(summaries).map((kind) => scoreChart(kind, records, courses)),
+    ...allScores(summaries).map((kind) => {
+      // Where no run has held-out data, of its training data.
+      const isHeldOut = records.some(({ epochs }) => epochs.some(({ valid }) => valid?.[kind.name] !== undefined));
+      return {
+        title: `${isHeldOut ? 'Validation' : 'Training'} ${kind.name}`,
+        courses: courses((row) => (isHeldOut ? row.valid : row.train)?.[kind.name]),
+        ...scoreAxis(kind),
+      };
+    }),
     { title: 'Units alive', courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)), fromZero: true },
     { title: 'Parameters', courses: courses((row) => row.parameters), fromZero: true },
     {
@@ -35,67 +36,40 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
       courses: courses((row) => row.itemsPerSecond),
       fromZero: true,
     },
-  ].filter((chart) => chart.courses.some(({ points }) => points.length > 0));
+  ];
   const differences = differencesOf(records);
   return (
     <>
       <h1>{records.length} runs</h1>
-      <div class="scroll">
-        <Table {...figuresOf(records)} />
-      </div>
-      <div class="grid part">
-        {charts.map((chart) => (
-          <EpochChart key={chart.title} {...chart} />
-        ))}
+      <Table {...figuresOf(records)} />
+      <div class="part">
+        <EpochCharts charts={charts} />
       </div>
       {differences.rows.length > 0 && (
         <>
           <h2>What differs in the configurations</h2>
-          <div class="scroll">
-            <Table {...differences} />
-          </div>
+          <Table {...differences} />
         </>
       )}
     </>
   );
 }
 
-/** A score of all runs: on held-out data, or where no run has them on its training data. */
-function scoreChart(
-  kind: ScoreKind,
-  records: readonly RunRecord[],
-  courses: (read: (row: EpochMetrics) => number | undefined) => EpochChartProps['courses'],
-): EpochChartProps {
-  const isHeldOut = records.some(({ epochs }) => epochs.some(({ valid }) => valid?.[kind.name] !== undefined));
-  return {
-    title: `${isHeldOut ? 'Validation' : 'Training'} ${kind.name}`,
-    courses: courses((row) => (isHeldOut ? row.valid : row.train)?.[kind.name]),
-    ...scoreAxis(kind),
-  };
-}
-
-/** Figures side by side; a column that no run has a figure for is left out. */
+/** Figures side by side. */
 function figuresOf(records: readonly RunRecord[]): DataTable {
-  const columns: { head: string; read: (record: RunRecord) => string | undefined }[] = [
+  const scores = scoreColumns(allScores(records.map(({ summary }) => summary)));
+  return tableOf(records, [
     { head: 'run', read: ({ summary }) => nameOf(summary) },
     { head: 'method', read: ({ summary }) => summary.methodLabel },
-    { head: 'state', read: ({ summary }) => STATES[summary.state] },
+    { head: 'state', read: ({ summary }) => summary.state },
     { head: 'epochs', read: ({ summary }) => String(summary.epochs.done) },
-    ...scoreColumns(allScores(records.map(({ summary }) => summary))).map(({ head, read }) => ({
+    ...scores.map(({ head, read }) => ({
       head,
-      read: (record: RunRecord) => read(modelOf(record)?.scores ?? { valid: record.epochs.at(-1)?.valid }),
+      read: (record: RunRecord) => read(modelOf(record) ?? { scores: { valid: record.epochs.at(-1)?.valid } }),
     })),
     { head: 'hidden', read: (record) => (modelOf(record)?.hidden ?? record.epochs.at(-1)?.alive)?.join(', ') },
-    {
-      head: 'parameters',
-      read: ({ summary: { parameters } }) => (parameters === undefined ? undefined : grouped(parameters)),
-    },
-  ];
-  const shown = columns.filter(({ read }) => records.some((record) => read(record) !== undefined));
-  return {
-    head: shown.map(({ head }) => head),
-    rows: records.map((record) => shown.map(({ read }) => read(record) ?? '–')),
-  };
+    { head: 'parameters', read: ({ summary: { parameters: n } }) => (n === undefined ? undefined : grouped(n)) },
+  ]);
 }
 
 function modelOf({ result }: RunRecord): ResultModel | undefined {

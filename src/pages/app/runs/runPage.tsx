@@ -1,27 +1,20 @@
-import { duration, grouped, rounded } from '../../../base/format.ts';
-import type { RunLive, RunRecord, RunSummary } from '../../../runs/record.ts';
-import { formatScore } from '../../../tasks/score.ts';
+import { duration } from '../../../base/format.ts';
+import type { RunRecord } from '../../../runs/record.ts';
 import { ConfigTable } from '../../shared/configTable.tsx';
 import { ConfusionMatrix } from '../../shared/confusionMatrix.tsx';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
 import { ModelTable } from '../../shared/modelTable.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
-import { fileUrl } from '../api.ts';
-import { nameOf, STATES } from './describe.ts';
-import { useRun } from './useRun.ts';
+import { Progress } from '../../shared/progress.tsx';
+import { fetchRun, fileUrl, followRun, nameOf } from '../api.ts';
+import { useFetched } from '../useFetched.ts';
 
 /** One run: where it is, how it went, its files. */
 export function RunPage({ id }: { id: string }) {
-  const run = useRun(id);
-  switch (run.kind) {
-    case 'loading':
-      return <p class="quiet">Reading the run …</p>;
-    case 'failed':
-      return <Problem message={run.message} />;
-    case 'there':
-      return <RunDetails record={run.record} />;
-  }
+  const [record, problem] = useFetched(() => fetchRun(id), followRun);
+  if (problem !== '') return <Problem message={problem} />;
+  return record === undefined ? <p class="quiet">Reading the run …</p> : <RunDetails record={record} />;
 }
 
 function RunDetails({ record }: { record: RunRecord }) {
@@ -32,14 +25,18 @@ function RunDetails({ record }: { record: RunRecord }) {
       <h1>{nameOf(summary)}</h1>
       <p>
         <span class={`state ${summary.state}`} role="status">
-          {STATES[summary.state]}
+          {summary.state}
         </span>{' '}
         <span class="quiet">
           {summary.methodLabel} · epoch {epochs.at(-1)?.epoch ?? 0}
           {summary.epochs.all === undefined ? '' : ` of ${summary.epochs.all}`}
         </span>
       </p>
-      {live && <LiveNow live={live} summary={summary} />}
+      {live && (
+        <div class="card" data-testid="live">
+          <Progress live={live} scores={summary.scores} items={summary.items} />
+        </div>
+      )}
       {problems.map((problem) => (
         <p key={problem} class="problem">
           {problem}
@@ -58,26 +55,6 @@ function RunDetails({ record }: { record: RunRecord }) {
       )}
       {config && <ConfigTable config={config} />}
     </>
-  );
-}
-
-function LiveNow({ live, summary: { scores, items } }: { live: RunLive; summary: RunSummary }) {
-  const { epoch, epochs, share, score, itemsPerSecond, secondsLeft, alive, units } = live;
-  const kind = scores.find(({ name }) => name === score.name);
-  const facts = [
-    `epoch ${epoch} of ${epochs}`,
-    `training ${score.name} ${kind ? formatScore(kind, score.value) : rounded(score.value)}`,
-    itemsPerSecond === undefined ? '' : `${grouped(itemsPerSecond)} ${items} per second`,
-    alive.length === 0
-      ? ''
-      : `units ${alive.map((n, i) => (n === units[i] ? String(n) : `${n} of ${units[i]}`)).join(' + ')}`,
-    secondsLeft === undefined ? '' : `${duration(secondsLeft)} left`,
-  ].filter((fact) => fact !== '');
-  return (
-    <div class="card" data-testid="live">
-      <progress value={epoch - 1 + share} max={epochs} aria-label="Training" />
-      <p class="small">{facts.join(' · ')}</p>
-    </div>
   );
 }
 

@@ -1,44 +1,26 @@
-import { useEffect, useState } from 'preact/hooks';
+import { useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
-import { messageOf } from '../../shared/messageOf.ts';
+import { formatScore } from '../../../tasks/score.ts';
 import { Problem } from '../../shared/problem.tsx';
-import { fetchRuns, followRuns } from '../api.ts';
+import { fetchRuns, followRuns, nameOf } from '../api.ts';
 import { compareHref, runHref } from '../routes.ts';
-import { figureOf, nameOf, STATES } from './describe.ts';
-import { Sparkline } from './sparkline.tsx';
+import { useFetched } from '../useFetched.ts';
 
 /** Most runs side by side: more lines than colours. */
 const MOST_COMPARED = 8;
 
 /** All runs in the folder, newest first; with a server the list keeps itself up to date. */
 export function RunsPage() {
-  const [runs, setRuns] = useState<readonly RunSummary[]>();
-  const [problem, setProblem] = useState('');
+  const [list, problem] = useFetched(fetchRuns, followRuns);
   const [filter, setFilter] = useState('');
   const [chosen, setChosen] = useState<readonly string[]>([]);
-  useEffect(() => {
-    let stop: (() => void) | undefined;
-    let isGone = false;
-    fetchRuns().then(
-      ({ runs: all, live }) => {
-        if (isGone) return;
-        setRuns(all);
-        if (live) stop = followRuns(setRuns);
-      },
-      (error: unknown) => setProblem(messageOf(error)),
-    );
-    return () => {
-      isGone = true;
-      stop?.();
-    };
-  }, []);
-
   if (problem !== '') return <Problem message={problem} />;
-  if (runs === undefined) return <p class="quiet">Reading runs …</p>;
+  if (list === undefined) return <p class="quiet">Reading runs …</p>;
+  const { runs } = list;
   const wanted = filter.trim().toLowerCase();
   const shown = runs
-    .filter((run) => `${run.id} ${run.methodLabel} ${run.task} ${STATES[run.state]}`.toLowerCase().includes(wanted))
+    .filter((run) => `${run.id} ${run.methodLabel} ${run.task} ${run.state}`.toLowerCase().includes(wanted))
     .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.modifiedAt - a.modifiedAt);
   const toggle = (id: string) =>
     setChosen((ids) => (ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-MOST_COMPARED)));
@@ -74,13 +56,7 @@ export function RunsPage() {
   );
 }
 
-interface RunItemProps {
-  readonly run: RunSummary;
-  readonly isChosen: boolean;
-  readonly onToggle: () => void;
-}
-
-function RunItem({ run, isChosen, onToggle }: RunItemProps) {
+function RunItem({ run, isChosen, onToggle }: { run: RunSummary; isChosen: boolean; onToggle: () => void }) {
   const { state, methodLabel, epochs, last, parameters, alive } = run;
   return (
     <li class="card">
@@ -88,7 +64,7 @@ function RunItem({ run, isChosen, onToggle }: RunItemProps) {
       <a class="title" href={runHref(run.id)}>
         {nameOf(run)}
       </a>
-      <span class={`state ${state}`}>{STATES[state]}</span>
+      <span class={`state ${state}`}>{state}</span>
       <span class="quiet small">{methodLabel}</span>
       <span class="quiet small">
         epoch {epochs.done}
@@ -99,5 +75,37 @@ function RunItem({ run, isChosen, onToggle }: RunItemProps) {
       <span class="quiet small">{parameters === undefined ? '' : `${grouped(parameters)} parameters`}</span>
       <Sparkline values={alive} label="Units alive by epoch" />
     </li>
+  );
+}
+
+/** The deciding score after the last epoch: 'valid perplexity 99.50'. */
+function figureOf({ last, scores: [kind] }: RunSummary): string {
+  const [split, value] =
+    kind && last?.valid?.[kind.name] !== undefined
+      ? ['valid', last.valid[kind.name]]
+      : ['training', kind && last?.train[kind.name]];
+  return kind === undefined || value === undefined ? '' : `${split} ${kind.name} ${formatScore(kind, value)}`;
+}
+
+/** A line as large as a word: how values went, from zero up. */
+function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
+  if (values.length < 2) return null;
+  const [width, height] = [96, 20];
+  const most = Math.max(...values, 1);
+  const points = values.map((value, i) => {
+    const x = (i / (values.length - 1)) * width;
+    return `${x.toFixed(1)},${(height - 1 - (value / most) * (height - 2)).toFixed(1)}`;
+  });
+  return (
+    <svg
+      class="sparkline"
+      viewBox={`0 0 ${width} ${height}`}
+      width={width}
+      height={height}
+      role="img"
+      aria-label={label}
+    >
+      <polyline points={points.join(' ')} fill="none" stroke="currentColor" stroke-width="1.5" />
+    </svg>
   );
 }

@@ -3,7 +3,7 @@ import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { add, apply, concat, expand, matmul, mul, shapeOf, slice, squeeze, tanh } from '../graph/ops.ts';
 import type { Graph } from '../graph/types.ts';
-import { fillsPerUse, mergeFills } from './fillsPerUse.ts';
+import { fillsPerUse, mergeFills } from './constantPerUse.ts';
 
 /** Two cells that cut their initial states from one tensor of zeros [2, batch, 3]. */
 function twoCells(fill: (b: GraphBuilder, shape: Value) => Value): Graph {
