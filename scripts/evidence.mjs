@@ -67,8 +67,8 @@ const experiments = {
     'rhn-0.016': ['rhn-small', '--iss', '0.016', '--clip', '10', '--proximal'],
   },
   imdb: {
-    'imdb-dense': ['sentiment', '--epochs', '3'],
-    'imdb-iss': ['iss-sentiment', '--epochs', '3'],
+    'imdb-dense': ['sentiment'],
+    'imdb-iss': ['iss-sentiment'],
   },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],

@@ -49,8 +49,8 @@ export const commonFields = {
     .number()
     .nonnegative()
     .describe(
-      'τ: with a sparsity method, weights below it become 0 after every update (default: 0.0001; of text-classification ' +
-        'and arrays with adam and adamw the learning rate)',
+      'τ: with a sparsity method, weights below it become 0 after every update (default: 0.0001; for some tasks the ' +
+        'learning rate, where the optimizer moves every weight by about as much)',
     ),
   shrink: z.boolean().describe('slice dead units away while training'),
   shrinkEvery: z

@@ -77,7 +77,7 @@ export function trainableNames(graph: Graph): string[] {
  */
 export function trainedNames(graph: Graph, freeze: readonly string[] = []): string[] {
   const candidates = trainableNames(graph);
-  // `lstm*` as a test of whole names.
+  // `layer*` as a test of whole names.
   const patterns = freeze.map((text) => {
     const source = text.replace(/[.+?^${}()|[\]\\]/g, '\\$&').replaceAll('*', '.*');
     return { text, pattern: new RegExp(`^${source}$`) };

@@ -84,6 +84,9 @@ export const defaults: TextFields & Omit<ClassifierFields, 'cell'> & { readonly 
   batch: 32,
 };
 
+/** What reached 87.7 % on reviews of films (IMDB): beyond the third epoch, the embedding learns the texts by heart. */
+const sentiment = { epochs: 3, pool: 'max', schedule: 'cosine', learningRate: 0.002 };
+
 /** Texts into classes: sentiment, spam, topics. */
 export const textClassificationDefinition: TaskDefinition = {
   name: 'text-classification',
@@ -91,8 +94,8 @@ export const textClassificationDefinition: TaskDefinition = {
   fields: textFields,
   models: cellNames.map((name) => ({ name, fields: classifierFields })),
   presets: {
-    sentiment: {},
-    'iss-sentiment': { iss: 0.0015 },
+    sentiment,
+    'iss-sentiment': { ...sentiment, target: 'units=0.4', minRate: 0.0002 },
     spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),
