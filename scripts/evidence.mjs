@@ -174,7 +174,10 @@ async function collect() {
     for (const model of result.models) {
       model.split ??= splitParameters((await loadModel(join(directoryOf(name), model.file))).graph);
     }
-    if (source !== undefined) result.data.source = source.source;
+    if (source !== undefined) {
+      result.data.source = source.source;
+      if (result.config.sources) result.config.sources.data = source.path;
+    }
     result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), source?.path, `runs/${name}`).join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }

@@ -95,7 +95,7 @@ export const textClassificationDefinition: TaskDefinition = {
   models: cellNames.map((name) => ({ name, fields: classifierFields })),
   presets: {
     sentiment,
-    'iss-sentiment': { ...sentiment, target: 'units=0.4', minRate: 0.0002 },
+    'iss-sentiment': { ...sentiment, target: 'units=0.32' },
     spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),
