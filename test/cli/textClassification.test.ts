@@ -19,7 +19,7 @@ const at = (...path: string[]) => join(folder, ...path);
 const columns = ['--text', 'review', '--label', 'stars'];
 const sizes = ['--hidden', '12', '--embedding', '8', '--batch', '16', '--learning-rate', '0.02', '--threads', '1'];
 const small = [...columns, ...sizes];
-const train = ['train', 'sentiment', ...small];
+const train = ['train', 'sentiment', '--schedule', 'constant', ...small];
 const onCsv = [...train, '--data', 'reviews.csv'];
 const iss = [...onCsv, '--iss', '0.001', '--shrink-every', '10', '--epochs', '6'];
 const rows = reviews(160);
