@@ -165,7 +165,7 @@ describe('models and methods', () => {
       '--class-weights',
       'balanced',
     ];
-    const args = [...onCsv, ...model, '--iss', '0.0002', '--epochs', '6', '--out', 'both'];
+    const args = [...onCsv, ...model, '--schedule', 'cosine', '--iss', '0.0002', '--epochs', '6', '--out', 'both'];
     const { config, models, verify } = await runJson<RunResult>(args, folder);
     expect(config.model).toMatchObject({ kind: 'gru', bidirectional: true, pool: 'max', hidden: [8, 8] });
     const [trained, slim] = models;
