@@ -3,7 +3,7 @@ import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { add, apply, concat, expand, matmul, mul, shapeOf, slice, squeeze, tanh } from '../graph/ops.ts';
 import type { Graph } from '../graph/types.ts';
-import { fillsPerUse, mergeFills } from './constantPerUse.ts';
+import { constantPerUse, fillsPerUse, mergeConstants, mergeFills } from './constantPerUse.ts';
 
 /** Two cells that cut their initial states from one tensor of zeros [2, batch, 3]. */
 function twoCells(fill: (b: GraphBuilder, shape: Value) => Value): Graph {
@@ -74,4 +74,26 @@ describe('fillsPerUse', () => {
     const used = inside?.type === 'graph' ? inside.value.nodes[0]!.inputs[1] : undefined;
     expect(own.nodes.filter((n) => n.op === 'ConstantOfShape').map((n) => n.outputs[0])).toContain(used);
   });
+});
+
+it('constantPerUse gives names of their own to copies beside one that an earlier cut kept apart', () => {
+  const b = new GraphBuilder('g');
+  const x = b.input('x', 'float32', ['batch', 3]);
+  const bound = b.float([1, 2, 3]);
+  const cells = [0, 1, 2].map(() => add(x, bound));
+  for (const cell of cells) b.output(tanh(cell));
+  const own = constantPerUse(b.build());
+  const constants = own.nodes.filter((n) => n.op === 'Constant' && n.outputs[0]!.startsWith(bound.name));
+  expect(constants).toHaveLength(3);
+  // The second one loses what the others keep; these become one again, of two uses.
+  const second = constants[1]!;
+  const { value } = b.build().nodes.find((n) => n.outputs[0] === bound.name)!.attributes;
+  if (value?.type !== 'tensor') throw new Error('a constant has a tensor');
+  const changed = {
+    ...second,
+    attributes: { value: { ...value, value: { ...value.value, data: new Float32Array(3) } } },
+  };
+  const cut = mergeConstants({ ...own, nodes: own.nodes.map((n) => (n === second ? changed : n)) });
+  const again = constantPerUse(cut).nodes.flatMap((n) => n.outputs);
+  expect(new Set(again).size).toBe(again.length);
 });

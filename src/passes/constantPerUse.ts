@@ -37,6 +37,8 @@ export function mergeFills(graph: Graph): Graph {
 function copyPerUse(graph: Graph, find: (graph: Graph) => ReadonlyMap<string, Node>, mark: string): Graph {
   const sources = find(graph);
   const isSource = new Set(sources.values());
+  // A copy that an earlier round made and a cut kept apart has such a name, too.
+  const taken = new Set(graph.nodes.flatMap((node) => node.outputs));
   const uses = new Map<Node, number>();
   const nodes: Node[] = [];
   /** Writes a source and what it is made of once more; returns the new names of its outputs by the old ones. */
@@ -45,9 +47,10 @@ function copyPerUse(graph: Graph, find: (graph: Graph) => ReadonlyMap<string, No
     if (known) return known;
     const source = sources.get(node.inputs[0] ?? '');
     const inner = source ? copy(source, copies) : new Map<string, string>();
-    const count = uses.get(node) ?? 0;
-    uses.set(node, count + 1);
+    let count = uses.get(node) ?? 0;
     const rename = (name: string) => (name === '' || count === 0 ? name : `${name}${mark}${count}`);
+    while (count > 0 && node.outputs.some((name) => name !== '' && taken.has(rename(name)))) count++;
+    uses.set(node, count + 1);
     const names = new Map(node.outputs.map((name) => [name, rename(name)]));
     copies.set(node, names);
     if (count > 0 || node.op !== 'Constant') {
