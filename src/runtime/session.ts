@@ -21,6 +21,8 @@ export interface Engine {
   /** Whether outputs that are given to `run` are written in place. */
   readonly writesInPlace: boolean;
   readonly runOptions?: ort.InferenceSession.RunOptions;
+  /** What must have happened before the first session. */
+  ready?(): Promise<void>;
 }
 
 /** An engine as a runtime. */
@@ -35,6 +37,7 @@ async function createSession(
 ): Promise<Session> {
   const [bytes, named] = model instanceof Uint8Array ? [model, ''] : [writeModel(model), model.graph.name];
   const call = { engine: engine.name, model: name ?? (named || 'the model') };
+  await engine.ready?.();
   const session = await explained({ ...call, verb: 'load', suspect: () => misfit(model) }, () =>
     engine.InferenceSession.create(bytes, {
       executionProviders: [engine.provider],
