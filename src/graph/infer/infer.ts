@@ -33,6 +33,14 @@ const rules: Readonly<Record<Op, InferRule>> = {
 const DEEPEST = 32;
 const MOST_STEPS = 1_000_000;
 
+/** Hears of two sizes that must be the same; `maybe` where they need not, because a branch may not be taken. */
+export type SizeListener = (a: Dim, b: Dim, maybe: boolean) => void;
+
+interface ScopeOptions {
+  readonly listener?: SizeListener | undefined;
+  readonly maybe?: boolean;
+}
+
 /** Types and known integer contents of the values in scope; inner scopes (loop bodies) see the outer ones. */
 export class Scope {
   private readonly types = new Map<string, TensorType>();
@@ -43,8 +51,14 @@ export class Scope {
   private readonly depth: number;
   private readonly counter: { next: number; steps: number };
 
-  constructor(outer?: Scope) {
+  private readonly listener: SizeListener | undefined;
+  /** Whether what happens here may not happen at all: the branch of an If. */
+  private readonly maybe: boolean;
+
+  constructor(outer?: Scope, { listener = outer?.listener, maybe = false }: ScopeOptions = {}) {
     this.outer = outer;
+    this.listener = listener;
+    this.maybe = maybe || (outer?.maybe ?? false);
     this.depth = outer === undefined ? 0 : outer.depth + 1;
     this.counter = outer?.counter ?? { next: 0, steps: 0 };
   }
@@ -103,8 +117,10 @@ export class Scope {
     };
     const freshDim = () => `?${this.counter.next++}`;
     const floats = (i: number) => this.floats(node.inputs[i] ?? '');
-    const inferBody = (body: Graph, types: readonly TensorType[]) => inferGraph(body, new Scope(this), types);
-    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim };
+    const inferBody = (body: Graph, types: readonly TensorType[], maybe = false) =>
+      inferGraph(body, new Scope(this, { maybe }), types);
+    const meet = (a: Dim, b: Dim) => this.listener?.(a, b, this.maybe);
+    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim, meet };
     const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
@@ -166,6 +182,12 @@ export function knownTypes(graph: Graph): Scope {
   if (found) return found;
   const scope = new Scope();
   knownScopes.set(graph, scope);
+  inferWhatFits(graph, scope);
+  return scope;
+}
+
+/** Infers a graph into `scope`, passing over nodes that do not fit. */
+export function inferWhatFits(graph: Graph, scope: Scope): void {
   scope.enter(graph);
   for (const node of graph.nodes) {
     try {
@@ -174,5 +196,4 @@ export function knownTypes(graph: Graph): Scope {
       if (!(error instanceof SlimError)) throw error;
     }
   }
-  return scope;
 }
