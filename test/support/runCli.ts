@@ -29,10 +29,16 @@ export interface Started {
   readonly stderr: () => string;
 }
 
-/** Starts `slimrnn` with arguments in a folder. */
-export function startCli(args: readonly string[], cwd: string): Started {
+/** The command that runs `slimrnn` with arguments. */
+export function cliCommand(args: readonly string[]): [file: string, ...args: string[]] {
   requireBuild();
-  const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  return [process.execPath, main, ...args];
+}
+
+/** Starts `slimrnn` with arguments in a folder, as if nothing stood before it (`_` would tell of nohup). */
+export function startCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = { _: '' }): Started {
+  const [file, ...rest] = cliCommand(args);
+  const child = spawn(file, rest, { cwd, env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
