@@ -30,13 +30,19 @@ export interface Started {
   readonly stderr: () => string;
 }
 
-/** Starts `slimrnn` with arguments in a folder, in the environment of this process unless another one is given. */
-export function startCli(args: readonly string[], cwd: string, env = process.env): Started {
+/** The command that runs `slimrnn` with arguments. */
+export function cliCommand(args: readonly string[]): [file: string, ...args: string[]] {
   requireBuild();
-  return startCommand(process.execPath, [main, ...args], cwd, env);
+  return [process.execPath, main, ...args];
 }
 
-/** Starts any command in a folder. */
+/** Starts `slimrnn` with arguments in a folder, as if nothing stood before it (`_` would tell of nohup). */
+export function startCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = { _: '' }): Started {
+  const [file, ...rest] = cliCommand(args);
+  return startCommand(file, rest, cwd, { ...process.env, ...env });
+}
+
+/** Starts any command in a folder, in the environment of this process unless another one is given. */
 export function startCommand(command: string, args: readonly string[], cwd: string, env = process.env): Started {
   const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
