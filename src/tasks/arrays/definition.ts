@@ -21,7 +21,14 @@ export const taskFields = {
   batchAxis: z
     .record(z.string(), z.int().nonnegative())
     .optional()
-    .describe('axis of the examples of an input or output (default: by its name, else the first)'),
+    .describe(
+      'axis of the examples of an input or output (default: the one that recurrent layers read as their batch)',
+    ),
+  classAxis: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('axis of the classes in the output (default: that of its Softmax, else the one that a layer makes)'),
 } as const;
 
 export const readTaskFields = sectionReader(taskFields);
