@@ -15,7 +15,11 @@ export const taskFields = {
   output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
   zeros: z.array(name).optional().describe('inputs without an array that are fed zeros'),
-  lengths: name.optional().describe('array with the length of each example: steps beyond them do not count'),
+  lengths: name
+    .optional()
+    .describe(
+      'array with the length of each example: steps beyond them do not count (nor do those that a .jsonl reader padded)',
+    ),
   mask: name.optional().describe('array that is 0 where a target does not count'),
   ignore: z.int().describe('class index of targets that do not count'),
   batchAxis: z

@@ -1,11 +1,13 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
+import { lengthsBeforePadding } from '../../data/arrays/padding.ts';
 import { withType } from '../../graph/convert.ts';
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import { type StatePair, statesOf } from '../../graph/states.ts';
-import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
+import type { Dim, Graph, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { detectStates } from '../../passes/detectStates.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
+import { useOfInput } from '../../verify/inputUses.ts';
 import type { ArraysFields } from './definition.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
@@ -25,6 +27,10 @@ interface ZeroInput {
 export interface InputExamples extends ZeroInput {
   /** [N, …] in the element type that the input wants. */
   readonly array: Tensor;
+  /** Name of that array in the file. */
+  readonly from: string;
+  /** Lengths of the examples, where the reader of the file padded them. */
+  readonly padded: Tensor | undefined;
 }
 
 /** All that the inputs of a model take from a file of arrays. */
@@ -72,23 +78,52 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
   const fed = inputs
     .filter((v) => !isZero(v))
     .map((info) => {
-      const name = named[info.name] ?? info.name;
+      const name = named[info.name] ?? lengthsFor(model, info, data, named) ?? info.name;
       const array = arrayNamed(data, name, missing(info, name));
       const axis = batchAxisOf(info);
       bindSizes(info, axis, { name, array, source: data.source }, sizes);
       const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
-      return { name: info.name, array: fed, batchAxis: axis, from: name };
+      return { name: info.name, array: fed, batchAxis: axis, from: name, padded: lengthsBeforePadding(array) };
     });
   const count = countOf(fed, data.source);
-  const fedZeros = inputs.filter(isZero).map((info) => ({ name: info.name, batchAxis: batchAxisOf(info) }));
+  const fedZeros = zeroInputs(inputs.filter(isZero), fed, model.graph, batchAxisOf);
   return {
     source: data.source,
     count,
-    inputs: fed.map(({ name, array, batchAxis }) => ({ name, array, batchAxis })),
+    inputs: fed,
     zeros: fedZeros,
     sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
     fixedBatch: fixedBatchOf(inputs, fed, fedZeros),
   };
+}
+
+/** Inputs that are fed zeros; beside data for one example at a time, states may hold other sizes where the batch is. */
+function zeroInputs(
+  infos: readonly ValueInfo[],
+  fed: readonly InputExamples[],
+  { inputs }: Graph,
+  batchAxisOf: (info: ValueInfo) => number | undefined,
+): ZeroInput[] {
+  const sizeAt = ({ type }: ValueInfo, axis: number | undefined) => type.shape?.[axis ?? -1];
+  const axes = new Map(fed.map((v) => [v.name, v.batchAxis]));
+  const isSingle = inputs.some((info) => axes.has(info.name) && sizeAt(info, axes.get(info.name)) === 1);
+  return infos.map((info) => {
+    const axis = batchAxisOf(info);
+    const size = sizeAt(info, axis);
+    const isOwn = isSingle && typeof size === 'number' && size !== 1;
+    return { name: info.name, batchAxis: isOwn ? undefined : axis };
+  });
+}
+
+/**
+ * The array that the reader made of the lengths of another input's examples, for an input that takes lengths and has no
+ * array of its own; undefined where there is none, or more than one.
+ */
+function lengthsFor({ graph }: Model, { name }: ValueInfo, { arrays }: NamedArrays, named: Wiring['input'] = {}) {
+  if (arrays.has(name) || useOfInput(graph, name, {}).kind !== 'length') return undefined;
+  const own = graph.inputs.map((v) => named[v.name] ?? v.name);
+  const padded = own.filter((from) => arrays.has(from) && lengthsBeforePadding(arrays.get(from)!));
+  return padded.length === 1 ? `${padded[0]}_length` : undefined;
 }
 
 /** Number of examples; throws UsageError where the arrays do not agree on it. */
