@@ -2,7 +2,6 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { formatShape } from '../graph/dims.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { streamingModel } from '../passes/streaming.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
@@ -35,7 +34,7 @@ export const command = new Command('export')
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
   checkNewFile(path, flags.out, flags.force);
-  const model = inlineFunctions(await loadModel(path));
+  const model = await loadModel(path);
   const streaming = streamingModel(model, traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
   const verify = await assertStreams(nodeRuntime, model, streaming);

@@ -8,7 +8,6 @@ import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
@@ -62,7 +61,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
-  const model = inlineFunctions(await loadModel(path));
+  const model = await loadModel(path);
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);

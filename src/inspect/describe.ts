@@ -11,6 +11,7 @@ import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from 
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import { type Costs, costsOf } from './costs.ts';
@@ -57,7 +58,8 @@ type DescribeOptions = PrepareOptions & Omit<TraceOptions, 'states'> & { readonl
  * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
  * UsageError when the options name states or layers that are not there.
  */
-export function describeModel(model: Model, options: DescribeOptions = {}): ModelSummary {
+export function describeModel(given: Model, options: DescribeOptions = {}): ModelSummary {
+  const model = inlineFunctions(given);
   const { graph } = model;
   const { traced, problem } = tryTrace(model, options);
   const measured = traced && measure(traced);
