@@ -9,6 +9,7 @@ import {
   renameInputs,
   startRewrite,
   usedNames,
+  withoutInputShapes,
 } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
@@ -94,9 +95,7 @@ function shareConstants(graph: Graph, isWanted: (node: Node) => boolean) {
 
 /** Without the types that a file declares but nothing checks: what is computed from wrong ones must not be folded. */
 function asInferred({ valueInfo: _, ...graph }: Graph, isBody: boolean): Graph {
-  if (!isBody) return graph;
-  const inputs = graph.inputs.map((info) => ({ ...info, type: { ...info.type, shape: undefined } }));
-  return { ...graph, inputs };
+  return isBody ? withoutInputShapes(graph) : graph;
 }
 
 /** An initializer if it is made of one, so that several users share it; else a constant. */
