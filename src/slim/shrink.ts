@@ -12,6 +12,7 @@ import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/
 import { constantPerUse, mergeConstants, mergeFills } from '../passes/constantPerUse.ts';
 import { inferredOutputs } from '../passes/inferredOutputs.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
+import { mergeVectors } from '../passes/ownVectors.ts';
 import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
@@ -91,7 +92,7 @@ export function shrinkModel(model: Model, traced: TracedModel, remove: Removal):
   const layers = layerSizes(groups, removed);
   if (!removed.includes(1)) return { ...traced, model, removed, layers, resized: [] };
   const cut = joinDirections(shrink(prepared, groups, removed));
-  const slim = { ...cut, graph: mergeFills(cut.graph) };
+  const slim = { ...cut, graph: mergeVectors(mergeFills(cut.graph)) };
   return { ...traced, model: slim, removed, layers, resized: resizedBorder(model, slim) };
 }
 
