@@ -37,9 +37,14 @@ function dropIn(graph: Graph, outer?: GraphBuilder): Graph {
     });
     const zeros = zeroProduct(b, node);
     const source = zeros ? undefined : sourceOf(b, node);
-    if (source !== undefined && !outputs.has(node.outputs[0]!)) renamed.set(node.outputs[0]!, source);
-    else b.addNode(zeros ?? (source === undefined || node.op === 'Identity' ? node : asIdentity(node, source)));
-    changed ||= zeros !== undefined;
+    if (source !== undefined && !outputs.has(node.outputs[0]!)) {
+      renamed.set(node.outputs[0]!, source);
+      continue;
+    }
+    const isIdentity = source === undefined || node.op === 'Identity';
+    const kept = zeros ?? (isIdentity ? node : asIdentity(node, source));
+    changed ||= kept !== node;
+    b.addNode(kept);
   }
   const made = changed || renamed.size > 0 ? { ...finishRewrite(b, graph), inputs: graph.inputs } : graph;
   return givenOutDirectly(made);
