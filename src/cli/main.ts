@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   calibrate: () => import('./calibrate.ts'),
   inspect: () => import('./inspect.ts'),
   shrink: () => import('./shrink.ts'),
+  specialize: () => import('./specialize.ts'),
   bench: () => import('./bench.ts'),
   export: () => import('./export.ts'),
   report: () => import('./report.ts'),

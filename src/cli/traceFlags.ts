@@ -6,9 +6,10 @@ import type { Graph, Model } from '../graph/types.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { collect } from './flags.ts';
+import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
 
 /** What the user says about a model's graph. */
-export interface TraceFlags {
+export interface TraceFlags extends GivenFlags {
   readonly fix?: readonly string[];
   readonly state?: readonly string[];
   /** False with `--no-states`. */
@@ -23,6 +24,7 @@ export function addTraceFlags(command: Command): void {
     .option('--state <in=out>', 'a streaming state: what comes out goes in again (repeatable)', collect)
     .option('--no-states', 'the model streams nothing: inputs and outputs keep their shapes')
     .option('--resize-state', 'let states that stack several layers change their shape');
+  addGivenFlags(command);
 }
 
 /** The flags as options of `traceModel`; throws a UsageError for inputs and outputs that are not there. */
