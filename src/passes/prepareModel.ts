@@ -1,14 +1,15 @@
 import { inferTypes } from '../graph/infer/infer.ts';
 import { isRecurrent, movesAll } from '../graph/operators.ts';
-import { producers } from '../graph/rewrite.ts';
+import { allNodes, producers } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
-import { storedHere } from '../graph/stored.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, Node } from '../graph/types.ts';
 import { isBidirectional, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { fillsPerUse } from './constantPerUse.ts';
 import { detectStates } from './detectStates.ts';
 import { foldConstants } from './foldConstants.ts';
 import { inlineFunctions } from './inlineFunctions.ts';
+import { nameLayers } from './nameLayers.ts';
 import { splitDirections } from './splitDirections.ts';
 import { uniqueNames } from './uniqueNames.ts';
 import { unstackStates } from './unstackStates.ts';
@@ -31,7 +32,7 @@ export function prepareModel(model: Model, options: PrepareOptions = {}): Model 
   const inlined = inlineFunctions(model);
   // Refuses graphs that are none: what follows walks along them.
   inferTypes(inlined.graph);
-  const graph = storeWeights(uniqueNames(inlined.graph));
+  const graph = storeWeights(nameLayers(uniqueNames(inlined.graph)));
   const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
   const parted = dropZeroStates(splitDirections(whole));
@@ -52,12 +53,14 @@ function withStates(model: Model, given: readonly StatePair[] | undefined): Mode
  * What is just put together stays, but for operators of two directions, which are parted only when weights are stored.
  */
 function storeWeights(graph: Graph): Graph {
-  const stored = storedHere(graph);
-  const made = producers(graph.nodes);
-  const wanted = graph.nodes.filter(isRecurrent).flatMap((node) => {
-    const names = WEIGHT_INPUTS.flatMap((i) => node.inputs[i] || []).filter((name) => !stored.has(name));
-    return isBidirectional(node) ? names : names.filter((name) => !isJoined(name, made, stored));
-  });
+  const stored = storedTensors(graph);
+  const made = producers(allNodes(graph));
+  const wanted = allNodes(graph)
+    .filter(isRecurrent)
+    .flatMap((node) => {
+      const names = WEIGHT_INPUTS.flatMap((i) => node.inputs[i] || []).filter((name) => !stored.has(name));
+      return isBidirectional(node) ? names : names.filter((name) => !isJoined(name, made, stored));
+    });
   return wanted.length === 0 ? graph : foldConstants(graph, { wanted: new Set(wanted) });
 }
 

@@ -1,7 +1,7 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import { scansBatches, takenBranches } from '../../graph/infer/control.ts';
-import { producers } from '../../graph/rewrite.ts';
+import { handsOn } from '../../graph/rewrite.ts';
 import type { Rules } from '../../graph/rules.ts';
 import type { Dim, Graph, TensorType } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule, titleOf } from './context.ts';
@@ -51,17 +51,6 @@ function iterate(c: TraceContext, body: Graph, entry: Entry): { states: Traced[]
     states = next;
     if (settled) return { states, rest: results.slice(states.length).map((x) => asFlow(x, c.identities)) };
   }
-}
-
-/** True when an output of a body is one of its inputs. */
-function handsOn(body: Graph, input: number, output: number): boolean {
-  const made = producers(body.nodes);
-  let name = body.outputs[output]?.name;
-  // As many steps as there are nodes: a name may be hidden by one of the same spelling.
-  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++) {
-    name = made.get(name!)!.inputs[0];
-  }
-  return name === body.inputs[input]?.name;
 }
 
 function isAlike(a: Traced, b: Traced): boolean {
