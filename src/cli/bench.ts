@@ -60,7 +60,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
   for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
   const contestants: Contestant[] = [];
-  for (const path of paths) contestants.push({ name: path, model: inlineFunctions(await loadModel(path)) });
+  for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
   giveValues(contestants, flags);
   const models = describe(
     paths,

@@ -19,6 +19,8 @@ export interface TraceContext {
   own(axis: number, size: number): Int32Array;
   /** Follows the data through a graph inside the node: what its outputs are, given its inputs. */
   runBody(body: Graph, inputs: readonly Traced[], types: readonly TensorType[]): Traced[];
+  /** What the outputs of all bodies were when they were followed last. */
+  bodyResults(): readonly Traced[];
 }
 
 /** Says how identities pass through an operator, for each output or the only one; those that are left out are fixed. */
@@ -66,13 +68,16 @@ export function outputShape(c: TraceContext, index = 0): TensorType['shape'] {
 
 /** Ends the trace at this node: channels get no further, and layers whose units are among them are blocked. */
 export function obstruct(c: TraceContext, reason: string): Flow {
-  for (const x of c.inputs) {
+  for (const x of [...c.inputs, ...c.bodyResults()]) {
     if (x === undefined || (x.kind === 'flow' && x.axis === undefined)) continue;
-    for (const ids of idsOf(x)) {
-      if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
-    }
+    for (const ids of idsOf(x)) obstructAt(c, ids, reason);
   }
   return fixed(c);
+}
+
+/** Makes this node an obstacle to some channels. */
+export function obstructAt(c: TraceContext, ids: Int32Array, reason: string): void {
+  if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
 }
 
 /** Says that an operator looks at all these channels together, so that none can leave without loss. */

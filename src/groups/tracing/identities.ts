@@ -30,6 +30,8 @@ export class Identities {
   readonly obstacles: Event[] = [];
   /** Channels that have a part in one another's results, so that none can leave without loss. */
   readonly entanglements: Event[] = [];
+  /** Axes of weights that the node at hand reads its channels by. */
+  readonly readings: Int32Array[] = [];
   private readonly parents: number[] = [FIXED];
   private readonly byTensor = new Map<string, StoredAxis[]>();
   /** Number of unions so far that joined two different classes; tells whether a pass changed something. */
@@ -99,6 +101,7 @@ export class Identities {
 
   /** Records how axes are used. */
   mark(axes: readonly StoredAxis[], role: Role): void {
+    if (role === 'reads') for (const a of axes) this.readings.push(a.ids);
     for (const a of axes) if (a.role === undefined || strength[role] > strength[a.role]) a.role = role;
   }
 }
