@@ -91,10 +91,10 @@ export class Identities {
   }
 
   /** Records one axis of a graph input that is stored between runs: a streaming state. */
-  stateAxis(tensor: string, axis: number, size: number): Int32Array {
-    const ids = this.fresh(size);
-    this.stored.push({ tensor, axis, ids, role: 'produces' });
-    return ids;
+  stateAxis(tensor: string, axis: number, size: number): StoredAxis {
+    const stored: StoredAxis = { tensor, axis, ids: this.fresh(size), role: 'produces' };
+    this.stored.push(stored);
+    return stored;
   }
 
   /** Records how axes are used. */

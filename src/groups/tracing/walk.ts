@@ -17,7 +17,8 @@ import { FIXED, Identities, NONE } from './identities.ts';
 import { indexingTraces } from './indexing.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
-import { alongAxis, asFlow, fix, flow, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
+import { stateValue, tieState } from './states.ts';
+import { fix, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
 /** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
 type Unmet = RecurrentOp | 'Constant';
@@ -61,7 +62,7 @@ export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST)
   graph.outputs.forEach((output, i) => {
     const state = values.get(streamed.get(output.name) ?? '');
     if (state === undefined) fix(outputs[i]!, identities);
-    else tie(state, outputs[i]!, identities);
+    else tieState(state, outputs[i]!, identities);
   });
   return { identities, values, ints: walker.ints };
 }
@@ -177,26 +178,4 @@ class Walker implements Trace {
 
 function fixedValue(input: ValueInfo): Traced {
   return uniform(input.type.shape, FIXED);
-}
-
-/** A streaming state: its channels lie along the last axis that has a fixed size (of more than 1, if there is one). */
-function stateValue(input: ValueInfo, identities: Identities): Traced {
-  const { shape } = input.type;
-  if (shape === undefined) return fixedValue(input);
-  const sized = shape.flatMap((d, i) => (typeof d === 'number' ? [i] : []));
-  const axis = sized.findLast((i) => shape[i] !== 1) ?? sized[sized.length - 1];
-  if (axis === undefined) return fixedValue(input);
-  return flow(shape, axis, identities.stateAxis(input.name, axis, shape[axis] as number));
-}
-
-/** What comes out as a state goes in again. */
-function tie(state: Traced, next: Traced, identities: Identities): void {
-  const a = asFlow(state, identities);
-  const b =
-    next.kind === 'flow' || a.axis === undefined ? asFlow(next, identities) : alongAxis(next, a.axis, identities);
-  if (a.axis !== undefined && a.axis === b.axis && a.ids.length === b.ids.length) identities.unite(a.ids, b.ids);
-  else {
-    identities.fix(a.ids);
-    identities.fix(b.ids);
-  }
 }
