@@ -46,7 +46,8 @@ function makesZeros(node: Node, zeros: ReadonlySet<string>): boolean {
   return (moves(node) !== undefined || traits(node).keepsZero === true) && zeros.has(node.inputs[0] ?? '');
 }
 
-function allZero({ data }: Tensor): boolean {
+/** True for a tensor that holds nothing but zeros. */
+export function allZero({ data }: Tensor): boolean {
   for (const value of data) if (Number(value) !== 0) return false;
   return true;
 }

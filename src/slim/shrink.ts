@@ -202,9 +202,9 @@ function fitting<T>(make: () => T): T {
   }
 }
 
-/** Inferred sizes where they are numbers; free dimensions keep the names that the model gives them. */
+/** Inferred sizes; free dimensions keep the names that the model gives them. */
 function withNames(shape: ValueInfo['type']['shape'], declared: ValueInfo): ValueInfo['type'] {
   const old = declared.type.shape;
-  const named = shape?.map((d, i) => (typeof d === 'number' ? d : (old?.[i] ?? d)));
+  const named = shape?.map((d, i) => (typeof d === 'number' && typeof old?.[i] !== 'string' ? d : (old?.[i] ?? d)));
   return { ...declared.type, shape: named ?? old };
 }
