@@ -36,7 +36,7 @@ export function stateCells(
       const own = new Set(endings.get(output)!.parts.map((p) => p.value));
       return starts.get(input)!.flatMap(({ value }) => cellOf(flow, trace, input, value, own) ?? []);
     }),
-  ).filter((cell) => cell.products.size > 0);
+  ).filter((cell) => cell.gated || cell.products.size > 0);
   const names = cellNames(cells);
   return cells.flatMap((cell, i) => layersOf(cell, names[i]!, trace, seen));
 }
@@ -126,7 +126,10 @@ function kindOf(cell: Cell, units: number, trace: Trace): string {
  * only this cell takes; else the product.
  */
 function cellNames(cells: readonly Cell[]): string[] {
-  const firsts = cells.map((cell) => nodeTitle([...cell.products][0]!));
+  const firsts = cells.map((cell) => {
+    const [product] = cell.products;
+    return product ? nodeTitle(product) : [...cell.ends][0]!;
+  });
   const scopes = firsts.map((title) => title.slice(0, Math.max(0, title.lastIndexOf('/'))));
   const isAlone = (list: readonly string[], item: string) => list.filter((other) => other === item).length === 1;
   const inputs = cells.map((cell) => [...cell.starts.values()][0]!);

@@ -7,6 +7,7 @@ import type { Op, RecurrentOp } from '../../graph/operators.ts';
 import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
+import { movesStates } from '../../passes/states/parts.ts';
 import { alongTraces } from './along.ts';
 import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.ts';
 import { controlTraces } from './control.ts';
@@ -46,20 +47,28 @@ export interface Trace {
 }
 
 /**
- * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs. Throws a SlimError
- * when shapes do not fit, or when the graph spells out sizes that are too large to follow.
+ * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs, `titles` what
+ * nodes are called that stand for another one. Throws a SlimError when shapes do not fit, or when the graph spells out
+ * sizes that are too large to follow.
  */
-export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST): Trace {
-  const walker = new Walker(opset);
+export function walk(
+  graph: Graph,
+  states: readonly StatePair[],
+  opset = NEWEST,
+  titles: ReadonlyMap<Node, string> = new Map(),
+): Trace {
+  const walker = new Walker(opset, titles);
   const { identities, values } = walker;
   const scope = new Scope();
   const kept = new Set(states.map((s) => s.input));
   for (const input of graph.inputs) {
+    walker.origins.set(input.name, input.name);
     walker.define(scope, input, kept.has(input.name) ? stateValue(input, identities) : fixedValue(input));
   }
   const outputs = walker.run(graph, scope);
   const streamed = new Map(states.map((s) => [s.output, s.input]));
   graph.outputs.forEach((output, i) => {
+    identities.at = `output '${output.name}'`;
     const state = values.get(streamed.get(output.name) ?? '');
     if (state === undefined) fix(outputs[i]!, identities);
     else tieState(state, outputs[i]!, identities);
@@ -83,9 +92,15 @@ class Walker implements Trace {
   private readonly owned = new Map<string, Int32Array>();
   private budget = MOST_ENTRIES;
   private readonly opset: number;
+  private readonly titles: ReadonlyMap<Node, string>;
+  /** Inputs of the graph by the values that are parts of them, only moved. */
+  readonly origins = new Map<string, string>();
+  /** True inside a node that stands for another one. */
+  private standsIn = false;
 
-  constructor(opset: number) {
+  constructor(opset: number, titles: ReadonlyMap<Node, string>) {
     this.opset = opset;
+    this.titles = titles;
   }
 
   define(scope: Scope, { name, type }: Pick<ValueInfo, 'name' | 'type'>, value: Traced): void {
@@ -129,13 +144,29 @@ class Walker implements Trace {
       },
     };
     const rule = ruleFor<TraceRule>(rules, node);
+    const outside = this.identities.at;
+    const { standsIn } = this;
+    // What stands for another node stands for it with all that is inside.
+    if (!standsIn) this.identities.at = this.placeOf(node);
+    this.standsIn ||= this.titles.has(node);
     const results = [rule ? rule(context) : obstruct(context, 'the trace does not know this operator')].flat();
+    this.identities.at = outside;
+    this.standsIn = standsIn;
     node.outputs.forEach((name, i) => {
       if (name === '') return;
       const value = results[i] ?? uniform(outputTypes[i]?.shape, FIXED);
       this.pay(value, node);
       this.values.set(name, value);
     });
+  }
+
+  /** What a node is called in messages, with the inputs of the graph that it works on as they come. */
+  private placeOf(node: Node): string {
+    const origins = new Set(node.inputs.flatMap((name) => this.origins.get(name) ?? []));
+    const [origin] = origins;
+    if (origin !== undefined && movesStates(node)) for (const name of node.outputs) this.origins.set(name, origin);
+    const title = this.titles.get(node) ?? titleOf(node);
+    return origins.size === 0 ? title : `${title} with input '${[...origins].join("', '")}'`;
   }
 
   /** Keeps a file of few bytes from making identities without end. */
