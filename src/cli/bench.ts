@@ -1,16 +1,17 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import { benchLatency, type Latency } from '../bench/latency.ts';
+import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { fixedBatch } from '../slim/batchAxes.ts';
 import { whole } from './flags.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
-  batch: number[];
+  batch?: number[];
   steps: number;
   rounds: number;
   threads?: number;
@@ -38,7 +39,9 @@ export const command = new Command('bench')
     parseDevices,
     ['cpu'],
   )
-  .option('--batch <list>', 'batch sizes', (text) => text.split(',').map(whole('--batch')), [1, 10])
+  .option('--batch <list>', 'batch sizes, for models that leave theirs free (default: 1,10)', (text) =>
+    text.split(',').map(whole('--batch')),
+  )
   .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
   .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
   .option(
@@ -60,7 +63,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   );
   const { steps, rounds, size: sizes } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
-  for (const batch of flags.batch) {
+  for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
@@ -89,6 +92,28 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
         'faster: against the first model',
     ].join('\n\n'),
   );
+}
+
+/** Batch sizes of models without `--batch`. */
+const BATCHES = [1, 10];
+
+/**
+ * The batch sizes to time: those that are asked for, or where a model fixes its own, that one. Throws a UsageError where
+ * models fix different ones, or another than was asked for.
+ */
+function batchesFor(contestants: readonly Contestant[], asked: readonly number[] | undefined): readonly number[] {
+  let batches = asked ?? BATCHES;
+  for (const { name, model } of contestants) {
+    const fixed = fixedBatch(model.graph);
+    if (fixed === undefined || (batches.length === 1 && batches[0] === fixed)) continue;
+    if (asked !== undefined || batches !== BATCHES) {
+      const other = asked === undefined ? `another model at ${batches[0]}` : `--batch asks for ${asked.join(', ')}`;
+      throw new UsageError(`${name} fixes its batch at ${fixed}, ${other}`);
+    }
+    note(`${name} fixes its batch at ${fixed}`);
+    batches = [fixed];
+  }
+  return batches;
 }
 
 /** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */

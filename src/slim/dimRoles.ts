@@ -2,6 +2,7 @@ import { intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { knownTypes } from '../graph/infer/infer.ts';
 import { isBroadcasting, isRecurrent } from '../graph/operators.ts';
+import { bodiesOf, capturedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
 
@@ -13,7 +14,8 @@ export function freeDims(graph: Graph): string[] {
   return [...new Set(graph.inputs.flatMap((input) => (input.type.shape ?? []).flatMap(namesIn)))];
 }
 
-function namesIn(dim: Dim): string[] {
+/** The names in a dimension: of a product or a sum, those of its parts. */
+export function namesIn(dim: Dim): string[] {
   if (typeof dim === 'number') return [];
   const parts = dim.startsWith('(') ? dim.split(/[*+()]/) : dim.includes('(') ? [dim] : dim.split('*');
   return parts.filter((part) => part !== '' && !/^-?\d+$/.test(part));
@@ -46,16 +48,18 @@ export function dimRoles(graph: Graph): Map<string, DimRole> {
   return roles;
 }
 
-function roleOfName(name: string): DimRole | undefined {
+/** What the name of a free dimension says that it counts. */
+export function roleOfName(name: string): DimRole | undefined {
   // Made from an input's name by our reader or PyTorch's exporter; the input's name says nothing of its dimensions.
   if (name.startsWith('?') || /_dynamic_axes_\d+$/.test(name)) return undefined;
-  const isBatch = /batch|^(n|b|bs|bsz)$/i.test(name);
+  const isBatch = /batch|^(n|b|bs|bsz|examples?)$/i.test(name);
   const isTime = /time|seq|step|len|frame|^t$/i.test(name);
   if (isBatch === isTime) return undefined;
   return isBatch ? 'batch' : 'time';
 }
 
-type Vote = readonly [name: string, role: DimRole];
+/** What an operator tells of a dimension, which may be a product of free ones. */
+export type Vote = readonly [name: string, role: DimRole];
 
 /** What the votes say, but for names that they do not agree on. */
 function agreed(votes: readonly Vote[]): Map<string, DimRole> {
@@ -64,20 +68,40 @@ function agreed(votes: readonly Vote[]): Map<string, DimRole> {
   return roles;
 }
 
-/** What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions. */
-function votesByPlace(graph: Graph): Vote[] {
+/**
+ * What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions; those
+ * inside branches and loops, too.
+ */
+export function votesByPlace(graph: Graph): Vote[] {
   const types = knownTypes(graph);
-  return graph.nodes.flatMap((node) => {
-    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
-    if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
-    if (node.domain !== '') return [];
-    if (node.op === 'Scan') return votesOfScan(node, shapes);
-    if (node.op !== 'Loop') return [];
-    // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
-    const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
-    const turns = numbers.filter((number) => typeof number === 'string');
-    return votesOfSteps(turns, shapes.slice(2));
+  return graph.nodes.flatMap((node) => [
+    ...votesOfNode(node, types),
+    ...bodiesOf(node).flatMap((body) => votesByPlace(withCaptures(body, types))),
+  ]);
+}
+
+/** A body with the values that it takes from the graph around it as inputs. */
+function withCaptures(body: Graph, types: KnownTypes): Graph {
+  const captured = capturedNames(body);
+  const inputs = [...captured].flatMap((name): ValueInfo[] => {
+    const type = types.type(name);
+    return type === undefined ? [] : [{ name, type }];
   });
+  return { ...body, inputs: [...body.inputs, ...inputs] };
+}
+
+type KnownTypes = ReturnType<typeof knownTypes>;
+
+function votesOfNode(node: Node, types: KnownTypes): Vote[] {
+  const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
+  if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
+  if (node.domain !== '') return [];
+  if (node.op === 'Scan') return votesOfScan(node, shapes);
+  if (node.op !== 'Loop') return [];
+  // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
+  const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
+  const turns = numbers.filter((number) => typeof number === 'string');
+  return votesOfSteps(turns, shapes.slice(2));
 }
 
 type Shapes = readonly (readonly Dim[])[];

@@ -58,12 +58,18 @@ export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number
 }
 
 function emptyBatch({ array, batchAxis }: InputExamples, batch: number): Tensor {
-  const dims = array.dims.slice(1).toSpliced(batchAxis, 0, batch);
+  const own = array.dims.slice(1);
+  const dims = batchAxis === undefined ? own : own.toSpliced(batchAxis, 0, batch);
   return { ...array, dims, data: emptyData(array.elementType, sizeOf(dims)) };
 }
 
-/** Copies examples [N, …] into a batch whose axis of the examples may be an inner one. */
+/** Copies examples [N, …] into a batch whose axis of the examples may be an inner one; without one, the first of them. */
 function placeExamples({ array, batchAxis }: InputExamples, chosen: Uint32Array, into: Tensor): void {
+  if (batchAxis === undefined) {
+    const size = sizeOf(into.dims);
+    copy(array.data, chosen[0]! * size, (chosen[0]! + 1) * size, into.data, 0);
+    return;
+  }
   const inner = sizeOf(into.dims.slice(batchAxis + 1));
   const outer = sizeOf(into.dims.slice(0, batchAxis));
   chosen.forEach((n, b) => {

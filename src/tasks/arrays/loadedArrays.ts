@@ -5,6 +5,7 @@ import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
 import { readTaskFields } from './definition.ts';
 import { streamingStates } from './examples.ts';
+import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
@@ -26,7 +27,11 @@ export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData):
     // States that take their values from arrays keep their sizes.
     states: streamingStates(model).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
     isImported: true,
-    notes: [`${source}: ${grouped(train)} examples${held}`, ...notesOn(model, problem, config, train)],
+    notes: [
+      `${source}: ${grouped(train)} examples${held}`,
+      ...notesOn(model, problem, config, train),
+      ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
+    ],
     files: {},
   };
 }

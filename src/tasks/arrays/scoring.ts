@@ -11,8 +11,9 @@ import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
-import { batchAxisOf, type Examples, streamingStates } from './examples.ts';
+import { type Examples, streamingStates } from './examples.ts';
 import { type LossName, losses } from './losses.ts';
+import { classAxisOf, outputBatchAxis } from './outputAxes.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
 export const PLACE_WEIGHTS = 'slimrnn/place_weights';
@@ -22,7 +23,8 @@ export const CORRECT = 'slimrnn/correct';
 /** How the scored output meets the targets. */
 export interface Scored {
   readonly output: string;
-  readonly batchAxis: number;
+  /** Axis of the examples; undefined in a model that takes one at a time, without an axis for them. */
+  readonly batchAxis: number | undefined;
   /** Number of classes, and their axis in the output; undefined for losses without classes. */
   readonly classes: { readonly count: number; readonly axis: number } | undefined;
   /** Dimensions of the targets of one example. */
@@ -34,17 +36,14 @@ export function scoredOutput(
   model: Model,
   examples: Examples,
   targetDims: readonly number[],
-  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'batchAxis'>,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'batchAxis' | 'classAxis'>,
 ): Scored {
-  const axes = config.batchAxis ?? {};
-  const info = chosenOutput(model, config.output);
+  const declared = chosenOutput(model, config.output);
   const bound = boundGraph(model, examples, BATCH);
-  const inferred = inferTypes(bound)(info.name);
-  const shape = inferred?.shape ?? info.type.shape;
-  const given = Object.hasOwn(axes, info.name);
-  const seen = shape?.indexOf(BATCH) ?? -1;
-  const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
-  const own = (shape ?? []).toSpliced(batchAxis, 1);
+  const shape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
+  const info = { ...declared, type: { ...declared.type, shape } };
+  const batchAxis = outputBatchAxis(info, examples, config.batchAxis ?? {});
+  const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
   if (!isStatic(own)) {
     const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
     const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
@@ -62,17 +61,18 @@ export function scoredOutput(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
   }
-  // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
-  const at = [own.length - 1, 0].find((axis) => axis >= 0 && own.toSpliced(axis, 1).join() === places.join());
-  if (at === undefined) {
+  const at = config.classAxis ?? classAxisOf(bound, info, batchAxis, places);
+  const rest = (shape ?? []).filter((_, axis) => axis !== at && axis !== batchAxis);
+  if (at === undefined || at === batchAxis || rest.length !== own.length - 1 || rest.join() !== places.join()) {
     const isSame = own.join() === places.join();
     const hint = isSame ? ' (for targets like the output itself there are --loss mse and bce)' : '';
+    const where = config.classAxis === undefined ? 'classes last' : `classes along axis ${config.classAxis}`;
     throw new UsageError(
       `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
-        `[${own.join(', ')}] for each example, classes last; ${says}${hint}`,
+        `[${own.join(', ')}] for each example, ${where}; ${says}${hint}`,
     );
   }
-  return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
+  return { ...outer, classes: { count: Number(shape![at]), axis: at } };
 }
 
 /** The output that is named, or the only one that is no state. */
@@ -119,10 +119,11 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
   const shape = scores.type.shape;
   if (!isStatic(shape))
     throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed`);
-  const rows = shape[scored.batchAxis]! * sizeOf(scored.places);
+  const { batchAxis } = scored;
+  const rows = (batchAxis === undefined ? 1 : shape[batchAxis]!) * sizeOf(scored.places);
   const order = [
-    scored.batchAxis,
-    ...[...shape.keys()].filter((i) => i !== scored.batchAxis && i !== scored.classes?.axis),
+    ...(batchAxis === undefined ? [] : [batchAxis]),
+    ...[...shape.keys()].filter((i) => i !== batchAxis && i !== scored.classes?.axis),
     ...(scored.classes ? [scored.classes.axis] : []),
   ];
   const turned = order.every((axis, i) => axis === i) ? scores : transpose(scores, order);
