@@ -25,7 +25,7 @@ export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData):
     },
     model: () => model,
     // States that take their values from arrays keep their sizes.
-    states: streamingStates(model).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
+    states: streamingStates(model, fields).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
     isImported: true,
     notes: [
       `${source}: ${grouped(train)} examples${held}`,
