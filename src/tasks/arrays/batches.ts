@@ -12,12 +12,17 @@ import type { Targets } from './targets.ts';
 /** The examples' order in an epoch, from 0: another one in each, the same for the same seed (Fisher and Yates). */
 export function shuffled(count: number, seed: number, epoch: number): Uint32Array {
   const random = randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0);
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const order = inOrder(count);
   for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
+}
+
+/** The examples from the first to the last. */
+export function inOrder(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
 /**

@@ -15,6 +15,12 @@ export const taskFields = {
   output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
   zeros: z.array(name).optional().describe('inputs without an array that are fed zeros'),
+  state: z
+    .record(z.string(), name)
+    .optional()
+    .describe(
+      'a streaming state, input=output: the output goes in again at the next step (default: those that the file or the graph shows)',
+    ),
   lengths: name
     .optional()
     .describe(

@@ -9,6 +9,7 @@ import { detectStates } from '../../passes/detectStates.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
 import { useOfInput } from '../../verify/inputUses.ts';
 import type { ArraysFields } from './definition.ts';
+import type { Sequences } from './sequences.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -44,15 +45,36 @@ export interface Examples {
   readonly sizes: Readonly<Record<string, number>>;
   /** Size of the examples' axis where the model spells it out; 1 where it takes one example at a time. */
   readonly fixedBatch: number | undefined;
+  /** How the model runs over sequences, where it is one of a step and they are its examples. */
+  readonly sequences?: Sequences | undefined;
 }
 
-/** The streaming states of a model: those that its metadata names, else those that its graph shows. */
-export function streamingStates(model: Model): StatePair[] {
+/**
+ * The streaming states of a model: those that are said, else those that its metadata names, else those that its graph
+ * shows. Throws UsageError for ends that the graph does not have.
+ */
+export function streamingStates(model: Model, { state }: Pick<ArraysFields, 'state'> = {}): StatePair[] {
+  if (state !== undefined) {
+    const pairs = Object.entries(state).map(([input, output]) => ({ input, output }));
+    for (const pair of pairs) checkState(model, pair);
+    return pairs;
+  }
   const named = statesOf(model);
   return named.length > 0 ? named : detectStates(model.graph);
 }
 
-type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis'>;
+function checkState({ graph }: Model, pair: StatePair): void {
+  for (const end of ['input', 'output'] as const) {
+    const known = graph[`${end}s`].map((v) => v.name);
+    if (known.includes(pair[end])) continue;
+    throw new UsageError(
+      `--state ${pair.input}=${pair.output}: the model has no ${end} '${pair[end]}'${didYouMean(pair[end], known)}; ` +
+        `it has ${known.join(', ')}`,
+    );
+  }
+}
+
+type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis' | 'state'>;
 
 /** The array of that name; throws UsageError that lists what there is. */
 export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: string): Tensor {
@@ -67,7 +89,7 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
 /** Finds the examples of each input of a model. Throws UsageError where one is missing or does not fit. */
 export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
   const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
-  const states = new Set(streamingStates(model).map((s) => s.input));
+  const states = new Set(streamingStates(model, wiring).map((s) => s.input));
   const isZero = ({ name }: ValueInfo) =>
     zeros.includes(name) || (states.has(name) && !data.arrays.has(named[name] ?? name));
   const { inputs } = model.graph;
@@ -127,7 +149,7 @@ function lengthsFor({ graph }: Model, { name }: ValueInfo, { arrays }: NamedArra
 }
 
 /** Number of examples; throws UsageError where the arrays do not agree on it. */
-function countOf(fed: readonly { readonly array: Tensor; readonly from: string }[], source: string): number {
+export function countOf(fed: readonly { readonly array: Tensor; readonly from: string }[], source: string): number {
   const [first] = fed;
   if (first === undefined) throw new UsageError('the model has no input that takes data');
   const count = first.array.dims[0]!;
@@ -190,7 +212,7 @@ export function unclearAxis({ name, type }: ValueInfo, why: string): UsageError 
 }
 
 /** Half precision is fed as float32, because that is what is trained. */
-function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
+export function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
   if (type.elementType === 'string') {
     throw new UsageError(`input '${name}' takes text; cut the model behind the step that turns text into numbers`);
   }
@@ -203,13 +225,13 @@ function checkInput({ graph }: Model, name: string): void {
   throw new UsageError(`the model has no input '${name}'${didYouMean(name, known)}; it has ${known.join(', ')}`);
 }
 
-function missing({ name, type }: ValueInfo, array: string): string {
+export function missing({ name, type }: ValueInfo, array: string): string {
   const input = `for the model's input '${name}' ${formatShape(type.shape)}`;
   return name === array ? `${input} (--input ${name}=ARRAY takes another, --zeros ${name} feeds zeros)` : input;
 }
 
 /** Takes the sizes of an input's free dimensions from its examples. */
-function bindSizes(
+export function bindSizes(
   { name, type }: ValueInfo,
   batchAxis: number | undefined,
   given: { readonly name: string; readonly array: Tensor; readonly source: string },
@@ -240,6 +262,6 @@ function bindSizes(
   });
 }
 
-function fits(wanted: readonly Dim[], got: readonly number[]): boolean {
+export function fits(wanted: readonly Dim[], got: readonly number[]): boolean {
   return wanted.length === got.length && wanted.every((dim, i) => typeof dim === 'string' || dim === got[i]);
 }

@@ -8,9 +8,9 @@ import { titleOf } from '../../graph/names.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
 import { liveNodes, producers, removeDeadNodes } from '../../graph/rewrite.ts';
-import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
+import type { Dim, Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
-import { BATCH, boundGraph } from './bound.ts';
+import { BATCH, stepGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, streamingStates } from './examples.ts';
 import { type LossName, losses } from './losses.ts';
@@ -37,13 +37,20 @@ export function scoredOutput(
   model: Model,
   examples: Examples,
   targetDims: readonly number[],
-  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'batchAxis' | 'classAxis'>,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'state' | 'batchAxis' | 'classAxis'>,
 ): Scored {
-  const declared = chosenOutput(model, config.output);
-  const bound = boundGraph(model, examples, BATCH);
-  const shape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
+  const declared = chosenOutput(model, config);
+  const { sequences } = examples;
+  const isAlone = sequences?.isAlone ?? false;
+  const bound = stepGraph(model, examples, isAlone ? 1 : BATCH);
+  const stepShape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
+  const step = { ...declared, type: { ...declared.type, shape: stepShape } };
+  // Outputs of all steps have the steps first, then examples that stand side by side.
+  const lead: Dim[] = sequences === undefined ? [] : [sequences.steps, ...(isAlone ? [BATCH] : [])];
+  const shape = stepShape && [...lead, ...stepShape];
   const info = { ...declared, type: { ...declared.type, shape } };
-  const batchAxis = outputBatchAxis(info, examples, config.batchAxis ?? {});
+  const stepAxis = isAlone ? undefined : outputBatchAxis(step, examples, config.batchAxis ?? {});
+  const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
   const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
   if (!isStatic(own)) {
     const hidden = hiding(bound, info.name);
@@ -60,15 +67,16 @@ export function scoredOutput(
   const outer = { output: info.name, batchAxis, places };
   const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
   if (!losses[config.loss].classes) {
-    const withoutOnes = (dims: readonly number[]) => dims.filter((d) => d !== 1).join();
     if (withoutOnes(own) === withoutOnes(places)) return { ...outer, classes: undefined };
     throw new UsageError(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
   }
-  const at = config.classAxis ?? classAxisOf(bound, info, batchAxis, places);
+  const inStep = config.classAxis ?? classAxis(bound, step, stepAxis, places, sequences !== undefined);
+  const at = inStep === undefined ? undefined : inStep + lead.length;
   const rest = (shape ?? []).filter((_, axis) => axis !== at && axis !== batchAxis);
-  if (at === undefined || at === batchAxis || rest.length !== own.length - 1 || rest.join() !== places.join()) {
+  const isMet = isAlone ? withoutOnes(rest) === withoutOnes(places) : rest.join() === places.join();
+  if (at === undefined || at === batchAxis || rest.length !== own.length - 1 || !isMet) {
     const isSame = own.join() === places.join();
     const hint = isSame ? ' (for targets like the output itself there are --loss mse and bce)' : '';
     const where = config.classAxis === undefined ? 'classes last' : `classes along axis ${config.classAxis}`;
@@ -92,8 +100,27 @@ function hiding(graph: Graph, output: string): string | undefined {
   return node && titleOf(node);
 }
 
+/** The axis of the classes in an output of one step, whose targets come without the axis of the steps. */
+function classAxis(
+  graph: Graph,
+  info: ValueInfo,
+  batchAxis: number | undefined,
+  places: readonly number[],
+  isSequence: boolean,
+): number | undefined {
+  if (!isSequence) return classAxisOf(graph, info, batchAxis, places);
+  // The batch of a model that takes one example at a time.
+  const single = info.type.shape?.indexOf(1) ?? -1;
+  return classAxisOf(graph, info, batchAxis ?? (single < 0 ? undefined : single), places.slice(1));
+}
+
+function withoutOnes(dims: readonly Dim[]): string {
+  return dims.filter((d) => d !== 1).join();
+}
+
 /** The output that is named, or the only one that is no state. */
-function chosenOutput(model: Model, named: string | undefined): ValueInfo {
+function chosenOutput(model: Model, fields: Pick<ArraysFields, 'output' | 'state'>): ValueInfo {
+  const { output: named } = fields;
   const { outputs } = model.graph;
   const names = outputs.map((o) => o.name);
   if (named !== undefined) {
@@ -103,7 +130,7 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
       `the model has no output '${named}'${didYouMean(named, names)} to score; it has ${names.join(', ')}`,
     );
   }
-  const states = new Set(streamingStates(model).map((s) => s.output));
+  const states = new Set(streamingStates(model, fields).map((s) => s.output));
   const candidates = outputs.filter((o) => !states.has(o.name));
   if (candidates.length === 1) return candidates[0]!;
   throw new UsageError(
