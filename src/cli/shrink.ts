@@ -26,6 +26,7 @@ interface ShrinkFlags extends CutFlags, TraceFlags {
   force?: boolean;
   inputs?: string;
   seed?: number;
+  unverifiedBranches?: boolean;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
@@ -49,6 +50,7 @@ command
     'seed of the random inputs that both models are compared on without --inputs (default: 1)',
     number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
   )
+  .option('--unverified-branches', 'write the model though some branch of an If was never taken while comparing')
   .action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
@@ -81,6 +83,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
+    unverifiedBranches: flags.unverifiedBranches ?? false,
   });
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
@@ -139,9 +142,15 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
     : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  return [table(['', 'before', 'after'], rows), '', ...outcome, ...resizedLines(resized), `written to ${out}`].join(
-    '\n',
-  );
+  const untaken = verify.untaken?.map((branch) => `not verified: ${branch}, which no input took`) ?? [];
+  return [
+    table(['', 'before', 'after'], rows),
+    '',
+    ...outcome,
+    ...untaken,
+    ...resizedLines(resized),
+    `written to ${out}`,
+  ].join('\n');
 }
 
 /** Values that change alike share a line. */

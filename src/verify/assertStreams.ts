@@ -13,7 +13,8 @@ import { freeDims } from '../slim/dimRoles.ts';
 import { type Difference, Tally } from './difference.ts';
 import { zeroStates } from './givenInputs.ts';
 import { boundDims, randomTensor, refuseEmpty, smallSizes } from './randomInputs.ts';
-import { refuseNothing, roundingOf, runAll } from './verify.ts';
+import { runAll } from './runs.ts';
+import { refuseNothing, roundingOf } from './verify.ts';
 
 /** Time steps of a sequence, and of the pieces that it is cut into. */
 const STEPS = 8;

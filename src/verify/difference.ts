@@ -19,6 +19,8 @@ export interface Difference {
   readonly agreement?: number;
   /** Windows that were compared. */
   readonly batches: number;
+  /** Branches of Ifs that no window took, in words; absent where all were taken. */
+  readonly untaken?: readonly string[];
 }
 
 /** Sums over the outputs that have been compared so far. */
@@ -30,7 +32,7 @@ export class Tally {
   private reals = 0;
   /** Outputs that were nothing but NaN and infinity in some window. */
   readonly blank = new Set<string>();
-  /** Elements that were compared, by output. */
+  /** Elements that the outputs had, by name. */
   readonly elements = new Map<string, number>();
   /** The output with the largest relative difference. */
   worst: string | undefined;
@@ -38,10 +40,11 @@ export class Tally {
   discrete = 0;
   equal = 0;
   batches = 0;
+  untaken: readonly string[] = [];
 
   /** What it amounts to. */
   get difference(): Difference {
-    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = this;
+    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches, untaken } = this;
     return {
       maxAbsDifference: maxAbs,
       maxRelativeDifference: maxRelative,
@@ -49,11 +52,15 @@ export class Tally {
       meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
       ...(discrete > 0 && { agreement: equal / discrete }),
       batches,
+      ...(untaken.length > 0 && { untaken }),
     };
   }
 
-  /** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
-  compare(name: string, expected: Tensor, got: Tensor): void {
+  /**
+   * Adds one output of one window, or what is compared of its `elements`; throws a SlimError when type or dimensions of
+   * the two differ.
+   */
+  compare(name: string, expected: Tensor, got: Tensor, elements = expected.data.length): void {
     if (expected.elementType !== got.elementType) {
       throw new SlimError(
         `output '${name}' is ${got.elementType} in the smaller model, expected ${expected.elementType}`,
@@ -65,7 +72,7 @@ export class Tally {
           'for streaming states say what was removed (removal)',
       );
     }
-    this.elements.set(name, (this.elements.get(name) ?? 0) + expected.data.length);
+    this.elements.set(name, (this.elements.get(name) ?? 0) + elements);
     const [a, b] = [numbersOf(expected), numbersOf(got)];
     if (isFloat(expected.elementType) && a && b) this.compareReals(name, a, b);
     else {

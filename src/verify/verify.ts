@@ -2,14 +2,11 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
-import { emptyData } from '../graph/tensors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { timeFirst } from '../passes/timeFirst.ts';
-import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
+import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { type Difference, Tally } from './difference.ts';
-import { zeroStates } from './givenInputs.ts';
-import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
-import { type RemovalFrom, type StateMap, stateMaps } from './stateMaps.ts';
+import { branchRuns, givenRun, mapTensors, randomRuns, runAll, runBranches } from './runs.ts';
+import { type RemovalFrom, stateMaps } from './stateMaps.ts';
 
 export type { Difference } from './difference.ts';
 
@@ -30,6 +27,8 @@ export interface VerifyOptions {
   readonly states?: readonly StatePair[] | undefined;
   /** Limit of `assertEqual` on the relative difference; absent: `roundingOf` the original. */
   readonly tolerance?: number;
+  /** Accepts branches of an If that no input takes; `Difference.untaken` names them. */
+  readonly unverifiedBranches?: boolean;
   /** What was removed from the original to make the candidate; needed when its streaming states are smaller. */
   readonly removal?: RemovalFrom;
 }
@@ -103,28 +102,23 @@ export function roundingOf({ graph }: Model): number {
   return types.has('float16') ? HALF_ROUNDING : ROUNDING;
 }
 
-/** Consecutive windows. */
-interface Run {
-  readonly windows: readonly Tensors[];
-  /** States before the first window, by input name. */
-  readonly states: Tensors;
-}
-
 async function tallyOf(
   runtime: Runtime,
   original: Model,
   candidate: Model | (() => Model),
-  { seed = 1, batches = 3, feeds, states = statesOf(original), removal }: VerifyOptions,
+  { seed = 1, batches = 3, feeds, states = statesOf(original), removal, unverifiedBranches = false }: VerifyOptions,
 ): Promise<Tally> {
   if (batches < 1 || feeds?.length === 0) throw new UsageError('a comparison needs at least one window');
   const inputs = new Set(states.map((s) => s.input));
-  const runs = feeds ? [givenRun(original, inputs, feeds)] : randomRuns(original, inputs, batches, randomStream(seed));
-  const maps = stateMaps(original, removal);
-  const results: Record<string, Tensor>[] = [];
+  const random = randomStream(seed);
+  const asked = feeds ? [givenRun(original, inputs, feeds)] : randomRuns(original, inputs, batches, random);
   const what = `the model does not run on ${feeds ? 'the given' : 'random'} inputs`;
-  const advice = '; give some that it is made for (--inputs FILE)';
-  await runAll(runtime, original, runs, states, (outputs) => results.push(outputs), { what, advice });
+  const failure = { what, advice: '; give some that it is made for (--inputs FILE)' };
+  const more = branchRuns(original, inputs, random);
+  const { runs, outputs: results, untaken } = await runBranches(runtime, original, asked, more, states, failure);
+  if (untaken.length > 0 && !unverifiedBranches) refuseUntaken(untaken);
 
+  const maps = stateMaps(original, removal);
   const tally = new Tally();
   const inputOf = new Map(states.map((s) => [s.output, s.input]));
   const smaller = typeof candidate === 'function' ? candidate() : candidate;
@@ -135,89 +129,24 @@ async function tallyOf(
       const got = outputs[name];
       if (got === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
       const state = inputOf.get(name);
-      if (state === undefined) tally.compare(name, expected, got);
-      else tally.compare(name, maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got));
+      if (state === undefined) {
+        tally.compare(name, expected, got);
+        continue;
+      }
+      const [theirs, ours] = [maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got)];
+      tally.compare(name, theirs, ours, expected.data.length);
     }
     tally.batches++;
   };
   await runAll(runtime, smaller, theirs, states, check, { what: 'the smaller model does not run on the same inputs' });
+  tally.untaken = untaken;
   return tally;
 }
 
-/** What is said before and after the sizes of inputs on which a model does not run. */
-interface Failure {
-  readonly what: string;
-  readonly advice?: string;
-}
-
-/** Runs a model on all windows of all runs, states carried within each; a SlimError says on what it does not run. */
-export async function runAll(
-  runtime: Runtime,
-  model: Model,
-  runs: readonly Run[],
-  states: readonly StatePair[],
-  each: (outputs: Record<string, Tensor>) => void,
-  failure: Failure,
-): Promise<void> {
-  const session = await runtime.createSession(timeFirst(model));
-  try {
-    for (const run of runs) {
-      let carried = run.states;
-      for (const window of run.windows) {
-        const outputs = await runOrExplain(session, { ...window, ...carried }, failure);
-        carried = Object.fromEntries(states.map((s) => [s.input, outputs[s.output]!]));
-        each(outputs);
-      }
-    }
-  } finally {
-    await session.release();
-  }
-}
-
-async function runOrExplain(
-  session: Session,
-  feeds: Tensors,
-  { what, advice = '' }: Failure,
-): Promise<Record<string, Tensor>> {
-  try {
-    return await session.run(feeds);
-  } catch (error) {
-    const sizes = Object.entries(feeds).map(([name, { dims }]) => `${name} [${dims}]`);
-    const reason = error instanceof Error ? error.message : String(error);
-    throw new SlimError(`${what} (${sizes.join(', ')}): ${reason}${advice}`, { cause: error });
-  }
-}
-
-/** The windows with their states apart: those of the first, else zero. */
-function givenRun(model: Model, states: ReadonlySet<string>, windows: readonly Tensors[]): Run {
-  const pick = (window: Tensors, wanted: boolean) =>
-    Object.fromEntries(Object.entries(window).filter(([name]) => states.has(name) === wanted));
-  const first = windows[0]!;
-  return {
-    windows: windows.map((window) => pick(window, false)),
-    states: { ...zeroStates(model.graph, states, first), ...pick(first, true) },
-  };
-}
-
-/** One run from zero states; a second one from random states if the model has any. */
-function randomRuns(model: Model, states: ReadonlySet<string>, batches: number, random: () => number): Run[] {
-  const sizes = smallSizes(model.graph);
-  const make = (wanted: boolean) =>
-    Object.fromEntries(
-      model.graph.inputs
-        .filter((v) => states.has(v.name) === wanted)
-        .map((v) => [v.name, randomTensor(v, model.graph, boundDims(v, sizes), random, sizes)]),
-    );
-  const windows = () => Array.from({ length: batches }, () => make(false));
-  // The random states of the first run are drawn and not used: seeds keep the inputs that they have always stood for.
-  const zero = mapTensors(make(true), (_, { data, ...rest }) => ({
-    ...rest,
-    data: emptyData(rest.elementType, data.length),
-  }));
-  const fromZero = { windows: windows(), states: zero };
-  return states.size === 0 ? [fromZero] : [fromZero, { windows: windows(), states: make(true) }];
-}
-
-function mapTensors(tensors: Tensors, change: StateMap): Record<string, Tensor> {
-  return Object.fromEntries(Object.entries(tensors).map(([name, tensor]) => [name, change(name, tensor)]));
+function refuseUntaken(untaken: readonly string[]): never {
+  throw new SlimError(
+    `refused: ${untaken.join(' and ')} ${untaken.length === 1 ? 'was' : 'were'} never taken, so that it is not known ` +
+      'whether both models compute the same there; give inputs that take it (--inputs FILE), or accept that ' +
+      '(--unverified-branches)',
+  );
 }
