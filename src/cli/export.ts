@@ -9,8 +9,9 @@ import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect } from './flags.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ExportFlags {
+interface ExportFlags extends VerifyFlags {
   out: string;
   streaming?: boolean;
   state?: readonly string[];
@@ -29,8 +30,9 @@ export const command = new Command('export')
   .requiredOption('--out <file>', 'where to write the new model')
   .option('--streaming', 'recurrent states as inputs and outputs')
   .option('--state <in=out>', 'a state that the model streams already (repeatable)', collect)
-  .option('--force', 'replace --out if it exists')
-  .action(exportCommand);
+  .option('--force', 'replace --out if it exists');
+addVerifyFlags(command);
+command.action(exportCommand);
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
@@ -38,7 +40,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   const model = inlineFunctions(await loadModel(path));
   const streaming = streamingModel(model, traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
-  const verify = await assertStreams(nodeRuntime, model, streaming);
+  const verify = await assertStreams(nodeRuntime, model, streaming, verifyOptionsFrom(flags));
   await saveModel(flags.out, streaming.model);
   const shapes = new Map(streaming.model.graph.inputs.map((v) => [v.name, v.type.shape]));
   const states = streaming.added.map((pair) => ({ ...pair, shape: shapes.get(pair.input) }));
@@ -47,6 +49,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
       ...states.map((s) => `state ${s.input} ${formatShape(s.shape)}, next: ${s.output}`),
       '',
       `verified on a sequence in two pieces: outputs ${agreement(verify)} those of ${path}`,
+      ...remarksOn(verify),
       `written to ${flags.out}`,
     ].join('\n'),
   );

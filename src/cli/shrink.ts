@@ -20,13 +20,13 @@ import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, TraceFlags {
+interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   inputs?: string;
   seed?: number;
-  unverifiedBranches?: boolean;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
@@ -49,9 +49,9 @@ command
     '--seed <number>',
     'seed of the random inputs that both models are compared on without --inputs (default: 1)',
     number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  )
-  .option('--unverified-branches', 'write the model though some branch of an If was never taken while comparing')
-  .action(shrinkCommand);
+  );
+addVerifyFlags(command);
+command.action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
@@ -78,12 +78,13 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     shrunk = shrinkModel(model, traced, plan.removed);
     return shrunk.model;
   };
-  const compare = target ? verifyEqual : assertEqual;
+  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
+  const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
   const verify = await compare(nodeRuntime, model, makeSlim, {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
-    unverifiedBranches: flags.unverifiedBranches ?? false,
+    ...verifyOptionsFrom(flags),
   });
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
@@ -142,12 +143,11 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
     : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  const untaken = verify.untaken?.map((branch) => `not verified: ${branch}, which no input took`) ?? [];
   return [
     table(['', 'before', 'after'], rows),
     '',
     ...outcome,
-    ...untaken,
+    ...remarksOn(verify),
     ...resizedLines(resized),
     `written to ${out}`,
   ].join('\n');

@@ -19,6 +19,8 @@ export interface Difference {
   readonly agreement?: number;
   /** Windows that were compared. */
   readonly batches: number;
+  /** The relative difference that rounding alone makes in this model, where it is more than usual and was measured. */
+  readonly noise?: number;
   /** Branches of Ifs that no window took, in words; absent where all were taken. */
   readonly untaken?: readonly string[];
 }
@@ -34,17 +36,24 @@ export class Tally {
   readonly blank = new Set<string>();
   /** Elements that the outputs had, by name. */
   readonly elements = new Map<string, number>();
-  /** The output with the largest relative difference. */
-  worst: string | undefined;
+  /** The largest relative difference of each output, of those elements that differ by more than its allowance. */
+  readonly worstOf = new Map<string, number>();
+  private readonly allowance: (name: string) => number;
+
+  /** Absolute differences up to an output's `allowance` count in what is reported, but in no verdict. */
+  constructor(allowance: (name: string) => number = () => 0) {
+    this.allowance = allowance;
+  }
   /** Elements that are no reals, and how many of them are equal. */
   discrete = 0;
   equal = 0;
   batches = 0;
   untaken: readonly string[] = [];
+  noise: number | undefined;
 
   /** What it amounts to. */
   get difference(): Difference {
-    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches, untaken } = this;
+    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches, untaken, noise } = this;
     return {
       maxAbsDifference: maxAbs,
       maxRelativeDifference: maxRelative,
@@ -52,6 +61,7 @@ export class Tally {
       meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
       ...(discrete > 0 && { agreement: equal / discrete }),
       batches,
+      ...(noise !== undefined && { noise }),
       ...(untaken.length > 0 && { untaken }),
     };
   }
@@ -85,6 +95,8 @@ export class Tally {
     const { largest, usual, blank } = sizesOf(a);
     if (blank) this.blank.add(name);
     const floor = Math.min(largest, 10 * usual);
+    const allowed = this.allowance(name);
+    let worst = this.worstOf.get(name) ?? 0;
     for (let i = 0; i < a.length; i++) {
       const [x, y] = [a[i]!, b[i]!];
       if (Object.is(x, y) || x === y) continue;
@@ -94,11 +106,10 @@ export class Tally {
       this.sumAbs += d;
       this.sumRelative += relative;
       if (d > this.maxAbs) this.maxAbs = d;
-      if (!(relative <= this.maxRelative)) {
-        this.maxRelative = relative;
-        this.worst = name;
-      }
+      if (!(relative <= this.maxRelative)) this.maxRelative = relative;
+      if (d > allowed && !(relative <= worst)) worst = relative;
     }
+    this.worstOf.set(name, worst);
     this.reals += a.length;
   }
 }

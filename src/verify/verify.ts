@@ -1,20 +1,16 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
-import { storedTensors } from '../graph/stored.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { type Difference, Tally } from './difference.ts';
-import { branchRuns, givenRun, mapTensors, randomRuns, runAll, runBranches } from './runs.ts';
+import { noiseOf } from './noise.ts';
+import { PROBABILITY_ERROR, probabilitiesOf, withOutputs } from './probabilities.ts';
+import { beyondRounding, type Far, roundingOf } from './rounding.ts';
+import { branchRuns, givenRun, mapTensors, type Run, randomRuns, runAll, runBranches } from './runs.ts';
 import { type RemovalFrom, stateMaps } from './stateMaps.ts';
 
 export type { Difference } from './difference.ts';
-
-/** Largest relative difference (`Difference`) that counts as rounding of float32. */
-export const ROUNDING = 1e-5;
-/** The same for models that compute in 16 bits: about ten roundings of a significand of 11 and of 8 bits. */
-const HALF_ROUNDING = 5e-3;
-const BRAIN_HALF_ROUNDING = 4e-2;
 
 /** How two models are compared. */
 export interface VerifyOptions {
@@ -44,21 +40,22 @@ export async function verifyEqual(
   candidate: Model | (() => Model),
   options: VerifyOptions = {},
 ): Promise<Difference> {
-  const tally = await tallyOf(runtime, original, candidate, options);
+  const { tally } = await comparisonOf(runtime, original, candidate, options);
   refuseNothing(tally);
   return tally.difference;
 }
 
-/** Stops with a SlimError when two models differ by more than rounding, or at all in outputs that are no reals. */
+/**
+ * Stops with a SlimError when two models differ by more than rounding, or at all in outputs that are no reals. Where
+ * they differ by more than usual, what rounding does to the original is measured.
+ */
 export async function assertEqual(
   runtime: Runtime,
   original: Model,
   candidate: Model | (() => Model),
   options: VerifyOptions = {},
 ): Promise<Difference> {
-  const { tolerance = roundingOf(original) } = options;
-  const tally = await tallyOf(runtime, original, candidate, options);
-  const { difference } = tally;
+  const { tally, worst, runs, states, model } = await comparisonOf(runtime, original, candidate, options);
   if (tally.blank.size > 0) {
     const names = [...tally.blank].map((name) => `'${name}'`).join(', ');
     throw new SlimError(
@@ -67,19 +64,26 @@ export async function assertEqual(
     );
   }
   refuseNothing(tally);
-  if (!(difference.maxRelativeDifference <= tolerance)) {
-    throw new SlimError(
-      `refused: the outputs of the two models differ by ${difference.maxRelativeDifference.toPrecision(3)} ` +
-        `(relative), more than rounding (${tolerance}), at worst in '${tally.worst}'`,
-    );
-  }
+  const tolerance = options.tolerance ?? roundingOf(original);
+  const measure = options.tolerance === undefined && (() => noiseOf(runtime, model, runs, states));
+  const { far, noise } = await beyondRounding(worst, tolerance, measure);
+  tally.noise = noise;
+  if (far !== undefined) refuseDifference(far, tolerance, noise);
   if (tally.equal < tally.discrete) {
     const differing = tally.discrete - tally.equal;
     throw new SlimError(
       `refused: ${differing} of ${tally.discrete} elements differ in the outputs that are not real numbers`,
     );
   }
-  return difference;
+  return tally.difference;
+}
+
+function refuseDifference([name, apart]: Far, tolerance: number, noise: number | undefined): never {
+  const measured = noise === undefined ? '' : `; rounding itself makes ${noise.toPrecision(1)} in this model`;
+  throw new SlimError(
+    `refused: the outputs of the two models differ by ${apart.toPrecision(3)} (relative), more than rounding ` +
+      `(${tolerance})${measured}, at worst in '${name}'; --tolerance permits more`,
+  );
 }
 
 /** Throws a SlimError for outputs that never had an element. */
@@ -94,20 +98,23 @@ export function refuseNothing({ elements }: Tally): void {
   );
 }
 
-/** The relative difference that rounding explains in a model, by the least precise type of its weights and borders. */
-export function roundingOf({ graph }: Model): number {
-  const types = new Set([...graph.inputs, ...graph.outputs].map((v) => v.type.elementType));
-  for (const tensor of storedTensors(graph).values()) if (tensor.data.length > 1) types.add(tensor.elementType);
-  if (types.has('bfloat16')) return BRAIN_HALF_ROUNDING;
-  return types.has('float16') ? HALF_ROUNDING : ROUNDING;
+/** Two models compared, and on what. */
+interface Comparison {
+  readonly tally: Tally;
+  /** The largest relative difference of each output, and of the logits behind probabilities. */
+  readonly worst: ReadonlyMap<string, number>;
+  readonly runs: readonly Run[];
+  readonly states: readonly StatePair[];
+  /** The original as it was run: with those logits among its outputs. */
+  readonly model: Model;
 }
 
-async function tallyOf(
+async function comparisonOf(
   runtime: Runtime,
   original: Model,
   candidate: Model | (() => Model),
   { seed = 1, batches = 3, feeds, states = statesOf(original), removal, unverifiedBranches = false }: VerifyOptions,
-): Promise<Tally> {
+): Promise<Comparison> {
   if (batches < 1 || feeds?.length === 0) throw new UsageError('a comparison needs at least one window');
   const inputs = new Set(states.map((s) => s.input));
   const random = randomStream(seed);
@@ -115,35 +122,44 @@ async function tallyOf(
   const what = `the model does not run on ${feeds ? 'the given' : 'random'} inputs`;
   const failure = { what, advice: '; give some that it is made for (--inputs FILE)' };
   const more = branchRuns(original, inputs, random);
-  const { runs, outputs: results, untaken } = await runBranches(runtime, original, asked, more, states, failure);
+  const logits = probabilitiesOf(original.graph);
+  const model = withOutputs(original, logits.values());
+  const { runs, outputs: results, untaken } = await runBranches(runtime, model, asked, more, states, failure);
   if (untaken.length > 0 && !unverifiedBranches) refuseUntaken(untaken);
 
-  const maps = stateMaps(original, removal);
-  const tally = new Tally();
-  const inputOf = new Map(states.map((s) => [s.output, s.input]));
   const smaller = typeof candidate === 'function' ? candidate() : candidate;
-  const theirs = runs.map((run) => ({ ...run, states: mapTensors(run.states, maps.toCandidate) }));
+  const theirs = withOutputs(smaller, logits.values());
+  const names = new Set(theirs.graph.outputs.map((v) => v.name));
+  // Without logits to compare, small probabilities must speak for them.
+  const tally = new Tally((name) => (names.has(logits.get(name) ?? '') ? PROBABILITY_ERROR : 0));
+  const hidden = new Tally();
+  const own = new Set(original.graph.outputs.map((v) => v.name));
+  const maps = stateMaps(original, removal);
+  const inputOf = new Map(states.map((s) => [s.output, s.input]));
   const check = (outputs: Record<string, Tensor>) => {
     // Results leave the list as they are compared, so that they can leave memory, too.
     for (const [name, expected] of Object.entries(results.shift()!)) {
       const got = outputs[name];
-      if (got === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
       const state = inputOf.get(name);
-      if (state === undefined) {
-        tally.compare(name, expected, got);
-        continue;
+      if (got === undefined && own.has(name)) throw new SlimError(`the smaller model has no output '${name}'`);
+      if (got === undefined) continue;
+      if (!own.has(name)) hidden.compare(name, expected, got);
+      else if (state === undefined) tally.compare(name, expected, got);
+      else {
+        const parts = [maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got)] as const;
+        tally.compare(name, ...parts, expected.data.length);
       }
-      const [theirs, ours] = [maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got)];
-      tally.compare(name, theirs, ours, expected.data.length);
     }
     tally.batches++;
   };
-  await runAll(runtime, smaller, theirs, states, check, { what: 'the smaller model does not run on the same inputs' });
+  const mapped = runs.map((run) => ({ ...run, states: mapTensors(run.states, maps.toCandidate) }));
+  await runAll(runtime, theirs, mapped, states, check, { what: 'the smaller model does not run on the same inputs' });
   tally.untaken = untaken;
-  return tally;
+  return { tally, worst: new Map([...tally.worstOf, ...hidden.worstOf]), runs, states, model };
 }
 
-function refuseUntaken(untaken: readonly string[]): never {
+/** Throws the SlimError for branches that nothing has verified. */
+export function refuseUntaken(untaken: readonly string[]): never {
   throw new SlimError(
     `refused: ${untaken.join(' and ')} ${untaken.length === 1 ? 'was' : 'were'} never taken, so that it is not known ` +
       'whether both models compute the same there; give inputs that take it (--inputs FILE), or accept that ' +
