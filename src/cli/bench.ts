@@ -7,6 +7,7 @@ import { loadModel } from '../onnx/file.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { whole } from './flags.ts';
+import { tellModels } from './guarded.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -63,6 +64,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   for (const batch of flags.batch) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
+      tellModels(paths, runtime);
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
       const threads = flags.threads ?? devices[name].threads;
       const timed = await benchLatency(contestants, { runtime, batch, steps, rounds, threads, sizes });

@@ -7,6 +7,7 @@ import { streamingModel } from '../passes/streaming.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect } from './flags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
@@ -40,7 +41,10 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   const model = inlineFunctions(await loadModel(path));
   const streaming = streamingModel(model, traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
-  const verify = await assertStreams(nodeRuntime, model, streaming, verifyOptionsFrom(flags));
+  tellModels([path], nodeRuntime);
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    assertStreams(nodeRuntime, model, streaming, { ...verifyOptionsFrom(flags), onWindow }),
+  );
   await saveModel(flags.out, streaming.model);
   const shapes = new Map(streaming.model.graph.inputs.map((v) => [v.name, v.type.shape]));
   const states = streaming.added.map((pair) => ({ ...pair, shape: shapes.get(pair.input) }));

@@ -18,6 +18,7 @@ import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
@@ -80,12 +81,16 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   };
   // A cut changes what comes out, by as much as is wanted unless somebody says how much.
   const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
-  const verify = await compare(nodeRuntime, model, makeSlim, {
+  tellModels([path], nodeRuntime);
+  const options = {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
     ...verifyOptionsFrom(flags),
-  });
+  };
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    compare(nodeRuntime, model, makeSlim, { ...options, onWindow }),
+  );
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');

@@ -16,7 +16,7 @@ import { zeroStates } from './givenInputs.ts';
 import { noiseOf } from './noise.ts';
 import { boundDims, randomTensor, refuseEmpty, smallSizes } from './randomInputs.ts';
 import { beyondRounding, roundingOf } from './rounding.ts';
-import { runAll, runBranches } from './runs.ts';
+import { runAll, runBranches, type WindowListener } from './runs.ts';
 import { refuseNothing, refuseUntaken } from './verify.ts';
 
 /** Time steps of a sequence, and of the pieces that it is cut into. */
@@ -32,6 +32,8 @@ export interface StreamOptions {
   readonly tolerance?: number | undefined;
   /** Accepts branches of an If that no input takes. */
   readonly unverifiedBranches?: boolean;
+  /** Hears how many windows each model has run on. */
+  readonly onWindow?: WindowListener;
 }
 
 /**
@@ -43,7 +45,7 @@ export async function assertStreams(
   runtime: Runtime,
   model: Model,
   streaming: Streaming,
-  { tolerance, unverifiedBranches = false }: StreamOptions = {},
+  { tolerance, unverifiedBranches = false, onWindow }: StreamOptions = {},
 ): Promise<Difference> {
   const { graph } = model;
   for (const input of graph.inputs) refuseEmpty(input);
@@ -56,7 +58,7 @@ export async function assertStreams(
   const sequences = sequencesOf(graph, time, mixed);
   const failure = { what: 'cannot prove that the model streams: it does not run on random inputs' };
   const runs = sequences.map((feeds) => ({ windows: [feeds], states: {} }));
-  const { outputs: wholes, untaken } = await runBranches(runtime, model, runs, [], [], failure);
+  const { outputs: wholes, untaken } = await runBranches(runtime, model, runs, [], [], failure, onWindow);
   if (untaken.length > 0 && !unverifiedBranches) refuseUntaken(untaken);
   const added = new Set(streaming.added.map(({ input }) => input));
   const inPieces = sequences.map((feeds) => {

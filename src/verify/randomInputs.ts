@@ -56,8 +56,8 @@ export function fits(graph: Graph, sizes: Readonly<Record<string, number>> = {})
   }
 }
 
-/** More numbers than this are not drawn for one input: 0.4 GB of float32. */
-const MOST_NUMBERS = 1e8;
+/** More numbers than this are not drawn for one input: models that declare so much are wrong, or run for minutes. */
+const MOST_NUMBERS = 1e7;
 
 /**
  * Dimensions of an input with its free ones bound. Throws a UsageError that names the input when its rank or a size is

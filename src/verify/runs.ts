@@ -55,6 +55,9 @@ async function runOnce(
   }
 }
 
+/** Hears on how many windows the original, or the smaller model, has run. */
+export type WindowListener = (model: 'original' | 'smaller', windows: number) => void;
+
 /** What a model gave on its runs. */
 export interface Results {
   /** Those that were asked for, then those that take branches which these did not. */
@@ -73,6 +76,7 @@ export async function runBranches(
   more: Iterable<Run>,
   states: readonly StatePair[],
   failure: Failure,
+  onWindow?: WindowListener,
 ): Promise<Results> {
   const branches = new Branches(model);
   const session = await runtime.createSession(timeFirst(branches.model));
@@ -81,7 +85,16 @@ export async function runBranches(
   const perform = async (run: Run) => {
     const own: Record<string, Tensor>[] = [];
     const before = branches.untaken.length;
-    await runOnce(session, run, states, (made) => own.push(branches.observe(made)), failure);
+    await runOnce(
+      session,
+      run,
+      states,
+      (made) => {
+        own.push(branches.observe(made));
+        onWindow?.('original', outputs.length + own.length);
+      },
+      failure,
+    );
     if (done.length >= runs.length && branches.untaken.length === before) return;
     done.push(run);
     outputs.push(...own);

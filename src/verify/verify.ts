@@ -7,7 +7,16 @@ import { type Difference, Tally } from './difference.ts';
 import { noiseOf } from './noise.ts';
 import { PROBABILITY_ERROR, probabilitiesOf, withOutputs } from './probabilities.ts';
 import { beyondRounding, type Far, roundingOf } from './rounding.ts';
-import { branchRuns, givenRun, mapTensors, type Run, randomRuns, runAll, runBranches } from './runs.ts';
+import {
+  branchRuns,
+  givenRun,
+  mapTensors,
+  type Run,
+  randomRuns,
+  runAll,
+  runBranches,
+  type WindowListener,
+} from './runs.ts';
 import { type RemovalFrom, stateMaps } from './stateMaps.ts';
 
 export type { Difference } from './difference.ts';
@@ -23,6 +32,8 @@ export interface VerifyOptions {
   readonly states?: readonly StatePair[] | undefined;
   /** Limit of `assertEqual` on the relative difference; absent: `roundingOf` the original. */
   readonly tolerance?: number;
+  /** Hears how many windows each model has run on. */
+  readonly onWindow?: WindowListener;
   /** Accepts branches of an If that no input takes; `Difference.untaken` names them. */
   readonly unverifiedBranches?: boolean;
   /** What was removed from the original to make the candidate; needed when its streaming states are smaller. */
@@ -113,7 +124,15 @@ async function comparisonOf(
   runtime: Runtime,
   original: Model,
   candidate: Model | (() => Model),
-  { seed = 1, batches = 3, feeds, states = statesOf(original), removal, unverifiedBranches = false }: VerifyOptions,
+  {
+    seed = 1,
+    batches = 3,
+    feeds,
+    states = statesOf(original),
+    removal,
+    unverifiedBranches = false,
+    onWindow,
+  }: VerifyOptions,
 ): Promise<Comparison> {
   if (batches < 1 || feeds?.length === 0) throw new UsageError('a comparison needs at least one window');
   const inputs = new Set(states.map((s) => s.input));
@@ -124,7 +143,7 @@ async function comparisonOf(
   const more = branchRuns(original, inputs, random);
   const logits = probabilitiesOf(original.graph);
   const model = withOutputs(original, logits.values());
-  const { runs, outputs: results, untaken } = await runBranches(runtime, model, asked, more, states, failure);
+  const { runs, outputs: results, untaken } = await runBranches(runtime, model, asked, more, states, failure, onWindow);
   if (untaken.length > 0 && !unverifiedBranches) refuseUntaken(untaken);
 
   const smaller = typeof candidate === 'function' ? candidate() : candidate;
@@ -151,6 +170,7 @@ async function comparisonOf(
       }
     }
     tally.batches++;
+    onWindow?.('smaller', tally.batches);
   };
   const mapped = runs.map((run) => ({ ...run, states: mapTensors(run.states, maps.toCandidate) }));
   await runAll(runtime, theirs, mapped, states, check, { what: 'the smaller model does not run on the same inputs' });
