@@ -18,10 +18,12 @@ import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel } from './givenFlags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, TraceFlags {
+interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   inputs?: string;
@@ -48,8 +50,9 @@ command
     '--seed <number>',
     'seed of the random inputs that both models are compared on without --inputs (default: 1)',
     number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  )
-  .action(shrinkCommand);
+  );
+addVerifyFlags(command);
+command.action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
@@ -76,12 +79,18 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     shrunk = shrinkModel(model, traced, plan.removed);
     return shrunk.model;
   };
-  const compare = target ? verifyEqual : assertEqual;
-  const verify = await compare(nodeRuntime, original, makeSlim, {
+  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
+  const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
+  tellModels([path], nodeRuntime);
+  const options = {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
-  });
+    ...verifyOptionsFrom(flags),
+  };
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
+  );
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
@@ -139,9 +148,14 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
     : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  return [table(['', 'before', 'after'], rows), '', ...outcome, ...resizedLines(resized), `written to ${out}`].join(
-    '\n',
-  );
+  return [
+    table(['', 'before', 'after'], rows),
+    '',
+    ...outcome,
+    ...remarksOn(verify),
+    ...resizedLines(resized),
+    `written to ${out}`,
+  ].join('\n');
 }
 
 /** Values that change alike share a line. */
