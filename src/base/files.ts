@@ -35,9 +35,17 @@ export async function requireWritable(folder: string, complaint: string, advice 
 /** Ending of files that are being written; one that is still there was left by a process that was killed. */
 export const TEMPORARY = '.tmp';
 
+/** Flushes what a folder lists to disk, so that a new name in it outlives a loss of power; where folders can be. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows opens no folders, and some file systems of Linux flush none.
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
 /**
  * Writes a file so that it holds the old or the new content, never a part of it, also when the process is killed or the
- * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError, also one that
+ * disk is full: a temporary file in the same folder, flushed to disk, then renamed, which is flushed, too. Throws SlimError, also one that
  * making the content throws; the old file stays.
  */
 export async function writeAtomically(
@@ -54,6 +62,7 @@ export async function writeAtomically(
       await file.close();
     }
     await rename(temporary, path);
+    await syncFolder(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     if (cause instanceof SlimError) throw cause;

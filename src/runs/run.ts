@@ -34,11 +34,11 @@ import type { Difference } from '../verify/verify.ts';
 import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
 import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
+import { readResult } from './result.ts';
 import {
   checkNewRunDirectory,
   createRunDirectory,
   openRunDirectory,
-  readJson,
   requireSameConfig,
   runFiles,
   writeJson,
@@ -120,7 +120,7 @@ export async function finishedRun(
 ): Promise<RunResult | undefined> {
   await requireSameConfig(directory, { ...settingsOf(config), ...sources });
   const file = join(directory, runFiles.result);
-  return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
+  return existsSync(file) ? readResult(directory) : undefined;
 }
 
 /** A run whose directory the caller makes and holds. */
