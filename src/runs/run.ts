@@ -148,7 +148,8 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     ...options,
     async onReady(start) {
       const { init } = options.sources ?? {};
-      const before = task.isImported && init !== undefined ? await score('original', first, init, init) : undefined;
+      const before =
+        task.isImported && init !== undefined ? await score('original', first, runFiles.original, init) : undefined;
       await options.onReady?.({ ...start, before });
     },
   });
@@ -160,6 +161,8 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   if (!parts.method.isDense) stage('verifying that the slim model computes the same');
   const finished = await finishModels(trained, { ...parts, problem, runtime });
   requireHeld(directory);
+  // A copy, so that reports compare with it wherever the run and the file that it came from go.
+  if (task.isImported) await saveModel(join(directory, runFiles.original), first);
   await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model);

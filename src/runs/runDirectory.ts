@@ -16,6 +16,8 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   live: 'live.json',
   checkpoint: 'checkpoint.onnx',
+  /** An imported model as it came. */
+  original: 'original.onnx',
   model: 'model.onnx',
   slim: 'slim.onnx',
   result: 'result.json',
