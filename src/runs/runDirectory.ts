@@ -80,10 +80,13 @@ function isTemporary(entry: Dirent): boolean {
   return entry.name.endsWith(TEMPORARY) && !entry.isDirectory();
 }
 
-/** Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. */
-export async function requireSameConfig(directory: string, now: Settings): Promise<void> {
+/**
+ * Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. Returns
+ * the names of the sources that are other paths now: whether they hold the same is for the digests to say.
+ */
+export async function requireSameConfig(directory: string, now: Settings): Promise<string[]> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
-  const { format, sources, items: _items, scores: _scores, ...settings } = await readConfig(directory);
+  const { format, sources, places: _, items: _items, scores: _scores, ...settings } = await readConfig(directory);
   if (format === undefined) {
     throw new UsageError(
       `${directory} was begun by version 0.1 of slimrnn, whose checkpoints this version cannot go on from; its figures ` +
@@ -91,14 +94,24 @@ export async function requireSameConfig(directory: string, now: Settings): Promi
     );
   }
   const before = flattened({ ...settings, ...(typeof sources === 'object' ? sources : {}) });
+  const moved: string[] = [];
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [then, wanted] = [before[key] ?? null, now[key] ?? null];
     if (freeFields.has(key) || JSON.stringify(then) === JSON.stringify(wanted)) continue;
+    if (isPath(key) && then !== null && wanted !== null) {
+      moved.push(key);
+      continue;
+    }
     throw new UsageError(
       `${directory} was started with ${spoken(key, then)}, not ${spoken(key, wanted)}; ` +
         '--resume needs the same, or start anew with another --out',
     );
   }
+  return moved;
+}
+
+function isPath(key: string): boolean {
+  return key === 'data' || key === 'valid' || key === 'test' || key === 'init';
 }
 
 /** A setting as the command line has it; null for none. */

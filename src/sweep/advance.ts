@@ -12,8 +12,8 @@ import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { readResult } from '../runs/result.ts';
-import { type DirectoryRunOptions, savedConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
-import { clearTemporaries, runFiles, writeJson } from '../runs/runDirectory.ts';
+import { type DirectoryRunOptions, saveConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
+import { clearTemporaries, runFiles } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { TrainingDivergedError } from '../train/errors.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
@@ -46,7 +46,7 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
     await clearTemporaries(directory);
     const task = await loadPlanned(plan, run);
     if (!existsSync(join(directory, runFiles.config))) {
-      await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
+      await saveConfig(directory, config, task, sources);
     }
     const options = { config, task, sources, directory, resume: true, ...rest };
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);

@@ -48,7 +48,8 @@ const ORPHANS = 30;
  */
 export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<SweepResult> {
   const { directory, resume = false, signal } = options;
-  if (resume) requireSamePlan(await readPlan(directory), plan, directory);
+  const saved = resume ? await readPlan(directory) : undefined;
+  if (saved) requireSamePlan(saved, plan, directory);
   else await checkNewSweepDirectory(directory);
   await mkdir(directory, { recursive: true });
   const lock = await acquireLock(directory);
@@ -61,8 +62,11 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
     }
     if (resume && existsSync(finished)) return readSweepResult(finished);
     await clearTemporaries(directory);
-    if (resume) await checkSources(plan);
-    else await savePlan(directory, plan);
+    if (saved) {
+      await checkSources(plan);
+      // The workers read where the data are now.
+      if (JSON.stringify(saved.sources) !== JSON.stringify(plan.sources)) await savePlan(directory, plan);
+    } else await savePlan(directory, plan);
     for (const { name } of plan.runs) {
       if (existsSync(join(directory, name))) await waitUntilFree(join(directory, name), ORPHANS);
     }
