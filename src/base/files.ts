@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { access, constants, open, rename, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { access, constants, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { atExit } from './atExit.ts';
 import { SlimError, UsageError } from './errors.ts';
 
 /** The system's own messages name temporary files and system calls, which tell the user nothing. */
@@ -53,6 +55,7 @@ export async function writeAtomically(
   content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
+  const forget = atExit(() => rmSync(temporary, { force: true }));
   try {
     const file = await open(temporary, 'wx');
     try {
@@ -67,5 +70,16 @@ export async function writeAtomically(
     await rm(temporary, { force: true }).catch(() => undefined);
     if (cause instanceof SlimError) throw cause;
     throw new SlimError(`cannot write ${path}: ${fileErrorReason(cause)}`, { cause });
+  } finally {
+    forget();
+  }
+}
+
+/** Removes what killed processes left of `writeAtomically` for a path. */
+export async function clearTemporariesOf(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const [, of] = /^\.(.*)\.[0-9a-f]{12}\.tmp$/.exec(entry.name) ?? [];
+    if (of === basename(path) && !entry.isDirectory()) await rm(join(folder, entry.name), { force: true });
   }
 }
