@@ -9,8 +9,9 @@ export type Client = (message: Uint8Array) => boolean;
 /** Milliseconds between two looks at a run, and at the list of all. */
 const RUN_INTERVAL = 1000;
 const LIST_INTERVAL = 3000;
-/** The pause after a look is at least so many times as long as the look took. */
+/** The pause after a look is at least so many times as long as the look took, up to so many milliseconds. */
 const STRETCH = 20;
+const LONGEST_PAUSE = 60_000;
 /** Milliseconds after which something is said even if nothing happened, so that dead connections show. */
 const HEARTBEAT = 15_000;
 
@@ -39,7 +40,8 @@ export function createHub(root: string, listRuns: ListRuns) {
       const started = performance.now();
       const message = await work().catch(() => undefined);
       if (isOver) return;
-      timer = setTimeout(round, Math.max(milliseconds, STRETCH * (performance.now() - started)));
+      const pause = Math.min(STRETCH * (performance.now() - started), LONGEST_PAUSE);
+      timer = setTimeout(round, Math.max(milliseconds, pause));
       if (message === undefined) return;
       for (const client of [...(topics.get(id)?.clients ?? [])]) if (!client(message)) leave(id, client);
     };
@@ -98,6 +100,8 @@ function watch<State>(
       return greeting.message;
     },
     async look(): Promise<Uint8Array | undefined> {
+      // Until the first one who comes is greeted there is nobody to tell.
+      if (last === undefined) return undefined;
       const before = last;
       last = await read(before);
       return message(before, last);
