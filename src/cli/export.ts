@@ -37,7 +37,7 @@ command.action(exportCommand);
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
   checkNewFile(path, flags.out, flags.force);
-  const { model, original } = await openModel(path, flags);
+  const { model, original, forGiven } = await openModel(path, flags);
   const streaming = streamingModel(simplify(model), traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
   const verify = await assertStreams(nodeRuntime, original, streaming);
@@ -49,7 +49,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
       ...states.map((s) => `state ${s.input} ${formatShape(s.shape)}, next: ${s.output}`),
       '',
       `verified on a sequence in two pieces: outputs ${agreement(verify)} those of ${path}`,
-      `written to ${flags.out}`,
+      `written to ${flags.out}${forGiven}`,
     ].join('\n'),
   );
 }

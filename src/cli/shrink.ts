@@ -62,7 +62,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
-  const { model, original } = await openModel(path, flags);
+  const { model, original, forGiven } = await openModel(path, flags);
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
@@ -100,6 +100,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
       after: Math.max((await stat(flags.out)).size, weightBytes(slim)),
     },
     resized,
+    forGiven,
     verify,
   };
 }
@@ -134,14 +135,25 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
     row('multiply-adds per time step', result.multiplyAdds, grouped),
     row('file', result.bytes, fileSize),
   ];
-  const { verify, model, out, resized } = result;
+  const { verify, model, out, resized, bytes, forGiven } = result;
   const same = inputs === undefined ? 'the same random inputs' : inputs;
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
     : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  return [table(['', 'before', 'after'], rows), '', ...outcome, ...resizedLines(resized), `written to ${out}`].join(
-    '\n',
-  );
+  return [
+    table(['', 'before', 'after'], rows),
+    '',
+    ...outcome,
+    ...resizedLines(resized),
+    ...largerLines(bytes),
+    `written to ${out}${forGiven}`,
+  ].join('\n');
+}
+
+/** A file may grow where weights were packed: quantized, or stored once for several uses. */
+function largerLines({ before, after }: Change): string[] {
+  if (after <= before) return [];
+  return [`the new file is larger: weights that the model computes from smaller ones are stored as they are used`];
 }
 
 /** Values that change alike share a line. */

@@ -2,11 +2,12 @@ import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { readGiven } from '../passes/givenText.ts';
 import { specialize } from '../passes/specialize.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { checkNewFile } from './flags.ts';
-import { addGivenFlags, type GivenFlags, givenFrom } from './givenFlags.ts';
+import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
 import { examplesText } from './helpTexts.ts';
 import { agreement, fileSize, grouped, note, print, table } from './output.ts';
 
@@ -42,7 +43,7 @@ command.action(async (path: string, flags: SpecializeFlags) => {
 async function specializeFile(path: string, flags: SpecializeFlags) {
   checkNewFile(path, flags.out, flags.force);
   const model = await loadModel(path);
-  const { values, sizes } = givenFrom(model.graph, flags);
+  const { values, sizes } = readGiven(model.graph, flags);
   const { model: simple, given, nodes, decided, undecided, inputs } = specialize(model, { values, sizes });
   note('verifying that both models compute the same');
   const verify = await assertEqual(nodeRuntime, given, simple, { seed: 1 });

@@ -4,9 +4,10 @@ import { intAttribute } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes } from '../../graph/infer/infer.ts';
-import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
+import { nodeTitle } from '../../graph/names.ts';
+import { isDifferentiable, isKnown, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
-import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
+import { liveNodes, producers, removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, boundGraph } from './bound.ts';
@@ -46,8 +47,10 @@ export function scoredOutput(
   const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
   const own = (shape ?? []).toSpliced(batchAxis, 1);
   if (!isStatic(own)) {
-    const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
-    const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
+    const obstacle = liveNodes(bound.nodes, [info.name]).find(
+      (node) => !isKnown(node) || (traits(node).bodies && !isDifferentiable(node)),
+    );
+    const why = obstacle ? `; ${operatorTitle(obstacle)} cannot be trained through` : '';
     throw new SlimError(
       `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
     );
@@ -73,6 +76,11 @@ export function scoredOutput(
     );
   }
   return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
+}
+
+/** An operator and which one it is, in words. */
+function operatorTitle(node: Node): string {
+  return `${node.domain === '' ? '' : `${node.domain}.`}${node.op} '${nodeTitle(node)}'`;
 }
 
 /** The output that is named, or the only one that is no state. */
