@@ -86,9 +86,10 @@ function parsed(text: string, what: string): { dims: number[]; values: number[] 
   const values: number[] = [];
   const visit = (value: unknown, depth: number): void => {
     if (Array.isArray(value)) {
+      // Lists begin before the first number, and all of one depth are as long.
+      if (dims[depth] === undefined && values.length > 0) throw wrong();
       dims[depth] ??= value.length;
-      if (value.length === 0 || dims[depth] !== value.length || (values.length > 0 && depth >= dims.length))
-        throw wrong();
+      if (value.length === 0 || dims[depth] !== value.length) throw wrong();
       for (const each of value) visit(each, depth + 1);
     } else if (depth === dims.length && (typeof value === 'number' || typeof value === 'boolean'))
       values.push(Number(value));
