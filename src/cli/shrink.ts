@@ -1,23 +1,21 @@
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
-import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
-import { type StatePair, statesOf } from '../graph/states.ts';
+import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
 import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
-import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel } from './givenFlags.ts';
+import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -110,12 +108,6 @@ function weightBytes({ graph }: Model): number {
   let bytes = 0;
   for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
   return bytes;
-}
-
-async function loadFeeds(path: string, model: Model, states: readonly StatePair[]): Promise<Tensors> {
-  const { feeds, unused } = givenInputs(model.graph, new Set(states.map((s) => s.input)), await loadArrays(path), path);
-  if (unused.length > 0) note(`arrays of ${path} that are no inputs of the model: ${unused.join(', ')}`);
-  return feeds;
 }
 
 interface Change {

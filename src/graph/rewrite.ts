@@ -1,5 +1,6 @@
 import { constantNode, graphsOf } from './attributes.ts';
 import { type FromOptions, GraphBuilder, type Value } from './builder.ts';
+import { ShapeError } from './infer/context.ts';
 import type { Attribute, Graph, Node } from './types.ts';
 
 /** The graphs in a node's attributes: the body of a loop, the branches of an If. */
@@ -13,6 +14,21 @@ export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
     return [name, a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a];
   });
   return { ...node, attributes: Object.fromEntries(changed) };
+}
+
+/**
+ * As `mapBodies`, but a graph whose operators do not fit stays as it is: a branch that is never taken may be for values
+ * of other ranks than those that come.
+ */
+export function mapFittingBodies(node: Node, change: (body: Graph) => Graph): Node {
+  return mapBodies(node, (body) => {
+    try {
+      return change(body);
+    } catch (error) {
+      if (error instanceof ShapeError) return body;
+      throw error;
+    }
+  });
 }
 
 /** Names that a graph uses but does not define: what a loop's body takes from the graphs around it. */

@@ -53,8 +53,8 @@ export function simplifyGraph(graph: Graph, { all = false, onDecided }: Simplify
 /** What is done in each round; every pass returns a graph in which it finds nothing to do as it is. */
 function passesOf(all: boolean, onDecided: SimplifyOptions['onDecided']): ((graph: Graph) => Graph)[] {
   return [
-    (graph) => foldConstants(graph, { small: !all }),
     (graph) => inlineBranches(graph, onDecided),
+    (graph) => foldConstants(graph, { small: !all }),
     dropNeutral,
     liftMatrices,
   ];
