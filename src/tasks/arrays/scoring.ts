@@ -47,12 +47,8 @@ export function scoredOutput(
   const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
   const own = (shape ?? []).toSpliced(batchAxis, 1);
   if (!isStatic(own)) {
-    const obstacle = liveNodes(bound.nodes, [info.name]).find(
-      (node) => !isKnown(node) || (traits(node).bodies && !isDifferentiable(node)),
-    );
-    const why = obstacle ? `; ${operatorTitle(obstacle)} cannot be trained through` : '';
     throw new SlimError(
-      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
+      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${obstacleTo(bound, info.name)}`,
     );
   }
   const places = targetDims.slice(1);
@@ -78,9 +74,13 @@ export function scoredOutput(
   return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
 }
 
-/** An operator and which one it is, in words. */
-function operatorTitle(node: Node): string {
-  return `${node.domain === '' ? '' : `${node.domain}.`}${node.op} '${nodeTitle(node)}'`;
+/** Names the first operator on the way to an output that training cannot pass, with a semicolon before it. */
+function obstacleTo(graph: Graph, output: string): string {
+  const node = liveNodes(graph.nodes, [output]).find(
+    (each) => !isKnown(each) || (traits(each).bodies && !isDifferentiable(each)),
+  );
+  if (node === undefined) return '';
+  return `; ${node.domain === '' ? '' : `${node.domain}.`}${node.op} '${nodeTitle(node)}' cannot be trained through`;
 }
 
 /** The output that is named, or the only one that is no state. */
@@ -125,8 +125,10 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
   const shape = scores.type.shape;
-  if (!isStatic(shape))
-    throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed`);
+  if (!isStatic(shape)) {
+    const why = obstacleTo(graph, scored.output);
+    throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed${why}`);
+  }
   const rows = shape[scored.batchAxis]! * sizeOf(scored.places);
   const order = [
     scored.batchAxis,
