@@ -6,14 +6,14 @@ import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withGiven } from '../passes/given.ts';
 import { readGiven } from '../passes/givenText.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
+import { fixedBatch } from '../slim/batchAxes.ts';
 import { collect, whole } from './flags.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
-  batch: number[];
+  batch?: number[];
   steps: number;
   rounds: number;
   threads?: number;
@@ -42,7 +42,9 @@ export const command = new Command('bench')
     parseDevices,
     ['cpu'],
   )
-  .option('--batch <list>', 'batch sizes', (text) => text.split(',').map(whole('--batch')), [1, 10])
+  .option('--batch <list>', 'batch sizes, for models that leave theirs free (default: 1,10)', (text) =>
+    text.split(',').map(whole('--batch')),
+  )
   .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
   .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
   .option(
@@ -58,7 +60,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
   for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
   const contestants: Contestant[] = [];
-  for (const path of paths) contestants.push({ name: path, model: inlineFunctions(await loadModel(path)) });
+  for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
   giveValues(contestants, flags);
   const models = describe(
     paths,
@@ -66,7 +68,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   );
   const { steps, rounds, size: sizes } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
-  for (const batch of flags.batch) {
+  for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
@@ -95,6 +97,28 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
         'faster: against the first model',
     ].join('\n\n'),
   );
+}
+
+/** Batch sizes of models without `--batch`. */
+const BATCHES = [1, 10];
+
+/**
+ * The batch sizes to time: those that are asked for, or where a model fixes its own, that one. Throws a UsageError where
+ * models fix different ones, or another than was asked for.
+ */
+function batchesFor(contestants: readonly Contestant[], asked: readonly number[] | undefined): readonly number[] {
+  let batches = asked ?? BATCHES;
+  for (const { name, model } of contestants) {
+    const fixed = fixedBatch(model.graph);
+    if (fixed === undefined || (batches.length === 1 && batches[0] === fixed)) continue;
+    if (asked !== undefined || batches !== BATCHES) {
+      const other = asked === undefined ? `another model at ${batches[0]}` : `--batch asks for ${asked.join(', ')}`;
+      throw new UsageError(`${name} fixes its batch at ${fixed}, ${other}`);
+    }
+    note(`${name} fixes its batch at ${fixed}`);
+    batches = [fixed];
+  }
+  return batches;
 }
 
 /** Gives the models their values of inputs; one that lacks an input does without, but one of them must have it. */

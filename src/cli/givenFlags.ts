@@ -3,7 +3,6 @@ import type { Model } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { isNothing } from '../passes/given.ts';
 import { type GivenText, readGiven } from '../passes/givenText.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { specialize } from '../passes/specialize.ts';
 import { collect } from './flags.ts';
 
@@ -31,9 +30,9 @@ export interface OpenedModel {
   readonly forGiven: string;
 }
 
-/** Loads a model, its functions inlined, for the values and sizes that are given. Throws what `specialize` throws. */
+/** Loads a model for the values and sizes that are given. Throws what `specialize` throws. */
 export async function openModel(path: string, { set = [], size = [] }: GivenFlags): Promise<OpenedModel> {
-  const model = inlineFunctions(await loadModel(path));
+  const model = await loadModel(path);
   const given = readGiven(model.graph, { set, size });
   if (isNothing(given)) return { model, original: model, forGiven: '' };
   const specialized = specialize(model, given);

@@ -19,7 +19,8 @@ function inferredType(shape: TensorType['shape'], declared: TensorType): TensorT
 }
 
 function inferredDim(dim: Dim, declared: Dim): Dim {
-  if (typeof dim === 'number') return dim;
+  // What stays free for callers stays so, whatever the size is inside.
+  if (typeof dim === 'number') return typeof declared === 'string' ? declared : dim;
   // A name that nobody gave stands for a size that inference does not know; other ones are those of inputs.
   const isKnown = !/\?\d+/.test(dim);
   return typeof declared === 'number' && isKnown ? dim : declared;

@@ -2,6 +2,7 @@ import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/s
 import type { Model } from '../graph/types.ts';
 import { fillsPerUse } from './constantPerUse.ts';
 import { detectStates } from './detectStates.ts';
+import { nameLayers } from './nameLayers.ts';
 import { ownVectors } from './ownVectors.ts';
 import { simplify } from './simplify.ts';
 import { splitDirections } from './splitDirections.ts';
@@ -24,7 +25,7 @@ export interface PrepareOptions {
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
   const simple = simplify(model);
-  const graph = storeWeights(simple.graph);
+  const graph = storeWeights(nameLayers(simple.graph));
   const named = withStates(graph === simple.graph ? simple : { ...simple, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
   const parted = dropZeroStates(splitDirections(whole));

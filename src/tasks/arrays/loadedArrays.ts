@@ -9,7 +9,9 @@ import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
 import { type ArraysFields, readTaskFields } from './definition.ts';
 import { streamingStates } from './examples.ts';
+import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
+import { type Sequences, sequenceExamples } from './sequences.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
 export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {
@@ -29,9 +31,14 @@ export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData):
     },
     model: () => model,
     // States that take their values from arrays keep their sizes.
-    states: streamingStates(model).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
+    states: streamingStates(model, fields).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
     isImported: true,
-    notes: [`${source}: ${grouped(train)} examples${held}`, ...notesOn(model, problem, config, train)],
+    notes: [
+      `${source}: ${grouped(train)} examples${held}`,
+      ...notesOn(model, problem, config, train),
+      ...sequenceNotes(sequenceExamples(model, data.train, fields)?.sequences),
+      ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
+    ],
     files: {},
   };
 }
@@ -42,6 +49,12 @@ function modelFor(model: Model, { set = {}, size = {} }: ArraysFields): Model {
   const textOf = (pairs: object) => Object.entries(pairs).map(([name, value]) => `${name}=${value}`);
   const given = readGiven(inlined.graph, { set: textOf(set), size: textOf(size) });
   return isNothing(given) ? inlined : specialize(inlined, given).model;
+}
+
+function sequenceNotes(sequences: Sequences | undefined): string[] {
+  if (sequences === undefined) return [];
+  const carried = sequences.states.map(({ input, output }) => `'${output}' goes in again at '${input}'`).join(', ');
+  return [`note: the model runs over the ${sequences.steps} steps of each example: ${carried}`];
 }
 
 function exampleCount({ arrays }: ArrayData['train']): number {
