@@ -40,7 +40,7 @@ command.action(exportCommand);
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
   checkNewFile(path, flags.out, flags.force);
-  const { model, original } = await openModel(path, flags);
+  const { model, original, forGiven } = await openModel(path, flags);
   const streaming = streamingModel(simplify(model), traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
   tellModels([path], nodeRuntime);
@@ -56,7 +56,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
       '',
       `verified on a sequence in two pieces: outputs ${agreement(verify)} those of ${path}`,
       ...remarksOn(verify),
-      `written to ${flags.out}`,
+      `written to ${flags.out}${forGiven}`,
     ].join('\n'),
   );
 }
