@@ -2,6 +2,7 @@ import type { Dim, Graph, Model, ValueInfo } from '../../graph/types.ts';
 import { bindDims } from '../../passes/bindDims.ts';
 import { inlineBranches } from '../../passes/decideBranches.ts';
 import { asFloat32Graph } from '../../passes/float32.ts';
+import { loopToScan } from '../../passes/loopToScan.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
 import type { Examples } from './examples.ts';
@@ -27,5 +28,5 @@ export function boundGraph(model: Model, examples: Examples, batch: Dim): Graph 
     const own: readonly Dim[] | undefined = array ? array.dims.slice(1) : info.type.shape?.toSpliced(axis, 1);
     return own ? { ...info, type: { ...info.type, shape: own.toSpliced(axis, 0, batch) } } : info;
   });
-  return lowerRecurrent(inlineBranches({ ...bound, inputs }));
+  return lowerRecurrent(loopToScan(inlineBranches({ ...bound, inputs })));
 }
