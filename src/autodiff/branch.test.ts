@@ -2,18 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { wrongGradients } from '../../test/support/gradientCheck.ts';
 import { either, graphOver, loop, randomTensor } from '../../test/support/graphs.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
-import {
-  add,
-  gather,
-  greater,
-  identity,
-  matmul,
-  mul,
-  reduceSum,
-  sigmoid,
-  squeeze,
-  tanh,
-} from '../graph/ops.ts';
+import { add, gather, greater, identity, matmul, mul, reduceSum, sigmoid, squeeze, tanh } from '../graph/ops.ts';
 import type { Tensor } from '../graph/types.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
 import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
