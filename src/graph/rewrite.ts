@@ -139,6 +139,12 @@ export function finishRewrite(b: GraphBuilder, graph: Graph): Graph {
   return { ...graph, ...b.build(), outputs: graph.outputs };
 }
 
+/** A body whose inputs say no shapes: those that a file declares for them may be wrong, and nothing checks them. */
+export function withoutInputShapes(body: Graph): Graph {
+  const inputs = body.inputs.map((info) => ({ ...info, type: { ...info.type, shape: undefined } }));
+  return { ...body, inputs };
+}
+
 /** Copies a graph node by node; `visit` may emit something else in place of a node, and says so. */
 export function rewriteNodes(
   graph: Graph,

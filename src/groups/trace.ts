@@ -1,6 +1,6 @@
 import { SlimError } from '../base/errors.ts';
 import { intAttribute } from '../graph/attributes.ts';
-import { nodeTitle } from '../graph/names.ts';
+import { nodeTitle, titleOf } from '../graph/names.ts';
 import { isLookup, isRecurrent } from '../graph/operators.ts';
 import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
@@ -58,6 +58,7 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
   const blocked = blockedLayers(layers, identities);
   if (!options.tolerant) refuseBlocked(blocked, fixed);
+  identities.at = '--fix';
   for (const layer of fixed) identities.fix(layer.ids);
 
   const numbers = new Map<number, number>();
@@ -69,7 +70,13 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   return {
     layers: layers.map((layer): GroupLayer => {
       const { name, operator, ids } = layer;
-      return { name, operator, components: componentsOf(ids), blocked: blocked.get(layer) };
+      return {
+        name,
+        operator,
+        components: componentsOf(ids),
+        blocked: blocked.get(layer),
+        keptBy: causes(ids, identities),
+      };
     }),
     count: numbers.size,
     axes: identities.stored
@@ -79,6 +86,17 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
     entangled: entangledComponents(identities, numbers),
     trace,
   };
+}
+
+/** What keeps units where they are, most units first; undefined where none is kept. */
+function causes(ids: Int32Array, identities: Identities): GroupLayer['keptBy'] {
+  const counts = new Map<string, number>();
+  for (const id of ids) {
+    const cause = identities.causeOf(id);
+    if (cause) counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  }
+  if (counts.size === 0) return undefined;
+  return [...counts].map(([cause, units]) => ({ cause, units })).sort((a, b) => b.units - a.units);
 }
 
 /** Components that some operator mixes with others, with the first reason found. */
@@ -95,7 +113,11 @@ function entangledComponents(identities: Identities, numbers: ReadonlyMap<number
 
 /** The trace that groups are read from, of the graph with its recurrent operators lowered. */
 export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: number): Trace {
-  return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
+  const titles = new Map<Node, string>();
+  const lowered = lowerRecurrent(constantPerUse(graph), (from, nodes) => {
+    for (const node of nodes) titles.set(node, titleOf(from));
+  });
+  return walk(lowered, states, opset, titles);
 }
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */

@@ -4,6 +4,7 @@ import { isFloat } from '../graph/elementTypes.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
+import { namesStates, type StatePair, statesOf } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
@@ -12,6 +13,8 @@ import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from 
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
+import { findStates } from '../passes/detectStates.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import { type Costs, costsOf } from './costs.ts';
@@ -26,6 +29,8 @@ export interface LayerSummary {
   readonly removable: number | undefined;
   /** Units that always stay: their size is tied to something that cannot shrink, or the layer is blocked or fixed. */
   readonly fixed: number;
+  /** Which operators and outputs keep units that always stay. */
+  readonly keptBy?: GroupLayer['keptBy'];
   /** Why the trace cannot follow the units of this layer. */
   readonly blocked?: string | undefined;
   /** Units that cannot leave without loss though nothing else keeps them, and why. */
@@ -45,6 +50,10 @@ export interface ModelSummary extends Costs {
   readonly outputs: readonly ValueInfo[];
   /** ONNX operator set. */
   readonly opset: number | undefined;
+  /** Streaming states: what comes out at the output goes in at the input again. */
+  readonly states: readonly StatePair[];
+  /** Inputs and outputs that may be streaming states, too, which the graph alone does not tell. */
+  readonly unclearStates: readonly StatePair[];
   /** Why the units could not be traced, when they could not. */
   readonly problem: string | undefined;
   /** What belongs to each component, where it was asked for. */
@@ -58,7 +67,8 @@ type DescribeOptions = PrepareOptions & Omit<TraceOptions, 'states'> & { readonl
  * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
  * UsageError when the options name states or layers that are not there.
  */
-export function describeModel(model: Model, options: DescribeOptions = {}): ModelSummary {
+export function describeModel(given: Model, options: DescribeOptions = {}): ModelSummary {
+  const model = inlineFunctions(given);
   const { graph } = model;
   const { traced, problem } = tryTrace(model, options);
   const measured = traced && measure(traced);
@@ -69,6 +79,8 @@ export function describeModel(model: Model, options: DescribeOptions = {}): Mode
     inputs: graph.inputs,
     outputs: graph.outputs,
     opset: model.opsets[''],
+    states: traced ? statesOf(traced.prepared) : (options.states ?? []),
+    unclearStates: options.states === undefined && !namesStates(model) ? findStates(graph).unclear : [],
     problem,
     ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
   };
@@ -99,7 +111,7 @@ function measure({ prepared, groups }: TracedModel) {
   };
 }
 
-function describeLayer({ name, operator, components, blocked }: GroupLayer, measured: Measured): LayerSummary {
+function describeLayer({ name, operator, components, blocked, keptBy }: GroupLayer, measured: Measured): LayerSummary {
   const { groups, live, driven, norms, sizes } = measured;
   const free = [...components].filter((k) => k >= 0);
   const lossy = new Map<string, number>();
@@ -116,6 +128,7 @@ function describeLayer({ name, operator, components, blocked }: GroupLayer, meas
     removable: free.filter((k) => live[k] === 0).length,
     fixed: components.length - free.length,
     blocked,
+    keptBy,
     lossy: [...lossy].map(([reason, units]) => ({ reason, units })),
     norms: summarizeNorms(free.map((k) => norms[k]!)),
     inputSize: measured.inputSizes.get(name),

@@ -59,7 +59,8 @@ function makesZeros(node: Node, isZero: (name: string) => boolean): boolean {
   return (moves(node) !== undefined || traits(node).keepsZero === true) && isZero(node.inputs[0] ?? '');
 }
 
-function allZero({ data }: Tensor): boolean {
+/** True for a tensor that holds nothing but zeros. */
+export function allZero({ data }: Tensor): boolean {
   for (const value of data) if (Number(value) !== 0) return false;
   return true;
 }

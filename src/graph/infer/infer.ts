@@ -33,6 +33,16 @@ const rules: Readonly<Record<Op, InferRule>> = {
 const DEEPEST = 32;
 const MOST_STEPS = 1_000_000;
 
+/** Hears of two sizes that must be the same; `maybe` where they need not, because a branch may not be taken. */
+export type SizeListener = (a: Dim, b: Dim, maybe: boolean) => void;
+
+interface ScopeOptions {
+  readonly listener?: SizeListener | undefined;
+  /** Gets the types of all values, those of inner scopes included. */
+  readonly seen?: Map<string, TensorType> | undefined;
+  readonly maybe?: boolean;
+}
+
 /** Types and known integer contents of the values in scope; inner scopes (loop bodies) see the outer ones. */
 export class Scope {
   private readonly types = new Map<string, TensorType>();
@@ -47,9 +57,15 @@ export class Scope {
   /** With which types the graphs inside a node were entered last, where somebody wants to know. */
   private entered: Map<Graph, readonly TensorType[]> | undefined;
 
-  constructor(outer?: Scope, seen = outer?.seen) {
+  private readonly listener: SizeListener | undefined;
+  /** Whether what happens here may not happen at all: the branch of an If. */
+  private readonly maybe: boolean;
+
+  constructor(outer?: Scope, { listener = outer?.listener, seen = outer?.seen, maybe = false }: ScopeOptions = {}) {
     this.outer = outer;
+    this.listener = listener;
     this.seen = seen;
+    this.maybe = maybe || (outer?.maybe ?? false);
     this.depth = outer === undefined ? 0 : outer.depth + 1;
     this.counter = outer?.counter ?? { next: 0, steps: 0 };
   }
@@ -109,11 +125,12 @@ export class Scope {
     };
     const freshDim = () => `?${this.counter.next++}`;
     const floats = (i: number) => this.floats(node.inputs[i] ?? '');
-    const inferBody = (body: Graph, types: readonly TensorType[]) => {
+    const inferBody = (body: Graph, types: readonly TensorType[], maybe = false) => {
       this.entered?.set(body, types);
-      return inferGraph(body, new Scope(this), types);
+      return inferGraph(body, new Scope(this, { maybe }), types);
     };
-    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim };
+    const meet = (a: Dim, b: Dim) => this.listener?.(a, b, this.maybe);
+    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim, meet };
     const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
@@ -188,7 +205,7 @@ export function inferTypes(graph: Graph): (name: string) => TensorType | undefin
 /** As `inferTypes`, with the values inside loops and branches; of several values of one name the last. */
 export function inferAllTypes(graph: Graph): (name: string) => TensorType | undefined {
   const seen = new Map<string, TensorType>();
-  inferGraph(graph, new Scope(undefined, seen));
+  inferGraph(graph, new Scope(undefined, { seen }));
   return (name) => seen.get(name);
 }
 
@@ -200,6 +217,12 @@ export function knownTypes(graph: Graph): Scope {
   if (found) return found;
   const scope = new Scope();
   knownScopes.set(graph, scope);
+  inferWhatFits(graph, scope);
+  return scope;
+}
+
+/** Infers a graph into `scope`, passing over nodes that do not fit. */
+export function inferWhatFits(graph: Graph, scope: Scope): void {
   scope.enter(graph);
   for (const node of graph.nodes) {
     try {
@@ -208,5 +231,4 @@ export function knownTypes(graph: Graph): Scope {
       if (!(error instanceof SlimError)) throw error;
     }
   }
-  return scope;
 }

@@ -1,3 +1,4 @@
+import { titleOf } from '../../graph/names.ts';
 import type { Graph, Node, TensorType } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
 import { asFlow, type Flow, idsOf, type Traced, uniform } from './traced.ts';
@@ -63,11 +64,6 @@ export function operand(c: TraceContext, index: number): Traced {
 /** Shape of an output, undefined when its rank is not known. */
 export function outputShape(c: TraceContext, index = 0): TensorType['shape'] {
   return c.outputTypes[index]?.shape;
-}
-
-/** `MatMul 'head'`, for messages. */
-export function titleOf({ op, domain, name, outputs }: Node): string {
-  return `${domain ? `${domain}.` : ''}${op} '${name || outputs[0]}'`;
 }
 
 /** Ends the trace at this node: channels get no further, and layers whose units are among them are blocked. */

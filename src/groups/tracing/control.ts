@@ -1,10 +1,11 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import { scansBatches, takenBranches } from '../../graph/infer/control.ts';
+import { titleOf } from '../../graph/names.ts';
 import { handsOn } from '../../graph/rewrite.ts';
 import type { Rules } from '../../graph/rules.ts';
 import type { Dim, Graph, TensorType } from '../../graph/types.ts';
-import { obstruct, operand, outputShape, type TraceContext, type TraceRule, titleOf } from './context.ts';
+import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
 import { FIXED, type Identities, NONE } from './identities.ts';
 import { flowAlongLast, idsAlongLast } from './lastAxis.ts';
 import {

@@ -3,14 +3,16 @@ import { constantTensor, integers } from '../../graph/attributes.ts';
 import { isStatic, sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
+import { titleOf } from '../../graph/names.ts';
 import { moves, type Op, type RecurrentOp } from '../../graph/operators.ts';
 import { bodiesOf, capturedNames } from '../../graph/rewrite.ts';
 import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
+import { movesStates } from '../../passes/states/parts.ts';
 import { lostIds, markOf, placed, stopped } from './accounted.ts';
 import { alongTraces } from './along.ts';
-import { obstruct, obstructAt, type TraceContext, type TraceRule, titleOf } from './context.ts';
+import { obstruct, obstructAt, type TraceContext, type TraceRule } from './context.ts';
 import { controlTraces } from './control.ts';
 import { convolutionTraces } from './convolution.ts';
 import { copyTraces } from './copies.ts';
@@ -20,7 +22,8 @@ import { indexingTraces } from './indexing.ts';
 import { isAlongLast, traceAlongLast } from './lastAxis.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
-import { alongAxis, asFlow, fix, flow, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
+import { stateValue, tieState } from './states.ts';
+import { fix, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
 /** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
 type Unmet = RecurrentOp | 'Constant';
@@ -48,23 +51,31 @@ export interface Trace {
 }
 
 /**
- * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs. Throws a SlimError
- * when shapes do not fit, or when the graph spells out sizes that are too large to follow.
+ * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs, `titles` what
+ * nodes are called that stand for another one. Throws a SlimError when shapes do not fit, or when the graph spells out
+ * sizes that are too large to follow.
  */
-export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST): Trace {
-  const walker = new Walker(opset);
+export function walk(
+  graph: Graph,
+  states: readonly StatePair[],
+  opset = NEWEST,
+  titles: ReadonlyMap<Node, string> = new Map(),
+): Trace {
+  const walker = new Walker(opset, titles);
   const { identities, values } = walker;
   const scope = new Scope();
   const kept = new Set(states.map((s) => s.input));
   for (const input of graph.inputs) {
+    walker.origins.set(input.name, input.name);
     walker.define(scope, input, kept.has(input.name) ? stateValue(input, identities) : fixedValue(input));
   }
   const outputs = walker.run(graph, scope);
   const streamed = new Map(states.map((s) => [s.output, s.input]));
   graph.outputs.forEach((output, i) => {
+    identities.at = `output '${output.name}'`;
     const state = values.get(streamed.get(output.name) ?? '');
     if (state === undefined) fix(outputs[i]!, identities);
-    else tie(state, outputs[i]!, identities);
+    else tieState(state, outputs[i]!, identities);
   });
   return { identities, values, ints: walker.ints };
 }
@@ -85,9 +96,15 @@ class Walker implements Trace {
   private readonly owned = new Map<string, Int32Array>();
   private budget = MOST_ENTRIES;
   private readonly opset: number;
+  private readonly titles: ReadonlyMap<Node, string>;
+  /** Inputs of the graph by the values that are parts of them, only moved. */
+  readonly origins = new Map<string, string>();
+  /** True inside a node that stands for another one. */
+  private standsIn = false;
 
-  constructor(opset: number) {
+  constructor(opset: number, titles: ReadonlyMap<Node, string>) {
     this.opset = opset;
+    this.titles = titles;
   }
 
   define(scope: Scope, { name, type }: Pick<ValueInfo, 'name' | 'type'>, value: Traced): void {
@@ -138,7 +155,7 @@ class Walker implements Trace {
       },
       bodyResults: () => [...bodies.values()].flat(),
     };
-    const results = [this.apply(context)].flat();
+    const results = [this.applyAt(context)].flat();
     const made = node.outputs.map((_, i) =>
       this.followed(context, results[i] ?? uniform(outputTypes[i]?.shape, FIXED)),
     );
@@ -154,7 +171,20 @@ class Walker implements Trace {
     this.identities.readings.length = mark.readings;
   }
 
-  /** What the rule of the node says. */
+  /** What the rule of the node says, while messages name the node. */
+  private applyAt(context: TraceContext): ReturnType<TraceRule> {
+    const { node } = context;
+    const outside = this.identities.at;
+    const { standsIn } = this;
+    // What stands for another node stands for it with all that is inside.
+    if (!standsIn) this.identities.at = this.placeOf(node);
+    this.standsIn ||= this.titles.has(node);
+    const results = this.apply(context);
+    this.identities.at = outside;
+    this.standsIn = standsIn;
+    return results;
+  }
+
   private apply(context: TraceContext): ReturnType<TraceRule> {
     const { node } = context;
     const rule = ruleFor<TraceRule>(rules, node);
@@ -176,6 +206,15 @@ class Walker implements Trace {
     if (found !== undefined) return found;
     for (const ids of idsOf(x)) obstructAt(context, ids, 'the shape of its output is not known');
     return stopped(x);
+  }
+
+  /** What a node is called in messages, with the inputs of the graph that it works on as they come. */
+  private placeOf(node: Node): string {
+    const origins = new Set(node.inputs.flatMap((name) => this.origins.get(name) ?? []));
+    const [origin] = origins;
+    if (origin !== undefined && movesStates(node)) for (const name of node.outputs) this.origins.set(name, origin);
+    const title = this.titles.get(node) ?? titleOf(node);
+    return origins.size === 0 ? title : `${title} with input '${[...origins].join("', '")}'`;
   }
 
   /** Keeps a file of few bytes from making identities without end. */
@@ -224,26 +263,4 @@ function leavesOut(node: Node): boolean {
 
 function fixedValue(input: ValueInfo): Traced {
   return uniform(input.type.shape, FIXED);
-}
-
-/** A streaming state: its channels lie along the last axis that has a fixed size (of more than 1, if there is one). */
-function stateValue(input: ValueInfo, identities: Identities): Traced {
-  const { shape } = input.type;
-  if (shape === undefined) return fixedValue(input);
-  const sized = shape.flatMap((d, i) => (typeof d === 'number' ? [i] : []));
-  const axis = sized.findLast((i) => shape[i] !== 1) ?? sized[sized.length - 1];
-  if (axis === undefined) return fixedValue(input);
-  return flow(shape, axis, identities.stateAxis(input.name, axis, shape[axis] as number));
-}
-
-/** What comes out as a state goes in again. */
-function tie(state: Traced, next: Traced, identities: Identities): void {
-  const a = asFlow(state, identities);
-  const b =
-    next.kind === 'flow' || a.axis === undefined ? asFlow(next, identities) : alongAxis(next, a.axis, identities);
-  if (a.axis !== undefined && a.axis === b.axis && a.ids.length === b.ids.length) identities.unite(a.ids, b.ids);
-  else {
-    identities.fix(a.ids);
-    identities.fix(b.ids);
-  }
 }
