@@ -75,7 +75,7 @@ function missedUnits({ prepared, groups }: TracedModel, layers: readonly MadeLay
 }
 
 /** Everything that is wrong with one random model, an empty list where nothing is. */
-export async function faultsOf(seed: number): Promise<string[]> {
+async function faultsOf(seed: number): Promise<string[]> {
   const made: RandomBodies = randomBodies(seed);
   const { model } = made;
   const feeds = allFeeds(model, seed);
@@ -99,6 +99,19 @@ export async function faultsOf(seed: number): Promise<string[]> {
     const got = results[0]![name]!;
     const wrong = dims?.some((d, i) => typeof d === 'number' && d !== got.dims[i]);
     if (wrong || sizeOf(got.dims) === 0) faults.push(`half of the units: '${name}' is [${got.dims}], not [${dims}]`);
+  }
+  return faults;
+}
+
+/** Checks so many models, from a seed on; one line for each that fails. */
+export async function randomBodiesFaults(runs: number, first = 1): Promise<string[]> {
+  const faults: string[] = [];
+  for (let seed = first; seed < first + runs; seed++) {
+    try {
+      faults.push(...(await faultsOf(seed)).map((fault) => `seed ${seed}: ${fault}`));
+    } catch (error) {
+      faults.push(`seed ${seed}: ${error instanceof Error ? error.message : error}`);
+    }
   }
   return faults;
 }
