@@ -20,41 +20,44 @@ type Values = Record<keyof typeof inputs | 'flag', Value>;
 
 const cases: Readonly<Record<string, (v: Values, b: GraphBuilder) => Value | readonly Value[]>> = {
   'another weight in each branch': ({ flag: c, x, w, v }) =>
-    either(c, [() => tanh(matmul(x, w)), () => mul(matmul(x, v), 0.5)]),
+    either(c, [(_, of) => tanh(matmul(of(x), w)), (_, of) => mul(matmul(of(x), v), 0.5)]),
   'one weight in both, and two outputs': ({ flag: c, x, w, h }) =>
-    either(c, [() => [tanh(matmul(x, w)), sigmoid(h)], (b) => [matmul(x, w), b.node('Mul', [h, h])[0]!]]),
+    either(c, [(_, of) => [tanh(matmul(of(x), w)), sigmoid(of(h))], (_, of) => [matmul(of(x), w), mul(of(h), h)]]),
   'a branch that reads nothing': ({ flag: c, x, w, h }) =>
-    either(c, [() => matmul(x, w), (b) => b.constant(randomTensor([3, 2, 2], 9))]).map((y) => add(y, h)),
+    either(c, [(_, of) => matmul(of(x), w), (b) => b.constant(randomTensor([3, 2, 2], 9))]).map((y) => add(y, h)),
   'a branch that hands on what it finds': ({ flag: c, x, w }) =>
-    either(c, [() => identity(x), () => matmul(x, w)]).map((y) => mul(y, y)),
+    either(c, [(_, of) => identity(of(x)), (_, of) => matmul(of(x), w)]).map((y) => mul(y, y)),
   'branches of other sizes': ({ flag: c, x, w }, b) =>
-    reduceSum(matmul(either(c, [() => gather(x, b.ints([1])), () => tanh(x)])[0]!, w), [0]),
+    reduceSum(matmul(either(c, [(_, of) => gather(of(x), b.ints([1])), (_, of) => tanh(of(x))])[0]!, w), [0]),
   'a branch in a branch': ({ flag: c, x, w, v }) =>
     either(c, [
-      (b) => either(b.value(c.name), [() => tanh(matmul(x, w)), () => identity(x)]),
-      () => either(c, [() => identity(x), () => matmul(x, v)]),
+      (_, of) => either(of(c), [(_, of) => tanh(matmul(of(x), w)), (_, of) => identity(of(x))]),
+      (_, of) => either(of(c), [(_, of) => identity(of(x)), (_, of) => matmul(of(x), v)]),
     ]),
   'a branch in a loop': ({ flag: c, x, w, v, h }) =>
     loop([h], [x], ([s], [xt]) => {
       const next = either(xt!.builder.value(c.name), [
-        () => tanh(add(matmul(s!, w), xt!)),
-        () => sigmoid(add(matmul(s!, v), mul(s!, xt!))),
+        (_, of) => tanh(add(matmul(of(s!), w), xt!)),
+        (_, of) => sigmoid(add(matmul(of(s!), v), mul(of(s!), xt!))),
       ])[0]!;
       return [next, next];
     }),
   'a branch in a loop that a step decides': ({ x, w, v, h }) =>
     loop([h], [x], ([s], [xt]) => {
-      const next = either(greater(reduceSum(xt!), 0.1), [() => tanh(matmul(s!, w)), () => matmul(s!, v)])[0]!;
+      const next = either(greater(reduceSum(xt!), 0.1), [
+        (_, of) => tanh(matmul(of(s!), w)),
+        (_, of) => matmul(of(s!), v),
+      ])[0]!;
       return [add(next, xt!), next];
     }),
   'a loop in a branch': ({ flag: c, x, w, h }) =>
     either(c, [
-      (b) =>
-        loop([h], [b.node('Identity', [x])[0]!], ([s], [xt]) => {
+      (_, of) =>
+        loop([of(h)], [of(x)], ([s], [xt]) => {
           const next = tanh(add(matmul(s!, w), xt!));
           return [next, next];
         }),
-      () => [identity(h), mul(x, 2)],
+      (_, of) => [identity(of(h)), mul(of(x), 2)],
     ]),
   'a recurrent operator in each branch': ({ flag: c, x, wx, wh }) =>
     either(c, [

@@ -99,8 +99,8 @@ describe('costsOf', () => {
     const x = b.input('x', 'float32', ['batch', 3]);
     const matrices = [b.parameter('w', ones([3, 3])), b.parameter('v', ones([3, 3]))];
     const chosen = either(b.input('flag', 'bool', []), [
-      () => identity(matrices[0]!),
-      () => identity(matrices[1]!),
+      (_, of) => identity(of(matrices[0]!)),
+      (_, of) => identity(of(matrices[1]!)),
     ])[0]!;
     const body = new GraphBuilder('body', b);
     body.input('at', 'int64', []);

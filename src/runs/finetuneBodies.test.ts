@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { sumTask } from '../../test/fixtures/finetune/task.ts';
 import { either, randomTensor } from '../../test/support/graphs.ts';
+import { withEqualNames } from '../../test/support/randomBodies.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import {
@@ -128,9 +129,13 @@ describe('finetune of recurrent operators inside bodies', () => {
   });
 
   it('learns in both branches that batches take in turn', async () => {
-    const { history, model } = await tune(modelOver(inBranch), { epochs: 10 });
+    const original = modelOver(inBranch);
+    const { history, model } = await tune({ ...original, graph: withEqualNames(original.graph) }, { epochs: 10 });
     expect(history.at(-1)!.valid!.accuracy!).toBeGreaterThan(0.88);
     expect(model.graph.initializers.size).toBe(7);
+    const { slim } = await tune(original, { iss: 0.02, epochs: 12 });
+    expect(slim!.layers.map((l) => l.name)).toEqual(['inside_LSTM', 'inside_GRU']);
+    expect(slim!.layers.some((l) => l.after < HIDDEN)).toBe(true);
   });
 
   it('says why a loop cannot be trained', async () => {

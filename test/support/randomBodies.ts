@@ -190,7 +190,7 @@ function scanned(p: Place, x: Features): Features {
 }
 
 /** The graph with the same names for the values of both branches of each If, as ONNX allows. */
-function withEqualNames(graph: Graph): Graph {
+export function withEqualNames(graph: Graph): Graph {
   const nodes = graph.nodes.map((node) => {
     const inner = mapBodies(node, withEqualNames);
     if (node.op !== 'If') return inner;
