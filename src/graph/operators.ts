@@ -94,7 +94,7 @@ export const operators = {
   HardSwish: { ...smooth, ...keepsZero },
   Hardmax: { gradient: 'zero' },
   Identity: { ...smooth, ...keepsZero, moves: 'keeps' },
-  If: { bodies: ['then_branch', 'else_branch'] },
+  If: { ...rule, bodies: ['then_branch', 'else_branch'] },
   InstanceNormalization: { ...rule, ...scaled },
   IsInf: { ...steps, decides: true },
   IsNaN: { ...steps, decides: true },

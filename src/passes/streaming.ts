@@ -4,7 +4,7 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { nodeTitle } from '../graph/names.ts';
 import { isRecurrent, operators, type RecurrentNode } from '../graph/operators.ts';
-import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { allNodes, bodiesOf, finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, ValueInfo } from '../graph/types.ts';
 import { directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
@@ -45,7 +45,10 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
   for (const node of graph.nodes) {
     if (isRecurrent(node)) streamRecurrent(b, node, streamed, declare);
     else if (node.op === 'Scan' && node.domain === '') streamScan(b, node, isZero, declare);
-    else b.addNode(node);
+    else {
+      refuseInside(node);
+      b.addNode(node);
+    }
   }
   if (added.length === 0) {
     const why = known.length > 0 ? 'its states are inputs and outputs already' : 'it has no recurrent layer';
@@ -54,6 +57,18 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
   const metadata = { ...clean.metadata, ...stateMetadata([...known, ...added]) };
   const made = finishRewrite(b, { ...graph, outputs: [...graph.outputs, ...outputs] });
   return { model: { ...clean, metadata, graph: removeDeadNodes(made) }, added };
+}
+
+/** Throws for a layer inside a branch or a Loop that starts from zeros: its states cannot get out. */
+function refuseInside(node: Node): void {
+  const layer = bodiesOf(node)
+    .flatMap(allNodes)
+    .find((inner) => isRecurrent(inner) && !STATE_INPUTS.some((i) => inner.inputs[i]));
+  if (layer === undefined) return;
+  throw new SlimError(
+    `layer '${nodeTitle(layer)}' lies inside ${node.op} '${nodeTitle(node)}' and starts from zeros there: the model cannot ` +
+      'stream; decide a branch with slimrnn specialize, or give the layer its states as inputs',
+  );
 }
 
 /** Declares a state, a new input of the graph, and the output that follows it, which something must still define. */
