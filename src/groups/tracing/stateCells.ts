@@ -30,7 +30,11 @@ export function stateCells(
   seen: ReadonlySet<number>,
 ): TracedLayer[] {
   if (states.length === 0) return [];
-  const { flow, starts, endings } = stepFlowOf(graph, states);
+  const { flow, starts, endings } = stepFlowOf(
+    graph,
+    states,
+    graph.inputs.map((v) => v.name),
+  );
   const cells = joined(
     states.flatMap(({ input, output }) => {
       const own = new Set(endings.get(output)!.parts.map((p) => p.value));

@@ -21,15 +21,19 @@ export interface StateFlow {
   readonly endings: ReadonlyMap<string, Ending>;
 }
 
-/** Takes apart what may be states. */
-export function stepFlowOf(graph: Graph, pairs: readonly StatePair[]): StateFlow {
+/** Takes apart what may be states; products that read one of `gating`, the inputs, may make gates. */
+export function stepFlowOf(
+  graph: Graph,
+  pairs: readonly StatePair[],
+  gating: readonly string[] = pairs.map((pair) => pair.input),
+): StateFlow {
   const flat = flatten(graph);
   const names = new Set(graph.inputs.map((v) => v.name));
   const ranks = new Map([...graph.inputs, ...graph.outputs].map((v) => [v.name, v.type.shape?.length]));
   const starts = new Map(pairs.map(({ input }) => [input, partsOfInput(flat, input, ranks.get(input))]));
   const endings = new Map(pairs.map(({ output }) => [output, partsOfOutput(flat, output, ranks.get(output), names)]));
   const ends = [...endings.values()].flatMap(({ parts, fresh }) => [...parts.map((p) => p.value), ...fresh]);
-  const candidates = [...starts.values()].flatMap((parts) => parts.map((p) => p.value));
+  const candidates = gating.flatMap((input) => partsOfInput(flat, input, undefined).map((part) => part.value));
   return { flow: new StepFlow(flat, names, candidates, new Set(ends)), starts, endings };
 }
 
