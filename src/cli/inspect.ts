@@ -3,8 +3,7 @@ import { formatShape } from '../graph/dims.ts';
 import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
-import { loadModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { openModel } from './givenFlags.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -23,7 +22,7 @@ export const command = new Command('inspect')
   .option('--groups', 'show which parts of which tensors belong to each unit');
 addTraceFlags(command);
 command.action(async (path: string, flags: InspectFlags) => {
-  const model = inlineFunctions(await loadModel(path));
+  const { model } = await openModel(path, flags);
   const groups = flags.groups === true;
   const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
   print({ file: path, ...summary }, () => summaryText(path, summary));

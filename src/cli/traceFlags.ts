@@ -6,9 +6,10 @@ import type { Graph, Model } from '../graph/types.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { collect } from './flags.ts';
+import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
 
 /** What the user says about a model's graph. */
-export interface TraceFlags {
+export interface TraceFlags extends GivenFlags {
   readonly fix?: readonly string[];
   readonly state?: readonly string[];
   /** False with `--no-states`. */
@@ -27,6 +28,7 @@ export function addTraceFlags(command: Command): void {
     )
     .option('--no-states', 'the same as --state none')
     .option('--resize-state', 'let states that stack several layers change their shape');
+  addGivenFlags(command);
 }
 
 /** The flags as options of `traceModel`; throws a UsageError for inputs and outputs that are not there. */

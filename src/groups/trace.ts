@@ -1,7 +1,8 @@
 import { SlimError } from '../base/errors.ts';
-import { constantTensor, intAttribute } from '../graph/attributes.ts';
-import { nodeTitle } from '../graph/names.ts';
+import { intAttribute } from '../graph/attributes.ts';
+import { nodeTitle, titleOf } from '../graph/names.ts';
 import { isLookup, isRecurrent } from '../graph/operators.ts';
+import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
@@ -12,7 +13,6 @@ import { directionNames } from '../recurrent/directions.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
 import { recurrentStates, type TracedLayer } from './tracing/cells.ts';
-import { titleOf } from './tracing/context.ts';
 import type { Identities } from './tracing/identities.ts';
 import { idsAlong, type Traced } from './tracing/traced.ts';
 import { type Trace, walk } from './tracing/walk.ts';
@@ -49,7 +49,9 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const trace = traceGraph(graph, states, options.opset);
   const { identities } = trace;
   const recurrent: TracedLayer[] = [
-    ...graph.nodes.filter(isRecurrent).flatMap((node) => recurrentLayers(node, trace.values)),
+    ...allNodes(graph)
+      .filter(isRecurrent)
+      .flatMap((node) => recurrentLayers(node, trace.values)),
     ...recurrentStates(constantPerUse(graph), trace, states),
   ];
   const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
@@ -127,10 +129,10 @@ function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): Trace
 
 /** Lookups in a stored table [V, E]; its columns are the units. */
 function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const fixedIndices = new Set(graph.nodes.filter(constantTensor).map((n) => n.outputs[0]!));
-  return graph.nodes.flatMap((node): TracedLayer[] => {
+  const stored = storedTensors(graph);
+  return allNodes(graph).flatMap((node): TracedLayer[] => {
     const table = values.get(node.inputs[0] ?? '');
-    const known = fixedIndices.has(node.inputs[1]!) || graph.initializers.has(node.inputs[1]!);
+    const known = stored.has(node.inputs[1]!);
     if (!isLookup(node) || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
     return [{ name: nodeTitle(node), operator: node.op, ids: table.axes[1]!.ids }];
   });

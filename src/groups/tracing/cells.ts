@@ -1,7 +1,7 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { nodeTitle } from '../../graph/names.ts';
 import { isLoop, isRecurrent, type LoopNode, operators, traits } from '../../graph/operators.ts';
-import { bodiesOf, producers } from '../../graph/rewrite.ts';
+import { allNodes, bodiesOf, producers } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
@@ -29,7 +29,7 @@ export function recurrentStates(graph: Graph, trace: Trace, states: readonly Sta
     for (const root of identities.rootsOf(ids)) seen.add(root);
   };
   for (const { ids } of found) see(ids);
-  for (const node of graph.nodes.filter(isRecurrent)) {
+  for (const node of allNodes(graph).filter(isRecurrent)) {
     const recurrent = trace.values.get(node.inputs[RECURRENT_INPUT.recurrent] ?? '');
     if (recurrent?.kind === 'weight') see(recurrent.axes[2]!.ids);
   }
@@ -146,7 +146,7 @@ function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): TracedLay
 
 function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedWeight[] {
   const users = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
+  for (const node of allNodes(graph)) {
     if (node.op !== 'MatMul' && node.op !== 'Gemm') continue;
     for (const name of node.inputs.slice(0, 2)) {
       const value = values.get(name);

@@ -30,6 +30,8 @@ export class Identities {
   readonly obstacles: Event[] = [];
   /** Channels that have a part in one another's results, so that none can leave without loss. */
   readonly entanglements: Event[] = [];
+  /** Axes of weights that the node at hand reads its channels by. */
+  readonly readings: Int32Array[] = [];
   /** What the trace is at, for `causeOf`: an operator, an output of the graph. */
   at = '';
   private readonly parents: number[] = [FIXED];
@@ -120,6 +122,7 @@ export class Identities {
 
   /** Records how axes are used. */
   mark(axes: readonly StoredAxis[], role: Role): void {
+    if (role === 'reads') for (const a of axes) this.readings.push(a.ids);
     for (const a of axes) if (a.role === undefined || strength[role] > strength[a.role]) a.role = role;
   }
 }

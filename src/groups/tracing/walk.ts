@@ -3,19 +3,23 @@ import { constantTensor, integers } from '../../graph/attributes.ts';
 import { isStatic, sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
-import type { Op, RecurrentOp } from '../../graph/operators.ts';
+import { titleOf } from '../../graph/names.ts';
+import { moves, type Op, type RecurrentOp } from '../../graph/operators.ts';
+import { bodiesOf, capturedNames } from '../../graph/rewrite.ts';
 import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
 import { movesStates } from '../../passes/states/parts.ts';
+import { lostIds, markOf, placed, stopped } from './accounted.ts';
 import { alongTraces } from './along.ts';
-import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.ts';
+import { obstruct, obstructAt, type TraceContext, type TraceRule } from './context.ts';
 import { controlTraces } from './control.ts';
 import { convolutionTraces } from './convolution.ts';
 import { copyTraces } from './copies.ts';
 import { elementwiseTraces } from './elementwise.ts';
 import { FIXED, Identities, NONE } from './identities.ts';
 import { indexingTraces } from './indexing.ts';
+import { isAlongLast, traceAlongLast } from './lastAxis.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
 import { stateValue, tieState } from './states.ts';
@@ -128,36 +132,80 @@ class Walker implements Trace {
       this.store(scope, node.outputs[0]!, constant);
       return;
     }
+    const mark = markOf(this.identities);
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : this.values.get(name)));
+    const bodies = new Map<Graph, readonly Traced[]>();
+    const entered: Traced[] = [];
     const context: TraceContext = {
       node,
-      inputs: node.inputs.map((name) => (name === '' ? undefined : this.values.get(name))),
+      inputs,
       inputTypes,
       outputTypes,
       identities: this.identities,
       opset: this.opset,
       ints: (i) => this.known(scope, node.inputs[i]),
       own: (axis, size) => this.own(`${axis} ${node.outputs[0]}`, size),
-      runBody: (body, inputs, types) => {
+      runBody: (body, given, types) => {
         const inner = new Scope(scope);
-        for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, inputs[i]!);
-        return this.run(body, inner);
+        for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, given[i]!);
+        const results = this.run(body, inner);
+        bodies.set(body, results);
+        entered.push(...given);
+        return results;
       },
+      bodyResults: () => [...bodies.values()].flat(),
     };
-    const rule = ruleFor<TraceRule>(rules, node);
+    const results = [this.applyAt(context)].flat();
+    const made = node.outputs.map((_, i) =>
+      this.followed(context, results[i] ?? uniform(outputTypes[i]?.shape, FIXED)),
+    );
+    node.outputs.forEach((name, i) => {
+      if (name === '') return;
+      this.pay(made[i]!, node);
+      this.values.set(name, made[i]!);
+    });
+    // What goes into a body is accounted for where it is used; an operator may leave out elements of its first input.
+    const given = inputs.slice(leavesOut(node) ? 1 : 0).filter((x) => x !== undefined);
+    const lost = lostIds(this.identities, mark, [...given, ...context.bodyResults()], [...made, ...entered]);
+    if (lost.length > 0) obstructAt(context, lost, 'what it does with them is not known');
+    this.identities.readings.length = mark.readings;
+  }
+
+  /** What the rule of the node says, while messages name the node. */
+  private applyAt(context: TraceContext): ReturnType<TraceRule> {
+    const { node } = context;
     const outside = this.identities.at;
     const { standsIn } = this;
     // What stands for another node stands for it with all that is inside.
     if (!standsIn) this.identities.at = this.placeOf(node);
     this.standsIn ||= this.titles.has(node);
-    const results = [rule ? rule(context) : obstruct(context, 'the trace does not know this operator')].flat();
+    const results = this.apply(context);
     this.identities.at = outside;
     this.standsIn = standsIn;
-    node.outputs.forEach((name, i) => {
-      if (name === '') return;
-      const value = results[i] ?? uniform(outputTypes[i]?.shape, FIXED);
-      this.pay(value, node);
-      this.values.set(name, value);
-    });
+    return results;
+  }
+
+  private apply(context: TraceContext): ReturnType<TraceRule> {
+    const { node } = context;
+    const rule = ruleFor<TraceRule>(rules, node);
+    if (rule === undefined) {
+      // What bodies of an unknown operator take from outside is among its inputs.
+      const captured = bodiesOf(node).flatMap((body) => [...capturedNames(body)]);
+      const inputs = [...context.inputs, ...captured.map((name) => this.values.get(name))];
+      return obstruct({ ...context, inputs }, 'the trace does not know this operator');
+    }
+    const unranked = context.inputs.find(isAlongLast);
+    if (unranked === undefined) return rule(context);
+    const reason = `it takes units of ${unranked.from}, whose branches give them different numbers of axes`;
+    return traceAlongLast(context) ?? obstruct(context, reason);
+  }
+
+  /** What came out, where its channels are known to lie on one of its axes. */
+  private followed(context: TraceContext, x: Traced): Traced {
+    const found = placed(x);
+    if (found !== undefined) return found;
+    for (const ids of idsOf(x)) obstructAt(context, ids, 'the shape of its output is not known');
+    return stopped(x);
   }
 
   /** What a node is called in messages, with the inputs of the graph that it works on as they come. */
@@ -205,6 +253,12 @@ class Walker implements Trace {
     this.learn(scope, name);
     this.values.set(name, uniform(tensor.dims, sizeOf(tensor.dims) > 1 ? FIXED : NONE));
   }
+}
+
+/** True for an operator that only measures its first input, or gives some elements of it. */
+function leavesOut(node: Node): boolean {
+  const how = moves(node);
+  return how === 'drops' || how === 'picks' || (node.domain === '' && (node.op === 'Shape' || node.op === 'Size'));
 }
 
 function fixedValue(input: ValueInfo): Traced {
