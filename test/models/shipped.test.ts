@@ -130,6 +130,7 @@ describe.each(MODELS)('$file', (shipped) => {
       const traced = traceModel(model, { resizeState });
       const dead = third(traced);
       const { prepared, groups } = traced;
+      if (resizeState) expect(groups.count).toBe(shipped.units.reduce((sum, units) => sum + units, 0));
       const sparse = { ...prepared, graph: zeroSlices(prepared.graph, groups, dead, ['reads']) };
       const shrunk = shrinkZeros(sparse);
       const gone = [...shrunk.removed].flatMap((flag, k) => (flag === 1 ? [k] : []));

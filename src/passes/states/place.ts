@@ -31,6 +31,21 @@ export class Place {
     return 0;
   }
 
+  /** Where the part begins along an axis of the whole, as text that tells places apart. */
+  startsAlong(axis: number): string {
+    return (this.starts[axis] ?? []).join();
+  }
+
+  /** How many axes the part has. */
+  get rank(): number {
+    return this.axes.length;
+  }
+
+  /** Which axis of the part is this one of the whole; -1 for none. */
+  axisOf(whole: number): number {
+    return this.axes.indexOf(whole);
+  }
+
   /** True for one element of the first axis, with the other axes whole and in order. */
   get isRow(): boolean {
     const rest = this.axes.filter((axis) => axis > 0);
