@@ -27,7 +27,7 @@ export function addTraceFlags(command: Command): void {
       collect,
     )
     .option('--no-states', 'the same as --state none')
-    .option('--resize-state', 'let states that stack several layers change their shape');
+    .option('--resize-state', 'lay the layers that a state stacks side by side, so that each shrinks by itself');
   addGivenFlags(command);
 }
 
