@@ -8,6 +8,7 @@ import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
+import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
@@ -19,7 +20,7 @@ import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel } from './givenFlags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
-import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
 interface ShrinkFlags extends CutFlags, TraceFlags {
   out: string;
@@ -63,7 +64,9 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   }
   checkNewFile(path, flags.out, flags.force);
   const { model, original } = await openModel(path, flags);
-  const traced = traceModel(model, traceOptionsFrom(model, flags));
+  const options = traceOptionsFrom(model, flags);
+  const traced = traceModel(model, options);
+  for (const hint of stateHints(openStates(model, options.states))) note(hint);
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);

@@ -92,7 +92,7 @@ function inOrder(parts: readonly Part[]): readonly (readonly Part[])[] | undefin
 }
 
 /** Same type, and no axis of two different sizes. */
-function alike(a: ValueInfo, b: ValueInfo): boolean {
+export function alike(a: ValueInfo, b: ValueInfo): boolean {
   if (a.type.elementType !== b.type.elementType) return false;
   const [x, y] = [a.type.shape, b.type.shape];
   if (x === undefined || y === undefined) return true;
