@@ -46,11 +46,13 @@ export function findStates(graph: Graph): FoundStates {
   }
   // Behind one product an output may be the next state, or just what a layer makes of an input.
   const overTime = graph.nodes.some((node) => isRecurrent(node) || isLoop(node));
-  const weak = overTime ? [] : candidates.filter((c) => c.strong === 0 && isOpen(c));
+  const weak = overTime ? [] : candidates.filter((c) => c.strong === 0 && !c.projected && isOpen(c));
   const clear = weak.filter((c) => {
     const rivals = weak.filter((r) => meets(r, c));
     return rivals.length === 1 || (namesAgree(c) && rivals.filter(namesAgree).length === 1);
   });
+  // An LSTM may project its output; so does a head that gives as many numbers as come in, which only names tell apart.
+  for (const c of overTime ? [] : candidates) if (c.projected && isOpen(c) && namesAgree(c)) taken.push(c);
   const order = graph.inputs.map((v) => v.name);
   const sorted = (pairs: readonly StatePair[]) =>
     pairs
@@ -71,7 +73,7 @@ function meets(a: StatePair, b: StatePair): boolean {
 
 /** True where one name says that it is the other's next value: `h` and `hn`, `cache` and `cache_out`. */
 function namesAgree({ input, output }: StatePair): boolean {
-  return stem(input) === stem(output);
+  return stem(input) !== '' && stem(input) === stem(output);
 }
 
 function stem(name: string): string {

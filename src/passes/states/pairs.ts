@@ -11,6 +11,8 @@ export interface Candidate extends StatePair {
   readonly strong: number;
   /** Parts that only a product carries. */
   readonly weak: number;
+  /** True where it takes a second product, as with the projected output of an LSTM. */
+  readonly projected?: true;
 }
 
 /** The parts of states, and the flow of a step between them. */
@@ -49,7 +51,12 @@ export function candidatePairs(graph: Graph): Candidate[] {
   for (const { value } of [...starts.values()].flat()) relations.set(value, flow.relationsOf(value));
   return pairs.flatMap((pair): Candidate[] => {
     const found = evidence(pair.input, starts.get(pair.input)!, endings.get(pair.output)!, relations);
-    return found === undefined ? [] : [{ ...pair, ...found }];
+    if (found !== undefined) return [{ ...pair, ...found }];
+    const projected = endings.get(pair.output)!.parts.every(({ value }) => {
+      const steps = starts.get(pair.input)!.flatMap((part) => [...(relations.get(part.value) ?? [])]);
+      return steps.some(([end, kind]) => kind === 'product' && flow.projectionsOf(end).has(value));
+    });
+    return projected && endings.get(pair.output)!.parts.length > 0 ? [{ ...pair, strong: 0, weak: 0, projected }] : [];
   });
 }
 
