@@ -4,13 +4,29 @@ import {
   gruStep,
   head,
   lstmStep,
+  pick,
   randomWeights,
   rnnStep,
   stepModel,
   type Weights,
 } from '../../test/support/stepCells.ts';
+import { int64s } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
-import { add, apply, concat, gemm, matmul, mul, reshape, sigmoid, split, sub, tanh, transpose } from '../graph/ops.ts';
+import {
+  add,
+  apply,
+  concat,
+  gemm,
+  matmul,
+  mul,
+  reshape,
+  sigmoid,
+  split,
+  sub,
+  tanh,
+  transpose,
+  unsqueeze,
+} from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Dim, Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
@@ -109,6 +125,20 @@ const kinds: Readonly<Record<string, Kind>> = {
     step: (b, x, [h]) => {
       const next = gruStep(cell(b), x, h!, H, I);
       return { y: head(b, next, H), next: { h_next: next } };
+    },
+  },
+  'a state that is written element by element': {
+    states: { cache: [2, 1, H] },
+    batch: 1,
+    step: (b, x, [cache]) => {
+      const w = cell(b);
+      const [h, c] = [pick(cache!, 0, 0), pick(cache!, 1, 0)];
+      const next = lstmStep(w, x, h, c, H, I);
+      const row = (data: Value, k: number) => {
+        const places = b.constant(int64s([1, 1, H], new Array<number>(H).fill(k)));
+        return apply('ScatterElements', [data, places, unsqueeze(next[k]!, [0])], { axis: 0 });
+      };
+      return { y: head(b, next[0], H), next: { cache_out: row(row(cache!, 0), 1) } };
     },
   },
   'a normalized cell': {
