@@ -7,6 +7,7 @@ import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
+import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { planCut } from '../slim/cut.ts';
 import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
@@ -18,7 +19,7 @@ import { openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
-import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
 interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
@@ -64,7 +65,9 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   }
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven } = await openModel(path, flags);
-  const traced = traceModel(model, traceOptionsFrom(model, flags));
+  const wanted = traceOptionsFrom(model, flags);
+  const traced = traceModel(model, wanted);
+  for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
