@@ -9,21 +9,33 @@ import type { TrainingGraph } from './compile.ts';
 /** At most so many weights are named in a note. */
 const MOST_NAMED = 12;
 
+/**
+ * What a user should know of trained weights whose gradient is 0 for any data: of those that have no part in the loss
+ * (`apart`, and what the graph shows), and of those that only meet inputs that are always fed zeros.
+ */
+export function gradientNotes(plan: TrainingGraph, apart: readonly string[], zeroInputs: readonly string[]): string[] {
+  const without = withoutGradient(plan, []);
+  const stopped = withoutGradient(plan, zeroInputs).filter((name) => !without.includes(name));
+  const idle = [...apart, ...without];
+  const inputs = zeroInputs.map((name) => `'${name}'`).join(', ');
+  return [
+    ...(idle.length > 0 ? [`the loss does not depend on ${listed(idle)}: no gradient reaches them`] : []),
+    ...(stopped.length > 0
+      ? [
+          `no gradient reaches ${listed(stopped)}, because ${inputs} ${zeroInputs.length > 1 ? 'are' : 'is'} always 0: ` +
+            'a model of one step learns what it carries from sequences [N, T, …] only',
+        ]
+      : []),
+  ];
+}
+
 /** Trained weights whose gradient is 0 for any data, given inputs that are always fed zeros. */
-export function weightsWithoutGradient(plan: TrainingGraph, zeroInputs: readonly string[]): string[] {
+function withoutGradient(plan: TrainingGraph, zeroInputs: readonly string[]): string[] {
   const isZero = zeroValues(plan.graph, new Set(zeroInputs));
   return plan.parameters.map((p) => p.name).filter((name) => isZero(plan.gradients.get(name)!));
 }
 
-/** What a user should know of weights without gradient, and of inputs that are always 0. */
-export function gradientNotes(names: readonly string[], zeroInputs: readonly string[]): string[] {
-  if (names.length === 0) return [];
+function listed(names: readonly string[]): string {
   const more = names.length > MOST_NAMED ? ` and ${names.length - MOST_NAMED} more` : '';
-  const listed = `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
-  const inputs = zeroInputs.map((name) => `'${name}'`).join(', ');
-  const why =
-    zeroInputs.length > 0
-      ? ` (always 0: ${inputs}; a model of one step learns what it carries from sequences [N, T, …] only)`
-      : '';
-  return [`no gradient reaches ${listed}: training leaves them as they are${why}`];
+  return `${names.slice(0, MOST_NAMED).join(', ')}${more}`;
 }

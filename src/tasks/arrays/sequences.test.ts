@@ -205,19 +205,42 @@ describe('a model of one step on sequences', () => {
   });
 });
 
+it('scores held-out sequences of another length', async () => {
+  const valid = new Map([...arrays, ['x', arrays.get('longer')!], ['y', randomTensor([COUNT, STEPS + 1, OUT], 19)]]);
+  const config = configOf({ ...base, ...wired });
+  const scores = [lstmStep(), lstmStep({ batch: 1 }), lstmSequence()].map(async (model, i) => {
+    const given = i < 2 ? config : configOf(base);
+    const data = { train: { source: 'd.npz', arrays }, valid: { source: 'v.npz', arrays: valid } };
+    const { history } = await train(optionsFor({ config: given, task: loadedArrays(given, model, data) }));
+    return history.map((epoch) => epoch.valid!.mse!);
+  });
+  const [step, alone, sequence] = await Promise.all(scores);
+  expect(largestDifference(step!, sequence!)).toBeLessThan(1e-5);
+  expect(largestDifference(alone!, sequence!)).toBeLessThan(1e-5);
+});
+
 describe('a model of one step on single steps', () => {
   const single: Settings = { input: { x: 'single' }, targetArray: 'target' };
 
   it('names the weights that no gradient reaches', async () => {
     const { notes, model } = await tuned(lstmStep(), single);
-    expect(notes.join('\n')).toMatch(/no gradient reaches R: .*always 0: 'h', 'c'.*sequences \[N, T, …\]/);
+    expect(notes.join('\n')).toMatch(/no gradient reaches R, because 'h', 'c' are always 0: .*sequences \[N, T, …\]/);
     expect(weights(model).R).toEqual(weights(lstmStep()).R);
+  });
+
+  it('names the weights that the loss does not depend on', async () => {
+    const { graph, ...model } = lstmStep();
+    const b = GraphBuilder.from(graph);
+    b.output(matmul(b.value('x'), b.parameter('other', randomTensor([IN, 2], 9))), 'aside');
+    const { notes } = await tuned({ ...model, graph: b.build() }, { ...wired, output: 'out' });
+    expect(notes).toContain('the loss does not depend on other: no gradient reaches them');
+    expect(notes.join()).not.toContain('always 0');
   });
 
   it('says nothing where all weights learn', async () => {
     const start = { input: { x: 'single', h: 'start', c: 'start' }, targetArray: 'target' };
     for (const { notes } of [await tuned(lstmStep(), start), await tuned(lstmStep()), await tuned(lstmSequence())]) {
-      expect(notes.join('\n')).not.toContain('no gradient');
+      expect(notes.join('\n')).not.toMatch(/no gradient|does not depend/);
     }
   });
 });
