@@ -4,10 +4,12 @@ import { UsageError } from '../base/errors.ts';
 import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
+import { withGiven } from '../passes/given.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
-import { whole } from './flags.ts';
+import { collect, whole } from './flags.ts';
+import { givenFrom } from './givenFlags.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -16,6 +18,7 @@ interface BenchFlags {
   rounds: number;
   threads?: number;
   runtime: DeviceName[];
+  set?: readonly string[];
   size: Record<string, number>;
 }
 
@@ -49,14 +52,16 @@ export const command = new Command('bench')
     'threads of each engine (default: one per core; wasm: half, at most 4)',
     whole('--threads'),
   )
+  .option('--set <input=value>', 'give an input this value in every model that has it (repeatable)', collect)
   .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
   .action(benchCommand);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
   for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
-  const contestants = [];
+  const contestants: Contestant[] = [];
   for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
+  giveValues(contestants, flags);
   const models = describe(
     paths,
     contestants.map(({ model }) => describeModel(model).multiplyAdds),
@@ -114,6 +119,22 @@ function batchesFor(contestants: readonly Contestant[], asked: readonly number[]
     batches = [fixed];
   }
   return batches;
+}
+
+/** Gives the models their values of inputs; one that lacks an input does without, but one of them must have it. */
+function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFlags, 'set' | 'size'>): void {
+  const takes = ({ model }: Contestant, text: string) =>
+    model.graph.inputs.some((input) => text.startsWith(`${input.name}=`));
+  const stray = set.find((text) => !contestants.some((contestant) => takes(contestant, text)));
+  // The first model says what is wrong.
+  if (stray !== undefined) givenFrom(contestants[0]!.model.graph, { set: [stray] });
+  for (const [i, contestant] of contestants.entries()) {
+    const { name, model } = contestant;
+    const own = set.filter((text) => takes(contestant, text));
+    const sizes = Object.entries(size).map(([dim, number]) => `${dim}=${number}`);
+    const { values } = givenFrom(model.graph, { set: own, size: sizes });
+    contestants[i] = { name, model: withGiven(model, { values }) };
+  }
 }
 
 /** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */

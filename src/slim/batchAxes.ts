@@ -1,5 +1,6 @@
+import { FreeSizes, namesIn } from '../graph/infer/sizes.ts';
 import type { Dim, Graph, ValueInfo } from '../graph/types.ts';
-import { type DimRole, dimRoles, equalDims, namesIn, roleOfName, type Vote, votesByPlace } from './dimRoles.ts';
+import { type DimRole, dimRoles, roleOfName, type Vote, votesByPlace } from './dimRoles.ts';
 
 /**
  * Where the sequences (examples) of an input lie side by side: along an axis, along none (`none`, the layers get a batch
@@ -105,7 +106,8 @@ function meetingAxis(input: ValueInfo, graph: Graph, known: ReadonlyMap<string, 
   });
   if (batches.length === 0) return undefined;
   const axes = [...(input.type.shape ?? []).keys()].filter((axis) => {
-    const kind = equalDims(marked(graph, [...batches, { input: input.name, axis, name: MARK }]));
+    const same = new FreeSizes(marked(graph, [...batches, { input: input.name, axis, name: MARK }]));
+    const kind = (name: string) => same.name(name);
     return kind(MARK) === kind(OTHER);
   });
   return axes.length === 1 ? axes[0] : undefined;

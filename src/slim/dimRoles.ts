@@ -1,7 +1,7 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
-import { normalizeAxis } from '../graph/dims.ts';
 import { knownTypes } from '../graph/infer/infer.ts';
-import { isBroadcasting, isRecurrent } from '../graph/operators.ts';
+import { FreeSizes, namesIn } from '../graph/infer/sizes.ts';
+import { isRecurrent } from '../graph/operators.ts';
 import { bodiesOf, capturedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
@@ -14,13 +14,6 @@ export function freeDims(graph: Graph): string[] {
   return [...new Set(graph.inputs.flatMap((input) => (input.type.shape ?? []).flatMap(namesIn)))];
 }
 
-/** The names in a dimension: of a product or a sum, those of its parts. */
-export function namesIn(dim: Dim): string[] {
-  if (typeof dim === 'number') return [];
-  const parts = dim.startsWith('(') ? dim.split(/[*+()]/) : dim.includes('(') ? [dim] : dim.split('*');
-  return parts.filter((part) => part !== '' && !/^-?\d+$/.test(part));
-}
-
 /**
  * Which free dimensions are batch and which time: by their names, else by where they come to stand in recurrent
  * operators and loops, else by how other inputs of the model are laid out; what must have the same size has the same
@@ -28,7 +21,8 @@ export function namesIn(dim: Dim): string[] {
  */
 export function dimRoles(graph: Graph): Map<string, DimRole> {
   const free = freeDims(graph);
-  const kind = equalDims(graph);
+  const same = new FreeSizes(graph);
+  const kind = (name: string) => same.name(name);
   const roles = new Map<string, DimRole>();
   const adopt = (votes: readonly Vote[]) => {
     const ofKinds = agreed(votes.map(([name, role]) => [kind(name), role]));
@@ -162,38 +156,4 @@ function votesByLayout(input: ValueInfo, clear: readonly ValueInfo[], roles: Rea
   return others
     .filter((axes) => axes.length === own.length && axes.every(({ axis }, i) => axis === own[i]!.axis))
     .flatMap((axes) => axes.flatMap(({ name }, i) => vote(own[i]!.name, roles.get(name))));
-}
-
-/**
- * Names of free dimensions that must have one size because they meet in an operator: a function from each name to one
- * that stands for all of its kind. Files that leave dimensions open give each a name of its own.
- */
-export function equalDims(graph: Graph): (name: string) => string {
-  const types = knownTypes(graph);
-  const parents = new Map<string, string>();
-  const find = (name: string): string => {
-    let at = name;
-    for (let next = parents.get(at); next !== undefined; next = parents.get(at)) at = next;
-    return at;
-  };
-  for (const node of graph.nodes) {
-    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
-    for (const names of meetings(node, shapes)) {
-      const [first, ...others] = names.map(find);
-      for (const other of others) if (find(other) !== find(first!)) parents.set(find(other), find(first!));
-    }
-  }
-  return find;
-}
-
-/** Lists of names that stand at the same place of a node's inputs. */
-function meetings(node: Node, shapes: readonly (readonly Dim[])[]): string[][] {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  // Negative: broadcasting aligns shapes at the right.
-  const places = Array.from({ length: rank }, (_, i) => i - rank);
-  const at = (place: number) => shapes.map((shape) => shape.at(place)).filter((dim) => typeof dim === 'string');
-  if (isBroadcasting(node)) return places.map(at);
-  if (node.op !== 'Concat' || node.domain !== '') return [];
-  const axis = normalizeAxis(intAttribute(node, 'axis', 0), rank);
-  return places.filter((place) => place + rank !== axis).map(at);
 }

@@ -1,6 +1,7 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { hasFloat16 } from '../../passes/float32.ts';
+import { inlineFunctions } from '../../passes/inlineFunctions.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
 import { readTaskFields } from './definition.ts';
@@ -10,7 +11,8 @@ import { type ArrayData, arraysProblem } from './problem.ts';
 import { type Sequences, sequenceExamples } from './sequences.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
-export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData): LoadedTask {
+export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {
+  const model = inlineFunctions(given);
   const fields = readTaskFields(config.task);
   const problem = arraysProblem(model, data, fields, config.batch);
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];

@@ -2,11 +2,11 @@ import { SlimError, UsageError } from '../../base/errors.ts';
 import { intAttribute } from '../../graph/attributes.ts';
 import { formatShape, normalizeAxis } from '../../graph/dims.ts';
 import { knownTypes } from '../../graph/infer/infer.ts';
+import { namesIn } from '../../graph/infer/sizes.ts';
 import { movesAll } from '../../graph/operators.ts';
 import { producers } from '../../graph/rewrite.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../../graph/types.ts';
 import { batchAxisByShape } from '../../slim/batchAxes.ts';
-import { namesIn } from '../../slim/dimRoles.ts';
 import { BATCH } from './bound.ts';
 import { type Examples, saidAxis, unclearAxis } from './examples.ts';
 

@@ -3,10 +3,11 @@ import { didYouMean } from '../../base/suggest.ts';
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
-import { inferTypes } from '../../graph/infer/infer.ts';
+import { inferTypes, knownTypes } from '../../graph/infer/infer.ts';
+import { titleOf } from '../../graph/names.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
-import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
+import { liveNodes, producers, removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, stepGraph } from './bound.ts';
@@ -52,10 +53,14 @@ export function scoredOutput(
   const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
   const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
   if (!isStatic(own)) {
-    const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
-    const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
+    const hidden = hiding(bound, info.name);
+    if (hidden !== undefined) {
+      throw new SlimError(
+        `${hidden} cannot be trained through: it has no derivative here, nor is it known what it gives`,
+      );
+    }
     throw new SlimError(
-      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
+      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}`,
     );
   }
   const places = targetDims.slice(1);
@@ -81,6 +86,18 @@ export function scoredOutput(
     );
   }
   return { ...outer, classes: { count: Number(shape![at]), axis: at } };
+}
+
+/** The first operator before an output that has no derivative and hides the shape of what it gives, for messages. */
+function hiding(graph: Graph, output: string): string | undefined {
+  const types = knownTypes(graph);
+  const node = liveNodes(graph.nodes, [output]).find((node) => {
+    const isOpen = node.outputs.some(
+      (name) => name !== '' && !isStatic(types.type(name)?.shape?.filter((d) => d !== BATCH)),
+    );
+    return isOpen && !isDifferentiable(node) && traits(node).gradient !== 'zero';
+  });
+  return node && titleOf(node);
 }
 
 /** The axis of the classes in an output of one step, whose targets come without the axis of the steps. */
