@@ -52,6 +52,7 @@ export async function assertStreams(runtime: Runtime, model: Model, streaming: S
   const [whole, ...parts] = results;
   const tally = new Tally();
   for (const [name, expected] of Object.entries(whole!)) {
+    tally.count(name, expected);
     const axis = axes.get(name)!;
     if (axis < 0) {
       // What the model says once, it says at the end.

@@ -30,7 +30,7 @@ export class Tally {
   private reals = 0;
   /** Outputs that were nothing but NaN and infinity in some window. */
   readonly blank = new Set<string>();
-  /** Elements that were compared, by output. */
+  /** Elements that the original gave, by output; of a state whose units have all left none is compared. */
   readonly elements = new Map<string, number>();
   /** The output with the largest relative difference. */
   worst: string | undefined;
@@ -52,6 +52,11 @@ export class Tally {
     };
   }
 
+  /** Counts an output that the original gave in one window. */
+  count(name: string, { data }: Tensor): void {
+    this.elements.set(name, (this.elements.get(name) ?? 0) + data.length);
+  }
+
   /** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
   compare(name: string, expected: Tensor, got: Tensor): void {
     if (expected.elementType !== got.elementType) {
@@ -65,7 +70,6 @@ export class Tally {
           'for streaming states say what was removed (removal)',
       );
     }
-    this.elements.set(name, (this.elements.get(name) ?? 0) + expected.data.length);
     const [a, b] = [numbersOf(expected), numbersOf(got)];
     if (isFloat(expected.elementType) && a && b) this.compareReals(name, a, b);
     else {

@@ -134,6 +134,7 @@ async function tallyOf(
     for (const [name, expected] of Object.entries(results.shift()!)) {
       const got = outputs[name];
       if (got === undefined) throw new SlimError(`the smaller model has no output '${name}'`);
+      tally.count(name, expected);
       const state = inputOf.get(name);
       if (state === undefined) tally.compare(name, expected, got);
       else tally.compare(name, maps.comparedOfOriginal(state, expected), maps.comparedOfCandidate(state, got));

@@ -260,6 +260,7 @@ describe('refused are', () => {
     ],
     ['targets of another length', { input: { x: 'longer' } }, /\[6, 2\] for each example; array 'y' has \[5, 2\]/],
     ['one target for a sequence', { targetArray: 'target' }, /wants targets like the output 'out', \[5, 2\]/],
+    ['sequences where no state is known', { state: {} }, /takes \[3\] for each example; .*--state in=out/],
     [
       'a Sigmoid that is read again',
       { state: { old: 'new', h: 'h_next', c: 'c_next' }, loss: 'bce', targetArray: 'shares', output: 'out' },
