@@ -11,6 +11,8 @@ import type { Examples } from './examples.ts';
 
 /** What the dimension of the examples is called while its size is open. */
 export const BATCH = '@batch';
+/** What the number of steps of sequences is called beside the sizes of a model of one step. */
+export const STEPS = '@steps';
 
 /** An imported graph as it is trained: float32, our operators, all sizes bound, that of the examples to `batch`. */
 export function boundGraph(model: Model, examples: Examples, batch: number): Graph {

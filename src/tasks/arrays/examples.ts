@@ -253,10 +253,14 @@ export function bindSizes(
   // Only with another axis of the examples would it fit.
   const fitting = shape.findIndex((_, axis) => axis !== batchAxis && fits(shape.toSpliced(axis, 1), got));
   const other = fitting < 0 ? '' : `; or its examples lie along another axis (--batch-axis ${name}=${fitting})`;
+  const isSequence = got.length === wanted.length + 1 && fits(wanted, got.slice(1));
+  const steps = isSequence
+    ? '; a model of one step runs over sequences where its states are named (--state in=out)'
+    : '';
   const misfit = (why: string) =>
     new UsageError(
       `${given.source}: array '${given.name}' is [${given.array.dims.join(', ')}], examples first, but input '${name}' ` +
-        `takes ${formatShape(wanted)} for each example${why}${other}`,
+        `takes ${formatShape(wanted)} for each example${why}${other}${steps}`,
     );
   if (got.length !== wanted.length) throw misfit('');
   if (sizeOf(got) === 0) throw misfit('; an empty array tells nothing');
