@@ -4,6 +4,7 @@ import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
 import { loadModel } from '../onnx/file.ts';
+import { heldText, noLayersText } from './heldText.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -45,7 +46,7 @@ function summaryText(path: string, s: ModelSummary): string {
   return [
     path,
     '',
-    s.layers.length === 0 ? 'no recurrent layers' : layers,
+    s.layers.length === 0 ? noLayersText(s) : layers,
     '',
     `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step`,
     ...border('input ', s.inputs),
@@ -67,20 +68,15 @@ function normCells(norms: NormSummary | undefined): string[] {
 }
 
 /** Why units of a layer do not leave. */
-function remarks({ name, units, fixed, blocked, lossy }: LayerSummary): string[] {
-  const lines = lossy.map(
-    (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
-  );
-  if (blocked !== undefined) {
-    lines.unshift(
-      `${name}: blocked by ${blocked}; to shrink the other layers, let it keep its units (--fix '${name}')`,
-    );
-  } else if (fixed > 0) {
-    lines.unshift(
-      `${name}: ${grouped(fixed)} of ${grouped(units)} units always stay: fixed, or tied to a size that cannot change`,
-    );
-  }
-  return lines;
+function remarks(layer: LayerSummary): string[] {
+  const { name, units, lossy } = layer;
+  const held = heldText(layer);
+  return [
+    ...(held === undefined ? [] : [`${name}: ${held}`]),
+    ...lossy.map(
+      (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
+    ),
+  ];
 }
 
 /** One line for each axis that units of a layer have a part in, with the indices of the first such unit. */

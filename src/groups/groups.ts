@@ -25,6 +25,8 @@ export interface GroupLayer {
   readonly components: Int32Array;
   /** Why units of this layer have no component, where an operator is the cause that the trace cannot follow. */
   readonly blocked?: string | undefined;
+  /** What holds the units that have no component: outputs, inputs and operators, as messages call them. */
+  readonly heldBy?: readonly string[];
 }
 
 /** All components of a model and where their weights are. */

@@ -55,6 +55,7 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
   const blocked = blockedLayers(layers, identities);
   if (!options.tolerant) refuseBlocked(blocked, fixed);
+  identities.at = '--fix';
   for (const layer of fixed) identities.fix(layer.ids);
 
   const numbers = new Map<number, number>();
@@ -66,7 +67,13 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   return {
     layers: layers.map((layer): GroupLayer => {
       const { name, operator, ids } = layer;
-      return { name, operator, components: componentsOf(ids), blocked: blocked.get(layer) };
+      return {
+        name,
+        operator,
+        components: componentsOf(ids),
+        blocked: blocked.get(layer),
+        heldBy: identities.heldBy(ids),
+      };
     }),
     count: numbers.size,
     axes: identities.stored
@@ -122,7 +129,10 @@ function blockedLayers(layers: readonly TracedLayer[], identities: Identities): 
       if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) blocked.set(layer, reason);
     }
   }
-  for (const { ids } of identities.obstacles) identities.fix(ids);
+  for (const { ids, reason } of identities.obstacles) {
+    identities.at = reason;
+    identities.fix(ids);
+  }
   return blocked;
 }
 

@@ -28,6 +28,8 @@ export interface LayerSummary {
   readonly fixed: number;
   /** Why the trace cannot follow the units of this layer. */
   readonly blocked?: string | undefined;
+  /** Inputs, outputs and operators that hold the units that always stay, as messages call them. */
+  readonly heldBy?: readonly string[] | undefined;
   /** Units that cannot leave without loss though nothing else keeps them, and why. */
   readonly lossy: readonly { readonly reason: string; readonly units: number }[];
   /** Norms of the groups of the units that can leave. */
@@ -100,7 +102,7 @@ function measure({ prepared, groups }: TracedModel) {
   };
 }
 
-function describeLayer({ name, operator, components, blocked }: GroupLayer, measured: Measured): LayerSummary {
+function describeLayer({ name, operator, components, blocked, heldBy }: GroupLayer, measured: Measured): LayerSummary {
   const { groups, live, driven, norms, sizes } = measured;
   const free = [...components].filter((k) => k >= 0);
   const lossy = new Map<string, number>();
@@ -117,6 +119,7 @@ function describeLayer({ name, operator, components, blocked }: GroupLayer, meas
     removable: free.filter((k) => live[k] === 0).length,
     fixed: components.length - free.length,
     blocked,
+    heldBy,
     lossy: [...lossy].map(([reason, units]) => ({ reason, units })),
     norms: summarizeNorms(free.map((k) => norms[k]!)),
     inputSize: measured.inputSizes.get(name),

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
 import type { Settings } from '../base/fields.ts';
@@ -13,7 +12,7 @@ import { splitParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
-import { saveModel } from '../onnx/file.ts';
+import { loadModelFiles, saveModel } from '../onnx/file.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { InterruptedError } from '../train/errors.ts';
@@ -137,16 +136,17 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   const parts = trainParts(config);
   const first = task.model();
   const models: ResultModel[] = [];
-  const score = async (name: string, model: Model, file: string, path = join(directory, file)) => {
+  const score = async (name: string, model: Model, file: string, bytes: number) => {
     const figures = await figuresOf(model, options);
-    models.push({ name, file, bytes: (await stat(path)).size, ...figures });
+    models.push({ name, file, bytes, ...figures });
     return figures.scores;
   };
   const trained = await trainInDirectory({
     ...options,
     async onReady(start) {
       const { init } = options.sources ?? {};
-      const before = task.isImported && init !== undefined ? await score('original', first, init, init) : undefined;
+      const isShown = task.isImported && init !== undefined;
+      const before = isShown ? await score('original', first, init, (await loadModelFiles(init)).bytes) : undefined;
       await options.onReady?.({ ...start, before });
     },
   });
@@ -157,13 +157,13 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);
   if (!parts.method.isDense) stage('verifying that the slim model computes the same');
   const finished = await finishModels(trained, { ...parts, problem, runtime });
-  await saveModel(join(directory, runFiles.model), finished.model);
+  const bytes = await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
-  await score('trained', finished.model, runFiles.model);
+  await score('trained', finished.model, runFiles.model, bytes);
   if (finished.slim) {
-    await saveModel(join(directory, runFiles.slim), finished.slim.model);
+    const slimBytes = await saveModel(join(directory, runFiles.slim), finished.slim.model);
     stage('scoring the slim model');
-    await score('slim', finished.slim.model, runFiles.slim);
+    await score('slim', finished.slim.model, runFiles.slim, slimBytes);
   }
   const result: RunResult = {
     format: RUN_FORMAT,

@@ -37,6 +37,11 @@ export class Tally {
   equal = 0;
   batches = 0;
 
+  /** Elements that have been compared. */
+  get elements(): number {
+    return this.reals + this.discrete;
+  }
+
   /** What it amounts to. */
   get difference(): Difference {
     const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = this;

@@ -126,6 +126,11 @@ async function tallyOf(
     tally.batches++;
   };
   await runAll(runtime, smaller, theirs, states, check, { what: 'the smaller model does not run on the same inputs' });
+  if (tally.elements === 0) {
+    throw new SlimError(
+      'refused: nothing was compared, because all outputs are empty on these inputs; give some that are longer (--inputs FILE)',
+    );
+  }
   return tally;
 }
 

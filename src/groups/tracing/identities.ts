@@ -1,4 +1,5 @@
 import type { Role } from '../groups.ts';
+import { Holds } from './holds.ts';
 
 /** Identity of a channel that always stays: something that cannot shrink, such as a graph input, is tied to it. */
 export const FIXED = 0;
@@ -31,13 +32,19 @@ export class Identities {
   /** Channels that have a part in one another's results, so that none can leave without loss. */
   readonly entanglements: Event[] = [];
   private readonly parents: number[] = [FIXED];
+  private readonly holds = new Holds();
+  /** What is being looked at, as messages call it: what fixes channels now is what holds them. */
+  at = '';
   private readonly byTensor = new Map<string, StoredAxis[]>();
   /** Number of unions so far that joined two different classes; tells whether a pass changed something. */
   unions = 0;
 
   /** New identities, different from all others. */
   fresh(count: number): Int32Array {
-    return Int32Array.from({ length: count }, () => this.parents.push(this.parents.length) - 1);
+    return Int32Array.from({ length: count }, () => {
+      this.holds.add();
+      return this.parents.push(this.parents.length) - 1;
+    });
   }
 
   /** The representative of an identity's class; FIXED for every fixed one, NONE for none. */
@@ -60,6 +67,8 @@ export class Identities {
 
   /** Makes two identities one; NONE joins with nothing. The smaller number represents, so that FIXED always does. */
   union(a: number, b: number): void {
+    if (a > FIXED && b > FIXED) this.holds.tie(a, b);
+    else if (a === FIXED || b === FIXED) for (const id of [a, b]) if (id > FIXED) this.holds.hold(id, this.at);
     const x = this.find(a);
     const y = this.find(b);
     if (x === y || x === NONE || y === NONE) return;
@@ -78,6 +87,11 @@ export class Identities {
   /** Says that these channels stay. */
   fix(ids: Int32Array): void {
     for (const id of ids) this.union(id, FIXED);
+  }
+
+  /** What holds channels that are fixed: outputs, inputs and operators, as messages call them. */
+  heldBy(ids: Int32Array): string[] {
+    return this.holds.of(ids.filter((id) => this.find(id) === FIXED));
   }
 
   /** The axes of a stored tensor, the same at every call. */

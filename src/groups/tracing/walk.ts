@@ -4,8 +4,9 @@ import { isStatic, sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
 import { titleOf } from '../../graph/names.ts';
-import type { Op, RecurrentOp } from '../../graph/operators.ts';
+import { isLoop, moves, type Op, type RecurrentOp } from '../../graph/operators.ts';
 import { ruleFor } from '../../graph/rules.ts';
+import { stateSlots } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
 import { alongTraces } from './along.ts';
@@ -56,14 +57,17 @@ export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST)
   const kept = new Set(states.map((s) => s.input));
   for (const input of graph.inputs) {
     walker.define(scope, input, kept.has(input.name) ? stateValue(input, identities) : fixedValue(input));
+    if (!kept.has(input.name)) walker.origins.set(input.name, input.name);
   }
   const outputs = walker.run(graph, scope);
   const streamed = new Map(states.map((s) => [s.output, s.input]));
   graph.outputs.forEach((output, i) => {
     const state = values.get(streamed.get(output.name) ?? '');
+    identities.at = `output '${output.name}'`;
     if (state === undefined) fix(outputs[i]!, identities);
     else tie(state, outputs[i]!, identities);
   });
+  identities.at = '';
   return { identities, values, ints: walker.ints };
 }
 
@@ -78,10 +82,13 @@ class Walker implements Trace {
   readonly identities = new Identities();
   readonly values = new Map<string, Traced>();
   readonly ints = new Map<string, readonly Dim[]>();
+  /** The input of the graph that a value is, only moved. */
+  readonly origins = new Map<string, string>();
   private readonly tensors = new Map<string, Tensor>();
   /** Identities that nodes made, by value and axis. */
   private readonly owned = new Map<string, Int32Array>();
   private budget = MOST_ENTRIES;
+  private loops = 0;
   private readonly opset: number;
 
   constructor(opset: number) {
@@ -125,9 +132,15 @@ class Walker implements Trace {
       runBody: (body, inputs, types) => {
         const inner = new Scope(scope);
         for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, inputs[i]!);
-        return this.run(body, inner);
+        this.loops += isLoop(node) ? 1 : 0;
+        const results = this.run(body, inner);
+        this.loops -= isLoop(node) ? 1 : 0;
+        return results;
       },
     };
+    const outer = this.identities.at;
+    // What stands in a loop has names that nobody gave it where the loop was a recurrent operator.
+    if (this.loops === 0) this.identities.at = this.holderAt(node);
     const rule = ruleFor<TraceRule>(rules, node);
     const results = [rule ? rule(context) : obstruct(context, 'the trace does not know this operator')].flat();
     node.outputs.forEach((name, i) => {
@@ -136,6 +149,20 @@ class Walker implements Trace {
       this.pay(value, node);
       this.values.set(name, value);
     });
+    this.identities.at = outer;
+  }
+
+  /** What holds the channels that a node fixes: an input of the graph that they meet there, else the operator. */
+  private holderAt(node: Node): string {
+    const origin = this.origins.get(node.inputs[0] ?? '');
+    if (origin !== undefined && moves(node)) for (const name of node.outputs) this.origins.set(name, origin);
+    // Of a loop's inputs only states meet its units; what it scans is read step by step.
+    const slots = isLoop(node) ? stateSlots(node)!.inputs : node.inputs.keys();
+    for (const i of slots) {
+      const met = this.origins.get(node.inputs[i] ?? '');
+      if (met !== undefined) return `input '${met}'`;
+    }
+    return titleOf(node);
   }
 
   /** Keeps a file of few bytes from making identities without end. */
