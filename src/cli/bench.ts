@@ -2,12 +2,14 @@ import { basename } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
-import { describeModel } from '../inspect/describe.ts';
+import type { Model } from '../graph/types.ts';
+import { costsOf, uncountedOperators } from '../inspect/costs.ts';
 import { loadModel } from '../onnx/file.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
 import { whole } from './flags.ts';
+import { uncountedText } from './heldText.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -59,8 +61,11 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
   const models = describe(
     paths,
-    contestants.map(({ model }) => describeModel(model).multiplyAdds),
+    contestants.map(({ model }) => model),
   );
+  for (const { name, uncounted } of models) {
+    if (uncounted.length > 0) note(`${name}: multiply-adds are counted${uncountedText(uncounted)}`);
+  }
   const { steps, rounds, size: sizes } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
   for (const batch of batchesFor(contestants, flags.batch)) {
@@ -117,13 +122,15 @@ function batchesFor(contestants: readonly Contestant[], asked: readonly number[]
 }
 
 /** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */
-function describe(paths: readonly string[], multiplyAdds: readonly number[]) {
+function describe(paths: readonly string[], models: readonly Model[]) {
+  const multiplyAdds = models.map((model) => costsOf(model).multiplyAdds);
   const names = paths.map((path) => basename(path));
   const unique = new Set(names).size === names.length;
   return paths.map((path, i) => {
     const own = multiplyAdds[i]!;
     const multiplyAddRatio = own > 0 ? multiplyAdds[0]! / own : null;
-    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio };
+    const uncounted = uncountedOperators(models[i]!.graph);
+    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio, uncounted };
   });
 }
 

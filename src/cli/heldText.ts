@@ -1,6 +1,7 @@
 import { formatShape } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import type { ValueInfo } from '../graph/types.ts';
+import { QUANTIZED } from '../inspect/describe.ts';
 import { grouped } from './output.ts';
 
 /** A layer, and what keeps its units. */
@@ -23,6 +24,7 @@ export function heldText({ name, units, fixed, blocked, heldBy = [] }: Held): st
   if (fixed === 0) return undefined;
   const count = `${grouped(fixed)} of ${grouped(units)} units always stay`;
   if (heldBy.length === 0) return `${count}: fixed, or tied to a size that cannot change`;
+  if (heldBy.includes(QUANTIZED)) return `${count}: its weights are quantized; shrink before quantizing`;
   const more = heldBy.length > MOST_NAMED ? `, and ${heldBy.length - MOST_NAMED} more` : '';
   const by = `${heldBy.slice(0, MOST_NAMED).join(', ')}${more} ${heldBy.length === 1 ? 'holds' : 'hold'} them`;
   const advice = adviceOn(heldBy);
@@ -44,6 +46,21 @@ function adviceOn(heldBy: readonly string[]): string | undefined {
     return 'the units are what the model gives out: put a layer behind them, or leave that output away (a state: --state INPUT=OUTPUT)';
   }
   return undefined;
+}
+
+/** Lines on operators with quantized weights, which no cut changes. */
+export function quantizedLines(quantized: readonly string[]): string[] {
+  if (quantized.length === 0) return [];
+  const more = quantized.length > MOST_NAMED ? `, and ${quantized.length - MOST_NAMED} more` : '';
+  const verb = quantized.length === 1 ? 'has' : 'have';
+  return [
+    `${quantized.slice(0, MOST_NAMED).join(', ')}${more} ${verb} quantized weights, which cannot be shrunk: shrink before quantizing`,
+  ];
+}
+
+/** What multiply-adds leave out, to be put behind the figure. */
+export function uncountedText(uncounted: readonly string[]): string {
+  return uncounted.length === 0 ? '' : `, without ${uncounted.join(', ')}, whose cost is not known`;
 }
 
 /** What is said of a model without layers, with the inputs and outputs that may be the states of a single step. */

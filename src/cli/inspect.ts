@@ -4,7 +4,7 @@ import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
 import { loadModel } from '../onnx/file.ts';
-import { heldText, noLayersText } from './heldText.ts';
+import { heldText, noLayersText, quantizedLines, uncountedText } from './heldText.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -48,10 +48,11 @@ function summaryText(path: string, s: ModelSummary): string {
     '',
     s.layers.length === 0 ? noLayersText(s) : layers,
     '',
-    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step`,
+    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step${uncountedText(s.uncounted)}`,
     ...border('input ', s.inputs),
     ...border('output', s.outputs),
     ...section(s.layers.flatMap(remarks)),
+    ...section(quantizedLines(s.quantized)),
     ...section(s.problem === undefined ? [] : [`units could not be traced: ${s.problem}`]),
     ...(s.groups === undefined ? [] : s.layers.flatMap((l) => memberLines(l, s.groups!))),
   ].join('\n');

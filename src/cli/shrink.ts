@@ -1,6 +1,8 @@
 import { Command } from 'commander';
 import { SlimError, UnchangedError, UsageError } from '../base/errors.ts';
 import { loadArrays } from '../data/arrays.ts';
+import { quantizedNodes } from '../graph/foreign.ts';
+import { titleOf } from '../graph/names.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -16,7 +18,7 @@ import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
-import { heldText, noLayersText } from './heldText.ts';
+import { heldText, noLayersText, quantizedLines } from './heldText.ts';
 import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
 import { shrinkText } from './shrinkText.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
@@ -77,7 +79,8 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
-  const stayed = stayingLayers(traced, plan.layers, target !== undefined);
+  const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
+  const stayed = [...quantized, ...stayingLayers(traced, plan.layers, target !== undefined)];
   const outset = { model: path, lossless: target === undefined, stayed };
   const unchanged = (problem: string) => ({
     ...outset,
@@ -141,7 +144,10 @@ function stayingLayers({ groups }: TracedModel, planned: readonly ShrunkLayer[],
 /** Why nothing goes, in one line. */
 function nothingToRemove(path: string, { graph }: Model, groups: Groups, target: CutTarget | undefined): string {
   const nothing = `nothing can be removed from ${path}, and nothing was written`;
-  if (groups.layers.length === 0) return `${nothing}: ${noLayersText(graph)}`;
+  if (groups.layers.length === 0) {
+    const isQuantized = quantizedNodes(graph).length > 0;
+    return `${nothing}: ${isQuantized ? 'no layer has weights that can be cut' : noLayersText(graph)}`;
+  }
   if (groups.count === 0) return `${nothing}: no layer can lose a unit`;
   if (target?.kind === 'below') return `${nothing}: no unit has a norm below ${target.norm} (inspect shows the norms)`;
   if (target !== undefined) return `${nothing}: the cut leaves every layer its units`;

@@ -1,7 +1,8 @@
 import { SlimError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
-import { nodeTitle } from '../graph/names.ts';
+import { nodeTitle, titleOf } from '../graph/names.ts';
 import { isLookup, isRecurrent } from '../graph/operators.ts';
+import { producers } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
@@ -47,8 +48,9 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const states = options.states ?? [];
   const trace = traceGraph(graph, states, options.opset);
   const { identities } = trace;
+  const made = producers(graph.nodes);
   const recurrent: TracedLayer[] = [
-    ...graph.nodes.filter(isRecurrent).flatMap((node) => recurrentLayers(node, trace.values)),
+    ...graph.nodes.filter(isRecurrent).flatMap((node) => recurrentLayers(node, trace.values, made)),
     ...recurrentStates(constantPerUse(graph), trace, states),
   ];
   const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
@@ -72,7 +74,7 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
         operator,
         components: componentsOf(ids),
         blocked: blocked.get(layer),
-        heldBy: identities.heldBy(ids),
+        heldBy: heldBy(layer, identities),
       };
     }),
     count: numbers.size,
@@ -102,11 +104,23 @@ export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: n
   return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
 }
 
+/** What holds the fixed units of a layer; where its weights are not followed at all, the operator that makes them. */
+function heldBy({ ids, madeBy }: TracedLayer, identities: Identities): readonly string[] {
+  return madeBy === undefined ? identities.heldBy(ids) : [madeBy];
+}
+
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
-function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const recurrent = values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
-  const ids = (recurrent && idsAlong(recurrent, 2)) ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
-  return directionNames(node).map((name) => ({ name, operator: node.op, ids }));
+function recurrentLayers(
+  node: Node,
+  values: ReadonlyMap<string, Traced>,
+  made: ReadonlyMap<string, Node>,
+): TracedLayer[] {
+  const name = node.inputs[RECURRENT_INPUT.recurrent]!;
+  const [recurrent, maker] = [values.get(name), made.get(name)];
+  const ids = recurrent && idsAlong(recurrent, 2);
+  const madeBy = ids === undefined && maker ? `${titleOf(maker)} (it makes the weights)` : undefined;
+  const units = ids ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
+  return directionNames(node).map((name) => ({ name, operator: node.op, ids: units, madeBy }));
 }
 
 /** Lookups in a stored table [V, E]; its columns are the units. */

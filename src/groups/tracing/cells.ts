@@ -13,6 +13,8 @@ export interface TracedLayer {
   readonly name: string;
   readonly operator: string;
   readonly ids: Int32Array;
+  /** What makes the weights, where the trace does not follow it. */
+  readonly madeBy?: string | undefined;
 }
 
 /**

@@ -53,7 +53,7 @@ function iterate(c: TraceContext, body: Graph, entry: Entry): { states: Traced[]
 }
 
 /** True when an output of a body is one of its inputs. */
-function handsOn(body: Graph, input: number, output: number): boolean {
+export function handsOn(body: Graph, input: number, output: number): boolean {
   const made = producers(body.nodes);
   let name = body.outputs[output]?.name;
   // As many steps as there are nodes: a name may be hidden by one of the same spelling.
