@@ -13,7 +13,7 @@ import { builtApp, loadPages } from '../serve/pages.ts';
  */
 export async function writeSite(root: string, out: string): Promise<{ runs: string[]; bytes: number }> {
   await loadPages();
-  await cp(builtApp, out, { recursive: true });
+  await cp(builtApp(), out, { recursive: true });
   const summaries: RunSummary[] = [];
   let bytes = 0;
   for (const id of await findRuns(root)) {
