@@ -111,7 +111,8 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   const after = costsOf(slim);
   if (after.parameters >= before.parameters) {
     const change = `${grouped(before.parameters)} parameters before, ${grouped(after.parameters)} after`;
-    return unchanged(`${path} would not get smaller: ${change}; nothing was written`);
+    const layers = layersAsMade(plan.layers, slim.graph);
+    return { ...unchanged(`${path} would not get smaller: ${change}; nothing was written`), layers };
   }
   const written = await saveModel(flags.out, slim);
   const grown = `the file grows from ${fileSize(bytes)} to ${fileSize(written)}, though parameters are fewer`;

@@ -40,6 +40,7 @@ export class Holds {
   of(ids: Iterable<number>): string[] {
     const wanted = new Set<number>();
     for (const id of ids) if (id > 0) wanted.add(this.find(id));
+    if (wanted.size === 0) return [];
     const isMeant = (held: ReadonlySet<number>) => {
       for (const id of held) if (wanted.has(this.find(id))) return true;
       return false;
