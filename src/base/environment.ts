@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
+import { SlimError } from './errors.ts';
 import { packageFile } from './packageFile.ts';
 
 /** What a figure depends on besides the code: it stands beside every result. */
@@ -11,10 +12,15 @@ export interface Environment {
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGigabytes: number };
 }
 
-/** This package's version. */
+/** This package's version; `bundled` where it was put into an application, which has none of its files. */
 export function packageVersion(): string {
-  const text = readFileSync(packageFile('package.json'), 'utf8');
-  return (JSON.parse(text) as { version: string }).version;
+  try {
+    const text = readFileSync(packageFile('package.json'), 'utf8');
+    return (JSON.parse(text) as { version: string }).version;
+  } catch (error) {
+    if (error instanceof SlimError) return 'bundled';
+    throw error;
+  }
 }
 
 /** The environment of this process. */

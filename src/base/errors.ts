@@ -10,3 +10,8 @@ export class SlimError extends Error {
 export class UsageError extends SlimError {
   override readonly name: string = 'UsageError';
 }
+
+/** What was asked for is possible and has no effect: nothing can be removed. Nothing is written. Exit code 3. */
+export class UnchangedError extends SlimError {
+  override readonly name: string = 'UnchangedError';
+}

@@ -13,6 +13,7 @@ function entry(name: string, multiplyAddRatio: number | null, speedup: number): 
     threads: 1,
     multiplyAdds,
     multiplyAddRatio,
+    uncounted: [],
     milliseconds,
     speedup,
   };

@@ -2,7 +2,8 @@ import { basename } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
-import { describeModel } from '../inspect/describe.ts';
+import type { Model } from '../graph/types.ts';
+import { costsOf, uncountedOperators } from '../inspect/costs.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withGiven } from '../passes/given.ts';
 import { readGiven } from '../passes/givenText.ts';
@@ -11,6 +12,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
 import { collect, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
+import { uncountedText } from './heldText.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -65,8 +67,11 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   giveValues(contestants, flags);
   const models = describe(
     paths,
-    contestants.map(({ model }) => describeModel(model).multiplyAdds),
+    contestants.map(({ model }) => model),
   );
+  for (const { name, uncounted } of models) {
+    if (uncounted.length > 0) note(`${name}: multiply-adds are counted${uncountedText(uncounted)}`);
+  }
   const { steps, rounds, size: sizes } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
   for (const batch of batchesFor(contestants, flags.batch)) {
@@ -140,13 +145,15 @@ function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFla
 }
 
 /** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */
-function describe(paths: readonly string[], multiplyAdds: readonly number[]) {
+function describe(paths: readonly string[], models: readonly Model[]) {
+  const multiplyAdds = models.map((model) => costsOf(model).multiplyAdds);
   const names = paths.map((path) => basename(path));
   const unique = new Set(names).size === names.length;
   return paths.map((path, i) => {
     const own = multiplyAdds[i]!;
     const multiplyAddRatio = own > 0 ? multiplyAdds[0]! / own : null;
-    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio };
+    const uncounted = uncountedOperators(models[i]!.graph);
+    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio, uncounted };
   });
 }
 

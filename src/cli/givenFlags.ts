@@ -1,6 +1,6 @@
 import type { Command } from 'commander';
 import type { Model } from '../graph/types.ts';
-import { loadModel } from '../onnx/file.ts';
+import { loadModelFiles } from '../onnx/file.ts';
 import { isNothing } from '../passes/given.ts';
 import { type GivenText, readGiven } from '../passes/givenText.ts';
 import { specialize } from '../passes/specialize.ts';
@@ -28,14 +28,16 @@ export interface OpenedModel {
   readonly original: Model;
   /** What is given, in words, with a comma before it; empty for nothing. */
   readonly forGiven: string;
+  /** Bytes of its files, those of weights included. */
+  readonly bytes: number;
 }
 
 /** Loads a model for the values and sizes that are given. Throws what `specialize` throws. */
 export async function openModel(path: string, { set = [], size = [] }: GivenFlags): Promise<OpenedModel> {
-  const model = await loadModel(path);
+  const { model, bytes } = await loadModelFiles(path);
   const given = readGiven(model.graph, { set, size });
-  if (isNothing(given)) return { model, original: model, forGiven: '' };
+  if (isNothing(given)) return { model, original: model, forGiven: '', bytes };
   const specialized = specialize(model, given);
   const forGiven = `, the model for ${[...set, ...size].join(', ')} alone`;
-  return { model: specialized.model, original: specialized.given, forGiven };
+  return { model: specialized.model, original: specialized.given, forGiven, bytes };
 }

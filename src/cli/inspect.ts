@@ -4,6 +4,7 @@ import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
 import { openModel } from './givenFlags.ts';
+import { heldText, noLayersText, quantizedLines, uncountedText } from './heldText.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -45,14 +46,15 @@ function summaryText(path: string, s: ModelSummary): string {
   return [
     path,
     '',
-    s.layers.length === 0 ? 'no recurrent layers' : layers,
+    s.layers.length === 0 ? noLayersText(s) : layers,
     '',
-    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step`,
+    `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step${uncountedText(s.uncounted)}`,
     ...border('input ', s.inputs),
     ...border('output', s.outputs),
     ...s.states.map(({ input, output }) => `state  ${input} → ${output}`),
     ...section(s.layers.flatMap(remarks)),
     ...section(stateHints({ unclear: s.unclearStates, scattered: s.scatteredStates })),
+    ...section(quantizedLines(s.quantized)),
     ...section(s.problem === undefined ? [] : [`units could not be traced: ${s.problem}`]),
     ...(s.groups === undefined ? [] : s.layers.flatMap((l) => memberLines(l, s.groups!))),
   ].join('\n');
@@ -68,25 +70,16 @@ function normCells(norms: NormSummary | undefined): string[] {
   return [rounded(min), rounded(median), rounded(max), grouped(zeros), bars(histogram)];
 }
 
-const MOST_CAUSES = 3;
-
 /** Why units of a layer do not leave. */
-function remarks({ name, units, fixed, blocked, keptBy, lossy }: LayerSummary): string[] {
-  const lines = lossy.map(
-    (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
-  );
-  if (blocked !== undefined) {
-    lines.unshift(
-      `${name}: blocked by ${blocked}; to shrink the other layers, let it keep its units (--fix '${name}')`,
-    );
-  } else if (fixed > 0) {
-    const held = keptBy
-      ?.slice(0, MOST_CAUSES)
-      .map((k) => (k.units < fixed ? `${k.cause} (${grouped(k.units)})` : k.cause));
-    const why = held === undefined ? '' : `: their number is held by ${held.join(', ')}`;
-    lines.unshift(`${name}: ${grouped(fixed)} of ${grouped(units)} units always stay${why}`);
-  }
-  return lines;
+function remarks(layer: LayerSummary): string[] {
+  const { name, units, lossy } = layer;
+  const held = heldText(layer);
+  return [
+    ...(held === undefined ? [] : [`${name}: ${held}`]),
+    ...lossy.map(
+      (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
+    ),
+  ];
 }
 
 /** One line for each axis that units of a layer have a part in, with the indices of the first such unit. */

@@ -1,17 +1,22 @@
 import Table from 'cli-table3';
-import { SlimError, UsageError } from '../base/errors.ts';
+import { SlimError, UnchangedError, UsageError } from '../base/errors.ts';
 import { stopCode } from './stopping.ts';
 
 export { agreement, bars, duration, fileSize, grouped, rounded, short } from '../base/format.ts';
 
-/** Exit codes of every command. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
+/** Exit codes of every command; `unchanged`: there was nothing to remove, and nothing was written. */
+export const exitCodes = { ok: 0, failed: 1, usage: 2, unchanged: 3 } as const;
 
 let isJson = false;
 
 /** Says how `print` prints: as JSON, otherwise as text for a person. */
 export function printAsJson(json: boolean): void {
   isJson = json;
+}
+
+/** True where the result is one JSON document. */
+export function isPrintedAsJson(): boolean {
+  return isJson;
 }
 
 /** Prints a command's result on stdout. */
@@ -43,6 +48,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 /** What the user sees of an error, and the exit code: clear messages without a stack, unexpected errors with one. */
 export function explain(error: unknown): { message: string; code: number } {
   if (error instanceof UsageError) return { message: `error: ${error.message}`, code: exitCodes.usage };
+  if (error instanceof UnchangedError) return { message: `error: ${error.message}`, code: exitCodes.unchanged };
   if (error instanceof SlimError) {
     const code = error.name === 'InterruptedError' ? (stopCode() ?? exitCodes.failed) : exitCodes.failed;
     return { message: `error: ${error.message}`, code };

@@ -1,26 +1,29 @@
-import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
-import { SlimError, UsageError } from '../base/errors.ts';
-import { formatShape } from '../graph/dims.ts';
+import { SlimError, UnchangedError, UsageError } from '../base/errors.ts';
+import { quantizedNodes } from '../graph/foreign.ts';
+import { titleOf } from '../graph/names.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { traceModel } from '../groups/traceModel.ts';
+import type { Groups } from '../groups/groups.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
 import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { planCut } from '../slim/cut.ts';
-import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
-import type { Difference } from '../verify/difference.ts';
+import { type CutTarget, planCut } from '../slim/cut.ts';
+import { layersAsMade } from '../slim/layersOf.ts';
+import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
+import { heldText, noLayersText, quantizedLines } from './heldText.ts';
 import { loadFeeds } from './loadFeeds.ts';
-import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
+import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
+import { shrinkText } from './shrinkText.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
-import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
+import { addVerifyFlags, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
 interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
@@ -36,7 +39,9 @@ export const command = new Command('shrink')
     'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
       'and the small one is written only if their outputs agree up to rounding.\n' +
       'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far ' +
-      'the outputs are apart is then reported.',
+      'the outputs are apart is then reported.\n' +
+      'Layers that keep their units are named first, with what holds them. Where nothing can be removed, or the result would ' +
+      'not be smaller, nothing is written and the exit code is 3.',
   )
   .argument('<model>', 'an ONNX file')
   .requiredOption('--out <file>', 'where to write the smaller model')
@@ -53,9 +58,16 @@ command
 addVerifyFlags(command);
 command.action(shrinkCommand);
 
+/** What a cut came to, counted in the model that was written. */
+export type ShrinkResult = Extract<Awaited<ReturnType<typeof shrinkFile>>, { readonly written: true }>;
+
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
-  print(result, () => resultText(result, flags.inputs));
+  if (result.written) print(result, () => shrinkText(result, flags.inputs));
+  else {
+    if (isPrintedAsJson()) print(result, () => '');
+    throw new UnchangedError([result.problem, ...result.stayed].join('\n  '));
+  }
 }
 
 async function shrinkFile(path: string, flags: ShrinkFlags) {
@@ -64,7 +76,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
-  const { model, original, forGiven } = await openModel(path, flags);
+  const { model, original, forGiven, bytes } = await openModel(path, flags);
   const wanted = traceOptionsFrom(model, flags);
   const traced = traceModel(model, wanted);
   for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
@@ -72,6 +84,17 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
+  const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
+  const stayed = [...quantized, ...stayingLayers(traced, plan.layers, target !== undefined)];
+  const outset = { model: path, lossless: target === undefined, stayed };
+  const unchanged = (problem: string) => ({
+    ...outset,
+    written: false as const,
+    out: null,
+    problem,
+    layers: plan.layers,
+  });
+  if (!plan.removed.includes(1)) return unchanged(nothingToRemove(path, model, traced.groups, target));
   note(target ? 'measuring how far the outputs are apart' : 'verifying that both models compute the same');
   const removal = { groups: traced.groups, removed: plan.removed, prepared: traced.prepared };
   // The smaller model is made after the first has run, so that memory holds less at a time.
@@ -96,87 +119,50 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   if (!Number.isFinite(verify.maxAbsDifference)) {
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
   }
-  await saveModel(flags.out, slim);
   const after = costsOf(slim);
+  if (after.parameters >= before.parameters) {
+    const change = `${grouped(before.parameters)} parameters before, ${grouped(after.parameters)} after`;
+    const layers = layersAsMade(plan.layers, slim.graph);
+    return { ...unchanged(`${path} would not get smaller: ${change}; nothing was written`), layers };
+  }
+  const written = await saveModel(flags.out, slim);
+  const grown = `the file grows from ${fileSize(bytes)} to ${fileSize(written)}, though parameters are fewer`;
   return {
-    model: path,
+    ...outset,
+    written: true as const,
     out: flags.out,
-    lossless: target === undefined,
-    layers: plan.layers,
+    stayed: written > bytes ? [grown, ...stayed] : stayed,
+    layers: layersAsMade(plan.layers, slim.graph),
     parameters: { before: before.parameters, after: after.parameters },
     multiplyAdds: { before: before.multiplyAdds, after: after.multiplyAdds },
-    bytes: {
-      before: Math.max((await stat(path)).size, weightBytes(model)),
-      after: Math.max((await stat(flags.out)).size, weightBytes(slim)),
-    },
+    bytes: { before: bytes, after: written },
     resized,
     forGiven,
     verify,
   };
 }
 
-/** Bytes of the weights, which may lie in a data file beside the model. */
-function weightBytes({ graph }: Model): number {
-  let bytes = 0;
-  for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
-  return bytes;
+/** Lines on the layers that keep all that they have: in a cut any, else those that something holds. */
+function stayingLayers({ groups }: TracedModel, planned: readonly ShrunkLayer[], isCut: boolean): string[] {
+  return groups.layers.flatMap(({ name, components, ...layer }, i) => {
+    const units = components.length;
+    const fixed = components.filter((k) => k < 0).length;
+    if (planned[i]!.after < units) return [];
+    const held = heldText({ ...layer, name, units, fixed });
+    if (held !== undefined) return [`${name}: ${held}`];
+    return isCut ? [`${name}: all ${grouped(units)} units stay`] : [];
+  });
 }
 
-interface Change {
-  readonly before: number;
-  readonly after: number;
-}
-
-function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: string | undefined): string {
-  const row = (name: string, { before, after }: Change, format: (n: number) => string) => [
-    name,
-    format(before),
-    format(after),
-  ];
-  const rows = [
-    ...result.layers.map((l) => row(`${l.name} units`, l, grouped)),
-    row('parameters', result.parameters, grouped),
-    row('multiply-adds per time step', result.multiplyAdds, grouped),
-    row('file', result.bytes, fileSize),
-  ];
-  const { verify, model, out, resized, bytes, forGiven } = result;
-  const same = inputs === undefined ? 'the same random inputs' : inputs;
-  const outcome = result.lossless
-    ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
-    : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  return [
-    table(['', 'before', 'after'], rows),
-    '',
-    ...outcome,
-    ...remarksOn(verify),
-    ...resizedLines(resized),
-    ...largerLines(bytes),
-    `written to ${out}${forGiven}`,
-  ].join('\n');
-}
-
-/** A file may grow where weights were packed: quantized, or stored once for several uses. */
-function largerLines({ before, after }: Change): string[] {
-  if (after <= before) return [];
-  return [`the new file is larger: weights that the model computes from smaller ones are stored as they are used`];
-}
-
-/** Values that change alike share a line. */
-function resizedLines(resized: readonly ResizedValue[]): string[] {
-  const alike = new Map<string, string[]>();
-  for (const { name, before, after } of resized) {
-    const change = `${formatShape(before)} → ${formatShape(after)}`;
-    alike.set(change, [...(alike.get(change) ?? []), name]);
+/** Why nothing goes, in one line. */
+function nothingToRemove(path: string, { graph }: Model, groups: Groups, target: CutTarget | undefined): string {
+  const nothing = `nothing can be removed from ${path}, and nothing was written`;
+  if (groups.layers.length === 0) {
+    const isQuantized = quantizedNodes(graph).length > 0;
+    return `${nothing}: ${isQuantized ? 'no layer has weights that can be cut' : noLayersText(graph)}`;
   }
-  return [...alike].map(([change, names]) => `inputs and outputs ${change}: ${names.join(', ')}`);
-}
-
-function differenceLines(verify: Difference): string[] {
-  const percent = (part: number) => `${rounded(100 * part)} %`;
-  const { maxAbsDifference, meanAbsDifference, maxRelativeDifference, meanRelativeDifference, agreement } = verify;
-  return [
-    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
-    `  largest         ${rounded(maxAbsDifference)}, ${percent(maxRelativeDifference)} relative`,
-    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
-  ];
+  if (groups.count === 0) return `${nothing}: no layer can lose a unit`;
+  if (target?.kind === 'below') return `${nothing}: no unit has a norm below ${target.norm} (inspect shows the norms)`;
+  if (target !== undefined) return `${nothing}: the cut leaves every layer its units`;
+  return `${nothing}: something reads every unit; --keep, --params, --below and --units cut units that are read`;
 }

@@ -4,6 +4,11 @@ import { UsageError } from '../base/errors.ts';
 /** Imports a package of data, whose default export is a function that gives them. */
 export type ImportPackage = () => Promise<{ readonly default: () => unknown }>;
 
+/** Imports a package whose name bundlers do not see: it is optional, and an application can be bundled without it. */
+export function importOptional(name: string): ReturnType<ImportPackage> {
+  return import(name);
+}
+
 /**
  * The records of an npm package that only demos and tests need, with these fields. Throws a UsageError when it is not
  * installed, or gives something else.

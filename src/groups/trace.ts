@@ -2,7 +2,7 @@ import { SlimError } from '../base/errors.ts';
 import { intAttribute } from '../graph/attributes.ts';
 import { nodeTitle, titleOf } from '../graph/names.ts';
 import { isLookup, isRecurrent } from '../graph/operators.ts';
-import { allNodes } from '../graph/rewrite.ts';
+import { allNodes, producers } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
@@ -48,10 +48,11 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const states = options.states ?? [];
   const trace = traceGraph(graph, states, options.opset);
   const { identities } = trace;
+  const made = producers(allNodes(graph));
   const recurrent: TracedLayer[] = [
     ...allNodes(graph)
       .filter(isRecurrent)
-      .flatMap((node) => recurrentLayers(node, trace.values)),
+      .flatMap((node) => recurrentLayers(node, trace.values, made)),
     ...recurrentStates(constantPerUse(graph), trace, states),
   ];
   const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
@@ -69,13 +70,13 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const known = new Set([...storedTensors(constantPerUse(graph)).keys(), ...graph.inputs.map((v) => v.name)]);
   return {
     layers: layers.map((layer): GroupLayer => {
-      const { name, operator, ids } = layer;
+      const { name, operator, ids, keptBy } = layer;
       return {
         name,
         operator,
         components: componentsOf(ids),
         blocked: blocked.get(layer),
-        keptBy: causes(ids, identities),
+        keptBy: keptBy ?? causes(ids, identities),
       };
     }),
     count: numbers.size,
@@ -121,10 +122,18 @@ export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: n
 }
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
-function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const recurrent = values.get(node.inputs[RECURRENT_INPUT.recurrent]!);
-  const ids = (recurrent && idsAlong(recurrent, 2)) ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
-  return directionNames(node).map((name) => ({ name, operator: node.op, ids }));
+function recurrentLayers(
+  node: Node,
+  values: ReadonlyMap<string, Traced>,
+  made: ReadonlyMap<string, Node>,
+): TracedLayer[] {
+  const name = node.inputs[RECURRENT_INPUT.recurrent]!;
+  const [recurrent, maker] = [values.get(name), made.get(name)];
+  const ids = recurrent && idsAlong(recurrent, 2);
+  const units = ids ?? new Int32Array(intAttribute(node, 'hidden_size', 0));
+  const cause = ids === undefined && maker ? `${titleOf(maker)} (it makes the weights)` : undefined;
+  const keptBy = cause === undefined ? undefined : [{ cause, units: units.length }];
+  return directionNames(node).map((name) => ({ name, operator: node.op, ids: units, keptBy }));
 }
 
 /** Lookups in a stored table [V, E]; its columns are the units. */
@@ -147,7 +156,10 @@ function blockedLayers(layers: readonly TracedLayer[], identities: Identities): 
       if (!blocked.has(layer) && layer.ids.some((id) => roots.has(identities.find(id)))) blocked.set(layer, reason);
     }
   }
-  for (const { ids } of identities.obstacles) identities.fix(ids);
+  for (const { ids, reason } of identities.obstacles) {
+    identities.at = reason;
+    identities.fix(ids);
+  }
   return blocked;
 }
 

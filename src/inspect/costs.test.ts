@@ -3,9 +3,9 @@ import { either } from '../../test/support/graphs.ts';
 import { constantNode, floats, int64s } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
-import { add, cast, gather, identity, matmul, reshape, tanh, transpose } from '../graph/ops.ts';
+import { add, apply, cast, gather, identity, matmul, reshape, tanh, transpose } from '../graph/ops.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
-import { costsOf } from './costs.ts';
+import { costsOf, uncountedOperators } from './costs.ts';
 
 const ones = (dims: readonly number[]): Tensor => {
   const size = dims.reduce((a, b) => a * b, 1);
@@ -54,6 +54,56 @@ describe('costsOf', () => {
     expect(costsOf(single('Conv', ones([8, 3, 5])))).toEqual({ parameters: 120, multiplyAdds: 120 });
     expect(costsOf(single('MatMul', ones([4, 4]), {}, 'com.example'))).toEqual({ parameters: 16, multiplyAdds: 0 });
     expect(costsOf(single('Mul', ones([4])))).toEqual({ parameters: 4, multiplyAdds: 0 });
+  });
+
+  it('counts weights that a loop carries from step to step', () => {
+    // x [T, 1, 4] → h ← tanh(x_t · W + h · U), W and U handed on as tf2onnx exports them, and the same captured.
+    const looped = (carried: boolean): Model => {
+      const b = new GraphBuilder('g');
+      const x = b.input('x', 'float32', ['time', 1, 4]);
+      const [w, u] = [b.parameter('W', ones([4, 6])), b.parameter('U', ones([6, 6]))];
+      const body = new GraphBuilder('body', b);
+      const turn = body.input('turn', 'int64', []);
+      const go = body.input('go', 'bool', []);
+      const h = body.input('h', 'float32', [1, 6]);
+      const [own, again] = carried
+        ? [body.input('w', 'float32', [4, 6]), body.input('u', 'float32', [6, 6])]
+        : [body.value('W'), body.value('U')];
+      body.output(apply('Identity', [go]));
+      body.output(tanh(add(matmul(gather(x, turn), own), matmul(h, again))), 'next');
+      if (carried) for (const v of [own, again]) body.output(apply('Identity', [v]));
+      const yes = b.constant({ elementType: 'bool', dims: [], data: Uint8Array.of(1) });
+      const zero = b.constant(floats([1, 6], [0, 0, 0, 0, 0, 0]));
+      const inputs = [b.constant(int64s([], [3])), yes, zero, ...(carried ? [w, u] : [])];
+      const [last] = b.node('Loop', inputs, { body: { type: 'graph', value: body.build() } }, carried ? 3 : 1);
+      b.output(matmul(last!, b.parameter('O', ones([6, 3]))));
+      return modelOf(b.build());
+    };
+    expect(costsOf(looped(false)).multiplyAdds).toBe(24 + 36 + 18);
+    expect(costsOf(looped(true)).multiplyAdds).toBe(24 + 36 + 18);
+  });
+
+  it('counts quantized weights, but not their scales, and names what it leaves out', () => {
+    const int8 = (dims: readonly number[]): Tensor => ({
+      ...{ elementType: 'int8', dims },
+      data: new Int8Array(dims.reduce((a, b) => a * b, 1)).fill(1),
+    });
+    const quantized = (op: string, domain: string, weights: Record<string, Tensor>): Model => {
+      const base = single(op, int8([1]), {}, domain);
+      const nodes = base.graph.nodes.map((node) => ({ ...node, inputs: ['x', ...Object.keys(weights)] }));
+      return { ...base, graph: { ...base.graph, nodes, initializers: new Map(Object.entries(weights)) } };
+    };
+    const product = quantized('MatMulInteger', '', { w: int8([4, 6]), z: int8([1]), zero: int8([1]) });
+    expect(costsOf(product)).toEqual({ parameters: 24, multiplyAdds: 24 });
+    const weights = { w: int8([1, 5, 32]), r: int8([1, 8, 32]), b: ones([1, 64]) };
+    const scales = Object.fromEntries(['n', 'h', 'c', 'p', 'ws', 'wz', 'rs', 'rz'].map((name) => [name, ones([1])]));
+    const lstm = quantized('DynamicQuantizeLSTM', 'com.microsoft', { ...weights, ...scales });
+    expect(costsOf(lstm).multiplyAdds).toBe(160 + 256);
+    expect(costsOf(lstm).parameters).toBe(160 + 256 + 32 + 4);
+    expect(uncountedOperators(lstm.graph)).toEqual([]);
+    expect(uncountedOperators(single('Mystery', ones([4, 4]), {}, 'com.example').graph)).toEqual([
+      'com.example.Mystery',
+    ]);
   });
 
   it('counts one of the two biases of a recurrent operator, two of three more in a GRU that resets late', () => {

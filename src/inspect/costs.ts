@@ -2,16 +2,21 @@ import { SlimError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { foreignInputs, foreignTraits } from '../graph/foreign.ts';
 import { inferAllTypes } from '../graph/infer/infer.ts';
+import { operatorName } from '../graph/names.ts';
 import { numbersOf } from '../graph/numbers.ts';
-import { inputsFor, isLookup, isLoop, isRecurrent, operators } from '../graph/operators.ts';
+import { inputsFor, isKnown, isLookup, isLoop, isRecurrent, movesOnce, operators } from '../graph/operators.ts';
 import { allNodes, bodiesOf, handsOn, producers, usedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT, stateSlots } from '../graph/slots.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /** What a model takes to store and to run. */
 export interface Costs {
-  /** Real numbers in initializers and constants. Scalars do not count, nor do constants of zeros: nothing was learned. */
+  /**
+   * Real numbers in initializers and constants, and the whole numbers of quantized weights. Scalars do not count, nor do
+   * scales of quantization and constants of zeros: nothing was learned.
+   */
   readonly parameters: number;
   /**
    * Multiply-adds per time step of one example: each weight of a matrix product once, each weight of a convolution once
@@ -21,7 +26,7 @@ export interface Costs {
   readonly multiplyAdds: number;
 }
 
-/** Parameters and multiply-adds of a model; operators that are not known cost nothing. */
+/** Parameters and multiply-adds of a model; operators that are not known (`uncountedOperators`) cost nothing. */
 export function costsOf({ graph }: Model): Costs {
   return {
     parameters: countParameters(graph),
@@ -31,15 +36,44 @@ export function costsOf({ graph }: Model): Costs {
 
 /** Parameters of a graph and all graphs in it, as `Costs` says. */
 export function countParameters(graph: Graph): number {
-  const share = biasShares(graph);
+  return countStored(graph, { shares: biasShares(graph), ...foreignInputs(graph) });
+}
+
+interface Counting {
+  readonly shares: ReadonlyMap<string, number>;
+  /** Tensors that count whatever their type is, and those that do not. */
+  readonly weights: ReadonlySet<string>;
+  readonly scales: ReadonlySet<string>;
+}
+
+function countStored(graph: Graph, counting: Counting): number {
+  const { shares, weights, scales } = counting;
+  const held = (name: string, tensor: Tensor): number => {
+    if (scales.has(name) && !weights.has(name)) return 0;
+    const isWhole = weights.has(name) && !isFloat(tensor.elementType) && tensor.dims.length > 0;
+    return isWhole ? sizeOf(tensor.dims) * (shares.get(name) ?? 1) : parametersIn(tensor, shares.get(name));
+  };
   let count = 0;
-  for (const [name, tensor] of graph.initializers) count += parametersIn(tensor, share.get(name));
+  for (const [name, tensor] of graph.initializers) count += held(name, tensor);
   for (const node of graph.nodes) {
     const constant = constantTensor(node);
-    if (constant && !isAllZero(constant)) count += parametersIn(constant, share.get(node.outputs[0]!));
-    for (const body of bodiesOf(node)) count += countParameters(body);
+    if (constant && !isAllZero(constant)) count += held(node.outputs[0]!, constant);
+    for (const body of bodiesOf(node)) count += countStored(body, counting);
   }
   return count;
+}
+
+/** Operators of a graph, and of the graphs in it, of which nobody knows what they cost: `com.example.Mystery`, each once. */
+export function uncountedOperators(graph: Graph): string[] {
+  const names = new Set<string>();
+  const visit = (part: Graph): void => {
+    for (const node of part.nodes) {
+      if (!isKnown(node) && foreignTraits(node) === undefined) names.add(operatorName(node));
+      bodiesOf(node).forEach(visit);
+    }
+  };
+  visit(graph);
+  return [...names];
 }
 
 /** Parameters that a tensor holds; `share` as `biasShares` has it. */
@@ -59,11 +93,18 @@ export function isAllZero(tensor: Tensor): boolean {
  */
 export function biasShares(graph: Graph): Map<string, number> {
   const shares = new Map<string, number>();
+  const made = producers(graph.nodes);
+  /** The tensor that a value is, moved or read as another type. */
+  const stored = (name: string): string => {
+    const maker = made.get(name);
+    const isSame = maker !== undefined && (movesOnce(maker) || foreignTraits(maker)?.isStored);
+    return isSame ? stored(maker.inputs[0] ?? '') : name;
+  };
   for (const node of graph.nodes) {
     const bias = node.inputs[RECURRENT_INPUT.bias];
-    if (!isRecurrent(node) || !bias) continue;
+    if (!(isRecurrent(node) || foreignTraits(node)?.isRecurrent) || !bias) continue;
     const both = node.op === 'GRU' && intAttribute(node, 'linear_before_reset', 0) !== 0;
-    shares.set(bias, both ? 4 / 6 : 1 / 2);
+    shares.set(stored(bias), both ? 4 / 6 : 1 / 2);
   }
   for (const body of graph.nodes.flatMap(bodiesOf))
     for (const [name, share] of biasShares(body)) shares.set(name, share);
@@ -102,7 +143,7 @@ function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>, inf
     else if (constant) stored.set(node.outputs[0]!, sizeOf(constant.dims));
     else if (node.inputs.length > 0 && usedNames(node).every((name) => stored.has(name)))
       derive(node, stored, inferred);
-    else for (const i of inputsFor(node, 'matrix')) count += stored.get(node.inputs[i]!) ?? 0;
+    else for (const i of matrixPlaces(node)) count += stored.get(node.inputs[i] ?? '') ?? 0;
   }
   return { count, stored };
 }
@@ -131,6 +172,12 @@ function carriedWeights(node: Node, body: Graph, stored: ReadonlyMap<string, num
     const name = body.inputs[input]?.name;
     return size !== undefined && name !== undefined && handsOn(body, input, outputsBefore + i) ? [[name, size]] : [];
   });
+}
+
+function matrixPlaces(node: Node): readonly number[] {
+  const foreign = foreignTraits(node);
+  if (foreign === undefined) return inputsFor(node, 'matrix');
+  return foreign.isStored ? [] : foreign.weights;
 }
 
 /** Sizes of what a node makes of stored tensors: Split divides, Concat adds up, the others move or combine elements. */

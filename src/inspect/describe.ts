@@ -1,6 +1,8 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { foreignTraits, quantizedNodes } from '../graph/foreign.ts';
+import { nodeTitle, operatorName, titleOf } from '../graph/names.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
@@ -17,7 +19,7 @@ import { type FoundStates, openStates } from '../passes/detectStates.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
-import { type Costs, costsOf } from './costs.ts';
+import { type Costs, costsOf, uncountedOperators } from './costs.ts';
 import { type NormSummary, summarizeNorms } from './normSummary.ts';
 
 /** A recurrent layer (one direction of it) as `inspect` shows it. */
@@ -56,6 +58,10 @@ export interface ModelSummary extends Costs {
   readonly unclearStates: readonly StatePair[];
   /** States that go in as one tensor and come out as several, or the other way round; they keep their sizes. */
   readonly scatteredStates: FoundStates['scattered'];
+  /** Nodes that compute with whole numbers in place of real ones, as messages call them: their weights cannot be cut. */
+  readonly quantized: readonly string[];
+  /** Operators of which nobody knows what they cost, so that multiply-adds leave them out. */
+  readonly uncounted: readonly string[];
   /** Why the units could not be traced, when they could not. */
   readonly problem: string | undefined;
   /** What belongs to each component, where it was asked for. */
@@ -76,7 +82,10 @@ export function describeModel(given: Model, options: DescribeOptions = {}): Mode
   const measured = traced && measure(traced);
   const { unclear, scattered } = openStates(model, options.states);
   return {
-    layers: measured ? measured.groups.layers.map((l) => describeLayer(l, measured)) : untracedLayers(graph),
+    layers: [
+      ...(measured ? measured.groups.layers.map((l) => describeLayer(l, measured)) : untracedLayers(graph)),
+      ...quantizedLayers(graph),
+    ],
     embeddings: describeEmbeddings(graph),
     ...costsOf(model),
     inputs: graph.inputs,
@@ -85,6 +94,8 @@ export function describeModel(given: Model, options: DescribeOptions = {}): Mode
     states: traced ? statesOf(traced.prepared) : (options.states ?? []),
     unclearStates: unclear,
     scatteredStates: scattered,
+    quantized: quantizedNodes(graph).map(titleOf),
+    uncounted: uncountedOperators(graph),
     problem,
     ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
   };
@@ -153,6 +164,25 @@ function untracedLayers(graph: Graph): LayerSummary[] {
       }),
     );
 }
+
+/** Recurrent layers with whole numbers for weights: they are there, and none of their units can leave. */
+function quantizedLayers(graph: Graph): LayerSummary[] {
+  const nodes = quantizedNodes(graph).filter((node) => foreignTraits(node)?.isRecurrent);
+  return nodes.map((node) => {
+    const units = intAttribute(node, 'hidden_size', 0);
+    const none = { removable: 0, fixed: units, lossy: [], groupSize: 0, inputSize: undefined };
+    return {
+      name: nodeTitle(node),
+      operator: operatorName(node),
+      units,
+      ...none,
+      keptBy: [{ cause: QUANTIZED, units }],
+    };
+  });
+}
+
+/** What holds the units of quantized layers, and what to do. */
+export const QUANTIZED = 'quantized weights';
 
 /** The last axis of W [D, GH, I] of each layer. */
 function inputSizes(graph: Graph): Map<string, number> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { UsageError } from '../base/errors.ts';
 import { type FieldName, isIdle, type Section, type Settings } from '../base/fields.ts';
 import { denseKind } from './dense.ts';
 import { groupLassoKind } from './groupLasso.ts';
@@ -85,6 +86,7 @@ export function methodContradictions(config: Section, run: { readonly epochs: nu
 
 /** Throws a UsageError when a method cannot do with a model what it is asked for. */
 export function checkMethod(config: Section, first: FirstModel): void {
+  if (methodOf(config).isStructural) checkUnits(config, first);
   methodOf(config).check?.(config, first);
   if (config.keepZeros === true) checkZeros(first);
 }
@@ -95,4 +97,14 @@ export function createMethod(config: Section, context: MethodContext): SparsityM
   const method = kind.create(config, context);
   if (config.keepZeros !== true || kind === keptZerosKind) return method;
   return keptZeros(new Set([...prunable(context.first), ...(method?.parameters ?? [])]), method);
+}
+
+/** Throws a UsageError where no layer has a unit that could ever vanish. */
+function checkUnits(config: Section, { groups: { layers } }: FirstModel): void {
+  if (layers.some(({ components }) => components.some((k) => k >= 0))) return;
+  const what = `--${methodOf(config).selector} makes units vanish, and no layer of the model can lose one`;
+  const held = layers.map(({ name, keptBy = [] }) => {
+    return `'${name}' is held by ${keptBy.length > 0 ? keptBy.map(({ cause }) => cause).join(', ') : 'weights that are not stored as real numbers'}`;
+  });
+  throw new UsageError(`${what}: ${held.length > 0 ? held.join('; ') : 'it has no recurrent layers'}`);
 }

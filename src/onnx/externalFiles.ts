@@ -5,6 +5,8 @@ import type { ExternalData } from './reading.ts';
 
 /** A data file that is open, and what was read of it. */
 interface DataFile {
+  /** Its own path, whatever links lead to it. */
+  readonly path: string;
   readonly descriptor: number;
   readonly size: number;
   readonly regions: Map<string, Uint8Array>;
@@ -15,9 +17,9 @@ interface DataFile {
 /**
  * The data files of a model in a folder. They are opened when first wanted, and must lie in that folder. Never is more
  * read of a file than it holds: what two tensors share is read once, and tensors that overlap otherwise are refused.
- * `close` them when the model is read.
+ * `close` them when the model is read; before that, `bytes` is the size of all that were opened, each as a whole.
  */
-export function externalFiles(folder: string): ExternalData & { close(): void } {
+export function externalFiles(folder: string): ExternalData & { bytes(): number; close(): void } {
   const files = new Map<string, DataFile | string>();
   return {
     read(location, offset, length) {
@@ -27,6 +29,11 @@ export function externalFiles(folder: string): ExternalData & { close(): void } 
         files.set(location, file);
       }
       return typeof file === 'string' ? file : readRegion(file, offset, length ?? file.size - offset);
+    },
+    bytes() {
+      const sizes = new Map<string, number>();
+      for (const file of files.values()) if (typeof file !== 'string') sizes.set(file.path, file.size);
+      return [...sizes.values()].reduce((a, b) => a + b, 0);
     },
     close() {
       for (const file of files.values()) if (typeof file !== 'string') closeSync(file.descriptor);
@@ -48,7 +55,7 @@ function openDataFile(folder: string, location: string): DataFile | string {
     // Without waiting, for a pipe would never open.
     const descriptor = openSync(real, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
     const stat = fstatSync(descriptor);
-    if (stat.isFile()) return { descriptor, size: stat.size, regions: new Map(), read: 0 };
+    if (stat.isFile()) return { path: real, descriptor, size: stat.size, regions: new Map(), read: 0 };
     closeSync(descriptor);
     return 'it is no file';
   } catch (error) {

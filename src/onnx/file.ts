@@ -23,6 +23,11 @@ const ALIGNMENT = 64;
  * outside the folder, or `readModel` or `inlineFunctions` refuses the model.
  */
 export async function loadModel(path: string): Promise<Model> {
+  return (await loadModelFiles(path)).model;
+}
+
+/** As `loadModel`, with the bytes of the file and of all data files that it names. */
+export async function loadModelFiles(path: string): Promise<{ model: Model; bytes: number }> {
   let bytes: Uint8Array;
   try {
     bytes = await readFile(path);
@@ -32,7 +37,9 @@ export async function loadModel(path: string): Promise<Model> {
   const files = externalFiles(dirname(path));
   try {
     // One place for all who read files: nobody behind it meets a call of a function.
-    return inlineFunctions(readFrom(startReading(bytes, path, files, { ownsBytes: true })));
+    const size = bytes.byteLength;
+    const model = inlineFunctions(readFrom(startReading(bytes, path, files, { ownsBytes: true })));
+    return { model, bytes: size + files.bytes() };
   } finally {
     files.close();
   }
@@ -42,16 +49,18 @@ export async function loadModel(path: string): Promise<Model> {
  * Writes a model to an ONNX file, which is either there as a whole afterwards or as it was before. Weights go into the
  * file, also those that were read from a data file, unless they take more than 1.9 GB or `externalData` names a data
  * file in the same folder: that one (by default the model's name and `.data`) is written first, and overwritten.
- * The model's arrays must not change before the promise resolves: they are written without a copy.
+ * The model's arrays must not change before the promise resolves: they are written without a copy. Returns the bytes of
+ * all files that it wrote.
  * Throws a SlimError for what ONNX cannot hold and when the file cannot be written.
  */
-export async function saveModel(path: string, model: Model, options: { externalData?: string } = {}): Promise<void> {
+export async function saveModel(path: string, model: Model, options: { externalData?: string } = {}): Promise<number> {
   let size = 0;
   for (const { data } of model.graph.initializers.values()) size += Array.isArray(data) ? 0 : data.byteLength;
   const location = options.externalData ?? (size > MOST_WITHIN ? `${basename(path)}.data` : undefined);
   if (location === undefined) {
-    await writeAtomically(path, encodeModel(model));
-    return;
+    const pieces = encodeModel(model);
+    await writeAtomically(path, pieces);
+    return bytesIn(pieces);
   }
   if (basename(location) !== location || ['', '.', '..', basename(path)].includes(location)) {
     throw new UsageError(
@@ -62,6 +71,11 @@ export async function saveModel(path: string, model: Model, options: { externalD
   const pieces = encodeModel(model, collectInto(data, location));
   await writeAtomically(join(dirname(path), location), data);
   await writeAtomically(path, pieces);
+  return bytesIn([...data, ...pieces]);
+}
+
+function bytesIn(pieces: readonly Uint8Array[]): number {
+  return pieces.reduce((sum, piece) => sum + piece.byteLength, 0);
 }
 
 /** Puts large values one after the other into a data file. */

@@ -1,5 +1,4 @@
 import { existsSync } from 'node:fs';
-import { stat } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
@@ -14,7 +13,7 @@ import { splitParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
-import { saveModel } from '../onnx/file.ts';
+import { loadModelFiles, saveModel } from '../onnx/file.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { InterruptedError } from '../train/errors.ts';
@@ -197,17 +196,19 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   const parts = trainParts(config);
   const first = task.model();
   const models: ResultModel[] = [];
-  const score = async (name: string, model: Model, file: string, path = join(directory, file)) => {
+  const score = async (name: string, model: Model, file: string, bytes: number) => {
     const figures = await figuresOf(model, options);
-    models.push({ name, file, bytes: (await stat(path)).size, ...figures });
+    models.push({ name, file, bytes, ...figures });
     return figures.scores;
   };
   const trained = await trainInDirectory({
     ...options,
     async onReady(start) {
       const { init } = options.sources ?? {};
-      const before =
-        task.isImported && init !== undefined ? await score('original', first, runFiles.original, init) : undefined;
+      const isShown = task.isImported && init !== undefined;
+      const before = isShown
+        ? await score('original', first, runFiles.original, (await loadModelFiles(init)).bytes)
+        : undefined;
       await options.onReady?.({ ...start, before });
     },
   });
@@ -221,13 +222,13 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   requireHeld(directory);
   // A copy, so that reports compare with it wherever the run and the file that it came from go.
   if (task.isImported) await saveModel(join(directory, runFiles.original), first);
-  await saveModel(join(directory, runFiles.model), finished.model);
+  const bytes = await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
-  await score('trained', finished.model, runFiles.model);
+  await score('trained', finished.model, runFiles.model, bytes);
   if (finished.slim) {
-    await saveModel(join(directory, runFiles.slim), finished.slim.model);
+    const slimBytes = await saveModel(join(directory, runFiles.slim), finished.slim.model);
     stage('scoring the slim model');
-    await score('slim', finished.slim.model, runFiles.slim);
+    await score('slim', finished.slim.model, runFiles.slim, slimBytes);
   }
   const result: RunResult = {
     format: RUN_FORMAT,

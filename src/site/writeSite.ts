@@ -47,7 +47,7 @@ export async function writeSite(root: string, out: string): Promise<WrittenSite>
 }
 
 async function writeInto(out: string, root: string): Promise<WrittenSite> {
-  await cp(builtApp, out, { recursive: true });
+  await cp(builtApp(), out, { recursive: true });
   const summaries: RunSummary[] = [];
   let bytes = 0;
   const { ids, more: isCut } = await findRuns(root);

@@ -13,6 +13,7 @@ import { epochStart } from './store.ts';
 import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
 import type { Weights } from './trainedWeights.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
+import { untrainedNotes } from './untrained.ts';
 
 /**
  * Trains a model on a problem: epochs over the training data, scores on the held-out data after each, shrinking and
@@ -41,7 +42,11 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     const { groups } = run.state;
     const layers = (first?.groups.layers ?? []).map((l) => ({ name: l.name, units: l.components.length }));
     if (!saved && groups) run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
-    const start = { parameters: run.state.countParameters(), layers, notes: run.state.notes };
+    const start = {
+      parameters: run.state.countParameters(),
+      layers,
+      notes: [...run.state.notes, ...untrainedNotes(form)],
+    };
     await options.onReady?.(start);
     if (!saved) {
       run.state.begin();

@@ -128,7 +128,10 @@ describe('shrink', () => {
 
   it('keeps the units of a layer that --fix names', async () => {
     expect((await shrink('--fix', 'lstm_0')).layers.map((l) => l.after)).toEqual([8, 5]);
-    expect((await shrink('--fix', 'lstm_0,lstm_1', '--keep', '0.5')).layers.map((l) => l.after)).toEqual([8, 6]);
+    const all = ['shrink', 'model.onnx', '--out', 'out.onnx', '--force', '--fix', 'lstm_0,lstm_1', '--keep', '0.5'];
+    const { code, stderr } = await runCli(all, folder);
+    expect(stderr).toMatch(/lstm_0: 8 of 8 units always stay: --fix holds them/);
+    expect(code).toBe(3);
   });
 
   it('takes the streaming states that --state names instead of those in the file', async () => {

@@ -5,6 +5,7 @@ import { allNodes, bodiesOf, producers } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
+import type { GroupLayer } from '../groups.ts';
 import { stateCells } from './stateCells.ts';
 import type { Trace } from './walk.ts';
 
@@ -14,6 +15,8 @@ export interface TracedLayer {
   readonly name: string;
   readonly operator: string;
   readonly ids: Int32Array;
+  /** What makes the weights, where the trace does not follow it: that keeps all units. */
+  readonly keptBy?: GroupLayer['keptBy'];
 }
 
 /**

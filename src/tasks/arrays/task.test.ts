@@ -132,8 +132,10 @@ describe('arrays with group lasso', () => {
       return { source, arrays: new Map([...arrays, start(['h', arrays.get('y')!.dims[0]!])]) };
     };
     const arrays = { train: withStates(data.train), valid: withStates(data.valid) };
-    const { left } = await tune(model, { iss: 0.02, epochs: 3 }, {}, arrays);
+    const { left } = await tune(model, { epochs: 1 }, {}, arrays);
     expect(left).toEqual([12]);
+    const refused = tune(model, { iss: 0.02, epochs: 3 }, {}, arrays);
+    await expect(refused).rejects.toThrow(/no layer of the model can lose one: 'layer' is held by input 'h'/);
   });
 
   it('keeps the units in the graph until the end when asked to', async () => {
