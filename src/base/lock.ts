@@ -1,4 +1,4 @@
-import { closeSync, existsSync, openSync, rmSync, utimesSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, futimesSync, openSync, rmSync, writeSync } from 'node:fs';
 import { open, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -96,13 +96,14 @@ function refresh(file: string): void {
     const handle = openSync(file, 'r+');
     try {
       writeSync(handle, '.', 0);
+    } catch {
+      // On a full disk no byte can be added, but the time can be set.
+      futimesSync(handle, new Date(), new Date());
     } finally {
       closeSync(handle);
     }
-  } catch (error) {
-    // On a full disk no byte can be added, but the time can be set.
-    const { code } = error as NodeJS.ErrnoException;
-    if (code === 'ENOSPC' || code === 'EDQUOT') utimesSync(file, new Date(), new Date());
+  } catch {
+    // A sign that is missed is no reason to stop; the next one may come through.
   }
 }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { eventful, expectSameRun, trainWithKills, untilTraining } from '../support/killing.ts';
 import { makeFolder, runCli, runJson, snapshot, startCli, tiny, writeCorpus } from '../support/runCli.ts';
+import { canMount, mountDisk, unmountDisk } from '../support/smallDisk.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -97,13 +98,13 @@ describe.skipIf(!canMount())('a small disk (needs Linux, root and mount)', () =>
   const mounted: string[] = [];
 
   afterEach(() => {
-    for (const path of mounted.splice(0)) execFileSync('umount', [path]);
+    for (const path of mounted.splice(0)) unmountDisk(path);
   });
 
   /** A file system of 300 kB. */
   function smallDisk(name: string): string {
     mkdirSync(at(name));
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'tmpfs', at(name)]);
+    mountDisk(at(name), '300k');
     mounted.push(at(name));
     return name;
   }
@@ -153,18 +154,3 @@ it.skipIf(isRoot || process.platform === 'win32')('a read-only folder is refused
   expect(stderr).toMatch(/^error: cannot write to the run directory locked\/run: permission denied$/m);
   expect(code).toBe(2);
 });
-
-/** Tries it: containers often forbid even root to mount. */
-function canMount(): boolean {
-  if (process.platform !== 'linux' || !isRoot) return false;
-  const trial = makeFolder();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', trial], { stdio: 'ignore' });
-    execFileSync('umount', [trial]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(trial, { recursive: true, force: true });
-  }
-}

@@ -1,10 +1,11 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord, RunSummary } from '../../src/runs/record.ts';
 import { cliCommand, makeFolder, runCli, runJson } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
+import { canMount, mountDisk, unmountDisk } from '../support/smallDisk.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -52,7 +53,7 @@ test('a site that a killed process began is begun anew', async () => {
 
 test.skipIf(!canMount())('a full disk is one line, and the next try is not in the way', async () => {
   mkdirSync(at('disk'));
-  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at('disk')]);
+  mountDisk(at('disk'), '64k');
   try {
     for (const out of [join('disk', 'deep', 'site'), join('disk', 'deep', 'site'), 'disk']) {
       const { code, stderr } = await runCli(['site', 'runs', '--out', out], folder);
@@ -60,7 +61,7 @@ test.skipIf(!canMount())('a full disk is one line, and the next try is not in th
       expect(readdirSync(at('disk'))).toEqual([]);
     }
   } finally {
-    execFileSync('umount', [at('disk')]);
+    unmountDisk(at('disk'));
   }
 });
 
@@ -95,20 +96,6 @@ test.skipIf(process.getuid?.() !== 0)('what may not be written or read is one li
   }
   expect(existsSync(at('new'))).toBe(false);
 });
-
-/** Tries it: containers often forbid even root to mount. */
-function canMount(): boolean {
-  const trial = makeFolder();
-  try {
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', trial], { stdio: 'ignore' });
-    execFileSync('umount', [trial]);
-    return true;
-  } catch {
-    return false;
-  } finally {
-    rmSync(trial, { recursive: true, force: true });
-  }
-}
 
 test('places that will not do are refused before anything is written', async () => {
   mkdirSync(at('full'));
