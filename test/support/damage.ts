@@ -25,14 +25,12 @@ import { inlineFunctions } from '../../src/passes/inlineFunctions.ts';
 export interface HostileResult {
   readonly refused: number;
   readonly read: number;
-  /** What should not have been: a crash, another error, a message that names no place, a hang, too much memory. */
+  /** What should not have been: a crash, another error, a message that names no place, too much memory; a hang is for the test's own limit. */
   readonly failures: readonly string[];
   /** Growth of the process's largest resident size so far, in megabytes. */
   readonly peakGrowth: number;
 }
 
-/** Longest time that one file may take, in milliseconds. */
-const HANG = 2000;
 /** A varint of one byte becomes an int64 of eight. */
 const LARGEST_RATIO = 8;
 const NAMES_A_PLACE = /\(byte \d+\)|(?:initializer|attribute|node|operator set|function|input|output|value) '/;
@@ -53,7 +51,6 @@ export function readDamaged(count: number, seed: number): HostileResult {
       const { name, bytes } = originals[n % originals.length]!;
       const other = originals[Math.floor(random() * originals.length)]!.bytes;
       const damaged = damage(bytes, other, random);
-      const start = performance.now();
       try {
         failures.push(...readOne(damaged, folder).map((failure) => `${name} ${n}: ${failure}`));
       } catch (error) {
@@ -62,8 +59,6 @@ export function readDamaged(count: number, seed: number): HostileResult {
         } else if (!NAMES_A_PLACE.test(error.message)) failures.push(`${name} ${n} names no place: ${error.message}`);
         refused++;
       }
-      const time = performance.now() - start;
-      if (time > HANG) failures.push(`${name} ${n} took ${Math.round(time)} ms`);
     }
   } finally {
     rmSync(folder, { recursive: true });

@@ -1,6 +1,6 @@
 import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
-import { exactNumbers, type Numbers, tensorOfNumbers } from '../numbers.ts';
+import { exactNumbers, type Numbers, numbersOf, tensorOfNumbers } from '../numbers.ts';
 import { emptyData, KINDS } from '../tensors.ts';
 import type { ElementType, Tensor } from '../types.ts';
 import { broadcastTo, type EvaluateContext, type EvaluateRule } from './movement.ts';
@@ -58,12 +58,15 @@ const mod: EvaluateRule = (c) => {
 };
 
 /** Elements of either value, whatever their type. */
+/** Which element where. ONNX Runtime adds both up, one of them 0, by which −0 becomes 0: then it is not known. */
 const where: EvaluateRule = ({ inputs, dims: [dims] }) => {
   const [condition, a, b] = inputs.map((x) => broadcastTo(x!, dims!).data);
   const { elementType } = inputs[1]!;
   const data = emptyData(elementType, condition!.length);
   for (let i = 0; i < data.length; i++) data[i] = (condition![i] ? a : b)![i]!;
-  return [{ elementType, dims: dims!, data }];
+  const made = { elementType, dims: dims!, data };
+  if (isFloat(elementType) && numbersOf(made)?.some((value: number) => Object.is(value, -0))) return undefined;
+  return [made];
 };
 
 /** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */

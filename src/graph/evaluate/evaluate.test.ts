@@ -170,6 +170,9 @@ describe('logic', () => {
   it('Not', () => expectSame('Not', [a]));
   it('Where', async () => {
     await expectSame('Where', [b, floats([2, 2], [1, 2, 3, 4]), floats([], [9])]);
+    // The engine makes 0 of -0, which others do not.
+    expect((await both('Where', [b, floats([2], [-0, 1]), floats([2], [2, 3])])).own).toBeUndefined();
+    await expectSame('Where', [b, floats([2], [1, -0]), floats([2], [2, 3])]);
     const large: Tensor = { elementType: 'int64', dims: [2], data: BigInt64Array.of(2n ** 60n, -1n) };
     await expectSame('Where', [b, large, ints(5, 6)]);
     await expectSame('Where', [b, { ...named, dims: [1], data: ['x'] }, { ...named, dims: [2], data: ['y', 'z'] }]);
