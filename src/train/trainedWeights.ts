@@ -13,7 +13,7 @@ import { asFloat32, asStored } from '../passes/float32.ts';
  */
 
 /** Asks whether a stored value is a weight of some operator, directly or after being moved. */
-function weightTest(graph: Graph): (name: string) => boolean {
+export function weightTest(graph: Graph): (name: string) => boolean {
   const readers = new Map<string, { node: Node; input: number }[]>();
   for (const node of graph.nodes) {
     node.inputs.forEach((name, input) => {
