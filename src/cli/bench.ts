@@ -5,11 +5,12 @@ import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withGiven } from '../passes/given.ts';
+import { readGiven } from '../passes/givenText.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
 import { collect, whole } from './flags.ts';
-import { givenFrom } from './givenFlags.ts';
+import { tellModels } from './guarded.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -71,6 +72,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
+      tellModels(paths, runtime);
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
       const threads = flags.threads ?? devices[name].threads;
       const timed = await benchLatency(contestants, { runtime, batch, steps, rounds, threads, sizes });
@@ -127,12 +129,12 @@ function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFla
     model.graph.inputs.some((input) => text.startsWith(`${input.name}=`));
   const stray = set.find((text) => !contestants.some((contestant) => takes(contestant, text)));
   // The first model says what is wrong.
-  if (stray !== undefined) givenFrom(contestants[0]!.model.graph, { set: [stray] });
+  if (stray !== undefined) readGiven(contestants[0]!.model.graph, { set: [stray] });
   for (const [i, contestant] of contestants.entries()) {
     const { name, model } = contestant;
     const own = set.filter((text) => takes(contestant, text));
     const sizes = Object.entries(size).map(([dim, number]) => `${dim}=${number}`);
-    const { values } = givenFrom(model.graph, { set: own, size: sizes });
+    const { values } = readGiven(model.graph, { set: own, size: sizes });
     contestants[i] = { name, model: withGiven(model, { values }) };
   }
 }

@@ -1,27 +1,27 @@
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
-import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
-import { type StatePair, statesOf } from '../graph/states.ts';
+import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
 import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
-import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel } from './givenFlags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
+import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, TraceFlags {
+interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   inputs?: string;
@@ -48,8 +48,9 @@ command
     '--seed <number>',
     'seed of the random inputs that both models are compared on without --inputs (default: 1)',
     number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  )
-  .action(shrinkCommand);
+  );
+addVerifyFlags(command);
+command.action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
@@ -62,7 +63,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
-  const { model, original } = await openModel(path, flags);
+  const { model, original, forGiven } = await openModel(path, flags);
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
@@ -76,12 +77,18 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     shrunk = shrinkModel(model, traced, plan.removed);
     return shrunk.model;
   };
-  const compare = target ? verifyEqual : assertEqual;
-  const verify = await compare(nodeRuntime, original, makeSlim, {
+  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
+  const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
+  tellModels([path], nodeRuntime);
+  const options = {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
-  });
+    ...verifyOptionsFrom(flags),
+  };
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
+  );
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
@@ -100,6 +107,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
       after: Math.max((await stat(flags.out)).size, weightBytes(slim)),
     },
     resized,
+    forGiven,
     verify,
   };
 }
@@ -109,12 +117,6 @@ function weightBytes({ graph }: Model): number {
   let bytes = 0;
   for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
   return bytes;
-}
-
-async function loadFeeds(path: string, model: Model, states: readonly StatePair[]): Promise<Tensors> {
-  const { feeds, unused } = givenInputs(model.graph, new Set(states.map((s) => s.input)), await loadArrays(path), path);
-  if (unused.length > 0) note(`arrays of ${path} that are no inputs of the model: ${unused.join(', ')}`);
-  return feeds;
 }
 
 interface Change {
@@ -134,14 +136,26 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
     row('multiply-adds per time step', result.multiplyAdds, grouped),
     row('file', result.bytes, fileSize),
   ];
-  const { verify, model, out, resized } = result;
+  const { verify, model, out, resized, bytes, forGiven } = result;
   const same = inputs === undefined ? 'the same random inputs' : inputs;
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
     : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
-  return [table(['', 'before', 'after'], rows), '', ...outcome, ...resizedLines(resized), `written to ${out}`].join(
-    '\n',
-  );
+  return [
+    table(['', 'before', 'after'], rows),
+    '',
+    ...outcome,
+    ...remarksOn(verify),
+    ...resizedLines(resized),
+    ...largerLines(bytes),
+    `written to ${out}${forGiven}`,
+  ].join('\n');
+}
+
+/** A file may grow where weights were packed: quantized, or stored once for several uses. */
+function largerLines({ before, after }: Change): string[] {
+  if (after <= before) return [];
+  return [`the new file is larger: weights that the model computes from smaller ones are stored as they are used`];
 }
 
 /** Values that change alike share a line. */

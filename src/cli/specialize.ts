@@ -1,18 +1,22 @@
 import { stat } from 'node:fs/promises';
 import { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
+import { statesOf } from '../graph/states.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { readGiven } from '../passes/givenText.ts';
 import { specialize } from '../passes/specialize.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { checkNewFile } from './flags.ts';
-import { addGivenFlags, type GivenFlags, givenFrom } from './givenFlags.ts';
+import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
 import { examplesText } from './helpTexts.ts';
+import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, table } from './output.ts';
 
 interface SpecializeFlags extends GivenFlags {
   out: string;
   force?: boolean;
+  inputs?: string;
 }
 
 /** `slimrnn specialize model.onnx --set sr=16000 --size batch=1 --out fixed.onnx` */
@@ -27,6 +31,10 @@ export const command = new Command('specialize')
   .requiredOption('--out <file>', 'where to write the new model')
   .option('--force', 'replace --out if it exists');
 addGivenFlags(command);
+command.option(
+  '--inputs <file>',
+  'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs',
+);
 command.addHelpText(
   'after',
   examplesText(
@@ -36,16 +44,21 @@ command.addHelpText(
 );
 command.action(async (path: string, flags: SpecializeFlags) => {
   const result = await specializeFile(path, flags);
-  print(result, () => resultText(result));
+  print(result, () => resultText(result, flags.inputs ?? 'the same random inputs'));
 });
 
 async function specializeFile(path: string, flags: SpecializeFlags) {
   checkNewFile(path, flags.out, flags.force);
   const model = await loadModel(path);
-  const { values, sizes } = givenFrom(model.graph, flags);
+  const { values, sizes } = readGiven(model.graph, flags);
   const { model: simple, given, nodes, decided, undecided, inputs } = specialize(model, { values, sizes });
+  const states = statesOf(given);
+  const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, given, states);
   note('verifying that both models compute the same');
-  const verify = await assertEqual(nodeRuntime, given, simple, { seed: 1 });
+  const verify = await assertEqual(nodeRuntime, given, simple, {
+    ...(feeds ? { feeds: [feeds] } : { seed: 1 }),
+    states,
+  });
   await saveModel(flags.out, simple);
   return {
     model: path,
@@ -61,7 +74,7 @@ async function specializeFile(path: string, flags: SpecializeFlags) {
   };
 }
 
-function resultText(result: Awaited<ReturnType<typeof specializeFile>>): string {
+function resultText(result: Awaited<ReturnType<typeof specializeFile>>, inputs: string): string {
   const { nodes, bytes, decided, undecided, removedInputs, verify, model, out } = result;
   const rows = [
     ['nodes', grouped(nodes.before), grouped(nodes.after)],
@@ -77,7 +90,7 @@ function resultText(result: Awaited<ReturnType<typeof specializeFile>>): string 
     ...result.inputs.map(({ name, type }) => `input  ${name} ${type.elementType} ${formatShape(type.shape)}`),
     ...result.outputs.map(({ name, type }) => `output ${name} ${type.elementType} ${formatShape(type.shape)}`),
     '',
-    `verified on the same random inputs: outputs ${agreement(verify)} those of ${model}`,
+    `verified on ${inputs}: outputs ${agreement(verify)} those of ${model}`,
     `written to ${out}`,
   ].join('\n');
 }

@@ -1,5 +1,6 @@
 import { constantNode, graphsOf, mapGraphs } from './attributes.ts';
 import { type FromOptions, GraphBuilder, type Value } from './builder.ts';
+import { ShapeError } from './infer/context.ts';
 import type { Graph, Node } from './types.ts';
 
 /** The graphs in a node's attributes: the body of a loop, the branches of an If. */
@@ -11,6 +12,21 @@ export const mapBodies = mapGraphs;
 /** All nodes of a graph, each before those of the graphs inside it. */
 export function allNodes(graph: Graph): Node[] {
   return graph.nodes.flatMap((node) => [node, ...bodiesOf(node).flatMap(allNodes)]);
+}
+
+/**
+ * As `mapBodies`, but a graph whose operators do not fit stays as it is: a branch that is never taken may be for values
+ * of other ranks than those that come.
+ */
+export function mapFittingBodies(node: Node, change: (body: Graph) => Graph): Node {
+  return mapBodies(node, (body) => {
+    try {
+      return change(body);
+    } catch (error) {
+      if (error instanceof ShapeError) return body;
+      throw error;
+    }
+  });
 }
 
 /** Names that a graph uses but does not define: what a loop's body takes from the graphs around it. */

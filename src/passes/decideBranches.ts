@@ -6,7 +6,7 @@ import {
   bodiesOf,
   finishRewrite,
   initializersAsConstants,
-  mapBodies,
+  mapFittingBodies,
   startRewrite,
   withoutInputShapes,
 } from '../graph/rewrite.ts';
@@ -38,7 +38,7 @@ function decideIn(graph: Graph, onDecided: (decided: DecidedBranch) => void, out
   const visit = (node: Node): void => {
     const decided = knownBranch(b, node);
     if (decided === undefined) {
-      const inside = mapBodies(node, (body) => {
+      const inside = mapFittingBodies(node, (body) => {
         const rewritten = decideIn(body, onDecided, b);
         changed ||= rewritten !== body;
         return rewritten;

@@ -5,7 +5,7 @@ import { elementTypeOf, isFloat } from '../graph/elementTypes.ts';
 import { numbersOf } from '../graph/numbers.ts';
 import {
   finishRewrite,
-  mapBodies,
+  mapFittingBodies,
   producers,
   renameInputs,
   startRewrite,
@@ -30,7 +30,7 @@ function dropIn(graph: Graph, outer?: GraphBuilder): Graph {
   const renamed = new Map<string, string>();
   let changed = false;
   for (const given of graph.nodes) {
-    const node = mapBodies(renameInputs(given, renamed), (body) => {
+    const node = mapFittingBodies(renameInputs(given, renamed), (body) => {
       const inside = dropIn(body, b);
       changed ||= inside !== body;
       return inside;

@@ -4,7 +4,7 @@ import { canEvaluate } from '../graph/evaluate/evaluate.ts';
 import {
   finishRewrite,
   liveNodes,
-  mapBodies,
+  mapFittingBodies,
   readNames,
   renameInputs,
   startRewrite,
@@ -49,7 +49,7 @@ function foldIn(given: Graph, { wanted, small }: FoldOptions, outer?: GraphBuild
     const mine = node.outputs.filter((name) => plan.folded.has(name));
     for (const name of mine) store(b, name, known.get(name)!, graph);
     if (mine.length > 0 || plan.gone.has(node)) continue;
-    const inside = mapBodies(node, (body) => {
+    const inside = mapFittingBodies(node, (body) => {
       const folded = foldIn(body, { wanted: names, small }, b);
       changed ||= folded !== body;
       return folded;

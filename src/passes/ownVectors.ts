@@ -100,7 +100,9 @@ function familiesOf(users: readonly Node[], graph: Graph, made: ReadonlyMap<stri
     };
     families = [...families.filter((family) => !related.includes(family)), joined];
   }
-  return families.map(({ nodes }) => nodes);
+  // Everyone finds the family of the first user first.
+  const first = (nodes: readonly Node[]) => Math.min(...nodes.map((node) => users.indexOf(node)));
+  return families.map(({ nodes }) => nodes).sort((a, b) => first(a) - first(b));
 }
 
 /** Names of the stored matrices that a node multiplies with, else of those that made what it takes. */

@@ -29,11 +29,17 @@ const MOST_ROUNDS = 20;
  * from constants or sizes, nothing that changes nothing, matrices in constants stored as weights. Inputs and outputs
  * stay. Throws a ShapeError for a graph whose operators do not fit.
  */
-export function simplify(model: Model, { all = false, onDecided }: SimplifyOptions = {}): Model {
+export function simplify(model: Model, options: SimplifyOptions = {}): Model {
   const inlined = inlineFunctions(model);
+  const graph = simplifyGraph(inlined.graph, options);
+  return graph === inlined.graph ? inlined : { ...inlined, graph };
+}
+
+/** As `simplify`, for the graph of a model without functions. */
+export function simplifyGraph(graph: Graph, { all = false, onDecided }: SimplifyOptions = {}): Graph {
   // Refuses graphs that are none: what follows walks along them.
-  inferTypes(inlined.graph);
-  const graph = withoutOverridable(inlined.graph, (given) => {
+  inferTypes(graph);
+  return withoutOverridable(graph, (given) => {
     let now = uniqueNames(given);
     for (let round = 0; round < MOST_ROUNDS; round++) {
       const before = now;
@@ -42,14 +48,13 @@ export function simplify(model: Model, { all = false, onDecided }: SimplifyOptio
     }
     return now === given ? given : withoutValueInfo(removeDeadNodes(now));
   });
-  return graph === inlined.graph ? inlined : { ...inlined, graph };
 }
 
 /** What is done in each round; every pass returns a graph in which it finds nothing to do as it is. */
 function passesOf(all: boolean, onDecided: SimplifyOptions['onDecided']): ((graph: Graph) => Graph)[] {
   return [
-    (graph) => foldConstants(graph, { small: !all }),
     (graph) => inlineBranches(graph, onDecided),
+    (graph) => foldConstants(graph, { small: !all }),
     dropNeutral,
     liftMatrices,
   ];

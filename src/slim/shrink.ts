@@ -11,8 +11,10 @@ import type { TracedGroups } from '../groups/trace.ts';
 import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse, mergeConstants, mergeFills } from '../passes/constantPerUse.ts';
 import { inferredOutputs } from '../passes/inferredOutputs.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import { mergeVectors } from '../passes/ownVectors.ts';
+import { packWeights } from './packWeights.ts';
 import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
@@ -92,7 +94,8 @@ export function shrinkModel(model: Model, traced: TracedModel, remove: Removal):
   const layers = layerSizes(groups, removed);
   if (!removed.includes(1)) return { ...traced, model, removed, layers, resized: [] };
   const cut = joinDirections(shrink(prepared, groups, removed));
-  const slim = { ...cut, graph: mergeVectors(mergeFills(cut.graph)) };
+  const merged = { ...cut, graph: mergeVectors(mergeFills(cut.graph)) };
+  const slim = packWeights(merged, inlineFunctions(model).graph, groups, removed);
   return { ...traced, model: slim, removed, layers, resized: resizedBorder(model, slim) };
 }
 

@@ -33,6 +33,13 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
   return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
 }
 
+/** The indices that a tensor keeps along an axis; undefined for all of them. */
+export function keptOf(name: string, axis: number, groups: Groups, remove: Removal): number[] | undefined {
+  const goes = removes(remove);
+  const own = groups.axes.find((each) => each.tensor === name && each.axis === axis)?.components;
+  return own?.some(goes) ? [...own.keys()].filter((i) => !goes(own[i]!)) : undefined;
+}
+
 /** The groups as they are after a removal; components keep their numbers, those that are gone stand nowhere. */
 export function groupsAfter(groups: Groups, remove: Removal): Groups {
   const goes = removes(remove);

@@ -15,7 +15,7 @@ import { uniqueNames } from '../passes/uniqueNames.ts';
  */
 
 /** Asks whether a stored value is a weight of some operator, directly or after being moved, in loops and branches too. */
-function weightTest(graph: Graph): (name: string) => boolean {
+export function weightTest(graph: Graph): (name: string) => boolean {
   const readers = new Map<string, { node: Node; input: number }[]>();
   const nodes = allNodes(graph);
   for (const node of nodes) {

@@ -1,10 +1,10 @@
 import type { Dim, Graph, Model, ValueInfo } from '../../graph/types.ts';
 import { bindDims } from '../../passes/bindDims.ts';
-import { inlineBranches } from '../../passes/decideBranches.ts';
 import { asFloat32Graph } from '../../passes/float32.ts';
 import { loopToScan } from '../../passes/loopToScan.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import { overTime, sideBySide } from '../../passes/overTime.ts';
+import { simplifyGraph } from '../../passes/simplify.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
 import { uniqueNames } from '../../passes/uniqueNames.ts';
 import type { Examples } from './examples.ts';
@@ -47,5 +47,5 @@ export function stepGraph(model: Model, examples: Examples, batch: Dim): Graph {
     const shape = axis === undefined ? own : own?.toSpliced(axis, 0, batch);
     return shape ? { ...info, type: { ...info.type, shape } } : info;
   });
-  return lowerRecurrent(loopToScan(inlineBranches({ ...bound, inputs })));
+  return lowerRecurrent(loopToScan(simplifyGraph({ ...bound, inputs })));
 }

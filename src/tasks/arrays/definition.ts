@@ -14,6 +14,11 @@ export const taskFields = {
   targetArray: name.describe('array with the targets'),
   output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
+  set: z.record(z.string(), z.string()).optional().describe('value that an input has for good, which then disappears'),
+  size: z
+    .record(z.string(), z.int().positive())
+    .optional()
+    .describe('size of a free dimension, by its name or as INPUT.AXIS'),
   zeros: z.array(name).optional().describe('inputs without an array that are fed zeros'),
   state: z
     .record(z.string(), name)

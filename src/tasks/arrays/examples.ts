@@ -104,7 +104,9 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
       const array = arrayNamed(data, name, missing(info, name));
       const axis = batchAxisOf(info);
       bindSizes(info, axis, { name, array, source: data.source }, sizes);
-      const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
+      const what = `array '${name}' of ${data.source}`;
+      const fed = withType(array, asFed(info), what);
+      requireNumbers(fed, what);
       return { name: info.name, array: fed, batchAxis: axis, from: name, padded: lengthsBeforePadding(array) };
     });
   const count = countOf(fed, data.source);
@@ -217,6 +219,14 @@ export function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
     throw new UsageError(`input '${name}' takes text; cut the model behind the step that turns text into numbers`);
   }
   return type.elementType === 'float16' ? 'float32' : type.elementType;
+}
+
+/** Throws UsageError for NaN and infinity. Minus infinity may mean something: a mask that is added before a softmax. */
+function requireNumbers({ data }: Tensor, what: string): void {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
+  const at = data.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
+  if (at >= 0)
+    throw new UsageError(`${what} has the value ${data[at]} at position ${at}; inputs must be finite numbers`);
 }
 
 function checkInput({ graph }: Model, name: string): void {

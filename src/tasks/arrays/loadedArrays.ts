@@ -1,10 +1,13 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { hasFloat16 } from '../../passes/float32.ts';
+import { isNothing } from '../../passes/given.ts';
+import { readGiven } from '../../passes/givenText.ts';
 import { inlineFunctions } from '../../passes/inlineFunctions.ts';
+import { specialize } from '../../passes/specialize.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
-import { readTaskFields } from './definition.ts';
+import { type ArraysFields, readTaskFields } from './definition.ts';
 import { streamingStates } from './examples.ts';
 import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
@@ -12,8 +15,8 @@ import { type Sequences, sequenceExamples } from './sequences.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
 export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {
-  const model = inlineFunctions(given);
   const fields = readTaskFields(config.task);
+  const model = modelFor(given, fields);
   const problem = arraysProblem(model, data, fields, config.batch);
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
   const { source, arrays } = data.train;
@@ -38,6 +41,14 @@ export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData):
     ],
     files: {},
   };
+}
+
+/** The model without functions of its own, for the values and sizes that the fields say. */
+function modelFor(model: Model, { set = {}, size = {} }: ArraysFields): Model {
+  const inlined = inlineFunctions(model);
+  const textOf = (pairs: object) => Object.entries(pairs).map(([name, value]) => `${name}=${value}`);
+  const given = readGiven(inlined.graph, { set: textOf(set), size: textOf(size) });
+  return isNothing(given) ? inlined : specialize(inlined, given).model;
 }
 
 function sequenceNotes(sequences: Sequences | undefined): string[] {

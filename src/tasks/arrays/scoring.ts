@@ -53,12 +53,7 @@ export function scoredOutput(
   const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
   const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
   if (!isStatic(own)) {
-    const hidden = hiding(bound, info.name);
-    if (hidden !== undefined) {
-      throw new SlimError(
-        `${hidden} cannot be trained through: it has no derivative here, nor is it known what it gives`,
-      );
-    }
+    refuseHiding(bound, info.name);
     throw new SlimError(
       `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}`,
     );
@@ -88,8 +83,8 @@ export function scoredOutput(
   return { ...outer, classes: { count: Number(shape![at]), axis: at } };
 }
 
-/** The first operator before an output that has no derivative and hides the shape of what it gives, for messages. */
-function hiding(graph: Graph, output: string): string | undefined {
+/** Names the first operator before an output that has no derivative and hides the shape of what it gives. */
+function refuseHiding(graph: Graph, output: string): void {
   const types = knownTypes(graph);
   const node = liveNodes(graph.nodes, [output]).find((node) => {
     const isOpen = node.outputs.some(
@@ -97,7 +92,10 @@ function hiding(graph: Graph, output: string): string | undefined {
     );
     return isOpen && !isDifferentiable(node) && traits(node).gradient !== 'zero';
   });
-  return node && titleOf(node);
+  if (node === undefined) return;
+  throw new SlimError(
+    `${titleOf(node)} cannot be trained through: it has no derivative here, nor is it known what it gives`,
+  );
 }
 
 /** The axis of the classes in an output of one step, whose targets come without the axis of the steps. */
@@ -161,8 +159,10 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
   const shape = scores.type.shape;
-  if (!isStatic(shape))
+  if (!isStatic(shape)) {
+    refuseHiding(graph, scored.output);
     throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed`);
+  }
   const { batchAxis } = scored;
   const rows = (batchAxis === undefined ? 1 : shape[batchAxis]!) * sizeOf(scored.places);
   const order = [
