@@ -1,6 +1,7 @@
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { fillsPerUse } from './constantPerUse.ts';
+import { decideByRank } from './decideByRank.ts';
 import { detectStates } from './detectStates.ts';
 import { nameLayers } from './nameLayers.ts';
 import { ownVectors } from './ownVectors.ts';
@@ -25,7 +26,7 @@ export interface PrepareOptions {
  * states named in the metadata. Throws a SlimError when `states` are not those of the graph.
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
-  const simple = simplify(model);
+  const simple = decideByRank(simplify(model));
   const opset = simple.opsets[''];
   const graph = storeWeights(nameLayers(scatterAsConcat(simple.graph, { opset })));
   const named = withStates(graph === simple.graph ? simple : { ...simple, graph }, options.states);
