@@ -14,7 +14,7 @@ import type { Difference } from '../verify/difference.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
-import { openModel } from './givenFlags.ts';
+import { openModel, sizeHints } from './givenFlags.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
@@ -61,6 +61,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   }
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven } = await openModel(path, flags);
+  for (const line of sizeHints(model)) note(line);
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
