@@ -5,7 +5,7 @@ import { floats, int64s } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { add, apply, concat, crossEntropy, dropout, matmul, mul, reduceSum, slice, tanh } from '../graph/ops.ts';
 import { operatorsWith } from '../graph/rules.ts';
-import type { Attribute } from '../graph/types.ts';
+import { branchGradients } from './branch.ts';
 import { convolutionGradients } from './convolution.ts';
 import { differentiableOperators, differentiate } from './differentiate.ts';
 import { elementwiseGradients } from './elementwise.ts';
@@ -38,6 +38,7 @@ describe('differentiate', () => {
       normalizationGradients,
       convolutionGradients,
       scanGradients,
+      branchGradients,
     ];
     expect(families.flatMap((f) => Object.keys(f)).sort()).toEqual(differentiableOperators);
     expect(differentiableOperators).toEqual(operatorsWith({ gradient: 'rule' }).sort());
@@ -111,19 +112,6 @@ describe('differentiate refuses', () => {
   ])('%s', (_, message, op) => {
     const [name, domain] = [op.split('.').at(-1)!, op.split('.').slice(0, -1).join('.')];
     expect(() => differentiateSum((v, b) => b.node(name, [v.x], {}, 1, domain))).toThrow(message);
-  });
-
-  it('a branch that takes a value from outside, although it is no input', () => {
-    const graph = graphOver({ x, c: { elementType: 'bool', dims: [], data: Uint8Array.of(1) } }, (v, b) => {
-      const branch = (op: string): Attribute => {
-        const body = new GraphBuilder(op, b);
-        body.output(body.node(op, [v.x])[0]!);
-        return { type: 'graph', value: body.build() };
-      };
-      const [y] = b.node('If', [v.c], { then_branch: branch('Tanh'), else_branch: branch('Neg') });
-      return reduceSum(y!);
-    });
-    expect(() => differentiate(graph, graph.outputs[0]!.name, ['x'])).toThrow(/cannot differentiate If 'If_0'/);
   });
 
   it('names or values that the graph does not have', () => {

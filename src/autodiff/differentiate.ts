@@ -6,6 +6,7 @@ import { fullLike } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import { ruleFor } from '../graph/rules.ts';
 import type { Graph, Node } from '../graph/types.ts';
+import { branchGradients } from './branch.ts';
 import { convolutionGradients } from './convolution.ts';
 import { elementwiseGradients } from './elementwise.ts';
 import { indexingGradients } from './indexing.ts';
@@ -25,6 +26,7 @@ const rules = {
   ...normalizationGradients,
   ...convolutionGradients,
   ...scanGradients,
+  ...branchGradients,
 } satisfies Readonly<Record<Differentiable, GradientRule>>;
 
 /** Operators that have a gradient, for documentation and tests. */
@@ -94,10 +96,15 @@ function ruleOf(node: Node): GradientRule {
   const rule = ruleFor<GradientRule>(rules, node);
   if (rule !== undefined) return rule;
   const operator = node.domain === '' ? node.op : `${node.domain}.${node.op}`;
+  const title = `${operator} '${node.name || node.outputs[0]}'`;
+  if (operator === 'Loop') {
+    throw new SlimError(
+      `cannot differentiate ${title}: a loop is trained where its number of steps is given before it starts, no ` +
+        'condition ends it earlier, and its states keep their shapes; write it so, or as a Scan',
+    );
+  }
   const known = differentiableOperators.join(', ');
-  throw new SlimError(
-    `cannot differentiate ${operator} '${node.name || node.outputs[0]}': no gradient rule; known: ${known}`,
-  );
+  throw new SlimError(`cannot differentiate ${title}: no gradient rule; known: ${known}`);
 }
 
 /** Values that change when `wrt` does, floats only. */

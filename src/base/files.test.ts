@@ -82,3 +82,17 @@ describe('fileErrorReason', () => {
     expect(fileErrorReason('plain')).toBe('plain');
   });
 });
+
+it('what is half written goes when the process ends by itself', async () => {
+  const before = process.listenerCount('exit');
+  async function* halves() {
+    yield Uint8Array.of(1);
+    expect(readdirSync(folder)).toHaveLength(1);
+    expect(process.listenerCount('exit')).toBe(before + 1);
+    for (const listener of process.listeners('exit').slice(before)) listener.call(process, 0);
+    expect(readdirSync(folder)).toEqual([]);
+    throw new SlimError('the end');
+  }
+  await expect(writeAtomically(at('file'), halves())).rejects.toThrow('the end');
+  expect(process.listenerCount('exit')).toBe(before);
+});

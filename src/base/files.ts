@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { access, constants, open, rename, rm } from 'node:fs/promises';
+import { rmSync } from 'node:fs';
+import { access, constants, open, readdir, rename, rm } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
+import { atExit } from './atExit.ts';
 import { SlimError, UsageError } from './errors.ts';
 
 /** The system's own messages name temporary files and system calls, which tell the user nothing. */
@@ -35,9 +37,17 @@ export async function requireWritable(folder: string, complaint: string, advice 
 /** Ending of files that are being written; one that is still there was left by a process that was killed. */
 export const TEMPORARY = '.tmp';
 
+/** Flushes what a folder lists to disk, so that a new name in it outlives a loss of power; where folders can be. */
+export async function syncFolder(folder: string): Promise<void> {
+  // Windows opens no folders, and some file systems of Linux flush none.
+  const handle = await open(folder, 'r').catch(() => undefined);
+  await handle?.sync().catch(() => undefined);
+  await handle?.close();
+}
+
 /**
  * Writes a file so that it holds the old or the new content, never a part of it, also when the process is killed or the
- * disk is full: a temporary file in the same folder, flushed to disk, then renamed. Throws SlimError, also one that
+ * disk is full: a temporary file in the same folder, flushed to disk, then renamed, which is flushed, too. Throws SlimError, also one that
  * making the content throws; the old file stays.
  */
 export async function writeAtomically(
@@ -45,6 +55,7 @@ export async function writeAtomically(
   content: string | Iterable<Uint8Array> | AsyncIterable<Uint8Array>,
 ): Promise<void> {
   const temporary = join(dirname(path), `.${basename(path)}.${randomBytes(6).toString('hex')}${TEMPORARY}`);
+  const forget = atExit(() => rmSync(temporary, { force: true }));
   try {
     const file = await open(temporary, 'wx');
     try {
@@ -54,9 +65,21 @@ export async function writeAtomically(
       await file.close();
     }
     await rename(temporary, path);
+    await syncFolder(dirname(path));
   } catch (cause) {
     await rm(temporary, { force: true }).catch(() => undefined);
     if (cause instanceof SlimError) throw cause;
     throw new SlimError(`cannot write ${path}: ${fileErrorReason(cause)}`, { cause });
+  } finally {
+    forget();
+  }
+}
+
+/** Removes what killed processes left of `writeAtomically` for a path. */
+export async function clearTemporariesOf(path: string): Promise<void> {
+  const folder = dirname(path);
+  for (const entry of await readdir(folder, { withFileTypes: true })) {
+    const [, of] = /^\.(.*)\.[0-9a-f]{12}\.tmp$/.exec(entry.name) ?? [];
+    if (of === basename(path) && !entry.isDirectory()) await rm(join(folder, entry.name), { force: true });
   }
 }

@@ -10,6 +10,7 @@ import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/d
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
 import { collect, whole } from './flags.ts';
+import { tellModels } from './guarded.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -71,6 +72,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
+      tellModels(paths, runtime);
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
       const threads = flags.threads ?? devices[name].threads;
       const timed = await benchLatency(contestants, { runtime, batch, steps, rounds, threads, sizes });

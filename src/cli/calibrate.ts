@@ -19,6 +19,7 @@ import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import type { Sources, Task } from '../tasks/task.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { isFolder, number, whole } from './flags.ts';
+import { tellModels } from './guarded.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 import { shortName } from './resultText.ts';
 
@@ -66,6 +67,7 @@ async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<vo
     note(`${file} on ${grouped(items)} validation ${problem.items} of ${data.source}`);
   }
   const [score] = problem.scores;
+  tellModels([file], nodeRuntime);
   const found = await calibrate({
     ...{ model: task.model(), states, problem, runtime: nodeRuntime },
     settings: { ...settings, threads: flags.threads ?? settings.threads },

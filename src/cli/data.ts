@@ -4,6 +4,7 @@ import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { getDataset, listDatasets } from '../data/registry.ts';
 import { note, print, table } from './output.ts';
+import { listenForStop, stopCode } from './stopping.ts';
 
 /** `slimrnn data list` and `slimrnn data get NAME` */
 export const command = new Command('data')
@@ -32,7 +33,8 @@ command
       throw new UsageError(`unknown data set '${name}'${didYouMean(name, known)}; known: ${known.join(', ')}`);
     }
     const directory = flags.out ?? join('data', name);
-    const files = await getDataset(name, directory);
+    const stop = listenForStop(() => process.exit(stopCode()));
+    const files = await getDataset(name, directory).finally(stop.release);
     for (const f of files) note(`${f.path}  ${f.status}`);
     print({ name, directory, files }, () => `${name} is in ${directory}; train on it with --data ${directory}`);
   });

@@ -8,10 +8,12 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect } from './flags.ts';
 import { addGivenFlags, type GivenFlags, openModel } from './givenFlags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ExportFlags extends GivenFlags {
+interface ExportFlags extends GivenFlags, VerifyFlags {
   out: string;
   streaming?: boolean;
   state?: readonly string[];
@@ -32,6 +34,7 @@ export const command = new Command('export')
   .option('--state <in=out>', 'a state that the model streams already (repeatable)', collect)
   .option('--force', 'replace --out if it exists');
 addGivenFlags(command);
+addVerifyFlags(command);
 command.action(exportCommand);
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
@@ -40,7 +43,10 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   const { model, original, forGiven } = await openModel(path, flags);
   const streaming = streamingModel(simplify(model), traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
-  const verify = await assertStreams(nodeRuntime, original, streaming);
+  tellModels([path], nodeRuntime);
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    assertStreams(nodeRuntime, original, streaming, { ...verifyOptionsFrom(flags), onWindow }),
+  );
   await saveModel(flags.out, streaming.model);
   const shapes = new Map(streaming.model.graph.inputs.map((v) => [v.name, v.type.shape]));
   const states = streaming.added.map((pair) => ({ ...pair, shape: shapes.get(pair.input) }));
@@ -49,6 +55,7 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
       ...states.map((s) => `state ${s.input} ${formatShape(s.shape)}, next: ${s.output}`),
       '',
       `verified on a sequence in two pieces: outputs ${agreement(verify)} those of ${path}`,
+      ...remarksOn(verify),
       `written to ${flags.out}${forGiven}`,
     ].join('\n'),
   );

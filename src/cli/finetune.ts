@@ -20,7 +20,8 @@ export const command = new Command('finetune')
   .description(
     'Trains a model further on arrays; the first axis of each is that of the examples. Each input of the model takes ' +
       'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +
-      '(--target ARRAY says the same). With --iss λ hidden units die while it trains, and the model shrinks.',
+      '(--target ARRAY says the same). A model of one step, with states as inputs and outputs (--state in=out), is trained ' +
+      'over sequences: arrays [N, T, …]. With --iss λ hidden units die while it trains, and the model shrinks.',
   )
   .argument('<model>', 'an ONNX file; with --resume also a run directory')
   .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
@@ -30,7 +31,15 @@ export const command = new Command('finetune')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command, [arraysTask]);
 const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
-command.addHelpText('after', examplesText(data, `${data} --iss 0.01`, `${data} --target units=0.5`));
+command.addHelpText(
+  'after',
+  examplesText(
+    data,
+    `${data} --iss 0.01`,
+    `${data} --target units=0.5`,
+    'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
+  ),
+);
 command.action(async (path: string, flags: TrainFlags) => {
   const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, [arraysTask])));
   print(result, () => resultText(result));

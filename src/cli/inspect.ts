@@ -53,7 +53,7 @@ function summaryText(path: string, s: ModelSummary): string {
     ...border('output', s.outputs),
     ...s.states.map(({ input, output }) => `state  ${input} → ${output}`),
     ...section(s.layers.flatMap(remarks)),
-    ...section(stateHints(s.unclearStates)),
+    ...section(stateHints({ unclear: s.unclearStates, scattered: s.scatteredStates })),
     ...section(s.problem === undefined ? [] : [`units could not be traced: ${s.problem}`]),
     ...(s.groups === undefined ? [] : s.layers.flatMap((l) => memberLines(l, s.groups!))),
   ].join('\n');

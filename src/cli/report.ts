@@ -5,7 +5,9 @@ import { UsageError } from '../base/errors.ts';
 import { requireWritable } from '../base/files.ts';
 import { writeReport } from '../report/html.tsx';
 import { runFiles } from '../runs/runDirectory.ts';
+import { nodeRuntime } from '../runtime/node.ts';
 import { checkNewFile, whole } from './flags.ts';
+import { tellModels } from './guarded.ts';
 import { fileSize, note, print } from './output.ts';
 
 interface ReportFlags {
@@ -37,6 +39,7 @@ export const command = new Command('report')
     await requireWritable(place, `cannot write into ${place}`, '; name another place with --out');
     if (flags.out !== undefined) checkNewFile(paths[0]!, out, flags.force);
     const { latency, threads, title } = flags;
+    if (latency) tellModels(paths, nodeRuntime);
     const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
     const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
     print(document, () =>

@@ -1,6 +1,7 @@
 import { existsSync, statSync } from 'node:fs';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
+import { requireReadable } from '../runs/findRuns.ts';
 import { startServer, USUAL_PORT } from '../serve/server.ts';
 import { number } from './flags.ts';
 import { note } from './output.ts';
@@ -30,6 +31,7 @@ export const command = new Command('serve')
   .action(async (folder: string, flags: ServeFlags) => {
     if (!existsSync(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
     if (!statSync(folder).isDirectory()) throw new UsageError(`${folder} is a file, not a folder with runs`);
+    await requireReadable(folder);
     if (flags.host.trim() === '') throw new UsageError('--host: expected an address or a name, got nothing');
     const server = await startServer({ root: folder, host: flags.host, port: flags.port });
     if (flags.port === undefined && server.port !== USUAL_PORT) note(`port ${USUAL_PORT} is in use`);

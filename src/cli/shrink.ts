@@ -7,6 +7,7 @@ import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
+import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { planCut } from '../slim/cut.ts';
 import { type ResizedValue, type Shrunk, shrinkModel } from '../slim/shrink.ts';
@@ -15,11 +16,13 @@ import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
+import { tellModels, withinSeconds } from './guarded.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
-import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, TraceFlags {
+interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   inputs?: string;
@@ -46,8 +49,9 @@ command
     '--seed <number>',
     'seed of the random inputs that both models are compared on without --inputs (default: 1)',
     number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  )
-  .action(shrinkCommand);
+  );
+addVerifyFlags(command);
+command.action(shrinkCommand);
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
@@ -62,7 +66,9 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven } = await openModel(path, flags);
   for (const line of sizeHints(model)) note(line);
-  const traced = traceModel(model, traceOptionsFrom(model, flags));
+  const wanted = traceOptionsFrom(model, flags);
+  const traced = traceModel(model, wanted);
+  for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
@@ -75,12 +81,18 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     shrunk = shrinkModel(model, traced, plan.removed);
     return shrunk.model;
   };
-  const compare = target ? verifyEqual : assertEqual;
-  const verify = await compare(nodeRuntime, original, makeSlim, {
+  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
+  const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
+  tellModels([path], nodeRuntime);
+  const options = {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,
-  });
+    ...verifyOptionsFrom(flags),
+  };
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
+  );
   const { model: slim, resized } = shrunk!;
   if (!Number.isFinite(verify.maxAbsDifference)) {
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
@@ -137,6 +149,7 @@ function resultText(result: Awaited<ReturnType<typeof shrinkFile>>, inputs: stri
     table(['', 'before', 'after'], rows),
     '',
     ...outcome,
+    ...remarksOn(verify),
     ...resizedLines(resized),
     ...largerLines(bytes),
     `written to ${out}${forGiven}`,

@@ -2,7 +2,7 @@ import { existsSync, readdirSync } from 'node:fs';
 import { isAbsolute, relative } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import { writeSite } from '../site/writeSite.ts';
+import { HALF_WRITTEN, writeSite } from '../site/writeSite.ts';
 import { isFolder } from './flags.ts';
 import { fileSize, print } from './output.ts';
 
@@ -22,17 +22,19 @@ export const command = new Command('site')
   .requiredOption('--out <dir>', 'folder to write; it must be new or empty')
   .action(async (folder: string, flags: SiteFlags) => {
     checkPlaces(folder, flags.out);
-    const { runs, bytes } = await writeSite(folder, flags.out);
-    const document = { directory: flags.out, runs, bytes };
+    const { runs, bytes, problems } = await writeSite(folder, flags.out);
+    const document = { directory: flags.out, runs, bytes, problems };
     const s = runs.length === 1 ? '' : 's';
-    print(document, () => `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`);
+    const text = `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`;
+    print(document, () => [text, ...problems].join('\n'));
   });
 
 function checkPlaces(folder: string, out: string): void {
   if (!isFolder(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);
   if (existsSync(out)) {
     if (!isFolder(out)) throw new UsageError(`--out ${out} is a file; choose a new folder`);
-    if (readdirSync(out).length > 0) throw new UsageError(`--out ${out} is not empty; choose a new folder`);
+    if (readdirSync(out).some((name) => name !== HALF_WRITTEN))
+      throw new UsageError(`--out ${out} is not empty; choose a new folder`);
   }
   const path = relative(folder, out);
   if (!isAbsolute(path) && !/^\.\.(?:[/\\]|$)/.test(path)) {

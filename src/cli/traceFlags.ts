@@ -4,6 +4,7 @@ import { didYouMean } from '../base/suggest.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Graph, Model } from '../graph/types.ts';
 import type { TraceOptions } from '../groups/trace.ts';
+import type { openStates } from '../passes/detectStates.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { collect } from './flags.ts';
 import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
@@ -27,7 +28,7 @@ export function addTraceFlags(command: Command): void {
       collect,
     )
     .option('--no-states', 'the same as --state none')
-    .option('--resize-state', 'let states that stack several layers change their shape');
+    .option('--resize-state', 'lay the layers that a state stacks side by side, so that each shrinks by itself');
   addGivenFlags(command);
 }
 
@@ -48,15 +49,23 @@ function statesFrom(graph: Graph, { state, states }: TraceFlags): StatePair[] | 
 }
 
 /** What to say of inputs and outputs that may be streaming states. */
-export function stateHints(unclear: readonly StatePair[]): string[] {
-  if (unclear.length === 0) return [];
+export function stateHints({ unclear, scattered }: ReturnType<typeof openStates>): string[] {
+  const hints = scattered.map(({ inputs, outputs }) => {
+    const [ins, outs] = [quoted(inputs), quoted(outputs)];
+    const what = inputs.length > 1 ? `inputs ${ins} come out together as ${outs}` : `input ${ins} comes out as ${outs}`;
+    return `${what}: a state goes in and comes out as one tensor, so they keep their sizes; export the model that way`;
+  });
+  if (unclear.length === 0) return hints;
   const flags = unclear.map(({ input, output }) => `--state ${input}=${output}`);
-  const names = (end: keyof StatePair) => [...new Set(unclear.map((pair) => `'${pair[end]}'`))].join(', ');
+  const [ins, outs] = [quoted(unclear.map((p) => p.input)), quoted(unclear.map((p) => p.output))];
   const several = new Set(unclear.flatMap(({ input, output }) => [input, output])).size < 2 * unclear.length;
-  return [
-    `inputs ${names('input')} and outputs ${names('output')} have equal shapes: if they are streaming states, say ` +
-      (several ? `which belong together: ${flags.join(' or ')}` : flags.join(' ')),
-  ];
+  const choice = several ? `which belong together: ${flags.join(' or ')}` : flags.join(' ');
+  hints.push(`inputs ${ins} and outputs ${outs} have equal shapes: if they are streaming states, say ${choice}`);
+  return hints;
+}
+
+function quoted(names: readonly string[]): string {
+  return [...new Set(names.map((name) => `'${name}'`))].join(', ');
 }
 
 function parseState(text: string, { inputs, outputs }: Graph): StatePair {

@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { type FieldName, flagName, type Settings } from '../base/fields.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { foundSources } from '../runs/places.ts';
 import { readJson, runFiles } from '../runs/runDirectory.ts';
 import { presets, tasks } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
@@ -53,12 +54,12 @@ export async function namedSettings(name: string): Promise<NamedSettings> {
   throw new UsageError(`${name}: unknown preset ${typed}${didYouMean(String(preset), known)}; ${choices}`);
 }
 
-/** The settings and sources of a file; a config.json that a run wrote also has what its figures mean. */
+/** The settings and sources of a file; a config.json that a run wrote also has what its figures mean, and places. */
 export function savedSettings(
   content: Settings,
   file: string,
 ): { settings: Settings; sources: Sources; isRun: boolean } {
-  const { format, sources = {}, items: _items, scores: _scores, data, init, ...settings } = content;
+  const { format, sources = {}, places, items: _items, scores: _scores, data, init, ...settings } = content;
   // Runs of version 0.1 wrote null for sources that nobody named.
   const isRun = format !== undefined || data === null;
   const paths = { data, init, ...(typeof sources === 'object' ? sources : {}) };
@@ -66,6 +67,17 @@ export function savedSettings(
     if (typeof value === 'string' || value === undefined || value === null) continue;
     throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);
   }
+  const folder = dirname(file);
   const named = Object.entries(paths).map(([field, value]) => [field, value ?? undefined]);
-  return { settings, sources: Object.fromEntries(named), isRun };
+  const typed = Object.fromEntries(named) as Sources;
+  return { settings, sources: isRun ? foundSources(typed, places, folder) : besideFile(typed, folder), isRun };
+}
+
+/** Paths in a file that a person wrote: as seen from the working directory, else from the folder of the file. */
+function besideFile(sources: Sources, folder: string): Sources {
+  const found = Object.entries(sources).map(([field, typed]: [string, string | undefined]) => {
+    const isBeside = typed !== undefined && !existsSync(typed) && existsSync(join(folder, typed));
+    return [field, isBeside ? join(folder, typed) : typed];
+  });
+  return Object.fromEntries(found) as Sources;
 }

@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promis
 import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { type DownloadOptions, downloadDataset, type RemoteFile } from './download.ts';
@@ -15,6 +16,18 @@ const server = createServer((request, response) => {
   requests.push(request.url ?? '');
   if (request.url === '/missing') {
     response.writeHead(404).end('not here');
+  } else if (request.url === '/endless') {
+    const more = () => {
+      while (response.write(content) && !response.destroyed);
+    };
+    response.on('drain', more);
+    more();
+  } else if (request.url === '/packed') {
+    response.writeHead(200, { 'content-encoding': 'gzip' }).end(gzipSync(content.repeat(20)));
+  } else if (request.url === '/silent') {
+    response.write(content.slice(0, 1000));
+  } else if (request.url === '/mute') {
+    // Never answered.
   } else if (request.url === '/cut') {
     response.writeHead(200, { 'content-length': content.length });
     response.write(content.slice(0, 1000), () => response.destroy());
@@ -31,7 +44,10 @@ beforeAll(async () => {
   if (at === null || typeof at === 'string') throw new Error('the server has no port');
   address = `http://127.0.0.1:${at.port}`;
 });
-afterAll(() => server.close());
+afterAll(() => {
+  server.closeAllConnections();
+  server.close();
+});
 beforeEach(async () => {
   requests.length = 0;
   directory = await mkdtemp(join(tmpdir(), 'download-'));
@@ -88,6 +104,40 @@ describe('downloadDataset', () => {
     expect(error).not.toBeInstanceOf(UsageError);
     expect(error.message).toMatch(`expected SHA-256 ${wrong}, got ${sha256}`);
     expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.each(['/endless', '/packed'])('takes no more bytes than there should be: %s', async (path) => {
+    const seen: number[] = [];
+    const options = { onProgress: ({ received }: { received: number }) => seen.push(received) };
+    const file = { url: `${address}${path}`, bytes: content.length };
+    const error = await failure(downloadDataset(entry(file), directory, options));
+    expect(error.message).toMatch(`more than the expected ${content.length} bytes came; nothing was kept`);
+    expect(Math.max(...seen)).toBeLessThanOrEqual(content.length);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it.each(['/silent', '/mute'])('gives up a server that says nothing: %s', async (path) => {
+    const error = await failure(downloadDataset(entry({ url: `${address}${path}` }), directory, { silence: 100 }));
+    expect(error.message).toMatch(/cannot download .*: nothing came for 0\.1 seconds; check the network connection/);
+    expect(await readdir(directory)).toEqual([]);
+  });
+
+  it('removes what a killed process left of the same file, and nothing else', async () => {
+    for (const file of ['.text.txt.0123456789ab.tmp', '.other.txt.0123456789ab.tmp', '.text.txt.tmp']) {
+      await writeFile(join(directory, file), 'half');
+    }
+    await downloadDataset(entry({}), directory);
+    expect((await readdir(directory)).sort()).toEqual(['.other.txt.0123456789ab.tmp', '.text.txt.tmp', 'text.txt']);
+  });
+
+  it('asks for bytes as they are', async () => {
+    const headers: unknown[] = [];
+    const asked: typeof fetch = (url, init) => {
+      headers.push(init?.headers);
+      return fetch(url, init);
+    };
+    await downloadDataset(entry({}), directory, { fetch: asked });
+    expect(headers).toEqual([{ 'Accept-Encoding': 'identity' }]);
   });
 
   it('keeps nothing when the connection breaks', async () => {

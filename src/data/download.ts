@@ -6,7 +6,7 @@ import { access, constants, mkdir, readFile, stat } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { sha256Hex } from '../base/digest.ts';
 import { SlimError, UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
+import { clearTemporariesOf, writeAtomically } from '../base/files.ts';
 
 /** A file at a public address. */
 export interface RemoteFile {
@@ -28,6 +28,8 @@ export interface DownloadedFile {
 export interface DownloadOptions {
   /** Default: the global `fetch`. */
   readonly fetch?: typeof fetch;
+  /** Milliseconds of silence after which the server is given up. Default: 30 000. */
+  readonly silence?: number;
   /** Called with the bytes of a file so far; `total` is undefined when the size is not known. */
   readonly onProgress?: (progress: { path: string; received: number; total: number | undefined }) => void;
 }
@@ -74,20 +76,32 @@ async function download(file: RemoteFile, target: string, options: DownloadOptio
   try {
     await mkdir(folder, { recursive: true });
     await access(folder, constants.W_OK);
+    await clearTemporariesOf(target);
   } catch (error) {
     throw new UsageError(`cannot write to the folder ${folder}: ${reason(error)}; choose another folder`);
   }
   await writeAtomically(target, receive(file, target, options));
 }
 
-/** The bytes of a file as they come; throws a SlimError when they do not, or when the whole has the wrong SHA-256. */
+/**
+ * The bytes of a file as they come, and no more than there should be; throws a SlimError when they do not come, or when
+ * the whole has the wrong SHA-256.
+ */
 async function* receive(file: RemoteFile, target: string, options: DownloadOptions): AsyncGenerator<Uint8Array> {
   const byHand = `or fetch it by other means and save it as ${target}`;
   const unreachable = (error: unknown): never => {
+    if (error instanceof SlimError) throw error;
     throw new SlimError(`cannot download ${file.url}: ${reason(error)}; check the network connection, ${byHand}`);
   };
-  const response = await (options.fetch ?? fetch)(file.url).catch(unreachable);
+  const patience = patienceOf(options.silence ?? SILENCE);
+  // Compressed, a small answer could become any number of bytes.
+  const request = { signal: patience.signal, headers: { 'Accept-Encoding': 'identity' } };
+  const response = await (options.fetch ?? fetch)(file.url, request).catch((error: unknown) => {
+    patience.end();
+    return unreachable(error);
+  });
   if (!response.ok || response.body === null) {
+    patience.end();
     await response.body?.cancel();
     const status = `${response.status} ${response.statusText}`.trim();
     throw new SlimError(`cannot download ${file.url}: the server answered ${status}; try again later, ${byHand}`);
@@ -96,13 +110,21 @@ async function* receive(file: RemoteFile, target: string, options: DownloadOptio
   let received = 0;
   try {
     for await (const value of response.body) {
+      patience.renew();
+      received += value.length;
+      if (received > (file.bytes ?? Number.POSITIVE_INFINITY)) {
+        throw new SlimError(
+          `${file.url} is not what it was: more than the expected ${file.bytes} bytes came; nothing was kept, ${byHand}`,
+        );
+      }
       hash.update(value);
       yield value;
-      received += value.length;
       options.onProgress?.({ path: target, received, total: file.bytes });
     }
   } catch (error) {
     unreachable(error);
+  } finally {
+    patience.end();
   }
   const got = hash.digest('hex');
   if (got !== file.sha256) {
@@ -111,6 +133,17 @@ async function* receive(file: RemoteFile, target: string, options: DownloadOptio
         `nothing was kept, try again`,
     );
   }
+}
+
+/** Milliseconds without a byte after which a server is given up. */
+const SILENCE = 30_000;
+
+/** A signal that aborts when `renew` was not called for so many milliseconds. */
+function patienceOf(milliseconds: number) {
+  const controller = new AbortController();
+  const giveUp = () => controller.abort(new Error(`nothing came for ${milliseconds / 1e3} seconds`));
+  const timer = setTimeout(giveUp, milliseconds);
+  return { signal: controller.signal, renew: () => void timer.refresh(), end: () => clearTimeout(timer) };
 }
 
 function errorCode(error: unknown): unknown {

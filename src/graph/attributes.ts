@@ -49,9 +49,10 @@ export const stringsAttribute = (node: Node, name: string) => read(node, name, '
 /** Subgraph attribute, or undefined when absent. */
 export const graphAttribute = (node: Node, name: string) => read(node, name, 'graph');
 
-/** All graphs in a node's attributes, those in lists of graphs included. */
+/** All graphs in a node's attributes, those in lists of graphs included; the branch for true comes first. */
 export function graphsOf(node: Node): Graph[] {
-  return Object.values(node.attributes).flatMap((a) =>
+  const { then_branch, ...others } = node.attributes;
+  return Object.values(then_branch ? { then_branch, ...others } : others).flatMap((a) =>
     a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : [],
   );
 }

@@ -175,6 +175,11 @@ export class GraphBuilder {
     return this.scope.mapBodies(node, change);
   }
 
+  /** Types of the outputs of a node that could be the next one. */
+  typesOf(node: Node): TensorType[] {
+    return new Scope(this.scope).defineNode(node);
+  }
+
   /** Replaces a node in place; the new one must define what the old one did, before the same consumers. */
   replaceNode(old: Node, replacement: Node): void {
     const at = this.nodeList.indexOf(old);

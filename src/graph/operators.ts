@@ -21,6 +21,8 @@ const reduction = { reduces: 'value' } as const;
 const scaled = { inputs: ['data', 'vector', 'vector'] } as const;
 /** X, W, R, B, sequence_lens, initial_h, initial_c and P; see `slots.ts`. */
 const layer = ['data', 'matrix', 'matrix', 'vector', 'lengths', 'state'] as const;
+/** Numbers from 0 to 1. */
+const probability = { probability: true } as const;
 const noise = { random: true, gradient: 'zero' } as const;
 
 /** All operators that this library knows, by name. */
@@ -92,7 +94,7 @@ export const operators = {
   HardSwish: { ...smooth, ...keepsZero },
   Hardmax: { gradient: 'zero' },
   Identity: { ...smooth, ...keepsZero, moves: 'keeps' },
-  If: { bodies: ['then_branch', 'else_branch'] },
+  If: { ...rule, bodies: ['then_branch', 'else_branch'] },
   InstanceNormalization: { ...rule, ...scaled },
   IsInf: { ...steps, decides: true },
   IsNaN: { ...steps, decides: true },
@@ -159,13 +161,13 @@ export const operators = {
   Selu: { ...smooth, ...keepsZero },
   Shape: { gradient: 'zero' },
   Shrink: unary,
-  Sigmoid: smooth,
+  Sigmoid: { ...smooth, ...probability },
   Sign: { ...steps, ...keepsZero },
   Sin: { ...smooth, ...keepsZero },
   Sinh: { ...unary, ...keepsZero },
   Size: { gradient: 'zero' },
   Slice: { ...rule, moves: 'drops' },
-  Softmax: rule,
+  Softmax: { ...rule, ...probability },
   SoftmaxCrossEntropyLoss: rule,
   Softplus: smooth,
   Softsign: { ...smooth, ...keepsZero },

@@ -20,6 +20,8 @@ export interface OperatorTraits {
   readonly decides?: true;
   /** Operands may differ in type; the first one says what comes out. */
   readonly mixesTypes?: true;
+  /** Gives numbers from 0 to 1, of which engines get the small ones right up to an absolute error only. */
+  readonly probability?: true;
   /** Makes 0 of 0, whatever its attributes are. */
   readonly keepsZero?: true;
   /** Gives elements that are those of its input, rounded or limited. */

@@ -57,7 +57,7 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
   const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
   const blocked = blockedLayers(layers, identities);
-  if (!options.tolerant) refuseBlocked(blocked, fixed);
+  if (!options.tolerant) refuseBlocked(graph, blocked, fixed);
   identities.at = '--fix';
   for (const layer of fixed) identities.fix(layer.ids);
 
@@ -151,7 +151,7 @@ function blockedLayers(layers: readonly TracedLayer[], identities: Identities): 
   return blocked;
 }
 
-function refuseBlocked(blocked: ReadonlyMap<TracedLayer, string>, fixed: readonly TracedLayer[]): void {
+function refuseBlocked(graph: Graph, blocked: ReadonlyMap<TracedLayer, string>, fixed: readonly TracedLayer[]): void {
   const open = [...blocked].filter(([layer]) => !fixed.includes(layer));
   if (open.length === 0) return;
   const byReason = new Map<string, string[]>();
@@ -160,8 +160,12 @@ function refuseBlocked(blocked: ReadonlyMap<TracedLayer, string>, fixed: readonl
     ([reason, names]) => `cannot follow the units of ${names.map((n) => `'${n}'`).join(', ')} through ${reason}`,
   );
   const names = open.map(([layer]) => layer.name).join(',');
+  // What is not known before the run may follow from sizes.
+  const free = new Set(graph.inputs.flatMap(({ type }) => type.shape?.filter((d) => typeof d === 'string') ?? []));
+  const isOpen = free.size > 0 && open.some(([, reason]) => /not known|branches/.test(reason));
+  const sizes = isOpen ? `fix sizes that this depends on (--size NAME=NUMBER: ${[...free].join(', ')}), or ` : '';
   throw new SlimError(
-    `${problems.join('; ')}; let these layers keep all their units (--fix '${names}') and the others still shrink, ` +
+    `${problems.join('; ')}; ${sizes}let these layers keep all their units (--fix '${names}') and the others still shrink, ` +
       'or rewrite that part with operators that the trace knows',
   );
 }

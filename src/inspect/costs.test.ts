@@ -1,8 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { constantNode, floats } from '../graph/attributes.ts';
+import { either } from '../../test/support/graphs.ts';
+import { constantNode, floats, int64s } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
-import { add, cast, gather, matmul, reshape, tanh, transpose } from '../graph/ops.ts';
+import { add, cast, gather, identity, matmul, reshape, tanh, transpose } from '../graph/ops.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { costsOf } from './costs.ts';
 
@@ -91,5 +92,25 @@ describe('costsOf', () => {
     expect(costsOf(loop)).toEqual({ parameters: 13, multiplyAdds: 13 });
     const condition = single('If', ones([1]), { then_branch: graph(branch(3)), else_branch: graph(branch(5)) });
     expect(costsOf(condition)).toEqual({ parameters: 1 + 6 + 10, multiplyAdds: 10 });
+  });
+
+  it('counts weights that a loop hands from step to step, and those that a branch chooses', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', ['batch', 3]);
+    const matrices = [b.parameter('w', ones([3, 3])), b.parameter('v', ones([3, 3]))];
+    const chosen = either(b.input('flag', 'bool', []), [
+      (_, of) => identity(of(matrices[0]!)),
+      (_, of) => identity(of(matrices[1]!)),
+    ])[0]!;
+    const body = new GraphBuilder('body', b);
+    body.input('at', 'int64', []);
+    const go = body.input('go', 'bool', []);
+    const [h, u] = [body.input('h', 'float32', ['batch', 3]), body.input('u', 'float32', [3, 3])];
+    for (const value of [identity(go), tanh(matmul(h, u)), identity(u)]) body.output(value);
+    const trips = b.constant(int64s([], [4]));
+    const attributes = { body: { type: 'graph', value: body.build() } } as const;
+    const [last, same] = b.node('Loop', [trips, undefined, x, chosen], attributes, 2);
+    b.output(matmul(last!, same!));
+    expect(costsOf(modelOf(b.build()))).toEqual({ parameters: 18, multiplyAdds: 18 });
   });
 });

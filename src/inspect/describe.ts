@@ -4,7 +4,7 @@ import { isFloat } from '../graph/elementTypes.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { namesStates, type StatePair, statesOf } from '../graph/states.ts';
+import { type StatePair, statesOf } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
@@ -13,7 +13,7 @@ import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from 
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
-import { findStates } from '../passes/detectStates.ts';
+import { type FoundStates, openStates } from '../passes/detectStates.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
@@ -54,6 +54,8 @@ export interface ModelSummary extends Costs {
   readonly states: readonly StatePair[];
   /** Inputs and outputs that may be streaming states, too, which the graph alone does not tell. */
   readonly unclearStates: readonly StatePair[];
+  /** States that go in as one tensor and come out as several, or the other way round; they keep their sizes. */
+  readonly scatteredStates: FoundStates['scattered'];
   /** Why the units could not be traced, when they could not. */
   readonly problem: string | undefined;
   /** What belongs to each component, where it was asked for. */
@@ -72,6 +74,7 @@ export function describeModel(given: Model, options: DescribeOptions = {}): Mode
   const { graph } = model;
   const { traced, problem } = tryTrace(model, options);
   const measured = traced && measure(traced);
+  const { unclear, scattered } = openStates(model, options.states);
   return {
     layers: measured ? measured.groups.layers.map((l) => describeLayer(l, measured)) : untracedLayers(graph),
     embeddings: describeEmbeddings(graph),
@@ -80,7 +83,8 @@ export function describeModel(given: Model, options: DescribeOptions = {}): Mode
     outputs: graph.outputs,
     opset: model.opsets[''],
     states: traced ? statesOf(traced.prepared) : (options.states ?? []),
-    unclearStates: options.states === undefined && !namesStates(model) ? findStates(graph).unclear : [],
+    unclearStates: unclear,
+    scatteredStates: scattered,
     problem,
     ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
   };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
+import { either, largestDifference, numbersOf, randomTensor, runGraph } from '../../test/support/graphs.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
-import { add, apply, concat, expand, matmul, mul, shapeOf, slice, squeeze, tanh } from '../graph/ops.ts';
+import { add, apply, concat, expand, identity, matmul, mul, shapeOf, slice, squeeze, tanh } from '../graph/ops.ts';
+import { bodiesOf, capturedNames } from '../graph/rewrite.ts';
 import type { Graph } from '../graph/types.ts';
 import { constantPerUse, fillsPerUse, mergeConstants, mergeFills } from './constantPerUse.ts';
 
@@ -55,6 +56,25 @@ describe('fillsPerUse', () => {
     b.output(tanh(zeros));
     const graph = b.build();
     expect(fillsPerUse(graph)).toEqual(graph);
+  });
+
+  it('gives each branch its own of what both take from outside', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', ['batch', 3]);
+    const shared = b.constant(randomTensor([3], 4));
+    const flag = b.input('flag', 'bool', []);
+    const results = either(flag, [
+      (_, of) => [add(of(x), shared), mul(of(x), shared)],
+      (_, of) => [mul(of(x), shared), identity(of(shared))],
+    ]);
+    for (const value of results) b.output(value);
+    const own = constantPerUse(b.build());
+    const used = own.nodes
+      .filter((n) => n.op === 'If')
+      .flatMap((n) => bodiesOf(n).flatMap((body) => [...capturedNames(body)]));
+    expect(used.filter((name) => name !== x.name)).toHaveLength(4);
+    expect(new Set(used).size).toBe(5);
+    expect(mergeConstants(own).nodes.map((n) => n.op)).toEqual(['Constant', 'If']);
   });
 
   it('reaches into loops', () => {

@@ -121,6 +121,7 @@ describe('detectStates through cells taken apart', () => {
         { input: 'x', output: 'out' },
         { input: 'a', output: 'out' },
       ],
+      scattered: [],
     });
   });
 
@@ -143,6 +144,31 @@ describe('detectStates through cells taken apart', () => {
     });
     const { graph } = model;
     const only = { ...graph, outputs: graph.outputs.slice(1) };
-    expect(findStates(only)).toEqual({ pairs: [], unclear: [{ input: 'h', output: 'h_next' }] });
+    expect(findStates(only)).toEqual({
+      pairs: [],
+      unclear: [{ input: 'h', output: 'h_next' }],
+      scattered: [],
+    });
+  });
+
+  it('names states that go in as one and come out as several, and the other way round', () => {
+    const parted = stepModel({ state: [2, B, H] }, (b, x, [state]) => {
+      const [hn, cn] = lstmStep(weights(b), x, pick(state!, 0, 0), pick(state!, 1, 0), H, 5);
+      return { y: head(b, hn, H), next: { hn, cn } };
+    });
+    expect(findStates(parted.graph)).toEqual({
+      pairs: [],
+      unclear: [],
+      scattered: [{ inputs: ['state'], outputs: ['hn', 'cn'] }],
+    });
+    const joined = stepModel({ h: [B, H], c: [B, H] }, (b, x, [h, c]) => {
+      const next = lstmStep(weights(b), x, h!, c!, H, 5);
+      return { y: head(b, next[0], H), next: { state: stack(next, 0) } };
+    });
+    expect(findStates(joined.graph)).toEqual({
+      pairs: [],
+      unclear: [],
+      scattered: [{ inputs: ['h', 'c'], outputs: ['state'] }],
+    });
   });
 });

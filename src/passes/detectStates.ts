@@ -1,7 +1,8 @@
 import { isLoop, isRecurrent } from '../graph/operators.ts';
-import type { StatePair } from '../graph/states.ts';
-import type { Graph } from '../graph/types.ts';
+import { namesStates, type StatePair } from '../graph/states.ts';
+import type { Graph, Model } from '../graph/types.ts';
 import { candidatePairs } from './states/pairs.ts';
+import { type ScatteredStates, scatteredStates } from './states/scattered.ts';
 
 /*
  * A model that streams takes the states of its layers as inputs and gives the new ones as outputs. No ONNX file says so,
@@ -15,11 +16,22 @@ export interface FoundStates {
   readonly pairs: StatePair[];
   /** Inputs and outputs of equal shapes that a step connects, where several fit or nothing else says that they are states. */
   readonly unclear: readonly StatePair[];
+  /** States that go in as one tensor and come out as several, or the other way round: no pairs. */
+  readonly scattered: readonly ScatteredStates[];
 }
 
 /** Streaming states in the order of the inputs; a graph that gives out nothing but final states has none. */
 export function detectStates(graph: Graph): StatePair[] {
   return findStates(graph).pairs;
+}
+
+/** What is not clear of a model's states, where neither its metadata nor the user (`given`) says which it has. */
+export function openStates(
+  model: Model,
+  given: readonly StatePair[] | undefined,
+): Pick<FoundStates, 'unclear' | 'scattered'> {
+  if (given !== undefined || namesStates(model)) return { unclear: [], scattered: [] };
+  return findStates(model.graph);
 }
 
 /** The same, and what is not clear. */
@@ -34,11 +46,13 @@ export function findStates(graph: Graph): FoundStates {
   }
   // Behind one product an output may be the next state, or just what a layer makes of an input.
   const overTime = graph.nodes.some((node) => isRecurrent(node) || isLoop(node));
-  const weak = overTime ? [] : candidates.filter((c) => c.strong === 0 && isOpen(c));
+  const weak = overTime ? [] : candidates.filter((c) => c.strong === 0 && !c.projected && isOpen(c));
   const clear = weak.filter((c) => {
     const rivals = weak.filter((r) => meets(r, c));
     return rivals.length === 1 || (namesAgree(c) && rivals.filter(namesAgree).length === 1);
   });
+  // An LSTM may project its output; so does a head that gives as many numbers as come in, which only names tell apart.
+  for (const c of overTime ? [] : candidates) if (c.projected && isOpen(c) && namesAgree(c)) taken.push(c);
   const order = graph.inputs.map((v) => v.name);
   const sorted = (pairs: readonly StatePair[]) =>
     pairs
@@ -47,7 +61,10 @@ export function findStates(graph: Graph): FoundStates {
   const pairs = sorted([...taken, ...clear]);
   const left = weak.filter((c) => !pairs.some((p) => meets(p, c)));
   const data = graph.inputs.length > pairs.length && graph.outputs.length > pairs.length;
-  return data ? { pairs, unclear: sorted(left) } : { pairs: [], unclear: sorted([...pairs, ...left]) };
+  const scattered = scatteredStates(graph, [...pairs, ...left]);
+  return data
+    ? { pairs, unclear: sorted(left), scattered }
+    : { pairs: [], unclear: sorted([...pairs, ...left]), scattered };
 }
 
 function meets(a: StatePair, b: StatePair): boolean {
@@ -56,7 +73,7 @@ function meets(a: StatePair, b: StatePair): boolean {
 
 /** True where one name says that it is the other's next value: `h` and `hn`, `cache` and `cache_out`. */
 function namesAgree({ input, output }: StatePair): boolean {
-  return stem(input) === stem(output);
+  return stem(input) !== '' && stem(input) === stem(output);
 }
 
 function stem(name: string): string {

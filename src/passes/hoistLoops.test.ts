@@ -47,12 +47,12 @@ describe('hoistLoops', () => {
     await expectSame(graph, hoisted);
   });
 
-  it('leaves an operator with an optional input that is left out where it is', async () => {
+  it('takes an operator with an optional input that is left out', async () => {
     const graph = graphOver(inputs, ({ h, x }, b) =>
       loop([h], [x], ([s], [xt]) => [add(s!, apply('Clip', [xt!, undefined, b.float(0.1)]))]),
     );
     const hoisted = hoistLoops(graph);
-    expect(bodyOps(hoisted)).toContain('Clip');
+    expect(bodyOps(hoisted)).toEqual(['Add']);
     await expectSame(graph, hoisted);
   });
 

@@ -15,8 +15,8 @@ import {
 } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { factorDifferences, reassociateProducts } from './reassociate.ts';
-import { fixedIntegers } from './stackedRules.ts';
 import { stackAny } from './stackedScan.ts';
+import { fixedIntegers } from './stacking.ts';
 
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';

@@ -4,6 +4,7 @@ import { fillsPerUse } from './constantPerUse.ts';
 import { detectStates } from './detectStates.ts';
 import { nameLayers } from './nameLayers.ts';
 import { ownVectors } from './ownVectors.ts';
+import { scatterAsConcat } from './scatterAsConcat.ts';
 import { simplify } from './simplify.ts';
 import { splitDirections } from './splitDirections.ts';
 import { storeWeights } from './storeWeights.ts';
@@ -25,7 +26,8 @@ export interface PrepareOptions {
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
   const simple = simplify(model);
-  const graph = storeWeights(nameLayers(simple.graph));
+  const opset = simple.opsets[''];
+  const graph = storeWeights(nameLayers(scatterAsConcat(simple.graph, { opset })));
   const named = withStates(graph === simple.graph ? simple : { ...simple, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
   const parted = dropZeroStates(splitDirections(whole));

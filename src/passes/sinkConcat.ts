@@ -1,7 +1,8 @@
-import { intAttribute } from '../graph/attributes.ts';
+import { intAttribute, integers } from '../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { moves } from '../graph/operators.ts';
+import { concat, squeeze } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
 import { asSlice, type Pieces, piecesRule } from './sinkConcatRules.ts';
@@ -16,14 +17,21 @@ export class ConcatSinker {
   readonly pieces = new Map<string, Pieces>();
   private readonly b: GraphBuilder;
   private readonly shape: (name: string) => readonly Dim[] | undefined;
-  /** Values that something takes slices out of. */
+  /** Values that are worth pieces. */
   private readonly taken: ReadonlySet<string>;
 
-  /** `b` builds the new graph; `outer` the one around it, if there is one. */
-  constructor(b: GraphBuilder, graph: Graph, outer?: GraphBuilder) {
+  /**
+   * `b` builds the new graph; `outer` the one around it, if there is one. `wanted` are results of Concat that are worth
+   * pieces, beside those that something takes slices out of.
+   */
+  constructor(
+    b: GraphBuilder,
+    graph: Graph,
+    { outer, wanted = [] }: { readonly outer?: GraphBuilder | undefined; readonly wanted?: readonly string[] } = {},
+  ) {
     this.b = b;
     const taking = graph.nodes.filter((node) => moves(node) === 'picks' || moves(node) === 'drops');
-    this.taken = new Set(taking.map((n) => n.inputs[0] ?? ''));
+    this.taken = new Set([...taking.map((n) => n.inputs[0] ?? ''), ...wanted]);
     const types = GraphBuilder.from(graph, { outer });
     this.shape = (name) => types.value(name).type.shape;
   }
@@ -34,6 +42,7 @@ export class ConcatSinker {
     const others = node.inputs.slice(1).some((name) => this.pieces.has(name));
     if (node.domain === '') {
       if (node.op === 'Concat' && this.concat(node)) return;
+      if (node.op === 'ScatterND' && pieces && !others && this.replace(node, pieces)) return;
       if (pieces && !others && this.onPieces(node, pieces)) return;
     }
     for (const name of usedNames(node)) this.whole(name);
@@ -81,11 +90,45 @@ export class ConcatSinker {
       this.pieces.set(node.outputs[0]!, { ...first, values: all.flatMap((p) => p?.values ?? []), sizes });
       return true;
     }
+    if (first !== undefined && axis !== undefined && axis !== first.axis && this.concatAcross(node, all, axis))
+      return true;
     // A row of single slices, of which some may be taken out again: the last states of all layers.
     if (first !== undefined || axis === undefined || !this.taken.has(node.outputs[0]!)) return false;
     if (!node.inputs.every((name) => this.shape(name)?.[axis] === 1)) return false;
     const values = node.inputs.map((name) => this.b.value(name));
     this.pieces.set(node.outputs[0]!, { values, axis, stacked: false, sizes: values.map(() => 1) });
+    return true;
+  }
+
+  /** Concat along another axis than that of the pieces, of which all operands have equally many: piece by piece. */
+  private concatAcross(node: Node, all: readonly (Pieces | undefined)[], axis: number): boolean {
+    const [first] = all;
+    const isAlike = (p: Pieces | undefined) =>
+      p?.axis === first?.axis && p?.stacked === first?.stacked && p?.values.length === first?.values.length;
+    if (first === undefined || !all.every(isAlike)) return false;
+    const own = first.stacked && axis > first.axis ? axis - 1 : axis;
+    const values = first.values.map((_, i) =>
+      concat(
+        all.map((p) => p!.values[i]!),
+        own,
+      ),
+    );
+    this.pieces.set(node.outputs[0]!, { ...first, values });
+    return true;
+  }
+
+  /** One row of the first axis written over, which is one of the pieces. */
+  private replace(node: Node, pieces: Pieces): boolean {
+    const indices = this.b.value(node.inputs[1]!);
+    const index = integers(this.b.tensorOf(indices)) ?? this.b.knownInts(indices);
+    const [row] = index ?? [];
+    const shape = indices.type.shape?.join();
+    if (!pieces.stacked || pieces.axis !== 0 || typeof row !== 'number' || (shape !== '1,1' && shape !== '1'))
+      return false;
+    const updates = this.b.value(node.inputs[2]!);
+    const place = row < 0 ? row + pieces.values.length : row;
+    const piece = shape === '1' ? updates : squeeze(updates, [0]);
+    this.pieces.set(node.outputs[0]!, { ...pieces, values: pieces.values.with(place, piece) });
     return true;
   }
 }

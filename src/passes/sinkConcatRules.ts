@@ -2,7 +2,7 @@ import { intAttribute, integers, intsAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
 import { isUnary } from '../graph/operators.ts';
-import { concat, gather, shapeOf, squeeze, transpose, unsqueeze } from '../graph/ops.ts';
+import { concat, gather, shapeOf, slice as sliceOf, squeeze, transpose, unsqueeze } from '../graph/ops.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import type { Dim, Node } from '../graph/types.ts';
 
@@ -89,9 +89,12 @@ function mapped(pieces: Pieces, change: (piece: Value) => Value, axis = pieces.a
 /** Works element by element, whatever else it takes. */
 const elementwise: PiecesRule = (c) => mapped(c.pieces, (piece) => onPiece(c, piece));
 
-/** [.., D, H, ..] to [.., D·H, ..]: the stack becomes a row. */
+/** [.., D, H, ..] to [.., D·H, ..]: the stack becomes a row; or a new axis of size 1 in front. */
 const reshape: PiecesRule = ({ pieces, shape, outputShape: after }) => {
   const { axis, stacked, values } = pieces;
+  if (after?.length === shape.length + 1 && after[0] === 1 && shape.every((d, i) => d === after[i + 1])) {
+    return mapped({ ...pieces, axis: axis + 1 }, (piece) => unsqueeze(piece, [0]));
+  }
   const units = shape[axis + 1];
   if (!stacked || typeof units !== 'number' || after?.length !== shape.length - 1) return undefined;
   const before = [...shape.slice(0, axis), values.length * units, ...shape.slice(axis + 2)];
@@ -115,10 +118,17 @@ const slice: PiecesRule = (c) => {
     const attributes = { ...node.attributes, axes: { type: 'ints', value: own } } as const;
     return mapped(pieces, (piece) => onPiece(c, piece, attributes));
   }
-  if (axes.length !== 1 || steps[0] !== 1) return undefined;
+  const at = axes.indexOf(pieces.axis);
   const size = isUnit(c) ? pieces.values.length : shape[pieces.axis];
-  if (typeof size !== 'number') return undefined;
-  const [start, end] = [sliceBound(starts[0]!, size), sliceBound(ends[0]!, size)];
+  if (typeof size !== 'number' || steps[at] !== 1) return undefined;
+  const [start, end] = [sliceBound(starts[at]!, size), sliceBound(ends[at]!, size)];
+  if (axes.length > 1) {
+    if (!isUnit(c)) return undefined;
+    const rest = <T>(all: readonly T[]) => all.filter((_, i) => i !== at);
+    const own = rest(axes).map((a) => axisOfPiece(pieces, a!));
+    const change = (piece: Value) => sliceOf(piece, rest(starts), rest(ends), own, rest(steps));
+    return pick({ ...c, pieces: mapped(pieces, change)[0]! }, range(start, end));
+  }
   if (isUnit(c)) return pick(c, range(start, end));
   const only = pieceBetween(pieces, start, end);
   return only && [only];
@@ -138,7 +148,13 @@ function pieceBetween({ values, sizes = [] }: Pieces, start: number, end: number
 const split: PiecesRule = (c) => {
   const { node, pieces, shape } = c;
   const axis = normalizeAxis(intAttribute(node, 'axis', 0), shape.length);
-  if (axis !== pieces.axis || !isUnit(c) || node.outputs.length !== pieces.values.length) return undefined;
+  if (axis !== undefined && axis !== pieces.axis) {
+    const own = { ...node.attributes, axis: { type: 'int', value: axisOfPiece(pieces, axis) } } as const;
+    const others = node.inputs.slice(1).map((_, i) => operand(c, i + 1));
+    const parts = pieces.values.map((piece) => c.b.node('Split', [piece, ...others], own, node.outputs.length));
+    return node.outputs.map((_, i): Pieces => ({ ...pieces, values: parts.map((part) => part[i]!) }));
+  }
+  if (!isUnit(c) || node.outputs.length !== pieces.values.length) return undefined;
   const sizes = list(c, 'split', 1);
   if ((node.inputs[1] && sizes === undefined) || sizes?.some((s) => s !== 1)) return undefined;
   return pieces.values.map((piece) => asSlice(pieces, piece));

@@ -4,8 +4,8 @@ import { traits } from '../graph/operators.ts';
 import { scan } from '../graph/ops.ts';
 import { initializersAsConstants, liveNodes, removeDeadNodes, rewriteNodes, usedNames } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { repeated, type Stacking, stepsOf } from './stackedRules.ts';
 import { insideLoop } from './stackedScan.ts';
+import { repeated, type Stacking, stepsOf } from './stacking.ts';
 
 /**
  * Moves what loops compute but no later step reads behind every Scan that runs forwards over first axes, where it is

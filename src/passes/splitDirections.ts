@@ -37,7 +37,7 @@ function splitIn(graph: Graph, splitting: Splitting): Graph {
     g.nodes.some((node) => isWanted(node) || gathersStates(node, g) || bodiesOf(node).some(isOpen));
   if (!isOpen(graph)) return graph;
   const b = startRewrite(graph, where);
-  const sinker = new ConcatSinker(b, graph, where.outer);
+  const sinker = new ConcatSinker(b, graph, { outer: where.outer });
   const splitter: Splitter = { b, sinker, made: producers(graph.nodes), halves };
   for (const node of graph.nodes) {
     if (isWanted(node)) splitNode(splitter, node);

@@ -1,41 +1,27 @@
-import { floatAttribute, int64s, intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
-import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
-import { isStatic, normalizeAxis } from '../graph/dims.ts';
+import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
+import { normalizeAxis } from '../graph/dims.ts';
 import { isBroadcasting, isUnary } from '../graph/operators.ts';
 import { add, apply, expand, gather, matmul, mul, reshape, transpose, unsqueeze } from '../graph/ops.ts';
 import { operatorsWith, type Rules, ruleFor, ruleForEach } from '../graph/rules.ts';
-import type { Dim, Node, Tensor } from '../graph/types.ts';
+import type { Node } from '../graph/types.ts';
+import {
+  again,
+  aligned,
+  behindSteps,
+  known,
+  repeated,
+  type Stacking,
+  type StackRule,
+  settings,
+  staticShape,
+  stepsOf,
+} from './stacking.ts';
 
 /*
- * An operator of one step for all steps of a loop at once. A value that differs from step to step is stacked: [S, …], the
- * steps first. Whoever stacks (`hoistLoops`, `sinkLoops`) asks rules what becomes of a node.
+ * An operator of one step for all steps of a loop at once. Whoever stacks (`hoistLoops`, `sinkLoops`) asks rules what
+ * becomes of a node.
  */
-
-/** Steps that are computed side by side. */
-export interface Stacking {
-  /** Where nodes for all steps go. */
-  readonly b: GraphBuilder;
-  /** Knows the types of the values in one step. */
-  readonly scope: GraphBuilder;
-  isStacked(name: string): boolean;
-  /** A value for all steps: [S, …] where it is stacked, else the value itself. */
-  value(name: string): Value;
-}
-
-/** A node, and what its inputs are in one step. */
-interface Stacked extends Stacking {
-  readonly node: Node;
-  /** Rank of an input in one step. */
-  rank(input: number): number;
-  /** Sizes of an input in one step; undefined where one is free. */
-  shape(input: number): readonly number[] | undefined;
-  /** The value of an input for all steps. */
-  input(input: number): Value;
-  differs(input: number): boolean;
-}
-
-/** The outputs for all steps; undefined where that is not known to be possible. */
-type StackRule = (s: Stacked) => Value | readonly Value[] | undefined;
 
 /**
  * The outputs of a node for all steps at once, [S, …], given that some input is stacked; undefined where that is not
@@ -57,36 +43,9 @@ export function stackNode(stacking: Stacking, node: Node): readonly Value[] | un
   return 'builder' in made ? [made] : made;
 }
 
-/** The same value at every step, stacked; undefined where the number of steps is not known. */
-export function repeated({ value }: Stacking, name: string, steps: number): Value {
-  const once = value(name);
-  return expand(once, [steps, ...(once.type.shape ?? []).map(() => 1)]);
-}
-
-/** Integers that a node computes from sizes alone, the same at every step: the shape of a stacked value. */
-export function fixedIntegers(scope: GraphBuilder, { outputs }: Node): Tensor | undefined {
-  const [name = ''] = outputs;
-  if (outputs.length !== 1 || name === '') return undefined;
-  const value = scope.value(name);
-  const ints = scope.knownInts(value);
-  const { elementType, shape } = value.type;
-  if (elementType !== 'int64' || !isStatic(ints) || !isStatic(shape)) return undefined;
-  return int64s(shape, ints);
-}
-
-/** The number of steps, from a stacked value. */
-export function stepsOf(stacked: Value): number | undefined {
-  const first = stacked.type.shape?.[0];
-  return typeof first === 'number' ? first : undefined;
-}
-
 function isStackedInput({ isStacked }: Stacking, { inputs }: Node, input: number): boolean {
   const name = inputs[input] ?? '';
   return name !== '' && isStacked(name);
-}
-
-function staticShape(shape: readonly Dim[] | undefined): readonly number[] | undefined {
-  return isStatic(shape) ? shape : undefined;
 }
 
 function generalRule(node: Node): StackRule | undefined {
@@ -94,48 +53,15 @@ function generalRule(node: Node): StackRule | undefined {
   return isBroadcasting(node) ? broadcast : undefined;
 }
 
-/** Inputs behind the first one, where they are the same at every step. */
-function settings(s: Stacked): (Value | undefined)[] | undefined {
-  const rest = s.node.inputs.slice(1);
-  if (rest.some((_, i) => s.differs(i + 1))) return undefined;
-  return rest.map((name) => (name === '' ? undefined : s.value(name)));
-}
-
-/** Integers that an input holds at every step. */
-function known(s: Stacked, input: number): readonly number[] | undefined {
-  const name = s.node.inputs[input];
-  if (!name || s.differs(input)) return undefined;
-  const ints = s.scope.knownInts(s.scope.value(name));
-  return isStatic(ints) ? ints : undefined;
-}
-
 const unary: StackRule = (s) => {
   const rest = settings(s);
   return rest && s.b.node(s.node.op, [s.input(0), ...rest], s.node.attributes);
 };
 
-/** Axes are aligned at the right, so that a stacked operand of fewer axes gets ones behind the steps. */
-function aligned(s: Stacked, rank: number): Value[] {
-  return s.node.inputs.map((_, i) => {
-    const added = s.differs(i) ? Array.from({ length: rank - s.rank(i) }, (_, k) => 1 + k) : [];
-    return added.length === 0 ? s.input(i) : unsqueeze(s.input(i), added);
-  });
-}
-
 const broadcast: StackRule = (s) => {
   const highest = Math.max(...s.node.inputs.map((_, i) => s.rank(i)));
   return s.b.node(s.node.op, aligned(s, highest), s.node.attributes);
 };
-
-/** The node over other inputs, with other attributes. */
-function again(s: Stacked, inputs: readonly (Value | undefined)[], attributes: AttributeValues = {}): Value[] {
-  return s.b.node(s.node.op, inputs, { ...s.node.attributes, ...attributes }, s.node.outputs.length);
-}
-
-/** An axis of one step as one of all steps. */
-function behindSteps(s: Stacked, axis: number): number {
-  return (normalizeAxis(axis, s.rank(0)) ?? 0) + 1;
-}
 
 /** The node along an axis, which an attribute names. */
 const along =
@@ -315,3 +241,6 @@ const rules = {
   },
   Unsqueeze: reshaping,
 } satisfies Rules<StackRule>;
+
+/** Operators with a rule of their own, for tests. */
+export const stackedOperators: readonly string[] = Object.keys(rules).sort();

@@ -3,7 +3,8 @@ import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
 import { scan, transpose } from '../graph/ops.ts';
 import { initializersAsConstants, renameInputs, usedNames } from '../graph/rewrite.ts';
 import type { Node } from '../graph/types.ts';
-import { fixedIntegers, repeated, type Stacking, stackNode, stepsOf } from './stackedRules.ts';
+import { stackNode } from './stackedRules.ts';
+import { fixedIntegers, repeated, type Stacking, stepsOf } from './stacking.ts';
 
 /**
  * A node for all steps at once, a loop in it too: one loop then runs over the values of all steps. Undefined where that

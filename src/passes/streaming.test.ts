@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { loop, randomTensor } from '../../test/support/graphs.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
-import { add, apply, concat, matmul, reduceMean, reshape, squeeze, tanh } from '../graph/ops.ts';
+import { add, apply, concat, matmul, reduceMean, reshape, split, squeeze, tanh, unsqueeze } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -70,6 +70,43 @@ describe('streamingModel', () => {
     const streaming = streamingModel(model);
     expect(streaming.added).toHaveLength(1);
     await assertStreams(nodeRuntime, model, streaming);
+  });
+
+  it.each([
+    ['as they are', [1, 'batch', H], (h: Value) => [h]],
+    ['without their first axis', ['batch', H], (h: Value) => [unsqueeze(h, [0])]],
+    ['of two layers in one', [2, 'batch', H], (h: Value) => split(h, 2, 0)],
+  ] as const)('gives out states that come in only, %s', async (_, shape, parts) => {
+    const b = new GraphBuilder('in only');
+    let x: Value = b.input('x', 'float32', ['time', 'batch', H]);
+    const [hs, cs] = ['h0', 'c0'].map((name) => parts(b.input(name, 'float32', shape)));
+    for (const [i, h] of hs!.entries()) {
+      const weight = (name: string, dims: number[]) => b.parameter(`l${i}.${name}`, randomTensor(dims, i + 1));
+      const inputs = [x, weight('W', [1, 4 * H, H]), weight('R', [1, 4 * H, H]), undefined, undefined, h, cs![i]];
+      x = squeeze(b.node('LSTM', inputs, { hidden_size: H }, 1, '', `layer${i}`)[0]!, [1]);
+    }
+    b.output(head(x), 'logits');
+    const model = modelOf(b.build());
+    const streaming = streamingModel(model);
+    expect(streaming.added).toEqual([
+      { input: 'h0', output: 'h0_next' },
+      { input: 'c0', output: 'c0_next' },
+    ]);
+    expect(streaming.model.graph.outputs.at(-1)).toEqual({
+      name: 'c0_next',
+      type: { elementType: 'float32', shape },
+    });
+    await assertStreams(nodeRuntime, model, streaming);
+  });
+
+  it('refuses initial states that are computed from an input', () => {
+    const b = new GraphBuilder('from a speaker');
+    const x = b.input('x', 'float32', ['time', 'batch', H]);
+    const weight = (dims: number[]) => b.parameter(b.fresh('w'), randomTensor(dims, 1));
+    const speaker = tanh(b.input('speaker', 'float32', [1, 'batch', H]));
+    const inputs = [x, weight([1, 3 * H, H]), weight([1, 3 * H, H]), undefined, undefined, speaker];
+    b.output(head(b.node('GRU', inputs, { hidden_size: H }, 1, '', 'layer')[0]!), 'logits');
+    expect(() => streamingModel(modelOf(b.build()))).toThrow(/layer 'layer' starts from '.*', not from zeros/);
   });
 
   it('refuses a model whose head looks across time, once it has seen that', async () => {

@@ -4,12 +4,15 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { nodeTitle } from '../graph/names.ts';
 import { isRecurrent, operators, type RecurrentNode } from '../graph/operators.ts';
-import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { concat, shapeOf } from '../graph/ops.ts';
+import { allNodes, bodiesOf, finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { stateSlots } from '../graph/slots.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, ValueInfo } from '../graph/types.ts';
 import { directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
 import { detectStates } from './detectStates.ts';
 import { movesStates } from './states/parts.ts';
+import { type StartingInput, startingInputs } from './states/startingInputs.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
 /** A model that streams, and what changed. */
@@ -22,15 +25,17 @@ export interface Streaming {
 /**
  * A sequence model as one that takes and gives its recurrent states, so that a text or a signal can be fed in pieces:
  * inputs `layer.h` (and `layer.c` for LSTM) and outputs `layer.h_next` of layers that start from zeros,
- * `layer.state_0`, … of `Scan` loops. What streams already stays: `states`, else those in the metadata, else those that
- * `detectStates` finds. Throws a SlimError for layers that need the whole sequence or do not start from zeros.
+ * `layer.state_0`, … of `Scan` loops; an output `h0_next` of a state `h0` that comes in only. What streams already stays:
+ * `states`, else those in the metadata, else those that `detectStates` finds. Throws a SlimError for layers that need the
+ * whole sequence, or start from something else than zeros or inputs.
  */
 export function streamingModel(model: Model, states?: readonly StatePair[]): Streaming {
   const known = states ?? (namesStates(model) ? statesOf(model) : detectStates(model.graph));
   const clean = dropZeroStates(model);
   const { graph } = clean;
   const isZero = zeroTest(graph);
-  const streamed = movedFrom(graph, known);
+  const starting = startingInputs(graph, known);
+  const streamed = movedFrom(graph, [...known.map((pair) => pair.input), ...starting.map(({ input }) => input.name)]);
   const b = startRewrite(graph, { opset: model.opsets[''] });
   const added: StatePair[] = [];
   const outputs: ValueInfo[] = [];
@@ -42,10 +47,23 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
     added.push(pair);
     return pair;
   };
-  for (const node of graph.nodes) {
+  const finals = finalsOf(b, starting);
+  for (const given of graph.nodes) {
+    const node = { ...given, outputs: finals.get(given) ?? given.outputs };
     if (isRecurrent(node)) streamRecurrent(b, node, streamed, declare);
     else if (node.op === 'Scan' && node.domain === '') streamScan(b, node, isZero, declare);
-    else b.addNode(node);
+    else {
+      refuseInside(node);
+      b.addNode(node);
+    }
+  }
+  for (const { input, slots } of starting) {
+    const pair = { input: input.name, output: b.unique(`${input.name}_next`) };
+    const rows = slots.map(({ node, state }) => b.value(finals.get(node)![stateSlots(node)!.outputs[state]!]!));
+    const all = rows.length === 1 ? rows[0]! : concat(rows, 0);
+    b.node('Reshape', [all, shapeOf(b.value(input.name))], {}, [pair.output]);
+    outputs.push({ name: pair.output, type: input.type });
+    added.push(pair);
   }
   if (added.length === 0) {
     const why = known.length > 0 ? 'its states are inputs and outputs already' : 'it has no recurrent layer';
@@ -56,12 +74,37 @@ export function streamingModel(model: Model, states?: readonly StatePair[]): Str
   return { model: { ...clean, metadata, graph: removeDeadNodes(made) }, added };
 }
 
+/** Throws for a layer inside a branch or a Loop that starts from zeros: its states cannot get out. */
+function refuseInside(node: Node): void {
+  const layer = bodiesOf(node)
+    .flatMap(allNodes)
+    .find((inner) => isRecurrent(inner) && !STATE_INPUTS.some((i) => inner.inputs[i]));
+  if (layer === undefined) return;
+  throw new SlimError(
+    `layer '${nodeTitle(layer)}' lies inside ${node.op} '${nodeTitle(node)}' and starts from zeros there: the model cannot ` +
+      'stream; decide a branch with slimrnn specialize, or give the layer its states as inputs',
+  );
+}
+
 /** Declares a state, a new input of the graph, and the output that follows it, which something must still define. */
 type Declare = (wanted: string, elementType: ElementType, shape: readonly Dim[]) => StatePair;
 
-/** Values that are streaming states, only moved. */
-function movedFrom(graph: Graph, states: readonly StatePair[]): Set<string> {
-  const found = new Set(states.map((s) => s.input));
+/** The outputs of nodes that take starting inputs, with a name for each final state. */
+function finalsOf(b: GraphBuilder, starting: readonly StartingInput[]): Map<Node, readonly string[]> {
+  const found = new Map<Node, string[]>();
+  for (const { node, state } of starting.flatMap((s) => s.slots)) {
+    const outputs = found.get(node) ?? [...node.outputs];
+    const place = stateSlots(node)!.outputs[state]!;
+    while (outputs.length <= place) outputs.push('');
+    outputs[place] ||= b.unique(`${nodeTitle(node)}_final_${state}`);
+    found.set(node, outputs);
+  }
+  return found;
+}
+
+/** Values that are these inputs, only moved. */
+function movedFrom(graph: Graph, inputs: readonly string[]): Set<string> {
+  const found = new Set(inputs);
   for (const node of graph.nodes) {
     if (movesStates(node) && found.has(node.inputs[0] ?? '')) for (const name of node.outputs) found.add(name);
   }

@@ -1,7 +1,7 @@
 import { basename, join, resolve } from 'node:path';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import { findRuns } from '../runs/findRuns.ts';
+import { findRuns, moreRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
@@ -39,7 +39,7 @@ interface ReadRun extends LoadedModels {
 export async function collectReport({ paths, title, latency, threads, onStage }: ReportRequest): Promise<ReportData> {
   const problems: string[] = [];
   const read: ReadRun[] = [];
-  for (const { directory, record } of await recordsOf(paths)) {
+  for (const { directory, record } of await recordsOf(paths, (problem) => problems.push(problem))) {
     onStage?.(`reading ${directory}`);
     const onProblem = (problem: string) => problems.push(`${record.summary.name}: ${problem}`);
     record.problems.forEach(onProblem);
@@ -74,20 +74,25 @@ function reportRun(run: ReadRun, name: string, cells: number): ReportRun {
   };
 }
 
-async function recordsOf(paths: readonly string[]): Promise<{ directory: string; record: RunRecord }[]> {
-  const found: { directory: string; record: RunRecord }[] = [];
+async function recordsOf(
+  paths: readonly string[],
+  onProblem: OnProblem,
+): Promise<{ directory: string; record: RunRecord }[]> {
+  const found = new Map<string, { directory: string; record: RunRecord }>();
   for (const path of paths) {
-    const ids = await findRuns(path);
+    const { ids, more } = await findRuns(path);
+    const problem = moreRuns({ ids, more });
+    if (problem !== undefined) onProblem(`${path}: ${problem}`);
     if (ids.length === 0) {
       throw new UsageError(`${path} is no run directory (it has no config.json), and there is none in it`);
     }
     for (const id of ids) {
       const directory = join(path, ...id.split('/'));
-      if (found.some((other) => resolve(other.directory) === resolve(directory))) continue;
-      found.push({ directory, record: await readRun(path, id) });
+      const place = resolve(directory);
+      if (!found.has(place)) found.set(place, { directory, record: await readRun(path, id) });
     }
   }
-  return found;
+  return [...found.values()];
 }
 
 /** Cells of a weight map along an axis for which the document has room. */

@@ -35,14 +35,20 @@ export type OnProblem = (problem: string) => void;
 export async function loadModels(directory: string, record: RunRecord, onProblem: OnProblem): Promise<LoadedModels> {
   const models: LoadedModel[] = [];
   for (const { file, ...figures } of record.result?.models ?? []) {
-    // No other files are read, whatever the result names.
-    const isKnown = file === runFiles.model || file === runFiles.slim;
-    const model = isKnown ? await loadModel(join(directory, file)).catch(inWords(onProblem)) : undefined;
+    const inside = fileInRun(figures.name, file);
+    if (inside === undefined) onProblem(`the ${figures.name} model is not timed: ${file} is not in the run directory`);
+    const model = inside === undefined ? undefined : await loadModel(join(directory, inside)).catch(inWords(onProblem));
     models.push({ figures, model, latencies: [] });
   }
   const last = models.at(-1)?.model;
   const began = beginning(record, onProblem);
   return { models: began ? [began, ...models] : models, final: last && traced(last, record, onProblem) };
+}
+
+/** The file of a model in its run; earlier versions named it by a path. No other files are read, whatever a result names. */
+function fileInRun(name: string, file: string): string | undefined {
+  if (name === 'original') return file === runFiles.original ? file : undefined;
+  return [runFiles.model, runFiles.slim].find((known) => known === file.split(/[\\/]/).at(-1));
 }
 
 function traced(model: Model, record: RunRecord, onProblem: OnProblem): LoadedModels['final'] {

@@ -1,8 +1,10 @@
+import { createHash } from 'node:crypto';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
+import { randomStream } from '../base/random.ts';
 import type { Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { saveModel } from '../onnx/file.ts';
@@ -126,6 +128,40 @@ describe('a checkpoint', () => {
     }
   });
 
+  it('with any one bit flipped is refused, with what to do', async () => {
+    await saveCheckpoint(path, { ...example, model: { ...plain, metadata: { note: 'a note' } } });
+    const bytes = readFileSync(path);
+    const flipped = join(folder, 'flipped.onnx');
+    const random = randomStream(7);
+    // All bits of what ends the file, and a sample of the others: nodes, names, weights, metadata.
+    const tail = Array.from({ length: 8 * 100 }, (_, i) => 8 * bytes.length - 1 - i);
+    const sample = Array.from({ length: 1500 }, () => Math.floor(random() * 8 * bytes.length));
+    for (const bit of [...tail, ...sample]) {
+      const copy = Buffer.from(bytes);
+      copy[bit >> 3]! ^= 1 << (bit & 7);
+      writeFileSync(flipped, copy);
+      await expect(loadCheckpoint(flipped, 'abc'), `bit ${bit}`).rejects.toMatchObject({
+        name: 'UsageError',
+        message: expect.stringMatching(/; delete it, and --resume begins the run anew$/),
+      });
+    }
+  });
+
+  it('of an earlier version, with a checksum of its tensors or none, comes back', async () => {
+    const { progress } = example;
+    const initializers = new Map(plain.graph.initializers);
+    for (const [key, value] of example.tensors) initializers.set(`checkpoint/${key}`, value);
+    const graph = { ...plain.graph, initializers };
+    const text = JSON.stringify(progress);
+    for (const sum of [undefined, checksumOf(text, initializers)]) {
+      const metadata = { 'slimrnn.checkpoint': text, ...(sum && { 'slimrnn.checksum': sum }) };
+      await saveModel(path, { ...plain, graph, metadata });
+      expect((await loadCheckpoint(path, 'abc')).progress).toEqual(progress);
+    }
+    await saveModel(path, { ...plain, graph, metadata: { 'slimrnn.checkpoint': text, 'slimrnn.checksum': '0' } });
+    await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('is damaged');
+  });
+
   it('is more than a model', async () => {
     await saveModel(path, plain);
     await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('not a checkpoint of a run');
@@ -136,6 +172,15 @@ describe('a checkpoint', () => {
     await expect(loadCheckpoint(path, 'abc')).rejects.toThrow('another version of slimrnn');
   });
 });
+
+/** As versions without a digest of the whole file wrote it. */
+function checksumOf(progress: string, tensors: ReadonlyMap<string, Tensor>): string {
+  const hash = createHash('sha256').update(progress);
+  for (const [name, tensor] of tensors) {
+    hash.update(`\n${name} ${tensor.dims.join(' ')}\n`).update(new Uint8Array(dataOf(tensor)));
+  }
+  return hash.digest('hex');
+}
 
 /** Tensors as text that tells -0 from 0 and one NaN from another. */
 function bits(tensors: ReadonlyMap<string, Tensor>): Record<string, string> {

@@ -1,12 +1,15 @@
 import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
+import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
-import { writeAtomically } from '../base/files.ts';
+import { fileErrorReason, writeAtomically } from '../base/files.ts';
 import { requireHeld } from '../base/lock.ts';
-import type { Tensor } from '../graph/types.ts';
-import { loadModel } from '../onnx/file.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { MODEL } from '../onnx/fields.ts';
+import { readModel } from '../onnx/read.ts';
 import { encodeModel } from '../onnx/write.ts';
+import { Writer } from '../onnx/writer.ts';
 import { type Checkpoint, progressSchema, type RunStore } from '../train/store.ts';
 import { jsonOf } from './formats.ts';
 import { runFiles } from './runDirectory.ts';
@@ -17,6 +20,10 @@ import { runFiles } from './runDirectory.ts';
  */
 
 const KEY = 'slimrnn.checkpoint';
+/** Says that a digest of all bytes before it ends the file. */
+const SEALED = 'slimrnn.sealed';
+const SEAL = 'slimrnn.sha256';
+/** Earlier versions had a digest of the place in the run and of the tensors alone. */
 const CHECKSUM = 'slimrnn.checksum';
 const BESIDE = 'checkpoint/';
 const REMEDY = 'delete it, and --resume begins the run anew';
@@ -26,16 +33,17 @@ export async function saveCheckpoint(path: string, { model, tensors, progress }:
   const initializers = new Map(model.graph.initializers);
   for (const [name, tensor] of tensors) initializers.set(`${BESIDE}${name}`, tensor);
   const text = JSON.stringify(progress);
-  const metadata = { ...model.metadata, [KEY]: text, [CHECKSUM]: checksum(text, initializers) };
-  await writeAtomically(path, encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } }));
+  const metadata = { ...model.metadata, [KEY]: text, [SEALED]: 'sha256' };
+  const pieces = encodeModel({ ...model, metadata, graph: { ...model.graph, initializers } });
+  await writeAtomically(path, [...pieces, sealOf(pieces)]);
 }
 
 /** Reads a checkpoint; throws UsageError for one that is damaged, none, or of another run (`digest` differs). */
 export async function loadCheckpoint(path: string, digest: string): Promise<Checkpoint> {
-  const file = await loadModel(path).catch((cause: unknown) => {
+  const file = await readChecked(path).catch((cause: unknown) => {
     throw cause instanceof UsageError ? new UsageError(`${cause.message}; ${REMEDY}`, { cause }) : cause;
   });
-  const { [KEY]: text, [CHECKSUM]: sum, ...metadata } = file.metadata;
+  const { [KEY]: text, [CHECKSUM]: sum, [SEALED]: _, [SEAL]: __, ...metadata } = file.metadata;
   if (text === undefined) throw new UsageError(`${path} is an ONNX model but not a checkpoint of a run; ${REMEDY}`);
   if (sum !== undefined && sum !== checksum(text, file.graph.initializers)) {
     throw new UsageError(`${path} is damaged: its checksum does not fit its content; ${REMEDY}`);
@@ -54,6 +62,31 @@ export async function loadCheckpoint(path: string, digest: string): Promise<Chec
   const model = { ...file, metadata, graph: { ...file.graph, initializers: weights } };
   return { model, tensors, progress: parsed.data };
 }
+
+/** Reads the file; throws a UsageError when it says that it is sealed and its bytes are not those that were. */
+async function readChecked(path: string): Promise<Model> {
+  const bytes = await readFile(path).catch((cause: unknown) => {
+    throw new UsageError(`cannot read ${path}: ${fileErrorReason(cause)}`, { cause });
+  });
+  const seal = sealOf([bytes.subarray(0, Math.max(0, bytes.length - SEAL_LENGTH))]);
+  const isWhole = bytes.subarray(-SEAL_LENGTH).equals(seal);
+  const model = readModel(bytes, path);
+  // Either of them may be what is damaged.
+  const isSealed = SEALED in model.metadata || SEAL in model.metadata;
+  if (isWhole || !isSealed) return model;
+  throw new UsageError(`${path} is damaged: its checksum does not fit its content`);
+}
+
+/** The entry that ends a checkpoint, with the SHA-256 of all before it: metadata like others, for who reads ONNX. */
+function sealOf(pieces: readonly Uint8Array[]): Uint8Array {
+  const hash = createHash('sha256');
+  for (const piece of pieces) hash.update(piece);
+  const writer = new Writer();
+  writer.entry(MODEL.metadataProps, SEAL, hash.digest('hex'));
+  return writer.joined();
+}
+
+const SEAL_LENGTH = sealOf([]).length;
 
 /** SHA-256 over the place in the run and over all numbers: a flipped bit would otherwise train on unnoticed. */
 function checksum(progress: string, tensors: ReadonlyMap<string, Tensor>): string {

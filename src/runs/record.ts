@@ -86,7 +86,7 @@ const count = z.object({ stored: z.number(), nonzero: z.number() });
 export const modelFields = {
   /** 'original' for an imported model as it came, 'trained', and 'slim' for the one without its dead units. */
   name: z.string(),
-  /** Name of a file in the run directory; of an imported model the path that the user gave. */
+  /** Name of a file in the run directory; earlier versions had the path that the user gave for an imported model. */
   file: z.string(),
   bytes: z.number(),
   /** Units of each layer. */

@@ -119,7 +119,7 @@ describe('a run of the library', () => {
     const sources = { init, data: 'a.npz', valid: 'b.npz' };
     const { models } = await run({ ...imported, sources, onReady: (start) => before.push(start.before) });
     expect(models.map((m) => m.name)).toEqual(['original', 'trained', 'slim']);
-    expect(models[0]).toMatchObject({ file: init, scores: before[0] });
+    expect(models[0]).toMatchObject({ file: 'original.onnx', scores: before[0] });
     expect(Object.keys(models[0]!.scores.valid!)).toEqual(['accuracy', 'loss']);
     // And it goes on from there, although its files have to be read again.
     expect(await run({ ...imported, sources, resume: true })).toMatchObject({ models: [{ name: 'original' }, {}, {}] });

@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
+import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
 import { type Lock, requireHeld } from '../base/lock.ts';
@@ -29,16 +30,18 @@ import type {
 } from '../train/options.ts';
 import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
-import { train } from '../train/trainer.ts';
+import { runDigest, train } from '../train/trainer.ts';
 import type { Difference } from '../verify/verify.ts';
 import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
+import { modelDigest, placesOf, placesSchema } from './places.ts';
 import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
+import { readResult } from './result.ts';
 import {
   checkNewRunDirectory,
   createRunDirectory,
   openRunDirectory,
-  readJson,
+  readConfig,
   requireSameConfig,
   runFiles,
   writeJson,
@@ -88,14 +91,18 @@ export async function run(options: RunOptions): Promise<RunResult> {
       held.lock = await openRunDirectory(directory);
       if (held.lock.takenOver) options.onStage?.(held.lock.takenOver);
     } else await checkNewRunDirectory(directory);
-    const finished = resume ? await finishedRun(directory, config, sources) : undefined;
-    if (finished) return finished;
+    const finished = resume ? await finishedRun(directory, config, sources, task) : undefined;
+    if (finished) {
+      options.onStage?.(`${directory} is finished already`);
+      return finished;
+    }
     return await trainToEnd({
       ...options,
       async onReady(start) {
-        if (!resume) {
+        if (resume) await keepPlaces(directory, sources);
+        else {
           held.lock = await createRunDirectory(directory);
-          await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
+          await saveConfig(directory, config, task, sources);
         }
         options.onReady?.(start);
       },
@@ -112,15 +119,66 @@ export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources:
   return { format: RUN_FORMAT, ...config, sources: { data, valid, test, init }, items, scores: scoreKinds(scores) };
 }
 
-/** The result of a resumed run that is finished; throws UsageError where configuration or sources are others. */
+/** Writes config.json of a run. */
+export async function saveConfig(
+  directory: string,
+  config: RunConfig,
+  task: LoadedTask,
+  sources: Sources,
+): Promise<void> {
+  const places = await placesOf(sources, directory);
+  await writeJson(join(directory, runFiles.config), { ...savedConfig(config, task, sources), places });
+}
+
+/** Notes in config.json where the sources of a resumed run are now. */
+async function keepPlaces(directory: string, sources: Sources): Promise<void> {
+  const content = await readConfig(directory);
+  const known = placesSchema.safeParse(content.places).data ?? {};
+  const paths = Object.entries(sources).flatMap(([name, path]) => (path === undefined ? [] : [{ name, path }]));
+  if (paths.every(({ name, path }) => known[name]?.absolute === resolve(path))) return;
+  const places = await placesOf(sources, directory);
+  const before = typeof content.sources === 'object' ? content.sources : {};
+  const typed = Object.fromEntries(paths.map(({ name, path }) => [name, path]));
+  const now = { ...content, sources: { ...before, ...typed }, places };
+  await writeJson(join(directory, runFiles.config), now);
+}
+
+/**
+ * The result of a resumed run that is finished; throws UsageError where configuration or sources are others. Other paths
+ * are taken where the checkpoint shows that they hold the same, which takes the task with its data; undefined without.
+ */
 export async function finishedRun(
   directory: string,
   config: RunConfig,
   sources: Sources,
+  task?: LoadedTask,
 ): Promise<RunResult | undefined> {
-  await requireSameConfig(directory, { ...settingsOf(config), ...sources });
+  const moved = await requireSameConfig(directory, { ...settingsOf(config), ...sources });
+  if (moved.length > 0) {
+    if (task === undefined) return undefined;
+    await requireSameContent(directory, sources, moved, runDigest({ ...trainParts(config), problem: task.problem }));
+  }
   const file = join(directory, runFiles.result);
-  return existsSync(file) ? ((await readJson(file)) as RunResult) : undefined;
+  return existsSync(file) ? readResult(directory) : undefined;
+}
+
+/** Throws UsageError unless sources that lie elsewhere now hold what a run's checkpoint was made from. */
+async function requireSameContent(
+  directory: string,
+  sources: Sources,
+  moved: readonly string[],
+  digest: string,
+): Promise<void> {
+  const { places } = await readConfig(directory);
+  const { init } = placesSchema.safeParse(places).data ?? {};
+  const isOther = moved.includes('init') && init?.sha256 !== (await modelDigest(sources.init!));
+  const isKnown = !isOther && (await fileStore(directory).load(digest)) !== undefined;
+  if (isKnown) return;
+  const names = moved.map((name) => `--${name}`).join(' and ');
+  const why = isOther ? 'it is another model' : 'it has no checkpoint yet that could be compared';
+  throw new UsageError(
+    `${directory} was started with another ${names}, and ${why}; --resume needs the same, or start anew with another --out`,
+  );
 }
 
 /** A run whose directory the caller makes and holds. */
@@ -148,7 +206,8 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     ...options,
     async onReady(start) {
       const { init } = options.sources ?? {};
-      const before = task.isImported && init !== undefined ? await score('original', first, init, init) : undefined;
+      const before =
+        task.isImported && init !== undefined ? await score('original', first, runFiles.original, init) : undefined;
       await options.onReady?.({ ...start, before });
     },
   });
@@ -160,6 +219,8 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   if (!parts.method.isDense) stage('verifying that the slim model computes the same');
   const finished = await finishModels(trained, { ...parts, problem, runtime });
   requireHeld(directory);
+  // A copy, so that reports compare with it wherever the run and the file that it came from go.
+  if (task.isImported) await saveModel(join(directory, runFiles.original), first);
   await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model);

@@ -51,7 +51,9 @@ describe('a run directory to resume', () => {
   it('is cleared of half-written files and of nothing else', async () => {
     for (const file of ['config.json', 'checkpoint.onnx', '.checkpoint.onnx.00.tmp']) writeFileSync(at(file), '');
     (await openRunDirectory(folder)).release();
-    expect(readdirSync(folder).sort()).toEqual(['checkpoint.onnx', 'config.json']);
+    mkdirSync(at('.folder.tmp'));
+    (await openRunDirectory(folder)).release();
+    expect(readdirSync(folder).sort()).toEqual(['.folder.tmp', 'checkpoint.onnx', 'config.json']);
   });
 });
 

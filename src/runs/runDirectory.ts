@@ -1,9 +1,9 @@
-import { existsSync } from 'node:fs';
+import { type Dirent, existsSync } from 'node:fs';
 import { mkdir, readdir, readFile, rm, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { flagName, type Settings } from '../base/fields.ts';
-import { fileErrorReason, requireWritable, TEMPORARY, writeAtomically } from '../base/files.ts';
+import { fileErrorReason, requireWritable, syncFolder, TEMPORARY, writeAtomically } from '../base/files.ts';
 import { parseJson } from '../base/json.ts';
 import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
 import { flattened } from '../config/resolve.ts';
@@ -16,6 +16,8 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   live: 'live.json',
   checkpoint: 'checkpoint.onnx',
+  /** An imported model as it came. */
+  original: 'original.onnx',
   model: 'model.onnx',
   slim: 'slim.onnx',
   result: 'result.json',
@@ -30,7 +32,8 @@ export async function checkNewRunDirectory(path: string): Promise<void> {
     return;
   }
   if (!(await stat(path)).isDirectory()) throw new UsageError(`--out ${path} is a file, not a folder`);
-  if ((await readdir(path)).some((file) => !file.endsWith(TEMPORARY) && !isLockFile(file))) {
+  const entries = await readdir(path, { withFileTypes: true });
+  if (entries.some((entry) => !isTemporary(entry) && !isLockFile(entry.name))) {
     throw new UsageError(`the run directory ${path} exists; add --resume to go on with it, or choose another --out`);
   }
   await checkWritable(path);
@@ -41,6 +44,7 @@ export async function createRunDirectory(path: string): Promise<Lock> {
   await checkNewRunDirectory(path);
   try {
     await mkdir(path, { recursive: true });
+    await syncFolder(dirname(path));
   } catch (cause) {
     throw new UsageError(`cannot make the run directory ${path}: ${fileErrorReason(cause)}`, { cause });
   }
@@ -66,13 +70,23 @@ async function hold(path: string): Promise<Lock> {
 
 /** Clears what a killed process left half written; the caller has the lock of the directory. */
 export async function clearTemporaries(path: string): Promise<void> {
-  for (const file of await readdir(path)) if (file.endsWith(TEMPORARY)) await rm(join(path, file), { force: true });
+  for (const entry of await readdir(path, { withFileTypes: true })) {
+    if (isTemporary(entry)) await rm(join(path, entry.name), { force: true });
+  }
 }
 
-/** Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. */
-export async function requireSameConfig(directory: string, now: Settings): Promise<void> {
+/** A folder of such a name is somebody else's. */
+function isTemporary(entry: Dirent): boolean {
+  return entry.name.endsWith(TEMPORARY) && !entry.isDirectory();
+}
+
+/**
+ * Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. Returns
+ * the names of the sources that are other paths now: whether they hold the same is for the digests to say.
+ */
+export async function requireSameConfig(directory: string, now: Settings): Promise<string[]> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
-  const { format, sources, items: _items, scores: _scores, ...settings } = await readConfig(directory);
+  const { format, sources, places: _, items: _items, scores: _scores, ...settings } = await readConfig(directory);
   if (format === undefined) {
     throw new UsageError(
       `${directory} was begun by version 0.1 of slimrnn, whose checkpoints this version cannot go on from; its figures ` +
@@ -80,14 +94,24 @@ export async function requireSameConfig(directory: string, now: Settings): Promi
     );
   }
   const before = flattened({ ...settings, ...(typeof sources === 'object' ? sources : {}) });
+  const moved: string[] = [];
   for (const key of new Set([...Object.keys(before), ...Object.keys(now)])) {
     const [then, wanted] = [before[key] ?? null, now[key] ?? null];
     if (freeFields.has(key) || JSON.stringify(then) === JSON.stringify(wanted)) continue;
+    if (isPath(key) && then !== null && wanted !== null) {
+      moved.push(key);
+      continue;
+    }
     throw new UsageError(
       `${directory} was started with ${spoken(key, then)}, not ${spoken(key, wanted)}; ` +
         '--resume needs the same, or start anew with another --out',
     );
   }
+  return moved;
+}
+
+function isPath(key: string): boolean {
+  return key === 'data' || key === 'valid' || key === 'test' || key === 'init';
 }
 
 /** A setting as the command line has it; null for none. */
@@ -122,17 +146,19 @@ export function writeJson(path: string, document: object): Promise<void> {
   return writeAtomically(path, `${JSON.stringify(document, null, 2)}\n`);
 }
 
-/** Parses a JSON file; throws UsageError when it cannot be read or is damaged. */
-export async function readJson(path: string): Promise<unknown> {
+/** Parses a JSON file; throws UsageError, which ends with what to do, when it cannot be read or is damaged. */
+export async function readJson(path: string, remedy?: string): Promise<unknown> {
+  const advice = remedy === undefined ? '' : `; ${remedy}`;
   let text: string;
   try {
     text = await readFile(path, 'utf8');
   } catch (cause) {
-    throw new UsageError(`cannot read ${path}: ${fileErrorReason(cause)}`, { cause });
+    throw new UsageError(`cannot read ${path}: ${fileErrorReason(cause)}${advice}`, { cause });
   }
   try {
     return parseJson(text);
   } catch (cause) {
-    throw new UsageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new UsageError(`${path} is not JSON: ${reason}${advice}`, { cause });
   }
 }

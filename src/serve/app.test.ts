@@ -217,7 +217,7 @@ describe('events', () => {
     const heard = events(answer, 2);
     makeRun(at('new'));
     const [first, second] = await heard;
-    const ids = (told: typeof first) => (told!.data as RunSummary[]).map(({ id }) => id);
+    const ids = (told: typeof first) => (told!.data as { runs: RunSummary[] }).runs.map(({ id }) => id);
     expect([ids(first), ids(second)]).toEqual([['sweep/a'], ['new', 'sweep/a']]);
   });
 

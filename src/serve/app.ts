@@ -69,7 +69,7 @@ export async function createApp({ root, hosts, maxClients = 1000 }: AppOptions):
     if (!hosts.includes(host)) return c.text('this server has another name\n', 403);
     return next();
   });
-  app.get('/api/runs.json', async (c) => c.json({ runs: await listRuns(), live: true }));
+  app.get('/api/runs.json', async (c) => c.json({ ...(await listRuns()), live: true }));
   app.get('/api/runs/*', async (c) => {
     const [, part] = /^\/api\/runs\/(.*)\.json$/.exec(pathOf(c)) ?? [];
     const id = part === undefined ? undefined : idOf(part);

@@ -56,6 +56,19 @@ it('counts a client from the moment it comes, and not at all when its run is not
   hub.close();
 });
 
+it('lists the same runs as the same object until one of them changes', async () => {
+  const list = createSummaries(root);
+  const first = await list();
+  expect(first.runs.map(({ id }) => id)).toEqual(['a']);
+  expect(await list()).toBe(first);
+  writeFileSync(join(root, 'a', 'metrics.jsonl'), epochLines(4));
+  const second = await list();
+  expect(second.runs[0]!.epochs.done).toBe(4);
+  makeRun(join(root, 'b'));
+  expect((await list()).runs.map(({ id }) => id)).toEqual(['a', 'b']);
+  expect((await list()).runs[0]).toBe(second.runs[0]);
+});
+
 it('says that a run has gone', async () => {
   const hub = createHub(root, createSummaries(root));
   const gone = new Promise<string>((resolve) => {

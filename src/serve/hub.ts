@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts';
 import { createEpochReader, readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
-import { type ListRuns, signatureOf } from './summaries.ts';
+import { type ListedRuns, type ListRuns, signatureOf } from './summaries.ts';
 
 /** Takes what there is to tell; false when it cannot take more and should be forgotten. */
 export type Client = (message: Uint8Array) => boolean;
@@ -9,6 +9,9 @@ export type Client = (message: Uint8Array) => boolean;
 /** Milliseconds between two looks at a run, and at the list of all. */
 const RUN_INTERVAL = 1000;
 const LIST_INTERVAL = 3000;
+/** The pause after a look is at least so many times as long as the look took, up to so many milliseconds. */
+const STRETCH = 20;
+const LONGEST_PAUSE = 60_000;
 /** Milliseconds after which something is said even if nothing happened, so that dead connections show. */
 const HEARTBEAT = 15_000;
 
@@ -16,14 +19,14 @@ const HEARTBEAT = 15_000;
 interface Topic {
   readonly clients: Set<Client>;
   readonly watcher: ReturnType<typeof watch>;
-  readonly timers: readonly NodeJS.Timeout[];
+  readonly stops: readonly (() => void)[];
 }
 
 /** A hub over the runs of a root. A topic is watched only while someone listens, once however many they are. */
 export function createHub(root: string, listRuns: ListRuns) {
   const topics = new Map<string | undefined, Topic>();
-  const end = (id: string | undefined, { timers }: Topic) => {
-    for (const timer of timers) clearInterval(timer);
+  const end = (id: string | undefined, { stops }: Topic) => {
+    for (const stop of stops) stop();
     topics.delete(id);
   };
   const leave = (id: string | undefined, client: Client) => {
@@ -31,23 +34,30 @@ export function createHub(root: string, listRuns: ListRuns) {
     if (topic?.clients.delete(client) && topic.clients.size === 0) end(id, topic);
   };
   const every = (milliseconds: number, id: string | undefined, work: () => Promise<Uint8Array | undefined>) => {
-    let isBusy = false;
-    return setInterval(async () => {
-      if (isBusy) return;
-      isBusy = true;
+    let isOver = false;
+    let timer: NodeJS.Timeout;
+    const round = async () => {
+      const started = performance.now();
       const message = await work().catch(() => undefined);
-      isBusy = false;
+      if (isOver) return;
+      const pause = Math.min(STRETCH * (performance.now() - started), LONGEST_PAUSE);
+      timer = setTimeout(round, Math.max(milliseconds, pause));
       if (message === undefined) return;
       for (const client of [...(topics.get(id)?.clients ?? [])]) if (!client(message)) leave(id, client);
-    }, milliseconds);
+    };
+    timer = setTimeout(round, milliseconds);
+    return () => {
+      isOver = true;
+      clearTimeout(timer);
+    };
   };
   const open = (id: string | undefined): Topic => {
     const watcher = id === undefined ? watch(listReader(listRuns), listMessage) : watch(runReader(root, id), messageOf);
-    const timers = [
+    const stops = [
       every(id === undefined ? LIST_INTERVAL : RUN_INTERVAL, id, watcher.look),
       every(HEARTBEAT, id, async () => encode(': still here\n\n')),
     ];
-    const topic = { clients: new Set<Client>(), watcher, timers };
+    const topic = { clients: new Set<Client>(), watcher, stops };
     topics.set(id, topic);
     return topic;
   };
@@ -90,6 +100,8 @@ function watch<State>(
       return greeting.message;
     },
     async look(): Promise<Uint8Array | undefined> {
+      // Until the first one who comes is greeted there is nobody to tell.
+      if (last === undefined) return undefined;
       const before = last;
       last = await read(before);
       return message(before, last);
@@ -139,8 +151,14 @@ function commonEpochs(before: RunRecord | undefined, now: RunRecord): number {
   return same;
 }
 
+/** The list as text, which is made anew only when the list is. */
 function listReader(listRuns: ListRuns) {
-  return async () => JSON.stringify(await listRuns());
+  let last: { readonly list: ListedRuns; readonly text: string } | undefined;
+  return async () => {
+    const list = await listRuns();
+    if (last?.list !== list) last = { list, text: JSON.stringify(list) };
+    return last.text;
+  };
 }
 
 function listMessage(before: string | undefined, now: string): Uint8Array | undefined {

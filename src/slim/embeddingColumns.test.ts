@@ -6,7 +6,8 @@ import { traceGroups } from '../groups/trace.ts';
 import { languageModel } from '../models/languageModel.ts';
 import { rhnLanguageModel } from '../models/rhnLanguageModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { roundingOf, verifyEqual } from '../verify/verify.ts';
+import { roundingOf } from '../verify/rounding.ts';
+import { verifyEqual } from '../verify/verify.ts';
 import { shrinkZeros } from './shrink.ts';
 
 const EMBEDDING = 6;

@@ -11,6 +11,10 @@ import {
   stepModel,
   withZeroRows,
 } from '../../test/support/stepCells.ts';
+import { int64s } from '../graph/attributes.ts';
+import type { Value } from '../graph/builder.ts';
+import { add, apply, concat, split, unsqueeze } from '../graph/ops.ts';
+import { statesOf } from '../graph/states.ts';
 import type { Dim, Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -90,6 +94,25 @@ function kerasStack(): Model {
   );
 }
 
+/** Two groups of 2 and 4 units, twice, whose states [2, batch, 6] are written by ScatterND, one row after the other. */
+function cachedGroups(): Model {
+  return stepModel({ cache: [2, B, 6] }, (b, x, [cache]) => {
+    let [from, all] = [x, cache!];
+    const heads: Value[] = [];
+    for (const [row, names] of [['a', 'bb'] as const, ['ccc', 'dddd'] as const].entries()) {
+      const [left, right] = split(pick(all, row, 0), [2, 4], 1);
+      const inputs = row === 0 ? 5 : 3;
+      const next = [gruStep(randomWeights(b, names[0]), from, left!, 2, inputs)];
+      next.push(gruStep(randomWeights(b, names[1]), from, right!, 4, inputs));
+      const states = concat(next, 1);
+      all = apply('ScatterND', [all, b.constant(int64s([1, 1], [row])), unsqueeze(states, [0])]);
+      from = head(b, states, 6);
+      heads.push(from);
+    }
+    return { y: add(heads[0]!, heads[1]!), next: { cache_out: all } };
+  });
+}
+
 describe('cells whose states are stacked in one tensor', () => {
   it('keep equally many units, so that the state keeps its form', async () => {
     const model = kerasStack();
@@ -104,6 +127,34 @@ describe('cells whose states are stacked in one tensor', () => {
       [1, 2, H - 2, 2],
     ]);
     expect((await withoutDead(model, ['a.R', 'zz.W'])).layers.map((l) => l.after)).toEqual([H, H]);
+  });
+
+  it('lose units of their own where the state may change its form, h and c staying together', async () => {
+    const { layers, resized } = await withoutDead(kerasStack(), ['zz.R', 'head_0'], true);
+    expect(layers.map((l) => l.after)).toEqual([H, H - 2]);
+    expect(resized.map((r) => r.after)).toEqual([
+      [1, 1, 2 * H - 2, 2],
+      [1, 1, 2 * H - 2, 2],
+    ]);
+  });
+
+  it('are followed through caches that are written row by row, in groups, along several axes', async () => {
+    const model = cachedGroups();
+    expect(traceModel(model).groups.layers.map((l) => l.components.length)).toEqual([2, 4, 2, 4]);
+    const zero = { 'a.R': [1], head_0: [1] };
+    expect(shrinkZeros(withZeroRows(model, zero)).layers.map((l) => l.after)).toEqual([2, 4, 2, 4]);
+    const dead = withZeroRows(model, zero);
+    const { prepared, groups, removed, layers, resized, model: slim } = shrinkZeros(dead, { resizeState: true });
+    expect(layers.map((l) => l.after)).toEqual([1, 4, 2, 4]);
+    expect(resized.map((r) => r.after)).toEqual([
+      [1, B, 11],
+      [1, B, 11],
+    ]);
+    await assertEqual(nodeRuntime, prepared, slim, { removal: { groups, removed, prepared } });
+    await assertEqual(nodeRuntime, dead, slim, {
+      states: statesOf(prepared),
+      removal: { groups, removed, prepared },
+    });
   });
 
   it('can be cut to half', async () => {

@@ -11,8 +11,9 @@ import { biasShares, countParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
-import { type DirectoryRunOptions, type RunResult, savedConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
-import { clearTemporaries, readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
+import { readResult } from '../runs/result.ts';
+import { type DirectoryRunOptions, saveConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
+import { clearTemporaries, runFiles } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { TrainingDivergedError } from '../train/errors.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
@@ -45,7 +46,7 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
     await clearTemporaries(directory);
     const task = await loadPlanned(plan, run);
     if (!existsSync(join(directory, runFiles.config))) {
-      await writeJson(join(directory, runFiles.config), savedConfig(config, task, sources));
+      await saveConfig(directory, config, task, sources);
     }
     const options = { config, task, sources, directory, resume: true, ...rest };
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
@@ -75,7 +76,7 @@ async function toRung(options: DirectoryRunOptions, until: number): Promise<Rung
 async function toResult(options: DirectoryRunOptions): Promise<RungEntry> {
   const { directory, config } = options;
   if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
-  const { models, history } = (await readJson(join(directory, runFiles.result))) as RunResult;
+  const { models, history } = await readResult(directory);
   const last = models.at(-1)!;
   const reached = { epoch: config.epochs, epochs: history.length, scores: last.scores.valid! };
   return standingOf(await loadModel(join(directory, last.file)), config, reached);

@@ -1,6 +1,3 @@
-import { createHash } from 'node:crypto';
-import { createReadStream } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
 import { type Environment, environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
@@ -8,7 +5,7 @@ import { flattened } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import { trainParts } from '../config/trainParts.ts';
 import type { FirstModel } from '../methods/kind.ts';
-import { modelPath } from '../tasks/modelPath.ts';
+import { modelDigest } from '../runs/places.ts';
 import { taskNamed, tasks } from '../tasks/registry.ts';
 import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
@@ -135,10 +132,7 @@ function digestOf(config: RunConfig, { problem }: LoadedTask): string {
 
 /** SHA-256 of the model that all runs start from; undefined when there is none. */
 async function initDigest({ init }: Sources): Promise<string | undefined> {
-  if (init === undefined) return undefined;
-  const hash = createHash('sha256');
-  await pipeline(createReadStream(modelPath(init)), hash);
-  return hash.digest('hex');
+  return init === undefined ? undefined : modelDigest(init);
 }
 
 /** The task of a planned run; throws a UsageError when data or first model are no longer what was planned. */

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { refusal } from '../runs/formats.ts';
+import { foundSources, placesOf, placesSchema } from '../runs/places.ts';
 import { environmentSchema } from '../runs/record.ts';
 import { readJson, writeJson } from '../runs/runDirectory.ts';
 import { scoreKindSchema } from '../train/metrics.ts';
@@ -33,6 +34,7 @@ const planSchema = z.object({
     )
     .min(2),
   sources: z.object({ data: path, valid: path, test: path, init: path }),
+  places: placesSchema.optional(),
   initDigest: z.string().optional(),
   items: z.string(),
   scores: z.array(scoreKindSchema).min(1),
@@ -46,7 +48,10 @@ export function isSweepDirectory(directory: string): boolean {
 
 /** Writes sweep.json. */
 export async function savePlan(directory: string, plan: SweepPlan): Promise<void> {
-  await writeJson(join(directory, sweepFiles.plan), { format: SWEEP_FORMAT, ...plan });
+  await writeJson(join(directory, sweepFiles.plan), {
+    ...{ format: SWEEP_FORMAT, ...plan },
+    places: await placesOf(plan.sources, directory),
+  });
 }
 
 /** Reads sweep.json; throws a UsageError when it is missing, damaged or of another version. */
@@ -65,21 +70,22 @@ export async function readPlan(directory: string): Promise<SweepPlan> {
   }
   const parsed = planSchema.safeParse(content);
   if (!parsed.success) throw new UsageError(refusal(file, content));
-  const { format: _, ...plan } = parsed.data;
+  const { format: _, places, ...plan } = parsed.data;
   const runs = plan.runs.map((run) => {
     const config = readSettings(`${file}, ${run.name}`, run.config, {}, (field) => field);
     return { ...run, config };
   });
-  return { ...plan, runs };
+  return { ...plan, sources: foundSources(plan.sources, places, directory), runs };
 }
 
 /** Throws a UsageError that names the first difference when a sweep is resumed with another plan than it began with. */
 export function requireSamePlan(saved: SweepPlan, now: SweepPlan, directory: string): void {
   const parts = (plan: SweepPlan): [what: string, content: unknown][] => [
-    ['--data', plan.sources.data],
-    ['--valid', plan.sources.valid],
-    ['--test', plan.sources.test],
-    ['--init', plan.sources.init],
+    // Whether other paths hold the same is for the digests to say.
+    ['--data', plan.sources.data === undefined],
+    ['--valid', plan.sources.valid === undefined],
+    ['--test', plan.sources.test === undefined],
+    ['--init', plan.sources.init === undefined],
     ['the model of --init', plan.initDigest],
     ['rungs', plan.rungs],
     ['--eta', plan.eta],

@@ -4,8 +4,7 @@ import { denseKind } from '../methods/dense.ts';
 import { methodOf } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import type { ModelScores, ResultModel } from '../runs/record.ts';
-import type { RunResult } from '../runs/run.ts';
-import { readJson, runFiles } from '../runs/runDirectory.ts';
+import { readResult } from '../runs/result.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { SweepPlan } from './plan.ts';
 import { SWEEP_FORMAT } from './planFile.ts';
@@ -101,7 +100,7 @@ async function rowOf(plan: SweepPlan, index: number, directory: string, state: R
 
 /** The slim model of a finished run, or its only one. */
 async function finalModel(directory: string, run: string): Promise<ResultModel> {
-  const { models } = (await readJson(join(directory, run, runFiles.result))) as RunResult;
+  const { models } = await readResult(join(directory, run));
   return models.at(-1)!;
 }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { rm } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { readJson, runFiles, writeJson } from '../runs/runDirectory.ts';
@@ -61,9 +61,10 @@ export async function readRecord(directory: string): Promise<RunRecord> {
 
 async function readIf<T>(path: string, schema: z.ZodType<T>): Promise<T | undefined> {
   if (!existsSync(path)) return undefined;
-  const parsed = schema.safeParse(await readJson(path));
+  const remedy = `delete the folder ${dirname(path)}, and --resume trains the run anew`;
+  const parsed = schema.safeParse(await readJson(path, remedy));
   if (parsed.success) return parsed.data;
-  throw new UsageError(`${path} was written by another version of slimrnn, or changed by hand`);
+  throw new UsageError(`${path} was written by another version of slimrnn, or changed by hand; ${remedy}`);
 }
 
 /** Adds how a run stands to its record; the same entry again changes nothing. */

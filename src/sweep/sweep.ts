@@ -3,7 +3,7 @@ import { mkdir, rm, stat } from 'node:fs/promises';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
-import { checkNewRunDirectory, clearTemporaries, readJson, writeJson } from '../runs/runDirectory.ts';
+import { checkNewRunDirectory, clearTemporaries, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { InterruptedError } from '../train/errors.ts';
 import { type Job, processLauncher } from './childProcess.ts';
@@ -12,6 +12,7 @@ import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
 import { type JobEvent, RESTARTS, runJobs } from './pool.ts';
 import { type SweepResult, sweepResult } from './result.ts';
+import { readSweepResult } from './resultFile.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
 import { hasReached, type RunState, standings } from './standings.ts';
 
@@ -47,7 +48,8 @@ const ORPHANS = 30;
  */
 export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<SweepResult> {
   const { directory, resume = false, signal } = options;
-  if (resume) requireSamePlan(await readPlan(directory), plan, directory);
+  const saved = resume ? await readPlan(directory) : undefined;
+  if (saved) requireSamePlan(saved, plan, directory);
   else await checkNewSweepDirectory(directory);
   await mkdir(directory, { recursive: true });
   const lock = await acquireLock(directory);
@@ -58,10 +60,13 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
       // What ended the processes of a run that was given up may be gone.
       if (await forgetGivenUp(join(directory, name))) await rm(finished, { force: true });
     }
-    if (resume && existsSync(finished)) return (await readJson(finished)) as SweepResult;
+    if (resume && existsSync(finished)) return readSweepResult(finished);
     await clearTemporaries(directory);
-    if (resume) await checkSources(plan);
-    else await savePlan(directory, plan);
+    if (saved) {
+      await checkSources(plan);
+      // The workers read where the data are now.
+      if (JSON.stringify(saved.sources) !== JSON.stringify(plan.sources)) await savePlan(directory, plan);
+    } else await savePlan(directory, plan);
     for (const { name } of plan.runs) {
       if (existsSync(join(directory, name))) await waitUntilFree(join(directory, name), ORPHANS);
     }

@@ -157,7 +157,7 @@ async function validate(run: Run, options: TrainOptions, last: Progress, rate: n
   if (sums.totals.loss![0]! / sums.count <= problem.hopeless) return values;
   const { name } = problem.scores[0]!;
   const what = `training diverged: the validation ${name} is ${values[name]!.toPrecision(3)}`;
-  throw explained(what, last, rate, options);
+  throw explained(what, last, rate, options, TOO_LARGE);
 }
 
 async function stepOrExplain(run: Run, batches: Batches, rate: number, options: TrainOptions): Promise<StepResult> {
@@ -168,18 +168,30 @@ async function stepOrExplain(run: Run, batches: Batches, rate: number, options: 
     if (result.loss <= hopeless) return result;
     throw new DivergedError(`training diverged: the loss is ${result.loss.toFixed(1)} for each of the ${items}`);
   } catch (error) {
-    throw error instanceof DivergedError ? explained(error.message, progress, rate, options) : error;
+    const advice = progress.updates === 0 ? NOT_YET_MOVED : TOO_LARGE;
+    throw error instanceof DivergedError ? explained(error.message, progress, rate, options, advice) : error;
   }
 }
 
+const TOO_LARGE = 'Likely the steps are too large: lower --learning-rate or --clip.';
+/** Stored weights are finite numbers, as are inputs from arrays. */
+const NOT_YET_MOVED =
+  'No weight has changed yet: the model itself gives this on the first batch, as by a division by 0 (a mean over a ' +
+  'length of 0), a logarithm of 0, or inputs that are too large.';
+
 /** A divergence with its place, its likely cause and what is left. */
-function explained(what: string, at: Progress, rate: number, { store }: TrainOptions): TrainingDivergedError {
+function explained(
+  what: string,
+  at: Progress,
+  rate: number,
+  { store }: TrainOptions,
+  advice: string,
+): TrainingDivergedError {
   const checkpoint = store?.place();
   return new TrainingDivergedError(
     `${what}, in epoch ${at.epoch + 1} at update ${at.updates + 1} (learning rate ${rate})`,
     at.epoch + 1,
-    'Likely the steps are too large: lower --learning-rate or --clip.' +
-      (checkpoint === undefined ? '' : ` The last checkpoint, from before, is kept in ${checkpoint}.`),
+    advice + (checkpoint === undefined ? '' : ` The last checkpoint, from before, is kept in ${checkpoint}.`),
   );
 }
 

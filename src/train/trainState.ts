@@ -21,7 +21,7 @@ import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
-import { gradientNotes, weightsWithoutGradient } from './zeroGradients.ts';
+import { gradientNotes } from './zeroGradients.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
 export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | 'createOptimizer'> {
@@ -72,7 +72,7 @@ export class TrainState {
     }
     const state = new TrainState(snapshot, setup, plan);
     const { unfed } = await state.stepFor(first, 0, plan);
-    state.notes.push(...gradientNotes([...state.untouched.keys(), ...weightsWithoutGradient(plan, unfed)], unfed));
+    state.notes.push(...gradientNotes(plan, [...state.untouched.keys()], unfed));
     return state;
   }
 

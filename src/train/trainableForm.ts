@@ -4,10 +4,11 @@ import type { Model, Tensor } from '../graph/types.ts';
 import { type TracedGroups, traceGroups } from '../groups/trace.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { prepareModel } from '../passes/prepareModel.ts';
+import { requireFiniteWeights } from './finiteWeights.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import type { Snapshot } from './snapshot.ts';
 import type { Checkpoint } from './store.ts';
-import { liftConstants, trainedNames, weightsOfModel } from './trainedWeights.ts';
+import { liftConstants, trainedNames, weightsOfModel, weightTest } from './trainedWeights.ts';
 
 /** A model in the form in which it is trained, with the weights that are trained in float32. */
 export type TrainableForm = Pick<Snapshot, 'model' | 'weights'>;
@@ -17,9 +18,13 @@ interface FormOptions extends Pick<TrainOptions, 'states'> {
   readonly settings: Pick<TrainSettings, 'freeze' | 'fix'>;
 }
 
-/** The form in which a model is trained: weights as initializers; with a method, each direction its own operator. */
+/**
+ * The form in which a model is trained: weights as initializers; with a method, each direction its own operator. Throws
+ * UsageError where a weight is no finite number.
+ */
 export function trainableForm(model: Model, { method, settings, states }: FormOptions): TrainableForm {
   const lifted = liftConstants(model);
+  requireFiniteWeights(lifted.graph, weightTest(lifted.graph));
   const named = states ? { ...lifted, metadata: { ...lifted.metadata, ...stateMetadata(states) } } : lifted;
   const form = method.isDense ? named : prepareModel(named, states && { states });
   return { model: form, weights: weightsOfModel(form, trainedNames(form.graph, settings.freeze)) };

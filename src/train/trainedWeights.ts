@@ -1,31 +1,36 @@
 import { UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { inputsFor, isDifferentiable, movesOnce, traits } from '../graph/operators.ts';
-import { producers } from '../graph/rewrite.ts';
+import { inputsFor, isDifferentiable, isLoop, movesOnce, traits } from '../graph/operators.ts';
+import { allNodes, bodiesOf, mapBodies, producers } from '../graph/rewrite.ts';
+import { stateSlots } from '../graph/slots.ts';
 import type { InputRole } from '../graph/traits.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { asFloat32, asStored } from '../passes/float32.ts';
+import { uniqueNames } from '../passes/uniqueNames.ts';
 
 /*
  * Which stored tensors of an imported model are weights. An ONNX file does not say: weights, constants of formulas and
  * statistics lie side by side, as initializers or as Constant nodes.
  */
 
-/** Asks whether a stored value is a weight of some operator, directly or after being moved. */
-function weightTest(graph: Graph): (name: string) => boolean {
+/** Asks whether a stored value is a weight of some operator, directly or after being moved, in loops and branches too. */
+export function weightTest(graph: Graph): (name: string) => boolean {
   const readers = new Map<string, { node: Node; input: number }[]>();
-  for (const node of graph.nodes) {
+  const nodes = allNodes(graph);
+  for (const node of nodes) {
     node.inputs.forEach((name, input) => {
       if (name !== '') readers.set(name, [...(readers.get(name) ?? []), { node, input }]);
     });
   }
-  const made = producers(graph.nodes);
+  const made = producers(nodes);
+  const others = otherNames(nodes);
   const isProduct = (name: string) => {
     const maker = made.get(name);
     return maker !== undefined && traits(maker).product && isDifferentiable(maker);
   };
   const test = (name: string): boolean =>
+    (others.get(name) ?? []).some(test) ||
     (readers.get(name) ?? []).some(({ node, input }) => {
       if (isDifferentiable(node) && inputsFor(node, 'matrix', 'vector').includes(input)) return true;
       if (node.op === 'Add') return isProduct(node.inputs[1 - input] ?? '');
@@ -35,21 +40,57 @@ function weightTest(graph: Graph): (name: string) => boolean {
   return test;
 }
 
-/** The model with weights that it holds in `Constant` nodes as initializers, under the same names. */
+/** What else values are called: a loop's state in its body, and what a branch gives behind it. */
+function otherNames(nodes: readonly Node[]): Map<string, string[]> {
+  const found = new Map<string, string[]>();
+  const add = (name: string | undefined, other: string | undefined) => {
+    if (name && other) found.set(name, [...(found.get(name) ?? []), other]);
+  };
+  for (const node of nodes) {
+    for (const body of bodiesOf(node)) {
+      if (isLoop(node)) for (const i of stateSlots(node)?.inputs ?? []) add(node.inputs[i], body.inputs[i]?.name);
+      else
+        body.outputs.forEach(({ name }, i) => {
+          add(name, node.outputs[i]);
+        });
+    }
+  }
+  return found;
+}
+
+/**
+ * The model with weights that it holds in `Constant` nodes, or inside loops and branches, as initializers of the
+ * outermost graph; where several graphs inside use a name, they are told apart.
+ */
 export function liftConstants(model: Model): Model {
-  const { graph } = model;
-  const isWeight = weightTest(graph);
+  const graph = uniqueNames(model.graph);
   const lifted = new Map<string, Tensor>();
-  const nodes = graph.nodes.filter((node) => {
+  const rest = liftFrom(graph, weightTest(graph), lifted, true);
+  if (lifted.size === 0) return model;
+  return { ...model, graph: { ...rest, initializers: new Map([...rest.initializers, ...lifted]) } };
+}
+
+/** A graph without the weights that go to `lifted`; of the outermost one initializers stay. */
+function liftFrom(
+  graph: Graph,
+  isWeight: (name: string) => boolean,
+  lifted: Map<string, Tensor>,
+  outermost = false,
+): Graph {
+  const given = new Set(graph.outputs.map((o) => o.name));
+  const goes = (name: string, tensor: Tensor | undefined): tensor is Tensor =>
+    tensor !== undefined && isFloat(tensor.elementType) && tensor.dims.length > 0 && (outermost || !given.has(name));
+  const nodes = graph.nodes.flatMap((node): Node[] => {
     const tensor = constantTensor(node);
     const name = node.outputs[0]!;
-    if (tensor === undefined || !isFloat(tensor.elementType) || tensor.dims.length === 0 || !isWeight(name))
-      return true;
+    if (!goes(name, tensor) || !isWeight(name)) return [mapBodies(node, (body) => liftFrom(body, isWeight, lifted))];
     lifted.set(name, tensor);
-    return false;
+    return [];
   });
-  if (lifted.size === 0) return model;
-  return { ...model, graph: { ...graph, nodes, initializers: new Map([...graph.initializers, ...lifted]) } };
+  if (outermost) return { ...graph, nodes };
+  const own = [...graph.initializers].filter(([name, tensor]) => goes(name, tensor));
+  for (const [name, tensor] of own) lifted.set(name, tensor);
+  return { ...graph, nodes, initializers: new Map([...graph.initializers].filter(([name]) => !lifted.has(name))) };
 }
 
 /**
@@ -96,7 +137,7 @@ export function trainedNames(graph: Graph, freeze: readonly string[] = []): stri
 }
 
 function readAs(graph: Graph, role: InputRole): Set<string> {
-  return new Set(graph.nodes.flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
+  return new Set(allNodes(graph).flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
 }
 
 /** Float32 values by name; a model in half precision has them beside its own. */

@@ -6,14 +6,18 @@ import { isRecurrent } from '../graph/operators.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import { statesOf } from '../graph/states.ts';
 import { sliceTensor } from '../graph/tensors.ts';
-import type { Dim, Model, Tensor } from '../graph/types.ts';
+import type { Dim, Graph, Model, Tensor } from '../graph/types.ts';
 import type { Streaming } from '../passes/streaming.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { freeDims } from '../slim/dimRoles.ts';
+import { turnsOf } from './choices.ts';
 import { type Difference, Tally } from './difference.ts';
 import { zeroStates } from './givenInputs.ts';
+import { noiseOf } from './noise.ts';
 import { boundDims, randomTensor, refuseEmpty, smallSizes } from './randomInputs.ts';
-import { refuseNothing, roundingOf, runAll } from './verify.ts';
+import { beyondRounding, roundingOf } from './rounding.ts';
+import { runAll, runBranches, type WindowListener } from './runs.ts';
+import { refuseNothing, refuseUntaken } from './verify.ts';
 
 /** Time steps of a sequence, and of the pieces that it is cut into. */
 const STEPS = 8;
@@ -22,11 +26,27 @@ const PIECES = [
   [5, 6, 7],
 ];
 
+/** What a proof of streaming may leave open. */
+export interface StreamOptions {
+  /** Limit on the relative difference; absent: what rounding explains. */
+  readonly tolerance?: number | undefined;
+  /** Accepts branches of an If that no input takes. */
+  readonly unverifiedBranches?: boolean;
+  /** Hears how many windows each model has run on. */
+  readonly onWindow?: WindowListener;
+}
+
 /**
  * Proves that a streaming model computes on two pieces of a sequence, states carried, what the sequence model computes
- * on the whole. Throws a SlimError when it does not: something else than the recurrent layers looks across time.
+ * on the whole, with every choice that inputs have. Throws a SlimError when it does not: something else than the
+ * recurrent layers looks across time.
  */
-export async function assertStreams(runtime: Runtime, model: Model, streaming: Streaming): Promise<Difference> {
+export async function assertStreams(
+  runtime: Runtime,
+  model: Model,
+  streaming: Streaming,
+  { tolerance, unverifiedBranches = false, onWindow }: StreamOptions = {},
+): Promise<Difference> {
   const { graph } = model;
   for (const input of graph.inputs) refuseEmpty(input);
   refuseLengths(model);
@@ -35,23 +55,61 @@ export async function assertStreams(runtime: Runtime, model: Model, streaming: S
   const axes = new Map(graph.outputs.map((o) => [o.name, timeAxis(typeOf(o.name)?.shape, time)]));
   // Where time and examples lie along one axis, one example tells its steps apart.
   const mixed = graph.outputs.some((o) => axes.get(o.name) !== typeOf(o.name)?.shape?.indexOf(time));
+  const sequences = sequencesOf(graph, time, mixed);
+  const failure = { what: 'cannot prove that the model streams: it does not run on random inputs' };
+  const runs = sequences.map((feeds) => ({ windows: [feeds], states: {} }));
+  const { outputs: wholes, untaken } = await runBranches(runtime, model, runs, [], [], failure, onWindow);
+  if (untaken.length > 0 && !unverifiedBranches) refuseUntaken(untaken);
+  // Both models start from the states that the model takes already.
+  const own = new Set(graph.inputs.map(({ name }) => name));
+  const added = new Set(streaming.added.map(({ input }) => input).filter((input) => !own.has(input)));
+  const inPieces = sequences.map((feeds) => {
+    return { windows: piecesOf(model, feeds, time), states: zeroStates(streaming.model.graph, added, feeds) };
+  });
+  const parts: Record<string, Tensor>[] = [];
+  await runAll(runtime, streaming.model, inPieces, statesOf(streaming.model), (made) => parts.push(made), failure);
+  const tally = new Tally();
+  for (const whole of wholes) comparePieces(tally, axes, whole, parts.splice(0, PIECES.length));
+  refuseNothing(tally);
+  tally.batches = wholes.length * PIECES.length;
+  tally.untaken = untaken;
+  const measure = tolerance === undefined && (() => noiseOf(runtime, model, runs, []));
+  const { far, noise } = await beyondRounding(tally.worstOf, tolerance ?? roundingOf(model), measure);
+  tally.noise = noise;
+  const { difference } = tally;
+  if (far !== undefined || tally.equal < tally.discrete) {
+    throw new SlimError(
+      `the model cannot stream: on a sequence in two pieces output '${far?.[0] ?? 'of classes'}' differs by ` +
+        `${difference.maxAbsDifference.toExponential(1)} from that on the whole; ` +
+        'something in it besides the recurrent layers looks across time steps',
+    );
+  }
+  return difference;
+}
+
+/** Sequences at most that try what the graph's decisions turn on. */
+const MOST_SEQUENCES = 16;
+
+/** Random sequences, one for each choice that the inputs have. */
+function sequencesOf(graph: Graph, time: string, mixed: boolean): Tensors[] {
   const ones = mixed ? Object.fromEntries(freeDims(graph).map((name) => [name, 1])) : {};
   const sizes = smallSizes(graph, { ...ones, [time]: STEPS });
   const random = randomStream(1);
-  const feeds: Record<string, Tensor> = {};
-  for (const input of graph.inputs) {
-    feeds[input.name] = randomTensor(input, graph, boundDims(input, sizes), random, sizes);
-  }
-  const results: Record<string, Tensor>[] = [];
-  const keep = (outputs: Record<string, Tensor>) => results.push(outputs);
-  const failure = { what: 'cannot prove that the model streams: it does not run on random inputs' };
-  await runAll(runtime, model, [{ windows: [feeds], states: {} }], [], keep, failure);
-  const added = new Set(streaming.added.map(({ input }) => input));
-  const run = { windows: piecesOf(model, feeds, time), states: zeroStates(streaming.model.graph, added, feeds) };
-  await runAll(runtime, streaming.model, [run], statesOf(streaming.model), keep, failure);
-  const [whole, ...parts] = results;
-  const tally = new Tally();
-  for (const [name, expected] of Object.entries(whole!)) {
+  return Array.from({ length: Math.min(turnsOf(graph), MOST_SEQUENCES) }, (_, turn) =>
+    Object.fromEntries(
+      graph.inputs.map((v) => [v.name, randomTensor(v, graph, boundDims(v, sizes), random, sizes, turn)]),
+    ),
+  );
+}
+
+/** Adds the outputs of one sequence: those on the whole against those of its pieces. */
+function comparePieces(
+  tally: Tally,
+  axes: ReadonlyMap<string, number>,
+  whole: Readonly<Record<string, Tensor>>,
+  parts: readonly Readonly<Record<string, Tensor>>[],
+): void {
+  for (const [name, expected] of Object.entries(whole)) {
     const axis = axes.get(name)!;
     if (axis < 0) {
       // What the model says once, it says at the end.
@@ -66,17 +124,6 @@ export async function assertStreams(runtime: Runtime, model: Model, streaming: S
       tally.compare(name, sliceTensor(expected, keep), parts[i]![name]!);
     }
   }
-  refuseNothing(tally);
-  tally.batches = PIECES.length;
-  const { difference } = tally;
-  if (difference.maxRelativeDifference > roundingOf(model) || tally.equal < tally.discrete) {
-    throw new SlimError(
-      `the model cannot stream: on a sequence in two pieces output '${tally.worst ?? 'of classes'}' differs by ` +
-        `${difference.maxAbsDifference.toExponential(1)} from that on the whole; ` +
-        'something in it besides the recurrent layers looks across time steps',
-    );
-  }
-  return difference;
 }
 
 /** The axis with an entry for each time step, also where other dimensions lie along it; -1 for none. */

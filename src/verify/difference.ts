@@ -19,6 +19,10 @@ export interface Difference {
   readonly agreement?: number;
   /** Windows that were compared. */
   readonly batches: number;
+  /** The relative difference that rounding alone makes in this model, where it is more than usual and was measured. */
+  readonly noise?: number;
+  /** Branches of Ifs that no window took, in words; absent where all were taken. */
+  readonly untaken?: readonly string[];
 }
 
 /** Sums over the outputs that have been compared so far. */
@@ -30,18 +34,26 @@ export class Tally {
   private reals = 0;
   /** Outputs that were nothing but NaN and infinity in some window. */
   readonly blank = new Set<string>();
-  /** Elements that were compared, by output. */
+  /** Elements that the outputs had, by name. */
   readonly elements = new Map<string, number>();
-  /** The output with the largest relative difference. */
-  worst: string | undefined;
+  /** The largest relative difference of each output, of those elements that differ by more than its allowance. */
+  readonly worstOf = new Map<string, number>();
+  private readonly allowance: (name: string) => number;
+
+  /** Absolute differences up to an output's `allowance` count in what is reported, but in no verdict. */
+  constructor(allowance: (name: string) => number = () => 0) {
+    this.allowance = allowance;
+  }
   /** Elements that are no reals, and how many of them are equal. */
   discrete = 0;
   equal = 0;
   batches = 0;
+  untaken: readonly string[] = [];
+  noise: number | undefined;
 
   /** What it amounts to. */
   get difference(): Difference {
-    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches } = this;
+    const { maxAbs, maxRelative, sumAbs, sumRelative, reals, discrete, equal, batches, untaken, noise } = this;
     return {
       maxAbsDifference: maxAbs,
       maxRelativeDifference: maxRelative,
@@ -49,11 +61,16 @@ export class Tally {
       meanRelativeDifference: reals === 0 ? 0 : sumRelative / reals,
       ...(discrete > 0 && { agreement: equal / discrete }),
       batches,
+      ...(noise !== undefined && { noise }),
+      ...(untaken.length > 0 && { untaken }),
     };
   }
 
-  /** Adds one output of one window; throws a SlimError when type or dimensions of the two differ. */
-  compare(name: string, expected: Tensor, got: Tensor): void {
+  /**
+   * Adds one output of one window, or what is compared of its `elements`; throws a SlimError when type or dimensions of
+   * the two differ.
+   */
+  compare(name: string, expected: Tensor, got: Tensor, elements = expected.data.length): void {
     if (expected.elementType !== got.elementType) {
       throw new SlimError(
         `output '${name}' is ${got.elementType} in the smaller model, expected ${expected.elementType}`,
@@ -65,7 +82,7 @@ export class Tally {
           'for streaming states say what was removed (removal)',
       );
     }
-    this.elements.set(name, (this.elements.get(name) ?? 0) + expected.data.length);
+    this.elements.set(name, (this.elements.get(name) ?? 0) + elements);
     const [a, b] = [numbersOf(expected), numbersOf(got)];
     if (isFloat(expected.elementType) && a && b) this.compareReals(name, a, b);
     else {
@@ -78,6 +95,8 @@ export class Tally {
     const { largest, usual, blank } = sizesOf(a);
     if (blank) this.blank.add(name);
     const floor = Math.min(largest, 10 * usual);
+    const allowed = this.allowance(name);
+    let worst = this.worstOf.get(name) ?? 0;
     for (let i = 0; i < a.length; i++) {
       const [x, y] = [a[i]!, b[i]!];
       if (Object.is(x, y) || x === y) continue;
@@ -87,11 +106,10 @@ export class Tally {
       this.sumAbs += d;
       this.sumRelative += relative;
       if (d > this.maxAbs) this.maxAbs = d;
-      if (!(relative <= this.maxRelative)) {
-        this.maxRelative = relative;
-        this.worst = name;
-      }
+      if (!(relative <= this.maxRelative)) this.maxRelative = relative;
+      if (d > allowed && !(relative <= worst)) worst = relative;
     }
+    this.worstOf.set(name, worst);
     this.reals += a.length;
   }
 }

@@ -1,4 +1,4 @@
-import { intAttribute } from '../graph/attributes.ts';
+import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
 import { knownTypes } from '../graph/infer/infer.ts';
 import { inputsFor, isLoop, isRecurrent, moves, operators, traits } from '../graph/operators.ts';
@@ -13,6 +13,9 @@ export type InputUse =
   /** Lengths of sequences that have so many steps. */
   | { readonly kind: 'length'; readonly steps: number }
   | { readonly kind: 'number' };
+
+/** How often a loop runs that goes round as often as an input says. */
+const TURNS_OF_LOOP = 3;
 
 /** Finds out what an input is used for, in loops and branches too. `sizes` are those of the free dimensions. */
 export function useOfInput(graph: Graph, input: string, sizes: Readonly<Record<string, Dim>>): InputUse {
@@ -43,6 +46,8 @@ export function useOfInput(graph: Graph, input: string, sizes: Readonly<Record<s
       const depth = types.ints(second ?? '')?.[0];
       const below = node.op === 'OneHot' ? depth : sizeAt(data, intAttribute(node, 'axis', 0));
       if (typeof below === 'number') limits.push(below);
+    } else if (node.op === 'Loop' && node.domain === '' && isInput(data)) {
+      lengths.push(TURNS_OF_LOOP);
     } else if (takesAs('lengths')) {
       lengths.push(sizeAt(data, intAttribute(node, isRecurrent(node) ? 'layout' : 'time_axis', 0)) ?? 1);
     }
@@ -51,7 +56,8 @@ export function useOfInput(graph: Graph, input: string, sizes: Readonly<Record<s
   return limits.length > 0 ? { kind: 'index', below: Math.min(...limits) } : { kind: 'number' };
 }
 
-interface Flattened {
+/** A graph with its loops and branches in one list. */
+export interface Flattened {
   readonly nodes: readonly Node[];
   readonly tensors: ReadonlyMap<string, Tensor>;
   /** The value whose elements another one has, by name. */
@@ -61,7 +67,7 @@ interface Flattened {
 const known = new WeakMap<Graph, Flattened>();
 
 /** All nodes and stored tensors of a graph, those of its loops and branches included. */
-function flattened(graph: Graph): Flattened {
+export function flattened(graph: Graph): Flattened {
   const found = known.get(graph);
   if (found) return found;
   const nodes: Node[] = [];
@@ -75,6 +81,8 @@ function flattened(graph: Graph): Flattened {
     for (const [name, tensor] of part.initializers) tensors.set(name, tensor);
     for (const node of part.nodes) {
       nodes.push(node);
+      const constant = constantTensor(node);
+      if (constant) tensors.set(node.outputs[0]!, constant);
       if (moves(node) || traits(node).rounds) for (const output of node.outputs) alias(output, node.inputs[0]);
       const bodies = bodiesOf(node);
       // A loop's body takes the node's inputs one by one, the count and the condition of a Loop apart.

@@ -8,6 +8,7 @@ import { emptyData } from '../graph/tensors.ts';
 import type { Dim, ElementType, Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import { bindDims } from '../passes/bindDims.ts';
 import { dimRoles, freeDims } from '../slim/dimRoles.ts';
+import { choiceAt, choicesOf } from './choices.ts';
 import { type InputUse, useOfInput } from './inputUses.ts';
 
 /** Sizes for free dimensions: small, and different from each other where that is possible. */
@@ -45,7 +46,7 @@ export function smallSizes(graph: Graph, given: Readonly<Record<string, number>>
 const LARGEST_FACTOR = 2 ** 12;
 
 /** Whether the operators of a graph take inputs of these sizes, as far as that can be told without running it. */
-export function fits(graph: Graph, sizes: Readonly<Record<string, number>>): boolean {
+export function fits(graph: Graph, sizes: Readonly<Record<string, number>> = {}): boolean {
   try {
     inferTypes(bindDims(graph, sizes));
     return true;
@@ -55,8 +56,8 @@ export function fits(graph: Graph, sizes: Readonly<Record<string, number>>): boo
   }
 }
 
-/** More numbers than this are not drawn for one input: 0.4 GB of float32. */
-const MOST_NUMBERS = 1e8;
+/** More numbers than this are not drawn for one input: models that declare so much are wrong, or run for minutes. */
+const MOST_NUMBERS = 1e7;
 
 /**
  * Dimensions of an input with its free ones bound. Throws a UsageError that names the input when its rank or a size is
@@ -90,8 +91,9 @@ export function refuseEmpty({ name, type }: ValueInfo): void {
 
 /**
  * Random values for an input, the same for the same state of `random`: normal numbers; indices that are valid in every
- * table that the graph looks up with them; the full length for lengths of sequences; else 0 and 1 for integers and
- * masks. `sizes` are those of all free dimensions of the graph.
+ * table that the graph looks up with them; the full length for lengths of sequences; the constants that the graph
+ * compares an input with, another one in each turn; else 0 and 1 for integers and masks. `sizes` are those of all free
+ * dimensions of the graph.
  */
 export function randomTensor(
   input: ValueInfo,
@@ -99,12 +101,14 @@ export function randomTensor(
   dims: readonly number[],
   random: () => number,
   sizes: Readonly<Record<string, Dim>> = smallSizes(graph),
+  turn = 0,
 ): Tensor {
   const { elementType } = input.type;
   if (elementType === 'string') {
     throw new UsageError(`input '${input.name}' has type ${elementType}${ADVICE}`);
   }
-  const draw = drawer(useOfInput(graph, input.name, sizes), elementType, random);
+  const use = useOfInput(graph, input.name, sizes);
+  const draw = chooser(input.name, graph, use, turn, random, drawer(use, elementType, random));
   const data = emptyData(elementType, sizeOf(dims));
   for (let i = 0; i < data.length; i++) data[i] = stored(draw(), elementType);
   return { elementType, dims, data };
@@ -118,6 +122,27 @@ function drawer(use: InputUse, type: ElementType, random: () => number): () => n
     return () => Math.floor(random() * below);
   }
   return isFloat(type) ? () => normal(random) : () => (random() < 0.5 ? 0 : 1);
+}
+
+/** Draws the values on which the graph's decisions turn: first that of the turn, then all sorts. */
+function chooser(
+  input: string,
+  graph: Graph,
+  use: InputUse,
+  turn: number,
+  random: () => number,
+  others: () => number,
+): () => number {
+  const first = choiceAt(graph, input, turn);
+  if (first === undefined || use.kind === 'length') return others;
+  const fits = (value: number) => use.kind === 'number' || (value >= 0 && value < use.below);
+  const values = choicesOf(graph).inputs.get(input)!.filter(fits);
+  let count = 0;
+  return () => {
+    if (count++ === 0 && fits(first)) return first;
+    const isOther = use.kind === 'index' && random() < 0.75;
+    return isOther || values.length === 0 ? others() : values[Math.floor(random() * values.length)]!;
+  };
 }
 
 /** A number as a type's array holds it. */

@@ -1,5 +1,5 @@
-import { stridedTensor } from '../graph/tensors.ts';
-import type { Model, Tensor } from '../graph/types.ts';
+import { stridedTensor, stridesOf } from '../graph/tensors.ts';
+import type { Dim, Model, Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
@@ -36,9 +36,8 @@ export function stateMaps(
   const live = liveComponents(groups, weights);
   const left = groupsAfter(groups, removed);
   const skipped = (k: number) => removed[k] === 1 || live[k] === 0;
-  // Entries of a state's last axis in the prepared model, where its components lie along it.
-  const widthOf = (input: string) => groups.axes.find((a) => a.tensor === input && a.axis === 2)?.components.length;
-  const asTraced: StateMap = (input, tensor) => sideBySide(tensor, widthOf(input));
+  const shapes = new Map(prepared.graph.inputs.map((v) => [v.name, v.type.shape]));
+  const asTraced: StateMap = (input, tensor) => sideBySide(tensor, shapes.get(input));
   return {
     toCandidate: (input, tensor) => sliceByGroups(input, asTraced(input, tensor), groups, removed),
     comparedOfOriginal: (input, tensor) => sliceByGroups(input, asTraced(input, tensor), groups, skipped),
@@ -47,9 +46,22 @@ export function stateMaps(
 }
 
 /** A state [L, B, H] as [1, B, L·H], layer after layer, where the prepared model has it so (`unstackStates`). */
-function sideBySide(tensor: Tensor, width: number | undefined): Tensor {
-  const [layers, batch, units] = tensor.dims as [number, number, number];
-  if (tensor.dims.length !== 3 || layers === 1 || units === width || layers * units !== width) return tensor;
-  const { data } = stridedTensor(tensor, [batch, layers, units], [units, batch * units, 1]);
-  return { ...tensor, dims: [1, batch, layers * units], data };
+function sideBySide(tensor: Tensor, shape: readonly Dim[] | undefined): Tensor {
+  const grown = shape?.findIndex((size, axis) => typeof size === 'number' && size > tensor.dims[axis]!) ?? -1;
+  if (shape === undefined || grown < 0) return tensor;
+  const stacked = shape.flatMap((size, axis) => (size === 1 && tensor.dims[axis]! > 1 ? [axis] : []));
+  return stacked.reduce((state, axis) => withoutStack(state, axis, grown), tensor);
+}
+
+/** One axis laid out along another one, as its outer part. */
+function withoutStack(tensor: Tensor, axis: number, units: number): Tensor {
+  const { dims } = tensor;
+  const strides = stridesOf(dims);
+  const order = dims.flatMap((_, i) => (i === axis ? [] : i === units ? [axis, units] : [i]));
+  const { data } = stridedTensor(
+    tensor,
+    order.map((i) => dims[i]!),
+    order.map((i) => strides[i]!),
+  );
+  return { ...tensor, dims: dims.map((d, i) => (i === axis ? 1 : i === units ? d * dims[axis]! : d)), data };
 }

@@ -1,8 +1,9 @@
-import { cpSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
+import type { RunResult } from '../../src/runs/run.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, tiny, writeCorpus } from '../support/runCli.ts';
 
@@ -229,6 +230,36 @@ describe('checkpoints', () => {
   it('that are plain models are refused', async () => {
     cpSync(at('run', 'model.onnx'), at(unfinished('plain'), 'checkpoint.onnx'));
     await refused(resume('plain'), 'plain/checkpoint.onnx is an ONNX model but not a checkpoint');
+  });
+});
+
+describe('results', () => {
+  const whole = () => JSON.parse(readFileSync(at('run', 'result.json'), 'utf8')) as Record<string, unknown>;
+
+  it.each([
+    ['empty', () => '', 'is not JSON'],
+    ['cut off', () => JSON.stringify(whole()).slice(0, 200), 'is not JSON'],
+    ['an object of nothing', () => '{}', 'is damaged'],
+    ['a list', () => '[]', 'is damaged'],
+    ['without models', () => JSON.stringify({ ...whole(), models: [] }), 'is damaged'],
+    ['without a configuration', () => JSON.stringify({ ...whole(), config: null }), 'is damaged'],
+    ['of a later version', () => JSON.stringify({ ...whole(), format: 99 }), 'was written by version'],
+  ])('that are %s are refused with what to do', async (name, content, words) => {
+    const run = `result-${name.replaceAll(' ', '-')}`;
+    cpSync(at('run'), at(run), { recursive: true });
+    writeFileSync(at(run, 'result.json'), content());
+    await refused(['train', run, '--resume'], `${run}/result.json ${words}`, 'delete it, and --resume makes it anew');
+    rmSync(at(run, 'result.json'));
+    const { code, stderr } = await runCli(['train', run, '--resume'], folder);
+    expect(code, stderr).toBe(0);
+    expect(whole().models).toEqual((JSON.parse(readFileSync(at(run, 'result.json'), 'utf8')) as RunResult).models);
+  });
+
+  it('beside a folder that is called like a temporary file are read', async () => {
+    mkdirSync(at(unfinished('with-folder'), '.d.tmp'));
+    const { code, stderr } = await runCli(['train', 'with-folder', '--resume'], folder);
+    expect(code, stderr).toBe(0);
+    expect(existsSync(at('with-folder', '.d.tmp'))).toBe(true);
   });
 });
 

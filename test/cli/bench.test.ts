@@ -56,6 +56,11 @@ beforeAll(async () => {
   );
   const sum = (x: Value, b: GraphBuilder) => add(x, b.parameter('bias', randomTensor([5])));
   await save('sum.onnx', graph(['batch', 'width'], sum));
+  const picked = { elementType: 'bool', dims: [6], data: Uint8Array.of(1, 1, 1, 1, 1, 0) } as const;
+  // How many a Compress leaves is not known before it runs.
+  const hidden = (x: Value, b: GraphBuilder) =>
+    add(x, apply('Compress', [b.parameter('bias', randomTensor([6])), b.constant(picked)], { axis: 0 }));
+  await save('hidden.onnx', graph(['batch', 'width'], hidden));
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -164,10 +169,17 @@ describe('bench', () => {
   });
 
   it('names the operator that cannot run with the sizes', async () => {
-    const args = ['sum.onnx', '--size', 'width=4', '--runtime'];
-    await refused([...args, 'cpu'], 1, 'error: sum.onnx: onnxruntime-node', "cannot run Add 'Add_0': ");
-    // The WebAssembly engine does not say which operator it is.
-    await refused([...args, 'wasm'], 1, 'error: sum.onnx: onnxruntime-web', "(Add 'Add_0' ([1, 4], [5]): ");
+    const args = ['hidden.onnx', '--size', 'width=4', '--runtime'];
+    await refused([...args, 'cpu'], 1, 'error: hidden.onnx: onnxruntime-node', "cannot run Add 'Add_0': ");
+    await refused([...args, 'wasm'], 1, 'error: hidden.onnx: onnxruntime-web', 'cannot run the model: ');
+  });
+
+  it('takes sizes that operators imply, and refuses others', async () => {
+    const { code } = await runCli(['bench', 'sum.onnx', '--batch', '1', ...quick], folder);
+    expect(code).toBe(0);
+    const message =
+      "sum.onnx: the free dimension 'width' cannot be 4: the sizes of the model's other inputs and weights";
+    await refused(['sum.onnx', '--size', 'width=4'], 2, message, 'leave only 5; say --size width=5');
   });
 
   it('refuses other engines', async () => {

@@ -1,9 +1,15 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { int64s } from '../../src/graph/attributes.ts';
+import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
+import { apply, equal, mul, reduceSum, squeeze } from '../../src/graph/ops.ts';
 import type { Dim, Model } from '../../src/graph/types.ts';
-import { saveModel } from '../../src/onnx/file.ts';
+import { loadModel, saveModel } from '../../src/onnx/file.ts';
+import { choose } from '../support/branches.ts';
 import { inHalf, lstmModel } from '../support/engineFaults.ts';
+import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli } from '../support/runCli.ts';
 
@@ -54,5 +60,51 @@ describe('declared sizes that cannot be', () => {
   it('are shown by inspect', async () => {
     const model = await saved('sizes.onnx', lstmModel(['t', 0, 3]));
     expect((await runCli(['inspect', model], folder)).code).toBe(0);
+  });
+});
+
+describe('branches', () => {
+  /** The units come out at one rate only; nothing reads them at others. */
+  const atOneRate = (condition: (b: GraphBuilder) => Value): Model => {
+    const b = new GraphBuilder('rates');
+    const x = b.input('x', 'float32', ['t', 1, 3]);
+    const weights = [b.parameter('W', randomTensor([1, 16, 3], 1)), b.parameter('R', randomTensor([1, 16, 4], 2))];
+    const [, h] = b.node('LSTM', [x, ...weights], { hidden_size: 4 }, ['all', 'h'], '', 'lstm');
+    const flat = squeeze(h!, [0]);
+    const chosen = choose(
+      condition(b),
+      (then) => then.node('Squeeze', [then.value(flat.name), then.ints([0])])[0]!,
+      (other) => mul(other.value(flat.name), other.float(0)),
+      'rate',
+    );
+    b.output(reduceSum(chosen, [-1]), 'y');
+    return modelOf(b.build());
+  };
+
+  it('are verified, each of them', async () => {
+    const model = await saved(
+      'rates.onnx',
+      atOneRate((b) => equal(b.input('rate', 'int64', []), b.constant(int64s([], [16_000])))),
+    );
+    const { code, stderr } = await runCli(['shrink', model, '--out', 'rates.slim.onnx'], folder);
+    const written = existsSync(join(folder, 'rates.slim.onnx')) && (await loadModel(join(folder, 'rates.slim.onnx')));
+    // Either every unit stays, or the cut is refused; a cut that is wrong at 16 000 is never written.
+    if (written) expect(written.graph.initializers.get('R')!.dims).toEqual([1, 16, 4]);
+    else
+      expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('refused: the outputs of the two') });
+  });
+
+  it('are refused when no input takes them, unless that is accepted', async () => {
+    const rare = (b: GraphBuilder) => apply('Greater', [reduceSum(mul(b.value('x'), b.value('x'))), b.float(1e30)]);
+    const model = await saved('rare.onnx', atOneRate(rare));
+    const args = ['shrink', model, '--out', 'rare.slim.onnx'];
+    const refused = await runCli(args, folder);
+    expect(refused.stderr).toMatch(
+      /^error: refused: the then_branch of If 'rate' was never taken.*--unverified-branches/m,
+    );
+    expect(refused.code).toBe(1);
+    const accepted = await runCli([...args, '--unverified-branches'], folder);
+    expect(accepted.code, accepted.stderr).toBe(0);
+    expect(accepted.stdout).toContain("not verified: the then_branch of If 'rate', which no input took");
   });
 });

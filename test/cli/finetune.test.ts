@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -10,6 +10,7 @@ import { modelOf } from '../../src/graph/model.ts';
 import { matmul, reduceSum } from '../../src/graph/ops.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
+import { collectReport } from '../../src/report/collect.ts';
 import type { RunResult } from '../../src/runs/run.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
@@ -49,9 +50,49 @@ describe('the example, smaller', () => {
     expect(slim!.hidden.reduce((a, b) => a + b)).toBeLessThan(70);
     expect(slim!.parameters).toBeLessThanOrEqual(trained!.parameters);
     expect(verify!.maxRelativeDifference).toBeLessThan(1e-5);
-    expect(readdirSync(at('reference')).sort()).toEqual(
-      ['checkpoint.onnx', 'config.json', 'metrics.jsonl', 'model.onnx', 'result.json', 'slim.onnx'].sort(),
-    );
+    expect(readdirSync(at('reference')).sort()).toEqual([
+      'checkpoint.onnx',
+      'config.json',
+      'metrics.jsonl',
+      'model.onnx',
+      'original.onnx',
+      'result.json',
+      'slim.onnx',
+    ]);
+  });
+
+  it('names files of the run directory, so that its report is the same wherever it goes', async () => {
+    const { models } = JSON.parse(readFileSync(at('reference/result.json'), 'utf8')) as RunResult;
+    expect(models.map(({ file }) => file)).toEqual(['original.onnx', 'model.onnx', 'slim.onnx']);
+    mkdirSync(at('elsewhere'));
+    cpSync(at('reference'), at('elsewhere/moved'), { recursive: true });
+    const { problems, runs } = await collectReport({ paths: [at('elsewhere')], latency: true });
+    expect(problems).toEqual([]);
+    expect(runs[0]!.maps.length).toBeGreaterThan(0);
+    expect(runs[0]!.models.map(({ name, latencies }) => [name, latencies.length > 0])).toEqual([
+      ['original', true],
+      ['trained', true],
+      ['slim', true],
+    ]);
+  });
+
+  it('is reported with what cannot be had in words, also where an earlier version named other files', async () => {
+    const result = JSON.parse(readFileSync(at('reference/result.json'), 'utf8')) as RunResult;
+    const files: Record<string, string> = {
+      original: 'my/model.onnx',
+      trained: 'runs/x/model.onnx',
+      slim: 'runs/x/slim.onnx',
+    };
+    cpSync(at('reference'), at('old'), { recursive: true });
+    const models = result.models.map((model) => ({ ...model, file: files[model.name]! }));
+    writeFileSync(at('old/result.json'), JSON.stringify({ ...result, models }));
+    rmSync(at('old/slim.onnx'));
+    const { problems, runs } = await collectReport({ paths: [at('old')], latency: false });
+    expect(problems).toEqual([
+      'old: the original model is not timed: my/model.onnx is not in the run directory',
+      expect.stringMatching(/^old: cannot read .*slim\.onnx: there is no such file/),
+    ]);
+    expect(runs[0]!.models.map(({ name }) => name)).toEqual(['original', 'trained', 'slim']);
   });
 
   it('keeps names, operator set and what the file says beside the graph', async () => {
@@ -148,6 +189,19 @@ describe.concurrent('what does not fit', () => {
     ['another configuration', ['finetune', 'reference', '--resume', '--epochs', '9'], '--epochs 4, not --epochs 9'],
   ];
   it.each(cases)('%s', (_title, args, ...words) => expectRefused(folder, args, ...words));
+});
+
+it('what is no number before the first update is not blamed on the learning rate', async () => {
+  const lines = readFileSync(at('data/train.jsonl'), 'utf8').trimEnd().split('\n');
+  const zeroed = lines.map((line) => JSON.stringify({ ...(JSON.parse(line) as object), length: 0 }));
+  writeFileSync(at('zero.jsonl'), `${zeroed.join('\n')}\n`);
+  const args = ['finetune', 'classifier.onnx', ...data, '--data', 'zero.jsonl', '--out', 'zero'];
+  const { code, stderr } = await runCli(args, folder);
+  expect(code).toBe(1);
+  expect(stderr).toMatch(
+    /^error: training diverged: .* in epoch 1 at update 1 .*No weight has changed yet.*length of 0/m,
+  );
+  expect(stderr).not.toContain('lower');
 });
 
 it('divergence says where, and what to do', async () => {

@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
 import type { ResultModel } from '../../src/runs/record.ts';
 import type { RunResult } from '../../src/runs/run.ts';
@@ -144,8 +145,9 @@ describe('train', () => {
     const files = 'checkpoint.onnx config.json metrics.jsonl model.onnx result.json slim.onnx vocabulary.txt';
     expect(readdirSync(at('iss')).sort()).toEqual(files.split(' '));
     expect(readdirSync(at('dense')).sort()).toEqual(files.split(' ').filter((f) => f !== 'slim.onnx'));
-    const config = JSON.parse(readFileSync(at('dense', 'config.json'), 'utf8')) as unknown;
+    const { places, ...config } = JSON.parse(readFileSync(at('dense', 'config.json'), 'utf8')) as Settings;
     expect(config).toEqual(dense.config);
+    expect(places).toEqual({ data: { absolute: at('text'), fromRun: '../text' } });
     expect(config).toMatchObject({ format: 2, sources: { data: 'text', valid: null, test: null, init: null } });
     expect(JSON.parse(readFileSync(at('dense', 'result.json'), 'utf8'))).toEqual(dense);
     const words = readFileSync(at('dense', 'vocabulary.txt'), 'utf8').trimEnd().split('\n');

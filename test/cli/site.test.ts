@@ -1,8 +1,9 @@
-import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawn } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord, RunSummary } from '../../src/runs/record.ts';
-import { makeFolder, runCli, runJson } from '../support/runCli.ts';
+import { cliCommand, makeFolder, runCli, runJson } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
 
 let folder: string;
@@ -41,6 +42,73 @@ test('a folder that is a run itself stands under ~', async () => {
   expect(existsSync(at('one', 'api', 'runs', '~.json'))).toBe(true);
   expect(existsSync(at('one', 'files', '~', 'slim.onnx'))).toBe(true);
 });
+
+test('a site that a killed process began is begun anew', async () => {
+  mkdirSync(at('begun', '.slimrnn-site.tmp', 'assets'), { recursive: true });
+  writeFileSync(at('begun', '.slimrnn-site.tmp', 'half.txt'), 'half');
+  await runJson(['site', 'runs', '--out', 'begun'], folder);
+  expect(readdirSync(at('begun')).sort()).toEqual(['api', 'assets', 'files', 'index.html']);
+});
+
+test.skipIf(!canMount())('a full disk is one line, and the next try is not in the way', async () => {
+  mkdirSync(at('disk'));
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', at('disk')]);
+  try {
+    for (const out of [join('disk', 'deep', 'site'), join('disk', 'deep', 'site'), 'disk']) {
+      const { code, stderr } = await runCli(['site', 'runs', '--out', out], folder);
+      expect([code, stderr]).toEqual([1, `error: cannot write ${out}: the disk is full\n`]);
+      expect(readdirSync(at('disk'))).toEqual([]);
+    }
+  } finally {
+    execFileSync('umount', [at('disk')]);
+  }
+});
+
+test.skipIf(process.getuid?.() !== 0)('what may not be written or read is one line', async () => {
+  for (const [name, mode] of [
+    ['mine', 0o755],
+    ['secret', 0o700],
+  ] as const) {
+    mkdirSync(at(name));
+    chmodSync(at(name), mode);
+  }
+  chmodSync(folder, 0o755);
+  const asNobody = async (args: string[]) => {
+    const [file, ...rest] = cliCommand(args);
+    const child = spawn(file, rest, { cwd: folder, uid: 65_534, gid: 65_534, stdio: ['ignore', 'ignore', 'pipe'] });
+    let said = '';
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      said += text;
+    });
+    const code = await new Promise((resolve) => child.once('close', resolve));
+    return [code, said];
+  };
+  expect(await asNobody(['site', 'runs', '--out', 'mine/site'])).toEqual([
+    1,
+    'error: cannot write mine/site: permission denied\n',
+  ]);
+  for (const command of [
+    ['serve', 'secret', '--port', '0'],
+    ['site', 'secret', '--out', 'new'],
+  ]) {
+    expect(await asNobody(command)).toEqual([2, 'error: cannot read secret: permission denied\n']);
+  }
+  expect(existsSync(at('new'))).toBe(false);
+});
+
+/** Tries it: containers often forbid even root to mount. */
+function canMount(): boolean {
+  const trial = makeFolder();
+  try {
+    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=64k', 'tmpfs', trial], { stdio: 'ignore' });
+    execFileSync('umount', [trial]);
+    return true;
+  } catch {
+    return false;
+  } finally {
+    rmSync(trial, { recursive: true, force: true });
+  }
+}
 
 test('places that will not do are refused before anything is written', async () => {
   mkdirSync(at('full'));

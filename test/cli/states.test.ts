@@ -1,8 +1,11 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
 import type { ModelSummary } from '../../src/inspect/describe.ts';
 import { saveModel } from '../../src/onnx/file.ts';
+import { randomTensor } from '../support/graphs.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 import { head, lstmStep, pick, randomWeights, stack, stepModel, withZeroRows } from '../support/stepCells.ts';
 
@@ -34,6 +37,13 @@ beforeAll(async () => {
     { inputs: H },
   );
   await saveModel(join(folder, 'unclear.onnx'), unclear);
+  const b = new GraphBuilder('in only');
+  const x = b.input('x', 'float32', ['time', B, 5]);
+  const weight = (dims: number[]) => b.parameter(b.fresh('w'), randomTensor(dims, dims.length));
+  const [h0, c0] = ['h0', 'c0'].map((name) => b.input(name, 'float32', [1, B, H]));
+  const inputs = [x, weight([1, 4 * H, 5]), weight([1, 4 * H, H]), undefined, undefined, h0, c0];
+  b.output(b.node('LSTM', inputs, { hidden_size: H }, 1, '', 'lstm')[0]!, 'y');
+  await saveModel(join(folder, 'in-only.onnx'), modelOf(b.build()));
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -85,5 +95,15 @@ describe('shrink of a model that streams', () => {
     expect(code).toBe(0);
     expect(stdout).toMatch(/h units +6 +5/);
     expect(stdout).toContain('inputs and outputs [batch, 6] → [batch, 5]: h, c, hn, cn');
+  });
+});
+
+describe('export --streaming', () => {
+  it('gives out the states that come in only', async () => {
+    const args = ['export', 'in-only.onnx', '--streaming', '--out', 'streaming.onnx'];
+    const { code, stdout } = await runCli(args, folder);
+    expect(code).toBe(0);
+    expect(stdout).toContain('state h0 [1, batch, 6], next: h0_next\nstate c0 [1, batch, 6], next: c0_next\n');
+    expect(await inspect('streaming.onnx')).toContain('state  h0 → h0_next\nstate  c0 → c0_next');
   });
 });

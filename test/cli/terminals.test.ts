@@ -114,6 +114,15 @@ describe.skipIf(!hasTerminals)('a terminal (needs script of util-linux)', () => 
     expect(readdirSync(at('twice')).filter((name) => /^lock|^live/.test(name))).toEqual([]);
   });
 
+  it('Ctrl-C stops a demo with a checkpoint of the run it is at', async () => {
+    const sizes = ['--hidden', '8,8', '--embedding', '8', '--epochs', '1000'];
+    const run = startInTerminal(['demo', ...sizes, '--checkpoint-every', '1000000', '--out', 'demo'], folder);
+    await untilTraining(run);
+    run.type(CTRL_C);
+    expect(await codeOf(run), run.shown()).toBe(130);
+    await expectStopped('demo/dense');
+  });
+
   describe('sweep', () => {
     const sweep = ['sweep', ...tiny, '--data', 'text', '--iss', '0.005..0.04', '--count', '4', '--no-latency'];
     const running = (run: InTerminal, out: string) =>

@@ -16,19 +16,19 @@ const FEATURES = 3;
 const UNITS = 4;
 
 /** x [`shape`] → LSTM → linear; batch first turns x and y. `dead` units have no reader. */
-export function lstmModel(shape: readonly Dim[], { batchFirst = false, dead = 0 } = {}): Model {
+export function lstmModel(shape: readonly Dim[], { batchFirst = false, dead = 0, units = UNITS } = {}): Model {
   const b = new GraphBuilder('lstm');
   const x = b.input('x', 'float32', shape);
-  const [w, r] = [randomTensor([1, 4 * UNITS, FEATURES], 1), randomTensor([1, 4 * UNITS, UNITS], 2)];
-  const head = randomTensor([UNITS, 2], 3);
+  const [w, r] = [randomTensor([1, 4 * units, FEATURES], 1), randomTensor([1, 4 * units, units], 2)];
+  const head = randomTensor([units, 2], 3);
   const readsNone = (t: Tensor, unit: (i: number) => number): Tensor => {
     return { ...t, data: (t.data as Float32Array).map((v, i) => (unit(i) < dead ? 0 : v)) };
   };
-  const weights = [w, readsNone(r, (i) => i % UNITS)].map((t, i) => b.parameter('WR'[i]!, t));
+  const weights = [w, readsNone(r, (i) => i % units)].map((t, i) => b.parameter('WR'[i]!, t));
   const [y] = b.node(
     'LSTM',
     [batchFirst ? transpose(x, [1, 0, 2]) : x, ...weights],
-    { hidden_size: UNITS },
+    { hidden_size: units },
     ['sequence'],
     '',
     'lstm',
@@ -42,6 +42,23 @@ export function lstmModel(shape: readonly Dim[], { batchFirst = false, dead = 0 
     ),
   );
   b.output(product, 'y');
+  return modelOf(b.build());
+}
+
+/**
+ * An LSTM that gets no sequences at all, which nothing says before it runs: the engine ends the process (SIGABRT).
+ */
+export function crashingModel(): Model {
+  const b = new GraphBuilder('crashing');
+  const x = b.input('x', 'float32', ['t', 'b', FEATURES]);
+  const none = b.constant({ elementType: 'bool', dims: [2], data: Uint8Array.of(0, 0) });
+  const weights = [
+    b.parameter('W', randomTensor([1, 4 * UNITS, FEATURES], 1)),
+    b.parameter('R', randomTensor([1, 4 * UNITS, UNITS], 2)),
+  ];
+  const [picked] = b.node('Compress', [x, none], { axis: 1 });
+  const [y] = b.node('LSTM', [picked!, ...weights], { hidden_size: UNITS }, ['sequence'], '', 'lstm');
+  b.output(matmul(squeeze(y!, [1]), b.parameter('head', randomTensor([UNITS, 2], 3))), 'y');
   return modelOf(b.build());
 }
 

@@ -60,14 +60,17 @@ export function loop(
 export function either(condition: Value, branches: readonly [Branch, Branch], label?: string): Value[] {
   const [taken, otherwise] = branches.map((make): Graph => {
     const body = new GraphBuilder(condition.builder.fresh('branch'), condition.builder);
-    for (const value of [make(body)].flat()) body.output(value);
+    for (const value of [make(body, ({ name }) => body.value(name))].flat()) body.output(value);
     return body.build();
   });
   return choose(condition, taken!, otherwise!, label);
 }
 
-/** What a branch of an If gives. */
-export type Branch = (b: GraphBuilder) => Value | readonly Value[];
+/**
+ * What a branch of an If gives. `of` is an outer value as one of the branch: what is computed from outer values alone
+ * stands outside.
+ */
+export type Branch = (b: GraphBuilder, of: (outer: Value) => Value) => Value | readonly Value[];
 
 /** Largest absolute difference of two lists; NaN when their lengths differ. */
 export function largestDifference(a: readonly number[], b: readonly number[]): number {

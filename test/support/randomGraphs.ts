@@ -38,13 +38,13 @@ import { loop } from './graphs.ts';
  */
 
 /** Features [time, batch, size]. */
-interface Features {
+export interface Features {
   readonly value: Value;
   readonly size: number;
 }
 
 /** What an operator is made with. */
-interface Maker {
+export interface Maker {
   readonly b: GraphBuilder;
   /** A uniform number below `limit`. */
   below(limit: number): number;
@@ -53,9 +53,9 @@ interface Maker {
   partner(x: Features): Features;
 }
 
-type Step = (m: Maker, x: Features) => Features;
+export type Step = (m: Maker, x: Features) => Features;
 
-const gates: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
+export const gates: Readonly<Record<string, number>> = { LSTM: 4, GRU: 3, RNN: 1 };
 
 /** A recurrent layer of any kind and direction, its directions side by side. */
 const layer =

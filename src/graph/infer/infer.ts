@@ -4,7 +4,7 @@ import type { Op } from '../operators.ts';
 import { ruleFor } from '../rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
 import { type InferContext, type InferRule, ShapeError } from './context.ts';
-import { controlShapes } from './control.ts';
+import { controlShapes, takenBranches } from './control.ts';
 import { convolutionShapes } from './convolution.ts';
 import { einsumShapes } from './einsum.ts';
 import { elementwiseShapes } from './elementwise.ts';
@@ -36,11 +36,15 @@ const MOST_STEPS = 1_000_000;
 /** Hears of two sizes that must be the same; `maybe` where they need not, because a branch may not be taken. */
 export type SizeListener = (a: Dim, b: Dim, maybe: boolean) => void;
 
+/** Hears of an If and of the names of its branches that may be taken, as far as can be told here. */
+export type BranchListener = (node: Node, taken: readonly string[]) => void;
+
 interface ScopeOptions {
   readonly listener?: SizeListener | undefined;
   /** Gets the types of all values, those of inner scopes included. */
   readonly seen?: Map<string, TensorType> | undefined;
   readonly maybe?: boolean;
+  readonly onBranch?: BranchListener | undefined;
 }
 
 /** Types and known integer contents of the values in scope; inner scopes (loop bodies) see the outer ones. */
@@ -60,11 +64,14 @@ export class Scope {
   private readonly listener: SizeListener | undefined;
   /** Whether what happens here may not happen at all: the branch of an If. */
   private readonly maybe: boolean;
+  private readonly onBranch: BranchListener | undefined;
 
-  constructor(outer?: Scope, { listener = outer?.listener, seen = outer?.seen, maybe = false }: ScopeOptions = {}) {
+  constructor(outer?: Scope, options: ScopeOptions = {}) {
+    const { listener = outer?.listener, seen = outer?.seen, maybe = false, onBranch = outer?.onBranch } = options;
     this.outer = outer;
     this.listener = listener;
     this.seen = seen;
+    this.onBranch = onBranch;
     this.maybe = maybe || (outer?.maybe ?? false);
     this.depth = outer === undefined ? 0 : outer.depth + 1;
     this.counter = outer?.counter ?? { next: 0, steps: 0 };
@@ -130,6 +137,7 @@ export class Scope {
       return inferGraph(body, new Scope(this, { maybe }), types);
     };
     const meet = (a: Dim, b: Dim) => this.listener?.(a, b, this.maybe);
+    if (node.op === 'If' && node.domain === '') this.onBranch?.(node, takenBranches(node, ints(0)));
     const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim, meet };
     const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));

@@ -2,7 +2,12 @@ import { bindDim } from '../dims.ts';
 import type { Dim, Graph } from '../types.ts';
 import { inferWhatFits, Scope } from './infer.ts';
 
-type Equation = readonly [a: Dim, b: Dim];
+interface Equation {
+  readonly a: Dim;
+  readonly b: Dim;
+  /** Whether it stands in a branch that may not be taken. */
+  readonly maybe: boolean;
+}
 
 const known = new WeakMap<Graph, readonly Equation[]>();
 
@@ -14,9 +19,7 @@ function equationsOf(graph: Graph): readonly Equation[] {
   const likely = new Map<string, Equation>();
   const listener = (a: Dim, b: Dim, maybe: boolean) => {
     if (a === b || (typeof a === 'number' && typeof b === 'number')) return;
-    // A branch that takes an axis of 1 away is for that case, and says nothing of others.
-    if (maybe && (a === 1 || b === 1)) return;
-    (maybe ? likely : certain).set(`${a}=${b}`, [a, b]);
+    (maybe ? likely : certain).set(`${a}=${b}`, { a, b, maybe });
   };
   inferWhatFits(graph, new Scope(undefined, { listener }));
   const equations = [...certain.values(), ...likely.values()];
@@ -72,14 +75,14 @@ export class FreeSizes {
   private settle(): void {
     for (let before = -1; before !== this.equations.length; ) {
       before = this.equations.length;
-      this.equations = this.equations.filter(([a, b]) => !this.solve(this.bound(a), this.bound(b)));
+      this.equations = this.equations.filter(({ a, b, maybe }) => !this.solve(this.bound(a), this.bound(b), maybe));
     }
   }
 
   /** Whether nothing more can be learned from two sizes being the same. */
-  private solve(a: Dim, b: Dim): boolean {
+  private solve(a: Dim, b: Dim, maybe: boolean): boolean {
     if (a === b || (typeof a === 'number' && typeof b === 'number')) return true;
-    if (typeof a === 'number') return this.solve(b, a);
+    if (typeof a === 'number') return this.solve(b, a, maybe);
     const names = new Set(namesIn(a));
     if (typeof b === 'string') {
       if (!isName(a) || !isName(b)) return false;
@@ -89,8 +92,8 @@ export class FreeSizes {
     const [name] = names;
     if (name === undefined || names.size > 1) return false;
     const size = name === a ? b : solutionOf(a, name, b);
-    // Nothing has a size of zero, whatever a file says.
-    if (size !== undefined && size > 0) this.values[name] = size;
+    // Nothing has a size of zero, whatever a file says; a branch for an axis of 1 says nothing of other cases.
+    if (size !== undefined && size > (maybe ? 1 : 0)) this.values[name] = size;
     return true;
   }
 }

@@ -57,7 +57,7 @@ const overAxes = (axesOf: (c: TraceContext) => readonly number[]) =>
 
 /** x [N, C, …] with a scale, a bias and the like [C] for each channel: units along C have each its own. */
 const perChannel: TraceRule = (c) => {
-  const x = asFlow(operand(c, 0), c.identities);
+  const x = alongAxis(operand(c, 0), 1, c.identities);
   const channels = tieChannels(c, x, c.inputs.slice(1));
   if (x.axis !== undefined && x.axis > 1 && c.node.op === 'InstanceNormalization') entangle(c, x.ids);
   return c.node.outputs.map((_, i) => {

@@ -34,7 +34,11 @@ const last = ({ h, b }: Parameters<Make>[0]) => squeeze(gather(h, b.ints([-1])),
 /** The units with their first axis dropped in one branch only, as PyTorch's `squeeze` does. */
 const squeezed = (m: Parameters<Make>[0]) => {
   const x = last(m);
-  return either(condition(m.h), [(b) => b.node('Squeeze', [x, b.ints([0])]), () => identity(x)], 'squeeze')[0]!;
+  return either(
+    condition(m.h),
+    [(b) => b.node('Squeeze', [x, b.ints([0])]), (_, of) => identity(of(x))],
+    'squeeze',
+  )[0]!;
 };
 
 const followed: Readonly<Record<string, Make>> = {
@@ -42,15 +46,18 @@ const followed: Readonly<Record<string, Make>> = {
   'branches of other ranks with functions and biases': (m) =>
     matmul(tanh(add(squeezed(m), m.parameter(HIDDEN))), m.parameter(HIDDEN, 2)),
   'a branch that takes the units and one that takes zeros': (m) =>
-    matmul(either(condition(m.h), [() => identity(m.h), () => mul(m.h, 0)])[0]!, m.parameter(HIDDEN, 2)),
+    matmul(
+      either(condition(m.h), [(_, of) => identity(of(m.h)), (_, of) => mul(of(m.h), 0)])[0]!,
+      m.parameter(HIDDEN, 2),
+    ),
   'weights that a branch chooses': ({ h, parameter }) => {
     const [first, second] = [parameter(HIDDEN, 2), parameter(HIDDEN, 2)];
-    return matmul(h, either(condition(h), [() => identity(first), () => identity(second)])[0]!);
+    return matmul(h, either(condition(h), [(_, of) => identity(of(first)), (_, of) => identity(of(second))])[0]!);
   },
   'a reader in one branch': ({ h, parameter }) => {
     const [w, v] = [parameter(HIDDEN, 2), parameter(3, 2)];
     const other = h.builder.input('other', 'float32', ['time', 'batch', 3]);
-    return either(condition(h), [() => matmul(h, w), () => matmul(other, v)]);
+    return either(condition(h), [(_, of) => matmul(of(h), w), (_, of) => matmul(of(other), v)]);
   },
 };
 
@@ -100,7 +107,7 @@ describe('units that go through branches', () => {
 
 const blocked: Readonly<Record<string, readonly [Make, RegExp]>> = {
   'units along other axes in each branch': [
-    ({ h }) => either(condition(h), [() => identity(h), () => transpose(h, [0, 2, 1])], 'choose'),
+    ({ h }) => either(condition(h), [(_, of) => identity(of(h)), (_, of) => transpose(of(h), [0, 2, 1])], 'choose'),
     /through If 'choose': its branches carry units along different axes/,
   ],
   'units of unknown rank before what must know more': [
@@ -141,7 +148,7 @@ describe('units that nobody can follow', () => {
     const make: Make = (m) => {
       const flag = greater(slice(reduceMean(m.h, [0, 1]), [1], [2], [0]), 0);
       const other = m.b.input('other', 'float32', [2]);
-      return either(flag, [() => identity(other), () => mul(other, 2)]);
+      return either(flag, [(_, of) => identity(of(other)), (_, of) => mul(of(other), 2)]);
     };
     const { layers } = traceGroups(modelWith(make, 17).graph);
     expect(layers[0]!.components[1]).toBe(-1);

@@ -3,7 +3,7 @@ import type { Rules } from '../../graph/rules.ts';
 import { tieChannels } from './along.ts';
 import { entangle, fixed, forChannels, inShapes, obstruct, operand, outputShape, type TraceRule } from './context.ts';
 import { multiplied } from './matrix.ts';
-import { asFlow, fixLong, flow } from './traced.ts';
+import { alongAxis, fixLong, flow } from './traced.ts';
 
 /*
  * Convolutions: the channels of x [N, C, …] lie along axis 1.
@@ -13,7 +13,7 @@ import { asFlow, fixLong, flow } from './traced.ts';
 const convolution =
   ({ reads, makes }: { reads: 0 | 1; makes: 0 | 1 }): TraceRule =>
   (c) => {
-    const x = asFlow(operand(c, 0), c.identities);
+    const x = alongAxis(operand(c, 0), 1, c.identities);
     const w = operand(c, 1);
     const shape = outputShape(c);
     if (x.axis !== undefined && x.axis !== 1) return obstruct(c, 'it runs along the units');

@@ -30,7 +30,11 @@ export function stateCells(
   seen: ReadonlySet<number>,
 ): TracedLayer[] {
   if (states.length === 0) return [];
-  const { flow, starts, endings } = stepFlowOf(graph, states);
+  const { flow, starts, endings } = stepFlowOf(
+    graph,
+    states,
+    graph.inputs.map((v) => v.name),
+  );
   const cells = joined(
     states.flatMap(({ input, output }) => {
       const own = new Set(endings.get(output)!.parts.map((p) => p.value));
@@ -50,20 +54,16 @@ function cellOf(flow: StepFlow, trace: Trace, input: string, part: string, own: 
     const roots = rootsOf(end, trace);
     return roots.length === 0 && classes.size === 0 ? own.has(end) : roots.some((root) => classes.has(root));
   };
-  const ends = relations.filter(([end]) => isSame(end));
-  if (ends.length === 0) return undefined;
+  const direct = relations.filter(([end]) => isSame(end));
+  const through = relations.map(([end]) => end);
+  const others = through.flatMap((end) => [...flow.projectionsOf(end)]);
+  const projected = direct.length > 0 ? [] : others.filter((end) => own.has(end) && isSame(end));
+  if (direct.length + projected.length === 0) return undefined;
   return {
     starts: new Map([[part, input]]),
-    ends: new Set(ends.map(([end]) => end)),
-    products: new Set(
-      flow.productsOf(part).filter((node) =>
-        flow.leads(
-          node,
-          ends.map(([end]) => end),
-        ),
-      ),
-    ),
-    gated: ends.some(([, relation]) => relation === 'gated'),
+    ends: new Set([...direct.map(([end]) => end), ...projected]),
+    products: new Set(flow.productsOf(part).filter((node) => flow.leads(node, through))),
+    gated: direct.some(([, relation]) => relation === 'gated'),
   };
 }
 

@@ -7,6 +7,8 @@ import type { GivenModel } from './playground/protocol.ts';
 /** All runs, and whether the page can be told of changes. */
 export interface RunList {
   readonly runs: readonly RunSummary[];
+  /** What to say where there are more runs than these. */
+  readonly more?: string | undefined;
   readonly live: boolean;
 }
 
@@ -80,7 +82,9 @@ export function followRun({ summary: { id, state } }: RunRecord, change: Change<
 /** Listens to the list of runs where a server keeps it. */
 export function followRuns({ live }: RunList, change: Change<RunList>): (() => void) | undefined {
   if (!live) return undefined;
-  return listen('api/events', { runs: (runs: readonly RunSummary[]) => change((list) => ({ ...list, runs })) });
+  return listen('api/events', {
+    runs: ({ runs, more }: Omit<RunList, 'live'>) => change((list) => ({ ...list, runs, more })),
+  });
 }
 
 /**

@@ -11,6 +11,8 @@ export interface Candidate extends StatePair {
   readonly strong: number;
   /** Parts that only a product carries. */
   readonly weak: number;
+  /** True where it takes a second product, as with the projected output of an LSTM. */
+  readonly projected?: true;
 }
 
 /** The parts of states, and the flow of a step between them. */
@@ -21,15 +23,19 @@ export interface StateFlow {
   readonly endings: ReadonlyMap<string, Ending>;
 }
 
-/** Takes apart what may be states. */
-export function stepFlowOf(graph: Graph, pairs: readonly StatePair[]): StateFlow {
+/** Takes apart what may be states; products that read one of `gating`, the inputs, may make gates. */
+export function stepFlowOf(
+  graph: Graph,
+  pairs: readonly StatePair[],
+  gating: readonly string[] = pairs.map((pair) => pair.input),
+): StateFlow {
   const flat = flatten(graph);
   const names = new Set(graph.inputs.map((v) => v.name));
   const ranks = new Map([...graph.inputs, ...graph.outputs].map((v) => [v.name, v.type.shape?.length]));
   const starts = new Map(pairs.map(({ input }) => [input, partsOfInput(flat, input, ranks.get(input))]));
   const endings = new Map(pairs.map(({ output }) => [output, partsOfOutput(flat, output, ranks.get(output), names)]));
   const ends = [...endings.values()].flatMap(({ parts, fresh }) => [...parts.map((p) => p.value), ...fresh]);
-  const candidates = [...starts.values()].flatMap((parts) => parts.map((p) => p.value));
+  const candidates = gating.flatMap((input) => partsOfInput(flat, input, undefined).map((part) => part.value));
   return { flow: new StepFlow(flat, names, candidates, new Set(ends)), starts, endings };
 }
 
@@ -45,7 +51,12 @@ export function candidatePairs(graph: Graph): Candidate[] {
   for (const { value } of [...starts.values()].flat()) relations.set(value, flow.relationsOf(value));
   return pairs.flatMap((pair): Candidate[] => {
     const found = evidence(pair.input, starts.get(pair.input)!, endings.get(pair.output)!, relations);
-    return found === undefined ? [] : [{ ...pair, ...found }];
+    if (found !== undefined) return [{ ...pair, ...found }];
+    const projected = endings.get(pair.output)!.parts.every(({ value }) => {
+      const steps = starts.get(pair.input)!.flatMap((part) => [...(relations.get(part.value) ?? [])]);
+      return steps.some(([end, kind]) => kind === 'product' && flow.projectionsOf(end).has(value));
+    });
+    return projected && endings.get(pair.output)!.parts.length > 0 ? [{ ...pair, strong: 0, weak: 0, projected }] : [];
   });
 }
 
@@ -88,7 +99,7 @@ function inOrder(parts: readonly Part[]): readonly (readonly Part[])[] | undefin
 }
 
 /** Same type, and no axis of two different sizes. */
-function alike(a: ValueInfo, b: ValueInfo): boolean {
+export function alike(a: ValueInfo, b: ValueInfo): boolean {
   if (a.type.elementType !== b.type.elementType) return false;
   const [x, y] = [a.type.shape, b.type.shape];
   if (x === undefined || y === undefined) return true;

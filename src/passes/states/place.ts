@@ -31,6 +31,28 @@ export class Place {
     return 0;
   }
 
+  /** Where the part begins along an axis of the whole, as text that tells places apart. */
+  startsAlong(axis: number): string {
+    return (this.starts[axis] ?? []).join();
+  }
+
+  /** How many axes the part has. */
+  get rank(): number {
+    return this.axes.length;
+  }
+
+  /** Which axis of the part is this one of the whole; -1 for none. */
+  axisOf(whole: number): number {
+    return this.axes.indexOf(whole);
+  }
+
+  /** True for one element of the first axis, with the other axes whole and in order. */
+  get isRow(): boolean {
+    const rest = this.axes.filter((axis) => axis > 0);
+    const cuts = this.starts.map((starts) => starts.length);
+    return cuts[0] === 1 && cuts.slice(1).every((n) => n === 0) && rest.every((axis, i) => axis === i + 1);
+  }
+
   /** The part that an output of a node is which moves this one's elements; undefined where that cannot be seen. */
   after(node: Node, output: number, stored: ReadonlyMap<string, Tensor>): Place | undefined {
     const { axes } = this;

@@ -63,6 +63,12 @@ export class StepFlow {
     return found;
   }
 
+  /** New states that one product with weights makes of another new state: the projected output of an LSTM. */
+  projectionsOf(end: string): Set<string> {
+    const bits = this.spread([end]);
+    return new Set([...this.ends].filter((other) => other !== end && (bits.get(other) ?? 0) & HAPPENED.multiplied));
+  }
+
   /** The products with weights that read part of a state in the step itself, elementwise operators in between. */
   productsOf(part: string): Node[] {
     const bits = this.spread([part]);

@@ -1,14 +1,18 @@
 import type { Dim, Graph, Model, ValueInfo } from '../../graph/types.ts';
 import { bindDims } from '../../passes/bindDims.ts';
 import { asFloat32Graph } from '../../passes/float32.ts';
+import { loopToScan } from '../../passes/loopToScan.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import { overTime, sideBySide } from '../../passes/overTime.ts';
 import { simplifyGraph } from '../../passes/simplify.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
+import { uniqueNames } from '../../passes/uniqueNames.ts';
 import type { Examples } from './examples.ts';
 
 /** What the dimension of the examples is called while its size is open. */
 export const BATCH = '@batch';
+/** What the number of steps of sequences is called beside the sizes of a model of one step. */
+export const STEPS = '@steps';
 
 /** An imported graph as it is trained: float32, our operators, all sizes bound, that of the examples to `batch`. */
 export function boundGraph(model: Model, examples: Examples, batch: number): Graph {
@@ -23,7 +27,7 @@ export function boundGraph(model: Model, examples: Examples, batch: number): Gra
  * that takes one example at a time has no batch here.
  */
 export function stepGraph(model: Model, examples: Examples, batch: Dim): Graph {
-  const graph = asFloat32Graph(toOwnOpset(model));
+  const graph = asFloat32Graph(uniqueNames(toOwnOpset(model)));
   const axes = new Map(examples.zeros.map((v) => [v.name, v.batchAxis]));
   const owns = new Map<string, readonly number[]>();
   for (const { name, array, batchAxis } of examples.inputs) {
@@ -45,5 +49,5 @@ export function stepGraph(model: Model, examples: Examples, batch: Dim): Graph {
     const shape = axis === undefined ? own : own?.toSpliced(axis, 0, batch);
     return shape ? { ...info, type: { ...info.type, shape } } : info;
   });
-  return lowerRecurrent(simplifyGraph({ ...bound, inputs }));
+  return lowerRecurrent(loopToScan(simplifyGraph({ ...bound, inputs })));
 }

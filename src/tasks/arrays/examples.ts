@@ -104,7 +104,9 @@ export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Exa
       const array = arrayNamed(data, name, missing(info, name));
       const axis = batchAxisOf(info);
       bindSizes(info, axis, { name, array, source: data.source }, sizes);
-      const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
+      const what = `array '${name}' of ${data.source}`;
+      const fed = withType(array, asFed(info), what);
+      requireNumbers(fed, what);
       return { name: info.name, array: fed, batchAxis: axis, from: name, padded: lengthsBeforePadding(array) };
     });
   const count = countOf(fed, data.source);
@@ -219,6 +221,14 @@ export function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
   return type.elementType === 'float16' ? 'float32' : type.elementType;
 }
 
+/** Throws UsageError for NaN and infinity. Minus infinity may mean something: a mask that is added before a softmax. */
+function requireNumbers({ data }: Tensor, what: string): void {
+  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
+  const at = data.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
+  if (at >= 0)
+    throw new UsageError(`${what} has the value ${data[at]} at position ${at}; inputs must be finite numbers`);
+}
+
 function checkInput({ graph }: Model, name: string): void {
   const known = graph.inputs.map((v) => v.name);
   if (known.includes(name)) return;
@@ -243,10 +253,14 @@ export function bindSizes(
   // Only with another axis of the examples would it fit.
   const fitting = shape.findIndex((_, axis) => axis !== batchAxis && fits(shape.toSpliced(axis, 1), got));
   const other = fitting < 0 ? '' : `; or its examples lie along another axis (--batch-axis ${name}=${fitting})`;
+  const isSequence = got.length === wanted.length + 1 && fits(wanted, got.slice(1));
+  const steps = isSequence
+    ? '; a model of one step runs over sequences where its states are named (--state in=out)'
+    : '';
   const misfit = (why: string) =>
     new UsageError(
       `${given.source}: array '${given.name}' is [${given.array.dims.join(', ')}], examples first, but input '${name}' ` +
-        `takes ${formatShape(wanted)} for each example${why}${other}`,
+        `takes ${formatShape(wanted)} for each example${why}${other}${steps}`,
     );
   if (got.length !== wanted.length) throw misfit('');
   if (sizeOf(got) === 0) throw misfit('; an empty array tells nothing');

@@ -4,7 +4,7 @@ import { encodeModel } from '../../onnx/write.ts';
 import { accuracyOf, meanLoss } from '../score.ts';
 import { type Batches, type BatchOrder, type BatchShape, type Problem, type Split, shapeKey } from '../task.ts';
 import { batchFeeds, inOrder, shuffled } from './batches.ts';
-import { BATCH, boundGraph } from './bound.ts';
+import { BATCH, boundGraph, STEPS } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
 import { sampleFeeds } from './samples.ts';
@@ -76,7 +76,8 @@ function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields, b
     besideArray(data, examples, fields.targetArray, '--target').array.dims,
     fields,
   );
-  const shape = { ...examples.sizes, [BATCH]: size };
+  const steps = examples.sequences && { [STEPS]: examples.sequences.steps };
+  const shape = { ...examples.sizes, [BATCH]: size, ...steps };
   return { examples, scored, targets: targetsOf(model, data, examples, scored, fields), size, shape };
 }
 

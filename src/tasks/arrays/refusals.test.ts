@@ -30,6 +30,20 @@ const arrays = new Map<string, Tensor>([
   ['flat', randomTensor([count, 6], 2)],
   ['ragged', randomTensor([count, 3, 3], 2)],
   ['half', floats([count, 3], new Array(18).fill(0.5))],
+  [
+    'holes',
+    floats(
+      [count, 3, 2],
+      Array.from({ length: 36 }, (_, i) => (i === 7 ? Number.NaN : i)),
+    ),
+  ],
+  [
+    'tall',
+    floats(
+      [count, 3, 2],
+      Array.from({ length: 36 }, (_, i) => (i === 9 ? Number.POSITIVE_INFINITY : i)),
+    ),
+  ],
   ['endless', floats([count, 4], new Array(24).fill(Number.POSITIVE_INFINITY))],
 ]);
 
@@ -46,6 +60,14 @@ function small(ending: Ending = 'logits', shape: readonly (number | string)[] = 
   return modelOf(b.build());
 }
 
+/** The small model with another value in its weight. */
+function withWeight(value: number): Model {
+  const model = small();
+  const w = model.graph.initializers.get('w')!;
+  const data = Float32Array.from(w.data as Float32Array, (old, i) => (i === 3 ? value : old));
+  return { ...model, graph: { ...model.graph, initializers: new Map([['w', { ...w, data }]]) } };
+}
+
 const classes = { loss: 'cross-entropy', targetArray: 'y' } as const;
 const cases: [title: string, settings: Settings, message: RegExp, model?: Model][] = [
   ['a missing target', { ...classes, targetArray: 'step' }, /no array 'step'.*did you mean 'steps'.*it has x, y/],
@@ -53,6 +75,10 @@ const cases: [title: string, settings: Settings, message: RegExp, model?: Model]
   ['two outputs', classes, /outputs scores, more; .*--target-array ARRAY=OUTPUT/, small('two')],
   ['an unknown input', { ...classes, input: { z: 'x' } }, /no input 'z'.*it has x/],
   ['an input without its array', { ...classes, input: { x: 'absent' } }, /no array 'absent'/],
+  ['NaN in an input', { ...classes, input: { x: 'holes' } }, /array 'holes' of .* has the value NaN at position 7/],
+  ['infinity in an input', { ...classes, input: { x: 'tall' } }, /array 'tall' of .* the value Infinity at position 9/],
+  ['NaN in a weight', classes, /tensor 'w' of the model has the value NaN at position 3/, withWeight(Number.NaN)],
+  ['an infinite weight', classes, /tensor 'w' of .* has the value -Infinity at position 3/, withWeight(-Infinity)],
   ['too few axes', { ...classes, input: { x: 'flat' } }, /'flat' is \[6, 6\].*takes \[time, 2\] for each example/],
   ['a wrong size', { ...classes, input: { x: 'ragged' } }, /'ragged' is \[6, 3, 3\].*\[time, 2\]/],
   ['another number of examples', { ...classes, targetArray: 'few' }, /'few' is \[4\], but there are 6 examples/],

@@ -1,6 +1,6 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
-import { intAttribute } from '../../graph/attributes.ts';
+import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes, knownTypes } from '../../graph/infer/infer.ts';
@@ -155,6 +155,7 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
       `output '${scored.output}' ends in ${activation!.op}, which --loss ${fitting} goes with, not ${loss}`,
     );
   }
+  requireOutsideLoops(graph, scored.output, loss);
   const undone = fitting === loss ? activation : undefined;
   if (undone) requireOverClasses(b, undone, scored);
   const scores = undone ? moved(b, b.value(undone.inputs[0]!), moves) : output;
@@ -185,15 +186,30 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
 }
 
 /** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
-function ending(graph: Graph, output: string): { activation: Node | undefined; moves: Node[] } {
+function ending(graph: Graph, output: string) {
   const made = producers(graph.nodes);
   const moves: Node[] = [];
-  let node = made.get(output);
-  while (node !== undefined && movesAll(node)) {
-    moves.unshift(node);
-    node = made.get(node.inputs[0]!);
+  let value = output;
+  let activation = made.get(value);
+  while (activation !== undefined && movesAll(activation)) {
+    moves.unshift(activation);
+    value = activation.inputs[0]!;
+    activation = made.get(value);
   }
-  return { activation: node, moves };
+  return { activation, moves, value };
+}
+
+/** An activation that a loop makes, because a later step reads it, cannot be taken off; refuses losses that would. */
+function requireOutsideLoops(graph: Graph, output: string, loss: LossName): void {
+  const { activation, value } = ending(graph, output);
+  const body = activation?.op === 'Scan' ? graphAttribute(activation, 'body') : undefined;
+  const made = body?.outputs[activation!.outputs.indexOf(value)];
+  const inside = body && made && ending(body, made.name).activation;
+  if (inside === undefined || !losses[loss].undoes.some((op) => op === inside.op)) return;
+  throw new UsageError(
+    `output '${output}' ends in a ${inside.op} that a later step reads again, so that --loss ${loss} cannot take what ` +
+      'goes into it; use --loss mse',
+  );
 }
 
 /** Another value moved in the same way. */

@@ -136,7 +136,9 @@ function placeSteps(
   const same = wanted.find((shape) => isStatic(shape) && withoutOnes(shape) === withoutOnes(rest));
   if (isStatic(same)) return { steps, own: same };
   const [shape] = wanted;
-  if (shape === undefined || dims.length <= shape.length) return plain;
+  // Examples along another axis would be single steps, and that is what is said of them.
+  const isTurned = (info.type.shape ?? []).some((_, i) => fits(info.type.shape!.toSpliced(i, 1), dims));
+  if (shape === undefined || isTurned) return plain;
   const each = shape.join(', ');
   throw new UsageError(
     `${source}: array '${from}' is [${array.dims.join(', ')}], but input '${info.name}' takes ${formatShape(shape)} at each ` +

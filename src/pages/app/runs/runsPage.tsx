@@ -17,7 +17,7 @@ export function RunsPage() {
   const [chosen, setChosen] = useState<readonly string[]>([]);
   if (problem !== '') return <Problem message={problem} />;
   if (list === undefined) return <p class="quiet">Reading runs …</p>;
-  const { runs } = list;
+  const { runs, more } = list;
   const wanted = filter.trim().toLowerCase();
   const shown = runs
     .filter((run) => `${run.id} ${run.methodLabel} ${run.task} ${run.state}`.toLowerCase().includes(wanted))
@@ -46,6 +46,7 @@ export function RunsPage() {
           )}
         </div>
       )}
+      {more !== undefined && <p class="quiet">{more}.</p>}
       <ul class="runs">
         {shown.map((run) => (
           <RunItem key={run.id} run={run} isChosen={chosen.includes(run.id)} onToggle={() => toggle(run.id)} />

@@ -1,0 +1,55 @@
+import { createHash } from 'node:crypto';
+import { createReadStream, existsSync } from 'node:fs';
+import { join, relative, resolve } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { z } from 'zod';
+import { modelPath } from '../tasks/modelPath.ts';
+import type { Sources } from '../tasks/task.ts';
+
+/*
+ * Paths are kept as they were typed, and where that was, so that a run goes on from another folder, and after it or its
+ * data have moved.
+ */
+
+/** Where a source was: as seen from the root, and from the directory of the run. */
+export const placesSchema = z.record(
+  z.string(),
+  z.object({
+    absolute: z.string(),
+    fromRun: z.string(),
+    /** SHA-256 of the file of the first model, which the digest of a run's data need not cover. */
+    sha256: z.string().optional(),
+  }),
+);
+export type Places = z.infer<typeof placesSchema>;
+
+/** Where the sources of a run in a directory are; undefined for a run without any. */
+export async function placesOf(sources: Sources, directory: string): Promise<Places | undefined> {
+  const places: Places = {};
+  for (const [name, typed] of Object.entries(sources) as [string, string | undefined][]) {
+    if (typed === undefined) continue;
+    const sha256 = name === 'init' ? { sha256: await modelDigest(typed) } : {};
+    places[name] = { absolute: resolve(typed), fromRun: relative(resolve(directory), resolve(typed)), ...sha256 };
+  }
+  return Object.keys(places).length === 0 ? undefined : places;
+}
+
+/** SHA-256 of the file of a model that `--init` names. */
+export async function modelDigest(init: string): Promise<string> {
+  const hash = createHash('sha256');
+  await pipeline(createReadStream(modelPath(init)), hash);
+  return hash.digest('hex');
+}
+
+/** The sources of a run in a directory as they are found from here; as they were typed where they are nowhere. */
+export function foundSources(sources: Sources, content: unknown, directory: string): Sources {
+  const places = placesSchema.safeParse(content).data ?? {};
+  const found = Object.entries(sources).map(([name, typed]: [string, string | undefined]) => {
+    const place = Object.hasOwn(places, name) ? places[name] : undefined;
+    if (typed === undefined || place === undefined) return [name, typed];
+    const isThere = resolve(typed) === place.absolute;
+    const candidates = [...(isThere ? [typed] : []), place.absolute, join(directory, place.fromRun), typed];
+    return [name, candidates.find((path) => existsSync(path)) ?? typed];
+  });
+  return Object.fromEntries(found) as Sources;
+}
