@@ -3,6 +3,7 @@ import type { Model } from '../graph/types.ts';
 import { loadModelFiles } from '../onnx/file.ts';
 import { isNothing } from '../passes/given.ts';
 import { type GivenText, readGiven } from '../passes/givenText.ts';
+import { openConditions } from '../passes/openConditions.ts';
 import { specialize } from '../passes/specialize.ts';
 import { collect } from './flags.ts';
 
@@ -30,6 +31,19 @@ export interface OpenedModel {
   readonly forGiven: string;
   /** Bytes of its files, those of weights included. */
   readonly bytes: number;
+}
+
+/** What to say where sizes that nobody fixed leave conditions undecided; no line where there are none. */
+export function sizeHints(model: Model): string[] {
+  const open = openConditions(model);
+  if (open === undefined) return [];
+  const [first, ...more] = open.names;
+  const others = more.length === 0 ? '' : ` and ${more.length} more`;
+  const flags = open.dims.map((dim) => (dim.startsWith('?') ? 'INPUT.AXIS' : dim)).map((dim) => `--size ${dim}=NUMBER`);
+  return [
+    `If '${first}'${others}: decided by the sizes of inputs, which are free; with ${[...new Set(flags)].join(' or ')} ` +
+      'one branch takes its place, and more can be followed',
+  ];
 }
 
 /** Loads a model for the values and sizes that are given. Throws what `specialize` throws. */

@@ -3,7 +3,7 @@ import { formatShape } from '../graph/dims.ts';
 import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
-import { openModel } from './givenFlags.ts';
+import { openModel, sizeHints } from './givenFlags.ts';
 import { heldText, noLayersText, quantizedLines, uncountedText } from './heldText.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
@@ -26,7 +26,8 @@ command.action(async (path: string, flags: InspectFlags) => {
   const { model } = await openModel(path, flags);
   const groups = flags.groups === true;
   const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
-  print({ file: path, ...summary }, () => summaryText(path, summary));
+  const hints = sizeHints(model);
+  print({ file: path, ...summary }, () => [summaryText(path, summary), ...section(hints)].join('\n'));
 });
 
 function summaryText(path: string, s: ModelSummary): string {

@@ -16,7 +16,7 @@ import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
-import { openModel } from './givenFlags.ts';
+import { openModel, sizeHints } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { heldText, noLayersText, quantizedLines } from './heldText.ts';
 import { loadFeeds } from './loadFeeds.ts';
@@ -77,6 +77,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   }
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven, bytes } = await openModel(path, flags);
+  for (const line of sizeHints(model)) note(line);
   const wanted = traceOptionsFrom(model, flags);
   const traced = traceModel(model, wanted);
   for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
