@@ -1,4 +1,5 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { sampleOf } from '../graph/lazyTensor.ts';
 import { inputsFor, isRecurrent, moves, traits } from '../graph/operators.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
@@ -46,7 +47,7 @@ function makesZeros(node: Node, zeros: ReadonlySet<string>): boolean {
   return (moves(node) !== undefined || traits(node).keepsZero === true) && zeros.has(node.inputs[0] ?? '');
 }
 
-function allZero({ data }: Tensor): boolean {
-  for (const value of data) if (Number(value) !== 0) return false;
+function allZero(tensor: Tensor): boolean {
+  for (const value of sampleOf(tensor)) if (Number(value) !== 0) return false;
   return true;
 }

@@ -1,4 +1,5 @@
 import { SlimError } from '../base/errors.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { MethodState } from '../methods/method.ts';
 import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
@@ -21,9 +22,10 @@ export interface Snapshot {
 export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   for (const [name, tensor] of carried) tensors.set(`state/${name}`, tensor);
-  for (const { name, stored, slots, penalized } of parameters) {
-    for (const [slot, { data }] of Object.entries(slots))
-      tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
+  for (const { name, stored, slots, penalized, connections } of parameters) {
+    for (const [slot, buffer] of Object.entries(slots)) {
+      tensors.set(`slot/${slot}/${name}`, connections?.tensorOf(buffer) ?? floatTensor(stored, buffer.data));
+    }
     if (penalized?.mask) {
       tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
     }
@@ -53,7 +55,7 @@ export function restoreTensors(
 
 function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
   if (tensor === undefined) return;
-  const { data } = tensor;
+  const data = tensor instanceof SparseTensor ? tensor.values : tensor.data;
   if (data.length !== into.length || data.constructor !== into.constructor)
     throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);

@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
+import { valueCount } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import type { TracedGroups } from '../groups/trace.ts';
@@ -20,7 +21,7 @@ import { detached } from './store.ts';
 import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
-import { type UpdateResult, updateWeights } from './update.ts';
+import { resetter, type UpdateResult, updateWeights } from './update.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
 export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | 'createOptimizer'> {
@@ -150,9 +151,10 @@ export class TrainState {
    */
   weights(name: string, slot?: string): Tensor | undefined {
     const parameter = this.memory.byName.get(name);
-    if (parameter === undefined) return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
-    const { stored, weights, slots } = parameter;
-    return floatTensor(stored, (slot === undefined ? weights : slots[slot]!).data);
+    if (parameter === undefined) return this.memory.outside.get(name)?.tensor ?? this.untouched.get(name);
+    const { stored, weights, slots, connections } = parameter;
+    const buffer = slot === undefined ? weights : slots[slot]!;
+    return connections?.tensorOf(buffer) ?? floatTensor(stored, buffer.data);
   }
 
   private allWeights(slot?: string): Map<string, Tensor> {
@@ -184,7 +186,7 @@ export class TrainState {
     if (this.method?.afterEpoch === undefined) return;
     this.method.afterEpoch(this.memory.matrices, {
       ...at,
-      reset: ({ name }, places) => resetSlots(this.optimizer, this.memory.byName.get(name)!, places),
+      reset: resetter(this.memory, this.optimizer),
     });
     this.applyMasks();
   }
@@ -214,10 +216,10 @@ export class TrainState {
     return (name) => this.weights(name) ?? stored(name);
   }
 
-  /** Weights that are trained. */
+  /** Weights that are trained; of a sparse table its connections. */
   countParameters(): number {
     let count = 0;
-    for (const name of this.names) count += this.weights(name)!.data.length;
+    for (const name of this.names) count += valueCount(this.weights(name)!);
     return count;
   }
 
