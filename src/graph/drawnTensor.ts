@@ -15,6 +15,11 @@ export class DrawnTensor extends LazyTensor {
     for (let i = sizeOf(dims); i > 0; i--) random();
   }
 
+  /** Half the width of the values. */
+  get scale(): number {
+    return this.#scale;
+  }
+
   override layOut(): Float32Array<ArrayBuffer> {
     return uniform(sizeOf(this.dims), this.#scale, this.#random.fork());
   }

@@ -185,6 +185,11 @@ export function sparseOf(tensor: Tensor): SparseTensor {
 }
 
 /** How many values are stored of a tensor: of a sparse one those that are, of others all. */
-export function valueCount(tensor: Tensor): number {
+export function valueCount(tensor: Pick<Tensor, 'dims'>): number {
   return tensor instanceof SparseTensor ? tensor.count : sizeOf(tensor.dims);
+}
+
+/** A sparse tensor with all its zeros; others as they are. */
+export function laidOut(tensor: Tensor): Tensor {
+  return tensor instanceof SparseTensor ? { ...tensor } : tensor;
 }

@@ -3,10 +3,11 @@ import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
-import { numbersOf } from '../graph/numbers.ts';
+import { numbersOf, numbersStored } from '../graph/numbers.ts';
 import { inputsFor, isLookup, isLoop, isRecurrent } from '../graph/operators.ts';
 import { bodiesOf, producers, usedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
+import { valueCount } from '../graph/sparseTensor.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /** What a model takes to store and to run. */
@@ -42,9 +43,9 @@ export function countParameters(graph: Graph): number {
   return count;
 }
 
-/** Parameters that a tensor holds; `share` as `biasShares` has it. */
-export function parametersIn({ elementType, dims }: Pick<Tensor, 'elementType' | 'dims'>, share = 1): number {
-  return isFloat(elementType) && dims.length > 0 ? sizeOf(dims) * share : 0;
+/** Parameters that a tensor holds, of a sparse one what is stored; `share` as `biasShares` has it. */
+export function parametersIn(tensor: Pick<Tensor, 'elementType' | 'dims'>, share = 1): number {
+  return isFloat(tensor.elementType) && tensor.dims.length > 0 ? valueCount(tensor) * share : 0;
 }
 
 /** True for a tensor of real zeros. */
@@ -127,7 +128,7 @@ export function splitParameters(graph: Graph) {
     output: { stored: 0, nonzero: 0 },
   };
   for (const [name, tensor] of graph.initializers) {
-    const values = isFloat(tensor.elementType) ? numbersOf(tensor) : undefined;
+    const values = isFloat(tensor.elementType) ? numbersStored(tensor) : undefined;
     if (values === undefined) continue;
     const part = counts[tables.has(name) ? 'embedding' : recurrent.has(name) ? 'recurrent' : 'output'];
     part.stored += values.length;

@@ -115,6 +115,8 @@ export interface SparsityMethod {
   readonly name: string;
   /** Keeps a mask of the connections of its parameters: it is applied to gradients and weights, saved, and shrunk. */
   readonly usesMask?: boolean | undefined;
+  /** Whether a finished model stores the connections of masked matrices and tables alone, where these are few. */
+  readonly savesSparse?: boolean | undefined;
   /** Weights that are 0 stay so, also where an optimizer would move them by what it remembers. */
   readonly keepsZeros?: boolean | undefined;
   /** Names of the parameters that it acts on; the others are only stepped. */

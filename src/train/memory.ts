@@ -1,6 +1,6 @@
 import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
-import { SparseTensor } from '../graph/sparseTensor.ts';
+import { laidOut, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Tensor } from '../graph/types.ts';
 import { type DecayedMatrix, instantiateKernels, type Kernels, type Squares } from '../kernels/kernels.ts';
 import { Arena, type Buffer8, type Buffer32, bytesFor } from '../kernels/memory.ts';
@@ -145,9 +145,7 @@ function withConnections(plan: TrainingGraph, { weights, method }: MemoryOptions
       if (looked.has(name) && method?.connect && method.parameters.has(name)) {
         return [name, tensor instanceof SparseTensor ? tensor : method.connect(name, tensor)];
       }
-      if (!(tensor instanceof SparseTensor)) return [name, tensor];
-      const { elementType, dims, data } = tensor;
-      return [name, { elementType, dims, data }];
+      return [name, laidOut(tensor)];
     }),
   );
 }

@@ -158,6 +158,6 @@ function addZeroStates(carried: Record<string, Tensor>, plan: ScoringGraph, shap
 }
 
 /** Rows of a table for word numbers of any shape. */
-function lookedUp(table: Tensor, indices: Tensor): Tensor {
+export function lookedUp(table: Tensor, indices: Tensor): Tensor {
   return floatTensor([...indices.dims, table.dims[1]!], rowsFrom(table, indices.data as Int32Array));
 }

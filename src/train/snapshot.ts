@@ -1,5 +1,5 @@
 import { SlimError } from '../base/errors.ts';
-import { SparseTensor } from '../graph/sparseTensor.ts';
+import { laidOut, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { MethodState } from '../methods/method.ts';
 import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
@@ -31,6 +31,41 @@ export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<s
     }
   }
   return tensors;
+}
+
+/** Bytes of a number of 32 bits, and of one that is stored with its place. */
+const [NUMBER, NUMBER_WITH_PLACE] = [4, 8];
+
+/**
+ * Weights as a finished model stores them. With `savesSparse` those of masked matrices are stored by their connections
+ * where that takes less; without it all are laid out.
+ */
+export function asSaved(
+  { byName }: WeightMemory,
+  weights: ReadonlyMap<string, Tensor>,
+  savesSparse = false,
+): Map<string, Tensor> {
+  return new Map(
+    [...weights].map(([name, tensor]): [string, Tensor] => {
+      if (!savesSparse) return [name, laidOut(tensor)];
+      const mask = byName.get(name)?.penalized?.mask;
+      return [name, mask && !(tensor instanceof SparseTensor) ? byConnections(tensor, mask.data) : tensor];
+    }),
+  );
+}
+
+function byConnections(tensor: Tensor, mask: Uint8Array): Tensor {
+  const count = mask.reduce((sum, there) => sum + there, 0);
+  if (count * NUMBER_WITH_PLACE >= mask.length * NUMBER) return tensor;
+  const places = new Uint32Array(count);
+  let next = 0;
+  for (let i = 0; i < mask.length; i++) if (mask[i] === 1) places[next++] = i;
+  const { elementType, dims, data } = tensor;
+  return new SparseTensor(
+    { elementType, dims },
+    Float32Array.from(places, (i) => (data as Float32Array)[i]!),
+    places,
+  );
 }
 
 /** Puts slots and masks into memory, fresh where missing, and returns carried states. Throws a SlimError for misfits. */

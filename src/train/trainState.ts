@@ -15,7 +15,7 @@ import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import { createScorer, type Scorer } from './scorer.ts';
-import { keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
+import { asSaved, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
 import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
 import { detached } from './store.ts';
 import { batchSums, sharedSums } from './sums.ts';
@@ -163,7 +163,9 @@ export class TrainState {
 
   /** The model with the weights that are scored, copied. */
   finished(): Model {
-    return withWeights(this.structure, detached(this.allWeights(this.optimizer.evaluated?.())));
+    const { memory, method, optimizer } = this;
+    const weights = detached(this.allWeights(optimizer.evaluated?.()));
+    return withWeights(this.structure, asSaved(memory, weights, method?.savesSparse));
   }
 
   /** Everything that training changes, over live memory: copy or write it before the next step. */
