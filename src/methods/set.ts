@@ -22,7 +22,7 @@ const fields = {
     .optional()
     .describe('first connections: erdos-renyi (default: small matrices denser), uniform'),
   setGates: z.enum(['each', 'packed']).optional().describe('gates keep their connections (each, default) or compete'),
-  setRule: z.enum(removalRules).optional().describe('what goes: set (both signs), magnitude (default), none (static)'),
+  setRule: z.enum(removalRules).optional().describe('what goes: set (both signs), magnitude (default), or nothing (static)'),
   setRate: z.enum(['constant', 'cosine']).optional().describe('course of ζ: constant, or cosine to 0 (default)'),
   setGrowth: z.enum(growthRules).optional().describe('where connections come up: random (default), gradient (RigL)'),
   setNew: z.enum(['zero', 'initial']).optional().describe('new weights: zero (default), or drawn like the first ones'),
@@ -33,7 +33,7 @@ const fields = {
   setEvery: z.int().positive().optional().describe('updates between two moves (default: an epoch)'),
   dense: z.boolean().optional().describe('write the finished model with ordinary tensors, zeros and all'),
   ...groupFields,
-  iss: groupFields.iss.optional(),
+  iss: groupFields.iss.optional().describe('λ of a group lasso over units on top'),
 };
 
 type SetFields = FieldValues<typeof fields>;
@@ -53,7 +53,7 @@ export const setKind = defineMethod({
   groupsEmbeddings: groupKind.groupsEmbeddings,
   describe({ set: share, setEpsilon, density = DENSITY, setRule, iss }) {
     const size = setEpsilon === undefined ? `density ${density}` : `ε ${setEpsilon}`;
-    const what = setRule === 'none' ? `static sparse topology, ${size}` : `SET ζ ${share}, ${size}`;
+    const what = setRule === 'static' ? `static sparse topology, ${size}` : `SET ζ ${share}, ${size}`;
     return isIdle(iss) ? what : `${what}, ISS λ ${iss}`;
   },
   contradictions({ density, setEpsilon, setStart, ...config }, _run, nameOf) {

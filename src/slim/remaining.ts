@@ -1,7 +1,7 @@
 import { constantTensor } from '../graph/attributes.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
-import { storedTensors } from '../graph/stored.ts';
 import { SparseTensor } from '../graph/sparseTensor.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import type { AxisComponents, Groups } from '../groups/groups.ts';
 import { biasShares, isAllZero, parametersIn } from '../inspect/costs.ts';

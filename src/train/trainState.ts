@@ -218,10 +218,11 @@ export class TrainState {
     return (name) => this.weights(name) ?? stored(name);
   }
 
-  /** Weights that are trained; of a sparse table its connections. */
+  /** Weights that are trained, of what is saved by its connections these. */
   countParameters(): number {
     let count = 0;
-    for (const name of this.names) count += valueCount(this.weights(name)!);
+    const weights = new Map([...this.names].map((name) => [name, this.weights(name)!]));
+    for (const tensor of asSaved(this.memory, weights, this.method?.savesSparse).values()) count += valueCount(tensor);
     return count;
   }
 

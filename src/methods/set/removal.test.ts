@@ -55,7 +55,7 @@ describe('what SET removes', () => {
   });
 
   it('is nothing where the topology stays', () => {
-    expect([...connectionsToRemove('none', Float32Array.of(0, 1, -1), 0.9)]).toEqual([0, 0, 0]);
+    expect([...connectionsToRemove('static', Float32Array.of(0, 1, -1), 0.9)]).toEqual([0, 0, 0]);
   });
 
   it('is the negative weights nearest zero, not the most negative ones', () => {

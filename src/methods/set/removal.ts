@@ -1,7 +1,7 @@
 import { magnitudeBelow } from '../magnitude.ts';
 
 /** Which connections go: SET's two sides, the smallest of all, or none, so that the topology stays as it began. */
-export const removalRules = ['set', 'magnitude', 'none'] as const;
+export const removalRules = ['set', 'magnitude', 'static'] as const;
 
 /** One of `removalRules`. */
 export type RemovalRule = (typeof removalRules)[number];
@@ -13,7 +13,7 @@ export type RemovalRule = (typeof removalRules)[number];
  */
 export function connectionsToRemove(rule: RemovalRule, weights: Float32Array, share: number): Uint8Array<ArrayBuffer> {
   const gone = new Uint8Array(weights.length);
-  if (rule === 'none') return gone;
+  if (rule === 'static') return gone;
   if (rule === 'magnitude') markNearest(gone, weights, () => true, share);
   else {
     markNearest(gone, weights, (w) => w > 0, share);

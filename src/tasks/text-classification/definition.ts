@@ -23,6 +23,12 @@ export const textFields = {
     .gt(0)
     .lte(0.5)
     .describe('share of the training texts that is held out where there are no validation texts'),
+  testShare: z
+    .number()
+    .gt(0)
+    .lte(0.5)
+    .optional()
+    .describe('share of the texts that is set apart as test texts where there are none (default: none)'),
   classWeights: z
     .enum(['none', 'balanced'])
     .describe('weights of the classes in the loss: none, or balanced (a rare class counts as much as a frequent one)'),
