@@ -46,6 +46,11 @@ export function randomBelow(n: number, random: () => number): number {
 /** A float32 array of uniform numbers in [−scale, scale). */
 export function uniform(length: number, scale: number, random: () => number): Float32Array<ArrayBuffer> {
   const values = new Float32Array(length);
-  for (let i = 0; i < length; i++) values[i] = (random() * 2 - 1) * scale;
+  for (let i = 0; i < length; i++) values[i] = uniformValue(scale, random);
   return values;
+}
+
+/** A uniform number in [−scale, scale). */
+export function uniformValue(scale: number, random: () => number): number {
+  return (random() * 2 - 1) * scale;
 }

@@ -1,4 +1,4 @@
-import { type RandomStream, uniform } from '../base/random.ts';
+import { type RandomStream, uniform, uniformValue } from '../base/random.ts';
 import { sizeOf } from './dims.ts';
 import { LazyTensor } from './lazyTensor.ts';
 
@@ -35,7 +35,7 @@ export class DrawnTensor extends LazyTensor {
     let next = 0;
     for (let i = 0; i < places.length; i++) {
       for (; next < places[i]!; next++) random();
-      values.set(uniform(1, this.#scale, random), i);
+      values[i] = uniformValue(this.#scale, random);
       next++;
     }
     return values;

@@ -52,7 +52,7 @@ export interface ConnectionTable extends SparseRows {
    * Takes the connections with a 1 in `gone` away and makes new ones at `places`, flat and ascending, with these weights;
    * no more than go. Returns their numbers among the connections that there are then, for `reset`.
    */
-  replace(gone: Uint8Array, places: Float64Array, weights: Float32Array): number[];
+  replace(gone: Uint8Array, places: Uint32Array, weights: Float32Array): number[];
 }
 
 /** Rows of an embedding that a batch looked up, and their gradient [indices.length · size]. */

@@ -22,7 +22,10 @@ const fields = {
     .optional()
     .describe('first connections: erdos-renyi (default: small matrices denser), uniform'),
   setGates: z.enum(['each', 'packed']).optional().describe('gates keep their connections (each, default) or compete'),
-  setRule: z.enum(removalRules).optional().describe('what goes: set (both signs), magnitude (default), or nothing (static)'),
+  setRule: z
+    .enum(removalRules)
+    .optional()
+    .describe('what goes: set (both signs), magnitude (default), or nothing (static)'),
   setRate: z.enum(['constant', 'cosine']).optional().describe('course of ζ: constant, or cosine to 0 (default)'),
   setGrowth: z.enum(growthRules).optional().describe('where connections come up: random (default), gradient (RigL)'),
   setNew: z.enum(['zero', 'initial']).optional().describe('new weights: zero (default), or drawn like the first ones'),

@@ -1,4 +1,5 @@
 import { SlimError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
 import { laidOut, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { MethodState } from '../methods/method.ts';
@@ -24,7 +25,9 @@ export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<s
   for (const [name, tensor] of carried) tensors.set(`state/${name}`, tensor);
   for (const { name, stored, slots, penalized, connections } of parameters) {
     for (const [slot, buffer] of Object.entries(slots)) {
-      tensors.set(`slot/${slot}/${name}`, connections?.tensorOf(buffer) ?? floatTensor(stored, buffer.data));
+      // Of a table the places of the connections are those of its weights.
+      const dims = connections ? [connections.count] : stored;
+      tensors.set(`slot/${slot}/${name}`, floatTensor(dims, buffer.data.subarray(0, sizeOf(dims))));
     }
     if (penalized?.mask) {
       tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
@@ -90,7 +93,7 @@ export function restoreTensors(
 
 function copyInto(into: Float32Array | Uint8Array, tensor: Tensor | undefined, name: string): void {
   if (tensor === undefined) return;
-  const data = tensor instanceof SparseTensor ? tensor.values : tensor.data;
+  const { data } = tensor;
   if (data.length !== into.length || data.constructor !== into.constructor)
     throw new SlimError(`what a checkpoint keeps of '${name}' does not fit: ${data.length} values for ${into.length}`);
   into.set(data as Float32Array);

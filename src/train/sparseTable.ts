@@ -61,34 +61,43 @@ export class SparseTable implements LookupTable, ConnectionTable {
     }
   }
 
-  replace(gone: Uint8Array, places: Float64Array, weights: Float32Array): number[] {
-    const { rowStarts, columns, count } = this;
+  replace(gone: Uint8Array, places: Uint32Array, weights: Float32Array): number[] {
+    const { buffers, count } = this;
+    const { sources, grown } = this.movePlaces(gone, places);
+    for (const { data } of [buffers.weights, ...Object.values(buffers.slots)]) {
+      const before = data.slice(0, count);
+      for (const [to, from] of sources.entries()) if (from >= 0) data[to] = before[from]!;
+      data.fill(0, sources.length);
+    }
+    for (const [n, at] of grown.entries()) buffers.weights.data[at] = weights[n]!;
+    return grown;
+  }
+
+  /** Which connection is now where another one was, −1 for a new one; and the new ones. */
+  private movePlaces(gone: Uint8Array, places: Uint32Array): { sources: Int32Array; grown: number[] } {
+    const { rowStarts, columns } = this;
     const [rows, size] = this.dims as [number, number];
-    const moved = [this.buffers.weights, ...Object.values(this.buffers.slots)].map(({ data }) => data);
-    const before = moved.map((data) => data.slice(0, count));
     const [oldStarts, oldColumns] = [rowStarts.slice(), columns.slice()];
+    const sources = new Int32Array(columns.length);
     const grown: number[] = [];
     let [to, next] = [0, 0];
     for (let row = 0; row < rows; row++) {
       rowStarts[row] = to;
-      const rowEnd = (row + 1) * size;
       for (let from = oldStarts[row]!; from <= oldStarts[row + 1]!; from++) {
         const isEnd = from === oldStarts[row + 1]!;
-        const limit = isEnd ? rowEnd : row * size + oldColumns[from]!;
         // A place whose connection goes may be taken again: it is then new.
-        for (; next < places.length && (places[next]! < limit || (places[next]! === limit && !isEnd)); next++) {
+        const limit = isEnd ? (row + 1) * size : row * size + oldColumns[from]! + 1;
+        for (; next < places.length && places[next]! < limit; next++) {
           columns[to] = places[next]! - row * size;
-          moved[0]![to] = weights[next]!;
+          sources[to] = -1;
           grown.push(to++);
         }
         if (isEnd || gone[from] === 1) continue;
         columns[to] = oldColumns[from]!;
-        for (const [b, data] of moved.entries()) data[to] = before[b]![from]!;
-        to++;
+        sources[to++] = from;
       }
     }
     rowStarts[rows] = to;
-    for (const data of moved) data.fill(0, to);
-    return grown;
+    return { sources: sources.subarray(0, to), grown };
   }
 }

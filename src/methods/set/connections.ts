@@ -12,9 +12,9 @@ export interface Connections {
   /** Places, with a connection or without. */
   readonly size: number;
   /** Places of all connections, ascending, and their weights. */
-  read(): { readonly places: Float64Array; readonly weights: Float32Array };
+  read(): { readonly places: Uint32Array; readonly weights: Float32Array };
   /** Takes connections away (1 in `gone`) and makes new ones with these weights at places that are free then. */
-  replace(gone: Uint8Array, places: Float64Array, weights: Float32Array): void;
+  replace(gone: Uint8Array, places: Uint32Array, weights: Float32Array): void;
 }
 
 type Reset = (of: { readonly name: string }, places: Iterable<number>) => void;
@@ -26,7 +26,7 @@ export function maskedConnections(matrix: Matrix, [from, to]: readonly [number, 
   const places = () => {
     const found: number[] = [];
     for (let i = 0; i < mask.length; i++) if (mask[i] === 1) found.push(i);
-    return Float64Array.from(found);
+    return Uint32Array.from(found);
   };
   return {
     name: `${matrix.name} ${from}`,
@@ -61,7 +61,7 @@ export function tableConnections(table: ConnectionTable, reset: Reset): Connecti
     size: rows * size,
     read() {
       const { rowStarts, columns, weights } = table;
-      const places = new Float64Array(weights.length);
+      const places = new Uint32Array(weights.length);
       for (let row = 0; row < rows; row++) {
         for (let i = rowStarts[row]!; i < rowStarts[row + 1]!; i++) places[i] = row * size + columns[i]!;
       }

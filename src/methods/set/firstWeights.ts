@@ -28,7 +28,7 @@ export function factorFor(isScaled: boolean, size: number, connections: number):
 
 /** Connections with their weights; places ascend. */
 interface FirstConnections {
-  readonly places: Float64Array;
+  readonly places: Uint32Array;
   readonly weights: Float32Array;
 }
 
@@ -42,7 +42,7 @@ export function firstConnections(
   random: () => number,
   isScaled: boolean,
 ): FirstConnections {
-  const isThere = (wanted: boolean) => Float64Array.from([...dense.keys()].filter((i) => (dense[i] !== 0) === wanted));
+  const isThere = (wanted: boolean) => Uint32Array.from([...dense.keys()].filter((i) => (dense[i] !== 0) === wanted));
   const zeros = isThere(false);
   const spare = dense.length - zeros.length - count;
   if (spare >= 0) {
@@ -51,7 +51,7 @@ export function firstConnections(
     return { places, weights: Float32Array.from(places, (i) => factor * dense[i]!) };
   }
   const there = isThere(true);
-  const places = Float64Array.from([...there, ...sampleExactly(-spare, dense.length, there, random)]).sort();
+  const places = Uint32Array.from([...there, ...sampleExactly(-spare, dense.length, there, random)]).sort();
   return { places, weights: Float32Array.from(places, (i) => dense[i]!) };
 }
 
@@ -59,7 +59,7 @@ export function firstConnections(
 export function sparseTable(table: Tensor, count: number, random: () => number, isScaled: boolean): SparseTensor {
   const { elementType, dims } = table;
   if (table instanceof DrawnTensor) {
-    const places = Uint32Array.from(sampleExactly(count, sizeOf(dims), [], random));
+    const places = sampleExactly(count, sizeOf(dims), [], random);
     const factor = factorFor(isScaled, sizeOf(dims), count);
     return new SparseTensor(
       { elementType, dims },
@@ -68,5 +68,5 @@ export function sparseTable(table: Tensor, count: number, random: () => number, 
     );
   }
   const { places, weights } = firstConnections(table.data as Float32Array, count, random, isScaled);
-  return new SparseTensor({ elementType, dims }, weights, Uint32Array.from(places));
+  return new SparseTensor({ elementType, dims }, weights, places);
 }

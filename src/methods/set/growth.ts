@@ -7,7 +7,7 @@ export const growthRules = ['random', 'gradient'] as const;
 
 /** The gradient of places, ascending; without `places` that of all places in order. */
 export interface PlaceGradient {
-  readonly places?: Float64Array | undefined;
+  readonly places?: Uint32Array | undefined;
   readonly values: Float32Array;
 }
 
@@ -18,11 +18,11 @@ export interface PlaceGradient {
 export function placesToGrow(
   count: number,
   size: number,
-  taken: Float64Array,
+  taken: Uint32Array,
   random: () => number,
   gradient?: PlaceGradient,
-): Float64Array<ArrayBuffer> {
-  const steepest = gradient === undefined ? new Float64Array(0) : steepestPlaces(count, taken, gradient);
+): Uint32Array<ArrayBuffer> {
+  const steepest = gradient === undefined ? new Uint32Array(0) : steepestPlaces(count, taken, gradient);
   const rest = count - steepest.length;
   if (rest <= 0) return steepest;
   const drawn = sampleExactly(rest, size, merged(taken, steepest), random);
@@ -32,9 +32,9 @@ export function placesToGrow(
 /** Places of the largest gradients that are not zero and where nothing is yet. */
 function steepestPlaces(
   count: number,
-  taken: Float64Array,
+  taken: Uint32Array,
   { places, values }: PlaceGradient,
-): Float64Array<ArrayBuffer> {
+): Uint32Array<ArrayBuffer> {
   const free: number[] = [];
   let next = 0;
   for (let i = 0; i < values.length; i++) {
@@ -46,11 +46,11 @@ function steepestPlaces(
   const limit = magnitudeBelow(steepness, Math.max(0, steepness.length - count));
   const above = free.filter((i) => Math.abs(values[i]!) > limit);
   const level = free.filter((i) => Math.abs(values[i]!) === limit).slice(0, count - above.length);
-  return Float64Array.from([...above, ...level], (i) => places?.[i] ?? i).sort();
+  return Uint32Array.from([...above, ...level], (i) => places?.[i] ?? i).sort();
 }
 
-function merged(a: Float64Array, b: Float64Array): Float64Array<ArrayBuffer> {
-  const all = new Float64Array(a.length + b.length);
+function merged(a: Uint32Array, b: Uint32Array): Uint32Array<ArrayBuffer> {
+  const all = new Uint32Array(a.length + b.length);
   all.set(a);
   all.set(b, a.length);
   return all.sort();
@@ -65,6 +65,6 @@ export function tableGradient({ indices, gradient }: Omit<LookedUpRows, 'table'>
     const to = slots.get(indices[i]!)! * size;
     for (let k = 0; k < size; k++) values[to + k]! += gradient[i * size + k]!;
   }
-  const places = Float64Array.from(values, (_, i) => words[Math.floor(i / size)]! * size + (i % size));
+  const places = Uint32Array.from(values, (_, i) => words[Math.floor(i / size)]! * size + (i % size));
   return { places, values };
 }

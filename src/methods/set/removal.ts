@@ -25,7 +25,7 @@ export function connectionsToRemove(rule: RemovalRule, weights: Float32Array, sh
 
 /** Marks the share of the weights on one side that lies nearest to zero. */
 function markNearest(gone: Uint8Array, weights: Float32Array, isMeant: (w: number) => boolean, share: number): void {
-  const side = weights.filter(isMeant);
+  const side = sideOf(weights, isMeant);
   const count = Math.floor(share * side.length);
   if (count === 0) return;
   const limit = magnitudeBelow(side, count);
@@ -41,4 +41,12 @@ function markNearest(gone: Uint8Array, weights: Float32Array, isMeant: (w: numbe
     gone[i] = 1;
     left--;
   }
+}
+
+/** The weights of one side; `filter` would take many times their memory. */
+function sideOf(weights: Float32Array, isMeant: (w: number) => boolean): Float32Array {
+  const side = new Float32Array(weights.length);
+  let count = 0;
+  for (let i = 0; i < weights.length; i++) if (isMeant(weights[i]!)) side[count++] = weights[i]!;
+  return side.subarray(0, count);
 }

@@ -139,11 +139,19 @@ function rewire(
 ): void {
   const { places, weights } = block.read();
   const gone = connectionsToRemove(options.rule, weights, options.share(update));
-  const kept = places.filter((_, i) => gone[i] === 0);
+  const kept = placesKept(places, gone);
   const random = streamFor(options, update, block.name);
   const count = grows ? places.length - kept.length : 0;
   const grown = placesToGrow(count, block.size, kept, random, gradient);
   block.replace(gone, grown, newWeights(block, grown.length, places.length, random, options));
+}
+
+/** The places of connections that stay; `filter` would take many times their memory. */
+function placesKept(places: Uint32Array, gone: Uint8Array): Uint32Array {
+  const kept = new Uint32Array(places.length);
+  let count = 0;
+  for (let i = 0; i < places.length; i++) if (gone[i] === 0) kept[count++] = places[i]!;
+  return kept.subarray(0, count);
 }
 
 function newWeights(
