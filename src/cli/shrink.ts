@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { loadArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
@@ -107,7 +108,10 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
 /** Bytes of the weights, which may lie in a data file beside the model. */
 function weightBytes({ graph }: Model): number {
   let bytes = 0;
-  for (const { data } of graph.initializers.values()) if (!Array.isArray(data)) bytes += data.byteLength;
+  for (const tensor of graph.initializers.values()) {
+    const data = tensor instanceof SparseTensor ? tensor.values : tensor.data;
+    if (!Array.isArray(data)) bytes += data.byteLength;
+  }
   return bytes;
 }
 
