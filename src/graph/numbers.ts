@@ -1,4 +1,5 @@
 import { floatToBrainHalf, floatToHalf, halfToFloat } from './half.ts';
+import { SparseTensor } from './sparseTensor.ts';
 import { emptyData } from './tensors.ts';
 import type { ElementType, Tensor, TensorData } from './types.ts';
 
@@ -17,6 +18,13 @@ export function numbersOf({ elementType, data }: Tensor): Numbers | undefined {
     return decode(data, brainHalves);
   }
   return data;
+}
+
+/** As `numbersOf`; of a sparse tensor the values that are stored. */
+export function numbersStored(tensor: Tensor): Numbers | undefined {
+  if (!(tensor instanceof SparseTensor)) return numbersOf(tensor);
+  const { elementType, values, count } = tensor;
+  return numbersOf({ elementType, dims: [count], data: values });
 }
 
 /** All values that 16 bits stand for: looking them up is several times faster than taking the bits apart. */

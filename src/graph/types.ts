@@ -36,7 +36,7 @@ export type TensorData =
   | BigUint64Array
   | string[];
 
-/** A tensor whose values are known: a weight or a constant. */
+/** A tensor whose values are known: a weight or a constant. Of a `LazyTensor` they are laid out when asked for. */
 export interface Tensor {
   readonly elementType: ElementType;
   readonly dims: readonly number[];
@@ -44,7 +44,7 @@ export interface Tensor {
   readonly extra?: Uint8Array;
 }
 
-/** A tensor whose values cannot be read: a sparse one, or one of an element type that `ElementType` lacks (int4). */
+/** A tensor whose values cannot be read: of an element type that `ElementType` lacks (int4), or sparse with such. */
 export interface OpaqueTensor {
   /** What it is, in words: "sparse", "of element type INT4". */
   readonly kind: string;

@@ -5,10 +5,11 @@ import { isFloat } from '../graph/elementTypes.ts';
 import { foreignInputs, foreignTraits } from '../graph/foreign.ts';
 import { inferAllTypes } from '../graph/infer/infer.ts';
 import { operatorName } from '../graph/names.ts';
-import { numbersOf } from '../graph/numbers.ts';
+import { numbersOf, numbersStored } from '../graph/numbers.ts';
 import { inputsFor, isKnown, isLookup, isLoop, isRecurrent, movesOnce, operators } from '../graph/operators.ts';
 import { allNodes, bodiesOf, handsOn, producers, usedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT, stateSlots } from '../graph/slots.ts';
+import { valueCount } from '../graph/sparseTensor.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /** What a model takes to store and to run. */
@@ -76,9 +77,9 @@ export function uncountedOperators(graph: Graph): string[] {
   return [...names];
 }
 
-/** Parameters that a tensor holds; `share` as `biasShares` has it. */
-export function parametersIn({ elementType, dims }: Pick<Tensor, 'elementType' | 'dims'>, share = 1): number {
-  return isFloat(elementType) && dims.length > 0 ? sizeOf(dims) * share : 0;
+/** Parameters that a tensor holds, of a sparse one what is stored; `share` as `biasShares` has it. */
+export function parametersIn(tensor: Pick<Tensor, 'elementType' | 'dims'>, share = 1): number {
+  return isFloat(tensor.elementType) && tensor.dims.length > 0 ? valueCount(tensor) * share : 0;
 }
 
 /** True for a tensor of real zeros. */
@@ -210,7 +211,7 @@ export function splitParameters(graph: Graph) {
   for (const [name] of inside) recurrent.add(name);
   const bodies = graph.nodes.flatMap(bodiesOf).flatMap((body) => [...initializersIn(body)]);
   for (const [name, tensor] of [...graph.initializers, ...bodies]) {
-    const values = isFloat(tensor.elementType) ? numbersOf(tensor) : undefined;
+    const values = isFloat(tensor.elementType) ? numbersStored(tensor) : undefined;
     if (values === undefined) continue;
     const part = counts[tables.has(name) ? 'embedding' : recurrent.has(name) ? 'recurrent' : 'output'];
     part.stored += values.length;

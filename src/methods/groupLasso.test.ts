@@ -35,6 +35,7 @@ function weightsOf(name: string, dims: readonly number[], seed: number): Weights
     rows,
     cols,
     weights: new Float32Array(rows * cols),
+    gradient: new Float32Array(rows * cols),
     passes,
     rowSquares: new Float32Array(rows),
     colSquares: new Float32Array(cols),

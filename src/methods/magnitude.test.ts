@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { matricesOf, methodFor, UPDATES } from '../../test/support/methods.ts';
-import { type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
+import { nothingMoves, type PlainMatrix, plainMatrix } from '../../test/support/plainMatrix.ts';
 import type { Settings } from '../base/fields.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { type MagnitudeOptions, magnitude } from './magnitude.ts';
@@ -23,7 +23,7 @@ const method = (options: Partial<MagnitudeOptions> = {}) =>
   });
 
 const zeros = ({ weights }: PlainMatrix) => weights.reduce((n, w) => n + (w === 0 ? 1 : 0), 0);
-const done = (t: number) => ({ update: t - 1, step: 1 });
+const done = (t: number) => ({ update: t - 1, step: 1, ...nothingMoves });
 const isPruned = (t: number) => t >= FROM && t <= TO && ((t - FROM) % EVERY === 0 || t === TO);
 
 /** The thresholds at which a matrix is cut after each of the updates 1 … `last`. */

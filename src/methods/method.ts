@@ -1,3 +1,6 @@
+import type { SparseRows, SparseTensor } from '../graph/sparseTensor.ts';
+import type { Tensor } from '../graph/types.ts';
+
 /** A weight matrix as a sparsity method sees it around an update; row-major [rows, cols] in the trainer's memory. */
 export interface Matrix {
   /** Name of the parameter. */
@@ -8,6 +11,8 @@ export interface Matrix {
   readonly cols: number;
   /** w [rows · cols]: the current weights, to be changed by the passes only. */
   readonly weights: Float32Array;
+  /** The loss's gradient before its scale [rows · cols]; `beforeMask` sees it as a whole. */
+  readonly gradient: Float32Array;
   /** Σ_j w[i,j]² of the current weights. */
   readonly rowSquares: Float32Array;
   /** Σ_i w[i,j]² of the current weights. */
@@ -37,6 +42,33 @@ export interface WeightPasses {
   refresh(): void;
 }
 
+/** A table [words, size] of which only the connections that exist are stored, row by row. */
+export interface ConnectionTable extends SparseRows {
+  readonly name: string;
+  readonly dims: readonly number[];
+  /** The weight of each connection. */
+  readonly weights: Float32Array;
+  /**
+   * Takes the connections with a 1 in `gone` away and makes new ones at `places`, flat and ascending, with these weights;
+   * no more than go. Returns their numbers among the connections that there are then, for `reset`.
+   */
+  replace(gone: Uint8Array, places: Uint32Array, weights: Float32Array): number[];
+}
+
+/** Rows of an embedding that a batch looked up, and their gradient [indices.length · size]. */
+export interface LookedUpRows {
+  readonly table: string;
+  readonly indices: Int32Array;
+  readonly gradient: Float32Array;
+}
+
+/** The gradient of an update before the mask hides what belongs to no connection. */
+export interface WholeGradient {
+  readonly update: number;
+  /** That of embeddings that are not among the matrices; none where several processes train. */
+  readonly rows: readonly LookedUpRows[];
+}
+
 /** An update that is about to happen. */
 export interface UpdateMoment {
   /** Number of the update, from 0. */
@@ -46,21 +78,27 @@ export interface UpdateMoment {
 }
 
 /** An update that has happened. */
-export interface UpdateDone {
+export interface UpdateDone extends Resetting {
   readonly update: number;
   /** Learning rate times the factor of clipping: how far the weights went along the gradient. */
   readonly step: number;
+  /** Tables whose connections can move (`connect`). */
+  readonly tables: readonly ConnectionTable[];
+}
+
+/** A moment at which connections may move. */
+interface Resetting {
+  /** Resets what the optimizer remembers of single weights of a matrix, or connections of a table. */
+  reset(of: Pick<Matrix | ConnectionTable, 'name'>, places: Iterable<number>): void;
 }
 
 /** An epoch that has ended. */
-export interface EpochDone {
+export interface EpochDone extends Resetting {
   /** Number of the epoch, from 0, and how many there are. */
   readonly epoch: number;
   readonly epochs: number;
   /** Updates so far. */
   readonly updates: number;
-  /** Resets what the optimizer remembers of single weights of a matrix. */
-  reset(matrix: Matrix, places: Iterable<number>): void;
 }
 
 /**
@@ -77,6 +115,8 @@ export interface SparsityMethod {
   readonly name: string;
   /** Keeps a mask of the connections of its parameters: it is applied to gradients and weights, saved, and shrunk. */
   readonly usesMask?: boolean | undefined;
+  /** Whether a finished model stores the connections of masked matrices and tables alone, where these are few. */
+  readonly savesSparse?: boolean | undefined;
   /** Weights that are 0 stay so, also where an optimizer would move them by what it remembers. */
   readonly keepsZeros?: boolean | undefined;
   /** Names of the parameters that it acts on; the others are only stepped. */
@@ -85,9 +125,16 @@ export interface SparsityMethod {
   readonly threshold: number;
   /** Before the first update of a run: chooses the connections that exist, and may set weights. */
   begin?(matrices: readonly Matrix[]): void;
+  /**
+   * The connections that a table of its parameters begins with. Where this is defined, only connections are stored of a
+   * table that is only looked up, all through the training; it is then no matrix.
+   */
+  connect?(name: string, table: Tensor): SparseTensor;
+  /** Sees the gradient of the coming update at places without a connection, too. */
+  beforeMask?(matrices: readonly Matrix[], gradient: WholeGradient): void;
   /** Fills the matrices' penalties for the coming update and returns the penalty's value, on the scale of the loss. */
   beforeUpdate(matrices: readonly Matrix[], moment: UpdateMoment): number;
-  /** Acts on the updated weights. */
+  /** Acts on the updated weights; may move connections. */
   afterUpdate?(matrices: readonly Matrix[], done: UpdateDone): void;
   /** After an epoch: may move connections. */
   afterEpoch?(matrices: readonly Matrix[], done: EpochDone): void;

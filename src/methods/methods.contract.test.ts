@@ -49,6 +49,22 @@ const cases: readonly MethodCase[] = [
   { name: 'ℓ1', kind: 'l1', fields: { l1: 0.006 } },
   { name: 'magnitude, cubic', kind: 'magnitude', fields: pruning },
   { name: 'magnitude, Narang', kind: 'magnitude', fields: { ...pruning, pruneSchedule: 'narang' } },
+  { name: 'SET', kind: 'set', fields: { set: 0.3, density: 0.5 } },
+  {
+    name: 'SET of two signs, by gradient, often',
+    kind: 'set',
+    fields: { set: 0.4, density: 0.6, setRule: 'set', setGrowth: 'gradient', setEvery: 3, setNew: 'initial' },
+  },
+  {
+    name: 'SET with group lasso, packed',
+    kind: 'set',
+    fields: { set: 0.3, density: 0.5, setGates: 'packed', setStart: 'uniform', iss: 0.02, threshold: 0.05 },
+  },
+  {
+    name: 'SET with columns of the embedding',
+    kind: 'set',
+    fields: { set: 0.3, setEpsilon: 2, iss: 0.02, threshold: 0.05, issEmbedding: true },
+  },
   { name: 'kept zeros', kind: 'zeros-kept', fields: { keepZeros: true } },
   { name: 'group lasso with kept zeros', kind: 'group-lasso', fields: { iss: 0.02, threshold: 0.05, keepZeros: true } },
 ];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { plainMatrix } from '../../test/support/plainMatrix.ts';
+import { nothingMoves, plainMatrix } from '../../test/support/plainMatrix.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import type { AxisComponents, Groups } from '../groups/groups.ts';
 import { EPSILON } from './components.ts';
@@ -22,7 +22,11 @@ describe('proximal, components on one axis', () => {
   const rowOf = (weights: ArrayLike<number>, row: number) => Array.from(weights).slice(5 * row, 5 * row + 5);
   const stepped = (values: Float32Array, strengths?: Float64Array) => {
     const matrix = plainMatrix('w', [4, 5], values);
-    proximal(groups, { lambda: LAMBDA, threshold: 0, strengths }).afterUpdate!([matrix], { update: 0, step: STEP });
+    proximal(groups, { lambda: LAMBDA, threshold: 0, strengths }).afterUpdate!([matrix], {
+      update: 0,
+      step: STEP,
+      ...nothingMoves,
+    });
     return matrix.weights;
   };
 
@@ -108,7 +112,7 @@ describe('proximal, overlapping components', () => {
     for (const { rowPenalty, colPenalty } of after)
       expect([...rowPenalty, ...colPenalty].every((p) => p === 0)).toBe(true);
 
-    method.afterUpdate!(after, { update: 0, step: STEP });
+    method.afterUpdate!(after, { update: 0, step: STEP, ...nothingMoves });
     for (let i = 0; i < 3; i++) {
       for (let j = 0; j < 3; j++) {
         const expected = at(before[0]!, i, j, 3) * factors[i]! * factors[j]!;

@@ -28,8 +28,8 @@ describe('the methods', () => {
   });
 
   it('are dense under a name that is none', () => {
-    expect(methodOf({ kind: 'set' }).name).toBe('dense');
-    expect(methodLabel('set')).toBe('set');
+    expect(methodOf({ kind: 'later' }).name).toBe('dense');
+    expect(methodLabel('later')).toBe('later');
   });
 
   it('can be taken out of settings', () => {

@@ -9,11 +9,13 @@ import { l1Kind } from './l1.ts';
 import { magnitudeKind } from './magnitude.ts';
 import type { SparsityMethod } from './method.ts';
 import { proximalKind } from './proximal.ts';
+import { setKind } from './set.ts';
 import { prunable } from './tables.ts';
 import { targetKind } from './target.ts';
 
 /** The sparsity methods; settings choose the first one that they ask for. */
 export const methods: readonly MethodKind[] = [
+  setKind,
   targetKind,
   proximalKind,
   groupLassoKind,

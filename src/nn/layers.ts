@@ -2,6 +2,7 @@ import { randomStream, uniform } from '../base/random.ts';
 import { floats } from '../graph/attributes.ts';
 import type { AttributeValues, GraphBuilder, Value } from '../graph/builder.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { DrawnTensor } from '../graph/drawnTensor.ts';
 import { operators, type RecurrentOp } from '../graph/operators.ts';
 import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
@@ -11,13 +12,16 @@ import type { Tensor } from '../graph/types.ts';
  * Layers as functions on the builder. Legend of shapes: B batch, T time, I input size, H hidden size, V vocabulary.
  */
 
-/** Makes the initial values of a parameter. */
-export type Initializer = (dims: readonly number[]) => Tensor;
+/** Makes the initial values of a parameter; those of a table only when they are wanted, for it may become sparse. */
+export type Initializer = (dims: readonly number[], isTable?: boolean) => Tensor;
 
 /** Values uniform in ±scale, all drawn from one stream. */
 export function uniformInitializer(scale: number, seed: number): Initializer {
   const random = randomStream(seed);
-  return (dims) => ({ elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) });
+  return (dims, isTable = false) =>
+    isTable
+      ? new DrawnTensor(dims, scale, random)
+      : { elementType: 'float32', dims, data: uniform(sizeOf(dims), scale, random) };
 }
 
 /** All zeros, as biases start. */
@@ -32,7 +36,7 @@ export function embedding(
   size: number,
   init: Initializer,
 ): Value {
-  return gather(b.parameter(name, init([rows, size])), indices);
+  return gather(b.parameter(name, init([rows, size], true)), indices);
 }
 
 /** x [..., inputs] → x · W + b, [..., outputs]. */

@@ -31,6 +31,12 @@ describe('what the plain model cannot hold', () => {
     ['strings that are not UTF-8', withTensor({ ...float, dataType: Type.STRING, stringData: [Uint8Array.of(0xff)] })],
     ['documented tensors', withTensor({ ...float, docString: 'weights', metadataProps: entry })],
     ['sparse weights', file({ sparseInitializer: [sparse] })],
+    ['sparse 4-bit integers', file({ sparseInitializer: [{ ...sparse, values: { ...int4, dims: [1n] } }] })],
+    ['documented sparse weights', file({ sparseInitializer: [{ ...sparse, values: { ...float, docString: 'd' } }] })],
+    [
+      'documented indices',
+      file({ sparseInitializer: [{ ...sparse, indices: { ...sparse.indices, docString: 'places' } }] }),
+    ],
     ['quantization', file({ quantizationAnnotation: [{ tensorName: 'x', quantParameterTensorNames: entry }] })],
     ['documented graphs', file({ docString: 'a graph', metadataProps: entry })],
     [
@@ -91,7 +97,7 @@ describe('what the plain model cannot hold', () => {
       file({
         input: [{ name: 'x' }],
         initializer: [int4],
-        sparseInitializer: [{ ...sparse, values: { ...float, name: 's' } }],
+        sparseInitializer: [{ ...sparse, values: { ...int4, name: 's' }, indices: { ...sparse.indices, dims: [3n] } }],
       }),
     );
     expect(graph.inputs[0]?.opaque).toBe('without a type');

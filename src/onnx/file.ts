@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { fileErrorReason, writeAtomically } from '../base/files.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model } from '../graph/types.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { externalFiles } from './externalFiles.ts';
@@ -55,7 +56,10 @@ export async function loadModelFiles(path: string): Promise<{ model: Model; byte
  */
 export async function saveModel(path: string, model: Model, options: { externalData?: string } = {}): Promise<number> {
   let size = 0;
-  for (const { data } of model.graph.initializers.values()) size += Array.isArray(data) ? 0 : data.byteLength;
+  for (const tensor of model.graph.initializers.values()) {
+    const { data } = tensor instanceof SparseTensor ? { data: tensor.values } : tensor;
+    size += Array.isArray(data) ? 0 : data.byteLength;
+  }
   const location = options.externalData ?? (size > MOST_WITHIN ? `${basename(path)}.data` : undefined);
   if (location === undefined) {
     const pieces = encodeModel(model);

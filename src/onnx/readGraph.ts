@@ -12,7 +12,8 @@ import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
 import { type Message, safeNumber } from './message.ts';
 import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
 import { quoted, unsupported } from './reading.ts';
-import { isOpaque, type NamedTensor, readSparse, readTensor, writeOpaque, writeTensor } from './tensor.ts';
+import { readSparse } from './sparse.ts';
+import { isOpaque, type NamedTensor, readTensor, writeOpaque, writeTensor } from './tensor.ts';
 import { readValueInfo } from './value.ts';
 import { encoded } from './writer.ts';
 

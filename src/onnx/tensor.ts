@@ -2,7 +2,7 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
 import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';
-import { ENTRY, SPARSE, TENSOR } from './fields.ts';
+import { ENTRY, TENSOR } from './fields.ts';
 import type { Field, Message } from './message.ts';
 import { TensorProto_DataLocation, TensorProto_DataType } from './onnx_pb.ts';
 import { quoted } from './reading.ts';
@@ -157,13 +157,6 @@ function carry(message: Message, kind: string, dims: readonly number[], what: st
   if (external) apart.push(TENSOR.externalData, TENSOR.dataLocation);
   const raw = external ? readExternal(message, readRegion(message, what), what) : rawField && message.bytesIn(rawField);
   return { kind, sparse: false, dims, fields: message.without(...apart), ...(raw && { raw }) };
-}
-
-/** A SparseTensorProto, which is carried as it is; it has the name of its values. */
-export function readSparse(message: Message, describe: (name: string) => string): NamedTensor {
-  const name = message.only(SPARSE.values)?.text(TENSOR.name) ?? '';
-  const dims = message.counts(SPARSE.dims, `a dimension of ${describe(name)}`);
-  return { name, tensor: { kind: 'sparse', sparse: true, dims, fields: message.without() } };
 }
 
 /** Takes raw_data that are to lie in a data file, and says where; undefined for those that stay in the model. */

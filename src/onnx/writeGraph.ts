@@ -1,6 +1,8 @@
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Attribute, Graph, ListedInitializer, ModelFunction, Node, ValueInfo } from '../graph/types.ts';
 import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
 import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
+import { writeSparse } from './sparse.ts';
 import { type Outside, writeOpaque, writeTensor } from './tensor.ts';
 import { writeValueInfo } from './value.ts';
 import type { Writer } from './writer.ts';
@@ -29,7 +31,9 @@ export function writeGraph(writer: Writer, graph: Graph, within: string, listAll
   }
   for (const [name, tensor] of graph.initializers) {
     const what = `initializer '${name}' of ${here}`;
-    writer.message(GRAPH.initializer, (inner) => writeTensor(inner, tensor, name, what, outside));
+    if (tensor instanceof SparseTensor) {
+      writer.message(GRAPH.sparseInitializer, (inner) => writeSparse(inner, tensor, name, what));
+    } else writer.message(GRAPH.initializer, (inner) => writeTensor(inner, tensor, name, what, outside));
   }
 }
 

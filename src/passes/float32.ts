@@ -1,7 +1,8 @@
 import { SlimError } from '../base/errors.ts';
 import { elementTypeNumbers } from '../graph/elementTypes.ts';
 import { floatToHalf, halfToFloat } from '../graph/half.ts';
-import type { Attribute, Graph, Node, Tensor, TensorType, ValueInfo } from '../graph/types.ts';
+import { SparseTensor, type SparseValues } from '../graph/sparseTensor.ts';
+import type { Attribute, Graph, Node, Tensor, TensorData, TensorType, ValueInfo } from '../graph/types.ts';
 
 /** True when something in the graph, its loops and branches included, is a float16. */
 export function hasFloat16(graph: Graph): boolean {
@@ -64,12 +65,16 @@ export function asFloat32(tensor: Tensor): Tensor {
     throw new SlimError('the model has bfloat16 tensors, which cannot be trained; convert it to float32 first');
   }
   if (tensor.elementType !== 'float16') return tensor;
-  const bits = tensor.data as Uint16Array;
-  return { ...tensor, elementType: 'float32', data: Float32Array.from(bits, halfToFloat) };
+  const widen = (bits: TensorData) => Float32Array.from(bits as Uint16Array, halfToFloat);
+  if (tensor instanceof SparseTensor) return tensor.with(widen(tensor.values), 'float32');
+  return { ...tensor, elementType: 'float32', data: widen(tensor.data) };
 }
 
-/** Float32 values in the element type of a model's tensor, float32 or float16. */
-export function asStored(values: Float32Array, like: Tensor): Tensor {
-  const data = like.elementType === 'float16' ? Uint16Array.from(values, floatToHalf) : values;
-  return { ...like, data };
+/** A float32 tensor in the element type of a model's tensor, float32 or float16; a sparse one stays sparse. */
+export function asStored(weight: Tensor, like: Tensor): Tensor {
+  const narrow = (values: TensorData) =>
+    like.elementType === 'float16' ? Uint16Array.from(values as Float32Array, floatToHalf) : values;
+  if (weight instanceof SparseTensor) return weight.with(narrow(weight.values) as SparseValues, like.elementType);
+  const { elementType, dims, extra } = like;
+  return { elementType, dims, data: narrow(weight.data), ...(extra && { extra }) };
 }

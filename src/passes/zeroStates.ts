@@ -1,4 +1,5 @@
 import { constantTensor } from '../graph/attributes.ts';
+import { sampleOf } from '../graph/lazyTensor.ts';
 import { inputsFor, isRecurrent, moves, traits } from '../graph/operators.ts';
 import { allNodes, mapBodies, removeDeadNodes } from '../graph/rewrite.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
@@ -60,7 +61,7 @@ function makesZeros(node: Node, isZero: (name: string) => boolean): boolean {
 }
 
 /** True for a tensor that holds nothing but zeros. */
-export function allZero({ data }: Tensor): boolean {
-  for (const value of data) if (Number(value) !== 0) return false;
+export function allZero(tensor: Tensor): boolean {
+  for (const value of sampleOf(tensor)) if (Number(value) !== 0) return false;
   return true;
 }

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { fileErrorReason, writeAtomically } from '../base/files.ts';
 import { requireHeld } from '../base/lock.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { MODEL } from '../onnx/fields.ts';
 import { readModel } from '../onnx/read.ts';
@@ -91,10 +92,12 @@ const SEAL_LENGTH = sealOf([]).length;
 /** SHA-256 over the place in the run and over all numbers: a flipped bit would otherwise train on unnoticed. */
 function checksum(progress: string, tensors: ReadonlyMap<string, Tensor>): string {
   const hash = createHash('sha256').update(progress);
-  for (const [name, { dims, data }] of tensors) {
-    hash.update(`\n${name} ${dims.join(' ')}\n`);
-    if (Array.isArray(data)) hash.update(JSON.stringify(data));
-    else hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+  for (const [name, tensor] of tensors) {
+    hash.update(`\n${name} ${tensor.dims.join(' ')}\n`);
+    for (const data of tensor instanceof SparseTensor ? [tensor.indices, tensor.values] : [tensor.data]) {
+      if (Array.isArray(data)) hash.update(JSON.stringify(data));
+      else hash.update(new Uint8Array(data.buffer, data.byteOffset, data.byteLength));
+    }
   }
   return hash.digest('hex');
 }

@@ -1,5 +1,6 @@
 import { constantTensor } from '../graph/attributes.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import type { AxisComponents, Groups } from '../groups/groups.ts';
@@ -30,7 +31,8 @@ export function remainingParameters(graph: Graph, groups: Groups): RemainingPara
       if (isWhole && whole.has(tensor)) continue;
       if (isWhole) whole.add(tensor);
       else if (constants.has(name) && isAllZero(sliceByGroups(name, tensor, groups, removed))) continue;
-      count += parametersIn({ elementType: tensor.elementType, dims }, share);
+      const left = tensor instanceof SparseTensor && !isWhole ? sliceByGroups(name, tensor, groups, removed) : tensor;
+      count += parametersIn(left instanceof SparseTensor ? left : { elementType: tensor.elementType, dims }, share);
     }
     return count;
   };

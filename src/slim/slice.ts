@@ -1,4 +1,5 @@
 import { SlimError } from '../base/errors.ts';
+import { SparseTensor, sliceSparse } from '../graph/sparseTensor.ts';
 import { sliceTensor } from '../graph/tensors.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
@@ -30,7 +31,8 @@ export function sliceByGroups(name: string, tensor: Tensor, groups: Groups, remo
     }
     if (components.some(goes)) keep[axis] = [...components.keys()].filter((i) => !goes(components[i]!));
   }
-  return keep.some((k) => k !== undefined) ? sliceTensor(tensor, keep) : tensor;
+  if (keep.every((k) => k === undefined)) return tensor;
+  return tensor instanceof SparseTensor ? sliceSparse(tensor, keep) : sliceTensor(tensor, keep);
 }
 
 /** The indices that a tensor keeps along an axis; undefined for all of them. */

@@ -1,12 +1,16 @@
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import { namesStates, statesOf } from '../graph/states.ts';
-import type { Model } from '../graph/types.ts';
+import type { Model, Tensor } from '../graph/types.ts';
 import { liveComponents, weightsOf } from '../groups/measure.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
+import { detachLookups } from '../passes/detachLookups.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
+import type { Tensors } from '../runtime/runtime.ts';
 import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../verify/verify.ts';
 import type { TrainedModel, TrainOptions } from './options.ts';
+import { lookedUp } from './scorer.ts';
 import { unitsThatStay } from './shrinkState.ts';
 
 /** A model without its dead units. */
@@ -42,10 +46,38 @@ export async function finishModels(
   const live = liveComponents(groups, weightsOf(constantPerUse(prepared.graph)));
   const { model: slim, removed, layers } = shrinkModel(model, traced, (k) => live[k] === 0);
   const feeds = problem.samples(model);
-  const verify = await assertEqual(runtime, model, slim, {
-    feeds,
+  const compared = withoutSparseTables(model, slim, feeds);
+  const verify = await assertEqual(runtime, compared.original, compared.candidate, {
+    feeds: compared.feeds,
     removal: { prepared, groups, removed },
     unverifiedBranches: true,
   });
   return { model, slim: { model: slim, layers, verify }, kept: kept && unitsThatStay(groups, removed, kept) };
+}
+
+/**
+ * Two models and what they are run on, with the tables looked up that both have and store sparse: the engine would lay
+ * them out.
+ */
+function withoutSparseTables(original: Model, candidate: Model, feeds: readonly Tensors[]) {
+  const tableOf = ({ graph }: Model, name: string) => graph.initializers.get(name);
+  const isLookedUp = ({ table }: { readonly table: string }) => {
+    const [ours, theirs] = [tableOf(original, table), tableOf(candidate, table)];
+    return ours instanceof SparseTensor && ours.dims.join() === theirs?.dims.join();
+  };
+  const [{ graph, lookups }, smaller] = [original, candidate].map((m) => detachLookups(m.graph, isLookedUp)) as [
+    ReturnType<typeof detachLookups>,
+    ReturnType<typeof detachLookups>,
+  ];
+  if (lookups.length === 0) return { original, candidate, feeds };
+  const given = feeds.map((window) => {
+    const used = new Set(graph.inputs.map((v) => v.name));
+    const rows = lookups.map(({ table, indices, values }): [string, Tensor] => [
+      values,
+      lookedUp(tableOf(original, table)!, window[indices]!),
+    ]);
+    const others = Object.entries(window).filter(([name]) => used.has(name));
+    return Object.fromEntries([...others, ...rows]);
+  });
+  return { original: { ...original, graph }, candidate: { ...candidate, graph: smaller.graph }, feeds: given };
 }

@@ -1,5 +1,6 @@
 import { SlimError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
+import { laidOut, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Tensor } from '../graph/types.ts';
 import { type DecayedMatrix, instantiateKernels, type Kernels, type Squares } from '../kernels/kernels.ts';
 import { Arena, type Buffer8, type Buffer32, bytesFor } from '../kernels/memory.ts';
@@ -7,7 +8,9 @@ import type { Matrix, SparsityMethod, WeightPasses } from '../methods/method.ts'
 import type { OptimizedParameter, Optimizer } from '../optimizers/optimizer.ts';
 import type { FedParameter } from '../passes/parametersAsInputs.ts';
 import type { TrainingGraph } from './compile.ts';
-import { LookupTable } from './lookupTable.ts';
+import { type LookupTable, wholeTable } from './lookupTable.ts';
+import { RowTable } from './rowTable.ts';
+import { SparseTable } from './sparseTable.ts';
 
 /*
  * All weights in training: one WebAssembly memory with parameters, then their gradients side by side, then what the
@@ -18,8 +21,10 @@ import { LookupTable } from './lookupTable.ts';
 interface MatrixShape extends FedParameter {
   /** Dimensions in the model. */
   readonly stored: readonly number[];
+  /** Of a table of which only connections are stored: one row of them. */
   readonly rows: number;
   readonly cols: number;
+  readonly sparse?: SparseTensor | undefined;
 }
 
 /** A parameter in the arena. */
@@ -28,6 +33,8 @@ export interface Parameter extends MatrixShape, OptimizedParameter {
   readonly penalized: PenalizedMatrix | undefined;
   /** Whether graphs write its gradient at every step; else only looked-up rows add to it. */
   readonly isWritten: boolean;
+  /** Set for a table of which only connections are stored: its buffers have a number for each. */
+  readonly connections?: SparseTable | undefined;
 }
 
 /** A matrix that a sparsity method acts on: as the method sees it, and as operands of the kernels. */
@@ -45,8 +52,12 @@ export interface WeightMemory {
   readonly byName: ReadonlyMap<string, Parameter>;
   /** Those of the parameters that the sparsity method acts on. */
   readonly matrices: readonly Matrix[];
-  /** Embeddings that are looked up and updated row by row, outside the arena. */
+  /** Those of the parameters of which only connections are stored. */
+  readonly sparse: readonly SparseTable[];
+  /** Embeddings that are looked up outside the graph, however they are stored. */
   readonly tables: ReadonlyMap<string, LookupTable>;
+  /** Those of the tables that are updated row by row, outside the arena. */
+  readonly outside: ReadonlyMap<string, RowTable>;
   /** All gradients as one array, with the gaps between them: what several processes sum. */
   readonly gradients: Float32Array;
 }
@@ -66,7 +77,8 @@ interface MemoryOptions {
  * weights that are not there or not float32, and when it does not fit into 4 GiB.
  */
 export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): WeightMemory {
-  const { weights, method, optimizer } = options;
+  const { method, optimizer } = options;
+  const weights = withConnections(plan, options);
   const inGraph = new Set(plan.parameters.map((p) => p.name));
   const whole = wholeTables(plan, inGraph, options);
   // What graphs neither read nor differentiate lies in the arena all the same, for the kernels.
@@ -75,14 +87,15 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
     ...plan.parameters.map((p) => matrixShape(p, weights)),
     ...beside.map((name) => matrixShape({ name, dims: weights.get(name)?.dims ?? [] }, weights)),
   ];
-  const isPenalized = ({ name }: MatrixShape) => method?.parameters.has(name) ?? false;
+  const isPenalized = ({ name, sparse }: MatrixShape) => !sparse && (method?.parameters.has(name) ?? false);
   const masked = method?.usesMask ? shapes.filter(isPenalized) : [];
   const arena = new Arena(
     bytesFor(
-      shapes.flatMap(({ rows, cols }) => [
-        ...[rows * cols, rows * cols, rows, cols, rows, cols],
-        ...optimizer.slots.map(() => rows * cols),
-      ]),
+      shapes.flatMap((shape) => {
+        const { rows, cols } = shape;
+        const squaresAndPenalties = isPenalized(shape) ? [rows, cols, rows, cols] : [];
+        return [rows * cols, rows * cols, ...squaresAndPenalties, ...optimizer.slots.map(() => rows * cols)];
+      }),
       masked.map(({ rows, cols }) => rows * cols),
     ),
   );
@@ -92,20 +105,21 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
   const parameters = shapes.map((shape, i): Parameter => {
     const buffers = { weights: placed[i]!, gradient: gradients[i]! };
     const { data } = buffers.weights;
-    data.set(weights.get(shape.name)!.data as Float32Array);
+    data.set(shape.sparse ? (shape.sparse.values as Float32Array) : (weights.get(shape.name)!.data as Float32Array));
     const slots = Object.fromEntries(optimizer.slots.map(({ name }) => [name, arena.float32(data.length)]));
     const mask = masked.includes(shape) ? arena.bytes(data.length) : undefined;
     mask?.data.fill(1);
     const penalized = isPenalized(shape) ? penalizedMatrix(arena, kernels, { ...shape, ...buffers, mask }) : undefined;
-    return { ...shape, ...buffers, slots, penalized, isWritten: inGraph.has(shape.name) };
+    const connections = shape.sparse && new SparseTable(shape.name, shape.sparse, { ...buffers, slots });
+    return { ...shape, ...buffers, slots, penalized, isWritten: inGraph.has(shape.name), connections };
   });
-  const tables = plan.lookups.map((l) => l.table).filter((name) => !whole.has(name));
   return {
     kernels,
     parameters,
     byName: new Map(parameters.map((p) => [p.name, p])),
     matrices: parameters.flatMap((p) => (p.penalized ? [p.penalized.matrix] : [])),
-    tables: new Map(tables.map((name) => [name, new LookupTable(name, weights.get(name)!)])),
+    sparse: parameters.flatMap((p) => p.connections ?? []),
+    ...tablesOf(plan, parameters, weights),
     gradients: spanning(arena, gradients),
   };
 }
@@ -113,10 +127,50 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
 function matrixShape({ name, dims }: FedParameter, weights: ReadonlyMap<string, Tensor>): MatrixShape {
   const tensor = weights.get(name);
   if (tensor === undefined) throw new SlimError(`the model has no parameter '${name}'`);
-  if (!(tensor.data instanceof Float32Array)) {
+  if (tensor.elementType !== 'float32') {
     throw new SlimError(`parameter '${name}' is ${tensor.elementType}; only float32 can be trained`);
   }
+  if (tensor instanceof SparseTensor) {
+    return { name, dims, stored: tensor.dims, rows: 1, cols: tensor.count, sparse: tensor };
+  }
   return { name, dims, stored: tensor.dims, rows: sizeOf(dims.slice(0, -1)), cols: dims[dims.length - 1] ?? 1 };
+}
+
+/** The weights, sparse where connections of a table are stored, and only there. */
+function withConnections(plan: TrainingGraph, { weights, method }: MemoryOptions): Map<string, Tensor> {
+  const inGraph = new Set(plan.parameters.map((p) => p.name));
+  const looked = new Set(plan.lookups.map((l) => l.table).filter((name) => !inGraph.has(name)));
+  return new Map(
+    [...weights].map(([name, tensor]): [string, Tensor] => {
+      if (looked.has(name) && method?.connect && method.parameters.has(name)) {
+        return [name, tensor instanceof SparseTensor ? tensor : method.connect(name, tensor)];
+      }
+      return [name, laidOut(tensor)];
+    }),
+  );
+}
+
+/** How the tables that are looked up are stored. */
+function tablesOf(
+  { lookups }: TrainingGraph,
+  parameters: readonly Parameter[],
+  weights: ReadonlyMap<string, Tensor>,
+): Pick<WeightMemory, 'tables' | 'outside'> {
+  const byName = new Map(parameters.map((p) => [p.name, p]));
+  const outside = new Map<string, RowTable>();
+  const tables = new Map<string, LookupTable>();
+  for (const { table: name } of lookups) {
+    const parameter = byName.get(name);
+    if (parameter === undefined) {
+      const table = new RowTable(name, weights.get(name)!);
+      outside.set(name, table);
+      tables.set(name, table);
+    } else {
+      const { connections, gradient, cols } = parameter;
+      tables.set(name, connections ?? wholeTable(parameter.weights.data, gradient.data, cols));
+    }
+  }
+  return { tables, outside };
 }
 
 /** Tables that need gradients for all rows: used elsewhere too, or moved where there is no gradient. */
@@ -169,7 +223,8 @@ function penalizedMatrix(
   passes.refresh();
   const penalties = { rowPenalty: rowPenalty.data, colPenalty: colPenalty.data };
   const squares = { rowSquares: rowSquares.data, colSquares: colSquares.data };
-  const matrix = { name, dims, rows, cols, weights: weights.data, ...squares, ...penalties, mask: mask?.data, passes };
+  const values = { weights: weights.data, gradient: gradient.data };
+  const matrix = { name, dims, rows, cols, ...values, ...squares, ...penalties, mask: mask?.data, passes };
   return { matrix, mask, operands };
 }
 

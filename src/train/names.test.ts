@@ -27,6 +27,7 @@ const plain = new Set([
   'dense',
   'target',
   'magnitude',
+  'set',
   'proximal',
   'momentum',
   'step',

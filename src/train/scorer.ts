@@ -16,7 +16,7 @@ import {
 import { type Collective, single } from './collective.ts';
 import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './errors.ts';
-import { lookUpRows } from './lookupTable.ts';
+import { rowsFrom } from './lookupTable.ts';
 import type { TrainOptions } from './options.ts';
 import { floatTensor, MOST_SHAPES, type SessionSettings, usedBy, zeros, zerosFor } from './step.ts';
 import { addSums, batchSums, type PlainSums, sharedSums, zeroTotals } from './sums.ts';
@@ -158,10 +158,6 @@ function addZeroStates(carried: Record<string, Tensor>, plan: ScoringGraph, shap
 }
 
 /** Rows of a table for word numbers of any shape. */
-function lookedUp({ data, dims }: Tensor, indices: Tensor): Tensor {
-  const size = dims[1]!;
-  const ids = indices.data as Int32Array;
-  const values = new Float32Array(ids.length * size);
-  lookUpRows(data as Float32Array, size, ids, values);
-  return floatTensor([...indices.dims, size], values);
+export function lookedUp(table: Tensor, indices: Tensor): Tensor {
+  return floatTensor([...indices.dims, table.dims[1]!], rowsFrom(table, indices.data as Int32Array));
 }

@@ -1,4 +1,6 @@
 import { SlimError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
+import { laidOut, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { MethodState } from '../methods/method.ts';
 import { type Optimizer, type OptimizerState, resetSlots } from '../optimizers/optimizer.ts';
@@ -21,14 +23,52 @@ export interface Snapshot {
 export function keptTensors({ parameters }: WeightMemory, carried: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
   const tensors = new Map<string, Tensor>();
   for (const [name, tensor] of carried) tensors.set(`state/${name}`, tensor);
-  for (const { name, stored, slots, penalized } of parameters) {
-    for (const [slot, { data }] of Object.entries(slots))
-      tensors.set(`slot/${slot}/${name}`, floatTensor(stored, data));
+  for (const { name, stored, slots, penalized, connections } of parameters) {
+    for (const [slot, buffer] of Object.entries(slots)) {
+      // Of a table the places of the connections are those of its weights.
+      const dims = connections ? [connections.count] : stored;
+      tensors.set(`slot/${slot}/${name}`, floatTensor(dims, buffer.data.subarray(0, sizeOf(dims))));
+    }
     if (penalized?.mask) {
       tensors.set(`mask/${name}`, { elementType: 'uint8', dims: stored, data: penalized.mask.data });
     }
   }
   return tensors;
+}
+
+/** Bytes of a number of 32 bits, and of one that is stored with its place. */
+const [NUMBER, NUMBER_WITH_PLACE] = [4, 8];
+
+/**
+ * Weights as a finished model stores them. With `savesSparse` those of masked matrices are stored by their connections
+ * where that takes less; without it all are laid out.
+ */
+export function asSaved(
+  { byName }: WeightMemory,
+  weights: ReadonlyMap<string, Tensor>,
+  savesSparse = false,
+): Map<string, Tensor> {
+  return new Map(
+    [...weights].map(([name, tensor]): [string, Tensor] => {
+      if (!savesSparse) return [name, laidOut(tensor)];
+      const mask = byName.get(name)?.penalized?.mask;
+      return [name, mask && !(tensor instanceof SparseTensor) ? byConnections(tensor, mask.data) : tensor];
+    }),
+  );
+}
+
+function byConnections(tensor: Tensor, mask: Uint8Array): Tensor {
+  const count = mask.reduce((sum, there) => sum + there, 0);
+  if (count * NUMBER_WITH_PLACE >= mask.length * NUMBER) return tensor;
+  const places = new Uint32Array(count);
+  let next = 0;
+  for (let i = 0; i < mask.length; i++) if (mask[i] === 1) places[next++] = i;
+  const { elementType, dims, data } = tensor;
+  return new SparseTensor(
+    { elementType, dims },
+    Float32Array.from(places, (i) => (data as Float32Array)[i]!),
+    places,
+  );
 }
 
 /** Puts slots and masks into memory, fresh where missing, and returns carried states. Throws a SlimError for misfits. */

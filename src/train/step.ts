@@ -5,13 +5,12 @@ import { emptyData } from '../graph/tensors.ts';
 import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
+import type { LookedUpRows } from '../methods/method.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { LOSS } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { TrainingGraph } from './compile.ts';
-import { addRows, lookUpRows } from './lookupTable.ts';
 import type { WeightMemory } from './memory.ts';
-import type { LookedUpRows } from './update.ts';
 
 /** Most shapes that are compiled at a time: each session holds the activations of its sizes. */
 export const MOST_SHAPES = 32;
@@ -143,9 +142,7 @@ export async function runStep(
   draw: { readonly seed: number; readonly rank: number; readonly update: number },
 ): Promise<void> {
   for (const { table, indices, values } of step.lookups) {
-    const parameter = memory.byName.get(table);
-    if (parameter) lookUpRows(parameter.weights.data, parameter.cols, indices, values);
-    else memory.tables.get(table)!.lookUp(indices, values);
+    memory.tables.get(table)!.lookUp(indices, values);
   }
   const seed = draw.seed ^ Math.imul(draw.rank, 0x9e3779b1);
   step.masks.forEach(({ buffer, keep }, i) => {
@@ -171,13 +168,13 @@ export function skipStep({ fetches, unwritten }: CompiledStep): void {
  */
 export async function shareGradients(
   { plan, lookups }: CompiledStep,
-  { byName, gradients }: WeightMemory,
+  { tables, gradients }: WeightMemory,
   items: { readonly own: number; readonly all: number },
   collective: Collective,
 ): Promise<{ readonly rows: readonly LookedUpRows[]; readonly gradientScale: number }> {
   const { reduction, gradientScale } = plan;
   if (collective.ranks === 1) return { rows: lookups, gradientScale };
-  for (const { table, indices, gradient } of lookups) addRows(byName.get(table)!.gradient.data, indices, gradient);
+  for (const { table, indices, gradient } of lookups) tables.get(table)!.add(indices, gradient);
   const weight = reduction === 'mean' ? items.own / items.all : 1;
   if (weight !== 1) for (let i = 0; i < gradients.length; i++) gradients[i]! *= weight;
   await collective.sum(gradients);

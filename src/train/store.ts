@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { LazyTensor } from '../graph/lazyTensor.ts';
+import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { epochMetricsSchema } from './metrics.ts';
 
@@ -68,5 +70,11 @@ export function memoryStore(): RunStore {
 
 /** Copies that outlive the memory they lie in. */
 export function detached(weights: ReadonlyMap<string, Tensor>): Map<string, Tensor> {
-  return new Map([...weights].map(([name, t]) => [name, { ...t, data: t.data.slice() as Tensor['data'] }]));
+  return new Map([...weights].map(([name, t]) => [name, detachedTensor(t)]));
+}
+
+function detachedTensor(tensor: Tensor): Tensor {
+  if (tensor instanceof SparseTensor) return tensor.copy();
+  // What is not laid out lies in nobody's memory.
+  return tensor instanceof LazyTensor ? tensor : { ...tensor, data: tensor.data.slice() as Tensor['data'] };
 }

@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
+import { valueCount } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import type { TracedGroups } from '../groups/trace.ts';
@@ -14,13 +15,13 @@ import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
 import { createScorer, type Scorer } from './scorer.ts';
-import { keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
+import { asSaved, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
 import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
 import { detached } from './store.ts';
 import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
-import { type UpdateResult, updateWeights } from './update.ts';
+import { resetter, type UpdateResult, updateWeights } from './update.ts';
 import { gradientNotes } from './zeroGradients.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
@@ -152,9 +153,10 @@ export class TrainState {
    */
   weights(name: string, slot?: string): Tensor | undefined {
     const parameter = this.memory.byName.get(name);
-    if (parameter === undefined) return this.memory.tables.get(name)?.tensor ?? this.untouched.get(name);
-    const { stored, weights, slots } = parameter;
-    return floatTensor(stored, (slot === undefined ? weights : slots[slot]!).data);
+    if (parameter === undefined) return this.memory.outside.get(name)?.tensor ?? this.untouched.get(name);
+    const { stored, weights, slots, connections } = parameter;
+    const buffer = slot === undefined ? weights : slots[slot]!;
+    return connections?.tensorOf(buffer) ?? floatTensor(stored, buffer.data);
   }
 
   private allWeights(slot?: string): Map<string, Tensor> {
@@ -163,7 +165,9 @@ export class TrainState {
 
   /** The model with the weights that are scored, copied. */
   finished(): Model {
-    return withWeights(this.structure, detached(this.allWeights(this.optimizer.evaluated?.())));
+    const { memory, method, optimizer } = this;
+    const weights = detached(this.allWeights(optimizer.evaluated?.()));
+    return withWeights(this.structure, asSaved(memory, weights, method?.savesSparse));
   }
 
   /** Everything that training changes, over live memory: copy or write it before the next step. */
@@ -186,7 +190,7 @@ export class TrainState {
     if (this.method?.afterEpoch === undefined) return;
     this.method.afterEpoch(this.memory.matrices, {
       ...at,
-      reset: ({ name }, places) => resetSlots(this.optimizer, this.memory.byName.get(name)!, places),
+      reset: resetter(this.memory, this.optimizer),
     });
     this.applyMasks();
   }
@@ -216,10 +220,11 @@ export class TrainState {
     return (name) => this.weights(name) ?? stored(name);
   }
 
-  /** Weights that are trained. */
+  /** Weights that are trained, of what is saved by its connections these. */
   countParameters(): number {
     let count = 0;
-    for (const name of this.names) count += this.weights(name)!.data.length;
+    const weights = new Map([...this.names].map((name) => [name, this.weights(name)!]));
+    for (const tensor of asSaved(this.memory, weights, this.method?.savesSparse).values()) count += valueCount(tensor);
     return count;
   }
 

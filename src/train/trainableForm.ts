@@ -1,4 +1,5 @@
 import { SlimError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
 import { stateMetadata, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { type TracedGroups, traceGroups } from '../groups/trace.ts';
@@ -38,7 +39,7 @@ export function firstModelOf(
   const { graph } = model;
   const groups = groupsOf(model, { method, settings });
   if (groups === undefined) return undefined;
-  const sizes = new Map([...graph.initializers].map(([name, { data }]) => [name, data.length]));
+  const sizes = new Map([...graph.initializers].map(([name, { dims }]) => [name, sizeOf(dims)]));
   return { graph, groups, sizes, trained: new Set(weights.keys()) };
 }
 

@@ -1,6 +1,8 @@
 import { UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
+import { sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { sampleOf } from '../graph/lazyTensor.ts';
 import { inputsFor, isDifferentiable, isLoop, movesOnce, traits } from '../graph/operators.ts';
 import { allNodes, bodiesOf, mapBodies, producers } from '../graph/rewrite.ts';
 import { stateSlots } from '../graph/slots.ts';
@@ -105,8 +107,8 @@ export function trainableNames(graph: Graph): string[] {
   const isTrainable = ([name, tensor]: readonly [string, Tensor]) => {
     if (tensor.elementType !== 'float32' && tensor.elementType !== 'float16') return false;
     if (fixed.has(name) || tensor.dims.length === 0) return false;
-    if (tensor.data.length < 2 && !isWeight(name)) return false;
-    const values = asFloat32(tensor).data as Float32Array;
+    if (sizeOf(tensor.dims) < 2 && !isWeight(name)) return false;
+    const values = numbersIn(tensor);
     return values.every(Number.isFinite) && !(starting.has(name) && values.every((v) => v === 0));
   };
   return [...graph.initializers].filter(isTrainable).map(([name]) => name);
@@ -136,6 +138,13 @@ export function trainedNames(graph: Graph, freeze: readonly string[] = []): stri
   return names;
 }
 
+/** Float32 values of a tensor, or what tells the same of them. */
+function numbersIn(tensor: Tensor): Float32Array {
+  const { elementType } = tensor;
+  const data = sampleOf(tensor);
+  return asFloat32({ elementType, dims: [data.length], data }).data as Float32Array;
+}
+
 function readAs(graph: Graph, role: InputRole): Set<string> {
   return new Set(allNodes(graph).flatMap((node) => inputsFor(node, role).map((i) => node.inputs[i]!)));
 }
@@ -152,8 +161,8 @@ export function weightsOfModel(model: Model, names: readonly string[]): Weights 
 export function withWeights(model: Model, weights: Weights): Model {
   const initializers = new Map(
     [...model.graph.initializers].map(([name, tensor]) => {
-      const values = weights.get(name)?.data;
-      return [name, values instanceof Float32Array ? asStored(values, tensor) : tensor] as const;
+      const weight = weights.get(name);
+      return [name, weight ? asStored(weight, tensor) : tensor] as const;
     }),
   );
   return { ...model, graph: { ...model.graph, initializers } };

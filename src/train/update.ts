@@ -1,15 +1,7 @@
-import type { SparsityMethod } from '../methods/method.ts';
-import type { Optimizer, StepMoment } from '../optimizers/optimizer.ts';
+import type { LookedUpRows, SparsityMethod, UpdateDone } from '../methods/method.ts';
+import { type Optimizer, resetSlots, type StepMoment } from '../optimizers/optimizer.ts';
 import { DivergedError } from './errors.ts';
-import { addRows } from './lookupTable.ts';
 import type { Parameter, WeightMemory } from './memory.ts';
-
-/** Rows of an embedding that a batch looked up, and their gradient [indices.length · size]. */
-export interface LookedUpRows {
-  readonly table: string;
-  readonly indices: Int32Array;
-  readonly gradient: Float32Array;
-}
 
 /** What determines an update besides weights and gradients. */
 interface UpdateOptions extends Pick<StepMoment, 'rate' | 'update'> {
@@ -43,13 +35,13 @@ export function updateWeights(
   loss: number,
   options: UpdateOptions,
 ): UpdateResult {
-  const { kernels, matrices, byName, parameters } = memory;
+  const { kernels, matrices, parameters, sparse } = memory;
   const { rate, clip, gradientScale, update, method, optimizer } = options;
-  const whole = rows.filter(({ table }) => byName.has(table));
-  for (const { table, indices, gradient } of whole) addRows(byName.get(table)!.gradient.data, indices, gradient);
+  for (const { table, indices, gradient } of rows) memory.tables.get(table)!.add(indices, gradient);
+  method?.beforeMask?.(matrices, { update, rows: rows.filter(({ table }) => !isMatrix(memory, table)) });
   for (const parameter of parameters) maskGradient(memory, parameter);
   const penalty = method?.beforeUpdate(matrices, { update, gradientScale }) ?? 0;
-  const gradientNorm = Math.sqrt(squaresOf(memory, rows, options));
+  const gradientNorm = Math.sqrt(squaresOf(memory, options));
   if (!Number.isFinite(loss) || !Number.isFinite(gradientNorm)) {
     throw new DivergedError(`training diverged: the loss is ${loss}, the gradient's norm ${gradientNorm}`);
   }
@@ -62,12 +54,22 @@ export function updateWeights(
     if (optimizer.direction) maskGradient(memory, parameter, method?.keepsZeros);
     move(memory, parameter, step, options);
   }
-  for (const table of memory.tables.values()) table.update(step * gradientScale);
+  for (const table of memory.outside.values()) table.update(step * gradientScale);
   // Rows of the next batch are added to zeros, whatever penalties and directions have left there.
   for (const { isWritten, gradient } of parameters) if (!isWritten) gradient.data.fill(0);
-  method?.afterUpdate?.(matrices, { update, step });
+  method?.afterUpdate?.(matrices, { update, step, tables: sparse, reset: resetter(memory, optimizer) });
   if (optimizer.afterUpdate) for (const parameter of parameters) optimizer.afterUpdate(kernels, parameter, moment);
   return { penalty, gradientNorm };
+}
+
+/** Resets what the optimizer remembers of single weights of a parameter. */
+export function resetter({ byName }: WeightMemory, optimizer: Optimizer): UpdateDone['reset'] {
+  return ({ name }, places) => resetSlots(optimizer, byName.get(name)!, places);
+}
+
+/** True for a table that the method sees as a whole, as a matrix. */
+function isMatrix({ byName }: WeightMemory, table: string): boolean {
+  return byName.get(table)?.penalized !== undefined;
 }
 
 /** g ← 0 where there is no connection, and with `zeros` where a weight is 0. */
@@ -78,8 +80,7 @@ function maskGradient({ kernels }: WeightMemory, { gradient, penalized }: Parame
 
 /** ‖g‖². For an optimizer with a direction of its own, the penalty's gradient is added to the loss's on the way. */
 function squaresOf(
-  { kernels, parameters, tables }: WeightMemory,
-  rows: readonly LookedUpRows[],
+  { kernels, parameters, outside }: WeightMemory,
   { gradientScale, optimizer }: UpdateOptions,
 ): number {
   let squares = 0;
@@ -96,9 +97,7 @@ function squaresOf(
     }
     squares += gradientScale ** 2 * kernels.sumOfSquares(gradient.offset, gradient.data.length);
   }
-  for (const { table, indices, gradient } of rows) {
-    squares += gradientScale ** 2 * (tables.get(table)?.gather(indices, gradient) ?? 0);
-  }
+  for (const table of outside.values()) squares += gradientScale ** 2 * table.squares();
   return squares;
 }
 

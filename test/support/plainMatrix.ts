@@ -56,6 +56,9 @@ export function plainMatrix(name: string, dims: readonly number[], values: Array
   return { name, dims, rows, cols, weights, rowSquares, colSquares, rowPenalty, colPenalty, passes, gradient };
 }
 
+/** Of an update after which no connection moves. */
+export const nothingMoves = { tables: [], reset: () => undefined } as const;
+
 /** One update of a method: w ← hard(w − step · (g + w · (row + column penalty)), τ), then what the method does itself. */
 export function descend(matrices: readonly PlainMatrix[], method: SparsityMethod, step: number, update: number): void {
   method.beforeUpdate(matrices, { update, gradientScale: 1 });
@@ -66,5 +69,5 @@ export function descend(matrices: readonly PlainMatrix[], method: SparsityMethod
     }
     passes.cut(method.threshold);
   }
-  method.afterUpdate?.(matrices, { update, step });
+  method.afterUpdate?.(matrices, { update, step, ...nothingMoves });
 }

@@ -12,7 +12,7 @@ import { type Collective, single } from '../../src/train/collective.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import type { TrainOptions } from '../../src/train/options.ts';
 import type { Snapshot } from '../../src/train/snapshot.ts';
-import type { Checkpoint, RunStore } from '../../src/train/store.ts';
+import { type Checkpoint, detached, type RunStore } from '../../src/train/store.ts';
 import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
 import { trainedNames, weightsOfModel } from '../../src/train/trainedWeights.ts';
 import { setupOf } from '../../src/train/trainer.ts';
@@ -112,8 +112,10 @@ export function memoryStore(onSave: (saved: Checkpoint) => void = () => undefine
     load: async () => store.last,
     async save(checkpoint) {
       // As through a file: numbers of the place in the run go through JSON.
-      const { progress, ...rest } = checkpoint;
-      store.last = { ...structuredClone(rest), progress: JSON.parse(JSON.stringify(progress)) };
+      const { progress, model, tensors } = checkpoint;
+      const graph = { ...model.graph, initializers: detached(model.graph.initializers) };
+      const copy = { model: { ...model, graph }, tensors: detached(tensors) };
+      store.last = { ...copy, progress: JSON.parse(JSON.stringify(progress)) };
       onSave(checkpoint);
     },
     place: () => undefined,

@@ -23,6 +23,12 @@ export const textFields = {
     .gt(0)
     .lte(0.5)
     .describe('share of the training texts that is held out where there are no validation texts'),
+  testShare: z
+    .number()
+    .gt(0)
+    .lte(0.5)
+    .optional()
+    .describe('share of the texts that is set apart as test texts where there are none (default: none)'),
   classWeights: z
     .enum(['none', 'balanced'])
     .describe('weights of the classes in the loss: none, or balanced (a rare class counts as much as a frequent one)'),
@@ -87,6 +93,9 @@ export const defaults: TextFields & Omit<ClassifierFields, 'cell'> & { readonly 
 /** What reached 87.7 % on reviews of films (IMDB): beyond the third epoch, the embedding learns the texts by heart. */
 const sentiment = { epochs: 3, pool: 'max', schedule: 'cosine', learningRate: 0.002 };
 
+/** The size of SET-LSTM, dense. */
+const denseLstm = { hidden: [256], embedding: 256, vocabulary: 20_000, epochs: 8, learningRate: 0.002 };
+
 /** Texts into classes: sentiment, spam, topics. */
 export const textClassificationDefinition: TaskDefinition = {
   name: 'text-classification',
@@ -96,6 +105,8 @@ export const textClassificationDefinition: TaskDefinition = {
   presets: {
     sentiment,
     'iss-sentiment': { ...sentiment, target: 'units=0.32' },
+    'dense-lstm': denseLstm,
+    'set-lstm': { ...denseLstm, set: 0.3, density: 0.035 },
     spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),

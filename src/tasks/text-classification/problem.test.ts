@@ -11,7 +11,7 @@ import { maskDropout } from '../../passes/maskDropout.ts';
 import { parametersAsInputs } from '../../passes/parametersAsInputs.ts';
 import { withoutDropout } from '../../passes/withoutDropout.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
-import { addRows, lookUpRows } from '../../train/lookupTable.ts';
+import { lookUpRows, wholeTable } from '../../train/lookupTable.ts';
 import { scoresOf } from '../score.ts';
 import { type Batches, LOSS, type Problem, TARGETS } from '../task.ts';
 import { fillFeeds, inputFeeds } from './batches.ts';
@@ -192,8 +192,8 @@ async function compile(graph: Graph) {
     }
     for (const { table, values } of detached.lookups) {
       const gradient = results[gradients.get(values)!]!.data as Float32Array;
-      addRows(
-        weights.get(table)!.data,
+      const rows = weights.get(table)!;
+      wholeTable(rows.data, rows.data, rows.dims[1]!).add(
         words,
         gradient.map((g) => -rate * g),
       );

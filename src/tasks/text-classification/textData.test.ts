@@ -17,7 +17,7 @@ const rows = (lines: readonly string[], file = 'a.csv'): LabelledText[] =>
 async function dataOf(
   train: readonly string[],
   others: { readonly valid?: readonly string[]; readonly test?: readonly string[] } = {},
-  options: Partial<typeof fields> = {},
+  options: Partial<typeof fields> & { readonly testShare?: number } = {},
 ): Promise<TextData> {
   const all = { ...fields, ...options };
   const table = new WordTable();
@@ -53,6 +53,19 @@ describe('makeTextData', () => {
     expect([...data.sets.valid.classes].sort()).toEqual([0, 0, 1, 1]);
     expect(inWords(data, data.sets.valid).every((line) => line.endsWith(': <unk> same'))).toBe(true);
     expect(data.notes).toEqual(['4 of 20 training texts are held out for validation']);
+  });
+
+  it('sets test texts apart where a share of them is asked for, then holds others out', async () => {
+    const lines = Array.from({ length: 20 }, (_, i) => `${i % 2 ? 'pos' : 'neg'}: ${String.fromCharCode(97 + i)} same`);
+    const data = await dataOf(lines, {}, { testShare: 0.2, validShare: 0.25 });
+    const { train: learned, valid, test } = data.sets;
+    expect([learned.texts.length, valid.texts.length, test?.texts.length]).toEqual([12, 4, 4]);
+    expect(inWords(data, test!).every((line) => line.endsWith(': <unk> same'))).toBe(true);
+    expect(data.notes[0]).toBe('4 of 20 texts are set apart as test texts');
+    const other = await dataOf(lines, {}, { testShare: 0.2, validShare: 0.25, seed: 2 });
+    expect(other.sha256).not.toBe(data.sha256);
+    const apart = await dataOf(lines, { test: ['pos: a'] }, { testShare: 0.2 });
+    expect(apart.sets.test?.texts.length).toBe(1);
   });
 
   it('orders classes that are numbers by value', async () => {

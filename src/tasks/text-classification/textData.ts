@@ -40,17 +40,16 @@ export function makeTextData(
   source: string,
   parts: CollectedParts,
   table: WordTable,
-  fields: Pick<TextFields, 'vocabulary' | 'minCount' | 'validShare' | 'maxLength' | 'cut'>,
+  fields: Pick<TextFields, 'vocabulary' | 'minCount' | 'validShare' | 'testShare' | 'maxLength' | 'cut'>,
 ): TextData {
   const { train, valid, test } = parts;
   const classes = classesOf(source, train.labels);
   for (const other of [valid, test]) if (other) requireKnown(other, classes);
-  const held = valid ? new Set<number>() : heldOut(train.labels, train.ranks, fields.validShare);
-  if (!valid && held.size === 0) {
-    throw new UsageError(`${source}: ${train.labels.length} texts are too few to hold some out for validation`);
-  }
   const everywhere = [...train.texts.keys()];
-  const [learned, kept] = [everywhere.filter((i) => !held.has(i)), everywhere.filter((i) => held.has(i))];
+  const asked = test ? undefined : fields.testShare;
+  const [others, tested] =
+    asked === undefined ? [everywhere, []] : setApart(source, train, everywhere, asked, 'testing');
+  const [learned, kept] = valid ? [others, []] : setApart(source, train, others, fields.validShare, 'validation');
   const vocabulary = buildVocabulary(wordsOf(train, learned, table), {
     maxSize: fields.vocabulary,
     minCount: fields.minCount,
@@ -60,9 +59,25 @@ export function makeTextData(
   const sets = {
     train: encode(train, learned),
     valid: valid ? encode(valid) : encode(train, kept),
-    ...(test && { test: encode(test) }),
+    ...((test || tested.length > 0) && { test: test ? encode(test) : encode(train, tested) }),
   };
-  return { vocabulary, classes, sets, sha256: digest(vocabulary, classes, sets), notes: notesOf(parts, held, fields) };
+  const notes = notesOf(parts, { valid: kept.length, test: tested.length }, fields);
+  return { vocabulary, classes, sets, sha256: digest(vocabulary, classes, sets), notes };
+}
+
+/** The texts `among` those of a part without a share that is held out (`heldOut`), and these. */
+function setApart(
+  source: string,
+  { labels, ranks }: CollectedTexts,
+  among: readonly number[],
+  share: number,
+  purpose: string,
+): [left: number[], held: number[]] {
+  const pick = (list: readonly string[]) => among.map((i) => list[i]!);
+  const held = heldOut(pick(labels), pick(ranks), share);
+  if (held.size === 0)
+    throw new UsageError(`${source}: ${among.length} texts are too few to hold some out for ${purpose}`);
+  return [among.filter((_, n) => !held.has(n)), among.filter((_, n) => held.has(n))];
 }
 
 /** The different labels, numbers in their order and words by their code units. */
@@ -122,13 +137,14 @@ function digest({ words }: Vocabulary, classes: readonly string[], sets: TextDat
 
 function notesOf(
   { train, valid }: CollectedParts,
-  held: ReadonlySet<number>,
+  held: { readonly valid: number; readonly test: number },
   { maxLength, cut }: Pick<TextFields, 'maxLength' | 'cut'>,
 ): string[] {
   const share = Math.round((100 * train.cut) / train.texts.length);
   const end = cut === 'head' ? 'first' : 'last';
   return [
-    ...(valid ? [] : [`${held.size} of ${train.texts.length} training texts are held out for validation`]),
+    ...(held.test > 0 ? [`${held.test} of ${train.texts.length} texts are set apart as test texts`] : []),
+    ...(valid ? [] : [`${held.valid} of ${train.texts.length} training texts are held out for validation`]),
     ...(share > 0 ? [`${share} % of the training texts are cut to their ${end} ${maxLength} words`] : []),
   ];
 }
