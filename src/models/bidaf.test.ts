@@ -1,0 +1,46 @@
+import { expect, it } from 'vitest';
+import { floats } from '../graph/attributes.ts';
+import { groupSizes } from '../groups/measure.ts';
+import { traceModel } from '../groups/traceModel.ts';
+import { countParameters } from '../inspect/costs.ts';
+import { bidaf } from './bidaf.ts';
+
+const vectors = floats([3, 100], Array(300).fill(0.1));
+
+/** The sizes of the paper; vectors of words aside, which it does not train. */
+const paper = {
+  trainedWords: 1,
+  wordSize: 100,
+  characters: 2,
+  wordLength: 16,
+  characterSize: 8,
+  filters: 100,
+  filterWidth: 5,
+};
+
+it('has the parts of the reference: 2 570 000 weights without embeddings', () => {
+  const { graph } = bidaf({ ...paper, hidden: [100] });
+  const of = (prefix: string) =>
+    [...graph.initializers].reduce((sum, [name, t]) => sum + (name.startsWith(prefix) ? t.data.length : 0), 0);
+  expect(of('context')).toBe(240_800);
+  expect(of('highway')).toBe(160_800);
+  expect(of('filters')).toBe(4_100);
+  expect(of('attention')).toBe(601);
+  expect(of('modelling') + of('output') + of('start') + of('end')).toBe(2_164_402);
+  expect(countParameters(graph)).toBeGreaterThan(2_570_000);
+});
+
+it('has the groups of Table 5, with the rows of a1 that read the second modelling layer', () => {
+  const { groups, prepared } = traceModel(bidaf({ ...paper, hidden: [100], vectors }));
+  const sizes = groupSizes(groups, prepared.graph);
+  const found = groups.layers.map((l) => [l.name, new Set(l.components).size, sizes[l.components[0]!]]);
+  expect(found.filter(([name]) => !`${name}`.startsWith('context'))).toEqual([
+    ['modelling_0_forward', 100, 4800],
+    ['modelling_0_reverse', 100, 4800],
+    ['modelling_1_forward', 100, 4001],
+    ['modelling_1_reverse', 100, 4001],
+    ['output_forward', 100, 6401],
+    ['output_reverse', 100, 6401],
+  ]);
+  expect(groups.layers.filter((l) => l.blocked !== undefined)).toEqual([]);
+});
