@@ -54,6 +54,11 @@ export const QUESTION_OUTPUTS = { start: 'start', end: 'end', attention: 'attent
 /** Name of the table of word vectors that is not trained. */
 export const WORD_VECTORS = 'word_vectors';
 
+/** Name of the vectors [T, B, size] that an input's words have in that table. */
+export function vectorsOf(words: string): string {
+  return `${words}_vectors`;
+}
+
 /** Logits of places that no answer can have. */
 const NEVER = -1e30;
 
@@ -181,8 +186,9 @@ function embedder({ b, start, drop, options }: Build): (words: Value, characters
   const wordVectors = (words: Value): Value => {
     if (fixed === undefined) return gather(trained, words);
     const own = gather(trained, min(words, int(trainedWords - 1)));
-    const other = gather(fixed, max(sub(words, int(trainedWords)), int(0)));
-    return where(unsqueeze(less(words, int(trainedWords)), [2]), own, other);
+    const row = max(sub(words, int(trainedWords)), int(0));
+    const [other] = b.node('Gather', [fixed, row], {}, [vectorsOf(words.name)]);
+    return where(unsqueeze(less(words, int(trainedWords)), [2]), own, other!);
   };
   /** The largest answer of each filter anywhere in the word. */
   const spelled = (words: Value, letters: Value): Value => {

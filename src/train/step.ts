@@ -90,7 +90,8 @@ export async function compileStep(
     return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
   });
   Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
-  for (const name of [LOSS, ...Object.keys(plan.sums)]) fetches[name] = zeros(outputDims(name));
+  for (const name of [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])])
+    fetches[name] = zeros(outputDims(name));
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
