@@ -23,6 +23,8 @@ export interface TurnDone {
   readonly updates: readonly UpdateTime[];
 }
 
+// As the builds do, which may be older than this.
+process.env.ORT_DISABLE_TELEMETRY ??= '1';
 const { InferenceSession }: typeof Engine = createRequire(process.argv[1]!)('onnxruntime-node');
 const create = InferenceSession.create.bind(InferenceSession);
 

@@ -47,6 +47,24 @@ const cases: GradientCase[] = [
     { x: table, at: int64s([4, 2], [1, 1, 0, 2, -1, 2, 0, 1]), updates: randomTensor([4, 2], 2) },
     (v) => scatterAdd(v.x, v.at, v.updates, -1),
   ),
+  gradientCase('GatherND', 'entries', { x: table, at: int64s([3, 2], [0, 1, 3, -1, 0, 1]) }, (v) =>
+    apply('GatherND', [v.x, v.at]),
+  ),
+  gradientCase('GatherND', 'rows', { x: cube, at: int64s([2, 2, 2], [0, 1, 1, 0, 0, 1, 1, 2]) }, (v) =>
+    apply('GatherND', [v.x, v.at]),
+  ),
+  gradientCase('ScatterND', 'rows', { x: table, at: int64s([2, 1], [2, 0]), updates: randomTensor([2, 3], 2) }, (v) =>
+    apply('ScatterND', [v.x, v.at, v.updates]),
+  ),
+  gradientCase(
+    'ScatterND',
+    'entries that are added',
+    { x: cube, at: int64s([2, 3], [1, 2, 0, 1, 2, 0]), updates: randomTensor([2], 2) },
+    (v) => apply('ScatterND', [v.x, v.at, v.updates], { reduction: 'add' }),
+  ),
+  gradientCase('ScatterND', 'a cache that takes the newest rows', { x: cube, y: randomTensor([3, 4], 2) }, (v, b) =>
+    apply('ScatterND', [v.x, b.constant(int64s([1, 1], [1])), apply('Unsqueeze', [tanh(v.y), b.ints([0])])]),
+  ),
   gradientCase('SoftmaxCrossEntropyLoss', 'sum', { x: table, labels: int64s([4], [2, 0, 1, 1]) }, (v) =>
     crossEntropy(v.x, v.labels),
   ),

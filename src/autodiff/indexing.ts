@@ -36,6 +36,27 @@ export const indexingGradients = {
     const axis = intAttribute(c.node, 'axis', 0);
     return [c.gradient(), undefined, c.needs(2) ? gatherElements(c.gradient(), c.input(1), axis) : undefined];
   },
+  /** GatherND: every slice of the gradient is added where it was taken from. */
+  GatherND: (c) => {
+    if (intAttribute(c.node, 'batch_dims', 0) !== 0) unsupported(c, 'batch_dims have no gradient here');
+    const updates = [fullLike(c.input(0), 0), c.input(1), c.gradient()];
+    return [apply('ScatterND', updates, { reduction: 'add' }), undefined];
+  },
+  /**
+   * ScatterND: what was written over has no gradient; the updates take theirs from where they went. Places must be
+   * written once, as the standard asks.
+   */
+  ScatterND: (c) => {
+    const reduction = stringAttribute(c.node, 'reduction', 'none');
+    const [indices, g] = [c.input(1), c.gradient()];
+    if (reduction !== 'none' && reduction !== 'add') unsupported(c, `reduction '${reduction}' has no gradient here`);
+    const kept = () => apply('ScatterND', [g, indices, fullLike(c.input(2), 0)]);
+    return [
+      c.needs(0) ? (reduction === 'add' ? g : kept()) : undefined,
+      undefined,
+      c.needs(2) ? apply('GatherND', [g, indices]) : undefined,
+    ];
+  },
   /** loss = −Σ_n log p[n, y_n]: dlogits = dloss · (p − onehot(y)); `expandCrossEntropy` shares the softmax. */
   SoftmaxCrossEntropyLoss: (c) => {
     const logits = c.input(0);

@@ -34,6 +34,17 @@ const addend = (c: readonly number[]) =>
     (v) => apply('Gemm', [v.a, v.b, v.c], { beta: float(0.5) }),
   );
 
+const summed = (equation: string, ...dims: number[][]) => {
+  const operands = Object.fromEntries(dims.map((d, i) => [`x${i}`, randomTensor(d, i + 1)]));
+  return gradientCase('Einsum', equation, operands, (v) =>
+    apply(
+      'Einsum',
+      dims.map((_, i) => v[`x${i}`]!),
+      { equation },
+    ),
+  );
+};
+
 const square = { x: randomTensor([3, 3]) };
 
 const cases: GradientCase[] = [
@@ -61,6 +72,11 @@ const cases: GradientCase[] = [
   ),
   ...gemmCases,
   ...[[2, 4], [1, 4], [2, 1], [4], [1], []].map(addend),
+  summed('bij,bjk->bik', [2, 3, 4], [2, 4, 2]),
+  summed('btf,hf->bth', [2, 3, 4], [5, 4]),
+  summed('abc->ca', [2, 3, 4]),
+  summed('i,j->ij', [3], [2]),
+  summed('abc, cd -> d', [2, 3, 4], [4, 2]),
   gradientCase('Gemm', 'no third operand', { a: randomTensor([2, 3]), b: randomTensor([4, 3], 2) }, (v) =>
     gemm(v.a, v.b, undefined, { transB: true }),
   ),

@@ -1,7 +1,16 @@
-import { floatAttribute, intAttribute } from '../graph/attributes.ts';
+import { floatAttribute, intAttribute, stringAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
-import { flatten, gemm, matmul, mul, transpose, unsqueeze } from '../graph/ops.ts';
-import { type GradientRules, rankOf, reshapeLike, sumTo, unsupported } from './rule.ts';
+import { isStatic } from '../graph/dims.ts';
+import { apply, expand, flatten, gemm, matmul, mul, transpose, unsqueeze } from '../graph/ops.ts';
+import {
+  type GradientContext,
+  type GradientRules,
+  rankOf,
+  reshapeLike,
+  shapeOfType,
+  sumTo,
+  unsupported,
+} from './rule.ts';
 
 /** Swaps the last two axes. */
 function swapLast(x: Value): Value {
@@ -9,6 +18,21 @@ function swapLast(x: Value): Value {
   const perm = Array.from({ length: rank }, (_, i) => i);
   [perm[rank - 2], perm[rank - 1]] = [rank - 1, rank - 2];
   return transpose(x, perm);
+}
+
+/** An axis of the operand that is only summed over takes the same gradient everywhere. */
+function operandGradient(c: GradientContext, terms: readonly string[], right: string, i: number): Value {
+  const term = terms[i]!;
+  const others = terms.toSpliced(i, 1);
+  const known = new Set([...right, ...others.join('')]);
+  const met = [...term].filter((label) => known.has(label)).join('');
+  const operands = [c.gradient(), ...c.inputs.toSpliced(i, 1)];
+  const product = apply('Einsum', operands, { equation: `${[right, ...others].join()}->${met}` });
+  if (met === term) return product;
+  const shape = shapeOfType(c.input(i));
+  if (!isStatic(shape)) unsupported(c, 'an axis that is only summed over must have a fixed size');
+  const missing = [...term].flatMap((label, axis) => (known.has(label) ? [] : [axis]));
+  return expand(unsqueeze(product, missing), shape);
 }
 
 export const matrixGradients = {
@@ -55,5 +79,14 @@ export const matrixGradients = {
     const dc = () => (beta === 1 ? sumTo(g, c.input(2)) : mul(sumTo(g, c.input(2)), beta));
     if (rankOf(a) !== 2 || rankOf(b) !== 2) unsupported(c, 'both operands must be matrices');
     return [c.needs(0) ? da() : undefined, c.needs(1) ? db() : undefined, c.inputs[2] && c.needs(2) ? dc() : undefined];
+  },
+  /** Einsum: the gradient of an operand is the sum over products of dY with the other operands. */
+  Einsum: (c) => {
+    const equation = stringAttribute(c.node, 'equation', '').replaceAll(' ', '');
+    const [left = '', right] = equation.split('->');
+    if (right === undefined || equation.includes('.')) unsupported(c, `the equation ${equation} has no gradient here`);
+    const terms = left.split(',');
+    if (terms.some((term) => new Set(term).size < term.length)) unsupported(c, 'a diagonal has no gradient here');
+    return terms.map((_, i) => (c.needs(i) ? operandGradient(c, terms, right, i) : undefined));
   },
 } satisfies GradientRules;

@@ -75,6 +75,17 @@ const cases: GradientCase[] = [
   gradientCase('Pad', 'with a value', { x: randomTensor([3]) }, ({ x }, b) =>
     apply('Pad', [x, b.ints([1, 1]), b.float(5)], { mode: 'constant' }),
   ),
+  ...['reflect', 'edge'].flatMap((mode) =>
+    [
+      [0, 2, 0, 3],
+      [1, 0, 0, 1],
+      [1, 2, 1, 0],
+    ].map((pads) =>
+      gradientCase('Pad', `${mode}, pads [${pads}]`, { x: randomTensor([2, 5]) }, ({ x }, b) =>
+        apply('Pad', [x, b.ints(pads)], { mode }),
+      ),
+    ),
+  ),
   gradientCase('Tile', 'two axes', cube, ({ x }, b) => apply('Tile', [x, b.ints([2, 1, 3])])),
   gradientCase('Expand', 'size 1 repeated', { x: randomTensor([2, 1]) }, ({ x }) => expand(x, [2, 3])),
   gradientCase('Expand', 'new axes', { x: randomTensor([3]) }, ({ x }) => expand(x, [2, 2, 3])),

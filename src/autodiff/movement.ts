@@ -1,7 +1,7 @@
 import { intAttribute, intsAttribute, stringAttribute } from '../graph/attributes.ts';
 import type { Value } from '../graph/builder.ts';
 import { isStatic, normalizeAxis, sliceBound } from '../graph/dims.ts';
-import { apply, concat, fullLike, reduceSum, reshape, scatterAdd, slice, transpose } from '../graph/ops.ts';
+import { add, apply, concat, fullLike, reduceSum, reshape, scatterAdd, slice, transpose } from '../graph/ops.ts';
 import {
   type GradientContext,
   type GradientRule,
@@ -40,6 +40,35 @@ function spread(c: GradientContext, g: Value, axis: number, first: number, step:
   const everywhere = apply('Expand', [column, c.builder.ints(shape.map(Number))]);
   const zeros = apply('ConstantOfShape', [c.builder.ints(shape.map((d, i) => (i === axis ? size : Number(d))))]);
   return scatterAdd(zeros, everywhere, g, axis);
+}
+
+/** Adds the gradients of both borders along an axis to those of the entries that they repeat. */
+function foldBorders(
+  c: GradientContext,
+  g: Value,
+  axis: number,
+  { before, after, mode }: { readonly before: number; readonly after: number; readonly mode: 'reflect' | 'edge' },
+): Value {
+  if (before === 0 && after === 0) return g;
+  const size = sizeAlong(c, g, axis) - before - after;
+  const part = (from: number, to: number) => slice(g, [from], [to], [axis]);
+  /** The gradient of a border of `width` entries, folded over, first at the entry `at` of the inside. */
+  const folded = (border: Value, width: number, at: number) => {
+    const inside = mode === 'edge' ? reduceSum(border, [axis], true) : reversed(border, axis);
+    return padAlong(c, inside, axis, at, size - at - (mode === 'edge' ? 1 : width));
+  };
+  let sum = part(before, before + size);
+  const inset = mode === 'edge' ? 0 : 1;
+  if (before > 0) sum = add(sum, folded(part(0, before), before, inset));
+  if (after > 0) {
+    const at = mode === 'edge' ? size - 1 : size - 1 - after;
+    sum = add(sum, folded(part(before + size, before + size + after), after, at));
+  }
+  return sum;
+}
+
+function reversed(x: Value, axis: number): Value {
+  return slice(x, [-1], [Number.NEGATIVE_INFINITY], [axis], [-1]);
 }
 
 export const movementGradients = {
@@ -90,14 +119,24 @@ export const movementGradients = {
     });
     return [g];
   },
-  /** Pad with a constant: padding by as much less takes the border off again, and puts zeros where entries were cut. */
+  /**
+   * Pad with a constant: padding by as much less takes the border off again, and puts zeros where entries were cut. A
+   * border that repeats entries gives its gradient to them.
+   */
   Pad: (c) => {
     const mode = stringAttribute(c.node, 'mode', 'constant');
-    if (mode !== 'constant') unsupported(c, `mode '${mode}' has no gradient here`);
     if (c.inputs[3]) unsupported(c, 'axes (input 3) have no gradient here');
     const pads = c.builder.knownInts(c.input(1));
     if (!isStatic(pads)) unsupported(c, 'pads must be constant');
-    return [apply('Pad', [c.gradient(), c.builder.ints(pads.map((p) => -p))])];
+    if (mode === 'constant') return [apply('Pad', [c.gradient(), c.builder.ints(pads.map((p) => -p))])];
+    if (mode !== 'reflect' && mode !== 'edge') unsupported(c, `mode '${mode}' has no gradient here`);
+    if (pads.some((p) => p < 0)) unsupported(c, `mode '${mode}' with negative pads has no gradient here`);
+    const rank = pads.length / 2;
+    const folded = Array.from({ length: rank }, (_, axis) => axis).reduce(
+      (g, axis) => foldBorders(c, g, axis, { before: pads[axis]!, after: pads[axis + rank]!, mode }),
+      c.gradient(),
+    );
+    return [folded];
   },
   /** Tile: the copies' gradients added up, with [repeats, size] in place of each axis. */
   Tile: (c) => {

@@ -14,6 +14,7 @@ const REASONS: Readonly<Record<string, string>> = {
   EROFS: 'the file system is read-only',
   ENOSPC: 'the disk is full',
   EDQUOT: 'the disk quota is used up',
+  EIO: 'the device does not answer',
 };
 
 /** Why a file operation failed, in words. */

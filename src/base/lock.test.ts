@@ -1,9 +1,9 @@
 import { spawn } from 'node:child_process';
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { hostname, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
-import { acquireLock, holderOf, waitUntilFree } from './lock.ts';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
+import { acquireLock, holderOf, LockedError, requireHeld, waitUntilFree } from './lock.ts';
 
 let folder: string;
 beforeEach(() => {
@@ -46,4 +46,48 @@ it('of another machine is respected, and the error names the file', async () => 
   await expect(acquireLock(folder)).rejects.toThrow(
     /process 1 on elsewhere\.example; if it is gone, delete .*lock\.1\.0/,
   );
+});
+
+const elsewhere = (host: string) => `${host}~0123abcd~4026539999`;
+
+it('of another machine or container is respected while its owner keeps it fresh', async () => {
+  for (const host of ['elsewhere.example', hostname()]) {
+    lockFile(1, 7, elsewhere(host));
+    await expect(acquireLock(folder)).rejects.toThrow(/in use by process 1 on .*; if it is gone, delete .*or wait/);
+    await expect(waitUntilFree(folder, 0)).rejects.toThrow(LockedError);
+    expect(readdirSync(folder)).toEqual([`lock.1.7.${elsewhere(host)}`]);
+    rmSync(join(folder, `lock.1.7.${elsewhere(host)}`));
+  }
+});
+
+it('of which nothing was heard for minutes is taken over, with words', async () => {
+  const file = join(folder, `lock.1.7.${elsewhere('gone.example')}`);
+  lockFile(1, 7, elsewhere('gone.example'));
+  const long = new Date(Date.now() - 600_000);
+  utimesSync(file, long, long);
+  const lock = await acquireLock(folder);
+  expect(lock.takenOver).toMatch(/^nothing was heard of process 1 on gone\.example for 10:0\d: it counts as dead$/);
+  expect(existsSync(file)).toBe(false);
+  lock.release();
+  expect(readdirSync(folder)).toEqual([]);
+});
+
+it('gives signs of life, and who has lost it writes no more', async () => {
+  vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] });
+  try {
+    const lock = await acquireLock(folder);
+    requireHeld(folder);
+    const file = join(folder, readdirSync(folder)[0]!);
+    utimesSync(file, 1, 1);
+    vi.advanceTimersByTime(20_000);
+    expect(statSync(file).mtimeMs).toBeGreaterThan(Date.now() - 60_000);
+    rmSync(file);
+    vi.advanceTimersByTime(20_000);
+    expect(existsSync(file)).toBe(false);
+    expect(() => requireHeld(folder)).toThrow('was taken over by another process');
+    lock.release();
+    requireHeld(folder);
+  } finally {
+    vi.useRealTimers();
+  }
 });

@@ -1,27 +1,34 @@
-import { readFileSync, rmSync } from 'node:fs';
-import { open, readdir, rm } from 'node:fs/promises';
-import { hostname } from 'node:os';
-import { join } from 'node:path';
+import { closeSync, existsSync, openSync, rmSync, utimesSync, writeSync } from 'node:fs';
+import { open, readdir, rm, stat, writeFile } from 'node:fs/promises';
+import { join, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { atExit } from './atExit.ts';
 import { SlimError } from './errors.ts';
+import { TEMPORARY } from './files.ts';
+import { duration } from './format.ts';
+import { isHere, livesThere, ownPlace, placeName, startOf } from './place.ts';
 
 /*
- * A lock is a file `lock.<pid>.<start>.<host>` in the directory that it is for. Everything is in the name, so that it
+ * A lock is a file `lock.<pid>.<start>.<place>` in the directory that it is for. Everything is in the name, so that it
  * is there as a whole or not at all; a killed process leaves its file, which is void because nobody lives who has its
- * pid and start. Everyone first puts a file of their own and then looks for others: of two who come at once, at least
- * one sees the other and steps back.
+ * pid and start. Who cannot see that, from another machine or container, goes by the file's time, which its owner keeps
+ * fresh. Everyone first puts a file of their own and then looks for others: of two who come at once, one steps back.
  */
 
 /** A lock that this process holds. */
 export interface Lock {
+  /** Whose lock was taken over because nothing was heard of them, in words. */
+  readonly takenOver?: string | undefined;
   release(): void;
 }
 
 /** Who holds a lock. */
 export interface Holder {
   readonly pid: number;
-  readonly host: string;
+  readonly place: string;
   readonly file: string;
+  /** Seconds since its last sign of life, where it gives any. */
+  readonly silent?: number | undefined;
 }
 
 /** The directory is in the hands of another process. */
@@ -38,35 +45,111 @@ const NAME = /^lock\.(\d+)\.(\d+)\.(.+)$/;
 
 /** Tries of someone who meets another one. */
 const TRIES = 3;
+/** Milliseconds between two signs of life, and seconds of silence after which a holder elsewhere counts as dead. */
+const SIGN_OF_LIFE = 10_000;
+const SILENCE = 180;
+
+/** Files of the locks that this process holds, by their directories. */
+const held = new Map<string, string>();
 
 /** Takes the lock of a directory; throws LockedError, saying who has it, when another process does. */
 export async function acquireLock(directory: string): Promise<Lock> {
-  const own = join(directory, `lock.${process.pid}.${startOf(process.pid) ?? 0}.${host}`);
+  const own = join(directory, `lock.${process.pid}.${startOf('self') ?? 0}.${ownPlace}`);
+  let takenOver: string | undefined;
+  const onVoid = ({ pid, place, silent }: Holder) => {
+    if (silent === undefined) return;
+    takenOver = `nothing was heard of process ${pid} on ${placeName(place)} for ${duration(silent)}: it counts as dead`;
+  };
   for (let attempt = 1; ; attempt++) {
     const file = await open(own, 'wx').catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'EEXIST') throw error;
       throw new LockedError(`${directory} is in use by this process already`);
     });
     await file.close();
-    const other = await holderOf(directory, own);
-    if (other === undefined) return { release: () => rmSync(own, { force: true }) };
+    const other = await holderOf(directory, { own, onVoid });
+    if (other === undefined) return { takenOver, release: hold(directory, own) };
     await rm(own, { force: true });
     if (attempt === TRIES) throw new LockedError(lockedBy(directory, other));
     await sleep(50 + Math.random() * 200);
   }
 }
 
-/** The living holder of a directory's lock, `own` apart; removes the files of dead ones. */
-export async function holderOf(directory: string, own?: string): Promise<Holder | undefined> {
+/** Keeps a lock fresh until the function returned is called, or the process ends. */
+function hold(directory: string, file: string): () => void {
+  const key = resolve(directory);
+  held.set(key, file);
+  const signs = setInterval(() => refresh(file), SIGN_OF_LIFE);
+  signs.unref();
+  const drop = () => rmSync(file, { force: true });
+  const forget = atExit(drop);
+  return () => {
+    clearInterval(signs);
+    forget();
+    held.delete(key);
+    drop();
+  };
+}
+
+/** Gives a lock the time of its file system, which everyone who looks compares with; never makes it anew. */
+function refresh(file: string): void {
+  try {
+    const handle = openSync(file, 'r+');
+    try {
+      writeSync(handle, '.', 0);
+    } finally {
+      closeSync(handle);
+    }
+  } catch (error) {
+    // On a full disk no byte can be added, but the time can be set.
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'ENOSPC' || code === 'EDQUOT') utimesSync(file, new Date(), new Date());
+  }
+}
+
+/** Throws LockedError where this process had a directory's lock and another one has taken it over meanwhile. */
+export function requireHeld(directory: string): void {
+  const file = held.get(resolve(directory));
+  if (file === undefined || existsSync(file)) return;
+  throw new LockedError(
+    `${directory} was taken over by another process while this one was silent; nothing more is written`,
+  );
+}
+
+/** How one looks for holders: not for `own`, and `onVoid` is told whose files are removed. */
+interface Look {
+  readonly own?: string;
+  readonly onVoid?: (holder: Holder) => void;
+}
+
+/** The living holder of a directory's lock; removes the files of dead ones. */
+export async function holderOf(directory: string, { own, onVoid }: Look = {}): Promise<Holder | undefined> {
   let found: Holder | undefined;
   for (const name of await readdir(directory)) {
-    const [, pid, start, host] = NAME.exec(name) ?? [];
+    const [, pid, start, place] = NAME.exec(name) ?? [];
     const file = join(directory, name);
-    if (pid === undefined || host === undefined || file === own) continue;
-    if (isAlive(Number(pid), Number(start), host)) found ??= { pid: Number(pid), host, file };
-    else await rm(file, { force: true });
+    if (pid === undefined || place === undefined || file === own) continue;
+    const lives = livesThere(Number(pid), Number(start), place);
+    const silent = lives === undefined && place.includes('~') ? await silenceOf(directory, file) : undefined;
+    const holder = { pid: Number(pid), place, file, silent };
+    if (lives ?? (silent === undefined || silent < SILENCE)) found ??= holder;
+    else {
+      onVoid?.(holder);
+      await rm(file, { force: true });
+    }
   }
   return found;
+}
+
+/** Seconds since a file was written to, by the clock of its file system. */
+async function silenceOf(directory: string, file: string): Promise<number> {
+  const probe = join(directory, `.lock.${process.pid}${TEMPORARY}`);
+  const now = await writeFile(probe, '').then(
+    async () => (await stat(probe)).mtimeMs,
+    () => Date.now(),
+  );
+  await rm(probe, { force: true });
+  const written = await stat(file).catch(() => undefined);
+  return written === undefined ? SILENCE : Math.max(0, (now - written.mtimeMs) / 1e3);
 }
 
 /** Waits until nobody holds the lock of a directory; throws LockedError when someone still does after `seconds`. */
@@ -75,41 +158,15 @@ export async function waitUntilFree(directory: string, seconds: number): Promise
   for (;;) {
     const holder = await holderOf(directory);
     if (holder === undefined) return;
-    // Whoever runs on another machine does not end because of what happened on this one.
-    if (holder.host !== host || performance.now() > end) throw new LockedError(lockedBy(directory, holder));
+    // Whoever runs elsewhere does not end because of what happened here.
+    if (!isHere(holder.place) || performance.now() > end) throw new LockedError(lockedBy(directory, holder));
     await sleep(200);
   }
 }
 
-function lockedBy(directory: string, { pid, host: where, file }: Holder): string {
-  const elsewhere = `process ${pid} on ${where}; if it is gone, delete ${file}`;
-  return `${directory} is in use by ${where === host ? `process ${pid}; wait for it or end it` : elsewhere}`;
-}
-
-const host = hostname().replace(/[^\w.-]/g, '_') || 'localhost';
-
-/** Whether a process lives cannot be seen from another machine, so there it counts as alive. */
-function isAlive(pid: number, start: number, where: string): boolean {
-  if (where !== host) return true;
-  try {
-    process.kill(pid, 0);
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
-  if (process.platform !== 'linux') return true;
-  const now = startOf(pid);
-  return now !== undefined && (start === 0 || now === start);
-}
-
-/** When a process started, in ticks since the machine did (Linux); undefined for one that is gone or a zombie. */
-function startOf(pid: number): number | undefined {
-  if (process.platform !== 'linux') return undefined;
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
-    // The second field is the command in parentheses, which may hold anything.
-    const [state, ...fields] = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
-    return state === 'Z' || state === 'X' ? undefined : Number(fields[18]);
-  } catch {
-    return undefined;
-  }
+function lockedBy(directory: string, { pid, place, file, silent }: Holder): string {
+  const whom = `${directory} is in use by process ${pid}`;
+  if (isHere(place)) return `${whom}; wait for it or end it`;
+  const wait = silent === undefined ? '' : `, or wait: it counts as dead after ${SILENCE / 60} minutes of silence`;
+  return `${whom} on ${placeName(place)}; if it is gone, delete ${file}${wait}`;
 }

@@ -1,9 +1,10 @@
 import { UsageError } from '../base/errors.ts';
 import { randomStream } from '../base/random.ts';
+import { FreeSizes } from '../graph/infer/sizes.ts';
 import type { Graph, Model, Tensor } from '../graph/types.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { type DimRole, dimRoles, freeDims } from '../slim/dimRoles.ts';
-import { boundDims, randomTensor } from '../verify/randomInputs.ts';
+import { boundDims, fits, randomTensor } from '../verify/randomInputs.ts';
 import { interleave, milliseconds, type Spread, spread, type Turns } from './statistics.ts';
 
 /** A model to time, with the name that a table shows. */
@@ -105,24 +106,39 @@ function randomFeeds({ name, model: { graph } }: Contestant, options: LatencyOpt
     if (input.type.shape === undefined) {
       throw new UsageError(`${name}, input '${input.name}': the model does not say how many dimensions it has`);
     }
-    feeds[input.name] = randomTensor(input, graph, boundDims(input, sizes), random, sizes);
+    feeds[input.name] = randomTensor(input, graph, boundDims(input, sizes, ''), random, sizes);
   }
   return feeds;
 }
 
-/** Sizes of all free dimensions: given ones, else batch and steps. */
+/** Sizes of all free dimensions: given ones, else batch and steps, else what the operators imply. */
 function sizesOf(graph: Graph, model: string, { batch, steps, sizes = {} }: LatencyOptions): Record<string, number> {
   const roles = dimRoles(graph);
   const ofRole: Readonly<Record<DimRole, number>> = { batch, time: steps };
-  return Object.fromEntries(
+  const implied = new FreeSizes(graph);
+  const asked = Object.fromEntries(
     freeDims(graph).map((dim) => {
       const role = roles.get(dim);
-      const size = sizes[dim] ?? (role && ofRole[role]);
+      const size = sizes[dim] ?? (role && ofRole[role]) ?? implied.size(dim);
       if (size !== undefined) return [dim, size];
       const input = graph.inputs.find((i) => i.type.shape?.some((d) => typeof d === 'string' && d.includes(dim)));
-      // A shell takes ? and * for patterns.
-      const flag = /^[\w.-]+$/.test(dim) ? `--size ${dim}=NUMBER` : `--size '${dim}=NUMBER'`;
-      throw new UsageError(`${model}, input '${input?.name}': how large is the free dimension '${dim}'? Say ${flag}`);
+      throw new UsageError(
+        `${model}, input '${input?.name}': how large is the free dimension '${dim}'? Say ${flagFor(dim, undefined, 'NUMBER')}`,
+      );
     }),
   );
+  const misfit = Object.keys(asked).find((dim) => (implied.size(dim) ?? asked[dim]) !== asked[dim]);
+  if (misfit === undefined || fits(graph, asked)) return asked;
+  const size = implied.size(misfit)!;
+  const role = sizes[misfit] === undefined ? roles.get(misfit) : undefined;
+  throw new UsageError(
+    `${model}: the free dimension '${misfit}' cannot be ${asked[misfit]}: the sizes of the model's other inputs and ` +
+      `weights leave only ${size}; say ${flagFor(misfit, role, size)}`,
+  );
+}
+
+/** The flag that says how large a free dimension is. A shell takes ? and * for patterns. */
+function flagFor(dim: string, role: DimRole | undefined, size: number | string): string {
+  if (role !== undefined) return `${{ batch: '--batch', time: '--steps' }[role]} ${size}`;
+  return /^[\w.-]+$/.test(dim) ? `--size ${dim}=${size}` : `--size '${dim}=${size}'`;
 }

@@ -1,20 +1,24 @@
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
-import { benchLatency, type Latency } from '../bench/latency.ts';
+import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel } from '../onnx/file.ts';
+import { withGiven } from '../passes/given.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import { whole } from './flags.ts';
+import { fixedBatch } from '../slim/batchAxes.ts';
+import { collect, whole } from './flags.ts';
+import { givenFrom } from './givenFlags.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
-  batch: number[];
+  batch?: number[];
   steps: number;
   rounds: number;
   threads?: number;
   runtime: DeviceName[];
+  set?: readonly string[];
   size: Record<string, number>;
 }
 
@@ -38,7 +42,9 @@ export const command = new Command('bench')
     parseDevices,
     ['cpu'],
   )
-  .option('--batch <list>', 'batch sizes', (text) => text.split(',').map(whole('--batch')), [1, 10])
+  .option('--batch <list>', 'batch sizes, for models that leave theirs free (default: 1,10)', (text) =>
+    text.split(',').map(whole('--batch')),
+  )
   .option('--steps <number>', 'time steps in one run', whole('--steps'), 30)
   .option('--rounds <number>', 'turns of each model, of 5 timed runs each', whole('--rounds'), 6)
   .option(
@@ -46,21 +52,23 @@ export const command = new Command('bench')
     'threads of each engine (default: one per core; wasm: half, at most 4)',
     whole('--threads'),
   )
+  .option('--set <input=value>', 'give an input this value in every model that has it (repeatable)', collect)
   .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
   .action(benchCommand);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
   for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
-  const contestants = [];
+  const contestants: Contestant[] = [];
   for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
+  giveValues(contestants, flags);
   const models = describe(
     paths,
     contestants.map(({ model }) => describeModel(model).multiplyAdds),
   );
   const { steps, rounds, size: sizes } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
-  for (const batch of flags.batch) {
+  for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
     for (const [name, runtime] of runtimes) {
       note(`${runtime.name}, batch ${batch} × ${steps} steps`);
@@ -89,6 +97,44 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
         'faster: against the first model',
     ].join('\n\n'),
   );
+}
+
+/** Batch sizes of models without `--batch`. */
+const BATCHES = [1, 10];
+
+/**
+ * The batch sizes to time: those that are asked for, or where a model fixes its own, that one. Throws a UsageError where
+ * models fix different ones, or another than was asked for.
+ */
+function batchesFor(contestants: readonly Contestant[], asked: readonly number[] | undefined): readonly number[] {
+  let batches = asked ?? BATCHES;
+  for (const { name, model } of contestants) {
+    const fixed = fixedBatch(model.graph);
+    if (fixed === undefined || (batches.length === 1 && batches[0] === fixed)) continue;
+    if (asked !== undefined || batches !== BATCHES) {
+      const other = asked === undefined ? `another model at ${batches[0]}` : `--batch asks for ${asked.join(', ')}`;
+      throw new UsageError(`${name} fixes its batch at ${fixed}, ${other}`);
+    }
+    note(`${name} fixes its batch at ${fixed}`);
+    batches = [fixed];
+  }
+  return batches;
+}
+
+/** Gives the models their values of inputs; one that lacks an input does without, but one of them must have it. */
+function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFlags, 'set' | 'size'>): void {
+  const takes = ({ model }: Contestant, text: string) =>
+    model.graph.inputs.some((input) => text.startsWith(`${input.name}=`));
+  const stray = set.find((text) => !contestants.some((contestant) => takes(contestant, text)));
+  // The first model says what is wrong.
+  if (stray !== undefined) givenFrom(contestants[0]!.model.graph, { set: [stray] });
+  for (const [i, contestant] of contestants.entries()) {
+    const { name, model } = contestant;
+    const own = set.filter((text) => takes(contestant, text));
+    const sizes = Object.entries(size).map(([dim, number]) => `${dim}=${number}`);
+    const { values } = givenFrom(model.graph, { set: own, size: sizes });
+    contestants[i] = { name, model: withGiven(model, { values }) };
+  }
 }
 
 /** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */

@@ -1,16 +1,17 @@
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { formatShape } from '../graph/dims.ts';
-import { loadModel, saveModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { saveModel } from '../onnx/file.ts';
+import { simplify } from '../passes/simplify.ts';
 import { streamingModel } from '../passes/streaming.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect } from './flags.ts';
+import { addGivenFlags, type GivenFlags, openModel } from './givenFlags.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';
 
-interface ExportFlags {
+interface ExportFlags extends GivenFlags {
   out: string;
   streaming?: boolean;
   state?: readonly string[];
@@ -29,16 +30,17 @@ export const command = new Command('export')
   .requiredOption('--out <file>', 'where to write the new model')
   .option('--streaming', 'recurrent states as inputs and outputs')
   .option('--state <in=out>', 'a state that the model streams already (repeatable)', collect)
-  .option('--force', 'replace --out if it exists')
-  .action(exportCommand);
+  .option('--force', 'replace --out if it exists');
+addGivenFlags(command);
+command.action(exportCommand);
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   if (!flags.streaming) throw new UsageError('say which form to write: --streaming');
   checkNewFile(path, flags.out, flags.force);
-  const model = inlineFunctions(await loadModel(path));
-  const streaming = streamingModel(model, traceOptionsFrom(model, flags).states);
+  const { model, original } = await openModel(path, flags);
+  const streaming = streamingModel(simplify(model), traceOptionsFrom(model, flags).states);
   note('verifying that a sequence in pieces gives what it gives as a whole');
-  const verify = await assertStreams(nodeRuntime, model, streaming);
+  const verify = await assertStreams(nodeRuntime, original, streaming);
   await saveModel(flags.out, streaming.model);
   const shapes = new Map(streaming.model.graph.inputs.map((v) => [v.name, v.type.shape]));
   const states = streaming.added.map((pair) => ({ ...pair, shape: shapes.get(pair.input) }));

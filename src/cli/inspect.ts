@@ -3,10 +3,9 @@ import { formatShape } from '../graph/dims.ts';
 import type { GroupSummary } from '../groups/groupMembers.ts';
 import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/describe.ts';
 import type { NormSummary } from '../inspect/normSummary.ts';
-import { loadModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { openModel } from './givenFlags.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
-import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
+import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
 interface InspectFlags extends TraceFlags {
   groups?: boolean;
@@ -23,7 +22,7 @@ export const command = new Command('inspect')
   .option('--groups', 'show which parts of which tensors belong to each unit');
 addTraceFlags(command);
 command.action(async (path: string, flags: InspectFlags) => {
-  const model = inlineFunctions(await loadModel(path));
+  const { model } = await openModel(path, flags);
   const groups = flags.groups === true;
   const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
   print({ file: path, ...summary }, () => summaryText(path, summary));
@@ -51,7 +50,9 @@ function summaryText(path: string, s: ModelSummary): string {
     `${grouped(s.parameters)} parameters, ${grouped(s.multiplyAdds)} multiply-adds per time step`,
     ...border('input ', s.inputs),
     ...border('output', s.outputs),
+    ...s.states.map(({ input, output }) => `state  ${input} → ${output}`),
     ...section(s.layers.flatMap(remarks)),
+    ...section(stateHints(s.unclearStates)),
     ...section(s.problem === undefined ? [] : [`units could not be traced: ${s.problem}`]),
     ...(s.groups === undefined ? [] : s.layers.flatMap((l) => memberLines(l, s.groups!))),
   ].join('\n');
@@ -67,8 +68,10 @@ function normCells(norms: NormSummary | undefined): string[] {
   return [rounded(min), rounded(median), rounded(max), grouped(zeros), bars(histogram)];
 }
 
+const MOST_CAUSES = 3;
+
 /** Why units of a layer do not leave. */
-function remarks({ name, units, fixed, blocked, lossy }: LayerSummary): string[] {
+function remarks({ name, units, fixed, blocked, keptBy, lossy }: LayerSummary): string[] {
   const lines = lossy.map(
     (l) => `${name}: ${grouped(l.units)} of ${grouped(units)} units cannot leave without loss: ${l.reason}`,
   );
@@ -77,9 +80,11 @@ function remarks({ name, units, fixed, blocked, lossy }: LayerSummary): string[]
       `${name}: blocked by ${blocked}; to shrink the other layers, let it keep its units (--fix '${name}')`,
     );
   } else if (fixed > 0) {
-    lines.unshift(
-      `${name}: ${grouped(fixed)} of ${grouped(units)} units always stay: fixed, or tied to a size that cannot change`,
-    );
+    const held = keptBy
+      ?.slice(0, MOST_CAUSES)
+      .map((k) => (k.units < fixed ? `${k.cause} (${grouped(k.units)})` : k.cause));
+    const why = held === undefined ? '' : `: their number is held by ${held.join(', ')}`;
+    lines.unshift(`${name}: ${grouped(fixed)} of ${grouped(units)} units always stay${why}`);
   }
   return lines;
 }

@@ -1,6 +1,8 @@
 #!/usr/bin/env node
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
+import { fileErrorReason } from '../base/files.ts';
+import { outliveTerminal } from './lostTerminal.ts';
 import { exitCodes, explain, printAsJson } from './output.ts';
 
 /** In the order of the help. A command is loaded alone: loading all of them takes longer than inspecting a model. */
@@ -12,8 +14,10 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   calibrate: () => import('./calibrate.ts'),
   inspect: () => import('./inspect.ts'),
   shrink: () => import('./shrink.ts'),
+  specialize: () => import('./specialize.ts'),
   bench: () => import('./bench.ts'),
   export: () => import('./export.ts'),
+  answer: () => import('./answer.ts'),
   report: () => import('./report.ts'),
   serve: () => import('./serve.ts'),
   site: () => import('./site.ts'),
@@ -56,10 +60,16 @@ async function main(argv: readonly string[]): Promise<number> {
   }
 }
 
-// A reader that has seen enough (`| head`) is no failure.
-for (const stream of [process.stdout, process.stderr]) {
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code !== 'EPIPE') throw error;
-  });
-}
-process.exitCode = await main(process.argv);
+outliveTerminal();
+let isResultLost = false;
+// Progress is a courtesy: where it cannot be written, because the log's disk is full or the terminal gone, work goes on.
+process.stderr.on('error', () => undefined);
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  // A reader that has seen enough (`| head`) is no failure.
+  if (error.code === 'EPIPE' || isResultLost) return;
+  isResultLost = true;
+  process.exitCode ||= exitCodes.failed;
+  process.stderr.write(`error: cannot write to stdout: ${fileErrorReason(error)}\n`);
+});
+const code = await main(process.argv);
+process.exitCode = isResultLost ? code || exitCodes.failed : code;

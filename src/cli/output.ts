@@ -1,10 +1,11 @@
 import Table from 'cli-table3';
 import { SlimError, UsageError } from '../base/errors.ts';
+import { stopCode } from './stopping.ts';
 
 export { agreement, bars, duration, fileSize, grouped, rounded, short } from '../base/format.ts';
 
 /** Exit codes of every command. */
-export const exitCodes = { ok: 0, failed: 1, usage: 2, interrupted: 130 } as const;
+export const exitCodes = { ok: 0, failed: 1, usage: 2 } as const;
 
 let isJson = false;
 
@@ -43,7 +44,7 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
 export function explain(error: unknown): { message: string; code: number } {
   if (error instanceof UsageError) return { message: `error: ${error.message}`, code: exitCodes.usage };
   if (error instanceof SlimError) {
-    const code = error.name === 'InterruptedError' ? exitCodes.interrupted : exitCodes.failed;
+    const code = error.name === 'InterruptedError' ? (stopCode() ?? exitCodes.failed) : exitCodes.failed;
     return { message: `error: ${error.message}`, code };
   }
   const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);

@@ -5,6 +5,7 @@ import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress } from '../train/options.ts';
 import { duration, grouped, note } from './output.ts';
+import { listenForStop } from './stopping.ts';
 
 /** Lines on stderr, and one that says how far the work is. */
 export interface Display {
@@ -13,8 +14,8 @@ export interface Display {
 }
 
 /**
- * Work that shows how far it is: live in a terminal (every `each` ms), else now and then. Ctrl-C aborts the signal, so
- * that the work can write a checkpoint.
+ * Work that shows how far it is: live in a terminal (every `each` ms), else now and then. Ctrl-C, SIGTERM
+ * and the loss of the terminal abort the signal, so that the work can write a checkpoint.
  */
 export async function withDisplay<T>(
   each: number,
@@ -36,16 +37,14 @@ export async function withDisplay<T>(
       else note(text());
     },
   };
-  const stop = new AbortController();
-  const interrupt = () => stop.abort();
-  process.once('SIGINT', interrupt);
-  process.once('SIGTERM', interrupt);
+  const stop = listenForStop((name) => {
+    if (name === 'SIGINT') display.line('stopping; Ctrl-C again ends at once');
+  });
   try {
     return await work(display, stop.signal);
   } finally {
     if (live) logUpdate.done();
-    process.removeListener('SIGINT', interrupt);
-    process.removeListener('SIGTERM', interrupt);
+    stop.release();
   }
 }
 

@@ -7,8 +7,7 @@ import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { costsOf } from '../inspect/costs.ts';
-import { loadModel, saveModel } from '../onnx/file.ts';
-import { inlineFunctions } from '../passes/inlineFunctions.ts';
+import { saveModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
@@ -18,6 +17,7 @@ import { givenInputs } from '../verify/givenInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
+import { openModel } from './givenFlags.ts';
 import { agreement, fileSize, grouped, note, print, rounded, table } from './output.ts';
 import { addTraceFlags, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -62,7 +62,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
-  const model = inlineFunctions(await loadModel(path));
+  const { model, original } = await openModel(path, flags);
   const traced = traceModel(model, traceOptionsFrom(model, flags));
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
@@ -77,7 +77,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
     return shrunk.model;
   };
   const compare = target ? verifyEqual : assertEqual;
-  const verify = await compare(nodeRuntime, model, makeSlim, {
+  const verify = await compare(nodeRuntime, original, makeSlim, {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
     states,
     removal,

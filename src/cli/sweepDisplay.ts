@@ -55,6 +55,8 @@ function eventText(e: SweepEvent, scores: readonly ScoreKind[]): string | undefi
   switch (e.kind) {
     case 'unbound':
       return `workers are not bound to cores: ${e.reason}`;
+    case 'takenOver':
+      return e.what;
     case 'timing':
       return `timing the models of ${e.models} finished runs in turn`;
     case 'start':

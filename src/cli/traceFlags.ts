@@ -6,9 +6,10 @@ import type { Graph, Model } from '../graph/types.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { collect } from './flags.ts';
+import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
 
 /** What the user says about a model's graph. */
-export interface TraceFlags {
+export interface TraceFlags extends GivenFlags {
   readonly fix?: readonly string[];
   readonly state?: readonly string[];
   /** False with `--no-states`. */
@@ -20,22 +21,42 @@ export interface TraceFlags {
 export function addTraceFlags(command: Command): void {
   command
     .option('--fix <layers>', 'layers that keep all units, for example lstm_0,lstm_1 (repeatable)', collect)
-    .option('--state <in=out>', 'a streaming state: what comes out goes in again (repeatable)', collect)
-    .option('--no-states', 'the model streams nothing: inputs and outputs keep their shapes')
+    .option(
+      '--state <in=out>',
+      "a streaming state: what comes out goes in again (repeatable); 'none': inputs and outputs keep their shapes",
+      collect,
+    )
+    .option('--no-states', 'the same as --state none')
     .option('--resize-state', 'let states that stack several layers change their shape');
+  addGivenFlags(command);
 }
 
 /** The flags as options of `traceModel`; throws a UsageError for inputs and outputs that are not there. */
 export function traceOptionsFrom(model: Model, flags: TraceFlags): PrepareOptions & Pick<TraceOptions, 'fix'> {
-  if (flags.state && flags.states === false) {
-    throw new UsageError('--state names a streaming state and --no-states says that there is none; give one of them');
-  }
-  const options: PrepareOptions = {
-    states: flags.states === false ? [] : flags.state?.map((text) => parseState(text, model.graph)),
-    resizeState: flags.resizeState,
-  };
+  const options: PrepareOptions = { states: statesFrom(model.graph, flags), resizeState: flags.resizeState };
   const fix = flags.fix?.flatMap((text) => text.split(',').map((name) => name.trim()));
   return fix === undefined ? options : { ...options, fix };
+}
+
+function statesFrom(graph: Graph, { state, states }: TraceFlags): StatePair[] | undefined {
+  const pairs = state?.filter((text) => text !== 'none');
+  const none = states === false ? '--no-states' : pairs?.length === state?.length ? undefined : '--state none';
+  if (pairs && pairs.length > 0 && none !== undefined) {
+    throw new UsageError(`--state names a streaming state and ${none} says that there is none; give one of them`);
+  }
+  return none === undefined ? pairs?.map((text) => parseState(text, graph)) : [];
+}
+
+/** What to say of inputs and outputs that may be streaming states. */
+export function stateHints(unclear: readonly StatePair[]): string[] {
+  if (unclear.length === 0) return [];
+  const flags = unclear.map(({ input, output }) => `--state ${input}=${output}`);
+  const names = (end: keyof StatePair) => [...new Set(unclear.map((pair) => `'${pair[end]}'`))].join(', ');
+  const several = new Set(unclear.flatMap(({ input, output }) => [input, output])).size < 2 * unclear.length;
+  return [
+    `inputs ${names('input')} and outputs ${names('output')} have equal shapes: if they are streaming states, say ` +
+      (several ? `which belong together: ${flags.join(' or ')}` : flags.join(' ')),
+  ];
 }
 
 function parseState(text: string, { inputs, outputs }: Graph): StatePair {

@@ -56,6 +56,16 @@ export function graphsOf(node: Node): Graph[] {
   );
 }
 
+/** A node with the graphs in its attributes changed. */
+export function mapGraphs(node: Node, change: (body: Graph) => Graph): Node {
+  if (graphsOf(node).length === 0) return node;
+  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
+    if (a.type === 'graph') return [name, { ...a, value: change(a.value) }];
+    return [name, a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a];
+  });
+  return { ...node, attributes: Object.fromEntries(changed) };
+}
+
 /** The attributes of a node without graphs as text, equal for equal ones. */
 export function attributesText({ attributes }: Node): string {
   const spelled = Object.keys(attributes)

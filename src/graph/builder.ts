@@ -109,9 +109,12 @@ export class GraphBuilder {
     return value;
   }
 
-  /** A tensor stored under this name as another value is: an initializer beside an initializer, else a constant. */
+  /** A tensor stored under this name where and as another value is: an initializer beside an initializer, else a constant. */
   storedLike(like: Value, name: string, tensor: Tensor): Value {
     if (this.initializers.has(like.name)) return this.parameter(name, tensor);
+    if (this.outer?.tensorOf(like) && !this.constantTensors.has(like.name)) {
+      return this.outer.storedLike(like, name, tensor);
+    }
     this.addNode(constantNode(name, tensor));
     return this.value(name);
   }
@@ -165,6 +168,11 @@ export class GraphBuilder {
     const constant = constantTensor(node);
     if (constant) this.constantTensors.set(node.outputs[0]!, constant);
     for (const name of [node.name, ...node.outputs]) this.names.add(name);
+  }
+
+  /** The next node with the graphs inside it changed, which see the types that they are entered with. */
+  mapBodies(node: Node, change: (body: Graph) => Graph): Node {
+    return this.scope.mapBodies(node, change);
   }
 
   /** Replaces a node in place; the new one must define what the old one did, before the same consumers. */

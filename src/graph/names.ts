@@ -6,6 +6,16 @@ export function nodeTitle({ name, outputs, op }: Node): string {
   return name || (outputs.find((output) => output !== '') ?? op);
 }
 
+/** An operator with its domain, where that is not ONNX's own: `com.microsoft.Gelu`. */
+export function operatorName({ op, domain }: Pick<Node, 'op' | 'domain'>): string {
+  return domain ? `${domain}.${op}` : op;
+}
+
+/** `MatMul 'head'`, for messages. */
+export function titleOf(node: Node): string {
+  return `${operatorName(node)} '${nodeTitle(node)}'`;
+}
+
 /** Names that are taken, of values and nodes alike, and new ones beside them. */
 export class Names {
   private readonly taken = new Set<string>();

@@ -240,3 +240,12 @@ export function scan(
     options.label,
   );
 }
+
+/** What one of two graphs without inputs gives, by a condition that is one truth value. */
+export function choose(condition: Value, taken: Graph, otherwise: Graph, label?: string): Value[] {
+  const bodies = {
+    then_branch: { type: 'graph', value: taken },
+    else_branch: { type: 'graph', value: otherwise },
+  } as const;
+  return condition.builder.node('If', [condition], bodies, taken.outputs.length, '', label);
+}

@@ -1,18 +1,16 @@
-import { constantNode, graphsOf } from './attributes.ts';
+import { constantNode, graphsOf, mapGraphs } from './attributes.ts';
 import { type FromOptions, GraphBuilder, type Value } from './builder.ts';
-import type { Attribute, Graph, Node } from './types.ts';
+import type { Graph, Node } from './types.ts';
 
 /** The graphs in a node's attributes: the body of a loop, the branches of an If. */
 export const bodiesOf = graphsOf;
 
 /** A node with the graphs in its attributes changed. */
-export function mapBodies(node: Node, change: (body: Graph) => Graph): Node {
-  if (bodiesOf(node).length === 0) return node;
-  const changed = Object.entries(node.attributes).map(([name, a]): [string, Attribute] => {
-    if (a.type === 'graph') return [name, { ...a, value: change(a.value) }];
-    return [name, a.type === 'graphs' ? { ...a, value: a.value.map(change) } : a];
-  });
-  return { ...node, attributes: Object.fromEntries(changed) };
+export const mapBodies = mapGraphs;
+
+/** All nodes of a graph, each before those of the graphs inside it. */
+export function allNodes(graph: Graph): Node[] {
+  return graph.nodes.flatMap((node) => [node, ...bodiesOf(node).flatMap(allNodes)]);
 }
 
 /** Names that a graph uses but does not define: what a loop's body takes from the graphs around it. */
@@ -109,6 +107,17 @@ export function producers(nodes: readonly Node[]): Map<string, Node> {
   return map;
 }
 
+/** True when an output of a body is one of its inputs. */
+export function handsOn(body: Graph, input: number, output: number): boolean {
+  const made = producers(body.nodes);
+  let name = body.outputs[output]?.name;
+  // As many steps as there are nodes: a name may be hidden by one of the same spelling.
+  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++) {
+    name = made.get(name!)!.inputs[0];
+  }
+  return name === body.inputs[input]?.name;
+}
+
 /** How often each value is read by the nodes and outputs of a graph. */
 export function useCounts({ nodes, outputs }: Graph): Map<string, number> {
   const counts = new Map<string, number>();
@@ -130,6 +139,12 @@ export function finishRewrite(b: GraphBuilder, graph: Graph): Graph {
   return { ...graph, ...b.build(), outputs: graph.outputs };
 }
 
+/** A body whose inputs say no shapes: those that a file declares for them may be wrong, and nothing checks them. */
+export function withoutInputShapes(body: Graph): Graph {
+  const inputs = body.inputs.map((info) => ({ ...info, type: { ...info.type, shape: undefined } }));
+  return { ...body, inputs };
+}
+
 /** Copies a graph node by node; `visit` may emit something else in place of a node, and says so. */
 export function rewriteNodes(
   graph: Graph,
@@ -138,6 +153,23 @@ export function rewriteNodes(
 ): Graph {
   const b = startRewrite(graph, options);
   for (const node of graph.nodes) if (!visit(b, node)) b.addNode(node);
+  return finishRewrite(b, graph);
+}
+
+/** As `rewriteNodes`, in the graphs inside nodes as well; those without a node that is `wanted` stay as they are. */
+export function rewriteAll(
+  graph: Graph,
+  wanted: (node: Node) => boolean,
+  visit: (b: GraphBuilder, node: Node) => boolean,
+  options: FromOptions = {},
+): Graph {
+  if (!allNodes(graph).some(wanted)) return graph;
+  const b = startRewrite(graph, options);
+  for (const node of graph.nodes) {
+    if (visit(b, node)) continue;
+    const inside = bodiesOf(node).some((body) => allNodes(body).some(wanted));
+    b.addNode(inside ? b.mapBodies(node, (body) => rewriteAll(body, wanted, visit, { outer: b })) : node);
+  }
   return finishRewrite(b, graph);
 }
 

@@ -133,6 +133,8 @@ export interface Graph {
   readonly valueInfo?: ReadonlyMap<string, TensorType>;
   /** What the file says of values in `valueInfo` besides, as `extra`. */
   readonly valueExtras?: ReadonlyMap<string, Uint8Array>;
+  /** What it says of values in between that `valueInfo` cannot hold (a type twice, a sequence), as `extra`. */
+  readonly otherValueInfo?: Uint8Array;
   /** Initializers that `Tensor` cannot hold. */
   readonly opaqueInitializers?: ReadonlyMap<string, OpaqueTensor>;
   /** Initializers that are inputs too, which `inputs` leaves out: a caller may give another value, but need not. */

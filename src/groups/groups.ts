@@ -25,6 +25,8 @@ export interface GroupLayer {
   readonly components: Int32Array;
   /** Why units of this layer have no component, where an operator is the cause that the trace cannot follow. */
   readonly blocked?: string | undefined;
+  /** What keeps units that have no component: the operators and outputs where that showed, most units first. */
+  readonly keptBy?: readonly { readonly cause: string; readonly units: number }[] | undefined;
 }
 
 /** All components of a model and where their weights are. */

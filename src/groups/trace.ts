@@ -1,7 +1,8 @@
 import { SlimError } from '../base/errors.ts';
-import { constantTensor, intAttribute } from '../graph/attributes.ts';
-import { nodeTitle } from '../graph/names.ts';
+import { intAttribute } from '../graph/attributes.ts';
+import { nodeTitle, titleOf } from '../graph/names.ts';
 import { isLookup, isRecurrent } from '../graph/operators.ts';
+import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { StatePair } from '../graph/states.ts';
 import { storedTensors } from '../graph/stored.ts';
@@ -48,13 +49,16 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   const trace = traceGraph(graph, states, options.opset);
   const { identities } = trace;
   const recurrent: TracedLayer[] = [
-    ...graph.nodes.filter(isRecurrent).flatMap((node) => recurrentLayers(node, trace.values)),
+    ...allNodes(graph)
+      .filter(isRecurrent)
+      .flatMap((node) => recurrentLayers(node, trace.values)),
     ...recurrentStates(constantPerUse(graph), trace, states),
   ];
   const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
   const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
   const blocked = blockedLayers(layers, identities);
   if (!options.tolerant) refuseBlocked(blocked, fixed);
+  identities.at = '--fix';
   for (const layer of fixed) identities.fix(layer.ids);
 
   const numbers = new Map<number, number>();
@@ -66,7 +70,13 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
   return {
     layers: layers.map((layer): GroupLayer => {
       const { name, operator, ids } = layer;
-      return { name, operator, components: componentsOf(ids), blocked: blocked.get(layer) };
+      return {
+        name,
+        operator,
+        components: componentsOf(ids),
+        blocked: blocked.get(layer),
+        keptBy: causes(ids, identities),
+      };
     }),
     count: numbers.size,
     axes: identities.stored
@@ -76,6 +86,17 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
     entangled: entangledComponents(identities, numbers),
     trace,
   };
+}
+
+/** What keeps units where they are, most units first; undefined where none is kept. */
+function causes(ids: Int32Array, identities: Identities): GroupLayer['keptBy'] {
+  const counts = new Map<string, number>();
+  for (const id of ids) {
+    const cause = identities.causeOf(id);
+    if (cause) counts.set(cause, (counts.get(cause) ?? 0) + 1);
+  }
+  if (counts.size === 0) return undefined;
+  return [...counts].map(([cause, units]) => ({ cause, units })).sort((a, b) => b.units - a.units);
 }
 
 /** Components that some operator mixes with others, with the first reason found. */
@@ -92,7 +113,11 @@ function entangledComponents(identities: Identities, numbers: ReadonlyMap<number
 
 /** The trace that groups are read from, of the graph with its recurrent operators lowered. */
 export function traceGraph(graph: Graph, states: readonly StatePair[], opset?: number): Trace {
-  return walk(lowerRecurrent(constantPerUse(graph)), states, opset);
+  const titles = new Map<Node, string>();
+  const lowered = lowerRecurrent(constantPerUse(graph), (from, nodes) => {
+    for (const node of nodes) titles.set(node, titleOf(from));
+  });
+  return walk(lowered, states, opset, titles);
 }
 
 /** The units of a recurrent node are the columns of R [D, GH, H]. */
@@ -104,10 +129,10 @@ function recurrentLayers(node: Node, values: ReadonlyMap<string, Traced>): Trace
 
 /** Lookups in a stored table [V, E]; its columns are the units. */
 function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): TracedLayer[] {
-  const fixedIndices = new Set(graph.nodes.filter(constantTensor).map((n) => n.outputs[0]!));
-  return graph.nodes.flatMap((node): TracedLayer[] => {
+  const stored = storedTensors(graph);
+  return allNodes(graph).flatMap((node): TracedLayer[] => {
     const table = values.get(node.inputs[0] ?? '');
-    const known = fixedIndices.has(node.inputs[1]!) || graph.initializers.has(node.inputs[1]!);
+    const known = stored.has(node.inputs[1]!);
     if (!isLookup(node) || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
     return [{ name: nodeTitle(node), operator: node.op, ids: table.axes[1]!.ids }];
   });

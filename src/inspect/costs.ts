@@ -2,11 +2,11 @@ import { SlimError } from '../base/errors.ts';
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
-import { inferTypes } from '../graph/infer/infer.ts';
+import { inferAllTypes } from '../graph/infer/infer.ts';
 import { numbersOf } from '../graph/numbers.ts';
-import { inputsFor, isLookup, isLoop, isRecurrent } from '../graph/operators.ts';
-import { bodiesOf, producers, usedNames } from '../graph/rewrite.ts';
-import { RECURRENT_INPUT } from '../graph/slots.ts';
+import { inputsFor, isLookup, isLoop, isRecurrent, operators } from '../graph/operators.ts';
+import { allNodes, bodiesOf, handsOn, producers, usedNames } from '../graph/rewrite.ts';
+import { RECURRENT_INPUT, stateSlots } from '../graph/slots.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /** What a model takes to store and to run. */
@@ -25,7 +25,7 @@ export interface Costs {
 export function costsOf({ graph }: Model): Costs {
   return {
     parameters: countParameters(graph),
-    multiplyAdds: countMultiplyAdds(graph, new Map(), inferredSizes(graph)),
+    multiplyAdds: countMultiplyAdds(graph, new Map(), inferredSizes(graph)).count,
   };
 }
 
@@ -75,7 +75,7 @@ type Sizes = (name: string) => number | undefined;
 
 function inferredSizes(graph: Graph): Sizes {
   try {
-    const typeOf = inferTypes(graph);
+    const typeOf = inferAllTypes(graph);
     return (name) => {
       const shape = typeOf(name)?.shape;
       return isStatic(shape) ? sizeOf(shape) : undefined;
@@ -87,21 +87,50 @@ function inferredSizes(graph: Graph): Sizes {
   }
 }
 
-/** `outer`: elements of the values that are computed from stored tensors only, in the graphs around this one. */
-function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>, inferred: Sizes): number {
+/**
+ * Multiply-adds of a graph, and the sizes of its values that are computed from stored tensors only; `outer` has those of
+ * the graphs around it.
+ */
+function countMultiplyAdds(graph: Graph, outer: ReadonlyMap<string, number>, inferred: Sizes) {
   const stored = new Map(outer);
   for (const [name, tensor] of graph.initializers) stored.set(name, sizeOf(tensor.dims));
   let count = 0;
   for (const node of graph.nodes) {
-    const bodies = bodiesOf(node).map((body) => countMultiplyAdds(body, stored, inferred));
+    const bodies = bodiesOf(node);
     const constant = constantTensor(node);
-    if (bodies.length > 0) count += Math.max(...bodies);
+    if (bodies.length > 0) count += countInside(node, bodies, stored, inferred);
     else if (constant) stored.set(node.outputs[0]!, sizeOf(constant.dims));
     else if (node.inputs.length > 0 && usedNames(node).every((name) => stored.has(name)))
       derive(node, stored, inferred);
     else for (const i of inputsFor(node, 'matrix')) count += stored.get(node.inputs[i]!) ?? 0;
   }
-  return count;
+  return { count, stored };
+}
+
+/** Multiply-adds of the dearest body of a node; outputs that every body makes of stored tensors are stored, too. */
+function countInside(node: Node, bodies: readonly Graph[], stored: Map<string, number>, inferred: Sizes): number {
+  const counted = bodies.map((body) => {
+    const own = new Map([...stored, ...carriedWeights(node, body, stored)]);
+    return { body, ...countMultiplyAdds(body, own, inferred) };
+  });
+  const before = isLoop(node) ? operators[node.op].loop.outputsBefore : 0;
+  for (const [i, name] of node.outputs.entries()) {
+    const sizes = counted.map(({ body, stored: own }) => own.get(body.outputs[i + before]?.name ?? ''));
+    if (sizes.every((size) => size !== undefined)) stored.set(name, inferred(name) ?? Math.max(...sizes));
+  }
+  return Math.max(...counted.map(({ count }) => count));
+}
+
+/** Sizes of the stored values that a loop hands from step to step as they are, by their names in the body. */
+function carriedWeights(node: Node, body: Graph, stored: ReadonlyMap<string, number>): [string, number][] {
+  const slots = stateSlots(node);
+  if (!isLoop(node) || slots === undefined) return [];
+  const { outputsBefore } = operators[node.op].loop;
+  return slots.inputs.flatMap((input, i): [string, number][] => {
+    const size = stored.get(node.inputs[input]!);
+    const name = body.inputs[input]?.name;
+    return size !== undefined && name !== undefined && handsOn(body, input, outputsBefore + i) ? [[name, size]] : [];
+  });
 }
 
 /** Sizes of what a node makes of stored tensors: Split divides, Concat adds up, the others move or combine elements. */
@@ -114,10 +143,14 @@ function derive(node: Node, stored: Map<string, number>, inferred: Sizes): void 
 /** Where a model's parameters are. */
 export type ParameterSplit = ReturnType<typeof splitParameters>;
 
-/** Splits the initializers of a model into embedding, recurrent layers (operators and loops) and output. */
+/** Splits the initializers of a model, those inside loops and branches included, into embedding, recurrent layers (operators and loops) and output. */
 export function splitParameters(graph: Graph) {
-  const tables = new Set(graph.nodes.flatMap((node) => (isLookup(node) ? node.inputs.slice(0, 1) : [])));
-  const recurrent = readBefore(graph, (node) => isRecurrent(node) || isLoop(node));
+  const all = allNodes(graph);
+  const tables = new Set(all.flatMap((node) => (isLookup(node) ? node.inputs.slice(0, 1) : [])));
+  const isLayer = (node: Node) =>
+    isRecurrent(node) || isLoop(node) || bodiesOf(node).some((b) => b.nodes.some(isLayer));
+  const layers = graph.nodes.filter(isLayer);
+  const recurrent = readBefore(graph, layers);
   const counts = {
     /** Tables that are looked up; a table that is the output's matrix too counts here. */
     embedding: { stored: 0, nonzero: 0 },
@@ -126,7 +159,10 @@ export function splitParameters(graph: Graph) {
     /** Everything after the last recurrent layer. */
     output: { stored: 0, nonzero: 0 },
   };
-  for (const [name, tensor] of graph.initializers) {
+  const inside = layers.flatMap(bodiesOf).flatMap((body) => [...initializersIn(body)]);
+  for (const [name] of inside) recurrent.add(name);
+  const bodies = graph.nodes.flatMap(bodiesOf).flatMap((body) => [...initializersIn(body)]);
+  for (const [name, tensor] of [...graph.initializers, ...bodies]) {
     const values = isFloat(tensor.elementType) ? numbersOf(tensor) : undefined;
     if (values === undefined) continue;
     const part = counts[tables.has(name) ? 'embedding' : recurrent.has(name) ? 'recurrent' : 'output'];
@@ -136,11 +172,16 @@ export function splitParameters(graph: Graph) {
   return counts;
 }
 
+/** Initializers of a body and of the graphs inside it. */
+function initializersIn(body: Graph): (readonly [string, Tensor])[] {
+  return [...body.initializers, ...body.nodes.flatMap(bodiesOf).flatMap(initializersIn)];
+}
+
 /** Names of all values that some of the nodes depend on. */
-function readBefore(graph: Graph, isWanted: (node: Node) => boolean): Set<string> {
+function readBefore(graph: Graph, wanted: readonly Node[]): Set<string> {
   const made = producers(graph.nodes);
   const found = new Set<string>();
-  const queue = graph.nodes.filter(isWanted).flatMap(usedNames);
+  const queue = wanted.flatMap(usedNames);
   for (let name = queue.pop(); name !== undefined; name = queue.pop()) {
     if (found.has(name)) continue;
     found.add(name);

@@ -2,8 +2,10 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { intAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { isRecurrent } from '../graph/operators.ts';
+import { allNodes } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { storedHere, storedTensors } from '../graph/stored.ts';
+import { namesStates, type StatePair, statesOf } from '../graph/states.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
 import type { GroupLayer } from '../groups/groups.ts';
@@ -11,6 +13,8 @@ import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from 
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
+import { findStates } from '../passes/detectStates.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import { type Costs, costsOf } from './costs.ts';
@@ -25,6 +29,8 @@ export interface LayerSummary {
   readonly removable: number | undefined;
   /** Units that always stay: their size is tied to something that cannot shrink, or the layer is blocked or fixed. */
   readonly fixed: number;
+  /** Which operators and outputs keep units that always stay. */
+  readonly keptBy?: GroupLayer['keptBy'];
   /** Why the trace cannot follow the units of this layer. */
   readonly blocked?: string | undefined;
   /** Units that cannot leave without loss though nothing else keeps them, and why. */
@@ -44,6 +50,10 @@ export interface ModelSummary extends Costs {
   readonly outputs: readonly ValueInfo[];
   /** ONNX operator set. */
   readonly opset: number | undefined;
+  /** Streaming states: what comes out at the output goes in at the input again. */
+  readonly states: readonly StatePair[];
+  /** Inputs and outputs that may be streaming states, too, which the graph alone does not tell. */
+  readonly unclearStates: readonly StatePair[];
   /** Why the units could not be traced, when they could not. */
   readonly problem: string | undefined;
   /** What belongs to each component, where it was asked for. */
@@ -57,7 +67,8 @@ type DescribeOptions = PrepareOptions & Omit<TraceOptions, 'states'> & { readonl
  * Layers, sizes and costs of a model; also for one whose units cannot be traced, which then has a `problem`. Throws a
  * UsageError when the options name states or layers that are not there.
  */
-export function describeModel(model: Model, options: DescribeOptions = {}): ModelSummary {
+export function describeModel(given: Model, options: DescribeOptions = {}): ModelSummary {
+  const model = inlineFunctions(given);
   const { graph } = model;
   const { traced, problem } = tryTrace(model, options);
   const measured = traced && measure(traced);
@@ -68,6 +79,8 @@ export function describeModel(model: Model, options: DescribeOptions = {}): Mode
     inputs: graph.inputs,
     outputs: graph.outputs,
     opset: model.opsets[''],
+    states: traced ? statesOf(traced.prepared) : (options.states ?? []),
+    unclearStates: options.states === undefined && !namesStates(model) ? findStates(graph).unclear : [],
     problem,
     ...(options.groups && measured && { groups: groupMembers(measured.groups, measured.norms, measured.live) }),
   };
@@ -98,7 +111,7 @@ function measure({ prepared, groups }: TracedModel) {
   };
 }
 
-function describeLayer({ name, operator, components, blocked }: GroupLayer, measured: Measured): LayerSummary {
+function describeLayer({ name, operator, components, blocked, keptBy }: GroupLayer, measured: Measured): LayerSummary {
   const { groups, live, driven, norms, sizes } = measured;
   const free = [...components].filter((k) => k >= 0);
   const lossy = new Map<string, number>();
@@ -115,6 +128,7 @@ function describeLayer({ name, operator, components, blocked }: GroupLayer, meas
     removable: free.filter((k) => live[k] === 0).length,
     fixed: components.length - free.length,
     blocked,
+    keptBy,
     lossy: [...lossy].map(([reason, units]) => ({ reason, units })),
     norms: summarizeNorms(free.map((k) => norms[k]!)),
     inputSize: measured.inputSizes.get(name),
@@ -125,20 +139,22 @@ function describeLayer({ name, operator, components, blocked }: GroupLayer, meas
 /** Recurrent nodes as they stand in a graph that cannot be traced. */
 function untracedLayers(graph: Graph): LayerSummary[] {
   const sizes = inputSizes(graph);
-  return graph.nodes.filter(isRecurrent).flatMap((node) =>
-    directionNames(node).map((name): LayerSummary => {
-      const units = intAttribute(node, 'hidden_size', 0);
-      const unknown = { removable: undefined, lossy: [], groupSize: undefined };
-      return { name, operator: node.op, units, fixed: units, inputSize: sizes.get(name), ...unknown };
-    }),
-  );
+  return allNodes(graph)
+    .filter(isRecurrent)
+    .flatMap((node) =>
+      directionNames(node).map((name): LayerSummary => {
+        const units = intAttribute(node, 'hidden_size', 0);
+        const unknown = { removable: undefined, lossy: [], groupSize: undefined };
+        return { name, operator: node.op, units, fixed: units, inputSize: sizes.get(name), ...unknown };
+      }),
+    );
 }
 
 /** The last axis of W [D, GH, I] of each layer. */
 function inputSizes(graph: Graph): Map<string, number> {
   const shapes = storedTensors(graph);
   const sizes = new Map<string, number>();
-  for (const node of graph.nodes.filter(isRecurrent)) {
+  for (const node of allNodes(graph).filter(isRecurrent)) {
     const size = shapes.get(node.inputs[RECURRENT_INPUT.weight]!)?.dims[2];
     if (size !== undefined) for (const name of directionNames(node)) sizes.set(name, size);
   }
@@ -146,9 +162,9 @@ function inputSizes(graph: Graph): Map<string, number> {
 }
 
 function describeEmbeddings(graph: Graph): ModelSummary['embeddings'] {
-  const stored = storedHere(graph);
+  const stored = storedTensors(graph);
   const tables = new Map<string, ModelSummary['embeddings'][number]>();
-  for (const { op, inputs } of graph.nodes) {
+  for (const { op, inputs } of allNodes(graph)) {
     const name = inputs[0] ?? '';
     const table = stored.get(name);
     if (op !== 'Gather' || table?.dims.length !== 2 || !isFloat(table.elementType)) continue;

@@ -2,12 +2,12 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, truncateSync
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
-import * as ort from 'onnxruntime-node';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { meaning } from '../../test/support/protos.ts';
 import { UsageError } from '../base/errors.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import * as ort from '../runtime/nodeEngine.ts';
 import { loadModel, saveModel } from './file.ts';
 import { ModelProtoSchema, TensorProto_DataLocation, TensorProto_DataType as Type } from './onnx_pb.ts';
 import { writeModel } from './write.ts';

@@ -3,6 +3,7 @@ import { basename, dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { fileErrorReason, writeAtomically } from '../base/files.ts';
 import type { Model } from '../graph/types.ts';
+import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { externalFiles } from './externalFiles.ts';
 import { readFrom } from './read.ts';
 import { startReading } from './reading.ts';
@@ -18,7 +19,8 @@ const ALIGNMENT = 64;
 
 /**
  * Reads a model from an ONNX file, and the values that it keeps in data files in the same folder (external data).
- * Throws a UsageError when a file cannot be read, lies outside the folder, or `readModel` refuses the model.
+ * Functions of the model's own stand in place of their calls. Throws a UsageError when a file cannot be read, lies
+ * outside the folder, or `readModel` or `inlineFunctions` refuses the model.
  */
 export async function loadModel(path: string): Promise<Model> {
   let bytes: Uint8Array;
@@ -29,7 +31,8 @@ export async function loadModel(path: string): Promise<Model> {
   }
   const files = externalFiles(dirname(path));
   try {
-    return readFrom(startReading(bytes, path, files, { ownsBytes: true }));
+    // One place for all who read files: nobody behind it meets a call of a function.
+    return inlineFunctions(readFrom(startReading(bytes, path, files, { ownsBytes: true })));
   } finally {
     files.close();
   }

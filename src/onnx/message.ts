@@ -220,7 +220,7 @@ export class Message {
   }
 
   /** The bytes of some fields, one after the other, with what tells them apart. */
-  join(fields: readonly Field[]): Uint8Array {
+  join(fields: readonly Pick<Field, 'from' | 'to'>[]): Uint8Array {
     const joined = new Uint8Array(fields.reduce((sum, { from, to }) => sum + to - from, 0));
     let length = 0;
     for (const { from, to } of fields) {

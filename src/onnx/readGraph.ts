@@ -39,6 +39,7 @@ export function readGraph(message: Message, within = '', depth = 0): Graph {
   const outputs = values(GRAPH.output, 'output');
   const nodes = message.map(GRAPH.node, (node, i) => readNode(node, i, within, depth));
   const { valueInfo, valueExtras, rest } = readValueInfos(message, here);
+  const opaqueInfos = rest.filter((field) => field !== undefined);
   return {
     name,
     inputs: listed.filter((info) => !isStored(info.name)),
@@ -49,7 +50,8 @@ export function readGraph(message: Message, within = '', depth = 0): Graph {
     ...(valueExtras.size > 0 && { valueExtras }),
     ...(opaqueInitializers.size > 0 && { opaqueInitializers }),
     ...(listedInitializers.length > 0 && { listedInitializers }),
-    ...message.extra(rest),
+    ...(opaqueInfos.length > 0 && { otherValueInfo: message.join(opaqueInfos) }),
+    ...message.extra(),
   };
 }
 

@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
-import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { SlimError } from '../base/errors.ts';
 import type { Attribute, Model, Tensor } from '../graph/types.ts';
+import * as ort from '../runtime/nodeEngine.ts';
 import { readModel } from './read.ts';
 import { encodeModel, writeModel } from './write.ts';
 

@@ -12,6 +12,7 @@ import type { Writer } from './writer.ts';
 export function writeGraph(writer: Writer, graph: Graph, within: string, listAll = false, outside?: Outside): void {
   const here = `graph '${graph.name}'${within}`;
   writer.encoded(graph.extra);
+  writer.encoded(graph.otherValueInfo);
   writer.name(GRAPH.name, graph.name);
   writeNodes(writer, GRAPH.node, graph.nodes, within);
   const putValue = (number: number, info: ValueInfo, kind: string) =>

@@ -2,7 +2,7 @@ import { attributesText, constantTensor } from '../graph/attributes.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { moves } from '../graph/operators.ts';
-import { mapBodies, renameInputs, usedNames } from '../graph/rewrite.ts';
+import { mapBodies, renameInputs } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
 /*
@@ -33,8 +33,19 @@ export function mergeFills(graph: Graph): Graph {
   return mergeCopies(graph, '~');
 }
 
-/** Gives every user its own of the nodes that `find` names by their outputs. */
-function copyPerUse(graph: Graph, find: (graph: Graph) => ReadonlyMap<string, Node>, mark: string): Graph {
+/** Copies of sources, by the node that was copied: its new names by the old ones. */
+type Copies = Map<Node, ReadonlyMap<string, string>>;
+
+/** For one user: makes a copy of the source that gives a value, unless the user has one, and tells its name there. */
+type CopyFor = (copies: Copies, name: string) => string | undefined;
+
+/** Gives every user its own of the nodes that `find` names by their outputs; `outer` does so around this graph. */
+function copyPerUse(
+  graph: Graph,
+  find: (graph: Graph) => ReadonlyMap<string, Node>,
+  mark: string,
+  outer: CopyFor = () => undefined,
+): Graph {
   const sources = find(graph);
   const isSource = new Set(sources.values());
   // A copy that an earlier round made and a cut kept apart has such a name, too.
@@ -42,7 +53,7 @@ function copyPerUse(graph: Graph, find: (graph: Graph) => ReadonlyMap<string, No
   const uses = new Map<Node, number>();
   const nodes: Node[] = [];
   /** Writes a source and what it is made of once more; returns the new names of its outputs by the old ones. */
-  const copy = (node: Node, copies: Map<Node, ReadonlyMap<string, string>>): ReadonlyMap<string, string> => {
+  const copy = (node: Node, copies: Copies): ReadonlyMap<string, string> => {
     const known = copies.get(node);
     if (known) return known;
     const source = sources.get(node.inputs[0] ?? '');
@@ -58,18 +69,22 @@ function copyPerUse(graph: Graph, find: (graph: Graph) => ReadonlyMap<string, No
     }
     return names;
   };
+  const own: CopyFor = (copies, name) => {
+    const source = sources.get(name);
+    return source ? copy(source, copies).get(name) : outer(copies, name);
+  };
   for (const node of graph.nodes) {
     // A constant stays where it is; what is made of others comes before its first user.
     if (isSource.has(node) && node.op !== 'Constant') continue;
-    const copies = new Map<Node, ReadonlyMap<string, string>>();
-    const renamed = new Map<string, string>();
-    for (const name of usedNames(node)) {
-      const source = sources.get(name);
-      if (source) renamed.set(name, copy(source, copies).get(name)!);
-    }
-    nodes.push(mapBodies(renameInputs(node, renamed), (body) => copyPerUse(body, find, mark)));
+    const copies: Copies = new Map();
+    // What bodies use they get for each of their nodes.
+    const inside = mapBodies(node, (body) => copyPerUse(body, find, mark, own));
+    const renamed = (name: string) => (name === '' ? '' : (own(copies, name) ?? name));
+    nodes.push({ ...inside, inputs: node.inputs.map(renamed) });
   }
-  return { ...graph, nodes };
+  // What a body gives as it finds it outside.
+  const outputs = graph.outputs.map((o) => ({ ...o, name: outer(new Map(), o.name) ?? o.name }));
+  return { ...graph, nodes, outputs };
 }
 
 function findConstants(graph: Graph): Map<string, Node> {

@@ -1,32 +1,68 @@
 import { graphAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { isStatic } from '../graph/dims.ts';
-import { initializersAsConstants, rewriteNodes } from '../graph/rewrite.ts';
+import { nodeTitle } from '../graph/names.ts';
+import {
+  bodiesOf,
+  finishRewrite,
+  initializersAsConstants,
+  mapBodies,
+  startRewrite,
+  withoutInputShapes,
+} from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 
+/** Which branch of an `If` has taken its place. */
+export interface DecidedBranch {
+  /** What the node was called. */
+  readonly name: string;
+  readonly branch: 'then_branch' | 'else_branch';
+}
+
 /**
- * Puts the branch of every `If` whose condition is known in its place. Exporters write conditions on shapes (PyTorch's
- * `squeeze`), which are decided as soon as the sizes are bound.
+ * Puts the branch of every `If` whose condition is known in its place, also in bodies of loops and in branches that
+ * stay. Exporters write conditions on shapes (PyTorch's `squeeze`), which are decided as soon as the sizes are bound.
+ * Values in bodies must have names of their own (`uniqueNames`). A graph in which nothing is decided is returned as it is.
  */
-export function inlineBranches(graph: Graph): Graph {
-  if (!graph.nodes.some((node) => node.op === 'If')) return graph;
-  return rewriteNodes(graph, inlineBranch);
+export function inlineBranches(graph: Graph, onDecided: (decided: DecidedBranch) => void = () => {}): Graph {
+  return hasBranches(graph) ? decideIn(graph, onDecided) : graph;
 }
 
-function inlineBranch(b: GraphBuilder, node: Node): boolean {
-  const branch = knownBranch(b, node);
-  if (branch === undefined) return false;
-  const body = initializersAsConstants(branch);
-  for (const inner of body.nodes) if (!inlineBranch(b, inner)) b.addNode(inner);
-  node.outputs.forEach((name, i) => {
-    if (name !== '') b.node('Identity', [b.value(body.outputs[i]!.name)], {}, [name]);
-  });
-  return true;
+function hasBranches(graph: Graph): boolean {
+  return graph.nodes.some((node) => node.op === 'If' || bodiesOf(node).some(hasBranches));
 }
 
-function knownBranch(b: GraphBuilder, node: Node): Graph | undefined {
+function decideIn(graph: Graph, onDecided: (decided: DecidedBranch) => void, outer?: GraphBuilder): Graph {
+  const b = startRewrite(outer ? withoutInputShapes(graph) : graph, { outer });
+  let changed = false;
+  const visit = (node: Node): void => {
+    const decided = knownBranch(b, node);
+    if (decided === undefined) {
+      const inside = mapBodies(node, (body) => {
+        const rewritten = decideIn(body, onDecided, b);
+        changed ||= rewritten !== body;
+        return rewritten;
+      });
+      b.addNode(inside);
+      return;
+    }
+    changed = true;
+    onDecided({ name: nodeTitle(node), branch: decided.branch });
+    const body = initializersAsConstants(decided.body);
+    for (const inner of body.nodes) visit(inner);
+    node.outputs.forEach((name, i) => {
+      if (name !== '') b.node('Identity', [b.value(body.outputs[i]!.name)], {}, [name]);
+    });
+  };
+  for (const node of graph.nodes) visit(node);
+  return changed ? { ...finishRewrite(b, graph), inputs: graph.inputs } : graph;
+}
+
+function knownBranch(b: GraphBuilder, node: Node): (Pick<DecidedBranch, 'branch'> & { body: Graph }) | undefined {
   if (node.op !== 'If' || node.domain !== '') return undefined;
   const condition = b.knownInts(b.value(node.inputs[0]!));
   if (!isStatic(condition) || condition.length !== 1) return undefined;
-  return graphAttribute(node, condition[0] === 0 ? 'else_branch' : 'then_branch');
+  const branch = condition[0] === 0 ? 'else_branch' : 'then_branch';
+  const body = graphAttribute(node, branch);
+  return body && { branch, body };
 }

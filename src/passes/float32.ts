@@ -3,19 +3,30 @@ import { elementTypeNumbers } from '../graph/elementTypes.ts';
 import { floatToHalf, halfToFloat } from '../graph/half.ts';
 import type { Attribute, Graph, Node, Tensor, TensorType, ValueInfo } from '../graph/types.ts';
 
-/** True when something in the graph is a float16. */
+/** True when something in the graph, its loops and branches included, is a float16. */
 export function hasFloat16(graph: Graph): boolean {
   const isHalf = (v: ValueInfo) => v.type.elementType === 'float16';
   if (graph.inputs.some(isHalf) || graph.outputs.some(isHalf)) return true;
   for (const { elementType } of graph.initializers.values()) if (elementType === 'float16') return true;
-  return graph.nodes.some((node) =>
-    Object.values(node.attributes).some(
-      (a) =>
+  return hasFloat16Nodes(graph.nodes);
+}
+
+/** The same for nodes, as those of a function. */
+export function hasFloat16Nodes(nodes: readonly Node[]): boolean {
+  return nodes.some((node) =>
+    Object.entries(node.attributes).some(
+      ([key, a]) =>
         (a.type === 'tensor' && a.value.elementType === 'float16') ||
         (a.type === 'graph' && hasFloat16(a.value)) ||
-        (node.op === 'Cast' && a.type === 'int' && a.value === elementTypeNumbers.float16),
+        (a.type === 'graphs' && a.value.some(hasFloat16)) ||
+        namesFloat16(key, a),
     ),
   );
+}
+
+/** The attribute that says which type comes out, of Cast, EyeLike and their like. */
+function namesFloat16(key: string, a: Attribute): a is Attribute & { readonly type: 'int' } {
+  return (key === 'to' || key === 'dtype') && a.type === 'int' && a.value === elementTypeNumbers.float16;
 }
 
 /** The graph as it is trained: float32 wherever it had float16. Throws a SlimError for bfloat16 weights. */
@@ -42,8 +53,7 @@ function widenedNode(node: Node): Node {
   const entries = Object.entries(node.attributes).map(([key, a]): [string, Attribute] => {
     if (a.type === 'tensor') return [key, { ...a, value: asFloat32(a.value) }];
     if (a.type === 'graph') return [key, { ...a, value: widened(a.value) }];
-    const isHalf = (key === 'to' || key === 'dtype') && a.type === 'int' && a.value === elementTypeNumbers.float16;
-    return [key, isHalf ? { ...a, value: elementTypeNumbers.float32 } : a];
+    return [key, namesFloat16(key, a) ? { ...a, value: elementTypeNumbers.float32 } : a];
   });
   return { ...node, attributes: Object.fromEntries(entries) };
 }

@@ -9,43 +9,37 @@ import {
   renameInputs,
   startRewrite,
   usedNames,
+  withoutInputShapes,
 } from '../graph/rewrite.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { foldWanted, foldWhatCostsLittle, type KnownValue, knownValues, planFolds } from './foldPlan.ts';
+import { foldSmall, foldWanted, foldWhatCostsLittle, type KnownValue, knownValues, planFolds } from './foldPlan.ts';
+import { withoutOverridable } from './overridable.ts';
+
+/** What is folded. */
+export interface FoldOptions {
+  /** The values of these names and no others, also where the file grows. */
+  readonly wanted?: ReadonlySet<string> | undefined;
+  /** Small values that are made of no weights and no sizes of other values, and no others. */
+  readonly small?: boolean | undefined;
+}
 
 /**
  * Computes before the run what a graph computes from stored tensors and known sizes alone, graphs inside included: each
- * becomes one tensor with the name of the value, unless the file grew by much. With `wanted`, the values of these names
- * and no others, also where the file grows; of parameters only those that nothing else needs, so that shared ones stay
- * shared. A graph in which there is nothing to do is returned as it is.
+ * becomes one tensor with the name of the value, unless the file grew by much. With `wanted`, of parameters only those
+ * are folded that nothing else needs, so that shared ones stay shared. A graph in which there is nothing to do is
+ * returned as it is.
  */
-export function foldConstants(graph: Graph, { wanted }: { wanted?: ReadonlySet<string> | undefined } = {}): Graph {
-  const open = overridable(graph);
-  if (open.size === 0) return foldIn(graph, wanted);
-  const infos = graph.listedInitializers!.map(({ info }) => info).filter(({ name }) => open.has(name));
-  const initializers = new Map([...graph.initializers].filter(([name]) => !open.has(name)));
-  const given = { ...graph, inputs: [...graph.inputs, ...infos], initializers };
-  const folded = foldIn(given, wanted);
-  if (folded === given) return graph;
-  const kept = [...graph.initializers].filter(([name]) => open.has(name) || folded.initializers.has(name));
-  return { ...folded, inputs: graph.inputs, initializers: new Map([...kept, ...folded.initializers]) };
+export function foldConstants(graph: Graph, options: FoldOptions = {}): Graph {
+  return withoutOverridable(graph, (given) => foldIn(given, options));
 }
 
-/**
- * Initializers that the graph lists among its inputs, so that a caller may give others. Up to version 3 of the format
- * all must be listed, which then says nothing.
- */
-function overridable({ initializers, listedInitializers = [] }: Graph): Set<string> {
-  const listed = listedInitializers.map(({ info }) => info.name).filter((name) => initializers.has(name));
-  return new Set(listed.length === initializers.size ? [] : listed);
-}
-
-function foldIn(given: Graph, wanted: ReadonlySet<string> | undefined, outer?: GraphBuilder): Graph {
+function foldIn(given: Graph, { wanted, small }: FoldOptions, outer?: GraphBuilder): Graph {
   const reaching = wanted && new Set(liveNodes(given.nodes, wanted));
   const { graph, renamed } = shareConstants(given, (node) => reaching?.has(node) ?? true);
   const names = wanted && new Set([...wanted].map((name) => renamed.get(name) ?? name));
-  const policy = names ? foldWanted(graph, names) : foldWhatCostsLittle(graph);
+  const usual = small ? foldSmall() : foldWhatCostsLittle(graph);
+  const policy = names ? foldWanted(graph, names) : usual;
   const inferred = asInferred(graph, outer !== undefined);
   const known = knownValues(graph, startRewrite(inferred, { outer }), policy);
   const plan = planFolds(graph, known, policy);
@@ -56,7 +50,7 @@ function foldIn(given: Graph, wanted: ReadonlySet<string> | undefined, outer?: G
     for (const name of mine) store(b, name, known.get(name)!, graph);
     if (mine.length > 0 || plan.gone.has(node)) continue;
     const inside = mapBodies(node, (body) => {
-      const folded = foldIn(body, names, b);
+      const folded = foldIn(body, { wanted: names, small }, b);
       changed ||= folded !== body;
       return folded;
     });
@@ -94,9 +88,7 @@ function shareConstants(graph: Graph, isWanted: (node: Node) => boolean) {
 
 /** Without the types that a file declares but nothing checks: what is computed from wrong ones must not be folded. */
 function asInferred({ valueInfo: _, ...graph }: Graph, isBody: boolean): Graph {
-  if (!isBody) return graph;
-  const inputs = graph.inputs.map((info) => ({ ...info, type: { ...info.type, shape: undefined } }));
-  return { ...graph, inputs };
+  return isBody ? withoutInputShapes(graph) : graph;
 }
 
 /** An initializer if it is made of one, so that several users share it; else a constant. */

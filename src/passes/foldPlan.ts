@@ -33,6 +33,8 @@ export interface FoldPolicy {
   isFree(value: KnownValue): boolean;
   /** True where values may take the place of stored tensors, of which something else needs the staying ones. */
   isFair(values: readonly KnownValue[], going: readonly string[], staying: readonly string[]): boolean;
+  /** True where sizes that follow from types alone stay computed, so that they go on following what they measure. */
+  readonly leavesSizes?: boolean;
 }
 
 /** Tensors of at most so many bytes cost nothing. */
@@ -63,6 +65,23 @@ export function foldWhatCostsLittle(graph: Graph): FoldPolicy {
       const before = sum(going.flatMap((name) => stored.get(name) ?? []));
       return sum(values.map(({ tensor }) => tensor)) - before <= MOST_GROWTH;
     },
+  };
+}
+
+/**
+ * Folds what is small and no weight, and made of no weight (pads, sizes, masks of a few elements), so that every stored
+ * tensor of reals keeps its name and its users.
+ */
+export function foldSmall(): FoldPolicy {
+  const isLarge = (tensor: Tensor) => bytesOf(tensor) > SMALL;
+  return {
+    isWanted: () => true,
+    isSource: (tensor) => (isFloat(tensor.elementType) && tensor.data.length > 1) || isLarge(tensor),
+    isHopeless: (_values, sources) => sources.size > 0,
+    mayFold: () => true,
+    isFree: ({ tensor, sources }) => sources.size === 0 && !isLarge(tensor),
+    isFair: () => false,
+    leavesSizes: true,
   };
 }
 
@@ -105,7 +124,7 @@ export function knownValues(graph: Graph, b: GraphBuilder, policy: FoldPolicy): 
     const sources = new Set(inputs.flatMap((name) => [...sourcesOf(name)]));
     const values = node.outputs.map((name) => b.value(name));
     if (policy.isHopeless(values, sources)) continue;
-    const tensors = computed(node, values, tensorOf) ?? values.map(sizesOf);
+    const tensors = computed(node, values, tensorOf) ?? (policy.leavesSizes ? [undefined] : values.map(sizesOf));
     if (!tensors.every((tensor) => tensor !== undefined)) continue;
     const fromParameter = inputs.some((name) => known.get(name)?.fromParameter ?? graph.initializers.has(name));
     for (const [i, tensor] of tensors.entries()) known.set(node.outputs[i]!, { tensor, node, sources, fromParameter });

@@ -1,7 +1,7 @@
 import { floatAttribute, graphAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { GraphBuilder, isConstant, type Value } from '../graph/builder.ts';
-import { isBroadcasting, isUnary, traits } from '../graph/operators.ts';
-import { matmul, scan, transpose, unsqueeze } from '../graph/ops.ts';
+import { traits } from '../graph/operators.ts';
+import { scan, transpose } from '../graph/ops.ts';
 import {
   bodiesOf,
   capturedNames,
@@ -15,6 +15,8 @@ import {
 } from '../graph/rewrite.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { factorDifferences, reassociateProducts } from './reassociate.ts';
+import { fixedIntegers } from './stackedRules.ts';
+import { stackAny } from './stackedScan.ts';
 
 /** How a value inside the body depends on the loop. */
 type Kind = 'invariant' | 'stacked' | 'carried';
@@ -70,13 +72,17 @@ function hoistScan(b: GraphBuilder, node: Node, original: Graph): void {
   const loop: Hoisting = { b, step, stateCount, kindOf, before, directions, outputDirections };
   const kept: Node[] = [];
   for (const n of body.nodes) {
+    const fixed = isConstant(n) ? undefined : fixedIntegers(step, n);
+    if (fixed) {
+      outside.set(n.outputs[0]!, b.constant(fixed));
+      continue;
+    }
     const inputs = new Set(usedNames(n).map(kindOf));
     const stackedDirections = new Set(n.inputs.flatMap((x) => (kindOf(x) === 'stacked' ? [directions.get(x)] : [])));
     // Random numbers are others at every step.
-    const isFree = !isConstant(n) && !inputs.has('carried') && bodiesOf(n).length === 0 && !traits(n).random;
+    const isFree = !isConstant(n) && !inputs.has('carried') && !traits(n).random;
     const kind = inputs.has('stacked') ? 'stacked' : 'invariant';
-    const hoist = kind === 'stacked' ? hoistStacked : hoistInvariant;
-    const results = isFree && stackedDirections.size <= 1 ? hoist(loop, n) : undefined;
+    const results = isFree && stackedDirections.size <= 1 ? hoisted(loop, n, kind) : undefined;
     if (results === undefined) kept.push(n);
     const [direction] = stackedDirections;
     n.outputs.forEach((name, i) => {
@@ -171,41 +177,15 @@ function rebuildLoop(loop: Hoisting, node: Node, body: Graph, kept: readonly Nod
   });
 }
 
+/** A node that does not depend on the state, for all steps at once or, if it is the same at every step, once. */
+function hoisted(loop: Hoisting, node: Node, kind: Kind): readonly Value[] | undefined {
+  if (kind === 'invariant') return bodiesOf(node).length === 0 ? hoistInvariant(loop, node) : undefined;
+  const { b, step: scope, kindOf, before: value } = loop;
+  return stackAny({ b, scope, isStacked: (name) => kindOf(name) === 'stacked', value }, node);
+}
+
 /** A node that is the same at every step, once before the loop. */
 function hoistInvariant({ b, before }: Hoisting, node: Node): Value[] {
   const inputs = node.inputs.map((name) => (name === '' ? undefined : before(name)));
   return b.node(node.op, inputs, node.attributes, node.outputs.length, node.domain);
-}
-
-/** A node of scanned values, for all steps at once; undefined where that is not known to be possible. */
-function hoistStacked({ b, step, kindOf, before }: Hoisting, node: Node): Value[] | undefined {
-  const known = node.inputs.map((name) => (name === '' ? undefined : step.value(name).type.shape?.length));
-  if (node.domain !== '' || !known.every((rank) => rank !== undefined)) return undefined;
-  if (isUnary(node)) {
-    const settings = node.inputs.slice(1);
-    if (settings.some((name) => kindOf(name) === 'stacked')) return undefined;
-    return b.node(node.op, [before(node.inputs[0]!), ...settings.map(before)], node.attributes);
-  }
-  if (isBroadcasting(node)) {
-    const highest = Math.max(...known);
-    const operands = node.inputs.map((name, i) => {
-      const value = before(name);
-      if (kindOf(name) !== 'stacked' || known[i] === highest) return value;
-      const added = Array.from({ length: highest - known[i]! }, (_, k) => 1 + k);
-      return unsqueeze(value, added);
-    });
-    return b.node(node.op, operands, node.attributes);
-  }
-  if (node.op === 'Transpose') {
-    const perm = intsAttribute(node, 'perm') ?? Array.from({ length: known[0]! }, (_, i) => known[0]! - 1 - i);
-    return [transpose(before(node.inputs[0]!), [0, ...perm.map((p) => p + 1)])];
-  }
-  if (node.op === 'MatMul' && known[0] === 2 && known[1] === 2) {
-    const [x, y] = [before(node.inputs[0]!), before(node.inputs[1]!)];
-    const [xs, ys] = node.inputs.map((name) => kindOf(name) === 'stacked');
-    // W · x_t for all t: (x_tᵀ · Wᵀ)ᵀ, so that the steps become rows of one product.
-    if (!xs && ys) return [transpose(matmul(transpose(y, [0, 2, 1]), transpose(x, [1, 0])), [0, 2, 1])];
-    return [matmul(x, y)];
-  }
-  return undefined;
 }

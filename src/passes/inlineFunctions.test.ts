@@ -1,4 +1,3 @@
-import * as ort from 'onnxruntime-node';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../base/errors.ts';
 import { constantNode, floats } from '../graph/attributes.ts';
@@ -6,6 +5,7 @@ import { modelOf } from '../graph/model.ts';
 import type { Attribute, Graph, Model, ModelFunction, Node } from '../graph/types.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
+import * as ort from '../runtime/nodeEngine.ts';
 import { inlineFunctions } from './inlineFunctions.ts';
 
 const node = (

@@ -176,7 +176,7 @@ function renameGraph(graph: Graph, outer: Scope, context: Call): Graph {
   const rename = (name: string) => lookup(name, scope, f);
   const renameInfo = (info: ValueInfo) => ({ ...info, name: rename(info.name) });
   // What the file says of values in between goes by their old names.
-  const { valueInfo, valueExtras, opaqueInitializers, listedInitializers, ...rest } = graph;
+  const { valueInfo, valueExtras, otherValueInfo, opaqueInitializers, listedInitializers, ...rest } = graph;
   return {
     ...rest,
     inputs: graph.inputs.map(renameInfo),

@@ -1,8 +1,9 @@
 import { intAttribute } from '../graph/attributes.ts';
-import type { GraphBuilder, Value } from '../graph/builder.ts';
+import type { FromOptions, GraphBuilder, Value } from '../graph/builder.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { concat } from '../graph/ops.ts';
-import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { bodiesOf, finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
+import { storedTensors } from '../graph/stored.ts';
 import { concatTensors } from '../graph/tensors.ts';
 import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { FORWARD, REVERSE, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
@@ -14,11 +15,27 @@ import { type JoinedOutput, joinOutput, type Uses, usesIn } from './joinedOutput
  * in a way that one operator would not serve better.
  */
 export function joinDirections(model: Model): Model {
-  const { graph } = model;
-  const joins = joinsIn(graph, usesIn(graph));
-  if (joins.length === 0) return model;
-  const b = startRewrite(graph, { opset: model.opsets[''] });
-  const stacks = new Map<string, Value>();
+  const { graph, opsets } = model;
+  const stored = storedTensors(graph);
+  const joined = joinIn(graph, { stored, stacks: new Map(), where: { opset: opsets[''] } });
+  return joined === graph ? model : { ...model, graph: removeDeadNodes(joined) };
+}
+
+/** What holds for a graph and the graphs inside it. */
+interface Joining {
+  readonly stored: ReadonlyMap<string, Tensor>;
+  /** The tensors that were put together so far: shared weights stay shared. */
+  readonly stacks: Map<string, Value>;
+  readonly where: FromOptions;
+}
+
+function joinIn(graph: Graph, joining: Joining): Graph {
+  const { stored, stacks, where } = joining;
+  const isOpen = (g: Graph): boolean =>
+    joinsIn(g, usesIn(g, stored)).length > 0 || g.nodes.flatMap(bodiesOf).some(isOpen);
+  if (!isOpen(graph)) return graph;
+  const joins = joinsIn(graph, usesIn(graph, stored));
+  const b = startRewrite(graph, where);
   const instead = new Map<Node, (b: GraphBuilder) => void>();
   for (const join of joins) {
     const { forward, reverse, outputs } = join;
@@ -30,8 +47,12 @@ export function joinDirections(model: Model): Model {
       for (const node of gone) instead.set(node, () => emit?.(b, node, names[k]!));
     });
   }
-  for (const node of graph.nodes) (instead.get(node) ?? (() => b.addNode(node)))(b);
-  return { ...model, graph: removeDeadNodes(finishRewrite(b, graph)) };
+  const copy = (node: Node) => {
+    const inside = bodiesOf(node).some(isOpen);
+    b.addNode(inside ? b.mapBodies(node, (body) => joinIn(body, { ...joining, where: { outer: b } })) : node);
+  };
+  for (const node of graph.nodes) (instead.get(node) ?? (() => copy(node)))(b);
+  return finishRewrite(b, graph);
 }
 
 /** A pair that becomes one operator; `stem` is the name that both share. */
@@ -77,7 +98,7 @@ function fittingInputs(forward: Node, reverse: Node, stored: ReadonlyMap<string,
   });
 }
 
-/** Emits the bidirectional operator; `stacks` has the tensors that were put together so far: shared weights stay shared. */
+/** Emits the bidirectional operator. */
 function emitJoined(
   b: GraphBuilder,
   { forward, reverse, stem }: Join,

@@ -3,7 +3,6 @@ import type { GraphBuilder } from '../graph/builder.ts';
 import { isUnary, moves } from '../graph/operators.ts';
 import { transpose } from '../graph/ops.ts';
 import { usedNames } from '../graph/rewrite.ts';
-import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
 /** Who reads which values of a graph. */
@@ -14,7 +13,8 @@ export interface Uses {
   readonly stored: ReadonlyMap<string, Tensor>;
 }
 
-export function usesIn(graph: Graph): Uses {
+/** `stored` has the tensors of this graph and of those around it. */
+export function usesIn(graph: Graph, stored: Uses['stored']): Uses {
   const readers = new Map<string, Node[]>();
   for (const node of graph.nodes) {
     for (const name of usedNames(node)) {
@@ -23,7 +23,7 @@ export function usesIn(graph: Graph): Uses {
       else readers.set(name, [node]);
     }
   }
-  return { readers, outputs: new Set(graph.outputs.map((o) => o.name)), stored: storedHere(graph) };
+  return { readers, outputs: new Set(graph.outputs.map((o) => o.name)), stored };
 }
 
 /** What one output of a pair becomes. */

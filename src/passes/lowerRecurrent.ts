@@ -19,9 +19,9 @@ import {
   where,
   withinLengths,
 } from '../graph/ops.ts';
-import { rewriteNodes } from '../graph/rewrite.ts';
+import { rewriteAll } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
-import type { Graph } from '../graph/types.ts';
+import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
 import type { Cell, Step } from '../recurrent/cell.ts';
 import { directionsOf } from '../recurrent/directions.ts';
@@ -33,15 +33,16 @@ import { rnn } from '../recurrent/rnn.ts';
 const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: rnn };
 
 /**
- * Replaces every recurrent operator by a Scan over its cell's equations, which can be differentiated. Parameters and
- * values keep their names and layouts; W·x for all steps is one product before the loop. Throws a SlimError for a node
- * that is not as the ONNX standard has it.
+ * Replaces every recurrent operator, those inside loops and branches too, by a Scan over its cell's equations, which can
+ * be differentiated. Parameters and values keep their names and layouts; W·x for all steps is one product before the
+ * loop. Throws a SlimError for a node that is not as the ONNX standard has it. `made` hears which nodes stand for which.
  */
-export function lowerRecurrent(graph: Graph): Graph {
-  if (!graph.nodes.some(isRecurrent)) return graph;
-  return rewriteNodes(graph, (b, node) => {
+export function lowerRecurrent(graph: Graph, made?: (from: Node, nodes: readonly Node[]) => void): Graph {
+  return rewriteAll(graph, isRecurrent, (b, node) => {
     if (!isRecurrent(node)) return false;
+    const before = b.nodes.length;
     lowerNode(b, node);
+    made?.(node, b.nodes.slice(before));
     return true;
   });
 }

@@ -1,16 +1,12 @@
-import { inferTypes } from '../graph/infer/infer.ts';
-import { isRecurrent, movesAll } from '../graph/operators.ts';
-import { producers } from '../graph/rewrite.ts';
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
-import { storedHere } from '../graph/stored.ts';
-import type { Graph, Model, Node } from '../graph/types.ts';
-import { isBidirectional, WEIGHT_INPUTS } from '../recurrent/directions.ts';
+import type { Model } from '../graph/types.ts';
 import { fillsPerUse } from './constantPerUse.ts';
 import { detectStates } from './detectStates.ts';
-import { foldConstants } from './foldConstants.ts';
-import { inlineFunctions } from './inlineFunctions.ts';
+import { nameLayers } from './nameLayers.ts';
+import { ownVectors } from './ownVectors.ts';
+import { simplify } from './simplify.ts';
 import { splitDirections } from './splitDirections.ts';
-import { uniqueNames } from './uniqueNames.ts';
+import { storeWeights } from './storeWeights.ts';
 import { unstackStates } from './unstackStates.ts';
 import { dropZeroStates } from './zeroStates.ts';
 
@@ -23,19 +19,17 @@ export interface PrepareOptions {
 }
 
 /**
- * The same model in the form in which its groups are traced, its units removed and its weights trained: a recurrent
- * operator for each direction, its weights stored, no functions, one name for one value, no initial states that are
- * zero anyway, the streaming states named in the metadata. Throws a SlimError when `states` are not those of the graph.
+ * The same model in the form in which its groups are traced, its units removed and its weights trained: simplified, a
+ * recurrent operator for each direction, its weights stored, no initial states that are zero anyway, the streaming
+ * states named in the metadata. Throws a SlimError when `states` are not those of the graph.
  */
 export function prepareModel(model: Model, options: PrepareOptions = {}): Model {
-  const inlined = inlineFunctions(model);
-  // Refuses graphs that are none: what follows walks along them.
-  inferTypes(inlined.graph);
-  const graph = storeWeights(uniqueNames(inlined.graph));
-  const named = withStates(graph === inlined.graph ? inlined : { ...inlined, graph }, options.states);
+  const simple = simplify(model);
+  const graph = storeWeights(nameLayers(simple.graph));
+  const named = withStates(graph === simple.graph ? simple : { ...simple, graph }, options.states);
   const whole = options.resizeState ? unstackStates(named) : named;
   const parted = dropZeroStates(splitDirections(whole));
-  return { ...parted, graph: fillsPerUse(parted.graph) };
+  return { ...parted, graph: ownVectors(fillsPerUse(parted.graph)) };
 }
 
 function withStates(model: Model, given: readonly StatePair[] | undefined): Model {
@@ -45,34 +39,4 @@ function withStates(model: Model, given: readonly StatePair[] | undefined): Mode
   const named = { ...model, metadata: { ...model.metadata, ...stateMetadata(states) } };
   statesOf(named);
   return named;
-}
-
-/**
- * Stores weights of recurrent operators that exporters compute: PyTorch's puts gates in another order by Slice, Concat.
- * What is just put together stays, but for operators of two directions, which are parted only when weights are stored.
- */
-function storeWeights(graph: Graph): Graph {
-  const stored = storedHere(graph);
-  const made = producers(graph.nodes);
-  const wanted = graph.nodes.filter(isRecurrent).flatMap((node) => {
-    const names = WEIGHT_INPUTS.flatMap((i) => node.inputs[i] || []).filter((name) => !stored.has(name));
-    return isBidirectional(node) ? names : names.filter((name) => !isJoined(name, made, stored));
-  });
-  return wanted.length === 0 ? graph : foldConstants(graph, { wanted: new Set(wanted) });
-}
-
-/** True for a value that is stored tensors put together. */
-function isJoined(name: string, made: ReadonlyMap<string, Node>, stored: ReadonlyMap<string, unknown>): boolean {
-  const seen = new Set<string>();
-  const todo = [name];
-  for (let at = todo.pop(); at !== undefined; at = todo.pop()) {
-    const node = made.get(at);
-    if (stored.has(at) || seen.has(at) || node === undefined) continue;
-    // Units are followed through these operators, and they spell out no size.
-    const joins = node.op === 'Concat' || (movesAll(node) && node.op !== 'Reshape');
-    if (node.domain !== '' || !joins) return false;
-    seen.add(at);
-    todo.push(...node.inputs);
-  }
-  return true;
 }

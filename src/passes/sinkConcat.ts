@@ -1,7 +1,6 @@
 import { intAttribute } from '../graph/attributes.ts';
-import type { GraphBuilder, Value } from '../graph/builder.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
-import { inferTypes } from '../graph/infer/infer.ts';
 import { moves } from '../graph/operators.ts';
 import { usedNames } from '../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
@@ -20,12 +19,13 @@ export class ConcatSinker {
   /** Values that something takes slices out of. */
   private readonly taken: ReadonlySet<string>;
 
-  constructor(b: GraphBuilder, graph: Graph) {
+  /** `b` builds the new graph; `outer` the one around it, if there is one. */
+  constructor(b: GraphBuilder, graph: Graph, outer?: GraphBuilder) {
     this.b = b;
     const taking = graph.nodes.filter((node) => moves(node) === 'picks' || moves(node) === 'drops');
     this.taken = new Set(taking.map((n) => n.inputs[0] ?? ''));
-    const typeOf = inferTypes(graph);
-    this.shape = (name) => typeOf(name)?.shape;
+    const types = GraphBuilder.from(graph, { outer });
+    this.shape = (name) => types.value(name).type.shape;
   }
 
   /** Copies a node, on the pieces of its input where it can work on them. */

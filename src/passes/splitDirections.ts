@@ -1,37 +1,56 @@
 import { intAttribute } from '../graph/attributes.ts';
-import type { GraphBuilder, Value } from '../graph/builder.ts';
+import type { FromOptions, GraphBuilder, Value } from '../graph/builder.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { gather, squeeze, unsqueeze } from '../graph/ops.ts';
-import { finishRewrite, producers, removeDeadNodes, startRewrite } from '../graph/rewrite.ts';
-import { storedHere } from '../graph/stored.ts';
+import { bodiesOf, finishRewrite, producers, removeDeadNodes, startRewrite, usedNames } from '../graph/rewrite.ts';
+import { storedTensors } from '../graph/stored.ts';
 import { stridedTensor, stridesOf } from '../graph/tensors.ts';
-import type { Attribute, Graph, Model, Node } from '../graph/types.ts';
+import type { Attribute, Graph, Model, Node, Tensor } from '../graph/types.ts';
 import { directionNames, isBidirectional, SHARED_LISTS, STATE_INPUTS, WEIGHT_INPUTS } from '../recurrent/directions.ts';
 import { ConcatSinker } from './sinkConcat.ts';
 
 /**
  * The same model with each bidirectional recurrent operator, whose directions must have equally many units, as two:
- * `name (forward)` and `name (reverse)`. What consumers did with the axis of the directions, as Transpose and Reshape,
+ * `name (forward)` and `name (reverse)`, inside loops and branches too. What consumers did with the axis of the directions, as Transpose and Reshape,
  * becomes a Concat. Operators whose weights are computed stay as they are.
  */
 export function splitDirections(model: Model): Model {
   const { graph, opsets } = model;
-  const stored = storedHere(graph);
-  const wanted = new Set(graph.nodes.filter((node) => canSplit(node, stored)));
-  if (wanted.size === 0 && !graph.nodes.some((node) => gathersStates(node, graph))) return model;
-  const b = startRewrite(graph, { opset: opsets[''] });
-  const sinker = new ConcatSinker(b, graph);
-  const splitter: Splitter = { b, sinker, made: producers(graph.nodes), halves: new Map() };
-  for (const node of graph.nodes) {
-    if (wanted.has(node)) splitNode(splitter, node);
-    else sinker.copy(node);
-  }
-  for (const output of graph.outputs) sinker.whole(output.name);
-  return { ...model, graph: removeDeadNodes(finishRewrite(b, graph)) };
+  const stored = storedTensors(graph);
+  const isWanted = (node: Node) => canSplit(node, stored);
+  const parted = splitIn(graph, { isWanted, halves: new Map(), where: { opset: opsets[''] } });
+  return parted === graph ? model : { ...model, graph: removeDeadNodes(parted) };
 }
 
-function canSplit(node: Node, stored: ReturnType<typeof storedHere>): boolean {
+/** What holds for a graph and the graphs inside it. */
+interface Splitting {
+  isWanted(node: Node): boolean;
+  /** The halves of a stored tensor, so that shared weights stay shared. */
+  readonly halves: Map<string, readonly Value[]>;
+  readonly where: FromOptions;
+}
+
+function splitIn(graph: Graph, splitting: Splitting): Graph {
+  const { isWanted, halves, where } = splitting;
+  const isOpen = (g: Graph): boolean =>
+    g.nodes.some((node) => isWanted(node) || gathersStates(node, g) || bodiesOf(node).some(isOpen));
+  if (!isOpen(graph)) return graph;
+  const b = startRewrite(graph, where);
+  const sinker = new ConcatSinker(b, graph, where.outer);
+  const splitter: Splitter = { b, sinker, made: producers(graph.nodes), halves };
+  for (const node of graph.nodes) {
+    if (isWanted(node)) splitNode(splitter, node);
+    else if (bodiesOf(node).some(isOpen)) {
+      for (const name of usedNames(node)) sinker.whole(name);
+      b.addNode(b.mapBodies(node, (body) => splitIn(body, { ...splitting, where: { outer: b } })));
+    } else sinker.copy(node);
+  }
+  for (const output of graph.outputs) sinker.whole(output.name);
+  return finishRewrite(b, graph);
+}
+
+function canSplit(node: Node, stored: ReadonlyMap<string, Tensor>): boolean {
   if (!isRecurrent(node) || !isBidirectional(node)) return false;
   const storedWeights = WEIGHT_INPUTS.every((i) => !node.inputs[i] || stored.get(node.inputs[i])?.dims[0] === 2);
   return storedWeights && sharesEvenly(node);
@@ -55,12 +74,10 @@ function gathersStates(node: Node, graph: Graph): boolean {
   return graph.nodes.some((n) => isRecurrent(n) && n.outputs.slice(1).some((o) => o !== '' && node.inputs.includes(o)));
 }
 
-interface Splitter {
+interface Splitter extends Pick<Splitting, 'halves'> {
   readonly b: GraphBuilder;
   readonly sinker: ConcatSinker;
   readonly made: ReadonlyMap<string, Node>;
-  /** The halves of a stored tensor, so that shared weights stay shared. */
-  readonly halves: Map<string, readonly Value[]>;
 }
 
 /** Emits a bidirectional operator as two. */

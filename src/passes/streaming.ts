@@ -8,7 +8,8 @@ import { finishRewrite, removeDeadNodes, startRewrite } from '../graph/rewrite.t
 import { namesStates, type StatePair, stateMetadata, statesOf } from '../graph/states.ts';
 import type { Dim, ElementType, Graph, Model, Node, ValueInfo } from '../graph/types.ts';
 import { directionsOf, isBidirectional, STATE_INPUTS } from '../recurrent/directions.ts';
-import { detectStates, movesStates } from './detectStates.ts';
+import { detectStates } from './detectStates.ts';
+import { movesStates } from './states/parts.ts';
 import { dropZeroStates, zeroTest } from './zeroStates.ts';
 
 /** A model that streams, and what changed. */

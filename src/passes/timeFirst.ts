@@ -2,7 +2,7 @@ import { intAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder } from '../graph/builder.ts';
 import { inputsFor, isRecurrent } from '../graph/operators.ts';
 import { transpose } from '../graph/ops.ts';
-import { rewriteNodes } from '../graph/rewrite.ts';
+import { rewriteAll } from '../graph/rewrite.ts';
 import type { Model, Node } from '../graph/types.ts';
 
 /** Axes of X and the initial states, and of Y and the final states, from batch-first to time-first and back. */
@@ -12,8 +12,8 @@ const SEQUENCE_BACK = [2, 0, 1, 3];
 /** The same model with time-first recurrent operators for batch-first ones, which not all engines know. */
 export function timeFirst(model: Model): Model {
   const { graph, opsets } = model;
-  if (!graph.nodes.some(isBatchFirst)) return model;
-  return { ...model, graph: rewriteNodes(graph, turn, { opset: opsets[''] }) };
+  const turned = rewriteAll(graph, isBatchFirst, turn, { opset: opsets[''] });
+  return turned === graph ? model : { ...model, graph: turned };
 }
 
 function isBatchFirst(node: Node): boolean {

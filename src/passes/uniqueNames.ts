@@ -26,7 +26,7 @@ export function uniqueNames(graph: Graph): Graph {
       const to = (name: string) => names.get(name) ?? name;
       const info = (v: ValueInfo) => ({ ...v, name: to(v.name) });
       // What the file says of values in between goes by their old names.
-      const { valueInfo: _, valueExtras: __, ...rest } = body;
+      const { valueInfo: _, valueExtras: __, otherValueInfo: ___, ...rest } = body;
       return {
         ...rest,
         inputs: body.inputs.map(info),

@@ -3,6 +3,7 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
+import { requireHeld } from '../base/lock.ts';
 import type { Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
@@ -82,6 +83,7 @@ export function fileStore(directory: string): RunStore {
       return checkpoint;
     },
     async save(checkpoint) {
+      requireHeld(directory);
       await saveCheckpoint(path, checkpoint);
       await saveMetrics(checkpoint);
     },

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import { parseJson } from '../base/json.ts';
 import {
   configSchema,
   epochSchema,
@@ -19,7 +20,7 @@ import { configOfVersion1, epochOfVersion1, liveOfVersion1, resultOfVersion1 } f
 /** Undefined for what is no JSON. */
 export function jsonOf(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }

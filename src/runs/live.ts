@@ -1,5 +1,7 @@
+import { rmSync } from 'node:fs';
 import { rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { atExit } from '../base/atExit.ts';
 import { TEMPORARY } from '../base/files.ts';
 import type { RunLive } from './record.ts';
 import { runFiles } from './runDirectory.ts';
@@ -32,6 +34,7 @@ export function liveFile(directory: string) {
         isWriting = false;
       });
   };
+  const forget = atExit(() => rmSync(path, { force: true }));
   // Scoring a long text tells nothing for minutes, and a run that is silent counts as stopped.
   const signs = setInterval(() => {
     if (last && !isWriting && performance.now() - written >= SIGN_OF_LIFE) begin(last);
@@ -46,6 +49,7 @@ export function liveFile(directory: string) {
     /** The run has ended in whatever way: removes the file. */
     async end(): Promise<void> {
       clearInterval(signs);
+      forget();
       await writing;
       await rm(temporary, { force: true }).catch(() => undefined);
       await rm(path, { force: true }).catch(() => undefined);

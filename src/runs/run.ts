@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
 import type { Settings } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
-import type { Lock } from '../base/lock.ts';
+import { type Lock, requireHeld } from '../base/lock.ts';
 import { settingsOf } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
@@ -84,8 +84,10 @@ export async function run(options: RunOptions): Promise<RunResult> {
   const { config, task, directory, resume = false, sources = {} } = options;
   const held: { lock?: Lock } = {};
   try {
-    if (resume) held.lock = await openRunDirectory(directory);
-    else await checkNewRunDirectory(directory);
+    if (resume) {
+      held.lock = await openRunDirectory(directory);
+      if (held.lock.takenOver) options.onStage?.(held.lock.takenOver);
+    } else await checkNewRunDirectory(directory);
     const finished = resume ? await finishedRun(directory, config, sources) : undefined;
     if (finished) return finished;
     return await trainToEnd({
@@ -157,6 +159,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);
   if (!parts.method.isDense) stage('verifying that the slim model computes the same');
   const finished = await finishModels(trained, { ...parts, problem, runtime });
+  requireHeld(directory);
   await saveModel(join(directory, runFiles.model), finished.model);
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model);

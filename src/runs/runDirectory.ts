@@ -4,6 +4,7 @@ import { dirname, join, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { flagName, type Settings } from '../base/fields.ts';
 import { fileErrorReason, requireWritable, TEMPORARY, writeAtomically } from '../base/files.ts';
+import { parseJson } from '../base/json.ts';
 import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
 import { flattened } from '../config/resolve.ts';
 import { freeFields } from '../config/runConfig.ts';
@@ -130,7 +131,7 @@ export async function readJson(path: string): Promise<unknown> {
     throw new UsageError(`cannot read ${path}: ${fileErrorReason(cause)}`, { cause });
   }
   try {
-    return JSON.parse(text) as unknown;
+    return parseJson(text);
   } catch (cause) {
     throw new UsageError(`${path} is not JSON: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
   }

@@ -1,5 +1,6 @@
-import * as ort from 'onnxruntime-node';
+import * as ort from './nodeEngine.ts';
 import { runtimeOf } from './session.ts';
+import { telemetryOff } from './telemetry.ts';
 
 /** ONNX Runtime's native CPU engine in Node. */
 export const nodeRuntime = runtimeOf({
@@ -8,4 +9,5 @@ export const nodeRuntime = runtimeOf({
   Tensor: ort.Tensor,
   provider: 'cpu',
   writesInPlace: true,
+  ready: telemetryOff,
 });

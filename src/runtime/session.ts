@@ -3,6 +3,7 @@ import { SlimError } from '../base/errors.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
 import type { ElementType, Model, Tensor } from '../graph/types.ts';
 import { writeModel } from '../onnx/write.ts';
+import { hasFloat16, hasFloat16Nodes } from '../passes/float32.ts';
 import { type EngineCall, explainEngine } from './explain.ts';
 import type { Runtime, Session, SessionOptions, Tensors } from './runtime.ts';
 
@@ -21,6 +22,8 @@ export interface Engine {
   /** Whether outputs that are given to `run` are written in place. */
   readonly writesInPlace: boolean;
   readonly runOptions?: ort.InferenceSession.RunOptions;
+  /** What must have happened before the first session. */
+  ready?(): Promise<void>;
 }
 
 /** An engine as a runtime. */
@@ -35,9 +38,11 @@ async function createSession(
 ): Promise<Session> {
   const [bytes, named] = model instanceof Uint8Array ? [model, ''] : [writeModel(model), model.graph.name];
   const call = { engine: engine.name, model: name ?? (named || 'the model') };
+  await engine.ready?.();
   const session = await explained({ ...call, verb: 'load', suspect: () => misfit(model) }, () =>
     engine.InferenceSession.create(bytes, {
       executionProviders: [engine.provider],
+      graphOptimizationLevel: optimizationFor(model),
       // Errors are thrown: on stderr they would stand twice.
       logSeverityLevel: SILENT,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
@@ -72,6 +77,15 @@ async function createSession(
       await session.release();
     },
   };
+}
+
+/**
+ * How far the engine may rewrite a graph. At the level "all" onnxruntime 1.30 dies of Transpose → MatMul in float16 on the
+ * CPU. Bytes are not looked into.
+ */
+function optimizationFor(model: Model | Uint8Array): 'extended' | 'all' {
+  if (model instanceof Uint8Array || hasFloat16(model.graph)) return 'extended';
+  return model.functions?.some(({ nodes }) => hasFloat16Nodes(nodes)) ? 'extended' : 'all';
 }
 
 /** `logSeverityLevel` that leaves out errors. */

@@ -1,9 +1,10 @@
-import * as ort from 'onnxruntime-node';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
+import * as ort from './nodeEngine.ts';
 import type { Runtime } from './runtime.ts';
 import { runtimeOf } from './session.ts';
+import { telemetryOff } from './telemetry.ts';
 
 /**
  * ONNX Runtime on a GPU in Node: Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS. What the GPU has no operator
@@ -17,6 +18,7 @@ export async function loadWebGpuRuntime(): Promise<Runtime> {
     Tensor: ort.Tensor,
     provider: 'webgpu',
     writesInPlace: true,
+    ready: telemetryOff,
   });
   const b = new GraphBuilder('trial');
   b.output(b.input('x', 'float32', [1]), 'y');

@@ -1,7 +1,8 @@
 import { intAttribute, intsAttribute } from '../graph/attributes.ts';
-import { normalizeAxis } from '../graph/dims.ts';
 import { knownTypes } from '../graph/infer/infer.ts';
-import { isBroadcasting, isRecurrent } from '../graph/operators.ts';
+import { FreeSizes, namesIn } from '../graph/infer/sizes.ts';
+import { isRecurrent } from '../graph/operators.ts';
+import { bodiesOf, capturedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../graph/types.ts';
 
@@ -13,12 +14,6 @@ export function freeDims(graph: Graph): string[] {
   return [...new Set(graph.inputs.flatMap((input) => (input.type.shape ?? []).flatMap(namesIn)))];
 }
 
-function namesIn(dim: Dim): string[] {
-  if (typeof dim === 'number') return [];
-  const parts = dim.startsWith('(') ? dim.split(/[*+()]/) : dim.includes('(') ? [dim] : dim.split('*');
-  return parts.filter((part) => part !== '' && !/^-?\d+$/.test(part));
-}
-
 /**
  * Which free dimensions are batch and which time: by their names, else by where they come to stand in recurrent
  * operators and loops, else by how other inputs of the model are laid out; what must have the same size has the same
@@ -26,7 +21,8 @@ function namesIn(dim: Dim): string[] {
  */
 export function dimRoles(graph: Graph): Map<string, DimRole> {
   const free = freeDims(graph);
-  const kind = equalDims(graph);
+  const same = new FreeSizes(graph);
+  const kind = (name: string) => same.name(name);
   const roles = new Map<string, DimRole>();
   const adopt = (votes: readonly Vote[]) => {
     const ofKinds = agreed(votes.map(([name, role]) => [kind(name), role]));
@@ -46,16 +42,18 @@ export function dimRoles(graph: Graph): Map<string, DimRole> {
   return roles;
 }
 
-function roleOfName(name: string): DimRole | undefined {
+/** What the name of a free dimension says that it counts. */
+export function roleOfName(name: string): DimRole | undefined {
   // Made from an input's name by our reader or PyTorch's exporter; the input's name says nothing of its dimensions.
   if (name.startsWith('?') || /_dynamic_axes_\d+$/.test(name)) return undefined;
-  const isBatch = /batch|^(n|b|bs|bsz)$/i.test(name);
+  const isBatch = /batch|^(n|b|bs|bsz|examples?)$/i.test(name);
   const isTime = /time|seq|step|len|frame|^t$/i.test(name);
   if (isBatch === isTime) return undefined;
   return isBatch ? 'batch' : 'time';
 }
 
-type Vote = readonly [name: string, role: DimRole];
+/** What an operator tells of a dimension, which may be a product of free ones. */
+export type Vote = readonly [name: string, role: DimRole];
 
 /** What the votes say, but for names that they do not agree on. */
 function agreed(votes: readonly Vote[]): Map<string, DimRole> {
@@ -64,20 +62,40 @@ function agreed(votes: readonly Vote[]): Map<string, DimRole> {
   return roles;
 }
 
-/** What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions. */
-function votesByPlace(graph: Graph): Vote[] {
+/**
+ * What recurrent operators and loops, which cells that were taken apart run in, tell of their inputs' dimensions; those
+ * inside branches and loops, too.
+ */
+export function votesByPlace(graph: Graph): Vote[] {
   const types = knownTypes(graph);
-  return graph.nodes.flatMap((node) => {
-    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
-    if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
-    if (node.domain !== '') return [];
-    if (node.op === 'Scan') return votesOfScan(node, shapes);
-    if (node.op !== 'Loop') return [];
-    // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
-    const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
-    const turns = numbers.filter((number) => typeof number === 'string');
-    return votesOfSteps(turns, shapes.slice(2));
+  return graph.nodes.flatMap((node) => [
+    ...votesOfNode(node, types),
+    ...bodiesOf(node).flatMap((body) => votesByPlace(withCaptures(body, types))),
+  ]);
+}
+
+/** A body with the values that it takes from the graph around it as inputs. */
+function withCaptures(body: Graph, types: KnownTypes): Graph {
+  const captured = capturedNames(body);
+  const inputs = [...captured].flatMap((name): ValueInfo[] => {
+    const type = types.type(name);
+    return type === undefined ? [] : [{ name, type }];
   });
+  return { ...body, inputs: [...body.inputs, ...inputs] };
+}
+
+type KnownTypes = ReturnType<typeof knownTypes>;
+
+function votesOfNode(node: Node, types: KnownTypes): Vote[] {
+  const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
+  if (isRecurrent(node)) return votesOfRecurrent(node, shapes);
+  if (node.domain !== '') return [];
+  if (node.op === 'Scan') return votesOfScan(node, shapes);
+  if (node.op !== 'Loop') return [];
+  // A Loop goes on as long as a sequence: a number that it is given is that of the steps.
+  const numbers = node.inputs.map((name) => types.ints(name)?.[0]);
+  const turns = numbers.filter((number) => typeof number === 'string');
+  return votesOfSteps(turns, shapes.slice(2));
 }
 
 type Shapes = readonly (readonly Dim[])[];
@@ -138,38 +156,4 @@ function votesByLayout(input: ValueInfo, clear: readonly ValueInfo[], roles: Rea
   return others
     .filter((axes) => axes.length === own.length && axes.every(({ axis }, i) => axis === own[i]!.axis))
     .flatMap((axes) => axes.flatMap(({ name }, i) => vote(own[i]!.name, roles.get(name))));
-}
-
-/**
- * Names of free dimensions that must have one size because they meet in an operator: a function from each name to one
- * that stands for all of its kind. Files that leave dimensions open give each a name of its own.
- */
-export function equalDims(graph: Graph): (name: string) => string {
-  const types = knownTypes(graph);
-  const parents = new Map<string, string>();
-  const find = (name: string): string => {
-    let at = name;
-    for (let next = parents.get(at); next !== undefined; next = parents.get(at)) at = next;
-    return at;
-  };
-  for (const node of graph.nodes) {
-    const shapes = node.inputs.map((name) => types.type(name)?.shape ?? []);
-    for (const names of meetings(node, shapes)) {
-      const [first, ...others] = names.map(find);
-      for (const other of others) if (find(other) !== find(first!)) parents.set(find(other), find(first!));
-    }
-  }
-  return find;
-}
-
-/** Lists of names that stand at the same place of a node's inputs. */
-function meetings(node: Node, shapes: readonly (readonly Dim[])[]): string[][] {
-  const rank = Math.max(0, ...shapes.map((shape) => shape.length));
-  // Negative: broadcasting aligns shapes at the right.
-  const places = Array.from({ length: rank }, (_, i) => i - rank);
-  const at = (place: number) => shapes.map((shape) => shape.at(place)).filter((dim) => typeof dim === 'string');
-  if (isBroadcasting(node)) return places.map(at);
-  if (node.op !== 'Concat' || node.domain !== '') return [];
-  const axis = normalizeAxis(intAttribute(node, 'axis', 0), rank);
-  return places.filter((place) => place + rank !== axis).map(at);
 }

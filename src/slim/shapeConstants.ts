@@ -60,8 +60,8 @@ export function adaptShapeConstants(given: Graph, channels: Channels, where: Fro
 
 /** Types that the file gives of values in between are dropped where they are wrong now. */
 function withoutOldTypes(graph: Graph, channels: Channels): Graph {
-  if (graph.valueInfo === undefined) return graph;
-  const { valueInfo, valueExtras, ...rest } = graph;
+  const { valueInfo, valueExtras, otherValueInfo: _, ...rest } = graph;
+  if (valueInfo === undefined) return rest;
   const stays = ([name]: readonly [string, unknown]) => {
     const value = channels.values.get(name);
     return value === undefined || !idsOf(value).some((ids) => ids.some(channels.goes));

@@ -1,6 +1,5 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { constantTensor } from '../graph/attributes.ts';
-import { inferTypes } from '../graph/infer/infer.ts';
 import { isRecurrent } from '../graph/operators.ts';
 import { mapBodies } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
@@ -11,7 +10,9 @@ import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../gro
 import type { TracedGroups } from '../groups/trace.ts';
 import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse, mergeConstants, mergeFills } from '../passes/constantPerUse.ts';
+import { inferredOutputs } from '../passes/inferredOutputs.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
+import { mergeVectors } from '../passes/ownVectors.ts';
 import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
 
@@ -32,7 +33,7 @@ export function shrink(model: Model, groups: TracedGroups, remove: Removal): Mod
   const cut = shrinkGraph(own, groups, removed, channels);
   const graph = mergeConstants(fitting(() => adaptShapeConstants(cut, channels, { opset: model.opsets[''] })));
   // Types that the file gave of values in between may be wrong now.
-  const { valueInfo: _, valueExtras: __, ...rest } = graph;
+  const { valueInfo: _, valueExtras: __, otherValueInfo: ___, ...rest } = graph;
   return { ...model, graph: { ...rest, outputs: checkedOutputs(graph) } };
 }
 
@@ -91,13 +92,14 @@ export function shrinkModel(model: Model, traced: TracedModel, remove: Removal):
   const layers = layerSizes(groups, removed);
   if (!removed.includes(1)) return { ...traced, model, removed, layers, resized: [] };
   const cut = joinDirections(shrink(prepared, groups, removed));
-  const slim = { ...cut, graph: mergeFills(cut.graph) };
+  const slim = { ...cut, graph: mergeVectors(mergeFills(cut.graph)) };
   return { ...traced, model: slim, removed, layers, resized: resizedBorder(model, slim) };
 }
 
 /** Inputs and outputs of a model whose shapes changed: its streaming states. */
 function resizedBorder(before: Model, after: Model): ResizedValue[] {
-  const shapes = new Map([...before.graph.inputs, ...before.graph.outputs].map((v) => [v.name, v.type.shape]));
+  const old = [...before.graph.inputs, ...inferredOutputs(before.graph)];
+  const shapes = new Map(old.map((v) => [v.name, v.type.shape]));
   return [...after.graph.inputs, ...after.graph.outputs].flatMap(({ name, type }) => {
     const old = shapes.get(name);
     const same = old === undefined || type.shape === undefined || old.join() === type.shape.join();
@@ -183,10 +185,7 @@ function resized(info: ValueInfo, channels: Channels): ValueInfo {
 
 /** Outputs with their new types, after checking that every operator still fits its inputs. */
 function checkedOutputs(graph: Graph): ValueInfo[] {
-  return fitting(() => {
-    const typeOf = inferTypes(graph);
-    return graph.outputs.map((o) => (o.opaque ? o : { ...o, type: withNames(typeOf(o.name)?.shape, o) }));
-  });
+  return fitting(() => inferredOutputs(graph));
 }
 
 /** What a function returns, or a SlimError that says what it means that the shapes do not fit. */
@@ -200,11 +199,4 @@ function fitting<T>(make: () => T): T {
         'export the model with sizes taken from its data (Shape, or -1 in a Reshape)',
     );
   }
-}
-
-/** Inferred sizes where they are numbers; free dimensions keep the names that the model gives them. */
-function withNames(shape: ValueInfo['type']['shape'], declared: ValueInfo): ValueInfo['type'] {
-  const old = declared.type.shape;
-  const named = shape?.map((d, i) => (typeof d === 'number' ? d : (old?.[i] ?? d)));
-  return { ...declared.type, shape: named ?? old };
 }

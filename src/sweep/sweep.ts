@@ -19,6 +19,7 @@ import { hasReached, type RunState, standings } from './standings.ts';
 export type SweepEvent =
   | JobEvent
   | { readonly kind: 'unbound'; readonly reason: string }
+  | { readonly kind: 'takenOver'; readonly what: string }
   | { readonly kind: 'state'; readonly run: number; readonly state: RunState }
   | { readonly kind: 'timing'; readonly models: number };
 
@@ -51,6 +52,7 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
   await mkdir(directory, { recursive: true });
   const lock = await acquireLock(directory);
   try {
+    if (lock.takenOver) options.onEvent?.({ kind: 'takenOver', what: lock.takenOver });
     const finished = join(directory, sweepFiles.result);
     for (const { name } of resume ? plan.runs : []) {
       // What ended the processes of a run that was given up may be gone.

@@ -21,8 +21,9 @@ const leave = () => {
 };
 process.on('disconnect', leave);
 process.on('SIGTERM', leave);
-// Ctrl-C reaches the whole group of processes; the parent decides what it means.
+// Ctrl-C and the loss of the terminal reach the whole group of processes; the parent decides what they mean.
 process.on('SIGINT', () => undefined);
+process.on('SIGHUP', () => undefined);
 process.stderr.on('error', () => undefined);
 if (!process.connected) leave();
 

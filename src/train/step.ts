@@ -24,6 +24,8 @@ export interface CompiledStep {
   readonly batch: Tensors;
   readonly feeds: Tensors;
   readonly fetches: Tensors;
+  /** Inputs that nobody feeds: they are always 0. */
+  readonly unfed: readonly string[];
   /** Gradients of weights that have no part in the loss of these batches: they are 0. */
   readonly unwritten: readonly Float32Array[];
   readonly masks: readonly { readonly buffer: Buffer32; readonly keep: number }[];
@@ -89,15 +91,28 @@ export async function compileStep(
     fetches[output] = zeros(dims);
     return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
   });
-  Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
-  for (const name of [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])])
-    fetches[name] = zeros(outputDims(name));
+  const unfed = zerosFor(plan.graph.inputs, feeds);
+  Object.assign(feeds, unfed);
+  const summed = [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])];
+  for (const name of summed) fetches[name] = zeros(outputDims(name));
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
   const session = await runtime.createSession(modelOf(plan.graph), { threads });
   const kernels = instantiateKernels(arena.memory);
-  return { plan, session, batch, feeds, fetches, unwritten, masks, kernels, lookups, states };
+  return {
+    plan,
+    session,
+    batch,
+    feeds,
+    fetches,
+    unfed: Object.keys(unfed),
+    unwritten,
+    masks,
+    kernels,
+    lookups,
+    states,
+  };
 }
 
 /** The feeds of a batch that a graph still reads. */

@@ -21,6 +21,7 @@ import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
 import { type UpdateResult, updateWeights } from './update.ts';
+import { gradientNotes, weightsWithoutGradient } from './zeroGradients.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
 export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | 'createOptimizer'> {
@@ -58,8 +59,8 @@ export class TrainState {
   /** States that go on from batch to batch, whatever the shapes of the batches. */
   private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
-  /** What the loss says that a user should know. */
-  readonly notes: readonly string[];
+  /** What a user should know of the loss, and of weights that it does not move. */
+  readonly notes: string[];
 
   /** Traces the groups of a model, lays its weights out and compiles its first step. Throws SlimError when it cannot. */
   static async create(snapshot: Snapshot, setup: TrainSetup): Promise<TrainState> {
@@ -70,7 +71,8 @@ export class TrainState {
       throw new UsageError('no weight that is trained has a part in the loss');
     }
     const state = new TrainState(snapshot, setup, plan);
-    await state.stepFor(first, 0, plan);
+    const { unfed } = await state.stepFor(first, 0, plan);
+    state.notes.push(...gradientNotes([...state.untouched.keys(), ...weightsWithoutGradient(plan, unfed)], unfed));
     return state;
   }
 
@@ -78,7 +80,7 @@ export class TrainState {
     const { model, weights } = snapshot;
     this.setup = setup;
     this.structure = model;
-    this.notes = plan.notes ?? [];
+    this.notes = [...(plan.notes ?? [])];
     this.names = new Set(weights.keys());
     const groups = groupsOf(model, setup);
     const method = groups && setup.createMethod({ graph: model.graph, groups, state: snapshot.method });

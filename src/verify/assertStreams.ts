@@ -9,10 +9,11 @@ import { sliceTensor } from '../graph/tensors.ts';
 import type { Dim, Model, Tensor } from '../graph/types.ts';
 import type { Streaming } from '../passes/streaming.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import { freeDims } from '../slim/dimRoles.ts';
 import { type Difference, Tally } from './difference.ts';
 import { zeroStates } from './givenInputs.ts';
-import { boundDims, randomTensor, smallSizes } from './randomInputs.ts';
-import { roundingOf, runAll } from './verify.ts';
+import { boundDims, randomTensor, refuseEmpty, smallSizes } from './randomInputs.ts';
+import { refuseNothing, roundingOf, runAll } from './verify.ts';
 
 /** Time steps of a sequence, and of the pieces that it is cut into. */
 const STEPS = 8;
@@ -27,15 +28,15 @@ const PIECES = [
  */
 export async function assertStreams(runtime: Runtime, model: Model, streaming: Streaming): Promise<Difference> {
   const { graph } = model;
+  for (const input of graph.inputs) refuseEmpty(input);
   refuseLengths(model);
   const time = timeDimension(model);
   const typeOf = inferTypes(graph);
   const axes = new Map(graph.outputs.map((o) => [o.name, timeAxis(typeOf(o.name)?.shape, time)]));
   // Where time and examples lie along one axis, one example tells its steps apart.
   const mixed = graph.outputs.some((o) => axes.get(o.name) !== typeOf(o.name)?.shape?.indexOf(time));
-  const small = smallSizes(graph);
-  const others = mixed ? Object.fromEntries(Object.keys(small).map((name) => [name, 1])) : small;
-  const sizes = { ...others, [time]: STEPS };
+  const ones = mixed ? Object.fromEntries(freeDims(graph).map((name) => [name, 1])) : {};
+  const sizes = smallSizes(graph, { ...ones, [time]: STEPS });
   const random = randomStream(1);
   const feeds: Record<string, Tensor> = {};
   for (const input of graph.inputs) {
@@ -65,6 +66,7 @@ export async function assertStreams(runtime: Runtime, model: Model, streaming: S
       tally.compare(name, sliceTensor(expected, keep), parts[i]![name]!);
     }
   }
+  refuseNothing(tally);
   tally.batches = PIECES.length;
   const { difference } = tally;
   if (difference.maxRelativeDifference > roundingOf(model) || tally.equal < tally.discrete) {

@@ -30,6 +30,8 @@ export class Tally {
   private reals = 0;
   /** Outputs that were nothing but NaN and infinity in some window. */
   readonly blank = new Set<string>();
+  /** Elements that were compared, by output. */
+  readonly elements = new Map<string, number>();
   /** The output with the largest relative difference. */
   worst: string | undefined;
   /** Elements that are no reals, and how many of them are equal. */
@@ -63,6 +65,7 @@ export class Tally {
           'for streaming states say what was removed (removal)',
       );
     }
+    this.elements.set(name, (this.elements.get(name) ?? 0) + expected.data.length);
     const [a, b] = [numbersOf(expected), numbersOf(got)];
     if (isFloat(expected.elementType) && a && b) this.compareReals(name, a, b);
     else {

@@ -5,7 +5,7 @@ import { formatShape, sizeOf } from '../graph/dims.ts';
 import { emptyData } from '../graph/tensors.ts';
 import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { boundDims } from './randomInputs.ts';
+import { boundDims, refuseEmpty } from './randomInputs.ts';
 
 /**
  * Finds the array for each input of a graph and gives it the input's element type; `unused` are the names of arrays that
@@ -30,6 +30,7 @@ export function givenInputs(
       refuseMissing(input.name, states.has(input.name), unused, graph, source);
       continue;
     }
+    refuseEmpty(input);
     checkDims(input, array, sizes, source);
     feeds[input.name] = withType(array, input.type.elementType, `array '${input.name}' of ${source}`);
   }

@@ -53,7 +53,15 @@ describe('random inputs', () => {
 
   it('are refused for text and for unknown shapes', () => {
     expect(() => drawn(graphOf('string', ['n'], passed), [2])).toThrow("input 'i' has type string");
-    expect(() => boundDims({ name: 'i', type: { elementType: 'int32', shape: undefined } }, {})).toThrow("'i'");
+    const of = (...shape: Dim[]) => ({ name: 'i', type: { elementType: 'float32' as const, shape } });
+    expect(() => boundDims({ name: 'i', type: { elementType: 'int32', shape: undefined } }, {})).toThrow(
+      "the shape of input 'i' is not known; give example inputs (--inputs FILE",
+    );
+    expect(() => boundDims(of('n', 3), {})).toThrow('--inputs FILE');
+    expect(() => boundDims(of('n', 0, 3), { n: 2 })).toThrow("input 'i' declares 0 for axis 1 ([n, 0, 3])");
+    expect(() => boundDims(of('n', 2 ** 31), { n: 2 })).toThrow(
+      "the model declares [n, 2147483648] for input 'i', which is too much to draw at random ([2, 2147483648]); give",
+    );
   });
 });
 
@@ -122,6 +130,25 @@ describe('lengths of sequences', () => {
 });
 
 describe('small sizes', () => {
+  it('are what weights and states of fixed size imply', () => {
+    const b = new GraphBuilder('sizes');
+    const x = b.input('x', 'float32', ['time', 'batch', 'features']);
+    const h = b.input('h', 'float32', [1, 6, 2]);
+    const w = [b.parameter('W', weight([1, 6, 5], 1)), b.parameter('R', weight([1, 6, 2], 2))];
+    b.output(apply('GRU', [x, ...w, undefined, undefined, h], { hidden_size: 2 }), 'y');
+    expect(smallSizes(b.build())).toEqual({ time: 7, batch: 6, features: 5 });
+  });
+
+  it('grow with the window of a convolution', () => {
+    const b = new GraphBuilder('sizes');
+    const x = b.input('x', 'float32', ['batch', 1, 'samples']);
+    b.output(apply('Conv', [x, b.parameter('w', weight([2, 1, 25], 1))], { strides: [10] }), 'y');
+    const sizes = smallSizes(b.build());
+    expect(sizes.batch).toBe(3);
+    expect(sizes.samples).toBeGreaterThanOrEqual(25);
+    expect(sizes.samples).toBeLessThan(50);
+  });
+
   it('are the same for batches under different names, and vary otherwise', () => {
     const b = new GraphBuilder('sizes');
     const x = b.input('x', 'float32', ['batch', '?x_1', 'a']);

@@ -1,41 +1,91 @@
-import { UsageError } from '../base/errors.ts';
-import { bindDim, sizeOf } from '../graph/dims.ts';
+import { SlimError, UsageError } from '../base/errors.ts';
+import { bindDim, formatShape, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { floatToHalf } from '../graph/half.ts';
+import { inferTypes } from '../graph/infer/infer.ts';
+import { FreeSizes } from '../graph/infer/sizes.ts';
 import { emptyData } from '../graph/tensors.ts';
 import type { Dim, ElementType, Graph, Tensor, ValueInfo } from '../graph/types.ts';
-import { dimRoles, equalDims, freeDims } from '../slim/dimRoles.ts';
+import { bindDims } from '../passes/bindDims.ts';
+import { dimRoles, freeDims } from '../slim/dimRoles.ts';
 import { type InputUse, useOfInput } from './inputUses.ts';
 
 /** Sizes for free dimensions: small, and different from each other where that is possible. */
 const usualSizes = { time: 7, batch: 3 } as const;
 const otherSizes = [3, 5, 4, 6];
 
-/** A size for every free dimension of a graph's inputs: 7 for time, 3 for batch, others in turn. */
-export function smallSizes(graph: Graph): Record<string, number> {
+/**
+ * A size for every free dimension of a graph's inputs: what its operators imply, else 7 for time, 3 for batch, others in
+ * turn. `given` ones come first. Where the operators need more (a window of a convolution), free sizes grow.
+ */
+export function smallSizes(graph: Graph, given: Readonly<Record<string, number>> = {}): Record<string, number> {
   const roles = dimRoles(graph);
-  const kind = equalDims(graph);
-  const others = new Map<string, number>();
-  const sizeOfKind = (name: string) => {
-    const size = others.get(kind(name)) ?? otherSizes[others.size % otherSizes.length]!;
-    others.set(kind(name), size);
-    return size;
-  };
-  return Object.fromEntries(
-    freeDims(graph).map((name) => {
+  const free = freeDims(graph);
+  let sizes: Record<string, number> = {};
+  for (let factor = 1; factor <= LARGEST_FACTOR; factor *= 2) {
+    const found = new FreeSizes(graph);
+    for (const [name, size] of Object.entries(given)) found.set(name, size);
+    for (const name of free) {
       const role = roles.get(name);
-      return [name, role ? usualSizes[role] : sizeOfKind(name)];
-    }),
-  );
+      if (role) found.set(name, usualSizes[role] * (role === 'time' ? factor : 1));
+    }
+    let others = 0;
+    for (const name of free) {
+      if (found.size(name) === undefined) found.set(name, otherSizes[others++ % otherSizes.length]! * factor);
+    }
+    const tried = Object.fromEntries(free.map((name) => [name, found.size(name)!]));
+    if (fits(graph, tried)) return tried;
+    // What never fits is the engine's to explain, on the smallest sizes.
+    if (factor === 1) sizes = tried;
+  }
+  return sizes;
 }
 
-/** Dimensions of an input with its free ones bound. Throws when the rank or a size is unknown. */
-export function boundDims(input: ValueInfo, sizes: Readonly<Record<string, Dim>>): number[] {
-  const dims = input.type.shape?.map((d) => bindDim(d, sizes));
+/** How much longer sequences may get than usual. */
+const LARGEST_FACTOR = 2 ** 12;
+
+/** Whether the operators of a graph take inputs of these sizes, as far as that can be told without running it. */
+export function fits(graph: Graph, sizes: Readonly<Record<string, number>>): boolean {
+  try {
+    inferTypes(bindDims(graph, sizes));
+    return true;
+  } catch (error) {
+    if (error instanceof SlimError) return false;
+    throw error;
+  }
+}
+
+/** More numbers than this are not drawn for one input: 0.4 GB of float32. */
+const MOST_NUMBERS = 1e8;
+
+/**
+ * Dimensions of an input with its free ones bound. Throws a UsageError that names the input when its rank or a size is
+ * unknown, when a size is 0, and when no computer has the memory; `advice` ends the message.
+ */
+export function boundDims(input: ValueInfo, sizes: Readonly<Record<string, Dim>>, advice = ADVICE): number[] {
+  const { name, type } = input;
+  refuseEmpty(input);
+  const dims = type.shape?.map((d) => bindDim(d, sizes));
   if (!dims?.every((d) => typeof d === 'number')) {
-    throw new UsageError(`the shape of input '${input.name}' is not known; give example inputs (feeds) instead`);
+    throw new UsageError(`the shape of input '${name}' is not known${advice}`);
+  }
+  if (sizeOf(dims) > MOST_NUMBERS) {
+    const declared = `the model declares ${formatShape(type.shape)} for input '${name}'`;
+    throw new UsageError(`${declared}, which is too much to draw at random ([${dims.join(', ')}])${advice}`);
   }
   return dims;
+}
+
+const ADVICE = '; give example inputs (--inputs FILE; in the library: feeds)';
+
+/** Throws a UsageError for an input that declares a size of 0: engines end the process on such inputs. */
+export function refuseEmpty({ name, type }: ValueInfo): void {
+  const axis = type.shape?.indexOf(0) ?? -1;
+  if (axis < 0) return;
+  throw new UsageError(
+    `input '${name}' declares 0 for axis ${axis} (${formatShape(type.shape)}), so that there is nothing to compute; ` +
+      'export the model with the real size there, or with a free one',
+  );
 }
 
 /**
@@ -52,7 +102,7 @@ export function randomTensor(
 ): Tensor {
   const { elementType } = input.type;
   if (elementType === 'string') {
-    throw new UsageError(`input '${input.name}' has type ${elementType}; give example inputs (feeds) for it`);
+    throw new UsageError(`input '${input.name}' has type ${elementType}${ADVICE}`);
   }
   const draw = drawer(useOfInput(graph, input.name, sizes), elementType, random);
   const data = emptyData(elementType, sizeOf(dims));

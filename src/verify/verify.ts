@@ -45,7 +45,9 @@ export async function verifyEqual(
   candidate: Model | (() => Model),
   options: VerifyOptions = {},
 ): Promise<Difference> {
-  return (await tallyOf(runtime, original, candidate, options)).difference;
+  const tally = await tallyOf(runtime, original, candidate, options);
+  refuseNothing(tally);
+  return tally.difference;
 }
 
 /** Stops with a SlimError when two models differ by more than rounding, or at all in outputs that are no reals. */
@@ -65,6 +67,7 @@ export async function assertEqual(
         'give some that it is made for (--inputs FILE)',
     );
   }
+  refuseNothing(tally);
   if (!(difference.maxRelativeDifference <= tolerance)) {
     throw new SlimError(
       `refused: the outputs of the two models differ by ${difference.maxRelativeDifference.toPrecision(3)} ` +
@@ -78,6 +81,18 @@ export async function assertEqual(
     );
   }
   return difference;
+}
+
+/** Throws a SlimError for outputs that never had an element. */
+export function refuseNothing({ elements }: Tally): void {
+  const empty = [...elements].filter(([, count]) => count === 0).map(([name]) => `'${name}'`);
+  if (elements.size > 0 && empty.length === 0) return;
+  throw new SlimError(
+    elements.size === 0
+      ? 'refused: the model has no outputs to compare'
+      : `refused: the model gives nothing at ${empty.join(', ')} on these inputs, so that nothing was compared there; ` +
+          'give some that it is made for (--inputs FILE)',
+  );
 }
 
 /** The relative difference that rounding explains in a model, by the least precise type of its weights and borders. */

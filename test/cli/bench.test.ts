@@ -50,6 +50,10 @@ beforeAll(async () => {
     'open.onnx',
     graph(['?', '?', 3], (x) => apply('Relu', [x])),
   );
+  await save(
+    'single.onnx',
+    graph([1, 16], (x, b) => product(x, b, 16)),
+  );
   const sum = (x: Value, b: GraphBuilder) => add(x, b.parameter('bias', randomTensor([5])));
   await save('sum.onnx', graph(['batch', 'width'], sum));
 });
@@ -144,6 +148,19 @@ describe('bench', () => {
     const sizes = ['--size', 'rows=2', '--size', 'columns=4'];
     const { code } = await runCli(['bench', 'unclear.onnx', ...sizes, '--batch', '1', ...quick], folder);
     expect(code).toBe(0);
+  });
+
+  it('times a model that fixes its batch at that, and nothing else', async () => {
+    const { code, stdout, stderr } = await runCli(['bench', 'single.onnx', 'product.onnx', ...quick], folder);
+    expect(code, stderr).toBe(0);
+    expect(stderr).toContain('single.onnx fixes its batch at 1');
+    expect(stdout).toMatch(/batch 1 × 3 steps/);
+    expect(stdout).not.toMatch(/batch 10/);
+    await refused(
+      ['single.onnx', '--batch', '10', ...quick],
+      2,
+      'single.onnx fixes its batch at 1, --batch asks for 10',
+    );
   });
 
   it('names the operator that cannot run with the sizes', async () => {

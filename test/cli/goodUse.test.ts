@@ -1,10 +1,10 @@
 import { readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import * as ort from 'onnxruntime-node';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import type { ResultModel } from '../../src/runs/record.ts';
 import type { RunResult } from '../../src/runs/run.ts';
+import * as ort from '../../src/runtime/nodeEngine.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import {
   makeFolder,

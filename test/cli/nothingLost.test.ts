@@ -36,15 +36,27 @@ it('three kills change nothing', async () => {
   expectSameRun(folder, 'killed', 'reference');
 });
 
-it.each(['SIGINT', 'SIGTERM'] as const)('%s writes a checkpoint; the run goes on from there', async (signal) => {
+it.each([
+  ['SIGHUP', 129],
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)('%s writes a checkpoint; the run goes on from there', async (signal, expected) => {
   const out = `stopped-by-${signal}`;
   const { code, stdout, stderr } = await interrupted(out, signal);
-  expect(code).toBe(130);
+  expect(code).toBe(expected);
   expect(stdout).toBe('');
   expect(stderr).toMatch(/error: stopped in epoch \d; --resume goes on from here\n$/);
   expect(readdirSync(at(out)).sort()).toEqual(['checkpoint.onnx', 'config.json', 'metrics.jsonl']);
   await runJson([...eventful, '--out', out, '--resume'], folder);
   expectSameRun(folder, out, 'reference');
+});
+
+it('a hang-up that nohup asks to ignore is ignored', async () => {
+  const run = startCli([...eventful, '--out', 'hung-up'], folder, { _: '/usr/bin/nohup' });
+  await untilTraining(run);
+  run.child.kill('SIGHUP');
+  expect((await run.finished).code).toBe(0);
+  expectSameRun(folder, 'hung-up', 'reference');
 });
 
 it('what a killed process left half written goes, also where nothing else is left', async () => {

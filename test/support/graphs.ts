@@ -2,7 +2,7 @@ import { floats } from '../../src/graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { sizeOf } from '../../src/graph/dims.ts';
 import { modelOf } from '../../src/graph/model.ts';
-import { scan } from '../../src/graph/ops.ts';
+import { choose, scan } from '../../src/graph/ops.ts';
 import type { Dim, Graph, Tensor } from '../../src/graph/types.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Tensors } from '../../src/runtime/runtime.ts';
@@ -55,6 +55,19 @@ export function loop(
   for (const output of step(s, x)) body.output(output);
   return scan(states, inputs, body.build(), options);
 }
+
+/** An If, each branch written as a function of its builder. */
+export function either(condition: Value, branches: readonly [Branch, Branch], label?: string): Value[] {
+  const [taken, otherwise] = branches.map((make): Graph => {
+    const body = new GraphBuilder(condition.builder.fresh('branch'), condition.builder);
+    for (const value of [make(body)].flat()) body.output(value);
+    return body.build();
+  });
+  return choose(condition, taken!, otherwise!, label);
+}
+
+/** What a branch of an If gives. */
+export type Branch = (b: GraphBuilder) => Value | readonly Value[];
 
 /** Largest absolute difference of two lists; NaN when their lengths differ. */
 export function largestDifference(a: readonly number[], b: readonly number[]): number {

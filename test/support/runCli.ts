@@ -11,7 +11,8 @@ import { randomStream } from '../../src/base/random.ts';
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const main = join(root, 'dist/cli/main.js');
+/** The command line as it was built. */
+export const main = join(root, 'dist/cli/main.js');
 
 /** What a finished process left. */
 export interface Finished {
@@ -29,10 +30,21 @@ export interface Started {
   readonly stderr: () => string;
 }
 
-/** Starts `slimrnn` with arguments in a folder. */
-export function startCli(args: readonly string[], cwd: string): Started {
+/** The command that runs `slimrnn` with arguments. */
+export function cliCommand(args: readonly string[]): [file: string, ...args: string[]] {
   requireBuild();
-  const child = spawn(process.execPath, [main, ...args], { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+  return [process.execPath, main, ...args];
+}
+
+/** Starts `slimrnn` with arguments in a folder, as if nothing stood before it (`_` would tell of nohup). */
+export function startCli(args: readonly string[], cwd: string, env: NodeJS.ProcessEnv = { _: '' }): Started {
+  const [file, ...rest] = cliCommand(args);
+  return startCommand(file, rest, cwd, { ...process.env, ...env });
+}
+
+/** Starts any command in a folder, in the environment of this process unless another one is given. */
+export function startCommand(command: string, args: readonly string[], cwd: string, env = process.env): Started {
+  const child = spawn(command, args, { cwd, env, stdio: ['ignore', 'pipe', 'pipe'] });
   let stdout = '';
   let stderr = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
@@ -118,8 +130,8 @@ export function timelessMetrics(run: string): unknown[] {
 
 let checked = false;
 
-/** The tests run what `npm run build` made; an absent or old build would test something else. */
-function requireBuild(): void {
+/** Throws without a new build: the tests run what `npm run build` made, and another one would test something else. */
+export function requireBuild(): void {
   if (checked) return;
   const hint = 'run `npm run build` first (npm test does)';
   if (!existsSync(main)) throw new Error(`${main} is missing: ${hint}`);

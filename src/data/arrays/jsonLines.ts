@@ -6,6 +6,7 @@ import { formatShape, sizeOf } from '../../graph/dims.ts';
 import type { Tensor } from '../../graph/types.ts';
 import { objectsOf } from '../lines.ts';
 import { type ArrayFile, allocate, malformed } from './arrayFile.ts';
+import { markPadded } from './padding.ts';
 
 const MAX_RANK = 16;
 /** Padding may take so many times the bytes of the file, and so many bytes in any case. */
@@ -24,7 +25,7 @@ interface Example {
 /**
  * Reads the examples of a file. Booleans become bool, integers int64, anything else float32. Where the first axis of a
  * field differs between examples, it is padded with zeros at the end and `<field>_length` is added: int64 [N], the
- * lengths before. Throws a UsageError that names line and field, when a line is no such object or does not match those
+ * lengths before; `lengthsBeforePadding` knows them, too. Throws a UsageError that names line and field, when a line is no such object or does not match those
  * before it.
  */
 export async function readJsonLines(file: ArrayFile): Promise<Map<string, Tensor>> {
@@ -123,8 +124,9 @@ function stack(name: string, list: readonly Example[], file: ArrayFile): { tenso
   }
   const tensor = fillPadded(elementType, padded, list, allocate(bytes, file.path, `field '${name}'`).buffer);
   if (lengths.every((length) => length === longest)) return { tensor };
-  const data = BigInt64Array.from(lengths, BigInt);
-  return { tensor, lengths: { elementType: 'int64', dims: [list.length], data } };
+  const before: Tensor = { elementType: 'int64', dims: [list.length], data: BigInt64Array.from(lengths, BigInt) };
+  markPadded(tensor, before);
+  return { tensor, lengths: before };
 }
 
 /** Writes each example at the start of its own part of the buffer; the rest stays zero. */

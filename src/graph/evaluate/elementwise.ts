@@ -2,7 +2,7 @@ import { intAttribute } from '../attributes.ts';
 import { elementTypeOf, isFloat } from '../elementTypes.ts';
 import { exactNumbers, type Numbers, tensorOfNumbers } from '../numbers.ts';
 import { emptyData, KINDS } from '../tensors.ts';
-import type { ElementType } from '../types.ts';
+import type { ElementType, Tensor } from '../types.ts';
 import { broadcastTo, type EvaluateContext, type EvaluateRule } from './movement.ts';
 
 /** A function of single elements; undefined where its result is not defined. */
@@ -66,6 +66,15 @@ const where: EvaluateRule = ({ inputs, dims: [dims] }) => {
   return [{ elementType, dims: dims!, data }];
 };
 
+/** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
+const castTo = (c: EvaluateContext, to: ElementType): readonly Tensor[] | undefined => {
+  const { elementType, dims, data } = c.inputs[0]!;
+  if (to === elementType) return [{ elementType, dims, data }];
+  const one = { ...c, inputs: [c.inputs[0]] };
+  if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(one, (x) => x, to);
+  return each(one, (x) => wholeOf(x, to), to);
+};
+
 /** Operators that combine elements at the same place, under numpy's broadcasting. */
 export const elementwiseValues = {
   Add: arithmetic((a, b) => a + b),
@@ -77,6 +86,11 @@ export const elementwiseValues = {
     return isFloat(elementType) ? each(c, (a, b) => a / b) : each(c, (a, b) => wholeOf(a / b, elementType));
   },
   Neg: arithmetic((a) => -a),
+  Abs: arithmetic((a) => Math.abs(a)),
+  Floor: arithmetic((a) => Math.floor(a)),
+  Ceil: arithmetic((a) => Math.ceil(a)),
+  /** Correctly rounded everywhere, as IEEE 754 has it. */
+  Sqrt: arithmetic((a) => Math.sqrt(a)),
   Mod: ofIntegers(mod),
   Max: ofIntegers(arithmetic((...values) => Math.max(...values))),
   Min: ofIntegers(arithmetic((...values) => Math.min(...values))),
@@ -90,13 +104,9 @@ export const elementwiseValues = {
   Xor: test((a, b) => (a !== 0) !== (b !== 0)),
   Not: test((a) => a === 0),
   Where: where,
-  /** Reals lose their fraction; what becomes of one that does not fit depends on who computes it. */
   Cast: (c) => {
-    const { elementType, dims, data } = c.inputs[0]!;
     const to = elementTypeOf(intAttribute(c.node, 'to', 0));
-    if (to === undefined) return undefined;
-    if (to === elementType) return [{ elementType, dims, data }];
-    if (!isFloat(elementType) || isFloat(to) || to === 'bool') return each(c, (x) => x, to);
-    return each(c, (x) => wholeOf(x, to), to);
+    return to && castTo(c, to);
   },
+  CastLike: (c) => (c.inputs[1] ? castTo(c, c.inputs[1].elementType) : undefined),
 } as const satisfies Record<string, EvaluateRule>;

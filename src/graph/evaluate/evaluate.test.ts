@@ -207,3 +207,34 @@ describe('Cast', () => {
     }
   });
 });
+
+describe('weights that are stored in eight bits, and reductions of sizes', () => {
+  const q = tensor('int8', [2, 3], [-128, 0, 127, 5, -7, 99]);
+  it.each<[string, Parameters<typeof both>]>([
+    ['one scale', ['DequantizeLinear', [q, scalar('float32', 0.0371), scalar('int8', 3)]]],
+    ['without a zero point', ['DequantizeLinear', [q, scalar('float32', 1 / 3)]]],
+    [
+      'a scale for each row',
+      ['DequantizeLinear', [q, floats([2], [0.1, 0.7]), tensor('int8', [2], [1, -2])], { axis: 0 }],
+    ],
+    ['a scale for each column', ['DequantizeLinear', [q, floats([3], [0.1, 0.7, 0.3]), undefined], { axis: -1 }]],
+    [
+      'unsigned',
+      ['DequantizeLinear', [tensor('uint8', [3], [0, 128, 255]), scalar('float32', 0.013), scalar('uint8', 128)]],
+    ],
+    ['Abs', ['Abs', [x]]],
+    ['Floor', ['Floor', [floats([3], [1.5, -1.5, 2])]]],
+    ['Ceil', ['Ceil', [floats([3], [1.5, -1.5, 2])]]],
+    ['Sqrt', ['Sqrt', [floats([3], [2, 3, 0.1])]]],
+    ['CastLike', ['CastLike', [x, scalar('int64', 1)]]],
+    ['ReduceProd', ['ReduceProd', [int64s([2, 3], [1, 2, 3, 4, 5, 6])], { axes: [0], keepdims: 0 }]],
+    ['ReduceMax of all', ['ReduceMax', [int64s([2, 3], [1, 9, 3, 4, 5, 6])], { keepdims: 1 }]],
+    ['ReduceMin', ['ReduceMin', [int64s([2, 3], [7, 9, 3, 4, 5, 6])], { axes: [-1] }]],
+  ])('%s', (_, args) => expectSame(...args));
+
+  it('leaves scales of blocks', () => {
+    const b = new GraphBuilder('g');
+    const node = b.node('DequantizeLinear', [b.input('x', 'int8', [2, 3]), b.float(1)], { block_size: 2 })[0]!;
+    expect(evaluate(b.nodes.at(-1)!, [q, scalar('float32', 1)], [node.type])).toBeUndefined();
+  });
+});

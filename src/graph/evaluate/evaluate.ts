@@ -6,6 +6,8 @@ import { emptyData } from '../tensors.ts';
 import type { Dim, Node, Tensor, TensorType } from '../types.ts';
 import { elementwiseValues } from './elementwise.ts';
 import { concatValues, type EvaluateRule, movementValues } from './movement.ts';
+import { dequantize } from './quantized.ts';
+import { reducedValues } from './reduce.ts';
 
 /** The dimensions that a Shape node gives out. */
 export function shapePart(node: Node, shape: readonly Dim[] | undefined): readonly Dim[] | undefined {
@@ -20,6 +22,8 @@ const shape: EvaluateRule = ({ node, inputs: [x] }) => {
 const rules: Readonly<Record<string, EvaluateRule>> = {
   ...movementValues,
   ...elementwiseValues,
+  ...reducedValues,
+  DequantizeLinear: dequantize,
   Shape: shape,
   Size: ({ inputs: [x] }) => [int64s([], [x!.data.length])],
   /** One value throughout, a float32 zero where none is given. */

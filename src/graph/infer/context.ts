@@ -1,6 +1,6 @@
 import { SlimError } from '../../base/errors.ts';
 import { intAttribute } from '../attributes.ts';
-import { formatShape, isStatic, normalizeAxis } from '../dims.ts';
+import { broadcastShapes, differ, formatShape, isStatic, normalizeAxis } from '../dims.ts';
 import { elementTypeOf } from '../elementTypes.ts';
 import type { Dim, ElementType, Graph, Node, TensorType } from '../types.ts';
 
@@ -18,10 +18,12 @@ export interface InferContext {
   ints(input: number): readonly Dim[] | undefined;
   /** Contents of a float constant of a few elements (scales), or undefined. */
   floats(input: number): readonly number[] | undefined;
-  /** Types of a subgraph's outputs, given the types of its inputs. */
-  inferBody(body: Graph, inputs: readonly TensorType[]): TensorType[];
+  /** Types of a subgraph's outputs, given the types of its inputs; `maybe` where it may not be run at all. */
+  inferBody(body: Graph, inputs: readonly TensorType[], maybe?: boolean): TensorType[];
   /** A free dimension's name that stands nowhere else. */
   freshDim(): string;
+  /** Hears of two sizes that must be the same, for whoever wants to know what follows for free ones. */
+  meet(a: Dim, b: Dim): void;
 }
 
 /** Computes the types of a node's outputs. */
@@ -73,6 +75,21 @@ export function elementTypeAttribute(c: InferContext, name: string): ElementType
 /** Axis attribute as an index into a shape of the given rank. */
 export function axisOf(c: InferContext, axis: number, rank: number): number {
   return normalizeAxis(axis, rank) ?? fail(c, `axis ${axis} is outside rank ${rank}`);
+}
+
+/** Whether two sizes that must be the same can be. */
+export function canEqual(c: InferContext, a: Dim, b: Dim): boolean {
+  c.meet(a, b);
+  return !differ(a, b);
+}
+
+/** What two shapes broadcast to, or undefined; a free size that meets one greater than 1 is taken to be the same. */
+export function broadcastOf(c: InferContext, a: readonly Dim[], b: readonly Dim[]): Dim[] | undefined {
+  for (let i = 1; i <= Math.min(a.length, b.length); i++) {
+    const [x, y] = [a.at(-i)!, b.at(-i)!];
+    if (x !== 1 && y !== 1) c.meet(x, y);
+  }
+  return broadcastShapes(a, b);
 }
 
 /** Numbers only, or undefined. */

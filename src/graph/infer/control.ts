@@ -1,8 +1,7 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../attributes.ts';
-import { differ } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim, Graph, TensorType } from '../types.ts';
-import { axisOf, fail, type InferContext, type InferRule, inputType } from './context.ts';
+import { axisOf, canEqual, fail, type InferContext, type InferRule, inputType } from './context.ts';
 
 function bodyOf(c: InferContext, attribute: string): Graph {
   return graphAttribute(c.node, attribute) ?? fail(c, `the ${attribute} is missing`);
@@ -39,12 +38,14 @@ const scan: InferRule = (c) => {
     }
     if (i < states) return { elementType, shape };
     const axis = axisOf(c, inputAxes[i - states] ?? 0, shape.length);
-    if (steps !== undefined && differ(steps, shape[axis]!)) fail(c, `${steps} and ${shape[axis]} steps to scan`);
+    if (steps !== undefined && !canEqual(c, steps, shape[axis]!)) fail(c, `${steps} and ${shape[axis]} steps to scan`);
     steps ??= shape[axis]!;
     return { elementType, shape: shape.filter((_, a) => a !== axis) };
   });
   return c.inferBody(body, bodyInputs).map((type, i) => {
     const shape = i < states ? (bodyInputs[i]!.shape ?? type.shape) : type.shape;
+    // A state keeps its size from step to step.
+    if (i < states) for (const [a, size] of (type.shape ?? []).entries()) c.meet(shape?.[a] ?? size, size);
     if (shape === undefined) return type;
     const out = [...shape];
     if (i >= states) {
@@ -99,7 +100,7 @@ const branch: InferRule = (c) => {
     if (body.inputs.length > 0 || body.outputs.length !== c.node.outputs.length) {
       fail(c, `a branch gives ${body.outputs.length} outputs, the If names ${c.node.outputs.length}`);
     }
-    return c.inferBody(body, []);
+    return c.inferBody(body, [], true);
   });
   if (first === undefined) fail(c, 'it has no branches');
   return second === undefined ? first : first.map((type, i) => common(type, second[i]!, c));

@@ -1,8 +1,18 @@
 import { intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
-import { addDims, differ, multiplyDims } from '../dims.ts';
+import { addDims, multiplyDims } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputShape, inputType, numbers, shaped, tensor } from './context.ts';
+import {
+  canEqual,
+  fail,
+  type InferContext,
+  type InferRule,
+  inputShape,
+  inputType,
+  numbers,
+  shaped,
+  tensor,
+} from './context.ts';
 
 type Window = ReturnType<typeof windowOf>;
 
@@ -108,12 +118,12 @@ export const convolutionShapes = {
   /** x [N, C, …] with w [M, C/group, k…] → [N, M, …]. */
   Conv: windowed((c, x, w, window) => {
     const channels = multiplyDims([w[1]!, intAttribute(c.node, 'group', 1)]);
-    if (differ(channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
+    if (!canEqual(c, channels, x[1]!)) fail(c, `the weight reads ${channels} channels, x has ${x[1]}`);
     return [x[0]!, w[0]!, ...x.slice(2).map((d, i) => positions(c, d, window, i))];
   }),
   /** x [N, C, …] with w [C, M/group, k…] → [N, M, …]: stride·(d − 1) + output_padding + reach + 1 − pads. */
   ConvTranspose: windowed((c, x, w, window) => {
-    if (differ(w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
+    if (!canEqual(c, w[0]!, x[1]!)) fail(c, `the weight reads ${w[0]} channels, x has ${x[1]}`);
     const given = intsAttribute(c.node, 'output_shape');
     const extra = intsAttribute(c.node, 'output_padding');
     const spatial = x.slice(2).map((d, i): Dim => {

@@ -1,8 +1,7 @@
 import { stringAttribute } from '../attributes.ts';
-import { differ } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim, Node } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputShape, shaped } from './context.ts';
+import { canEqual, fail, type InferContext, type InferRule, inputShape, shaped } from './context.ts';
 
 /** An Einsum with a letter for each axis; the axes of an ellipsis are written as digits, aligned at the right. */
 export interface Equation {
@@ -52,7 +51,7 @@ function sizesOf(c: InferContext, { operands }: Equation, shapes: readonly (read
       const before = sizes.get(letter);
       // Size 1 is repeated; a number says more than a name.
       if (before === undefined || before === 1) sizes.set(letter, size);
-      else if (size !== 1 && differ(before, size)) fail(c, `axis '${letter}' has sizes ${before} and ${size}`);
+      else if (size !== 1 && !canEqual(c, before, size)) fail(c, `axis '${letter}' has sizes ${before} and ${size}`);
       else if (typeof before === 'string' && typeof size === 'number' && size !== 1) sizes.set(letter, size);
     });
   });

@@ -1,10 +1,10 @@
 import { intAttribute } from '../attributes.ts';
-import { broadcastShapes } from '../dims.ts';
 import { traits } from '../operators.ts';
 import { operatorsWith, type Rules, ruleForEach } from '../rules.ts';
 import type { Dim, ElementType } from '../types.ts';
 import {
   axisOf,
+  broadcastOf,
   elementTypeAttribute,
   fail,
   type InferContext,
@@ -20,7 +20,7 @@ function broadcast(c: InferContext, elementType: ElementType) {
   for (let i = 1; i < c.inputs.length; i++) {
     const other = inputType(c, i);
     if (shape === undefined || other.shape === undefined) shape = undefined;
-    else shape = broadcastShapes(shape, other.shape) ?? fail(c, 'these shapes do not broadcast');
+    else shape = broadcastOf(c, shape, other.shape) ?? fail(c, 'these shapes do not broadcast');
   }
   return [tensor(elementType, shape)];
 }

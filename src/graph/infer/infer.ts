@@ -1,5 +1,5 @@
 import { SlimError } from '../../base/errors.ts';
-import { constantTensor, integers } from '../attributes.ts';
+import { constantTensor, graphsOf, integers, mapGraphs } from '../attributes.ts';
 import type { Op } from '../operators.ts';
 import { ruleFor } from '../rules.ts';
 import type { Dim, Graph, Node, Tensor, TensorType } from '../types.ts';
@@ -33,6 +33,16 @@ const rules: Readonly<Record<Op, InferRule>> = {
 const DEEPEST = 32;
 const MOST_STEPS = 1_000_000;
 
+/** Hears of two sizes that must be the same; `maybe` where they need not, because a branch may not be taken. */
+export type SizeListener = (a: Dim, b: Dim, maybe: boolean) => void;
+
+interface ScopeOptions {
+  readonly listener?: SizeListener | undefined;
+  /** Gets the types of all values, those of inner scopes included. */
+  readonly seen?: Map<string, TensorType> | undefined;
+  readonly maybe?: boolean;
+}
+
 /** Types and known integer contents of the values in scope; inner scopes (loop bodies) see the outer ones. */
 export class Scope {
   private readonly types = new Map<string, TensorType>();
@@ -40,11 +50,22 @@ export class Scope {
   private readonly reals = new Map<string, readonly number[]>();
   private readonly declared = new Map<string, TensorType>();
   private readonly outer: Scope | undefined;
+  /** Types of all values, those of inner scopes included, where somebody wants to know. */
+  private readonly seen: Map<string, TensorType> | undefined;
   private readonly depth: number;
   private readonly counter: { next: number; steps: number };
+  /** With which types the graphs inside a node were entered last, where somebody wants to know. */
+  private entered: Map<Graph, readonly TensorType[]> | undefined;
 
-  constructor(outer?: Scope) {
+  private readonly listener: SizeListener | undefined;
+  /** Whether what happens here may not happen at all: the branch of an If. */
+  private readonly maybe: boolean;
+
+  constructor(outer?: Scope, { listener = outer?.listener, seen = outer?.seen, maybe = false }: ScopeOptions = {}) {
     this.outer = outer;
+    this.listener = listener;
+    this.seen = seen;
+    this.maybe = maybe || (outer?.maybe ?? false);
     this.depth = outer === undefined ? 0 : outer.depth + 1;
     this.counter = outer?.counter ?? { next: 0, steps: 0 };
   }
@@ -74,6 +95,7 @@ export class Scope {
 
   define(name: string, type: TensorType): void {
     this.types.set(name, type);
+    this.seen?.set(name, type);
     // A body that is entered again may know less than before.
     this.known.delete(name);
   }
@@ -103,8 +125,12 @@ export class Scope {
     };
     const freshDim = () => `?${this.counter.next++}`;
     const floats = (i: number) => this.floats(node.inputs[i] ?? '');
-    const inferBody = (body: Graph, types: readonly TensorType[]) => inferGraph(body, new Scope(this), types);
-    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim };
+    const inferBody = (body: Graph, types: readonly TensorType[], maybe = false) => {
+      this.entered?.set(body, types);
+      return inferGraph(body, new Scope(this, { maybe }), types);
+    };
+    const meet = (a: Dim, b: Dim) => this.listener?.(a, b, this.maybe);
+    const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim, meet };
     const inferred = ruleFor(rules, node)?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
@@ -116,6 +142,24 @@ export class Scope {
       }
     }
     return types;
+  }
+
+  /**
+   * A node that could be the next one with the graphs inside it changed, whose inputs then have the types that they are
+   * entered with (files often leave them out). Graphs that are known not to run stay as they are.
+   */
+  mapBodies(node: Node, change: (body: Graph) => Graph): Node {
+    if (graphsOf(node).length === 0) return node;
+    const inner = new Scope(this);
+    const entered = new Map<Graph, readonly TensorType[]>();
+    inner.entered = entered;
+    inner.defineNode(node);
+    return mapGraphs(node, (body) => {
+      const types = entered.get(body);
+      if (types === undefined) return body;
+      const inputs = body.inputs.map((v, i) => (types[i]?.shape === undefined ? v : { ...v, type: types[i] }));
+      return change({ ...body, inputs });
+    });
   }
 
   /** What is inferred, where that is nothing what is declared; the element type may be a guess in the end. */
@@ -158,6 +202,13 @@ export function inferTypes(graph: Graph): (name: string) => TensorType | undefin
   return (name) => scope.type(name);
 }
 
+/** As `inferTypes`, with the values inside loops and branches; of several values of one name the last. */
+export function inferAllTypes(graph: Graph): (name: string) => TensorType | undefined {
+  const seen = new Map<string, TensorType>();
+  inferGraph(graph, new Scope(undefined, { seen }));
+  return (name) => seen.get(name);
+}
+
 const knownScopes = new WeakMap<Graph, Scope>();
 
 /** As `inferTypes`, but passes over nodes that do not fit. For guesses at what a model's inputs are. */
@@ -166,6 +217,12 @@ export function knownTypes(graph: Graph): Scope {
   if (found) return found;
   const scope = new Scope();
   knownScopes.set(graph, scope);
+  inferWhatFits(graph, scope);
+  return scope;
+}
+
+/** Infers a graph into `scope`, passing over nodes that do not fit. */
+export function inferWhatFits(graph: Graph, scope: Scope): void {
   scope.enter(graph);
   for (const node of graph.nodes) {
     try {
@@ -174,5 +231,4 @@ export function knownTypes(graph: Graph): Scope {
       if (!(error instanceof SlimError)) throw error;
     }
   }
-  return scope;
 }

@@ -1,11 +1,10 @@
 import { constantTensor, intAttribute, intsAttribute, stringAttribute } from '../attributes.ts';
-import { differ } from '../dims.ts';
 import { shapePart } from '../evaluate/evaluate.ts';
 import { traits } from '../operators.ts';
 import type { Rules } from '../rules.ts';
 import { RECURRENT_INPUT as INPUT } from '../slots.ts';
 import type { Dim } from '../types.ts';
-import { elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
+import { canEqual, elementTypeAttribute, fail, type InferRule, inputType, shapeFrom, tensor } from './context.ts';
 
 /** X[T,B,I], W[D,GH,I], R[D,GH,H] → Y[T,D,B,H], Y_h[D,B,H] (and Y_c for LSTM); batch first when layout is 1. */
 const recurrent: InferRule = (c) => {
@@ -19,7 +18,8 @@ const recurrent: InferRule = (c) => {
   const expect = (input: number, name: string, shape: readonly (Dim | undefined)[]) => {
     const got = c.inputs[input]?.shape;
     if (got === undefined) return;
-    const clash = got.length !== shape.length || got.some((d, i) => shape[i] !== undefined && differ(d, shape[i]!));
+    const clash =
+      got.length !== shape.length || got.some((d, i) => shape[i] !== undefined && !canEqual(c, d, shape[i]!));
     if (clash) fail(c, `${name} must be [${shape.map((d) => d ?? '?').join(', ')}] (directions, gates·hidden, …)`);
   };
   const rows = typeof hidden === 'number' ? gates * hidden : undefined;
@@ -31,6 +31,8 @@ const recurrent: InferRule = (c) => {
   const batchFirst = intAttribute(c.node, 'layout', 0) === 1;
   const [time, batch] = batchFirst ? [x[1]!, x[0]!] : [x[0]!, x[1]!];
   const state = batchFirst ? [batch, directions, hidden] : [directions, batch, hidden];
+  const lengths = c.inputs[INPUT.lengths]?.shape?.[0];
+  if (lengths !== undefined) c.meet(lengths, batch);
   expect(INPUT.hidden, 'initial_h', state);
   expect(INPUT.cell, 'initial_c', state);
   const y = batchFirst ? [batch, time, directions, hidden] : [time, directions, batch, hidden];

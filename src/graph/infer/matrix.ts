@@ -1,11 +1,11 @@
 import { intAttribute } from '../attributes.ts';
-import { broadcastShapes, differ, formatShape } from '../dims.ts';
+import { formatShape } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
-import { fail, type InferContext, type InferRule, inputShape, shaped } from './context.ts';
+import { broadcastOf, canEqual, fail, type InferContext, type InferRule, inputShape, shaped } from './context.ts';
 
 function requireEqual(c: InferContext, a: Dim, b: Dim): void {
-  if (differ(a, b)) fail(c, `the inner sizes differ: ${a} and ${b}`);
+  if (!canEqual(c, a, b)) fail(c, `the inner sizes differ: ${a} and ${b}`);
 }
 
 export const matrixShapes = {
@@ -17,7 +17,7 @@ export const matrixShapes = {
     const left = a.length === 1 ? [1, ...a] : a;
     const right = b.length === 1 ? [...b, 1] : b;
     requireEqual(c, left[left.length - 1]!, right[right.length - 2]!);
-    const batch = broadcastShapes(left.slice(0, -2), right.slice(0, -2)) ?? fail(c, 'the batch axes do not broadcast');
+    const batch = broadcastOf(c, left.slice(0, -2), right.slice(0, -2)) ?? fail(c, 'the batch axes do not broadcast');
     const out = [...batch];
     if (a.length > 1) out.push(left[left.length - 2]!);
     if (b.length > 1) out.push(right[right.length - 1]!);
@@ -32,7 +32,7 @@ export const matrixShapes = {
     const [kb, n] = intAttribute(c.node, 'transB', 0) ? [b[1]!, b[0]!] : [b[0]!, b[1]!];
     requireEqual(c, ka, kb);
     const bias = c.inputs[2]?.shape;
-    const sum = bias && broadcastShapes([m, n], bias);
+    const sum = bias && broadcastOf(c, [m, n], bias);
     // It may be repeated to the product's size, but not the product to its size.
     if (bias && (sum?.length !== 2 || (m === 1 && sum[0] !== 1) || (n === 1 && sum[1] !== 1))) {
       fail(c, `the third operand ${formatShape(bias)} does not broadcast to [${m}, ${n}]`);

@@ -1,9 +1,11 @@
 import { intAttribute, intsAttribute } from '../attributes.ts';
-import { addDims, broadcastShapes, differ, divideDims, formatShape, multiplyDims, normalizeAxis } from '../dims.ts';
+import { addDims, divideDims, formatShape, multiplyDims, normalizeAxis } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim, Node } from '../types.ts';
 import {
   axisOf,
+  broadcastOf,
+  canEqual,
   fail,
   type InferContext,
   type InferRule,
@@ -45,6 +47,7 @@ const split: InferRule = (c) => {
     } else sizes = Array.from({ length: count }, () => divideDims(size, count) ?? c.freshDim());
   }
   const total = numbers(sizes)?.reduce((a, b) => a + b, 0);
+  if (total !== undefined) c.meet(size, total);
   if (sizes.length !== count || (typeof size === 'number' && total !== undefined && total !== size)) {
     fail(c, `sizes [${sizes}] do not divide axis ${axis} of size ${size} into ${count}`);
   }
@@ -80,7 +83,7 @@ const slice = shaped((c, shape) => {
 
 const expand = shaped((c, shape) => {
   const target = shapeFrom(c, 1);
-  return target && (broadcastShapes(shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`));
+  return target && (broadcastOf(c, shape, target) ?? fail(c, `does not expand to ${formatShape(target)}`));
 });
 
 /**
@@ -130,6 +133,7 @@ export const movementShapes = {
     } else if (shape !== undefined) {
       const from = multiplyDims(shape);
       const to = multiplyDims(out);
+      c.meet(from, to);
       if (typeof from === 'number' && typeof to === 'number' && from !== to) {
         fail(c, `${from} elements do not fit ${formatShape(out)} with ${to}`);
       }
@@ -144,6 +148,7 @@ export const movementShapes = {
   Squeeze: shaped((c, shape) => {
     const axes = axesOf(c, 1)?.map((a) => axisOf(c, a, shape.length));
     for (const a of axes ?? []) {
+      c.meet(shape[a]!, 1);
       if (typeof shape[a] === 'number' && shape[a] !== 1) fail(c, `axis ${a} has size ${shape[a]}, not 1`);
     }
     return shape.filter((d, i) => (axes ? !axes.includes(i) : d !== 1));
@@ -168,7 +173,7 @@ export const movementShapes = {
     if (!shapes.every((s) => s !== undefined)) return undefined;
     const axis = axisOf(c, intAttribute(c.node, 'axis', 0), first.length);
     for (const s of shapes) {
-      const clash = s.length !== first.length || s.some((d, i) => i !== axis && differ(d, first[i]!));
+      const clash = s.length !== first.length || s.some((d, i) => i !== axis && !canEqual(c, d, first[i]!));
       if (clash) fail(c, `shapes must agree except along axis ${axis}`);
     }
     return first.map((d, i) => (i === axis ? addDims(shapes.map((s) => s[axis]!)) : d));

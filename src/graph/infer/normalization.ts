@@ -1,14 +1,24 @@
 import { intAttribute } from '../attributes.ts';
-import { differ } from '../dims.ts';
 import type { Rules } from '../rules.ts';
 import type { Dim } from '../types.ts';
-import { axisOf, fail, type InferContext, type InferRule, inputType, same, tensor } from './context.ts';
+import {
+  axisOf,
+  broadcastOf,
+  canEqual,
+  fail,
+  type InferContext,
+  type InferRule,
+  inputType,
+  same,
+  tensor,
+} from './context.ts';
 
 /** A vector of one entry per channel (or per group) must fit the channels of x [N, C, …]. */
 function checkChannels(c: InferContext, input: number, name: string, channels: Dim | undefined): void {
   const shape = c.inputs[input]?.shape;
   if (shape === undefined || channels === undefined) return;
-  if (shape.length !== 1 || differ(shape[0]!, channels)) fail(c, `${name} must be [${channels}], one for each channel`);
+  if (shape.length !== 1 || !canEqual(c, shape[0]!, channels))
+    fail(c, `${name} must be [${channels}], one for each channel`);
 }
 
 /** Over the axes from `axis` on; further outputs are statistics, with size 1 in place of those axes. */
@@ -16,6 +26,9 @@ const layer: InferRule = (c) => {
   const type = inputType(c, 0);
   const { elementType, shape } = type;
   const axis = shape && axisOf(c, intAttribute(c.node, 'axis', -1), shape.length);
+  const scale = c.inputs[1]?.shape;
+  // Only what it says of sizes counts: what does not fit is the engine's to refuse.
+  if (shape && scale) broadcastOf(c, shape, scale);
   const reduced = shape?.map((d, i) => (i < axis! ? d : 1));
   const statistics = tensor(elementType, reduced);
   return [type, statistics, statistics];

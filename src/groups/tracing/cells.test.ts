@@ -178,8 +178,8 @@ describe('recurrentStates', () => {
       { input: 'c', output: 'c_next' },
     ];
     expect(found(b.build(), states)).toEqual([
-      ['h (1)', 'State', 4, 4],
-      ['h (2)', 'State', 4, 4],
+      ['MatMul_1', 'RNN cell', 4, 4],
+      ['MatMul_3', 'RNN cell', 4, 4],
     ]);
   });
 

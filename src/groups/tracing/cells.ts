@@ -1,23 +1,24 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { nodeTitle } from '../../graph/names.ts';
 import { isLoop, isRecurrent, type LoopNode, operators, traits } from '../../graph/operators.ts';
-import { bodiesOf, producers, usedNames } from '../../graph/rewrite.ts';
+import { allNodes, bodiesOf, producers, usedNames } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
+import { stateCells } from './stateCells.ts';
 import type { Trace } from './walk.ts';
 
 /** A layer with the identities of its units. */
 export interface TracedLayer {
-  /** The node's; of a cell that is spelled out `loopTitle`, a streaming state's input, or its first product. */
+  /** The node's; of a cell that is spelled out `loopTitle`, or what `stateCells` and `unrolledCells` call it. */
   readonly name: string;
   readonly operator: string;
   readonly ids: Int32Array;
 }
 
 /**
- * The layers of cells that an exporter took apart: states of Scan and Loop that a product inside the loop reads, the
- * same of streaming states, and units that weights both read and make in several places (a cell that is unrolled).
+ * The layers of cells that an exporter took apart: states of Scan and Loop that a product inside the loop reads, single
+ * steps between streaming states, and units that weights both read and make in several places (a cell that is unrolled).
  * `graph` is the one before its recurrent operators are lowered, which have names of their own.
  */
 export function recurrentStates(graph: Graph, trace: Trace, states: readonly StatePair[] = []): TracedLayer[] {
@@ -28,21 +29,13 @@ export function recurrentStates(graph: Graph, trace: Trace, states: readonly Sta
     for (const root of identities.rootsOf(ids)) seen.add(root);
   };
   for (const { ids } of found) see(ids);
-  for (const node of graph.nodes.filter(isRecurrent)) {
+  for (const node of allNodes(graph).filter(isRecurrent)) {
     const recurrent = trace.values.get(node.inputs[RECURRENT_INPUT.recurrent] ?? '');
     if (recurrent?.kind === 'weight') see(recurrent.axes[2]!.ids);
   }
-  const carried = new Set(states.map((s) => s.output));
-  for (const { input } of states) {
-    const ids = unitsOf(input, trace);
-    if (ids === undefined || identities.rootsOf(ids).some((root) => seen.has(root))) continue;
-    // A state that stacks layers is read in as many places.
-    const places = readsOf(graph, input, carried, trace);
-    for (const i of places.keys()) {
-      found.push({ name: places.length === 1 ? input : `${input} (${i + 1})`, operator: 'State', ids });
-    }
-    if (places.length > 0) see(ids);
-  }
+  const cells = stateCells(graph, trace, states, seen);
+  for (const { ids } of cells) see(ids);
+  found.push(...cells);
   return [...found, ...unrolledCells(graph, trace, seen)];
 }
 
@@ -154,7 +147,7 @@ function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): TracedLay
 /** Weights that several products use, one of them on what another one led to: else they are one layer for several inputs. */
 function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedWeight[] {
   const users = new Map<string, Node[]>();
-  for (const node of graph.nodes) {
+  for (const node of allNodes(graph)) {
     if (node.op !== 'MatMul' && node.op !== 'Gemm') continue;
     for (const name of node.inputs.slice(0, 2)) {
       const value = values.get(name);

@@ -1,3 +1,4 @@
+import { titleOf } from '../../graph/names.ts';
 import type { Graph, Node, TensorType } from '../../graph/types.ts';
 import { FIXED, type Identities } from './identities.ts';
 import { asFlow, type Flow, idsOf, type Traced, uniform } from './traced.ts';
@@ -18,6 +19,8 @@ export interface TraceContext {
   own(axis: number, size: number): Int32Array;
   /** Follows the data through a graph inside the node: what its outputs are, given its inputs. */
   runBody(body: Graph, inputs: readonly Traced[], types: readonly TensorType[]): Traced[];
+  /** What the outputs of all bodies were when they were followed last. */
+  bodyResults(): readonly Traced[];
 }
 
 /** Says how identities pass through an operator, for each output or the only one; those that are left out are fixed. */
@@ -63,20 +66,18 @@ export function outputShape(c: TraceContext, index = 0): TensorType['shape'] {
   return c.outputTypes[index]?.shape;
 }
 
-/** `MatMul 'head'`, for messages. */
-export function titleOf({ op, domain, name, outputs }: Node): string {
-  return `${domain ? `${domain}.` : ''}${op} '${name || outputs[0]}'`;
-}
-
 /** Ends the trace at this node: channels get no further, and layers whose units are among them are blocked. */
 export function obstruct(c: TraceContext, reason: string): Flow {
-  for (const x of c.inputs) {
+  for (const x of [...c.inputs, ...c.bodyResults()]) {
     if (x === undefined || (x.kind === 'flow' && x.axis === undefined)) continue;
-    for (const ids of idsOf(x)) {
-      if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
-    }
+    for (const ids of idsOf(x)) obstructAt(c, ids, reason);
   }
   return fixed(c);
+}
+
+/** Makes this node an obstacle to some channels. */
+export function obstructAt(c: TraceContext, ids: Int32Array, reason: string): void {
+  if (ids.length > 0) c.identities.obstacles.push({ ids, reason: `${titleOf(c.node)}: ${reason}` });
 }
 
 /** Says that an operator looks at all these channels together, so that none can leave without loss. */

@@ -1,11 +1,13 @@
 import { graphAttribute, intAttribute, intsAttribute } from '../../graph/attributes.ts';
 import { normalizeAxis } from '../../graph/dims.ts';
 import { scansBatches, takenBranches } from '../../graph/infer/control.ts';
-import { producers } from '../../graph/rewrite.ts';
+import { titleOf } from '../../graph/names.ts';
+import { handsOn } from '../../graph/rewrite.ts';
 import type { Rules } from '../../graph/rules.ts';
-import type { Graph, TensorType } from '../../graph/types.ts';
+import type { Dim, Graph, TensorType } from '../../graph/types.ts';
 import { obstruct, operand, outputShape, type TraceContext, type TraceRule } from './context.ts';
-import { FIXED, type Identities } from './identities.ts';
+import { FIXED, type Identities, NONE } from './identities.ts';
+import { flowAlongLast, idsAlongLast } from './lastAxis.ts';
 import {
   alongAxis,
   asData,
@@ -52,17 +54,6 @@ function iterate(c: TraceContext, body: Graph, entry: Entry): { states: Traced[]
   }
 }
 
-/** True when an output of a body is one of its inputs. */
-function handsOn(body: Graph, input: number, output: number): boolean {
-  const made = producers(body.nodes);
-  let name = body.outputs[output]?.name;
-  // As many steps as there are nodes: a name may be hidden by one of the same spelling.
-  for (let i = 0; i < body.nodes.length && made.get(name ?? '')?.op === 'Identity'; i++) {
-    name = made.get(name!)!.inputs[0];
-  }
-  return name === body.inputs[input]?.name;
-}
-
 function isAlike(a: Traced, b: Traced): boolean {
   return a.kind === 'flow' && b.kind === 'flow' ? a.axis === b.axis && isNone(a) === isNone(b) : a.kind === b.kind;
 }
@@ -71,7 +62,7 @@ function isAlike(a: Traced, b: Traced): boolean {
 function merge(a: State, b: State, identities: Identities): State | undefined {
   if (isNone(a)) return b.kind === 'flow' ? { ...b, shape: (a.kind === 'flow' ? a.shape : undefined) ?? b.shape } : b;
   if (isNone(b)) return a;
-  if (a.kind === 'open' && b.kind === 'open') return mergeOpen(a, b, identities);
+  if (a.kind === 'open' && b.kind === 'open') return open(mergeAxes(a.axes, b.axes, identities));
   const axis = (a.kind === 'flow' ? a.axis : undefined) ?? (b.kind === 'flow' ? b.axis : undefined);
   if (axis === undefined) {
     fix(a, identities);
@@ -91,18 +82,16 @@ function merge(a: State, b: State, identities: Identities): State | undefined {
   return flow(x.shape, x.axis, identities.unite(x.ids, y.ids));
 }
 
-function mergeOpen(a: Open, b: Open, identities: Identities): Open {
-  return open(
-    a.axes.map((x, i): ValueAxis => {
-      const y = b.axes[i];
-      if (y === undefined || x.ids.length !== y.ids.length) {
-        identities.fix(x.ids);
-        if (y) identities.fix(y.ids);
-        return plainAxis(x.size);
-      }
-      return { ...x, ids: identities.unite(x.ids, y.ids), sources: [...new Set([...x.sources, ...y.sources])] };
-    }),
-  );
+function mergeAxes(a: readonly ValueAxis[], b: readonly ValueAxis[], identities: Identities): ValueAxis[] {
+  return a.map((x, i): ValueAxis => {
+    const y = b[i];
+    if (y === undefined || x.ids.length !== y.ids.length) {
+      identities.fix(x.ids);
+      if (y) identities.fix(y.ids);
+      return plainAxis(x.size);
+    }
+    return { ...x, ids: identities.unite(x.ids, y.ids), sources: [...new Set([...x.sources, ...y.sources])] };
+  });
 }
 
 /** A value without its axis `axis`; undefined when that carries its channels. */
@@ -180,16 +169,39 @@ const loop: TraceRule = (c) => {
 
 /** What either branch gives. */
 const branch: TraceRule = (c) => {
-  const condition = c.ints(0);
-  const branches = takenBranches(c.node, condition).map((name) => graphAttribute(c.node, name));
-  const results = branches.map((body) => (body ? c.runBody(body, [], []).map(asData) : []));
+  fix(operand(c, 0), c.identities);
+  const branches = takenBranches(c.node, c.ints(0)).map((name) => graphAttribute(c.node, name));
+  const results = branches.map((body) => (body ? c.runBody(body, [], []) : []));
   const merged = c.node.outputs.map((_, i) => {
     const [first, second] = results.map((outputs) => outputs[i]);
-    return first && second ? merge(first, second, c.identities) : first;
+    if (first === undefined || second === undefined) return first && inShape(first, outputShape(c, i));
+    return eitherOf(c, first, second, outputShape(c, i));
   });
-  if (!merged.every((x) => x !== undefined)) return obstruct(c, 'its branches carry units along different axes');
-  return merged.map((x, i) => (x.kind === 'flow' ? { ...x, shape: outputShape(c, i) ?? x.shape } : x));
+  if (merged.every((x) => x !== undefined)) return merged;
+  return obstruct(c, 'its branches carry units along different axes');
 };
+
+function inShape(x: Traced, shape: readonly Dim[] | undefined): Traced {
+  return x.kind === 'flow' && shape !== undefined ? { ...x, shape } : x;
+}
+
+/** One of two values in the shape that both have, if any; undefined when nobody can say where its channels are. */
+function eitherOf(c: TraceContext, a: Traced, b: Traced, shape: readonly Dim[] | undefined): Traced | undefined {
+  const { identities } = c;
+  if (a.kind !== 'flow' && b.kind !== 'flow' && a.axes.length === b.axes.length) {
+    const axes = mergeAxes(a.axes, b.axes, identities);
+    return { kind: a.kind === 'weight' && b.kind === 'weight' ? 'weight' : 'open', axes };
+  }
+  if (shape !== undefined) {
+    const merged = merge(asData(a), asData(b), identities);
+    return merged && inShape(merged, shape);
+  }
+  const [x, y] = [asFlow(a, identities), asFlow(b, identities)];
+  if (x.axis === undefined && y.axis === undefined) return uniform(undefined, isNone(x) && isNone(y) ? NONE : FIXED);
+  const [first, second] = [idsAlongLast(x), idsAlongLast(y)];
+  const fit = first !== undefined && first.length === second?.length;
+  return fit ? flowAlongLast(identities.unite(first, second), titleOf(c.node)) : undefined;
+}
 
 /** Rules of operators with graphs inside. */
 export const controlTraces = { Scan: scan, Loop: loop, If: branch } satisfies Rules<TraceRule>;

@@ -30,7 +30,13 @@ export class Identities {
   readonly obstacles: Event[] = [];
   /** Channels that have a part in one another's results, so that none can leave without loss. */
   readonly entanglements: Event[] = [];
+  /** Axes of weights that the node at hand reads its channels by. */
+  readonly readings: Int32Array[] = [];
+  /** What the trace is at, for `causeOf`: an operator, an output of the graph. */
+  at = '';
   private readonly parents: number[] = [FIXED];
+  /** Roots of the classes that stay, and what the trace was at when that showed. */
+  private readonly causes = new Map<number, string>([[FIXED, '']]);
   private readonly byTensor = new Map<string, StoredAxis[]>();
   /** Number of unions so far that joined two different classes; tells whether a pass changed something. */
   unions = 0;
@@ -43,6 +49,16 @@ export class Identities {
   /** The representative of an identity's class; FIXED for every fixed one, NONE for none. */
   find(id: number): number {
     if (id === NONE) return NONE;
+    const root = this.root(id);
+    return this.causes.has(root) ? FIXED : root;
+  }
+
+  /** What keeps an identity where it is: the operator or output at which that showed; undefined when it may go. */
+  causeOf(id: number): string | undefined {
+    return id === NONE ? undefined : this.causes.get(this.root(id));
+  }
+
+  private root(id: number): number {
     let root = id;
     while (this.parents[root] !== root) root = this.parents[root]!;
     for (let at = id; at !== root; ) {
@@ -58,13 +74,20 @@ export class Identities {
     return Array.from(ids, (id) => this.find(id)).filter((root) => root > FIXED);
   }
 
-  /** Makes two identities one; NONE joins with nothing. The smaller number represents, so that FIXED always does. */
+  /** Makes two identities one, which stays if either does; NONE joins with nothing. The smaller number represents. */
   union(a: number, b: number): void {
-    const x = this.find(a);
-    const y = this.find(b);
-    if (x === y || x === NONE || y === NONE) return;
-    this.parents[Math.max(x, y)] = Math.min(x, y);
+    if (a === NONE || b === NONE) return;
+    const [x, y] = [this.root(a), this.root(b)];
+    const [fixedX, fixedY] = [this.causes.get(x), this.causes.get(y)];
+    if (x === y || (fixedX !== undefined && fixedY !== undefined)) return;
     this.unions++;
+    if (x === FIXED || y === FIXED) {
+      this.causes.set(Math.max(x, y), this.at);
+      return;
+    }
+    this.parents[Math.max(x, y)] = Math.min(x, y);
+    const cause = fixedX ?? fixedY;
+    if (cause !== undefined) this.causes.set(Math.min(x, y), cause);
   }
 
   /** Unites two lists of equal length index by index; the result has an identity wherever either has one. */
@@ -91,14 +114,15 @@ export class Identities {
   }
 
   /** Records one axis of a graph input that is stored between runs: a streaming state. */
-  stateAxis(tensor: string, axis: number, size: number): Int32Array {
-    const ids = this.fresh(size);
-    this.stored.push({ tensor, axis, ids, role: 'produces' });
-    return ids;
+  stateAxis(tensor: string, axis: number, size: number): StoredAxis {
+    const stored: StoredAxis = { tensor, axis, ids: this.fresh(size), role: 'produces' };
+    this.stored.push(stored);
+    return stored;
   }
 
   /** Records how axes are used. */
   mark(axes: readonly StoredAxis[], role: Role): void {
+    if (role === 'reads') for (const a of axes) this.readings.push(a.ids);
     for (const a of axes) if (a.role === undefined || strength[role] > strength[a.role]) a.role = role;
   }
 }

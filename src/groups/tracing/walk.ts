@@ -3,21 +3,27 @@ import { constantTensor, integers } from '../../graph/attributes.ts';
 import { isStatic, sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
 import { Scope } from '../../graph/infer/infer.ts';
-import type { Op, RecurrentOp } from '../../graph/operators.ts';
+import { titleOf } from '../../graph/names.ts';
+import { moves, type Op, type RecurrentOp } from '../../graph/operators.ts';
+import { bodiesOf, capturedNames } from '../../graph/rewrite.ts';
 import { ruleFor } from '../../graph/rules.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Graph, Node, Tensor, ValueInfo } from '../../graph/types.ts';
+import { movesStates } from '../../passes/states/parts.ts';
+import { lostIds, markOf, placed, stopped } from './accounted.ts';
 import { alongTraces } from './along.ts';
-import { obstruct, type TraceContext, type TraceRule, titleOf } from './context.ts';
+import { obstruct, obstructAt, type TraceContext, type TraceRule } from './context.ts';
 import { controlTraces } from './control.ts';
 import { convolutionTraces } from './convolution.ts';
 import { copyTraces } from './copies.ts';
 import { elementwiseTraces } from './elementwise.ts';
 import { FIXED, Identities, NONE } from './identities.ts';
 import { indexingTraces } from './indexing.ts';
+import { isAlongLast, traceAlongLast } from './lastAxis.ts';
 import { matrixTraces } from './matrix.ts';
 import { movementTraces } from './movement.ts';
-import { alongAxis, asFlow, fix, flow, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
+import { stateValue, tieState } from './states.ts';
+import { fix, idsOf, type Traced, uniform, valueAxis, weight } from './traced.ts';
 
 /** Operators that the trace does not meet: it goes through graphs whose layers are loops, and knows constants by itself. */
 type Unmet = RecurrentOp | 'Constant';
@@ -45,23 +51,31 @@ export interface Trace {
 }
 
 /**
- * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs. Throws a SlimError
- * when shapes do not fit, or when the graph spells out sizes that are too large to follow.
+ * Follows the data through a graph of primitive operators. `opset` says over which axes Softmax runs, `titles` what
+ * nodes are called that stand for another one. Throws a SlimError when shapes do not fit, or when the graph spells out
+ * sizes that are too large to follow.
  */
-export function walk(graph: Graph, states: readonly StatePair[], opset = NEWEST): Trace {
-  const walker = new Walker(opset);
+export function walk(
+  graph: Graph,
+  states: readonly StatePair[],
+  opset = NEWEST,
+  titles: ReadonlyMap<Node, string> = new Map(),
+): Trace {
+  const walker = new Walker(opset, titles);
   const { identities, values } = walker;
   const scope = new Scope();
   const kept = new Set(states.map((s) => s.input));
   for (const input of graph.inputs) {
+    walker.origins.set(input.name, input.name);
     walker.define(scope, input, kept.has(input.name) ? stateValue(input, identities) : fixedValue(input));
   }
   const outputs = walker.run(graph, scope);
   const streamed = new Map(states.map((s) => [s.output, s.input]));
   graph.outputs.forEach((output, i) => {
+    identities.at = `output '${output.name}'`;
     const state = values.get(streamed.get(output.name) ?? '');
     if (state === undefined) fix(outputs[i]!, identities);
-    else tie(state, outputs[i]!, identities);
+    else tieState(state, outputs[i]!, identities);
   });
   return { identities, values, ints: walker.ints };
 }
@@ -82,9 +96,15 @@ class Walker implements Trace {
   private readonly owned = new Map<string, Int32Array>();
   private budget = MOST_ENTRIES;
   private readonly opset: number;
+  private readonly titles: ReadonlyMap<Node, string>;
+  /** Inputs of the graph by the values that are parts of them, only moved. */
+  readonly origins = new Map<string, string>();
+  /** True inside a node that stands for another one. */
+  private standsIn = false;
 
-  constructor(opset: number) {
+  constructor(opset: number, titles: ReadonlyMap<Node, string>) {
     this.opset = opset;
+    this.titles = titles;
   }
 
   define(scope: Scope, { name, type }: Pick<ValueInfo, 'name' | 'type'>, value: Traced): void {
@@ -112,29 +132,89 @@ class Walker implements Trace {
       this.store(scope, node.outputs[0]!, constant);
       return;
     }
+    const mark = markOf(this.identities);
+    const inputs = node.inputs.map((name) => (name === '' ? undefined : this.values.get(name)));
+    const bodies = new Map<Graph, readonly Traced[]>();
+    const entered: Traced[] = [];
     const context: TraceContext = {
       node,
-      inputs: node.inputs.map((name) => (name === '' ? undefined : this.values.get(name))),
+      inputs,
       inputTypes,
       outputTypes,
       identities: this.identities,
       opset: this.opset,
       ints: (i) => this.known(scope, node.inputs[i]),
       own: (axis, size) => this.own(`${axis} ${node.outputs[0]}`, size),
-      runBody: (body, inputs, types) => {
+      runBody: (body, given, types) => {
         const inner = new Scope(scope);
-        for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, inputs[i]!);
-        return this.run(body, inner);
+        for (const [i, { name }] of body.inputs.entries()) this.define(inner, { name, type: types[i]! }, given[i]!);
+        const results = this.run(body, inner);
+        bodies.set(body, results);
+        entered.push(...given);
+        return results;
       },
+      bodyResults: () => [...bodies.values()].flat(),
     };
-    const rule = ruleFor<TraceRule>(rules, node);
-    const results = [rule ? rule(context) : obstruct(context, 'the trace does not know this operator')].flat();
+    const results = [this.applyAt(context)].flat();
+    const made = node.outputs.map((_, i) =>
+      this.followed(context, results[i] ?? uniform(outputTypes[i]?.shape, FIXED)),
+    );
     node.outputs.forEach((name, i) => {
       if (name === '') return;
-      const value = results[i] ?? uniform(outputTypes[i]?.shape, FIXED);
-      this.pay(value, node);
-      this.values.set(name, value);
+      this.pay(made[i]!, node);
+      this.values.set(name, made[i]!);
     });
+    // What goes into a body is accounted for where it is used; an operator may leave out elements of its first input.
+    const given = inputs.slice(leavesOut(node) ? 1 : 0).filter((x) => x !== undefined);
+    const lost = lostIds(this.identities, mark, [...given, ...context.bodyResults()], [...made, ...entered]);
+    if (lost.length > 0) obstructAt(context, lost, 'what it does with them is not known');
+    this.identities.readings.length = mark.readings;
+  }
+
+  /** What the rule of the node says, while messages name the node. */
+  private applyAt(context: TraceContext): ReturnType<TraceRule> {
+    const { node } = context;
+    const outside = this.identities.at;
+    const { standsIn } = this;
+    // What stands for another node stands for it with all that is inside.
+    if (!standsIn) this.identities.at = this.placeOf(node);
+    this.standsIn ||= this.titles.has(node);
+    const results = this.apply(context);
+    this.identities.at = outside;
+    this.standsIn = standsIn;
+    return results;
+  }
+
+  private apply(context: TraceContext): ReturnType<TraceRule> {
+    const { node } = context;
+    const rule = ruleFor<TraceRule>(rules, node);
+    if (rule === undefined) {
+      // What bodies of an unknown operator take from outside is among its inputs.
+      const captured = bodiesOf(node).flatMap((body) => [...capturedNames(body)]);
+      const inputs = [...context.inputs, ...captured.map((name) => this.values.get(name))];
+      return obstruct({ ...context, inputs }, 'the trace does not know this operator');
+    }
+    const unranked = context.inputs.find(isAlongLast);
+    if (unranked === undefined) return rule(context);
+    const reason = `it takes units of ${unranked.from}, whose branches give them different numbers of axes`;
+    return traceAlongLast(context) ?? obstruct(context, reason);
+  }
+
+  /** What came out, where its channels are known to lie on one of its axes. */
+  private followed(context: TraceContext, x: Traced): Traced {
+    const found = placed(x);
+    if (found !== undefined) return found;
+    for (const ids of idsOf(x)) obstructAt(context, ids, 'the shape of its output is not known');
+    return stopped(x);
+  }
+
+  /** What a node is called in messages, with the inputs of the graph that it works on as they come. */
+  private placeOf(node: Node): string {
+    const origins = new Set(node.inputs.flatMap((name) => this.origins.get(name) ?? []));
+    const [origin] = origins;
+    if (origin !== undefined && movesStates(node)) for (const name of node.outputs) this.origins.set(name, origin);
+    const title = this.titles.get(node) ?? titleOf(node);
+    return origins.size === 0 ? title : `${title} with input '${[...origins].join("', '")}'`;
   }
 
   /** Keeps a file of few bytes from making identities without end. */
@@ -175,28 +255,12 @@ class Walker implements Trace {
   }
 }
 
+/** True for an operator that only measures its first input, or gives some elements of it. */
+function leavesOut(node: Node): boolean {
+  const how = moves(node);
+  return how === 'drops' || how === 'picks' || (node.domain === '' && (node.op === 'Shape' || node.op === 'Size'));
+}
+
 function fixedValue(input: ValueInfo): Traced {
   return uniform(input.type.shape, FIXED);
-}
-
-/** A streaming state: its channels lie along the last axis that has a fixed size (of more than 1, if there is one). */
-function stateValue(input: ValueInfo, identities: Identities): Traced {
-  const { shape } = input.type;
-  if (shape === undefined) return fixedValue(input);
-  const sized = shape.flatMap((d, i) => (typeof d === 'number' ? [i] : []));
-  const axis = sized.findLast((i) => shape[i] !== 1) ?? sized[sized.length - 1];
-  if (axis === undefined) return fixedValue(input);
-  return flow(shape, axis, identities.stateAxis(input.name, axis, shape[axis] as number));
-}
-
-/** What comes out as a state goes in again. */
-function tie(state: Traced, next: Traced, identities: Identities): void {
-  const a = asFlow(state, identities);
-  const b =
-    next.kind === 'flow' || a.axis === undefined ? asFlow(next, identities) : alongAxis(next, a.axis, identities);
-  if (a.axis !== undefined && a.axis === b.axis && a.ids.length === b.ids.length) identities.unite(a.ids, b.ids);
-  else {
-    identities.fix(a.ids);
-    identities.fix(b.ids);
-  }
 }

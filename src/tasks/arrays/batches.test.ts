@@ -20,7 +20,7 @@ describe('batchFeeds', () => {
   const examples = (batchAxis: number): Examples => ({
     source: 'test',
     count: 3,
-    inputs: [{ name: 'x', array, batchAxis }],
+    inputs: [{ name: 'x', array, batchAxis, from: 'x', padded: undefined }],
     zeros: [{ name: 'h', batchAxis: 1 }],
     sizes: {},
     fixedBatch: undefined,

@@ -12,12 +12,17 @@ import type { Targets } from './targets.ts';
 /** The examples' order in an epoch, from 0: another one in each, the same for the same seed (Fisher and Yates). */
 export function shuffled(count: number, seed: number, epoch: number): Uint32Array {
   const random = randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0);
-  const order = Uint32Array.from({ length: count }, (_, i) => i);
+  const order = inOrder(count);
   for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));
     [order[i], order[j]] = [order[j]!, order[i]!];
   }
   return order;
+}
+
+/** The examples from the first to the last. */
+export function inOrder(count: number): Uint32Array {
+  return Uint32Array.from({ length: count }, (_, i) => i);
 }
 
 /**
@@ -58,12 +63,18 @@ export function batchFeeds({ inputs }: Examples, targets: Targets, batch: number
 }
 
 function emptyBatch({ array, batchAxis }: InputExamples, batch: number): Tensor {
-  const dims = array.dims.slice(1).toSpliced(batchAxis, 0, batch);
+  const own = array.dims.slice(1);
+  const dims = batchAxis === undefined ? own : own.toSpliced(batchAxis, 0, batch);
   return { ...array, dims, data: emptyData(array.elementType, sizeOf(dims)) };
 }
 
-/** Copies examples [N, …] into a batch whose axis of the examples may be an inner one. */
+/** Copies examples [N, …] into a batch whose axis of the examples may be an inner one; without one, the first of them. */
 function placeExamples({ array, batchAxis }: InputExamples, chosen: Uint32Array, into: Tensor): void {
+  if (batchAxis === undefined) {
+    const size = sizeOf(into.dims);
+    copy(array.data, chosen[0]! * size, (chosen[0]! + 1) * size, into.data, 0);
+    return;
+  }
   const inner = sizeOf(into.dims.slice(batchAxis + 1));
   const outer = sizeOf(into.dims.slice(0, batchAxis));
   chosen.forEach((n, b) => {

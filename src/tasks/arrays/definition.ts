@@ -15,13 +15,30 @@ export const taskFields = {
   output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
   zeros: z.array(name).optional().describe('inputs without an array that are fed zeros'),
-  lengths: name.optional().describe('array with the length of each example: steps beyond them do not count'),
+  state: z
+    .record(z.string(), name)
+    .optional()
+    .describe(
+      'a streaming state, input=output: the output goes in again at the next step (default: those that the file or the graph shows)',
+    ),
+  lengths: name
+    .optional()
+    .describe(
+      'array with the length of each example: steps beyond them do not count (nor do those that a .jsonl reader padded)',
+    ),
   mask: name.optional().describe('array that is 0 where a target does not count'),
   ignore: z.int().describe('class index of targets that do not count'),
   batchAxis: z
     .record(z.string(), z.int().nonnegative())
     .optional()
-    .describe('axis of the examples of an input or output (default: by its name, else the first)'),
+    .describe(
+      'axis of the examples of an input or output (default: the one that recurrent layers read as their batch)',
+    ),
+  classAxis: z
+    .int()
+    .nonnegative()
+    .optional()
+    .describe('axis of the classes in the output (default: that of its Softmax, else the one that a layer makes)'),
 } as const;
 
 export const readTaskFields = sectionReader(taskFields);

@@ -1,14 +1,15 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
+import { lengthsBeforePadding } from '../../data/arrays/padding.ts';
 import { withType } from '../../graph/convert.ts';
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import { type StatePair, statesOf } from '../../graph/states.ts';
-import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
+import type { Dim, Graph, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { detectStates } from '../../passes/detectStates.ts';
+import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
+import { useOfInput } from '../../verify/inputUses.ts';
 import type { ArraysFields } from './definition.ts';
-
-/** Names that exporters and people give to the dimension of the examples. */
-const BATCH_NAME = /batch|^(n|b|bs|examples?|samples?)$/i;
+import type { Sequences } from './sequences.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -19,13 +20,18 @@ export interface NamedArrays {
 /** An input that is fed zeros, a state at the start of a sequence; its shape is the model's, which may shrink. */
 interface ZeroInput {
   readonly name: string;
-  readonly batchAxis: number;
+  /** Axis of the examples; undefined for an input that takes one example, or what is the same in all. */
+  readonly batchAxis: number | undefined;
 }
 
 /** The examples of one input, and how they are laid into a batch. */
 export interface InputExamples extends ZeroInput {
   /** [N, …] in the element type that the input wants. */
   readonly array: Tensor;
+  /** Name of that array in the file. */
+  readonly from: string;
+  /** Lengths of the examples, where the reader of the file padded them. */
+  readonly padded: Tensor | undefined;
 }
 
 /** All that the inputs of a model take from a file of arrays. */
@@ -37,17 +43,38 @@ export interface Examples {
   readonly zeros: readonly ZeroInput[];
   /** Sizes of the free dimensions but that of the examples. */
   readonly sizes: Readonly<Record<string, number>>;
-  /** Size of the examples' axis where the model spells it out. */
+  /** Size of the examples' axis where the model spells it out; 1 where it takes one example at a time. */
   readonly fixedBatch: number | undefined;
+  /** How the model runs over sequences, where it is one of a step and they are its examples. */
+  readonly sequences?: Sequences | undefined;
 }
 
-/** The streaming states of a model: those that its metadata names, else those that its graph shows. */
-export function streamingStates(model: Model): StatePair[] {
+/**
+ * The streaming states of a model: those that are said, else those that its metadata names, else those that its graph
+ * shows. Throws UsageError for ends that the graph does not have.
+ */
+export function streamingStates(model: Model, { state }: Pick<ArraysFields, 'state'> = {}): StatePair[] {
+  if (state !== undefined) {
+    const pairs = Object.entries(state).map(([input, output]) => ({ input, output }));
+    for (const pair of pairs) checkState(model, pair);
+    return pairs;
+  }
   const named = statesOf(model);
   return named.length > 0 ? named : detectStates(model.graph);
 }
 
-type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis'>;
+function checkState({ graph }: Model, pair: StatePair): void {
+  for (const end of ['input', 'output'] as const) {
+    const known = graph[`${end}s`].map((v) => v.name);
+    if (known.includes(pair[end])) continue;
+    throw new UsageError(
+      `--state ${pair.input}=${pair.output}: the model has no ${end} '${pair[end]}'${didYouMean(pair[end], known)}; ` +
+        `it has ${known.join(', ')}`,
+    );
+  }
+}
+
+type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis' | 'state'>;
 
 /** The array of that name; throws UsageError that lists what there is. */
 export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: string): Tensor {
@@ -62,75 +89,130 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
 /** Finds the examples of each input of a model. Throws UsageError where one is missing or does not fit. */
 export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
   const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
-  const states = new Set(streamingStates(model).map((s) => s.input));
+  const states = new Set(streamingStates(model, wiring).map((s) => s.input));
   const isZero = ({ name }: ValueInfo) =>
     zeros.includes(name) || (states.has(name) && !data.arrays.has(named[name] ?? name));
   const { inputs } = model.graph;
   for (const name of [...zeros, ...Object.keys(named)]) checkInput(model, name);
+  const shown = batchAxes(model.graph);
+  const batchAxisOf = (info: ValueInfo) => batchAxis(info, shown.get(info.name)!, axes);
   const sizes = new Map<string, { readonly size: number; readonly array: string }>();
   const fed = inputs
     .filter((v) => !isZero(v))
     .map((info) => {
-      const name = named[info.name] ?? info.name;
+      const name = named[info.name] ?? lengthsFor(model, info, data, named) ?? info.name;
       const array = arrayNamed(data, name, missing(info, name));
-      const batchAxis = batchAxisOf(info, axes);
-      bindSizes(info, batchAxis, { name, array, source: data.source }, sizes);
+      const axis = batchAxisOf(info);
+      bindSizes(info, axis, { name, array, source: data.source }, sizes);
       const fed = withType(array, asFed(info), `array '${name}' of ${data.source}`);
-      return { name: info.name, array: fed, batchAxis, from: name };
+      return { name: info.name, array: fed, batchAxis: axis, from: name, padded: lengthsBeforePadding(array) };
     });
+  const count = countOf(fed, data.source);
+  const fedZeros = zeroInputs(inputs.filter(isZero), fed, model.graph, batchAxisOf);
+  return {
+    source: data.source,
+    count,
+    inputs: fed,
+    zeros: fedZeros,
+    sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
+    fixedBatch: fixedBatchOf(inputs, fed, fedZeros),
+  };
+}
+
+/** Inputs that are fed zeros; beside data for one example at a time, states may hold other sizes where the batch is. */
+function zeroInputs(
+  infos: readonly ValueInfo[],
+  fed: readonly InputExamples[],
+  { inputs }: Graph,
+  batchAxisOf: (info: ValueInfo) => number | undefined,
+): ZeroInput[] {
+  const sizeAt = ({ type }: ValueInfo, axis: number | undefined) => type.shape?.[axis ?? -1];
+  const axes = new Map(fed.map((v) => [v.name, v.batchAxis]));
+  const isSingle = inputs.some((info) => axes.has(info.name) && sizeAt(info, axes.get(info.name)) === 1);
+  return infos.map((info) => {
+    const axis = batchAxisOf(info);
+    const size = sizeAt(info, axis);
+    const isOwn = isSingle && typeof size === 'number' && size !== 1;
+    return { name: info.name, batchAxis: isOwn ? undefined : axis };
+  });
+}
+
+/**
+ * The array that the reader made of the lengths of another input's examples, for an input that takes lengths and has no
+ * array of its own; undefined where there is none, or more than one.
+ */
+function lengthsFor({ graph }: Model, { name }: ValueInfo, { arrays }: NamedArrays, named: Wiring['input'] = {}) {
+  if (arrays.has(name) || useOfInput(graph, name, {}).kind !== 'length') return undefined;
+  const own = graph.inputs.map((v) => named[v.name] ?? v.name);
+  const padded = own.filter((from) => arrays.has(from) && lengthsBeforePadding(arrays.get(from)!));
+  return padded.length === 1 ? `${padded[0]}_length` : undefined;
+}
+
+/** Number of examples; throws UsageError where the arrays do not agree on it. */
+export function countOf(fed: readonly { readonly array: Tensor; readonly from: string }[], source: string): number {
   const [first] = fed;
   if (first === undefined) throw new UsageError('the model has no input that takes data');
   const count = first.array.dims[0]!;
   for (const { array, from } of fed) {
     if (array.dims[0] === count) continue;
     throw new UsageError(
-      `${data.source}: array '${from}' has ${array.dims[0]} examples, '${first.from}' has ${count}; ` +
+      `${source}: array '${from}' has ${array.dims[0]} examples, '${first.from}' has ${count}; ` +
         'the first axis of every array is the examples',
     );
   }
-  if (count === 0) throw new UsageError(`${data.source}: array '${first.from}' has no examples`);
-  const fedZeros = inputs.filter(isZero).map((info) => ({ name: info.name, batchAxis: batchAxisOf(info, axes) }));
-  const axisIn = new Map([...fed, ...fedZeros].map((v) => [v.name, v.batchAxis]));
-  const batches = inputs.map(({ name, type }) => type.shape![axisIn.get(name)!]);
-  const fixed = [...new Set(batches.filter((size) => typeof size === 'number'))];
-  if (fixed.length > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${fixed.join(', ')}`);
-  return {
-    source: data.source,
-    count,
-    inputs: fed.map(({ name, array, batchAxis }) => ({ name, array, batchAxis })),
-    zeros: fedZeros,
-    sizes: Object.fromEntries([...sizes].map(([name, { size }]) => [name, size])),
-    fixedBatch: fixed[0],
-  };
+  if (count === 0) throw new UsageError(`${source}: array '${first.from}' has no examples`);
+  return count;
 }
 
-/**
- * Axis of the examples of an input: the one that is said in `given`, else the one with a name that says so ("batch",
- * "N", …), else the first that is free (of several free ones it must be the very first), else the first. Throws
- * UsageError where the axis does not exist, and where nothing tells which one it is.
- */
-export function batchAxisOf({ name, type }: ValueInfo, given: Readonly<Record<string, number>>): number {
-  const { shape } = type;
+/** The number of examples that a model runs on at a time, where it is not free. */
+function fixedBatchOf(
+  inputs: readonly ValueInfo[],
+  fed: readonly InputExamples[],
+  zeros: readonly ZeroInput[],
+): number | undefined {
+  const axisIn = new Map([...fed, ...zeros].map((v) => [v.name, v.batchAxis]));
+  const batches = inputs.map(({ name, type }) => type.shape![axisIn.get(name) ?? -1]);
+  const fixed = new Set(batches.filter((size) => typeof size === 'number'));
+  // What differs between examples but has no axis for them is fed for one at a time.
+  const isAlone =
+    fed.every((v) => v.batchAxis === undefined) || fed.some((v) => v.batchAxis === undefined && varies(v));
+  if (isAlone) fixed.add(1);
+  if (fixed.size > 1) throw new UsageError(`the inputs fix their batch at different sizes: ${[...fixed].join(', ')}`);
+  return [...fixed][0];
+}
+
+/** True where not all examples are the same. */
+function varies({ array: { dims, data } }: InputExamples): boolean {
+  const each = sizeOf(dims.slice(1));
+  return data.some((value: number | bigint | string, i: number) => value !== data[i % each]);
+}
+
+/** The axis that is said, else the one that the graph shows; throws UsageError where there is none or nothing tells. */
+function batchAxis(info: ValueInfo, shown: BatchAxis, given: Readonly<Record<string, number>>): number | undefined {
+  const axis = saidAxis(info, given) ?? shown;
+  if (typeof axis === 'number') return axis;
+  if (axis === 'none') return undefined;
+  throw unclearAxis(info, axis.unclear);
+}
+
+/** The axis of the examples that is said of an input or output; throws UsageError where it does not exist. */
+export function saidAxis({ name, type }: ValueInfo, given: Readonly<Record<string, number>>): number | undefined {
   const said = Object.hasOwn(given, name) ? given[name]! : undefined;
-  if (shape === undefined || shape.length === 0) {
-    throw new UsageError(`input '${name}' has no axis for examples: its shape is ${formatShape(shape)}`);
-  }
-  if (said !== undefined) {
-    if (said < shape.length) return said;
-    throw new UsageError(`--batch-axis ${name}=${said}: '${name}' has the axes 0 to ${shape.length - 1}`);
-  }
-  const named = shape.findIndex((d) => typeof d === 'string' && BATCH_NAME.test(d));
-  if (named >= 0) return named;
-  const free = shape.flatMap((d, i) => (typeof d === 'string' ? [i] : []));
-  if (free.length === 0 || free[0] === 0) return 0;
-  if (free.length === 1) return free[0]!;
-  throw new UsageError(
-    `which axis of '${name}' ${formatShape(shape)} holds the examples? Say it with --batch-axis ${name}=AXIS`,
+  const rank = type.shape?.length;
+  if (said === undefined || rank === undefined || said < rank) return said;
+  const axes = rank === 0 ? 'no axes' : `the axes 0 to ${rank - 1}`;
+  throw new UsageError(`--batch-axis ${name}=${said}: '${name}' has ${axes}`);
+}
+
+/** The error for an input or output whose axis of examples nothing tells. */
+export function unclearAxis({ name, type }: ValueInfo, why: string): UsageError {
+  return new UsageError(
+    `which axis of '${name}' ${formatShape(type.shape)} holds the examples? Say it with --batch-axis ${name}=AXIS (${why})`,
   );
 }
 
 /** Half precision is fed as float32, because that is what is trained. */
-function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
+export function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
   if (type.elementType === 'string') {
     throw new UsageError(`input '${name}' takes text; cut the model behind the step that turns text into numbers`);
   }
@@ -143,24 +225,28 @@ function checkInput({ graph }: Model, name: string): void {
   throw new UsageError(`the model has no input '${name}'${didYouMean(name, known)}; it has ${known.join(', ')}`);
 }
 
-function missing({ name, type }: ValueInfo, array: string): string {
+export function missing({ name, type }: ValueInfo, array: string): string {
   const input = `for the model's input '${name}' ${formatShape(type.shape)}`;
   return name === array ? `${input} (--input ${name}=ARRAY takes another, --zeros ${name} feeds zeros)` : input;
 }
 
 /** Takes the sizes of an input's free dimensions from its examples. */
-function bindSizes(
+export function bindSizes(
   { name, type }: ValueInfo,
-  batchAxis: number,
+  batchAxis: number | undefined,
   given: { readonly name: string; readonly array: Tensor; readonly source: string },
   sizes: Map<string, { size: number; array: string }>,
 ): void {
-  const wanted: Dim[] = type.shape!.toSpliced(batchAxis, 1);
+  const shape = type.shape!;
+  const wanted: Dim[] = batchAxis === undefined ? [...shape] : shape.toSpliced(batchAxis, 1);
   const got = given.array.dims.slice(1);
+  // Only with another axis of the examples would it fit.
+  const fitting = shape.findIndex((_, axis) => axis !== batchAxis && fits(shape.toSpliced(axis, 1), got));
+  const other = fitting < 0 ? '' : `; or its examples lie along another axis (--batch-axis ${name}=${fitting})`;
   const misfit = (why: string) =>
     new UsageError(
       `${given.source}: array '${given.name}' is [${given.array.dims.join(', ')}], examples first, but input '${name}' ` +
-        `takes ${formatShape(wanted)} for each example${why}`,
+        `takes ${formatShape(wanted)} for each example${why}${other}`,
     );
   if (got.length !== wanted.length) throw misfit('');
   if (sizeOf(got) === 0) throw misfit('; an empty array tells nothing');
@@ -174,4 +260,8 @@ function bindSizes(
     if (known === undefined) sizes.set(dim, { size, array: given.name });
     else if (known.size !== size) throw misfit(`, and '${dim}' is ${known.size} in array '${known.array}'`);
   });
+}
+
+export function fits(wanted: readonly Dim[], got: readonly number[]): boolean {
+  return wanted.length === got.length && wanted.every((dim, i) => typeof dim === 'string' || dim === got[i]);
 }

@@ -1,14 +1,18 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
 import { hasFloat16 } from '../../passes/float32.ts';
+import { inlineFunctions } from '../../passes/inlineFunctions.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
 import { readTaskFields } from './definition.ts';
 import { streamingStates } from './examples.ts';
+import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
+import { type Sequences, sequenceExamples } from './sequences.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
-export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData): LoadedTask {
+export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {
+  const model = inlineFunctions(given);
   const fields = readTaskFields(config.task);
   const problem = arraysProblem(model, data, fields, config.batch);
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
@@ -24,11 +28,22 @@ export function loadedArrays(config: TaskConfig, model: Model, data: ArrayData):
     },
     model: () => model,
     // States that take their values from arrays keep their sizes.
-    states: streamingStates(model).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
+    states: streamingStates(model, fields).filter((s) => !arrays.has(fields.input?.[s.input] ?? s.input)),
     isImported: true,
-    notes: [`${source}: ${grouped(train)} examples${held}`, ...notesOn(model, problem, config, train)],
+    notes: [
+      `${source}: ${grouped(train)} examples${held}`,
+      ...notesOn(model, problem, config, train),
+      ...sequenceNotes(sequenceExamples(model, data.train, fields)?.sequences),
+      ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
+    ],
     files: {},
   };
+}
+
+function sequenceNotes(sequences: Sequences | undefined): string[] {
+  if (sequences === undefined) return [];
+  const carried = sequences.states.map(({ input, output }) => `'${output}' goes in again at '${input}'`).join(', ');
+  return [`note: the model runs over the ${sequences.steps} steps of each example: ${carried}`];
 }
 
 function exampleCount({ arrays }: ArrayData['train']): number {

@@ -1,26 +1,15 @@
 import { sha256Hex } from '../../base/digest.ts';
-import { withType } from '../../graph/convert.ts';
-import { sizeOf } from '../../graph/dims.ts';
-import { statesOf } from '../../graph/states.ts';
-import { emptyData } from '../../graph/tensors.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
-import type { Tensors } from '../../runtime/runtime.ts';
 import { accuracyOf, meanLoss } from '../score.ts';
-import {
-  type Batches,
-  type BatchOrder,
-  type BatchShape,
-  type Problem,
-  type Split,
-  shapeKey,
-  TARGETS,
-} from '../task.ts';
-import { batchFeeds, shuffled } from './batches.ts';
+import { type Batches, type BatchOrder, type BatchShape, type Problem, type Split, shapeKey } from '../task.ts';
+import { batchFeeds, inOrder, shuffled } from './batches.ts';
 import { BATCH, boundGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
-import { CORRECT, PLACE_WEIGHTS, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
+import { sampleFeeds } from './samples.ts';
+import { CORRECT, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
+import { sequenceExamples } from './sequences.ts';
 import { besideArray, type Targets, targetsOf } from './targets.ts';
 
 /** Arrays by name for each split, the first axis of each being the examples. */
@@ -74,12 +63,12 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
       return { ...made, reduction: 'mean', gradientScale: 1, lookups: [] };
     },
     batches,
-    samples: (given) => [sampleFeeds(given, valid ?? train)],
+    samples: (given) => sampleFeeds(given, valid ?? train),
   };
 }
 
 function scoredExamples(model: Model, data: NamedArrays, fields: ArraysFields, batch: number): ScoredExamples {
-  const examples = examplesOf(model, data, fields);
+  const examples = sequenceExamples(model, data, fields) ?? examplesOf(model, data, fields);
   const size = examples.fixedBatch ?? Math.min(batch, examples.count);
   const scored = scoredOutput(
     model,
@@ -110,33 +99,6 @@ function exampleBatches(
     feeds: made.feeds,
     fill: (i, feeds) => made.fill(own(i), feeds),
   };
-}
-
-function inOrder(count: number): Uint32Array {
-  return Uint32Array.from({ length: count }, (_, i) => i);
-}
-
-/** One batch of examples in the element types of a model, states left out: they start at zero. */
-function sampleFeeds(model: Model, { examples, targets, size }: ScoredExamples): Tensors {
-  const made = batchFeeds(examples, targets, size);
-  const feeds = { ...made.feeds(), ...zerosFor(model, examples, size) };
-  made.fill(inOrder(Math.min(size, examples.count)), feeds);
-  const states = new Set(statesOf(model).map((s) => s.input));
-  const types = new Map(model.graph.inputs.map((v) => [v.name, v.type.elementType]));
-  const own = Object.entries(feeds).filter(([name]) => name !== TARGETS && name !== PLACE_WEIGHTS && !states.has(name));
-  return Object.fromEntries(own.map(([name, t]) => [name, withType(t, types.get(name)!, `input '${name}'`)]));
-}
-
-/** Inputs that are fed zeros, in the sizes that they have in a model as it is now. */
-function zerosFor(model: Model, examples: Examples, batch: number): Tensors {
-  const { inputs } = boundGraph(model, examples, batch);
-  return Object.fromEntries(
-    examples.zeros.map(({ name }) => {
-      const { elementType, shape } = inputs.find((v) => v.name === name)!.type;
-      const dims = (shape ?? []).map(Number);
-      return [name, { elementType, dims, data: emptyData(elementType, sizeOf(dims)) }];
-    }),
-  );
 }
 
 function digestOf(model: Model, { train, valid }: ArrayData): string {

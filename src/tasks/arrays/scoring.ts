@@ -3,16 +3,18 @@ import { didYouMean } from '../../base/suggest.ts';
 import { intAttribute } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
-import { inferTypes } from '../../graph/infer/infer.ts';
+import { inferTypes, knownTypes } from '../../graph/infer/infer.ts';
+import { titleOf } from '../../graph/names.ts';
 import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
-import { producers, removeDeadNodes } from '../../graph/rewrite.ts';
-import type { Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
+import { liveNodes, producers, removeDeadNodes } from '../../graph/rewrite.ts';
+import type { Dim, Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
-import { BATCH, boundGraph } from './bound.ts';
+import { BATCH, stepGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
-import { batchAxisOf, type Examples, streamingStates } from './examples.ts';
+import { type Examples, streamingStates } from './examples.ts';
 import { type LossName, losses } from './losses.ts';
+import { classAxisOf, outputBatchAxis } from './outputAxes.ts';
 
 /** Input that takes the weight of each place in the loss, float32 [R]. */
 export const PLACE_WEIGHTS = 'slimrnn/place_weights';
@@ -22,7 +24,8 @@ export const CORRECT = 'slimrnn/correct';
 /** How the scored output meets the targets. */
 export interface Scored {
   readonly output: string;
-  readonly batchAxis: number;
+  /** Axis of the examples; undefined in a model that takes one at a time, without an axis for them. */
+  readonly batchAxis: number | undefined;
   /** Number of classes, and their axis in the output; undefined for losses without classes. */
   readonly classes: { readonly count: number; readonly axis: number } | undefined;
   /** Dimensions of the targets of one example. */
@@ -34,49 +37,90 @@ export function scoredOutput(
   model: Model,
   examples: Examples,
   targetDims: readonly number[],
-  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'batchAxis'>,
+  config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'state' | 'batchAxis' | 'classAxis'>,
 ): Scored {
-  const axes = config.batchAxis ?? {};
-  const info = chosenOutput(model, config.output);
-  const bound = boundGraph(model, examples, BATCH);
-  const inferred = inferTypes(bound)(info.name);
-  const shape = inferred?.shape ?? info.type.shape;
-  const given = Object.hasOwn(axes, info.name);
-  const seen = shape?.indexOf(BATCH) ?? -1;
-  const batchAxis = !given && seen >= 0 ? seen : batchAxisOf({ ...info, type: { ...info.type, shape } }, axes);
-  const own = (shape ?? []).toSpliced(batchAxis, 1);
+  const declared = chosenOutput(model, config);
+  const { sequences } = examples;
+  const isAlone = sequences?.isAlone ?? false;
+  const bound = stepGraph(model, examples, isAlone ? 1 : BATCH);
+  const stepShape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
+  const step = { ...declared, type: { ...declared.type, shape: stepShape } };
+  // Outputs of all steps have the steps first, then examples that stand side by side.
+  const lead: Dim[] = sequences === undefined ? [] : [sequences.steps, ...(isAlone ? [BATCH] : [])];
+  const shape = stepShape && [...lead, ...stepShape];
+  const info = { ...declared, type: { ...declared.type, shape } };
+  const stepAxis = isAlone ? undefined : outputBatchAxis(step, examples, config.batchAxis ?? {});
+  const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
+  const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
   if (!isStatic(own)) {
-    const loop = bound.nodes.find((node) => traits(node).bodies && !isDifferentiable(node));
-    const why = loop ? `; ${loop.op} '${loop.name || loop.outputs[0]}' cannot be trained through` : '';
+    const hidden = hiding(bound, info.name);
+    if (hidden !== undefined) {
+      throw new SlimError(
+        `${hidden} cannot be trained through: it has no derivative here, nor is it known what it gives`,
+      );
+    }
     throw new SlimError(
-      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}${why}`,
+      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}`,
     );
   }
   const places = targetDims.slice(1);
   const outer = { output: info.name, batchAxis, places };
   const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
   if (!losses[config.loss].classes) {
-    const withoutOnes = (dims: readonly number[]) => dims.filter((d) => d !== 1).join();
     if (withoutOnes(own) === withoutOnes(places)) return { ...outer, classes: undefined };
     throw new UsageError(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
   }
-  // The classes are the last axis, or the one after the examples (PyTorch's [N, C, T]).
-  const at = [own.length - 1, 0].find((axis) => axis >= 0 && own.toSpliced(axis, 1).join() === places.join());
-  if (at === undefined) {
+  const inStep = config.classAxis ?? classAxis(bound, step, stepAxis, places, sequences !== undefined);
+  const at = inStep === undefined ? undefined : inStep + lead.length;
+  const rest = (shape ?? []).filter((_, axis) => axis !== at && axis !== batchAxis);
+  const isMet = isAlone ? withoutOnes(rest) === withoutOnes(places) : rest.join() === places.join();
+  if (at === undefined || at === batchAxis || rest.length !== own.length - 1 || !isMet) {
     const isSame = own.join() === places.join();
     const hint = isSame ? ' (for targets like the output itself there are --loss mse and bce)' : '';
+    const where = config.classAxis === undefined ? 'classes last' : `classes along axis ${config.classAxis}`;
     throw new UsageError(
       `--loss cross-entropy wants one class index for each place of the output '${info.name}', which is ` +
-        `[${own.join(', ')}] for each example, classes last; ${says}${hint}`,
+        `[${own.join(', ')}] for each example, ${where}; ${says}${hint}`,
     );
   }
-  return { ...outer, classes: { count: own[at]!, axis: at < batchAxis ? at : at + 1 } };
+  return { ...outer, classes: { count: Number(shape![at]), axis: at } };
+}
+
+/** The first operator before an output that has no derivative and hides the shape of what it gives, for messages. */
+function hiding(graph: Graph, output: string): string | undefined {
+  const types = knownTypes(graph);
+  const node = liveNodes(graph.nodes, [output]).find((node) => {
+    const isOpen = node.outputs.some(
+      (name) => name !== '' && !isStatic(types.type(name)?.shape?.filter((d) => d !== BATCH)),
+    );
+    return isOpen && !isDifferentiable(node) && traits(node).gradient !== 'zero';
+  });
+  return node && titleOf(node);
+}
+
+/** The axis of the classes in an output of one step, whose targets come without the axis of the steps. */
+function classAxis(
+  graph: Graph,
+  info: ValueInfo,
+  batchAxis: number | undefined,
+  places: readonly number[],
+  isSequence: boolean,
+): number | undefined {
+  if (!isSequence) return classAxisOf(graph, info, batchAxis, places);
+  // The batch of a model that takes one example at a time.
+  const single = info.type.shape?.indexOf(1) ?? -1;
+  return classAxisOf(graph, info, batchAxis ?? (single < 0 ? undefined : single), places.slice(1));
+}
+
+function withoutOnes(dims: readonly Dim[]): string {
+  return dims.filter((d) => d !== 1).join();
 }
 
 /** The output that is named, or the only one that is no state. */
-function chosenOutput(model: Model, named: string | undefined): ValueInfo {
+function chosenOutput(model: Model, fields: Pick<ArraysFields, 'output' | 'state'>): ValueInfo {
+  const { output: named } = fields;
   const { outputs } = model.graph;
   const names = outputs.map((o) => o.name);
   if (named !== undefined) {
@@ -86,7 +130,7 @@ function chosenOutput(model: Model, named: string | undefined): ValueInfo {
       `the model has no output '${named}'${didYouMean(named, names)} to score; it has ${names.join(', ')}`,
     );
   }
-  const states = new Set(streamingStates(model).map((s) => s.output));
+  const states = new Set(streamingStates(model, fields).map((s) => s.output));
   const candidates = outputs.filter((o) => !states.has(o.name));
   if (candidates.length === 1) return candidates[0]!;
   throw new UsageError(
@@ -119,10 +163,11 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
   const shape = scores.type.shape;
   if (!isStatic(shape))
     throw new SlimError(`the shape of '${scores.name}' is ${formatShape(shape)}, which is not fixed`);
-  const rows = shape[scored.batchAxis]! * sizeOf(scored.places);
+  const { batchAxis } = scored;
+  const rows = (batchAxis === undefined ? 1 : shape[batchAxis]!) * sizeOf(scored.places);
   const order = [
-    scored.batchAxis,
-    ...[...shape.keys()].filter((i) => i !== scored.batchAxis && i !== scored.classes?.axis),
+    ...(batchAxis === undefined ? [] : [batchAxis]),
+    ...[...shape.keys()].filter((i) => i !== batchAxis && i !== scored.classes?.axis),
     ...(scored.classes ? [scored.classes.axis] : []),
   ];
   const turned = order.every((axis, i) => axis === i) ? scores : transpose(scores, order);

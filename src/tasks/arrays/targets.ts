@@ -1,4 +1,5 @@
 import { UsageError } from '../../base/errors.ts';
+import { lengthsBeforePadding } from '../../data/arrays/padding.ts';
 import { withType } from '../../graph/convert.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
@@ -41,8 +42,8 @@ export function besideArray(
 }
 
 /**
- * Checks the targets and finds which places count: not those of the class index `ignore`, not those beyond an example's
- * length, not those that the mask has 0 for. Throws UsageError for targets that the loss cannot take, and where nothing
+ * Checks the targets and finds which places count: not those that the reader of the file padded, not those of the class
+ * index `ignore`, not those beyond an example's length, not those that the mask has 0 for. Throws UsageError for targets that the loss cannot take, and where nothing
  * counts.
  */
 export function targetsOf(
@@ -55,6 +56,8 @@ export function targetsOf(
   const beside = (name: string, flag: '--target' | '--lengths' | '--mask') => besideArray(data, examples, name, flag);
   const { array, what } = beside(config.targetArray, '--target');
   const counts = new Uint8Array(sizeOf(array.dims)).fill(1);
+  const padded = lengthsBeforePadding(array);
+  if (padded !== undefined) applyLengths(model, { name: config.targetArray, array: padded, what }, array.dims, counts);
   if (config.lengths !== undefined) applyLengths(model, beside(config.lengths, '--lengths'), array.dims, counts);
   if (config.mask !== undefined) applyMask(beside(config.mask, '--mask'), array.dims, counts);
   const values = losses[config.loss].classes

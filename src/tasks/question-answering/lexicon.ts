@@ -71,16 +71,19 @@ export function vectorTable({ words, trainedWords }: Lexicon, { size, vectors }:
 
 /** Turns spellings into numbers. */
 export interface Encoder {
+  /** The number of words that are not known. */
+  readonly unknown: number;
   word(spelling: string): number;
   /** Numbers of the first `length` characters, 0 behind the end. */
   characters(spelling: string, length: number): Int32Array;
 }
 
 /** An encoder of a lexicon. */
-export function encoderOf(lexicon: Lexicon): Encoder {
+export function encoderOf(lexicon: Pick<Lexicon, 'words' | 'characters'>): Encoder {
   const words = new Map(lexicon.words.map((word, i) => [word, i]));
   const characters = new Map(lexicon.characters.map((c, i) => [c, i + 2]));
   return {
+    unknown: UNKNOWN,
     word: (spelling) => words.get(wordOf(spelling)) ?? UNKNOWN,
     characters(spelling, length) {
       const numbers = new Int32Array(length);
