@@ -44,3 +44,24 @@ it('has the groups of Table 5, with the rows of a1 that read the second modellin
   ]);
   expect(groups.layers.filter((l) => l.blocked !== undefined)).toEqual([]);
 });
+
+/** Tables 3 and 4: units of the modelling and output layers, forward and reverse, and millions of weights. */
+const published: readonly (readonly [units: readonly number[], millions: string])[] = [
+  [[100, 100, 100, 100, 100, 100], '2.69'],
+  [[100, 95, 78, 82, 71, 52], '2.08'],
+  [[84, 90, 38, 46, 34, 21], '1.48'],
+  [[54, 47, 22, 30, 18, 12], '1.03'],
+  [[52, 50, 19, 26, 15, 12], '1.01'],
+  [[87, 81, 87, 92, 74, 96], '2.29'],
+  [[51, 33, 42, 58, 37, 26], '1.17'],
+  [[20, 33, 40, 38, 31, 16], '0.95'],
+  [[23, 22, 35, 35, 25, 14], '0.88'],
+];
+
+it.each(published)('of %j units has the weights of the paper, %s million', (units, millions) => {
+  // About 1200 frequent words without a vector are trained; the paper's code left the 200 rows of a1 as they were.
+  const [, , first, second, forward, reverse] = units as [number, number, number, number, number, number];
+  const { graph } = bidaf({ ...paper, trainedWords: 1200, characters: 150, hidden: [100, 100, ...units] });
+  const rows = (200 - first - second) * 4 * (forward + reverse);
+  expect(((countParameters(graph) + rows) / 1e6).toFixed(2)).toBe(millions);
+});
