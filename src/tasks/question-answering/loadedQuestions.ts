@@ -1,3 +1,4 @@
+import { sha256Hex } from '../../base/digest.ts';
 import { grouped } from '../../base/format.ts';
 import { PARTS } from '../../data/parts.ts';
 import type { Passage } from '../../data/questions/squad.ts';
@@ -59,7 +60,7 @@ export function loadedQuestions(
   );
   const facts = { vocabulary: lexicon.words.length, trainedWords: lexicon.trainedWords, ...counts };
   return {
-    problem: questionProblem(sets, spelled, config.batch, `${sha256} ${wordsDigest(lexicon.words)}`),
+    problem: questionProblem(sets, spelled, config.batch, sha256Hex(sha256, ...lexicon.words)),
     data: { name: given.name, source: given.source, sha256, facts },
     model: () => freshModel(config, lexicon, size, vectorRows),
     notes: [described(given.source, sets, lexicon), ...notes],
