@@ -62,6 +62,8 @@ export { type ArrayData, arraysProblem } from './tasks/arrays/problem.ts';
 export { languageModelDefinition } from './tasks/language-model/definition.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
 export { languageModelProblem, loadedText, textWindows } from './tasks/language-model/problem.ts';
+export { type AnswerSession, answerSession, type FoundAnswer } from './tasks/question-answering/answer.ts';
+export { questionAnsweringDefinition } from './tasks/question-answering/definition.ts';
 export {
   formatScore,
   isBetter,

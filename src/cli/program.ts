@@ -15,6 +15,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   specialize: () => import('./specialize.ts'),
   bench: () => import('./bench.ts'),
   export: () => import('./export.ts'),
+  answer: () => import('./answer.ts'),
   report: () => import('./report.ts'),
   serve: () => import('./serve.ts'),
   site: () => import('./site.ts'),

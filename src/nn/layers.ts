@@ -70,7 +70,7 @@ export const cellNames = Object.keys(recurrentKinds) as CellName[];
 export const DEFAULT_CELL: CellName = 'lstm';
 
 /** Names and sizes of a recurrent layer. */
-interface LayerSizes {
+export interface LayerSizes {
   readonly name: string;
   readonly inputs: number;
   readonly hidden: number;
@@ -94,7 +94,7 @@ export function recurrentLayer(
   keepRecurrent = 1,
 ): { output: Value; states: StatePair[] } {
   const { states } = operators[recurrentKinds[cell].operator].recurrent;
-  const weights = weightsOf(b, cell, { name, inputs, hidden }, init, keepRecurrent);
+  const weights = layerWeights(b, cell, { name, inputs, hidden }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
   const outputs = ['sequence', ...states.map((s) => `${s}_next`)];
@@ -106,7 +106,7 @@ export function recurrentLayer(
 /**
  * A recurrent layer over whole sequences, x [T, B, I] and lengths int32 [B]: its output at each step [T, B, H], zero
  * beyond the lengths, and the one at the last step of each sequence [B, H] (in reverse, at its first step). It starts
- * from states of zero.
+ * from states of zero. With `weights` (`layerWeights`) it is the same layer as another one, over other sequences.
  */
 export function sequenceLayer(
   b: GraphBuilder,
@@ -114,12 +114,13 @@ export function sequenceLayer(
   { reverse, ...sizes }: LayerSizes & { readonly reverse: boolean },
   x: Value,
   lengths: Value,
-  init: Initializer,
+  weights: Initializer | readonly Value[],
 ): { outputs: Value; last: Value } {
-  const inputs = [x, ...weightsOf(b, cell, sizes, init), lengths];
+  const own = typeof weights === 'function' ? layerWeights(b, cell, sizes, weights) : weights;
   const direction = reverse ? 'reverse' : undefined;
-  const [outputs, last] = layerNode(b, cell, sizes.name, sizes.hidden, inputs, ['sequence', 'last'], direction);
-  return { outputs: squeeze(outputs!, [1]), last: squeeze(last!, [0]) };
+  const outputs = ['sequence', 'last'];
+  const [sequence, last] = layerNode(b, cell, sizes.name, sizes.hidden, [x, ...own, lengths], outputs, direction);
+  return { outputs: squeeze(sequence!, [1]), last: squeeze(last!, [0]) };
 }
 
 /** The operator of a layer, and its outputs, which are called after the layer. */
@@ -137,8 +138,8 @@ function layerNode(
   return b.node(operator, inputs, { hidden_size: hidden, direction, ...attributes }, names, '', name);
 }
 
-/** The weights of a layer's operator: W, R and B. */
-function weightsOf(
+/** The weights of a layer's operator: W [1, GH, I], R [1, GH, H] and B. */
+export function layerWeights(
   b: GraphBuilder,
   cell: CellName,
   { name, inputs, hidden, forgetBias = 0 }: LayerSizes,

@@ -1,10 +1,11 @@
 import { arraysTask } from './arrays/task.ts';
 import { languageModelTask } from './language-model/task.ts';
+import { questionAnsweringTask } from './question-answering/task.ts';
 import type { Task } from './task.ts';
 import { textClassificationTask } from './text-classification/task.ts';
 
 /** The tasks; the first is the default. */
-export const tasks: readonly Task[] = [languageModelTask, textClassificationTask, arraysTask];
+export const tasks: readonly Task[] = [languageModelTask, textClassificationTask, questionAnsweringTask, arraysTask];
 
 /** The task of that name. */
 export function taskNamed(name: string): Task | undefined {

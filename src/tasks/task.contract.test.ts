@@ -14,7 +14,7 @@ import { train } from '../train/trainer.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { tasks } from './registry.ts';
 import { isBetter, type ScoreValues, type Sums, scoresOf } from './score.ts';
-import { type Batches, LOSS, type Problem, type Split, TARGETS } from './task.ts';
+import { type Batches, LOSS, type Problem, type Split, shapeKey, TARGETS } from './task.ts';
 
 /*
  * What the trainer relies on, of every task.
@@ -95,7 +95,10 @@ describe.each(taskCases)('the batches of $name', (c) => {
   it('are filled into the same feeds again and again', () => {
     const batches = trainBatches(problem);
     const used = batches.feeds(batches.shapeOf(0));
-    for (const i of [1, batches.count - 1, 0]) batches.fill(i, used);
+    const alike = [...Array(batches.count).keys()].filter(
+      (i) => shapeKey(batches.shapeOf(i)) === shapeKey(batches.shapeOf(0)),
+    );
+    for (const i of [...alike.reverse(), 0]) batches.fill(i, used);
     const fresh = batches.feeds(batches.shapeOf(0));
     batches.fill(0, fresh);
     expect(used).toEqual(fresh);
@@ -109,11 +112,14 @@ describe.each(taskCases)('the loss of $name', (c) => {
   const shape = trainBatches(problem).shapeOf(0);
 
   it('is a scalar before the sums, in a graph of fixed sizes without recurrent operators', () => {
-    const { graph, sums } = problem.lossGraph(task.model(), shape);
+    const { graph, sums, judged } = problem.lossGraph(task.model(), shape);
     expect(graph.outputs[0]).toMatchObject({ name: LOSS, type: { elementType: 'float32', shape: [] } });
     const names = graph.outputs.map((o) => o.name);
     expect(names.slice(1, 1 + Object.keys(sums).length)).toEqual(Object.keys(sums));
-    expect(names.length > 1 + Object.keys(sums).length).toBe(problem.carriesState);
+    const others = names.slice(1 + Object.keys(sums).length);
+    const own = judged?.outputs ?? [];
+    expect(others.slice(0, own.length)).toEqual(own);
+    expect(others.length > own.length).toBe(problem.carriesState);
     expect(lowerRecurrent(graph)).toBe(graph);
     for (const { name, type } of graph.inputs) expect(isStatic(type.shape), name).toBe(true);
     const given = Object.keys(trainBatches(problem).feeds(shape));
@@ -128,7 +134,7 @@ describe.each(taskCases)('the loss of $name', (c) => {
     expect(open().graph.outputs[0]!.type.shape).toEqual([]);
   });
 
-  it('has a gradient for every weight, that of finite differences', async () => {
+  it.skipIf(c.hasKinks)('has a gradient for every weight, that of finite differences', async () => {
     expect(await wrongLossGradients(task.model(), problem)).toEqual([]);
   });
 
@@ -172,7 +178,8 @@ describe.each(taskCases)('the scores of $name', (c) => {
       const other = c.make(fields);
       const got = await scored(task.model(), other.task, 'valid');
       for (const [name, value] of Object.entries(expected)) {
-        expect(got[name]! / value, `${name}, ${JSON.stringify(fields)}`).toBeCloseTo(1, 5);
+        const difference = Math.abs(got[name]! - value);
+        expect(difference, `${name}, ${JSON.stringify(fields)}`).toBeLessThanOrEqual(5e-6 * Math.abs(value));
       }
     }
   });

@@ -38,6 +38,8 @@ export interface LossGraph {
   readonly graph: Graph;
   /** The outputs that are summed over batches besides the loss, each a sum over the items of a batch or their mean. */
   readonly sums: Readonly<Record<string, 'sum' | 'mean'>>;
+  /** Outputs from which the task computes sums outside the graph, after the other sums, and what those are called. */
+  readonly judged?: { readonly outputs: readonly string[]; readonly sums: readonly string[] } | undefined;
   /** Whether the loss is the sum over the items that count, or their mean. */
   readonly reduction: 'sum' | 'mean';
   /** The gradient of the loss times this is what is followed. */
@@ -60,6 +62,8 @@ export interface Batches {
   feeds(shape: BatchShape): Readonly<Record<string, Tensor>>;
   /** Puts a batch into the feeds of its shape; returns how many items count. Where none counts nothing is learned. */
   fill(batch: number, feeds: Readonly<Record<string, Tensor>>): number;
+  /** The sums over the items of a batch that a loss graph's judged outputs give; there where it has some. */
+  judge?(batch: number, outputs: Tensors): Readonly<Record<string, number>>;
 }
 
 /** Which part of the data is asked for, and in what order. */

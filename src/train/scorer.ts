@@ -88,9 +88,10 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
         const feeds = { ...fed(plan), ...carried, ...usedBy(plan.graph, batch) };
         for (const l of plan.lookups) feeds[l.values] = lookedUp(weights(l.table)!, batch[l.indices]!);
         Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
-        const outputs = [LOSS, ...Object.keys(plan.sums), ...plan.states.map((s) => s.output)];
+        const summed = [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])];
+        const outputs = [...summed, ...plan.states.map((s) => s.output)];
         const results = await session.run(feeds, { outputs });
-        sums = addSums(sums, batchSums(plan, results, count));
+        sums = addSums(sums, batchSums(plan, results, count, { batches, index: i }));
         for (const { input, output } of plan.states) carried[input] = results[output]!;
         if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
       }

@@ -92,7 +92,8 @@ export async function compileStep(
   });
   const unfed = zerosFor(plan.graph.inputs, feeds);
   Object.assign(feeds, unfed);
-  for (const name of [LOSS, ...Object.keys(plan.sums)]) fetches[name] = zeros(outputDims(name));
+  const summed = [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])];
+  for (const name of summed) fetches[name] = zeros(outputDims(name));
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );

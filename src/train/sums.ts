@@ -1,7 +1,7 @@
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import type { Sums } from '../tasks/score.ts';
-import { LOSS } from '../tasks/task.ts';
+import { type Batches, LOSS } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { ScoringGraph } from './compile.ts';
 
@@ -11,17 +11,21 @@ export interface PlainSums extends Sums {
   totals: Record<string, number[]>;
 }
 
-/** What a batch of `count` items gave; means are those over its items. */
+/** What batch `index` gave, of which `count` items count; means are those over its items. */
 export function batchSums(
-  { sums, reduction }: Pick<ScoringGraph, 'sums' | 'reduction'>,
+  { sums, judged, reduction }: Pick<ScoringGraph, 'sums' | 'judged' | 'reduction'>,
   results: Tensors,
   count: number,
+  { batches, index }: { readonly batches: Batches; readonly index: number },
 ): PlainSums {
   const totals = Object.entries({ [LOSS]: reduction, ...sums }).map(([name, kind]) => {
     const factor = kind === 'mean' ? count : 1;
     return [name, Array.from(results[name]!.data as Float32Array, (value) => value * factor)];
   });
-  return { count, totals: Object.fromEntries(totals) };
+  const judgement = Object.entries((judged && count > 0 && batches.judge?.(index, results)) || {});
+  const none = (judged?.sums ?? []).map((name) => [name, [0]]);
+  const own = judgement.map(([name, value]) => [name, [value]]);
+  return { count, totals: Object.fromEntries([...totals, ...none, ...own]) };
 }
 
 /** Both together. */
@@ -35,12 +39,13 @@ export function addSums(sums: PlainSums, more: Sums): PlainSums {
 }
 
 /** The sums of no batch, in the sizes that a graph gives. */
-export function zeroTotals({ sums, graph }: Pick<ScoringGraph, 'sums' | 'graph'>): PlainSums {
+export function zeroTotals({ sums, judged, graph }: Pick<ScoringGraph, 'sums' | 'judged' | 'graph'>): PlainSums {
   const sizeIn = (name: string) => {
     const shape = graph.outputs.find((o) => o.name === name)?.type.shape;
     return isStatic(shape) ? sizeOf(shape) : 1;
   };
-  const totals = [LOSS, ...Object.keys(sums)].map((name) => [name, Array<number>(sizeIn(name)).fill(0)]);
+  const summed = [LOSS, ...Object.keys(sums)].map((name) => [name, Array<number>(sizeIn(name)).fill(0)]);
+  const totals = [...summed, ...(judged?.sums ?? []).map((name) => [name, [0]])];
   return { count: 0, totals: Object.fromEntries(totals) };
 }
 

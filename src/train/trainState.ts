@@ -122,7 +122,7 @@ export class TrainState {
     if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
     else skipStep(step);
     const ran = performance.now();
-    const sums = await sharedSums(batchSums(step.plan, step.fetches, count), collective);
+    const sums = await sharedSums(batchSums(step.plan, step.fetches, count, { batches, index }), collective);
     if (sums.count === 0) return nothingLearned();
     const loss = sums.totals[LOSS]![0]! / sums.count;
     const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);

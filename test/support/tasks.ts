@@ -2,7 +2,9 @@ import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
 import type { LabelledText } from '../../src/data/labelled/labelledText.ts';
 import { type Corpus, makeCorpus } from '../../src/data/makeCorpus.ts';
+import type { Passage } from '../../src/data/questions/squad.ts';
 import type { Tensor } from '../../src/graph/types.ts';
+import { QUESTION_INPUTS } from '../../src/models/bidaf.ts';
 import { TOKENS } from '../../src/models/languageModel.ts';
 import { LENGTHS } from '../../src/models/textClassifier.ts';
 import type { NamedArrays } from '../../src/tasks/arrays/examples.ts';
@@ -10,6 +12,11 @@ import { loadedArrays } from '../../src/tasks/arrays/loadedArrays.ts';
 import { PLACE_WEIGHTS } from '../../src/tasks/arrays/scoring.ts';
 import { freshModel } from '../../src/tasks/language-model/model.ts';
 import { loadedText } from '../../src/tasks/language-model/problem.ts';
+import { questionConfigOf } from '../../src/tasks/question-answering/definition.ts';
+import { encoderOf, makeLexicon } from '../../src/tasks/question-answering/lexicon.ts';
+import { loadedQuestions, readSets } from '../../src/tasks/question-answering/loadedQuestions.ts';
+import { COUNTS as QUESTION_COUNTS } from '../../src/tasks/question-answering/lossGraph.ts';
+import { countWords } from '../../src/tasks/question-answering/questionData.ts';
 import { type Split, TARGETS } from '../../src/tasks/task.ts';
 import { collectTexts, WordTable } from '../../src/tasks/text-classification/collectTexts.ts';
 import { textConfigOf } from '../../src/tasks/text-classification/definition.ts';
@@ -32,6 +39,8 @@ export interface TaskCase {
   items(split: Split): string[];
   /** The same of those that count in a filled batch. */
   itemsIn(feeds: Readonly<Record<string, Tensor>>): string[];
+  /** Set where maxima give the loss kinks that finite differences meet: its gradients are compared with PyTorch's elsewhere. */
+  readonly hasKinks?: boolean;
   /** How many items the batches of so many ranks may leave out: what does not fill a window. */
   leftOut(ranks: number): number;
   /** Settings that cut the same data into other batches, without changing what a model is asked. */
@@ -198,5 +207,79 @@ const textClassificationCase: TaskCase = {
   absurd: 0.8,
 };
 
+const QUESTION_FIELDS = {
+  ...{ task: 'question-answering', minCount: 1, minCharacterCount: 1, wordSize: 3, wordLength: 3, characterSize: 2 },
+  ...{ filters: 2, filterWidth: 2, hidden: [2], keep: 1 },
+};
+
+/** Passages of one sentence, two questions about each; another order of words tells nothing. */
+function passagesOf(count: number, seed: number): Passage[] {
+  const random = randomStream(seed);
+  const pick = (list: readonly string[]) => list[Math.floor(random() * list.length)]!;
+  return Array.from({ length: count }, (_, i) => {
+    const [thing, town] = [pick(['maps', 'tea', 'kites']), pick(['Lund', 'Brae', 'Varn'])];
+    const text = random() < 0.5 ? `Ida sells ${thing} in ${town}` : `in ${town} Ida sells ${thing}`;
+    const ask = (question: string, answer: string) => ({
+      ...{ id: `${i} ${question}`, question, place: `passage ${i}` },
+      answers: [{ text: answer, start: text.indexOf(answer) }],
+    });
+    return { title: '', text, questions: [ask('sells what', thing), ask('where', town)] };
+  });
+}
+
+function passages(seed: number) {
+  const sets = { train: passagesOf(20, 10 * seed), valid: passagesOf(9, 10 * seed + 1) };
+  return { name: 'made up', source: 'made up', ...sets };
+}
+
+/** What the questions of a split become: numbers of words, first and last word of the answer. */
+function questionItems(split: Split): string[] {
+  const config = questionConfigOf(configOf(QUESTION_FIELDS));
+  const { sets, table } = readSets(passages(1), config);
+  const lexicon = makeLexicon(table.words, countWords(sets.train, table.words.length), undefined, config.task);
+  const encoder = encoderOf(lexicon);
+  const numbers = (words: Int32Array) => [...words].map((i) => encoder.word(table.words[i]!));
+  const set = sets[split]!;
+  return set.questions.map(
+    (q) => `${numbers(set.passages[q.passage]!.words)} ${numbers(q.words)} ${q.first} ${q.last}`,
+  );
+}
+
+const questionAnsweringCase: TaskCase = {
+  name: 'question-answering',
+  make(fields = {}, seed = 1) {
+    const own = { ...QUESTION_FIELDS, learningRate: 0.02, batch: 8, epochs: 2, threads: 1 };
+    const config = configOf({ ...own, ...fields });
+    const read = questionConfigOf(config);
+    const given = passages(seed);
+    return { config, task: loadedQuestions(read, given, readSets(given, read)) };
+  },
+  items: questionItems,
+  itemsIn(feeds) {
+    const { passage, passageLength, question, questionLength } = QUESTION_INPUTS;
+    const batch = feeds[passageLength]!.dims[0]!;
+    const words = (name: string, length: string, b: number) =>
+      numbersOf(feeds[name]!)
+        .filter((_, i) => i % batch === b)
+        .slice(0, numbersOf(feeds[length]!)[b]);
+    const [targets, counts] = [numbersOf(feeds[TARGETS]!), numbersOf(feeds[QUESTION_COUNTS]!)];
+    return counts.flatMap((counted, b) => {
+      const texts = [words(passage, passageLength, b), words(question, questionLength, b)];
+      return counted > 0 ? [`${texts.join(' ')} ${targets[b]} ${targets[batch + b]}`] : [];
+    });
+  },
+  hasKinks: true,
+  leftOut: () => 0,
+  recut: [{ batch: 1 }, { batch: 7 }, { batch: 64 }],
+  learning: { epochs: 25 },
+  learned: 0.9,
+  absurd: 0.8,
+};
+
 /** One case for each task. */
-export const taskCases: readonly TaskCase[] = [languageModelCase, textClassificationCase, arraysCase];
+export const taskCases: readonly TaskCase[] = [
+  languageModelCase,
+  textClassificationCase,
+  questionAnsweringCase,
+  arraysCase,
+];

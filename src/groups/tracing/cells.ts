@@ -1,7 +1,7 @@
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
 import { nodeTitle } from '../../graph/names.ts';
 import { isLoop, isRecurrent, type LoopNode, operators, traits } from '../../graph/operators.ts';
-import { allNodes, bodiesOf, producers } from '../../graph/rewrite.ts';
+import { allNodes, bodiesOf, producers, usedNames } from '../../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
@@ -147,6 +147,7 @@ function unrolledCells(graph: Graph, trace: Trace, seen: Set<number>): TracedLay
   });
 }
 
+/** Weights that several products use, one of them on what another one led to: else they are one layer for several inputs. */
 function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedWeight[] {
   const users = new Map<string, Node[]>();
   for (const node of allNodes(graph)) {
@@ -157,10 +158,19 @@ function repeatedWeights(graph: Graph, { values, identities }: Trace): RepeatedW
       for (const tensor of new Set(sources)) users.set(tensor, [...(users.get(tensor) ?? []), node]);
     }
   }
+  /** True when what a node makes reaches others of these. */
+  const leadsTo = (first: Node, others: readonly Node[]): boolean => {
+    const reached = new Set(first.outputs);
+    return graph.nodes.some((node) => {
+      if (node === first || !usedNames(node).some((name) => reached.has(name))) return false;
+      for (const name of node.outputs) reached.add(name);
+      return others.includes(node);
+    });
+  };
   return [...users].flatMap(([tensor, nodes]): RepeatedWeight[] => {
     const axes = identities.stored.filter((s) => s.tensor === tensor);
     const reads = axes.find((s) => s.role === 'reads');
-    if (nodes.length < 2 || reads === undefined) return [];
+    if (nodes.length < 2 || reads === undefined || !nodes.some((node) => leadsTo(node, nodes))) return [];
     const makes = axes.filter((s) => s.role === 'produces').flatMap((s) => [...s.ids]);
     return [{ first: nodes[0]!, reads: reads.ids, makes: new Set(makes.map((id) => identities.find(id))) }];
   });

@@ -1,8 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
 import { vocabularyDigest } from '../../data/vocabulary.ts';
-import type { Model } from '../../graph/types.ts';
 import { loadModel } from '../../onnx/file.ts';
-import { withoutDropout } from '../../passes/withoutDropout.ts';
+import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
 import { modelPath } from '../modelPath.ts';
 import type { Task } from '../task.ts';
 import { type TextConfig, textClassificationDefinition, textConfigOf } from './definition.ts';
@@ -46,18 +45,6 @@ async function firstModel(init: string, config: TextConfig, data: TextData) {
     );
   }
   const fresh = freshModel(config, data);
-  const { initializers } = trained.graph;
-  const fits =
-    operatorsOf(fresh) === operatorsOf(trained) &&
-    [...fresh.graph.initializers].every(([name, { dims }]) => initializers.get(name)?.dims.join() === dims.join());
-  if (fits) return { model: { ...fresh, graph: { ...fresh.graph, initializers } }, notes: [] };
-  const note = 'the model of --init is not the one of the configuration: it is trained as it is, without dropout';
-  return { model: trained, notes: [note] };
-}
-
-/** The operators of a model as it is used: models of the same cells and sizes may differ in how they pool. */
-function operatorsOf(model: Model): string {
-  return withoutDropout(model)
-    .graph.nodes.map((node) => node.op)
-    .join();
+  const model = withWeightsOf(fresh, trained);
+  return model ? { model, notes: [] } : { model: trained, notes: [AS_IT_IS] };
 }

@@ -1,0 +1,134 @@
+import { dirname, join } from 'node:path';
+import { createInterface } from 'node:readline/promises';
+import { Command } from 'commander';
+import { UsageError } from '../base/errors.ts';
+import { writeAtomically } from '../base/files.ts';
+import { readQuestionFile } from '../data/questions/questionFiles.ts';
+import { readTextFile } from '../data/textFiles.ts';
+import { loadModel } from '../onnx/file.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { modelPath } from '../tasks/modelPath.ts';
+import { type AnswerSession, answerSession, type FoundAnswer } from '../tasks/question-answering/answer.ts';
+import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
+import { whole } from './flags.ts';
+import { examplesText } from './helpTexts.ts';
+import { note, print } from './output.ts';
+
+interface AnswerFlags {
+  readonly passage?: string;
+  readonly question?: string;
+  readonly data?: string;
+  readonly out?: string;
+  readonly vocabulary?: string;
+  readonly threads?: number;
+}
+
+/** `slimrnn answer model.onnx --passage FILE` */
+export const command = new Command('answer')
+  .summary('ask a model that was trained to answer questions')
+  .description(
+    'Finds the answer to a question in a passage, by a model that `train bidaf` made. Without --question it asks for ' +
+      'questions, a line each. With --data it answers all questions of a file and scores them as SQuAD does.',
+  )
+  .argument('<model>', 'an ONNX file or a run directory')
+  .option('--passage <file>', 'text file with the passage')
+  .option('--question <text>', 'the question')
+  .option('--data <file>', 'questions in the form of SQuAD 1.1')
+  .option('--out <file>', "write the answers to --data there, as SQuAD's script takes them")
+  .option('--vocabulary <file>', "the model's words (default: vocabulary.txt beside it)")
+  .option('--threads <n>', 'threads of the engine (default: one per core)', whole('--threads'))
+  .addHelpText(
+    'after',
+    examplesText(
+      'answer runs/bidaf-tiny --passage story.txt --question "Where was she born?"',
+      'answer runs/bidaf/slim.onnx --data dev-v1.1.json --out answers.json',
+    ),
+  )
+  .action(answerCommand);
+
+async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
+  if ((flags.passage === undefined) === (flags.data === undefined)) {
+    throw new UsageError('give --passage FILE with a text to ask about, or --data FILE with passages and questions');
+  }
+  if (flags.data !== undefined && flags.question !== undefined) {
+    throw new UsageError('--data brings its own questions: leave out --question');
+  }
+  if (flags.data === undefined && flags.out !== undefined) throw new UsageError('--out needs --data');
+  const file = modelPath(path, path);
+  const model = await loadModel(file);
+  const words = (await readTextFile(flags.vocabulary ?? join(dirname(file), 'vocabulary.txt'))).trimEnd().split('\n');
+  const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
+  const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
+  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads });
+  try {
+    if (passages !== undefined) await answerAll(session, passages, flags.out);
+    else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);
+    else await converse(session, passage!);
+  } finally {
+    await session.release();
+  }
+}
+
+async function answerOne(session: AnswerSession, passage: string, question: string): Promise<void> {
+  const found = await session.answer(passage, question);
+  print(found, () => answerText(found));
+}
+
+function answerText({ text, probability, unknown }: FoundAnswer): string {
+  const words = unknown === 0 ? '' : `, ${unknown} words not known`;
+  return `${text}\n(probability ${(100 * probability).toFixed(1)} %${words})`;
+}
+
+/** Asks for questions until the input ends; one that cannot be answered is said and the next one asked for. */
+async function converse(session: AnswerSession, passage: string): Promise<void> {
+  const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: 'question: ' });
+  note('ask about the passage, a question a line; an empty line ends');
+  lines.prompt();
+  for await (const line of lines) {
+    if (line.trim() === '') break;
+    try {
+      const found = await session.answer(passage, line);
+      print(found, () => answerText(found));
+    } catch (error) {
+      if (!(error instanceof UsageError)) throw error;
+      note(error.message);
+    }
+    lines.prompt();
+  }
+  lines.close();
+}
+
+type Passages = Awaited<ReturnType<typeof readQuestionFile>>;
+
+async function answerAll(session: AnswerSession, passages: Passages, out: string | undefined): Promise<void> {
+  const answers: Record<string, string> = {};
+  let [exact, f1, count] = [0, 0, 0];
+  const tooLong: string[] = [];
+  for (const { text, questions } of passages) {
+    for (const { id, question, answers: right, place } of questions) {
+      count++;
+      try {
+        answers[id] = (await session.answer(text, question)).text;
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        // Without an answer it counts as wrong, as in SQuAD's script.
+        tooLong.push(`${place}: ${error.message}`);
+        answers[id] = '';
+      }
+      const score = scoreAnswer(
+        answers[id]!,
+        right.map((answer) => answer.text),
+      );
+      exact += score.exact;
+      f1 += score.f1;
+      if (count % 1000 === 0) note(`${count} questions answered`);
+    }
+  }
+  if (tooLong.length > 0) note(`${tooLong.length} questions have no answer, the first: ${tooLong[0]}`);
+  if (out !== undefined) await writeAtomically(out, JSON.stringify(answers));
+  const result = { questions: count, exactMatch: (100 * exact) / count, f1: (100 * f1) / count };
+  print({ ...result, ...(out === undefined && { answers }) }, () => {
+    const written = out === undefined ? '' : `; answers in ${out}`;
+    return `${count} questions: EM ${result.exactMatch.toFixed(2)}, F1 ${result.f1.toFixed(2)}${written}`;
+  });
+}

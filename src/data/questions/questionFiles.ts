@@ -1,0 +1,51 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { basename, join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
+import { UsageError } from '../../base/errors.ts';
+import { PARTS, type Part } from '../parts.ts';
+import { contents, partNamed, pathKind } from '../textFiles.ts';
+import { type Passage, readSquad } from './squad.ts';
+
+const EXPECTED = 'a file in the form of SQuAD 1.1, or a folder with train and dev files';
+const PART_FILE = /^(?:.*[._-])?(train|valid|validation|val|dev|test)(?:[._-].*)?\.json(?:\.gz)?$/i;
+
+/**
+ * The files of the parts behind a path: a file is the training questions, a folder has files such as `train-v1.1.json`
+ * and `dev-v1.1.json.gz`. Throws a UsageError when there is no training file, or two of a part.
+ */
+export async function findQuestionFiles(
+  path: string,
+): Promise<{ readonly train: string } & Partial<Record<Part, string>>> {
+  if ((await pathKind(path, EXPECTED)) === 'file') return { train: path };
+  const entries = await readdir(path, { withFileTypes: true });
+  const found: Partial<Record<Part, string>> = {};
+  for (const part of PARTS) {
+    const files = entries.filter((e) => !e.isDirectory() && partNamed(PART_FILE.exec(e.name)?.[1] ?? '') === part);
+    const [first, second] = files.map((e) => e.name).sort();
+    if (second !== undefined)
+      throw new UsageError(`${path} has more than one ${part} file: ${first}, ${second}; keep one`);
+    if (first) found[part] = join(path, first);
+  }
+  const { train } = found;
+  if (train === undefined) {
+    throw new UsageError(
+      `${path} has no training questions: expected a file such as train-v1.1.json; ${contents(entries)}`,
+    );
+  }
+  return { ...found, train };
+}
+
+/** Reads a file in the form of SQuAD 1.1, gzipped or not. Throws a UsageError when it cannot be read, or as `readSquad`. */
+export async function readQuestionFile(path: string): Promise<Passage[]> {
+  await pathKind(path, EXPECTED);
+  const bytes = await readFile(path).catch((error: Error) => {
+    throw new UsageError(`cannot read ${path}: ${error.message}`);
+  });
+  const text = path.endsWith('.gz')
+    ? await promisify(gunzip)(bytes).catch((error: Error) => {
+        throw new UsageError(`${path} is no gzip file: ${error.message}`);
+      })
+    : bytes;
+  return readSquad(text.toString('utf8'), basename(path));
+}

@@ -1,0 +1,127 @@
+import { sha256Hex } from '../../base/digest.ts';
+import { grouped } from '../../base/format.ts';
+import { PARTS } from '../../data/parts.ts';
+import type { Passage } from '../../data/questions/squad.ts';
+import type { WordVectors } from '../../data/wordVectors.ts';
+import type { Model, Tensor } from '../../graph/types.ts';
+import { bidaf } from '../../models/bidaf.ts';
+import type { LoadedTask } from '../task.ts';
+import { WordTable } from '../text-classification/collectTexts.ts';
+import { withinMemory } from '../withinMemory.ts';
+import type { Spelled } from './batches.ts';
+import type { QuestionConfig } from './definition.ts';
+import { encoderOf, type Lexicon, makeLexicon, vectorTable, wordsDigest } from './lexicon.ts';
+import { questionMetadata, withQuestionMetadata } from './metadata.ts';
+import { type QuestionSets, questionProblem } from './problem.ts';
+import { countWords, digestOf, type QuestionSet, readQuestions, withinLimits } from './questionData.ts';
+
+/** Passages of the parts, and where they come from. */
+export interface QuestionSource {
+  readonly name: string;
+  readonly source: string;
+  readonly train: readonly Passage[];
+  readonly valid?: readonly Passage[] | undefined;
+  readonly test?: readonly Passage[] | undefined;
+}
+
+/** Questions as words, with all their spellings. */
+export interface ReadSets {
+  readonly sets: QuestionSets;
+  readonly table: WordTable;
+  readonly notes: readonly string[];
+}
+
+/** Cuts passages and questions into words. Throws a UsageError for what cannot be learned from. */
+export function readSets(given: QuestionSource, { task }: Pick<QuestionConfig, 'task'>): ReadSets {
+  const table = new WordTable();
+  const { set: train, leftOut } = withinLimits(readQuestions(given.train, table), task, given.source);
+  const others = PARTS.flatMap((part): [string, QuestionSet][] => {
+    const passages = part === 'train' ? undefined : given[part];
+    return passages ? [[part, readQuestions(passages, table)]] : [];
+  });
+  const note = `${grouped(leftOut)} training questions are left out: more than ${task.maxQuestion} words, or a passage of more than ${task.maxPassage}`;
+  return { sets: { train, ...Object.fromEntries(others) }, table, notes: leftOut > 0 ? [note] : [] };
+}
+
+/** Questions in memory as the task. Free of Node. */
+export function loadedQuestions(
+  config: QuestionConfig,
+  given: Pick<QuestionSource, 'name' | 'source'>,
+  { sets, table, notes }: ReadSets,
+  vectors?: WordVectors,
+): LoadedTask {
+  const lexicon = makeLexicon(table.words, countWords(sets.train, table.words.length), vectors, config.task);
+  const vectorRows = vectors && vectorTable(lexicon, vectors);
+  const spelled = spell(table.words, lexicon, config.model.wordLength, vectorRows);
+  const size = vectors?.size ?? config.model.wordSize;
+  const sha256 = digestOf({ ...sets });
+  const counts = Object.fromEntries(
+    Object.entries(sets).map(([part, set]: [string, QuestionSet]) => [part, set.questions.length]),
+  );
+  const facts = { vocabulary: lexicon.words.length, trainedWords: lexicon.trainedWords, ...counts };
+  return {
+    problem: questionProblem(sets, spelled, config.batch, sha256Hex(sha256, ...lexicon.words)),
+    data: { name: given.name, source: given.source, sha256, facts },
+    model: () => freshModel(config, lexicon, size, vectorRows),
+    notes: [described(given.source, sets, lexicon), ...notes],
+    files: { 'vocabulary.txt': `${lexicon.words.join('\n')}\n` },
+  };
+}
+
+/** Words and characters of all spellings by their numbers. */
+export function spell(
+  spellings: readonly string[],
+  lexicon: Lexicon,
+  wordLength: number,
+  vectors: Tensor | undefined,
+): Spelled {
+  const encoder = encoderOf(lexicon);
+  const characters = new Int32Array(spellings.length * wordLength);
+  for (const [i, spelling] of spellings.entries()) {
+    characters.set(encoder.characters(spelling, wordLength), i * wordLength);
+  }
+  return {
+    words: Int32Array.from(spellings, (spelling) => encoder.word(spelling)),
+    characters,
+    wordLength,
+    ...(vectors && { vectors: { trainedWords: lexicon.trainedWords, table: vectors } }),
+  };
+}
+
+/** The untrained model of a configuration. */
+function freshModel(
+  { task, model, seed }: QuestionConfig,
+  lexicon: Lexicon,
+  wordSize: number,
+  vectors?: Tensor,
+): Model {
+  const { trainedWords, characters, words } = lexicon;
+  const made = withinMemory(model.hidden, wordSize, () =>
+    bidaf({ ...model, wordSize, trainedWords, vectors, characters: characters.length + 2, seed }),
+  );
+  return withQuestionMetadata(made, {
+    vocabulary: wordsDigest(words),
+    characters: [...characters],
+    trainedWords,
+    wordLength: model.wordLength,
+    maxQuestion: task.maxQuestion,
+  });
+}
+
+/** Whether a trained model knows the same words and characters as the data of a run. */
+export function knowsSame(trained: Model, fresh: Model): boolean {
+  const [a, b] = [questionMetadata(trained), questionMetadata(fresh)];
+  return JSON.stringify(a) === JSON.stringify(b);
+}
+
+function described(source: string, sets: QuestionSets, { words, trainedWords }: Lexicon): string {
+  const parts = PARTS.flatMap((part) => {
+    const set = sets[part];
+    return set ? [`${grouped(set.questions.length)} ${part}`] : [];
+  });
+  const known = words.length - trainedWords;
+  return (
+    `${source}: ${parts.join(', ')} questions, ${grouped(words.length)} words` +
+    (known > 0 ? `, ${grouped(known)} of them by vectors that are not trained` : '')
+  );
+}

@@ -1,0 +1,56 @@
+import { basename, resolve } from 'node:path';
+import { UsageError } from '../../base/errors.ts';
+import { madeUpPassages } from '../../data/questions/madeUp.ts';
+import { findQuestionFiles, readQuestionFile } from '../../data/questions/questionFiles.ts';
+import { readWordVectors } from '../../data/wordVectors.ts';
+import { loadModel } from '../../onnx/file.ts';
+import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
+import { modelPath } from '../modelPath.ts';
+import type { Sources, Task } from '../task.ts';
+import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
+import { wordOf } from './lexicon.ts';
+import { knowsSame, loadedQuestions, type QuestionSource, readSets } from './loadedQuestions.ts';
+
+/** Name of the embedded passages, which are also there when nobody names any. */
+const EMBEDDED = 'made-up';
+
+/** Answers to questions about passages from files, or about made-up people. */
+export const questionAnsweringTask: Task = {
+  ...questionAnsweringDefinition,
+  async load(given, { init, ...sources }) {
+    const config = questionConfigOf(given);
+    const questions = await loadQuestions(sources);
+    const read = readSets(questions, config);
+    const asked = new Set(read.table.words.map(wordOf));
+    const { vectors: path } = config.task;
+    const vectors = path === undefined ? undefined : await readWordVectors(path, (word) => asked.has(word));
+    const task = loadedQuestions(config, questions, read, vectors);
+    if (init === undefined) return task;
+    const trained = await loadModel(modelPath(init));
+    if (!knowsSame(trained, task.model())) {
+      throw new UsageError(
+        `--init ${init}: it was not trained with these words and characters; use the same data, word vectors and counts`,
+      );
+    }
+    const fresh = withWeightsOf(task.model(), trained);
+    const notes = fresh ? task.notes : [...task.notes, AS_IT_IS];
+    return { ...task, model: () => fresh ?? trained, notes };
+  },
+};
+
+async function loadQuestions({ data, valid, test }: Omit<Sources, 'init'>): Promise<QuestionSource> {
+  if (data === undefined || data === EMBEDDED) {
+    return { name: EMBEDDED, source: 'made-up passages', ...madeUpPassages() };
+  }
+  const found = await findQuestionFiles(data);
+  const [train, ...held] = await Promise.all(
+    [found.train, valid ?? found.valid, test ?? found.test].map((path) => path && readQuestionFile(path)),
+  );
+  return {
+    name: basename(resolve(data)),
+    source: data,
+    train: train || [],
+    valid: held[0] || undefined,
+    test: held[1] || undefined,
+  };
+}

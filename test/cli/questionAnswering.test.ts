@@ -1,0 +1,131 @@
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
+import type { RunResult } from '../../src/runs/run.ts';
+import { expectRefused } from '../support/refused.ts';
+import { makeFolder, runCli, runJson } from '../support/runCli.ts';
+
+/*
+ * Question answering as a user types it, on made-up passages.
+ */
+
+let folder: string;
+const at = (...path: string[]) => join(folder, ...path);
+const tiny = ['train', 'bidaf-tiny', '--threads', '1'];
+const result = (run: string) => JSON.parse(readFileSync(at(run, 'result.json'), 'utf8')) as RunResult;
+
+/** Passages in the form of SQuAD 1.1. */
+function squad(passages: ReturnType<typeof madeUpPassages>['train']): string {
+  const paragraphs = passages.map(({ text, questions }) => ({
+    context: text,
+    qas: questions.map(({ id, question, answers }) => ({
+      ...{ id, question },
+      answers: answers.map(({ text: answer, start }) => ({ text: answer, answer_start: start })),
+    })),
+  }));
+  return JSON.stringify({ version: '1.1', data: [{ title: 'made up', paragraphs }] });
+}
+
+const [passage] = madeUpPassages().valid;
+const question = passage!.questions[0]!;
+
+beforeAll(async () => {
+  folder = makeFolder();
+  writeFileSync(at('passage.txt'), passage!.text);
+  writeFileSync(at('dev.json'), squad(madeUpPassages().valid));
+  const iss = ['--iss', '0.02', '--threshold', '0.005', '--fix', 'context_forward_passage,context_reverse_passage'];
+  await runJson([...tiny, ...iss, '--epochs', '8', '--out', 'tiny'], folder);
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+describe('train bidaf-tiny', () => {
+  it('learns to answer, and its slim model computes the same with fewer units', () => {
+    const { models, verify } = result('tiny');
+    const [trained, slim] = models;
+    expect(Object.keys(trained!.scores.valid!)).toEqual(['F1', 'EM', 'loss']);
+    expect(trained!.scores.valid!.F1).toBeGreaterThan(0.9);
+    expect(slim!.scores.valid!.F1).toBeCloseTo(trained!.scores.valid!.F1!, 6);
+    expect(verify!.maxRelativeDifference).toBeLessThan(1e-4);
+    const units = (hidden: readonly number[]) => hidden.reduce((a, b) => a + b, 0);
+    expect(units(slim!.hidden)).toBeLessThan(10 * 16);
+    expect(existsSync(at('tiny', 'vocabulary.txt'))).toBe(true);
+  });
+});
+
+describe('answer', () => {
+  it('finds the answer in the passage, with its place and its probability', async () => {
+    const ask = ['answer', 'tiny', '--passage', 'passage.txt', '--question', question.question];
+    const found = (await runJson(ask, folder)) as { text: string; start: number; probability: number };
+    expect(found).toMatchObject({ text: question.answers[0]!.text, start: question.answers[0]!.start });
+    expect(found.probability).toBeGreaterThan(0.5);
+    const { stdout } = await runCli(ask, folder);
+    expect(stdout).toContain(question.answers[0]!.text);
+  });
+
+  it('answers a file of questions as the run scored them, and writes what the script of SQuAD takes', async () => {
+    const { models } = result('tiny');
+    const all = ['answer', 'tiny/slim.onnx', '--data', 'dev.json', '--out', 'answers.json'];
+    const scores = (await runJson(all, folder)) as { questions: number; exactMatch: number; f1: number };
+    expect(scores.questions).toBe(96);
+    expect(scores.f1).toBeCloseTo(100 * models[1]!.scores.valid!.F1!, 4);
+    expect(scores.exactMatch).toBeCloseTo(100 * models[1]!.scores.valid!.EM!, 4);
+    const answers = JSON.parse(readFileSync(at('answers.json'), 'utf8')) as Record<string, string>;
+    expect(Object.keys(answers)).toHaveLength(96);
+    expect(answers[question.id]).toBe(question.answers[0]!.text);
+  });
+
+  it.each<[what: string, args: string[], message: string]>([
+    ['nothing to ask about', ['tiny'], 'give --passage FILE'],
+    ['a question beside a file of questions', ['tiny', '--data', 'dev.json', '--question', 'Who?'], '--data brings'],
+    ['an empty question', ['tiny', '--passage', 'passage.txt', '--question', ' '], 'the question is empty'],
+    [
+      'a question that is too long',
+      ['tiny', '--passage', 'passage.txt', '--question', 'why '.repeat(31)],
+      'the question has 31 words; this model takes 30',
+    ],
+    ['a model that is not there', ['none', '--passage', 'passage.txt'], 'none: there is no such file'],
+  ])('%s is refused', async (_, args, message) => {
+    await expectRefused(folder, ['answer', ...args], message);
+  });
+});
+
+describe('bad input of train is one message before anything is written', () => {
+  it.each<[what: string, file: string, content: string, args: string[], message: string]>([
+    [
+      'an answer beside its offset',
+      'moved.json',
+      squad(madeUpPassages().train).replace(/"answer_start":\d+/, '"answer_start":1'),
+      [],
+      'does not stand at offset 1',
+    ],
+    [
+      'an empty passage',
+      'empty.json',
+      squad([{ title: '', text: ' ', questions: passage!.questions }]),
+      [],
+      'the passage is empty',
+    ],
+    [
+      'only questions that are too long',
+      'dev.json',
+      squad(madeUpPassages().valid),
+      ['--max-question', '2'],
+      'all 96 questions are left out',
+    ],
+    ['a vector file with a broken line', 'v.txt', 'born 1 2\nin 1\n', ['--vectors', 'v.txt'], 'v.txt, line 2'],
+    [
+      'a number of hidden units for three layers',
+      'dev.json',
+      squad(madeUpPassages().valid),
+      ['--hidden', '3,4,5'],
+      '1, 4 or 8 numbers',
+    ],
+  ])('%s', async (_, file, content, args, message) => {
+    writeFileSync(at(file), content);
+    const data = file.endsWith('.json') ? ['--data', file] : [];
+    await expectRefused(folder, [...tiny, ...data, ...args, '--out', 'refused'], message);
+    expect(existsSync(at('refused'))).toBe(false);
+  });
+});
