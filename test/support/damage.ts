@@ -25,7 +25,7 @@ import { inlineFunctions } from '../../src/passes/inlineFunctions.ts';
 export interface HostileResult {
   readonly refused: number;
   readonly read: number;
-  /** What should not have been: a crash, another error, a message that names no place, too much memory; a hang is for the test's own limit. */
+  /** What should not have been: a crash, another error, a message that names no place, too much memory. */
   readonly failures: readonly string[];
   /** Growth of the process's largest resident size so far, in megabytes. */
   readonly peakGrowth: number;

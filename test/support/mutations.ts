@@ -13,7 +13,7 @@ const below = (random: Random, limit: number) => Math.floor(random() * limit);
 const pick = <T>(random: Random, list: readonly T[]): T | undefined => list[below(random, list.length)];
 
 const elementTypes = Object.keys(elementTypeNumbers) as ElementType[];
-const sizes: readonly Dim[] = [0, 1, 2, 3, 7, -1, 'batch', 'time', 'other'];
+const sizes: readonly Dim[] = [0, 1, 2, 3, 7, 'batch', 'time', 'other'];
 
 /** Changes one node; none is left out or made. */
 const ofNode =

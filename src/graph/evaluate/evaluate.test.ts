@@ -168,6 +168,12 @@ describe('logic', () => {
   const [a, b] = [tensor('bool', [2, 2], [0, 1, 0, 1]), tensor('bool', [2], [1, 0])];
   it.each(['And', 'Or', 'Xor'])('%s', (op) => expectSame(op, [a, b]));
   it('Not', () => expectSame('Not', [a]));
+  it('Concat of two types is left to the engine, which refuses it', () => {
+    const types = [ints(1), tensor('int32', [1], [2])];
+    const node = { op: 'Concat', domain: '', name: 'c', inputs: ['a', 'b'], outputs: ['y'], attributes: {} };
+    expect(evaluate(node, types, [{ elementType: 'int64', shape: [2] }])).toBeUndefined();
+  });
+
   it('Where', async () => {
     await expectSame('Where', [b, floats([2, 2], [1, 2, 3, 4]), floats([], [9])]);
     // The engine makes 0 of -0, which others do not.

@@ -28,6 +28,8 @@ const same: EvaluateRule = ({ inputs: [x], dims: [dims] }) => {
 
 /** All inputs, one behind the other along an axis. */
 export const concatValues: EvaluateRule = ({ node, inputs, dims }) => {
+  // The engine refuses such a graph, and says why.
+  if (inputs.some((x) => x?.elementType !== inputs[0]!.elementType)) return undefined;
   const axis = normalizeAxis(intAttribute(node, 'axis', 0), dims[0]!.length)!;
   return [concatTensors(inputs as [Tensor, ...Tensor[]], axis)];
 };
