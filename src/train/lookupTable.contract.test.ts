@@ -51,10 +51,13 @@ function made(kind: string, values: readonly number[]): Made {
   const arena = new Arena(bytesFor([length, length]));
   const [weights, gradient] = [arena.float32(length), arena.float32(length)];
   weights.data.set(kind === 'whole' ? (dense.data as Float32Array) : (tensor.values as Float32Array));
-  const move = (rate: number) => gradient.data.forEach((g, i) => void (weights.data[i]! -= rate * g));
+  const move = (rate: number) => {
+    for (const [i, g] of gradient.data.entries()) weights.data[i]! -= rate * g;
+    return [...weights.data];
+  };
   if (kind === 'whole') {
     const table = wholeTable(weights.data, gradient.data, SIZE);
-    return { table, exists: () => true, step: (rate) => (move(rate), [...weights.data]) };
+    return { table, exists: () => true, step: move };
   }
   const table = new SparseTable('words', tensor, { weights, gradient, slots: {} });
   const step = (rate: number) => {
