@@ -49,21 +49,21 @@ const cases: readonly MethodCase[] = [
   { name: 'ℓ1', kind: 'l1', fields: { l1: 0.006 } },
   { name: 'magnitude, cubic', kind: 'magnitude', fields: pruning },
   { name: 'magnitude, Narang', kind: 'magnitude', fields: { ...pruning, pruneSchedule: 'narang' } },
-  { name: 'SET', kind: 'set', fields: { set: 0.3, density: 0.5 } },
+  { name: 'SET', kind: 'set', fields: { setShare: 0.3, density: 0.5 } },
   {
     name: 'SET of two signs, by gradient, often',
     kind: 'set',
-    fields: { set: 0.4, density: 0.6, setRule: 'set', setGrowth: 'gradient', setEvery: 3, setNew: 'initial' },
+    fields: { setShare: 0.4, density: 0.6, setRule: 'set', setGrowth: 'gradient', setEvery: 3, setNew: 'initial' },
   },
   {
     name: 'SET with group lasso, packed',
     kind: 'set',
-    fields: { set: 0.3, density: 0.5, setGates: 'packed', setStart: 'uniform', iss: 0.02, threshold: 0.05 },
+    fields: { setShare: 0.3, density: 0.5, setGates: 'packed', setStart: 'uniform', iss: 0.02, threshold: 0.05 },
   },
   {
     name: 'SET with columns of the embedding',
     kind: 'set',
-    fields: { set: 0.3, setEpsilon: 2, iss: 0.02, threshold: 0.05, issEmbedding: true },
+    fields: { setShare: 0.3, setEpsilon: 2, iss: 0.02, threshold: 0.05, issEmbedding: true },
   },
   { name: 'kept zeros', kind: 'zeros-kept', fields: { keepZeros: true } },
   { name: 'group lasso with kept zeros', kind: 'group-lasso', fields: { iss: 0.02, threshold: 0.05, keepZeros: true } },
@@ -151,7 +151,8 @@ describe.each(all)('$title', ({ task, method, by }) => {
     const before = trainBatches(start.problem).count;
     await steps(state, start.problem, [0, 7], by.learningRate);
     const { groups } = state;
-    const dead = groups!.layers[0]!.components[2]!;
+    const { layers, entangled } = groups!;
+    const dead = layers.map((l) => l.components[2] ?? -1).find((k) => k >= 0 && !entangled.has(k))!;
     silence(state, new Set([dead]));
     const { live } = state.units();
     expect(live[dead]).toBe(0);

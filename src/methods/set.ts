@@ -14,7 +14,7 @@ import { removalRules } from './set/removal.ts';
 import { set } from './set/set.ts';
 
 const fields = {
-  set: z.number().gt(0).lt(1).describe('ζ: a sparse model from the start, of whose connections this share moves'),
+  setShare: z.number().gt(0).lt(1).describe('ζ: a sparse model from the start, of whose connections this share moves'),
   density: z.number().gt(0).lte(1).optional().describe('share of the connections that exist (default: 0.1)'),
   setEpsilon: z.number().positive().optional().describe('ε: connections of a matrix for each row and column instead'),
   setStart: z
@@ -44,17 +44,17 @@ type SetFields = FieldValues<typeof fields>;
 /** Share of the connections that exist, where nobody says how many. */
 const DENSITY = 0.1;
 
-/** `--set ζ` */
+/** `--set-share ζ` */
 export const setKind = defineMethod({
   name: 'set',
   label: 'SET',
-  selector: 'set',
+  selector: 'setShare',
   fields,
-  isAskedFor: ({ set: share }) => !isIdle(share),
+  isAskedFor: ({ setShare: share }) => !isIdle(share),
   isStructural: false,
   keepsZeros: false,
   groupsEmbeddings: groupKind.groupsEmbeddings,
-  describe({ set: share, setEpsilon, density = DENSITY, setRule, iss }) {
+  describe({ setShare: share, setEpsilon, density = DENSITY, setRule, iss }) {
     const size = setEpsilon === undefined ? `density ${density}` : `ε ${setEpsilon}`;
     const what = setRule === 'static' ? `static sparse topology, ${size}` : `SET ζ ${share}, ${size}`;
     return isIdle(iss) ? what : `${what}, ISS λ ${iss}`;
@@ -70,20 +70,20 @@ export const setKind = defineMethod({
         : []),
       ...(isIdle(config.iss) && own.length > 0 ? [`${own.map(nameOf).join(', ')} needs ${nameOf('iss')}`] : []),
       ...(Reflect.get(config, 'keepZeros') === true
-        ? [`${nameOf('set')} moves connections: leave out ${nameOf('keepZeros')}`]
+        ? [`${nameOf('setShare')} moves connections: leave out ${nameOf('keepZeros')}`]
         : []),
     ];
   },
   check(config, first) {
     const { tables, matrices } = sparseParts(first);
     if (tables.size + matrices.size === 0) {
-      throw new UsageError('--set: the model has no embedding and no recurrent layer whose weights are trained');
+      throw new UsageError('--set-share: the model has no embedding and no recurrent layer whose weights are trained');
     }
     if (!isIdle(config.iss)) checkLayerFactors(config, first);
   },
   create(config, context) {
     const { first, groups, graph, epochs, updates, threshold, seed } = context;
-    const { iss, set: share, setEvery, setRate = 'cosine' } = config;
+    const { iss, setShare: share, setEvery, setRate = 'cosine' } = config;
     const total = epochs * updates;
     const parts = sparseParts(first);
     const gates = config.setGates === 'packed' ? new Map<string, number>() : gatesOf(graph);

@@ -45,7 +45,7 @@ export const methodRuns: Readonly<Record<string, readonly string[]>> = {
   target: ['--target', 'units=0.5', '--iss', '0.02'],
   l1: ['--l1', '0.002'],
   magnitude: ['--magnitude', '0.7', '--prune-every', '10', '--prune-from', '0.5'],
-  set: ['--set', '0.3', '--density', '0.3'],
+  set: ['--set-share', '0.3', '--density', '0.3'],
   'zeros-kept': ['--keep-zeros'],
 };
 

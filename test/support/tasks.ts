@@ -209,7 +209,7 @@ const textClassificationCase: TaskCase = {
 
 const QUESTION_FIELDS = {
   ...{ task: 'question-answering', minCount: 1, minCharacterCount: 1, wordSize: 3, wordLength: 3, characterSize: 2 },
-  ...{ filters: 2, filterWidth: 2, hidden: [2], keep: 1 },
+  ...{ filters: 2, filterWidth: 2, hidden: [2, 3, 2, 2], keep: 1 },
 };
 
 /** Passages of one sentence, two questions about each; another order of words tells nothing. */

@@ -17,7 +17,7 @@ import type { TrainState } from '../../train/trainState.ts';
  */
 
 const texts = taskCases.find(({ name }) => name === 'text-classification')!;
-const asked = { set: 0.3, density: 0.4, optimizer: 'adam' };
+const asked = { setShare: 0.3, density: 0.4, optimizer: 'adam' };
 const TABLE = 'embedding';
 
 async function started(fields: Settings) {

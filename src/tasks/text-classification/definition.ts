@@ -106,7 +106,7 @@ export const textClassificationDefinition: TaskDefinition = {
     sentiment,
     'iss-sentiment': { ...sentiment, target: 'units=0.32' },
     'dense-lstm': denseLstm,
-    'set-lstm': { ...denseLstm, set: 0.3, density: 0.035 },
+    'set-lstm': { ...denseLstm, setShare: 0.3, density: 0.035 },
     spam: { epochs: 5, maxLength: 150, cut: 'head', hidden: [32], embedding: 32, iss: 0.015 },
   },
   defaults: (given) => ({ ...usualTraining(given), epochs: 6, shrinkEvery: 200, ...defaults }),
