@@ -12,6 +12,8 @@ export default defineConfig({
   test: {
     include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
     exclude: ['test/slow/**'],
+    // Most tests wait for one thread of the engine, or for a process that they have started.
+    maxWorkers: '100%',
     // A busy machine takes its time; what does not come at all fails the test all the same.
     testTimeout: 240_000,
     hookTimeout: 240_000,

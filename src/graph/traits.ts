@@ -22,6 +22,10 @@ export interface OperatorTraits {
   readonly mixesTypes?: true;
   /** Gives numbers from 0 to 1, of which engines get the small ones right up to an absolute error only. */
   readonly probability?: true;
+  /** What a cell may put its sums through: `bounded` where it could be that of a gate. */
+  readonly activation?: 'bounded' | 'open';
+  /** Weighs scores against each other along the one axis of its attribute, which is that of the classes. */
+  readonly overClasses?: true;
   /** Makes 0 of 0, whatever its attributes are. */
   readonly keepsZero?: true;
   /** Gives elements that are those of its input, rounded or limited. */

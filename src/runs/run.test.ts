@@ -35,7 +35,7 @@ describe('a run of the library', () => {
     const ready = () => stages.push(existsSync(join(options.directory, 'config.json')) ? 'ready' : 'too early');
     const result = await run({ ...options, sources: { data: 'my/text' }, onReady: ready });
     expect(stages).toEqual(['ready']);
-    expect(await findRuns(folder)).toEqual(['deep/mine']);
+    expect((await findRuns(folder)).ids).toEqual(['deep/mine']);
     const { config: saved, result: read } = await readRun(folder, 'deep/mine');
     const { model, method } = options.config;
     expect(saved).toMatchObject({

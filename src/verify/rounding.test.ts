@@ -46,7 +46,7 @@ function detector(seed: number, { bias = -12, reader = undefined as number | und
   const channels = apply('Relu', [transpose(squeeze(y!, [1]), [1, 2, 0])]);
   const head = weight('O', [1, UNITS, 1], 3, isRead);
   const logits = apply('Conv', [channels, head, b.parameter('b', floats([1], [bias]))]);
-  b.output(apply('Sigmoid', [logits]), 'p');
+  b.output(b.node('Sigmoid', [logits], {}, ['p'])[0]!);
   return modelOf(b.build());
 }
 

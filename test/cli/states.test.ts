@@ -84,7 +84,7 @@ describe('inspect of a model that streams', () => {
       "inputs 'x', 'a' and outputs 'out' have equal shapes: if they are streaming states, say which belong together: " +
         '--state x=out or --state a=out',
     );
-    expect(shown).toContain("6 of 6 units always stay: their number is held by output 'out'");
+    expect(shown).toContain("6 of 6 units always stay: output 'out' holds them");
     expect(await inspect('unclear.onnx', '--state', 'a=out', '--state', 'c=memory')).not.toContain('always stay');
   });
 });

@@ -29,7 +29,7 @@ const useWorker = `
 
 const slimrnn = (...args: string[]) => [main, ...args];
 const uses: Readonly<Record<string, readonly string[]>> = {
-  shrink: slimrnn('shrink', 'model.onnx', '--out', 'slim.onnx'),
+  shrink: slimrnn('shrink', 'model.onnx', '--keep', '0.5', '--out', 'slim.onnx'),
   bench: slimrnn('bench', 'model.onnx', '--batch', '1', '--rounds', '1', '--threads', '1'),
   'a short training': slimrnn('train', ...tiny, '--epochs', '1', '--data', 'text', '--out', 'run'),
   'a sweep with workers': slimrnn(

@@ -16,10 +16,15 @@ export type Relation = 'slot' | 'gated' | 'product';
 const HAPPENED = { moved: 1, plain: 2, gated: 4, added: 8, multiplied: 16, activated: 32, far: 64 } as const;
 const ELEMENTWISE = HAPPENED.moved | HAPPENED.plain | HAPPENED.gated | HAPPENED.added;
 
-/** Operators that an exporter bounds a gate with; the sigmoid may be written out. */
-const BOUNDING = new Set(['Sigmoid', 'HardSigmoid', 'Tanh', 'Clip', 'Softmax', 'Softsign', 'Reciprocal', 'Div']);
-/** Activations of plain cells. */
-const ACTIVATIONS = new Set([...BOUNDING, 'Relu', 'LeakyRelu', 'Elu', 'Selu', 'Softplus', 'Gelu', 'Mish', 'Swish']);
+/** True for what an exporter bounds a gate with; the sigmoid may be written out, 1 / (1 + e⁻ˣ). */
+function isBounding(node: Node): boolean {
+  return traits(node).activation === 'bounded' || node.op === 'Reciprocal' || node.op === 'Div';
+}
+
+/** True for the activation of a plain cell. */
+function isActivation(node: Node): boolean {
+  return traits(node).activation !== undefined || isBounding(node);
+}
 
 /** Follows states through one step of a graph, up to the new states (`ends`). */
 export class StepFlow {
@@ -119,7 +124,7 @@ export class StepFlow {
     const kept = bits & ~(moved | plain | gated);
     if (traits(node).linear === 'sum') return kept | became(moved | plain, plain) | became(gated, added);
     if (isUnary(node) || isBroadcasting(node) || node.op.endsWith('Normalization')) {
-      const acts = ACTIVATIONS.has(node.op) ? became(multiplied, activated) : 0;
+      const acts = isActivation(node) ? became(multiplied, activated) : 0;
       return kept | became(moved | plain, plain) | (bits & gated) | acts;
     }
     return far;
@@ -136,7 +141,7 @@ export class StepFlow {
       const product = traits(node).product === true;
       const begins = this.multiplies(node) && from.some((name) => (bits.get(name) ?? 0) & ELEMENTWISE);
       if (!begins && (product || !from.some((name) => direct.has(name)))) continue;
-      const gate = !product && (BOUNDING.has(node.op) || from.some((name) => this.gates.has(name)));
+      const gate = !product && (isBounding(node) || from.some((name) => this.gates.has(name)));
       for (const name of node.outputs) {
         direct.add(name);
         if (gate) this.gates.add(name);

@@ -1,4 +1,5 @@
 import { isFloat } from '../../graph/elementTypes.ts';
+import { moves } from '../../graph/operators.ts';
 import { stateSlots } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node, ValueInfo } from '../../graph/types.ts';
@@ -54,7 +55,7 @@ function isTurned(nodes: readonly Node[], input: string): boolean {
   const moved = new Set([input]);
   for (const node of nodes) {
     if (!movesStates(node) || !moved.has(node.inputs[0] ?? '')) continue;
-    if (!['Identity', 'Squeeze', 'Unsqueeze', 'Reshape', 'Flatten'].includes(node.op)) return true;
+    if (moves(node) !== 'keeps') return true;
     for (const name of node.outputs) moved.add(name);
   }
   return false;

@@ -3,7 +3,7 @@ import { intAttribute } from '../../graph/attributes.ts';
 import { formatShape, normalizeAxis } from '../../graph/dims.ts';
 import { knownTypes } from '../../graph/infer/infer.ts';
 import { namesIn } from '../../graph/infer/sizes.ts';
-import { movesAll } from '../../graph/operators.ts';
+import { movesAll, traits } from '../../graph/operators.ts';
 import { producers } from '../../graph/rewrite.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../../graph/types.ts';
 import { batchAxisByShape } from '../../slim/batchAxes.ts';
@@ -12,8 +12,6 @@ import { type Examples, saidAxis, unclearAxis } from './examples.ts';
 
 /** A dimension's name that no file has. */
 const MARK = '@axis';
-/** Operators that make probabilities of scores, over one axis. */
-const OVER_CLASSES: readonly string[] = ['Softmax', 'LogSoftmax', 'Hardmax'];
 
 /**
  * The axis of the examples in an output: the one that is said, else where that of the inputs comes out, else what the
@@ -81,7 +79,7 @@ function softmaxAxis(graph: Graph, output: string, rank: number): number | undef
   const moves: Node[] = [];
   let node = made.get(output);
   for (; node !== undefined && movesAll(node); node = made.get(node.inputs[0]!)) moves.unshift(node);
-  if (node === undefined || !OVER_CLASSES.includes(node.op)) return undefined;
+  if (node === undefined || traits(node).overClasses === undefined) return undefined;
   const inner = knownTypes(graph).type(node.outputs[0]!)?.shape;
   const start = inner && normalizeAxis(intAttribute(node, 'axis', -1), inner.length);
   if (inner === undefined || start === undefined) return undefined;
