@@ -66,7 +66,10 @@ describe('resolveConfig', () => {
     [{ cell: 3 }, 'here: cell: expected lstm or gru or rnn or rhn, got 3'],
     [{ optimizer: 'adan' }, 'here: optimizer: expected sgd or momentum or adam or adamw or asgd, got "adan"'],
     [{ schedule: 'cos' }, 'here: schedule: expected step or constant or cosine or plateau, got "cos"'],
-    [{ task: 'language' }, 'here: task: expected language-model or text-classification or arrays, got "language"'],
+    [
+      { task: 'language' },
+      'here: task: expected language-model or text-classification or question-answering or arrays, got "language"',
+    ],
     [{ shrink: 'no' }, 'here: shrink: expected true or false, got "no"'],
     [{ seed: 2 ** 60 }, 'here: seed: expected'],
     [{ epoch: 3 }, "here: unknown field 'epoch' (did you mean 'epochs'?)"],

@@ -3,8 +3,10 @@ import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { isStatic, sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { canEvaluate, evaluate } from '../graph/evaluate/evaluate.ts';
+import { LazyTensor } from '../graph/lazyTensor.ts';
 import { tensorOfNumbers } from '../graph/numbers.ts';
 import { bodiesOf, capturedNames, liveNodes, usedNames } from '../graph/rewrite.ts';
+import { valueCount } from '../graph/sparseTensor.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 
@@ -42,8 +44,10 @@ const SMALL = 1024;
 /** The file may grow by so many bytes where one set of stored tensors takes the place of another. */
 const MOST_GROWTH = 4096;
 
-/** Bytes of a tensor's values; texts count by their length. */
-function bytesOf({ data }: Tensor): number {
+/** Bytes of a tensor's values; texts count by their length. Asks no table for its values that has not laid them out. */
+function bytesOf(tensor: Tensor): number {
+  if (tensor instanceof LazyTensor) return 4 * valueCount(tensor);
+  const { data } = tensor;
   return Array.isArray(data) ? data.reduce((sum, text) => sum + text.length, 0) : data.byteLength;
 }
 
@@ -76,7 +80,7 @@ export function foldSmall(): FoldPolicy {
   const isLarge = (tensor: Tensor) => bytesOf(tensor) > SMALL;
   return {
     isWanted: () => true,
-    isSource: (tensor) => (isFloat(tensor.elementType) && tensor.data.length > 1) || isLarge(tensor),
+    isSource: (tensor) => (isFloat(tensor.elementType) && sizeOf(tensor.dims) > 1) || isLarge(tensor),
     isHopeless: (_values, sources) => sources.size > 0,
     mayFold: () => true,
     isFree: ({ tensor, sources }) => sources.size === 0 && !isLarge(tensor),
@@ -90,7 +94,7 @@ export function foldWanted(graph: Graph, names: ReadonlySet<string>): FoldPolicy
   const reaching = new Set(liveNodes(graph.nodes, names));
   return {
     isWanted: (node) => reaching.has(node),
-    isSource: ({ elementType, data }, name) => isFloat(elementType) && data.length > 1 && graph.initializers.has(name),
+    isSource: ({ elementType, dims }, name) => isFloat(elementType) && sizeOf(dims) > 1 && graph.initializers.has(name),
     isHopeless: () => false,
     mayFold: (name) => names.has(name),
     isFree: ({ sources }) => sources.size === 0,

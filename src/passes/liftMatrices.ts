@@ -1,5 +1,6 @@
 import { sha256Hex } from '../base/digest.ts';
 import { constantTensor } from '../graph/attributes.ts';
+import { sizeOf } from '../graph/dims.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { inputsFor } from '../graph/operators.ts';
 import { bodiesOf, mapBodies, producers, renameCaptured } from '../graph/rewrite.ts';
@@ -72,8 +73,8 @@ function lift(name: string, from: Around, lifted: Map<string, Lifted>): void {
   if (tensor && isMatrix(tensor)) lifted.set(name, { tensor, branch: owner.branch });
 }
 
-function isMatrix({ elementType, dims, data }: Tensor): boolean {
-  return isFloat(elementType) && dims.length >= 2 && data.length > 1;
+function isMatrix({ elementType, dims }: Tensor): boolean {
+  return isFloat(elementType) && dims.length >= 2 && sizeOf(dims) > 1;
 }
 
 /** The graph and its bodies without the constants and the bodies' initializers that were lifted. */

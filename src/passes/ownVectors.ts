@@ -83,8 +83,8 @@ function sharedVectors(graph: Graph): Map<string, Node[]> {
   return new Map([...users].filter(([, nodes]) => new Set(nodes).size > 1));
 }
 
-function isVector({ elementType, dims, data }: Tensor): boolean {
-  return isFloat(elementType) && data.length > 1 && dims.filter((size) => size > 1).length === 1;
+function isVector({ elementType, dims }: Tensor): boolean {
+  return isFloat(elementType) && dims.filter((size) => size > 1).length === 1;
 }
 
 /** Users in families: those that have a matrix in common, directly or by way of others; all that have none are one. */

@@ -98,7 +98,9 @@ describe('finetune with group lasso', () => {
     const data = { train: new Map([...train, start(['h', 480])]), valid: new Map([...valid, start(['h', 200])]) };
     const settings = { ...base, iss: 0.02, epochs: 3 };
     const refused = finetune(model, data, settings, { runtime: nodeRuntime });
-    await expect(refused).rejects.toThrow(/no layer of the model can lose one: 'layer' is held by input 'h'/);
+    await expect(refused).rejects.toThrow(
+      /no layer of the model can lose one: 'layer' is held by GRU 'layer' with input 'h'/,
+    );
   });
 
   it('keeps the units in the graph until the end when asked to', async () => {

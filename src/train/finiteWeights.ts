@@ -1,5 +1,6 @@
 import { UsageError } from '../base/errors.ts';
 import { isFloat } from '../graph/elementTypes.ts';
+import { sampleOf } from '../graph/lazyTensor.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import { asFloat32 } from '../passes/float32.ts';
 
@@ -25,6 +26,9 @@ export function requireFiniteWeights({ initializers }: Graph, isWeight: (name: s
 function floatsOf(tensor: Tensor): Float32Array | Float64Array | undefined {
   // Half precision of this other kind is refused where it is trained.
   if (!isFloat(tensor.elementType) || tensor.elementType === 'bfloat16') return undefined;
-  const { data } = tensor.elementType === 'float64' ? tensor : asFloat32(tensor);
+  const { elementType } = tensor;
+  const stored = sampleOf(tensor);
+  const values = { elementType, dims: [stored.length], data: stored };
+  const { data } = elementType === 'float64' ? values : asFloat32(values);
   return data instanceof Float32Array || data instanceof Float64Array ? data : undefined;
 }

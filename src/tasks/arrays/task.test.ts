@@ -135,7 +135,9 @@ describe('arrays with group lasso', () => {
     const { left } = await tune(model, { epochs: 1 }, {}, arrays);
     expect(left).toEqual([12]);
     const refused = tune(model, { iss: 0.02, epochs: 3 }, {}, arrays);
-    await expect(refused).rejects.toThrow(/no layer of the model can lose one: 'layer' is held by input 'h'/);
+    await expect(refused).rejects.toThrow(
+      /no layer of the model can lose one: 'layer' is held by GRU 'layer' with input 'h'/,
+    );
   });
 
   it('keeps the units in the graph until the end when asked to', async () => {
