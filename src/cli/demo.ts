@@ -7,7 +7,7 @@ import { readSettings } from '../config/readSettings.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/html.tsx';
-import type { RunResult } from '../runs/run.ts';
+import type { RunResult } from '../runs/result.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { latenciesOf, STEPS } from '../sweep/timing.ts';

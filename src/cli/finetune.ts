@@ -4,7 +4,7 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
-import type { RunResult } from '../runs/run.ts';
+import type { RunResult } from '../runs/result.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';

@@ -1,5 +1,6 @@
 import { createLogUpdate } from 'log-update';
-import { type RunOptions, type RunResult, run } from '../runs/run.ts';
+import type { RunResult } from '../runs/result.ts';
+import { type RunOptions, run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';

@@ -1,6 +1,6 @@
 import type { TargetOutcome } from '../methods/kind.ts';
 import type { ResultModel } from '../runs/record.ts';
-import type { RunResult } from '../runs/run.ts';
+import type { RunResult } from '../runs/result.ts';
 import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import type { Split } from '../tasks/task.ts';
 import { agreement, duration, fileSize, grouped, table } from './output.ts';

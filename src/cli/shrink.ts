@@ -13,6 +13,7 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { type CutTarget, planCut } from '../slim/cut.ts';
 import { layersAsMade } from '../slim/layersOf.ts';
 import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { refuseEmpty } from '../verify/randomInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
@@ -21,7 +22,7 @@ import { tellModels, withinSeconds } from './guarded.ts';
 import { heldText, noLayersText, quantizedLines } from './heldText.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
-import { shrinkText } from './shrinkText.ts';
+import { type ShrinkResult, shrinkText, type UnchangedResult } from './shrinkText.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
@@ -58,9 +59,6 @@ command
 addVerifyFlags(command);
 command.action(shrinkCommand);
 
-/** What a cut came to, counted in the model that was written. */
-export type ShrinkResult = Extract<Awaited<ReturnType<typeof shrinkFile>>, { readonly written: true }>;
-
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);
   if (result.written) print(result, () => shrinkText(result, flags.inputs));
@@ -70,13 +68,14 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   }
 }
 
-async function shrinkFile(path: string, flags: ShrinkFlags) {
+async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResult | UnchangedResult> {
   const target = cutTargetFrom(flags);
   if (flags.seed !== undefined && flags.inputs !== undefined) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven, bytes } = await openModel(path, flags);
+  for (const input of original.graph.inputs) refuseEmpty(input);
   for (const line of sizeHints(model)) note(line);
   const wanted = traceOptionsFrom(model, flags);
   const traced = traceModel(model, wanted);
@@ -88,9 +87,9 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
   const stayed = [...quantized, ...stayingLayers(traced, plan.layers, target !== undefined)];
   const outset = { model: path, lossless: target === undefined, stayed };
-  const unchanged = (problem: string) => ({
+  const unchanged = (problem: string): UnchangedResult => ({
     ...outset,
-    written: false as const,
+    written: false,
     out: null,
     problem,
     layers: plan.layers,
@@ -130,7 +129,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags) {
   const grown = `the file grows from ${fileSize(bytes)} to ${fileSize(written)}, though parameters are fewer`;
   return {
     ...outset,
-    written: true as const,
+    written: true,
     out: flags.out,
     stayed: written > bytes ? [grown, ...stayed] : stayed,
     layers: layersAsMade(plan.layers, slim.graph),

@@ -1,13 +1,44 @@
 import { formatShape } from '../graph/dims.ts';
-import type { ResizedValue } from '../slim/shrink.ts';
+import type { ResizedValue, ShrunkLayer } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
 import { agreement, fileSize, grouped, rounded, table } from './output.ts';
-import type { ShrinkResult } from './shrink.ts';
 import { remarksOn } from './verifyFlags.ts';
 
 interface Change {
   readonly before: number;
   readonly after: number;
+}
+
+interface ShrinkOutset {
+  /** The file. */
+  readonly model: string;
+  /** True where only what nothing reads should go. */
+  readonly lossless: boolean;
+  /** Lines on what stays, and why. */
+  readonly stayed: readonly string[];
+  /** The layers, counted in the model that was written. */
+  readonly layers: readonly ShrunkLayer[];
+}
+
+/** A cut that came to nothing, so that nothing was written. */
+export interface UnchangedResult extends ShrinkOutset {
+  readonly written: false;
+  readonly out: null;
+  readonly problem: string;
+}
+
+/** What a cut came to. */
+export interface ShrinkResult extends ShrinkOutset {
+  readonly written: true;
+  readonly out: string;
+  readonly parameters: Change;
+  readonly multiplyAdds: Change;
+  /** Of all files of the model. */
+  readonly bytes: Change;
+  readonly resized: readonly ResizedValue[];
+  /** In words the values and sizes that the written model is for alone. */
+  readonly forGiven: string;
+  readonly verify: Difference;
 }
 
 /** A finished `shrink` for people: what did not go first, then the written model beside the old one. */

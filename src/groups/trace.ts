@@ -12,9 +12,10 @@ import { lowerRecurrent } from '../passes/lowerRecurrent.ts';
 import { directionNames } from '../recurrent/directions.ts';
 import type { AxisComponents, GroupLayer, Groups } from './groups.ts';
 import { layersNamed } from './layerNames.ts';
-import { recurrentStates, type TracedLayer } from './tracing/cells.ts';
+import { recurrentStates } from './tracing/cells.ts';
 import type { Identities } from './tracing/identities.ts';
 import { idsAlong, type Traced } from './tracing/traced.ts';
+import type { TracedLayer } from './tracing/tracedLayer.ts';
 import { type Trace, walk } from './tracing/walk.ts';
 
 /** What the trace takes as given. */

@@ -1,10 +1,32 @@
 import { join } from 'node:path';
 import { z } from 'zod';
+import type { Environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
+import type { Settings } from '../base/fields.ts';
+import type { TargetOutcome } from '../methods/kind.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
+import type { Difference } from '../verify/difference.ts';
 import { refusal } from './formats.ts';
-import { configSchema, environmentSchema, epochSchema, RUN_FORMAT, resultSchema } from './record.ts';
-import type { RunResult } from './run.ts';
+import {
+  configSchema,
+  environmentSchema,
+  epochSchema,
+  RUN_FORMAT,
+  type RunResultRecord,
+  resultSchema,
+} from './record.ts';
 import { readJson, runFiles } from './runDirectory.ts';
+
+/** What a run achieved, as result.json holds it. */
+export interface RunResult extends RunResultRecord {
+  /** What config.json holds. */
+  readonly config: Settings;
+  readonly verify?: Difference | undefined;
+  readonly target?: TargetOutcome | undefined;
+  readonly engine: string;
+  readonly environment: Environment;
+  readonly history: readonly EpochMetrics[];
+}
 
 /** What a command shows of a finished run, besides what pages read of it. */
 const finishedSchema = resultSchema.extend({

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
-import { type Environment, environment } from '../base/environment.ts';
+import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { writeAtomically } from '../base/files.ts';
@@ -18,7 +18,6 @@ import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { InterruptedError } from '../train/errors.ts';
 import { finishModels } from '../train/finish.ts';
-import type { EpochMetrics } from '../train/metrics.ts';
 import type {
   BatchProgress,
   EpochListeners,
@@ -30,12 +29,11 @@ import type {
 import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { runDigest, train } from '../train/trainer.ts';
-import type { Difference } from '../verify/verify.ts';
 import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
 import { modelDigest, placesOf, placesSchema } from './places.ts';
-import { type ResultModel, RUN_FORMAT, type RunResultRecord } from './record.ts';
-import { readResult } from './result.ts';
+import { type ResultModel, RUN_FORMAT } from './record.ts';
+import { type RunResult, readResult } from './result.ts';
 import {
   checkNewRunDirectory,
   createRunDirectory,
@@ -45,17 +43,6 @@ import {
   runFiles,
   writeJson,
 } from './runDirectory.ts';
-
-/** What a run achieved, as result.json holds it. */
-export interface RunResult extends RunResultRecord {
-  /** What config.json holds. */
-  readonly config: Settings;
-  readonly verify?: Difference | undefined;
-  readonly target?: TargetOutcome | undefined;
-  readonly engine: string;
-  readonly environment: Environment;
-  readonly history: readonly EpochMetrics[];
-}
 
 /** A run into a directory. */
 export interface RunOptions extends EpochListeners, Pick<TrainOptions, 'runtime' | 'resume' | 'onEpoch'> {

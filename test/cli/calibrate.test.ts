@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';

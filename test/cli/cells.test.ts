@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ResultModel } from '../../src/runs/record.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { makeFolder, runCli, runJson, strongIss, timelessMetrics, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;

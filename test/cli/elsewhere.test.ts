@@ -2,7 +2,7 @@ import { cpSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } fr
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import type { SweepResult } from '../../src/sweep/result.ts';
 import { sumTask } from '../fixtures/finetune/task.ts';
 import { prepareTaskRuns, taskRuns } from '../support/methodRuns.ts';

@@ -11,7 +11,7 @@ import { matmul, reduceSum } from '../../src/graph/ops.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import { collectReport } from '../../src/report/collect.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson, snapshot, startCli, timelessMetrics } from '../support/runCli.ts';

@@ -7,7 +7,7 @@ import { modelOf } from '../../src/graph/model.ts';
 import { apply, matmul, squeeze } from '../../src/graph/ops.ts';
 import type { Dim, Model, Node } from '../../src/graph/types.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';

@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import type { Model } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { trainWithOneKill } from '../support/killing.ts';
 import { makeFolder, runJson, timelessMetrics } from '../support/runCli.ts';

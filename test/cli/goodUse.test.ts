@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Settings } from '../../src/base/fields.ts';
 import { randomStream } from '../../src/base/random.ts';
 import type { ResultModel } from '../../src/runs/record.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import * as ort from '../../src/runtime/nodeEngine.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import {

@@ -2,7 +2,7 @@ import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { methods } from '../../src/methods/registry.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { tasks } from '../../src/tasks/registry.ts';
 import { expectSameRun, trainWithOneKill } from '../support/killing.ts';
 import { methodRuns, prepareTaskRuns, taskRuns } from '../support/methodRuns.ts';

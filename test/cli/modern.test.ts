@@ -2,7 +2,7 @@ import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { expectSameRun, trainWithOneKill } from '../support/killing.ts';
 import { makeFolder, runJson, timelessMetrics } from '../support/runCli.ts';

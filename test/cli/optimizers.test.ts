@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { saveModel } from '../../src/onnx/file.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { expectSameRun, trainWithOneKill } from '../support/killing.ts';

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 

@@ -2,7 +2,7 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import type { SweepResult } from '../../src/sweep/result.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { expectSameRun, trainWithOneKill } from '../support/killing.ts';

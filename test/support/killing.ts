@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
-import type { RunResult } from '../../src/runs/run.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { runJson, type Started, startCli, strongIss, timelessMetrics, tiny } from './runCli.ts';
 
 /** A training in which all that a checkpoint must carry matters: states, dropout's counter, units that die on the way. */

@@ -5,19 +5,9 @@ import { allNodes, bodiesOf, producers, usedNames } from '../../graph/rewrite.ts
 import { RECURRENT_INPUT } from '../../graph/slots.ts';
 import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
-import type { GroupLayer } from '../groups.ts';
 import { stateCells } from './stateCells.ts';
+import type { TracedLayer } from './tracedLayer.ts';
 import type { Trace } from './walk.ts';
-
-/** A layer with the identities of its units. */
-export interface TracedLayer {
-  /** The node's; of a cell that is spelled out `loopTitle`, or what `stateCells` and `unrolledCells` call it. */
-  readonly name: string;
-  readonly operator: string;
-  readonly ids: Int32Array;
-  /** What makes the weights, where the trace does not follow it: that keeps all units. */
-  readonly keptBy?: GroupLayer['keptBy'];
-}
 
 /**
  * The layers of cells that an exporter took apart: states of Scan and Loop that a product inside the loop reads, single

@@ -3,8 +3,8 @@ import type { StatePair } from '../../graph/states.ts';
 import type { Graph, Node } from '../../graph/types.ts';
 import { stepFlowOf } from '../../passes/states/pairs.ts';
 import type { StepFlow } from '../../passes/states/relations.ts';
-import type { TracedLayer } from './cells.ts';
 import { idsOf } from './traced.ts';
+import type { TracedLayer } from './tracedLayer.ts';
 import type { Trace } from './walk.ts';
 
 /** A cell that is taken apart into one step: the parts of states that it takes, and the new ones that it gives. */

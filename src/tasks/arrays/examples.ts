@@ -9,7 +9,6 @@ import { detectStates } from '../../passes/detectStates.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
 import { useOfInput } from '../../verify/inputUses.ts';
 import type { ArraysFields } from './definition.ts';
-import type { Sequences } from './sequences.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -32,6 +31,25 @@ export interface InputExamples extends ZeroInput {
   readonly from: string;
   /** Lengths of the examples, where the reader of the file padded them. */
   readonly padded: Tensor | undefined;
+}
+
+/** How a model of one step runs over examples that are sequences. */
+export interface Sequences {
+  /** T */
+  readonly steps: number;
+  readonly states: readonly StatePair[];
+  /** Inputs that differ from step to step. */
+  readonly scanned: ReadonlySet<string>;
+  /** True for a model that takes one example at a time: a batch of them stands side by side, along a new axis. */
+  readonly isAlone: boolean;
+  /** What an input takes at a step: its sizes, without the axis of the examples where it has one. */
+  readonly inputs: ReadonlyMap<string, StepInput>;
+}
+
+/** What one input takes at a step. */
+export interface StepInput {
+  readonly batchAxis: number | undefined;
+  readonly own: readonly number[];
 }
 
 /** All that the inputs of a model take from a file of arrays. */

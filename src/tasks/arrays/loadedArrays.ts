@@ -8,10 +8,10 @@ import { specialize } from '../../passes/specialize.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
 import { type ArraysFields, readTaskFields } from './definition.ts';
-import { streamingStates } from './examples.ts';
+import { type Sequences, streamingStates } from './examples.ts';
 import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
-import { type Sequences, sequenceExamples } from './sequences.ts';
+import { sequenceExamples } from './sequences.ts';
 
 /** A model and arrays that are in memory already. Throws UsageError where they do not fit together. */
 export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {

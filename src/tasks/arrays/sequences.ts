@@ -2,7 +2,6 @@ import { UsageError } from '../../base/errors.ts';
 import { lengthsBeforePadding } from '../../data/arrays/padding.ts';
 import { withType } from '../../graph/convert.ts';
 import { formatShape, isStatic } from '../../graph/dims.ts';
-import type { StatePair } from '../../graph/states.ts';
 import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
 import type { ArraysFields } from './definition.ts';
@@ -16,6 +15,7 @@ import {
   type InputExamples,
   missing,
   type NamedArrays,
+  type StepInput,
   saidAxis,
   streamingStates,
   unclearAxis,
@@ -25,24 +25,6 @@ import {
  * Models of one step. Their examples are sequences: arrays [N, T, …] for inputs that take […] at each step. An array
  * without the axis of the steps holds what is the same at all of them, and for a state what it begins with.
  */
-
-/** How a model of one step runs over examples that are sequences. */
-export interface Sequences {
-  /** T */
-  readonly steps: number;
-  readonly states: readonly StatePair[];
-  /** Inputs that differ from step to step. */
-  readonly scanned: ReadonlySet<string>;
-  /** True for a model that takes one example at a time: a batch of them stands side by side, along a new axis. */
-  readonly isAlone: boolean;
-  /** What an input takes at a step: its sizes, without the axis of the examples where it has one. */
-  readonly inputs: ReadonlyMap<string, StepInput>;
-}
-
-interface StepInput {
-  readonly batchAxis: number | undefined;
-  readonly own: readonly number[];
-}
 
 /** An input with its array, and how they meet. */
 interface Placed {
