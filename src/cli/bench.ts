@@ -10,6 +10,7 @@ import { readGiven } from '../passes/givenText.ts';
 import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
+import { refuseEmpty } from '../verify/randomInputs.ts';
 import { collect, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
 import { uncountedText } from './heldText.ts';
@@ -65,6 +66,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const contestants: Contestant[] = [];
   for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
   giveValues(contestants, flags);
+  for (const { model } of contestants) for (const input of model.graph.inputs) refuseEmpty(input);
   const models = describe(
     paths,
     contestants.map(({ model }) => model),

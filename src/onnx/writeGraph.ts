@@ -17,6 +17,7 @@ export function writeGraph(writer: Writer, graph: Graph, within: string, listAll
   writer.encoded(graph.otherValueInfo);
   writer.name(GRAPH.name, graph.name);
   writeNodes(writer, GRAPH.node, graph.nodes, within);
+  const titleOf = (name: string) => `initializer '${name}' of ${here}`;
   const putValue = (number: number, info: ValueInfo, kind: string) =>
     writer.message(number, (inner) => writeValueInfo(inner, info, `${kind} '${info.name}' of ${here}`));
   for (const info of listedInputs(graph, listAll)) putValue(GRAPH.input, info, 'input');
@@ -29,11 +30,14 @@ export function writeGraph(writer: Writer, graph: Graph, within: string, listAll
     const number = tensor.sparse ? GRAPH.sparseInitializer : GRAPH.initializer;
     writer.message(number, (inner) => writeOpaque(inner, tensor, name));
   }
+  const sparse: [name: string, tensor: SparseTensor][] = [];
   for (const [name, tensor] of graph.initializers) {
-    const what = `initializer '${name}' of ${here}`;
-    if (tensor instanceof SparseTensor) {
-      writer.message(GRAPH.sparseInitializer, (inner) => writeSparse(inner, tensor, name, what));
-    } else writer.message(GRAPH.initializer, (inner) => writeTensor(inner, tensor, name, what, outside));
+    if (tensor instanceof SparseTensor) sparse.push([name, tensor]);
+    else writer.message(GRAPH.initializer, (inner) => writeTensor(inner, tensor, name, titleOf(name), outside));
+  }
+  // By name: a tensor that becomes sparse later must not end at another place of the file.
+  for (const [name, tensor] of sparse.sort(([a], [b]) => (a < b ? -1 : 1))) {
+    writer.message(GRAPH.sparseInitializer, (inner) => writeSparse(inner, tensor, name, titleOf(name)));
   }
 }
 

@@ -1,10 +1,10 @@
 import { existsSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { int64s } from '../../src/graph/attributes.ts';
+import { floats, int64s } from '../../src/graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../src/graph/builder.ts';
 import { modelOf } from '../../src/graph/model.ts';
-import { apply, equal, mul, reduceSum, squeeze } from '../../src/graph/ops.ts';
+import { apply, equal, matmul, mul, reduceSum, squeeze } from '../../src/graph/ops.ts';
 import type { Dim, Model } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import { choose } from '../support/branches.ts';
@@ -53,8 +53,10 @@ describe('declared sizes that cannot be', () => {
   ];
   const cases = shapes.flatMap((shape) => Object.keys(runs).map((command) => [command, ...shape] as const));
   it.each(cases)('%s refuses %s', async (command, _, shape, message) => {
-    const model = await saved('sizes.onnx', lstmModel(shape));
-    await expectRefused(folder, runs[command]!(model), message);
+    const model = await saved('sizes.onnx', lstmModel(shape, { dead: 1 }));
+    // What a model fixes itself is not asked for by --batch.
+    const isOther = command === 'bench' && shape[1] === 2 ** 31;
+    await expectRefused(folder, runs[command]!(model), isOther ? 'sizes.onnx fixes its batch at 2147483648' : message);
   });
 
   it('are shown by inspect', async () => {
@@ -68,9 +70,13 @@ describe('branches', () => {
   const atOneRate = (condition: (b: GraphBuilder) => Value): Model => {
     const b = new GraphBuilder('rates');
     const x = b.input('x', 'float32', ['t', 1, 3]);
-    const weights = [b.parameter('W', randomTensor([1, 16, 3], 1)), b.parameter('R', randomTensor([1, 16, 4], 2))];
+    const recurrent = randomTensor([1, 16, 4], 2);
+    const unread = (recurrent.data as Float32Array).map((v, i) => (i % 4 === 3 ? 0 : v));
+    const weights = [b.parameter('W', randomTensor([1, 16, 3], 1)), b.parameter('R', { ...recurrent, data: unread })];
     const [, h] = b.node('LSTM', [x, ...weights], { hidden_size: 4 }, ['all', 'h'], '', 'lstm');
-    const flat = squeeze(h!, [0]);
+    // The last unit leads nowhere, so that there is something to remove.
+    const reader = floats([4, 4], [1, 2, 3, 4, 2, 3, 4, 1, 3, 4, 1, 2, 0, 0, 0, 0]);
+    const flat = matmul(squeeze(h!, [0]), b.parameter('P', reader));
     const chosen = choose(
       condition(b),
       (then) => then.node('Squeeze', [then.value(flat.name), then.ints([0])])[0]!,
@@ -88,8 +94,8 @@ describe('branches', () => {
     );
     const { code, stderr } = await runCli(['shrink', model, '--out', 'rates.slim.onnx'], folder);
     const written = existsSync(join(folder, 'rates.slim.onnx')) && (await loadModel(join(folder, 'rates.slim.onnx')));
-    // Either every unit stays, or the cut is refused; a cut that is wrong at 16 000 is never written.
-    if (written) expect(written.graph.initializers.get('R')!.dims).toEqual([1, 16, 4]);
+    // Either no unit but the last goes, or the cut is refused; one that is wrong at 16 000 is never written.
+    if (written) expect(written.graph.initializers.get('R')!.dims).toEqual([1, 12, 3]);
     else
       expect({ code, stderr }).toEqual({ code: 1, stderr: expect.stringContaining('refused: the outputs of the two') });
   });

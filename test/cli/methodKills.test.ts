@@ -26,11 +26,13 @@ it('there is a command for every task and every method', () => {
   expect(Object.keys(methodRuns).sort()).toEqual(methods.map((method) => method.name).sort());
 });
 
-describe.each(Object.entries(taskRuns))('%s', (task, { command, fromZeros }) => {
+describe.each(Object.entries(taskRuns))('%s', (task, { command, fromZeros, methods: tried }) => {
   // Magnitude pruning comes first: it leaves the zeros that a later run keeps.
   const order = Object.entries(methodRuns).sort(([a], [b]) => Number(b === 'magnitude') - Number(a === 'magnitude'));
 
-  it.each(order)('%s is killed, and goes on to the same end', async (method, flags) => {
+  const own = order.filter(([method]) => tried?.includes(method) ?? true);
+
+  it.each(own)('%s is killed, and goes on to the same end', async (method, flags) => {
     const zeros = method === 'zeros-kept' ? fromZeros(`${task}-magnitude`) : [];
     const training = [...command, ...flags, ...zeros];
     const reference = `${task}-${method}`;

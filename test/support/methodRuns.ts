@@ -15,11 +15,15 @@ import { withZeros } from './sparse.ts';
 export interface TaskRun {
   readonly command: readonly string[];
   readonly fromZeros: (of: string) => readonly string[];
+  /** Methods to try, where not all are: each is tried in memory by its contract. */
+  readonly methods?: readonly string[];
 }
 
 const seconds = ['--threads', '1', '--epochs', '4'];
 const classifier = ['--text', 'review', '--label', 'stars', '--hidden', '12', '--embedding', '8', '--batch', '16'];
 const arrays = ['--data', 'train.npz', '--loss', 'cross-entropy', '--target-array', 'y', '--learning-rate', '0.02'];
+
+const tinyBidaf = ['--hidden', '4', '--word-size', '4', '--filters', '4'];
 
 /** Tasks by name. */
 export const taskRuns: Readonly<Record<string, TaskRun>> = {
@@ -30,6 +34,11 @@ export const taskRuns: Readonly<Record<string, TaskRun>> = {
   'text-classification': {
     command: ['train', 'sentiment', ...classifier, '--data', 'reviews.csv', '--learning-rate', '0.02', ...seconds],
     fromZeros: (of) => ['--init', of],
+  },
+  'question-answering': {
+    command: ['train', 'bidaf-tiny', ...tinyBidaf, '--batch', '64', '--threads', '1', '--epochs', '2'],
+    fromZeros: (of) => ['--init', of],
+    methods: ['group-lasso'],
   },
   arrays: {
     command: ['finetune', 'model.onnx', ...arrays, '--batch', '8', ...seconds],
