@@ -20,7 +20,9 @@ function group(help: string, title: string): string {
 }
 
 const parts = ['Training', 'Optimizer', 'Learning rate', 'Sparsity', 'Examples'];
-const ofTasks = ['language-model', 'text-classification', 'arrays'].map((task) => `For --task ${task}`);
+const ofTasks = ['language-model', 'text-classification', 'question-answering', 'arrays'].map(
+  (task) => `For --task ${task}`,
+);
 const all = ['Arguments', 'Options', 'Task', 'Model', ...ofTasks, ...parts];
 const commands: [command: string, groups: readonly string[]][] = [
   ['train', all],
@@ -50,9 +52,13 @@ it('train names every preset, and what is chosen when nobody says it', async () 
   const help = await helpOf('train');
   for (const preset of Object.keys(presets)) expect(help).toMatch(new RegExp(`[ \\n]${preset}[,.]`));
   const words = help.replaceAll(/\s+/g, ' ');
-  expect(words).toContain('--task <name> what is learned: language-model, text-classification, arrays');
-  expect(words).toContain('--cell <name> recurrent layers: lstm, gru, rnn, rhn (default: lstm for');
-  expect(words).toContain('adamw, asgd (default: sgd for language-model; adam for text-classification, arrays)');
+  expect(words).toContain(
+    '--task <name> what is learned: language-model, text-classification, question-answering, arrays',
+  );
+  expect(words).toContain('--cell <name> recurrent layers: lstm, gru, rnn, rhn, bidaf (default: lstm for');
+  expect(words).toContain(
+    'adamw, asgd (default: sgd for language-model; adam for text-classification, question-answering, arrays)',
+  );
   expect(words).toContain('course of the learning rate: step, constant, cosine, plateau (default: step)');
   expect(group(help, 'For --task text-classification')).toContain('--class-weights');
   expect(group(help, 'For --task language-model')).toContain('--tied');

