@@ -2,14 +2,18 @@ import { type RandomStream, uniform, uniformValue } from '../base/random.ts';
 import { sizeOf } from './dims.ts';
 import { LazyTensor } from './lazyTensor.ts';
 
+/** Places of a tensor, at most: their numbers are kept in 32 bits. */
+const MOST = 2 ** 32;
+
 /** First values uniform in ±scale that are drawn when they are needed, the same whenever that is. */
 export class DrawnTensor extends LazyTensor {
   readonly #scale: number;
   readonly #random: RandomStream;
 
-  /** Takes as many numbers from the stream as there are values. */
+  /** Takes as many numbers from the stream as there are values. Throws a RangeError for more than 2³². */
   constructor(dims: readonly number[], scale: number, random: RandomStream) {
     super('float32', dims);
+    if (sizeOf(dims) > MOST) throw new RangeError(`Invalid tensor length ${sizeOf(dims)}`);
     this.#scale = scale;
     this.#random = random.fork();
     for (let i = sizeOf(dims); i > 0; i--) random();

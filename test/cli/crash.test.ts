@@ -14,9 +14,9 @@ let folder: string;
 beforeAll(async () => {
   folder = makeFolder();
   await saveModel(join(folder, 'crashing.onnx'), crashingModel());
-  await saveModel(join(folder, 'small.onnx'), lstmModel(['t', 'b', 3]));
+  await saveModel(join(folder, 'small.onnx'), lstmModel(['t', 'b', 3], { dead: 1 }));
   // Hours of work in few numbers.
-  await saveModel(join(folder, 'endless.onnx'), lstmModel([3_000_000, 1, 3], { units: 256 }));
+  await saveModel(join(folder, 'endless.onnx'), lstmModel([3_000_000, 1, 3], { units: 256, dead: 1 }));
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));

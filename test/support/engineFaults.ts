@@ -15,15 +15,18 @@ import { randomTensor } from './graphs.ts';
 const FEATURES = 3;
 const UNITS = 4;
 
+/** The tensor with zeros where it reads the first `dead` units; `unit` says which one an element reads. */
+function unread(t: Tensor, unit: (i: number) => number, dead: number): Tensor {
+  return { ...t, data: (t.data as Float32Array).map((v, i) => (unit(i) < dead ? 0 : v)) };
+}
+
 /** x [`shape`] → LSTM → linear; batch first turns x and y. `dead` units have no reader. */
 export function lstmModel(shape: readonly Dim[], { batchFirst = false, dead = 0, units = UNITS } = {}): Model {
   const b = new GraphBuilder('lstm');
   const x = b.input('x', 'float32', shape);
   const [w, r] = [randomTensor([1, 4 * units, FEATURES], 1), randomTensor([1, 4 * units, units], 2)];
   const head = randomTensor([units, 2], 3);
-  const readsNone = (t: Tensor, unit: (i: number) => number): Tensor => {
-    return { ...t, data: (t.data as Float32Array).map((v, i) => (unit(i) < dead ? 0 : v)) };
-  };
+  const readsNone = (t: Tensor, unit: (i: number) => number) => unread(t, unit, dead);
   const weights = [w, readsNone(r, (i) => i % units)].map((t, i) => b.parameter('WR'[i]!, t));
   const [y] = b.node(
     'LSTM',
@@ -54,11 +57,24 @@ export function crashingModel(): Model {
   const none = b.constant({ elementType: 'bool', dims: [2], data: Uint8Array.of(0, 0) });
   const weights = [
     b.parameter('W', randomTensor([1, 4 * UNITS, FEATURES], 1)),
-    b.parameter('R', randomTensor([1, 4 * UNITS, UNITS], 2)),
+    // Nothing reads the first unit, so that there is something to remove.
+    b.parameter(
+      'R',
+      unread(randomTensor([1, 4 * UNITS, UNITS], 2), (i) => i % UNITS, 1),
+    ),
   ];
   const [picked] = b.node('Compress', [x, none], { axis: 1 });
   const [y] = b.node('LSTM', [picked!, ...weights], { hidden_size: UNITS }, ['sequence'], '', 'lstm');
-  b.output(matmul(squeeze(y!, [1]), b.parameter('head', randomTensor([UNITS, 2], 3))), 'y');
+  b.output(
+    matmul(
+      squeeze(y!, [1]),
+      b.parameter(
+        'head',
+        unread(randomTensor([UNITS, 2], 3), (i) => Math.floor(i / 2), 1),
+      ),
+    ),
+    'y',
+  );
   return modelOf(b.build());
 }
 
