@@ -78,11 +78,14 @@ const optimizers = [
   { optimizer: 'adam', learningRate: 0.02, pull: 0.13 },
 ];
 type By = (typeof optimizers)[number];
-const all = cases.flatMap((method) =>
-  taskCases.flatMap((task) =>
-    optimizers.map((by) => ({ method, task, by, title: `${method.name}, ${task.name}, ${by.optimizer}` })),
-  ),
-);
+const all = cases
+  .flatMap((method) =>
+    taskCases.flatMap((task) =>
+      optimizers.map((by) => ({ method, task, by, title: `${method.name}, ${task.name}, ${by.optimizer}` })),
+    ),
+  )
+  // A step of question answering takes long to compile; what differs by optimizer is seen with the other tasks.
+  .filter(({ task, by }) => task.name !== 'question-answering' || by.optimizer === 'adam');
 
 const made: TrainState[] = [];
 afterEach(async () => {
