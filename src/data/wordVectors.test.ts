@@ -1,7 +1,7 @@
-import { mkdtempSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { describe, expect, it } from 'vitest';
+import { afterAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
 import { npyPieces } from './arrays/npy.ts';
@@ -9,6 +9,8 @@ import { readWordVectors } from './wordVectors.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'slimrnn-vectors-'));
 let count = 0;
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 function fileOf(content: string | Uint8Array, ending: string): string {
   const path = join(folder, `vectors${count++}${ending}`);
