@@ -6,7 +6,7 @@ import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
-import { inWords, type LoadedModels, loadModels, type OnProblem } from './models.ts';
+import { inWords, type LoadedModels, loadModels, type OnProblem, unitsAtFirst } from './models.ts';
 import { MOST_CELLS, unitMatrices, weightMaps } from './weightMaps.ts';
 
 /** What a report is made of. */
@@ -68,7 +68,7 @@ function reportRun(run: ReadRun, name: string, cells: number): ReportRun {
     notes: result?.notes ?? [],
     verify: result?.verify,
     layers: layerNames(run),
-    began: config?.model.hidden,
+    began: unitsAtFirst(run.record),
     models: run.models.map(({ figures, latencies }) => ({ ...figures, latencies })),
     maps: mapsOf(run, cells),
   };

@@ -67,7 +67,7 @@ function traced(model: Model, record: RunRecord, onProblem: OnProblem): LoadedMo
 }
 
 /** Units of each layer before training. */
-function unitsAtFirst({ result, config }: RunRecord) {
+export function unitsAtFirst({ result, config }: Pick<RunRecord, 'result' | 'config'>): readonly number[] | undefined {
   return result?.layers?.map(({ units }) => units) ?? config?.model.hidden;
 }
 
