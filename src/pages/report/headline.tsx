@@ -1,4 +1,4 @@
-import { fileSize, milliseconds, short } from '../../base/format.ts';
+import { fileSize, grouped, milliseconds, short } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
 import { formatScore } from '../../tasks/score.ts';
 import { change, qualityOf, titled } from '../shared/scores.ts';
@@ -23,8 +23,8 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
       <Quality run={run} before={before} />
       <Figure
         label="Hidden units"
-        before={units.join(' + ')}
-        after={after.hidden.join(' + ')}
+        before={unitsText(units)}
+        after={unitsText(after.hidden)}
         remark={units.join() === after.hidden.join() ? '' : `${((100 * ended) / began).toFixed(0)} % left`}
       />
       <Figure
@@ -42,6 +42,15 @@ export function Headline({ run, runs }: { run: ReportRun; runs: readonly ReportR
       <Latency before={before} after={after} />
     </ul>
   );
+}
+
+/** Layers whose units are listed one by one. */
+const MOST_LISTED = 4;
+
+/** Units layer by layer, or of all layers together where there are many. */
+function unitsText(units: readonly number[]): string {
+  if (units.length <= MOST_LISTED) return units.join(' + ');
+  return `${grouped(units.reduce((a, b) => a + b, 0))} in ${units.length} layers`;
 }
 
 /** Names of models that nobody has trained here. */

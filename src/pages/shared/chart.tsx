@@ -93,7 +93,18 @@ function draw(chart: ReturnType<typeof init>, element: HTMLElement, option: Char
     textStyle: { fontFamily: getComputedStyle(element).fontFamily, color: text },
     tooltip: { trigger: 'axis', confine: true, ...tooltip },
     grid: { left: 8, right: 16, top: 36, bottom: 28, containLabel: true, ...grid },
-    legend: { top: 0, left: 0, itemWidth: 18, itemHeight: 8, itemGap: 18, textStyle: { color: quiet }, ...legend },
+    // Many layers take one line all the same.
+    legend: {
+      type: 'scroll',
+      top: 0,
+      left: 0,
+      right: 0,
+      itemWidth: 18,
+      itemHeight: 8,
+      itemGap: 18,
+      textStyle: { color: quiet },
+      ...legend,
+    },
     xAxis: styled(xAxis, colors),
     yAxis: styled(yAxis, colors),
   };
