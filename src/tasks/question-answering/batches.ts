@@ -1,6 +1,6 @@
 import type { Tensor } from '../../graph/types.ts';
 import { QUESTION_INPUTS as INPUTS, QUESTION_OUTPUTS } from '../../models/bidaf.ts';
-import { shuffled } from '../arrays/batches.ts';
+import { lengthBatches } from '../lengthBatches.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
 import { bestSpan } from './bestSpan.ts';
 import { COUNTS, fedVectors } from './lossGraph.ts';
@@ -13,8 +13,6 @@ const MOST_PASSAGES = 8;
 const MOST_QUESTIONS = 2;
 /** Lengths are rounded up to multiples of this. */
 const STEP = 8;
-/** Keeps the order of batches from following that of questions. */
-const BATCH_SEED = 0x2545f491;
 
 /** Lengths to pad to, from short to long. */
 export interface Padding {
@@ -61,34 +59,28 @@ function quantiles(own: readonly number[], all: readonly number[], most: number)
   return [...found].sort((a, b) => a - b);
 }
 
-/**
- * The batches of an epoch: questions are shuffled, brought into the order of the lengths that their passages are padded
- * to, cut into batches, and the batches shuffled, so that little is padded. Of as many neighbouring batches as there are
- * ranks each rank gets one. Other splits (`isShuffled` false) keep their order.
- */
+/** The batches of an epoch, of passages of similar length. Questions of other splits (`isShuffled` false) are not shuffled. */
 export function questionBatches(
   set: QuestionSet,
   spelled: Spelled,
   padding: Padding,
   batch: number,
-  { epoch, seed, rank, ranks }: BatchOrder,
+  order: BatchOrder,
   isShuffled: boolean,
 ): Batches {
   const { questions, passages } = set;
   const passageOf = (i: number): ReadPassage => passages[questions[i]!.passage]!;
   const padded = (lengths: readonly number[], length: number) => lengths.findIndex((most) => length <= most);
-  const order = (count: number, own: number) =>
-    isShuffled ? [...shuffled(count, own, epoch)] : [...Array(count).keys()];
   const slots = questions.map((q, i) => [
     padded(padding.passage, passageOf(i).words.length),
     padded(padding.question, q.words.length),
   ]);
-  const sorted = order(questions.length, seed).sort((a, b) => slots[a]![0]! - slots[b]![0]!);
-  const steps = Math.ceil(questions.length / (batch * ranks));
-  const own = order(steps, seed ^ BATCH_SEED).map((step) => {
-    const start = (step * ranks + rank) * batch;
-    return sorted.slice(start, start + batch);
-  });
+  const own = lengthBatches(
+    slots.map(([passage]) => passage!),
+    batch,
+    order,
+    isShuffled,
+  );
   const longest = (chosen: readonly number[], part: 0 | 1) => Math.max(0, ...chosen.map((i) => slots[i]![part]!));
   return {
     count: own.length,

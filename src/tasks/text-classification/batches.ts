@@ -1,7 +1,7 @@
 import type { Tensor } from '../../graph/types.ts';
 import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
-import { shuffled } from '../arrays/batches.ts';
+import { lengthBatches } from '../lengthBatches.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
 import { COUNTS } from './lossGraph.ts';
 import type { TextSet } from './textData.ts';
@@ -10,8 +10,6 @@ import type { TextSet } from './textData.ts';
 const MOST_LENGTHS = 8;
 /** Lengths are rounded up to multiples of this. */
 const STEP = 8;
-/** Keeps the order of batches from following that of examples. */
-const BATCH_SEED = 0x2545f491;
 
 /**
  * Lengths to pad to, from short to long, so that about equally many training texts fall to each; the last one is that of
@@ -28,30 +26,17 @@ export function paddedLengths(train: TextSet, others: readonly TextSet[] = []): 
   return [...found].sort((a, b) => a - b);
 }
 
-/**
- * The batches of an epoch. Examples are shuffled, then brought into the order of the lengths that they are padded to and
- * cut into batches, so that a batch holds texts of similar length and only one batch is not full; then the batches are
- * shuffled. Of as many neighbouring batches as there are ranks each rank gets one, maybe an empty one. Validation and
- * test texts (`isShuffled` false) keep their order.
- */
+/** The batches of an epoch, of texts of similar length. Validation and test texts (`isShuffled` false) are not shuffled. */
 export function textBatches(
   set: TextSet,
   padded: readonly number[],
   batch: number,
-  { epoch, seed, rank, ranks }: BatchOrder,
+  order: BatchOrder,
   isShuffled: boolean,
 ): Batches {
   const { texts, classes } = set;
-  const order = (count: number, own: number) =>
-    isShuffled ? [...shuffled(count, own, epoch)] : [...Array(count).keys()];
-  const slotOf = (i: number) => padded.findIndex((length) => texts[i]!.length <= length);
-  const slots = Uint8Array.from(texts, (_, i) => slotOf(i));
-  const sorted = order(texts.length, seed).sort((a, b) => slots[a]! - slots[b]!);
-  const steps = Math.ceil(texts.length / (batch * ranks));
-  const own = order(steps, seed ^ BATCH_SEED).map((step) => {
-    const start = (step * ranks + rank) * batch;
-    return sorted.slice(start, start + batch);
-  });
+  const slots = Uint8Array.from(texts, (text) => padded.findIndex((length) => text.length <= length));
+  const own = lengthBatches(slots, batch, order, isShuffled);
   const lengthOf = (examples: readonly number[]) => padded[Math.max(0, ...examples.map((i) => slots[i]!))]!;
   return {
     count: own.length,
