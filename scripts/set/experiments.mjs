@@ -7,7 +7,7 @@ export const dataSets = {
     source: 'Sanders Twitter corpus (2011)',
     seeds: [1, 2, 3, 4, 5],
     args: ['--label', 'sentiment', '--max-length', '30', '--test-share', '0.2'],
-    epochs: { dense: 4, sparse: 10 },
+    epochs: { dense: 5, sparse: 10 },
   },
   amazon: {
     path: 'amazon-food/binary-train.csv',
@@ -20,16 +20,16 @@ export const dataSets = {
   yelp: {
     path: 'yelp/reviews.csv.gz',
     source: 'Yelp reviews, a sample of 10 000, five classes',
-    seeds: [1, 2, 3, 4, 5],
-    args: ['--label', 'stars', '--max-length', '120', '--test-share', '0.2'],
-    epochs: { dense: 3, sparse: 8 },
+    seeds: [1, 2, 3],
+    args: ['--label', 'stars', '--max-length', '100', '--test-share', '0.2'],
+    epochs: { dense: 3, sparse: 6 },
   },
   imdb: {
     path: 'imdb',
     source: 'Large Movie Review Dataset (Maas et al. 2011)',
     seeds: [1, 2, 3],
-    args: ['--max-length', '200'],
-    epochs: { dense: 3, sparse: 6 },
+    args: ['--max-length', '100'],
+    epochs: { dense: 2, sparse: 4 },
   },
 };
 
