@@ -44,7 +44,17 @@ export function summaryOf(runs) {
 /** The Markdown table of all data sets. */
 export function tableOf(documents, labels) {
   const percent = ({ mean, deviation }) => `${(100 * mean).toFixed(1)} ± ${(100 * deviation).toFixed(1)}`;
-  const head = ['data', 'model', 'accuracy %', 'macro-F1 %', 'parameters', 'of dense', 'peak memory', 'fastest epoch', 'runs'];
+  const head = [
+    'data',
+    'model',
+    'accuracy %',
+    'macro-F1 %',
+    'parameters',
+    'of dense',
+    'peak memory',
+    'fastest epoch',
+    'runs',
+  ];
   const rows = documents.flatMap(({ name, models }) =>
     Object.entries(models).map(([model, { summary }]) => [
       name,
