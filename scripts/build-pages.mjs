@@ -29,6 +29,7 @@ await bundle(
     'training.worker': join(pages, 'app', 'playground', 'training.worker.ts'),
     'generation.worker': join(pages, 'app', 'playground', 'generation.worker.ts'),
     'classification.worker': join(pages, 'app', 'playground', 'classification.worker.ts'),
+    'answering.worker': join(pages, 'app', 'playground', 'answering.worker.ts'),
   },
   { dir: assets, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
 );

@@ -61,6 +61,7 @@ export { startServer } from './serve/server.ts';
 export { writeSite } from './site/writeSite.ts';
 export { type CutPlan, type CutTarget, planCut } from './slim/cut.ts';
 export { type ResizedValue, type ShrunkLayer, shrink, shrinkModel } from './slim/shrink.ts';
+export { withoutSmallWeights } from './slim/smallWeights.ts';
 export { planSweep, type SweepPlan, type SweepRequest } from './sweep/plan.ts';
 export type { SweepResult, SweepRow } from './sweep/result.ts';
 export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';

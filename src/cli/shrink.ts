@@ -10,9 +10,10 @@ import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
 import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { type CutTarget, planCut } from '../slim/cut.ts';
+import { planCut } from '../slim/cut.ts';
 import { layersAsMade } from '../slim/layersOf.ts';
 import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { withoutSmallWeights } from '../slim/smallWeights.ts';
 import { refuseEmpty } from '../verify/randomInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
@@ -29,6 +30,7 @@ import { addVerifyFlags, type VerifyFlags, verifyOptionsFrom } from './verifyFla
 interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
+  threshold?: number;
   inputs?: string;
   seed?: number;
 }
@@ -39,8 +41,8 @@ export const command = new Command('shrink')
   .description(
     'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
       'and the small one is written only if their outputs agree up to rounding.\n' +
-      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; how far ' +
-      'the outputs are apart is then reported.\n' +
+      'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; with ' +
+      '--threshold small weights become zero first. How far the outputs are apart is then reported.\n' +
       'Layers that keep their units are named first, with what holds them. Where nothing can be removed, or the result would ' +
       'not be smaller, nothing is written and the exit code is 3.',
   )
@@ -48,6 +50,11 @@ export const command = new Command('shrink')
   .requiredOption('--out <file>', 'where to write the smaller model')
   .option('--force', 'replace --out if it exists');
 addCutFlags(command);
+command.option(
+  '--threshold <τ>',
+  'set the weights of the groups with |w| < τ to zero first, then remove what nothing reads any more',
+  number('--threshold', 'a number above 0, for example 0.02', (τ) => τ > 0 && Number.isFinite(τ)),
+);
 addTraceFlags(command);
 command
   .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
@@ -78,15 +85,17 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   for (const input of original.graph.inputs) refuseEmpty(input);
   for (const line of sizeHints(model)) note(line);
   const wanted = traceOptionsFrom(model, flags);
-  const traced = traceModel(model, wanted);
+  const found = traceModel(model, wanted);
+  const traced = flags.threshold === undefined ? found : withoutSmallWeights(found, flags.threshold);
   for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
   const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
-  const stayed = [...quantized, ...stayingLayers(traced, plan.layers, target !== undefined)];
-  const outset = { model: path, lossless: target === undefined, stayed };
+  const lossless = target === undefined && flags.threshold === undefined;
+  const stayed = [...quantized, ...stayingLayers(traced, plan.layers, !lossless)];
+  const outset = { model: path, lossless, stayed };
   const unchanged = (problem: string): UnchangedResult => ({
     ...outset,
     written: false,
@@ -94,8 +103,8 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
     problem,
     layers: plan.layers,
   });
-  if (!plan.removed.includes(1)) return unchanged(nothingToRemove(path, model, traced.groups, target));
-  note(target ? 'measuring how far the outputs are apart' : 'verifying that both models compute the same');
+  if (!plan.removed.includes(1)) return unchanged(nothingToRemove(path, model, traced.groups, flags));
+  note(lossless ? 'verifying that both models compute the same' : 'measuring how far the outputs are apart');
   const removal = { groups: traced.groups, removed: plan.removed, prepared: traced.prepared };
   // The smaller model is made after the first has run, so that memory holds less at a time.
   let shrunk: Shrunk | undefined;
@@ -104,7 +113,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
     return shrunk.model;
   };
   // A cut changes what comes out, by as much as is wanted unless somebody says how much.
-  const compare = target && flags.tolerance === undefined ? verifyEqual : assertEqual;
+  const compare = lossless || flags.tolerance !== undefined ? assertEqual : verifyEqual;
   tellModels([path], nodeRuntime);
   const options = {
     ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
@@ -155,7 +164,9 @@ function stayingLayers({ groups }: TracedModel, planned: readonly ShrunkLayer[],
 }
 
 /** Why nothing goes, in one line. */
-function nothingToRemove(path: string, { graph }: Model, groups: Groups, target: CutTarget | undefined): string {
+function nothingToRemove(path: string, { graph }: Model, groups: Groups, flags: ShrinkFlags): string {
+  const target = cutTargetFrom(flags);
+  const { threshold } = flags;
   const nothing = `nothing can be removed from ${path}, and nothing was written`;
   if (groups.layers.length === 0) {
     const isQuantized = quantizedNodes(graph).length > 0;
@@ -164,5 +175,6 @@ function nothingToRemove(path: string, { graph }: Model, groups: Groups, target:
   if (groups.count === 0) return `${nothing}: no layer can lose a unit`;
   if (target?.kind === 'below') return `${nothing}: no unit has a norm below ${target.norm} (inspect shows the norms)`;
   if (target !== undefined) return `${nothing}: the cut leaves every layer its units`;
+  if (threshold !== undefined) return `${nothing}: weights of at least ${threshold} read every unit`;
   return `${nothing}: something reads every unit; --keep, --params, --below and --units cut units that are read`;
 }

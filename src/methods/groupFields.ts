@@ -5,6 +5,7 @@ import type { Groups } from '../groups/groups.ts';
 import { groupSizes } from '../groups/measure.ts';
 import type { FieldValues } from '../optimizers/kind.ts';
 import type { FirstModel } from './kind.ts';
+import { paperGroups } from './paperGroups.ts';
 
 /*
  * What the methods that press whole groups have in common: which groups there are, and how strongly each is pressed.
@@ -24,7 +25,16 @@ export const groupFields = {
   issEmbedding: z.boolean().optional().describe('let columns of the embedding vanish too'),
 };
 
+/** The field by which BiDAF's groups are those of the paper's code. */
+export const paperField = {
+  paperGroups: z
+    .boolean()
+    .optional()
+    .describe("press BiDAF's groups as the paper's code counts them, without the rows that read a₁"),
+};
+
 type GroupFields = Omit<FieldValues<typeof groupFields>, 'iss'>;
+type PaperFields = FieldValues<typeof paperField>;
 
 /** The field by which the proximal step is asked for. */
 export const proximalField = {
@@ -36,12 +46,23 @@ export const groupKind = {
   isStructural: true,
   keepsZeros: false,
   groupsEmbeddings: ({ issEmbedding = false }: GroupFields) => issEmbedding,
-  check: checkLayerFactors,
+  check: checkGroupFields,
 };
 
 /** Layers of recurrent units, beside which columns of the embedding may be components too. */
 export function recurrentLayers({ layers }: Groups): Groups['layers'] {
   return layers.filter(({ operator }) => operator !== 'Gather');
+}
+
+/** The groups that are pressed; units leave by those of the trace in any case. */
+export function pressedGroups({ paperGroups: isPaper = false }: PaperFields, groups: Groups): Groups {
+  return isPaper ? paperGroups(groups) : groups;
+}
+
+/** Throws a UsageError when the model has not what the fields ask for. */
+export function checkGroupFields(config: GroupFields & PaperFields, first: FirstModel): void {
+  checkLayerFactors(config, first);
+  pressedGroups(config, first.groups);
 }
 
 /** Throws a UsageError unless there is a factor for each layer; the embedding may have one, too. */
@@ -55,11 +76,12 @@ export function checkLayerFactors({ issLayers }: GroupFields, { groups }: FirstM
 
 /** s_k of each component: the factor of its first layer times what `issScaling` asks for; undefined where all are 1. */
 export function strengthsOf(
-  { issLayers, issScaling }: GroupFields,
+  config: GroupFields & PaperFields,
   groups: Groups,
   first: FirstModel,
 ): Float64Array | undefined {
-  const sizes = groupSizes(first.groups, first.graph);
+  const { issLayers, issScaling } = config;
+  const sizes = groupSizes(pressedGroups(config, first.groups), first.graph);
   const byLayer = new Map(
     first.groups.layers.map(({ name, components }, i): [string, number] => {
       const size = sizes[components.find((k: number) => k >= 0) ?? -1] ?? 1;

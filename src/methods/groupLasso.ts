@@ -1,7 +1,7 @@
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { Components } from './components.ts';
-import { groupFields, groupKind, strengthsOf } from './groupFields.ts';
+import { groupFields, groupKind, paperField, pressedGroups, strengthsOf } from './groupFields.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
 
@@ -48,9 +48,12 @@ export const groupLassoKind = defineMethod({
   name: 'group-lasso',
   label: 'group lasso',
   selector: 'iss',
-  fields: groupFields,
+  fields: { ...groupFields, ...paperField },
   isAskedFor: ({ iss }) => !isIdle(iss),
   describe: ({ iss }) => `ISS λ ${iss}`,
   create: (config, { groups, first, threshold }) =>
-    groupLasso(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
+    groupLasso(pressedGroups(config, groups), {
+      ...{ threshold, lambda: config.iss },
+      strengths: strengthsOf(config, groups, first),
+    }),
 });

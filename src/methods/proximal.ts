@@ -1,7 +1,7 @@
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { Components } from './components.ts';
-import { groupFields, groupKind, proximalField, strengthsOf } from './groupFields.ts';
+import { groupFields, groupKind, paperField, pressedGroups, proximalField, strengthsOf } from './groupFields.ts';
 import type { GroupPenaltyOptions } from './groupLasso.ts';
 import { defineMethod } from './kind.ts';
 import { noPenalty, type SparsityMethod } from './method.ts';
@@ -47,9 +47,12 @@ export const proximalKind = defineMethod({
   name: 'proximal',
   label: 'proximal',
   selector: 'iss',
-  fields: { ...groupFields, ...proximalField },
+  fields: { ...groupFields, ...paperField, ...proximalField },
   isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,
   create: (config, { groups, first, threshold }) =>
-    proximal(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: config.iss }),
+    proximal(pressedGroups(config, groups), {
+      ...{ threshold, lambda: config.iss },
+      strengths: strengthsOf(config, groups, first),
+    }),
 });

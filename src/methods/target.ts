@@ -5,9 +5,11 @@ import type { Groups } from '../groups/groups.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { remainingParameters } from '../slim/remaining.ts';
 import {
-  checkLayerFactors,
+  checkGroupFields,
   groupFields,
   groupKind,
+  paperField,
+  pressedGroups,
   proximalField,
   recurrentLayers,
   strengthsOf,
@@ -83,6 +85,7 @@ export const targetKind = defineMethod({
       .describe('search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6'),
     ...groupFields,
     iss: groupFields.iss.optional().describe('λ of the group lasso over units (0: none)'),
+    ...paperField,
     ...proximalField,
   },
   isAskedFor: ({ target }) => target !== undefined,
@@ -92,13 +95,14 @@ export const targetKind = defineMethod({
     ...(isProximal ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`] : []),
   ],
   check(config, first) {
-    checkLayerFactors(config, first);
+    checkGroupFields(config, first);
     checkReach(config.target, first);
   },
   create(config, { graph, groups, first, threshold, updates, totalRate, learned, state }) {
     const { goal, shareOf } = goalOf(config.target, first, graph, groups);
     const lambda = config.iss ? config.iss : Math.max(FIRST_LAMBDA, PULL / totalRate);
-    return steered((strengths) => proximal(groups, { threshold, lambda, strengths }), groups, {
+    const pressed = pressedGroups(config, groups);
+    return steered((strengths) => proximal(pressed, { threshold, lambda, strengths }), pressed, {
       target: goal.share,
       shareOf,
       strengths: strengthsOf(config, groups, first) ?? new Float64Array(groups.count).fill(1),

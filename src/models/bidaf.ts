@@ -51,6 +51,21 @@ export const QUESTION_INPUTS = {
 /** Outputs: logits that the answer begins, or ends, at a word [B, T]; where the passage looks at the question [B, T, J]. */
 export const QUESTION_OUTPUTS = { start: 'start', end: 'end', attention: 'attention' } as const;
 
+/** Names of the recurrent layers, each of which is an operator for each direction. */
+const LAYERS = { context: 'context', modelling: 'modelling_0', modelling2: 'modelling_1', output: 'output' } as const;
+const DIRECTIONS = ['forward', 'reverse'] as const;
+
+/** Name of a layer's operator in one direction. */
+function directed(layer: string, direction: (typeof DIRECTIONS)[number]): string {
+  return `${layer}_${direction}`;
+}
+
+/** Names of the operators of the second modelling layer. */
+export const SECOND_MODELLING: readonly string[] = DIRECTIONS.map((d) => directed(LAYERS.modelling2, d));
+
+/** Names of the weights [1, 4d, I] of the output layer, whose inputs are [p₀, g₁, a₁, g₁ ⊙ a₁]. */
+export const OUTPUT_WEIGHTS: readonly string[] = DIRECTIONS.map((d) => `${directed(LAYERS.output, d)}.weight`);
+
 /** Name of the table of word vectors that is not trained. */
 export const WORD_VECTORS = 'word_vectors';
 
@@ -132,20 +147,20 @@ export function bidaf(options: BidafOptions): Model {
 
   const embed = embedder(build);
   const size = wordSize + filters;
-  const shared = biLstm(build, 'context', size, context!);
+  const shared = biLstm(build, LAYERS.context, size, context!);
   // The reference drops inputs of the question only.
   const u = shared(build.drop(embed(question.words, question.characters)), question.lengths, 'question');
   const h = shared(embed(passage.words, passage.characters), passage.lengths, 'passage');
 
   const p0 = attend(build, h, u, passage.lengths, question.lengths, widthOf0);
-  const g0 = biLstm(build, 'modelling_0', 4 * widthOf0, modelling!)(build.drop(p0), passage.lengths);
-  const g1 = biLstm(build, 'modelling_1', widthOf1, modelling2!)(build.drop(g0), passage.lengths);
+  const g0 = biLstm(build, LAYERS.modelling, 4 * widthOf0, modelling!)(build.drop(p0), passage.lengths);
+  const g1 = biLstm(build, LAYERS.modelling2, widthOf1, modelling2!)(build.drop(g0), passage.lengths);
   const startLogits = place(build, 'start', [g1, p0], widthOf2 + 4 * widthOf0, passage.lengths);
   // What g1 is on average where the answer begins, beside every word.
   const weights = unsqueeze(transpose(softmax(startLogits, 1), [1, 0]), [2]);
   const a1 = expand(reduceSum(mul(weights, g1), [0], true), shapeOf(g1));
   const joined = concat([p0, g1, a1, mul(g1, a1)], 2);
-  const g2 = biLstm(build, 'output', 4 * widthOf0 + 3 * widthOf2, output!)(build.drop(joined), passage.lengths);
+  const g2 = biLstm(build, LAYERS.output, 4 * widthOf0 + 3 * widthOf2, output!)(build.drop(joined), passage.lengths);
   const endLogits = place(build, 'end', [g2, p0], width(output!) + 4 * widthOf0, passage.lengths);
   b.output(startLogits, QUESTION_OUTPUTS.start);
   b.output(endLogits, QUESTION_OUTPUTS.end);
@@ -218,9 +233,9 @@ function highway(b: GraphBuilder, name: string, size: number, init: Initializer)
 /** Two LSTMs, one for each direction, whose outputs stand side by side: [T, B, I] → [T, B, 2d]; the same at every call. */
 function biLstm({ b, start, options }: Build, name: string, inputs: number, units: Units) {
   const { forgetBias = 1 } = options;
-  const directions = ['forward', 'reverse'].map((direction, i) => {
+  const directions = DIRECTIONS.map((direction, i) => {
     const hidden = units[i]!;
-    const sizes = { name: `${name}_${direction}`, inputs, hidden, forgetBias, reverse: direction === 'reverse' };
+    const sizes = { name: directed(name, direction), inputs, hidden, forgetBias, reverse: direction === 'reverse' };
     // One kernel [I + d, 4d] in the reference, which sets the scale of both.
     return { sizes, weights: layerWeights(b, 'lstm', sizes, start(inputs + hidden, 4 * hidden)) };
   });

@@ -1,8 +1,7 @@
 import { randomStream } from '../base/random.ts';
-import { constantTensor } from '../graph/attributes.ts';
-import { mapBodies } from '../graph/rewrite.ts';
 import type { StatePair } from '../graph/states.ts';
-import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
+import { mapStored } from '../graph/stored.ts';
+import type { Graph, Model, Tensor } from '../graph/types.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { Tally } from './difference.ts';
 import { type Run, runAll } from './runs.ts';
@@ -39,21 +38,11 @@ export async function noiseOf(
 
 /** A graph whose float32 weights are the next numbers above or below. Zeros, and numbers that stand alone, stay. */
 function nudge(graph: Graph, random: () => number): Graph {
-  const nudged = (tensor: Tensor): Tensor => {
+  return mapStored(graph, (tensor) => {
     if (!(tensor.data instanceof Float32Array) || tensor.data.length < 2) return tensor;
     const bits = new Int32Array(Float32Array.from(tensor.data).buffer);
     // Next to each other as integers, too; ±0 are no neighbours of anything that is meant.
     for (let i = 0; i < bits.length; i++) if ((bits[i]! & 0x7fffffff) !== 0) bits[i]! += random() < 0.5 ? 1 : -1;
     return { ...tensor, data: new Float32Array(bits.buffer) };
-  };
-  const ofNode = (node: Node): Node => {
-    const constant = constantTensor(node);
-    if (constant === undefined) return mapBodies(node, (body) => nudge(body, random));
-    return { ...node, attributes: { value: { type: 'tensor', value: nudged(constant) } } };
-  };
-  return {
-    ...graph,
-    initializers: new Map([...graph.initializers].map(([name, tensor]) => [name, nudged(tensor)])),
-    nodes: graph.nodes.map(ofNode),
-  };
+  });
 }

@@ -3,6 +3,8 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
 import type { RunResult } from '../../src/runs/result.ts';
+import type { ShrunkLayer } from '../../src/slim/shrink.ts';
+import type { Calibration } from '../../src/train/calibrate.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
 
@@ -88,6 +90,36 @@ describe('answer', () => {
     ['a model that is not there', ['none', '--passage', 'passage.txt'], 'none: there is no such file'],
   ])('%s is refused', async (_, args, message) => {
     await expectRefused(folder, ['answer', ...args], message);
+  });
+});
+
+describe('a threshold after training', () => {
+  it('lets more units leave, and the model scores as calibrate says', async () => {
+    const context = ['--fix', 'context_forward_passage,context_reverse_passage'];
+    const iss = ['--iss', '0.01', '--threshold', '4e-4', ...context];
+    await runJson([...tiny, ...iss, '--epochs', '8', '--out', 'soft'], folder);
+    const shrunk = ['shrink', 'soft/model.onnx', '--threshold', '0.02', ...context, '--out', 'thin.onnx'];
+    const { layers, lossless } = (await runJson(shrunk, folder)) as { layers: ShrunkLayer[]; lossless: boolean };
+    const units = (which: 'before' | 'after') => layers.reduce((sum, layer) => sum + layer[which], 0);
+    expect(lossless).toBe(false);
+    expect(units('before')).toBe(result('soft').models[0]!.hidden.reduce((a, b) => a + b, 0));
+    expect(units('after')).toBeLessThan(result('soft').models[1]!.hidden.reduce((a, b) => a + b, 0));
+
+    const { points, score } = await runJson<Calibration>(['calibrate', 'soft', '--tolerance', '0.01'], folder);
+    const answers = ['answer', 'thin.onnx', '--vocabulary', 'soft/vocabulary.txt', '--data', 'dev.json'];
+    const { f1 } = (await runJson(answers, folder)) as { f1: number };
+    expect(score.name).toBe('F1');
+    expect(f1).toBeCloseTo(100 * points.find(({ threshold }) => threshold === 0.02)!.value, 4);
+  });
+
+  it('that nothing is below writes nothing', async () => {
+    const { code, stderr } = await runCli(
+      ['shrink', 'tiny/model.onnx', '--threshold', '1e-6', '--out', 'none.onnx'],
+      folder,
+    );
+    expect(code).toBe(3);
+    expect(stderr).toContain('weights of at least 0.000001 read every unit');
+    expect(existsSync(at('none.onnx'))).toBe(false);
   });
 });
 

@@ -50,6 +50,12 @@ export function modelChoices(runs: readonly RunSummary[], task: string): ModelCh
   return [...of('slim.onnx', ', slim'), ...of('model.onnx', '')];
 }
 
+/** The model of a run beside its slim form. */
+export function trainedAndSlim(choices: readonly ModelChoice[]): [ModelChoice, ModelChoice] | undefined {
+  const [slim] = choices;
+  return slim && [choices.find(({ run, file }) => run.id === slim.run.id && file === 'model.onnx') ?? slim, slim];
+}
+
 /** Fetches a model's file and its words. */
 export async function fetchModel({ label, run, file }: ModelChoice): Promise<GivenModel> {
   const [model, words] = await Promise.all([file, 'vocabulary.txt'].map((name) => fetched(fileUrl(run.id, name))));

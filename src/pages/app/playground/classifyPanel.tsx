@@ -1,8 +1,8 @@
 import { useState } from 'preact/hooks';
 import { milliseconds } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
-import { type ModelChoice, modelChoices } from '../api.ts';
-import { ModelCard, ModelPanel } from './modelPanel.tsx';
+import { modelChoices, trainedAndSlim } from '../api.ts';
+import { ModelCard, ModelPanel, UnknownWords } from './modelPanel.tsx';
 import type { ClassifiedText } from './protocol.ts';
 import { useModels } from './useModels.ts';
 
@@ -15,7 +15,7 @@ export function ClassifyPanel({ runs }: { runs: readonly RunSummary[] }) {
   return (
     <ModelPanel
       {...{ id: 'classify', title: 'Classify a text', working: 'Reading …', models, choices }}
-      first={bothOfOneRun(choices)}
+      first={trainedAndSlim(choices)}
       nothing="No finished run of a text classifier is here. Choose files of one."
       {...{ textLabel: 'Text to classify', text, onText: setText }}
       card={(model, own, other) => (
@@ -38,12 +38,6 @@ export function ClassifyPanel({ runs }: { runs: readonly RunSummary[] }) {
   );
 }
 
-/** The model of a run beside its slim form. */
-function bothOfOneRun(choices: readonly ModelChoice[]): [ModelChoice, ModelChoice] | undefined {
-  const [slim] = choices;
-  return slim && [choices.find(({ run, file }) => run.id === slim.run.id && file === 'model.onnx') ?? slim, slim];
-}
-
 /** Most classes that are shown of a model. */
 const MOST_CLASSES = 10;
 
@@ -61,11 +55,7 @@ function Verdict({ text: { classes, unknown } }: { text: ClassifiedText }) {
           </li>
         ))}
       </ul>
-      {unknown > 0 && (
-        <p class="quiet small">
-          {unknown} {unknown === 1 ? 'word is' : 'words are'} not in its vocabulary
-        </p>
-      )}
+      <UnknownWords count={unknown} />
     </>
   );
 }

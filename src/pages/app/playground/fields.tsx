@@ -57,7 +57,7 @@ export function SelectField<Option extends { readonly name: string; readonly lab
 }
 
 interface TextFieldProps extends FieldProps<string> {
-  readonly rows?: number;
+  readonly rows?: number | undefined;
   readonly placeholder?: string;
 }
 

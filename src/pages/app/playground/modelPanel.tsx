@@ -12,6 +12,7 @@ interface ModelPanelProps<Result> extends Omit<ModelPickerProps, 'models'> {
   readonly title: string;
   readonly models: ModelsInWorker<never, Result>;
   readonly textLabel: string;
+  readonly textRows?: number;
   readonly text: string;
   readonly onText: (text: string) => void;
   /** Said while the models work. */
@@ -24,13 +25,13 @@ interface ModelPanelProps<Result> extends Omit<ModelPickerProps, 'models'> {
 
 /** A part of the playground that lets two models side by side do something with a text. */
 export function ModelPanel<Result>(props: ModelPanelProps<Result>) {
-  const { id, title, models, textLabel, text, onText, working, children, card, ...picker } = props;
+  const { id, title, models, textLabel, textRows, text, onText, working, children, card, ...picker } = props;
   const { phase, results, message } = models;
   return (
     <section class="card part" aria-labelledby={id}>
       <h2 id={id}>{title}</h2>
       <ModelPicker models={models} {...picker} />
-      <TextField label={textLabel} value={text} onChange={onText} />
+      <TextField label={textLabel} rows={textRows} value={text} onChange={onText} />
       {children}
       <p role="status" class="quiet">
         {phase === 'loading' ? 'Loading models …' : phase === 'working' ? working : ''}
@@ -159,5 +160,15 @@ export function ModelCard({ model, testId, figure, unit, time, own, other, child
       )}
       {children}
     </article>
+  );
+}
+
+/** How many words of a text a model does not know, where there are some. */
+export function UnknownWords({ count }: { count: number }) {
+  if (count === 0) return null;
+  return (
+    <p class="quiet small">
+      {count} {count === 1 ? 'word is' : 'words are'} not in its vocabulary
+    </p>
   );
 }

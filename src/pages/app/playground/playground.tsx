@@ -1,12 +1,13 @@
 import { useState } from 'preact/hooks';
 import { fetchRuns } from '../api.ts';
 import { useFetched } from '../useFetched.ts';
+import { AnswerPanel } from './answerPanel.tsx';
 import { ClassifyPanel } from './classifyPanel.tsx';
 import { GeneratePanel } from './generatePanel.tsx';
 import type { GivenModel } from './protocol.ts';
 import { TrainPanel } from './trainPanel.tsx';
 
-/** Three things to try in this tab: letting models continue a text, letting them classify one, and training one. */
+/** What can be tried in this tab: letting models continue a text, classify one, or answer questions, and training one. */
 export function Playground() {
   // Without runs there is still a model to be trained.
   const [{ runs } = { runs: [] }] = useFetched(fetchRuns);
@@ -20,6 +21,7 @@ export function Playground() {
       </p>
       <GeneratePanel runs={runs} trained={trained} />
       <ClassifyPanel runs={runs} />
+      <AnswerPanel runs={runs} />
       <TrainPanel onTrained={setTrained} />
     </>
   );

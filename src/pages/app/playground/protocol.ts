@@ -1,5 +1,6 @@
 import type { OptimizerName } from '../../../optimizers/registry.ts';
 import type { ScheduleName } from '../../../optimizers/schedules/registry.ts';
+import type { FoundAnswer } from '../../../tasks/question-answering/answer.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
 import type { BatchProgress } from '../../../train/options.ts';
 import type { Difference } from '../../../verify/verify.ts';
@@ -72,6 +73,21 @@ export interface ClassifiedText {
   /** Words of the text that the model does not know. */
   readonly unknown: number;
   /** Median milliseconds for the text. */
+  readonly milliseconds: number;
+}
+
+/** A question about a passage. */
+export interface AskedQuestion {
+  readonly passage: string;
+  readonly question: string;
+}
+
+/** What a model answered. */
+export interface AnsweredQuestion {
+  /** The passage. */
+  readonly text: string;
+  readonly answer: FoundAnswer;
+  /** Median milliseconds for the question. */
   readonly milliseconds: number;
 }
 
