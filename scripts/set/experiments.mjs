@@ -12,7 +12,7 @@ export const dataSets = {
     args: ['--label', 'sentiment', '--max-length', '30', '--test-share', '0.2'],
     dense: { epochs: 5, rate: 0.002 },
     sparse: { epochs: 10, rate: 0.02 },
-    small: { epochs: 10, rate: 0.005 },
+    small: { epochs: 10, rate: 0.01 },
   },
   amazon: {
     path: 'amazon-food/binary-train.csv',
@@ -22,7 +22,7 @@ export const dataSets = {
     args: ['--label', 'sentiment', '--max-length', '100'],
     dense: { epochs: 4, rate: 0.002 },
     sparse: { epochs: 8, rate: 0.01 },
-    small: { epochs: 8, rate: 0.005 },
+    small: { epochs: 8, rate: 0.01 },
   },
   yelp: {
     path: 'yelp/reviews.csv.gz',
@@ -31,7 +31,7 @@ export const dataSets = {
     args: ['--label', 'stars', '--max-length', '100', '--test-share', '0.2'],
     dense: { epochs: 3, rate: 0.002 },
     sparse: { epochs: 6, rate: 0.01 },
-    small: { epochs: 6, rate: 0.005 },
+    small: { epochs: 6, rate: 0.01 },
   },
   imdb: {
     path: 'imdb',
@@ -40,7 +40,7 @@ export const dataSets = {
     args: ['--max-length', '100'],
     dense: { epochs: 2, rate: 0.002 },
     sparse: { epochs: 4, rate: 0.01 },
-    small: { epochs: 4, rate: 0.005 },
+    small: { epochs: 4, rate: 0.01 },
   },
 };
 
