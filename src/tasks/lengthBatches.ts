@@ -4,6 +4,24 @@ import type { BatchOrder } from './task.ts';
 /** Keeps the order of batches from following that of examples. */
 const BATCH_SEED = 0x2545f491;
 
+/** Padded lengths are multiples of this, but for the longest. */
+const STEP = 8;
+
+/**
+ * At most `most` lengths to pad to, from short to long, so that about equally many of the training examples fall to each;
+ * the last one is that of the longest example in any set.
+ */
+export function paddedLengths(train: readonly number[], others: readonly number[], most: number): number[] {
+  const lengths = [...train].sort((a, b) => a - b);
+  const longest = [...lengths, ...others].reduce((a, b) => Math.max(a, b), 1);
+  const found = new Set<number>([longest]);
+  for (let i = 1; i < most; i++) {
+    const quantile = lengths[Math.ceil((i * lengths.length) / most) - 1] ?? longest;
+    found.add(Math.min(longest, Math.ceil(quantile / STEP) * STEP));
+  }
+  return [...found].sort((a, b) => a - b);
+}
+
 /**
  * The numbers of the examples in each batch of a rank's epoch. Examples are shuffled, then brought into the order of
  * the lengths that they are padded to and cut into batches, so that a batch holds examples of similar length and only one

@@ -3,6 +3,7 @@ import { randomStream } from '../../src/base/random.ts';
 import type { LabelledText } from '../../src/data/labelled/labelledText.ts';
 import { type Corpus, makeCorpus } from '../../src/data/makeCorpus.ts';
 import type { Passage } from '../../src/data/questions/squad.ts';
+import { WordTable } from '../../src/data/wordTable.ts';
 import type { Tensor } from '../../src/graph/types.ts';
 import { QUESTION_INPUTS } from '../../src/models/bidaf.ts';
 import { TOKENS } from '../../src/models/languageModel.ts';
@@ -18,7 +19,7 @@ import { loadedQuestions, readSets } from '../../src/tasks/question-answering/lo
 import { COUNTS as QUESTION_COUNTS } from '../../src/tasks/question-answering/lossGraph.ts';
 import { countWords } from '../../src/tasks/question-answering/questionData.ts';
 import { type Split, TARGETS } from '../../src/tasks/task.ts';
-import { collectTexts, WordTable } from '../../src/tasks/text-classification/collectTexts.ts';
+import { collectTexts } from '../../src/tasks/text-classification/collectTexts.ts';
 import { textConfigOf } from '../../src/tasks/text-classification/definition.ts';
 import { loadedTexts } from '../../src/tasks/text-classification/loadedTexts.ts';
 import { COUNTS } from '../../src/tasks/text-classification/lossGraph.ts';

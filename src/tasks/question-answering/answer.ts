@@ -1,9 +1,10 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
+import { logSumExp } from '../../base/softmax.ts';
 import { type SpanTokens, spanTokens } from '../../data/questions/spanTokens.ts';
+import { WordTable } from '../../data/wordTable.ts';
 import type { Model } from '../../graph/types.ts';
 import { QUESTION_INPUTS, QUESTION_OUTPUTS } from '../../models/bidaf.ts';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.ts';
-import { WordTable } from '../text-classification/collectTexts.ts';
 import { fillFeeds, inputFeeds } from './batches.ts';
 import { bestSpan } from './bestSpan.ts';
 import { encoderOf, wordsDigest } from './lexicon.ts';
@@ -83,7 +84,7 @@ export async function answerSession(
         text: passage.slice(start, end),
         start,
         end,
-        probability: Math.exp(span.logit - logSum(first) - logSum(last)),
+        probability: Math.exp(span.logit - logSumExp(first) - logSumExp(last)),
         question: asked,
         passage: read,
         attention: read.words.map((_, t) => row(t)),
@@ -100,10 +101,4 @@ function wordsOf(text: string, what: string, most: number): SpanTokens {
   if (count === 0) throw new UsageError(`the ${what} is empty`);
   if (count > most) throw new UsageError(`the ${what} has ${count} words; this model takes ${most}`);
   return tokens;
-}
-
-/** log Σ e^x, from the largest x down, so that nothing overflows. */
-function logSum(logits: Float32Array): number {
-  const most = logits.reduce((a, b) => Math.max(a, b));
-  return most + Math.log(logits.reduce((sum, x) => sum + Math.exp(x - most), 0));
 }

@@ -1,6 +1,6 @@
 import type { Tensor } from '../../graph/types.ts';
 import { QUESTION_INPUTS as INPUTS, QUESTION_OUTPUTS } from '../../models/bidaf.ts';
-import { lengthBatches } from '../lengthBatches.ts';
+import { lengthBatches, paddedLengths } from '../lengthBatches.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
 import { bestSpan } from './bestSpan.ts';
 import { COUNTS, fedVectors } from './lossGraph.ts';
@@ -11,8 +11,6 @@ import { EXACT, OVERLAP } from './scores.ts';
 /** Different lengths that passages, and questions, are padded to, at most. */
 const MOST_PASSAGES = 8;
 const MOST_QUESTIONS = 2;
-/** Lengths are rounded up to multiples of this. */
-const STEP = 8;
 
 /** Lengths to pad to, from short to long. */
 export interface Padding {
@@ -29,7 +27,7 @@ export interface Spelled {
   readonly vectors?: { readonly trainedWords: number; readonly table: Tensor } | undefined;
 }
 
-/** Lengths so that about equally many training questions fall to each; the last are those of the longest in any set. */
+/** Lengths that passages and questions are padded to (`paddedLengths`). */
 export function paddingOf(train: QuestionSet, all: readonly QuestionSet[]): Padding {
   const lengths = (set: QuestionSet) => ({
     passage: set.questions.map((q) => set.passages[q.passage]!.words.length),
@@ -37,26 +35,13 @@ export function paddingOf(train: QuestionSet, all: readonly QuestionSet[]): Padd
   });
   const own = lengths(train);
   const others = all.map(lengths);
-  return {
-    passage: quantiles(
-      own.passage,
-      others.flatMap((o) => o.passage),
-      MOST_PASSAGES,
-    ),
-    question: quantiles(
-      own.question,
-      others.flatMap((o) => o.question),
-      MOST_QUESTIONS,
-    ),
-  };
-}
-
-function quantiles(own: readonly number[], all: readonly number[], most: number): number[] {
-  const sorted = [...own].sort((a, b) => a - b);
-  const up = (length: number) => Math.ceil(length / STEP) * STEP;
-  const found = new Set([up(all.reduce((a, b) => Math.max(a, b), 1)), up(sorted.at(-1) ?? 1)]);
-  for (let i = 1; i < most; i++) found.add(up(sorted[Math.ceil((i * sorted.length) / most) - 1] ?? 1));
-  return [...found].sort((a, b) => a - b);
+  const of = (part: keyof Padding, most: number) =>
+    paddedLengths(
+      own[part],
+      others.flatMap((set) => set[part]),
+      most,
+    );
+  return { passage: of('passage', MOST_PASSAGES), question: of('question', MOST_QUESTIONS) };
 }
 
 /** The batches of an epoch, of passages of similar length. Questions of other splits (`isShuffled` false) are not shuffled. */

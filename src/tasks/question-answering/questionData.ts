@@ -2,7 +2,7 @@ import { sha256Hex } from '../../base/digest.ts';
 import { UsageError } from '../../base/errors.ts';
 import { spanTokens, wordsIn } from '../../data/questions/spanTokens.ts';
 import type { Passage } from '../../data/questions/squad.ts';
-import type { WordTable } from '../text-classification/collectTexts.ts';
+import type { WordTable } from '../../data/wordTable.ts';
 import type { QuestionFields } from './definition.ts';
 
 /** A passage as words: their numbers in the table of spellings, and where they stand in the text. */

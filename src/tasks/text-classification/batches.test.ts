@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
-import { paddedLengths, textBatches } from './batches.ts';
+import { textBatches, textLengths } from './batches.ts';
 import { COUNTS } from './lossGraph.ts';
 import type { TextSet } from './textData.ts';
 
@@ -44,7 +44,7 @@ describe('textBatches', () => {
       fc.property(lengths, fc.integer({ min: 1, max: 9 }), fc.integer({ min: 1, max: 4 }), (list, batch, ranks) => {
         const set = setOf(list);
         const own = Array.from({ length: ranks }, (_, rank) =>
-          textBatches(set, paddedLengths(set), batch, { ...first, rank, ranks }, true),
+          textBatches(set, textLengths(set), batch, { ...first, rank, ranks }, true),
         );
         const examples = own.flatMap((batches) => examplesIn(set, batches).flat());
         expect(examples.sort((a, b) => a - b)).toEqual([...list.keys()]);
@@ -55,7 +55,7 @@ describe('textBatches', () => {
   });
 
   const set = setOf(Array.from({ length: 300 }, (_, i) => 1 + ((i * 37) % 120)));
-  const padded = paddedLengths(set);
+  const padded = textLengths(set);
   const of = (order: Partial<BatchOrder>, isShuffled = true) =>
     examplesIn(set, textBatches(set, padded, 16, { ...first, ...order }, isShuffled));
 
@@ -82,11 +82,11 @@ describe('textBatches', () => {
   });
 });
 
-describe('paddedLengths', () => {
+describe('textLengths', () => {
   it('reaches to the longest text of all sets, in multiples of 8 below', () => {
-    const padded = paddedLengths(setOf([1, 2, 3, 9, 17, 30, 31, 32, 33]), [setOf([50])]);
+    const padded = textLengths(setOf([1, 2, 3, 9, 17, 30, 31, 32, 33]), [setOf([50])]);
     expect(padded.at(-1)).toBe(50);
     expect(padded.slice(0, -1).every((length) => length % 8 === 0)).toBe(true);
-    expect(paddedLengths(setOf([3, 3, 3]))).toEqual([3]);
+    expect(textLengths(setOf([3, 3, 3]))).toEqual([3]);
   });
 });

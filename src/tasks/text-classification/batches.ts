@@ -1,29 +1,18 @@
 import type { Tensor } from '../../graph/types.ts';
 import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
-import { lengthBatches } from '../lengthBatches.ts';
+import { lengthBatches, paddedLengths } from '../lengthBatches.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
 import { COUNTS } from './lossGraph.ts';
 import type { TextSet } from './textData.ts';
 
 /** Different lengths that batches are padded to, at most: each has a compiled step of its own. */
 const MOST_LENGTHS = 8;
-/** Lengths are rounded up to multiples of this. */
-const STEP = 8;
 
-/**
- * Lengths to pad to, from short to long, so that about equally many training texts fall to each; the last one is that of
- * the longest text in any set.
- */
-export function paddedLengths(train: TextSet, others: readonly TextSet[] = []): number[] {
-  const lengths = train.texts.map((text) => text.length).sort((a, b) => a - b);
-  const longest = [train, ...others].flatMap((set) => set.texts).reduce((most, text) => Math.max(most, text.length), 1);
-  const found = new Set<number>([longest]);
-  for (let i = 1; i < MOST_LENGTHS; i++) {
-    const quantile = lengths[Math.ceil((i * lengths.length) / MOST_LENGTHS) - 1] ?? longest;
-    found.add(Math.min(longest, Math.ceil(quantile / STEP) * STEP));
-  }
-  return [...found].sort((a, b) => a - b);
+/** Lengths that texts are padded to (`paddedLengths`). */
+export function textLengths(train: TextSet, others: readonly TextSet[] = []): number[] {
+  const of = ({ texts }: TextSet) => texts.map((text) => text.length);
+  return paddedLengths(of(train), others.flatMap(of), MOST_LENGTHS);
 }
 
 /** The batches of an epoch, of texts of similar length. Validation and test texts (`isShuffled` false) are not shuffled. */

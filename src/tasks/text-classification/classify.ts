@@ -1,4 +1,5 @@
 import { SlimError } from '../../base/errors.ts';
+import { softmax } from '../../base/softmax.ts';
 import { tokenizeWords } from '../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
@@ -88,12 +89,4 @@ export async function classify(
   } finally {
     await session.release();
   }
-}
-
-/** e^x / Σ e^x, from the largest x down, so that nothing overflows. */
-function softmax(logits: Float32Array): number[] {
-  const most = Math.max(...logits);
-  const powers = Array.from(logits, (x) => Math.exp(x - most));
-  const total = powers.reduce((sum, power) => sum + power, 0);
-  return powers.map((power) => power / total);
 }

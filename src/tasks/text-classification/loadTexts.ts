@@ -3,8 +3,9 @@ import { findLabelled, labelledSource } from '../../data/labelled/findLabelled.t
 import type { LabelledText } from '../../data/labelled/labelledText.ts';
 import { readLabelled } from '../../data/labelled/readLabelled.ts';
 import { loadSpam, SPAM_PACKAGE } from '../../data/spamAssassin.ts';
+import { WordTable } from '../../data/wordTable.ts';
 import type { Sources } from '../task.ts';
-import { collectTexts, WordTable } from './collectTexts.ts';
+import { collectTexts } from './collectTexts.ts';
 import type { TextFields } from './definition.ts';
 import type { NamedTexts } from './loadedTexts.ts';
 import { makeTextData } from './textData.ts';

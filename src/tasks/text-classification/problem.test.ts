@@ -1,6 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { numbersOf, runGraph } from '../../../test/support/graphs.ts';
 import { differentiate } from '../../autodiff/differentiate.ts';
+import { WordTable } from '../../data/wordTable.ts';
 import { modelOf } from '../../graph/model.ts';
 import type { Graph, Model, Tensor } from '../../graph/types.ts';
 import { LOGITS } from '../../models/languageModel.ts';
@@ -15,7 +16,7 @@ import { lookUpRows, wholeTable } from '../../train/lookupTable.ts';
 import { scoresOf } from '../score.ts';
 import { type Batches, LOSS, type Problem, TARGETS } from '../task.ts';
 import { fillFeeds, inputFeeds } from './batches.ts';
-import { collectTexts, WordTable } from './collectTexts.ts';
+import { collectTexts } from './collectTexts.ts';
 import { defaults, type TextConfig } from './definition.ts';
 import { freshModel } from './loadedTexts.ts';
 import { balancedWeights, CONFUSION, CORRECT, COUNTS } from './lossGraph.ts';

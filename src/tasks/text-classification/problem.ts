@@ -3,7 +3,7 @@ import { TOKENS } from '../../models/languageModel.ts';
 import { LENGTHS } from '../../models/textClassifier.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
 import type { Problem } from '../task.ts';
-import { paddedLengths, textBatches } from './batches.ts';
+import { textBatches, textLengths } from './batches.ts';
 import type { TextConfig } from './definition.ts';
 import { balancedWeights, textLossGraph } from './lossGraph.ts';
 import { confusionOf, textScores } from './scores.ts';
@@ -17,7 +17,7 @@ const COMPARED = 5;
 /** The classification of texts as the trainer sees it. Free of Node. */
 export function textProblem(data: TextData, { task, batch }: Pick<TextConfig, 'task' | 'batch'>): Problem {
   const { classes, sets } = data;
-  const padded = paddedLengths(sets.train, Object.values(sets));
+  const padded = textLengths(sets.train, Object.values(sets));
   const weights = task.classWeights === 'balanced' ? balancedWeights(sets.train.classes, classes.length) : undefined;
   const setOf = (part: Part): TextSet => sets[part] ?? { texts: [], classes: new Int32Array(0) };
   return {

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../../base/errors.ts';
 import type { LabelledText } from '../../data/labelled/labelledText.ts';
-import { collectTexts, cutWords, WordTable } from './collectTexts.ts';
+import { WordTable } from '../../data/wordTable.ts';
+import { collectTexts, cutWords } from './collectTexts.ts';
 import { defaults } from './definition.ts';
 import { makeTextData, type TextData, type TextSet } from './textData.ts';
 

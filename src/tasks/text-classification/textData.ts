@@ -3,7 +3,8 @@ import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import type { Part } from '../../data/parts.ts';
 import { buildVocabulary, UNKNOWN, type Vocabulary } from '../../data/vocabulary.ts';
-import type { CollectedTexts, WordTable } from './collectTexts.ts';
+import type { WordTable } from '../../data/wordTable.ts';
+import type { CollectedTexts } from './collectTexts.ts';
 import type { TextFields } from './definition.ts';
 import { heldOut } from './holdOut.ts';
 
