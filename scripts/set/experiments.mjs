@@ -37,10 +37,10 @@ export const dataSets = {
     path: 'imdb',
     source: 'Large Movie Review Dataset (Maas et al. 2011)',
     seeds: [1, 2, 3],
-    args: ['--max-length', '100'],
+    args: ['--max-length', '80'],
     dense: { epochs: 2, rate: 0.002 },
-    sparse: { epochs: 4, rate: 0.01 },
-    small: { epochs: 4, rate: 0.01 },
+    sparse: { epochs: 3, rate: 0.01 },
+    small: { epochs: 3, rate: 0.01 },
   },
 };
 
