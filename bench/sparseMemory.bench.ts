@@ -24,7 +24,7 @@ await runScript<Flags>({
     'whole run with checkpoints, scoring and saving, on random texts. The program itself with its engine is taken off.',
   options: [
     wholeOption('--vocabulary', 'words', 20_000),
-    wholeOption('--large', 'words of a sparse model beside these', 200_000),
+    wholeOption('--large', 'words of further models beside these', 200_000),
     wholeOption('--size', 'embedding size', 256),
     wholeOption('--hidden', 'hidden units', 256),
     new Option('--density <share>', 'share of the connections that exist').argParser(Number).default(0.04),
@@ -40,7 +40,7 @@ await runScript<Flags>({
       ...figuresOf({ ...flags, model, vocabulary }),
     });
     const empty = of('nothing');
-    const trained = [of('dense'), of('set'), of('set', large)].map((figures) => ({
+    const trained = [of('dense'), of('set'), of('dense', large), of('set', large)].map((figures) => ({
       ...figures,
       peakAboveEmptyBytes: figures.peakBytes - empty.peakBytes,
       bytesPerConnection: figures.tableBytes / figures.connections,

@@ -90,15 +90,16 @@ function takeReady(queue) {
 
 /** Arguments of `slimrnn train`; undefined while the run is not finished that gives the size. */
 function argumentsOf({ set, model, seed }) {
-  const { path, parts = [], args, epochs } = dataSets[set];
-  const { kind, after, args: own } = models[model];
+  const { path, parts = [], args, ...settings } = dataSets[set];
+  const { settings: kind, after, args: own } = models[model];
+  const { epochs, rate } = settings[kind];
   const before = after && resultOf({ set, model: after, seed });
   if (after && before === undefined) return undefined;
   const sizes = before ? smallSizes(before.models.at(-1).parameters, before.data.facts) : [];
   const at = (file) => join(flags.data ?? '.', file);
   const files = ['--data', at(path), ...parts.map((part) => (part.startsWith('--') ? part : at(part)))];
-  const length = ['--epochs', flags.epochs ?? String(epochs[kind])];
-  return [...own, ...sizes, ...files, ...args, ...length, '--threads', '1', '--seed', String(seed)];
+  const course = ['--learning-rate', String(rate), '--schedule', 'cosine', '--epochs', flags.epochs ?? String(epochs)];
+  return [...own, ...sizes, ...files, ...args, ...course, '--threads', '1', '--seed', String(seed)];
 }
 
 async function trainOne(run, args) {

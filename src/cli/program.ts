@@ -10,6 +10,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   finetune: () => import('./finetune.ts'),
   sweep: () => import('./sweep.ts'),
   calibrate: () => import('./calibrate.ts'),
+  'compare-topology': () => import('./compareTopology.ts'),
   inspect: () => import('./inspect.ts'),
   shrink: () => import('./shrink.ts'),
   specialize: () => import('./specialize.ts'),

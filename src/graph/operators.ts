@@ -236,6 +236,12 @@ export type RecurrentNode = Node & { readonly op: RecurrentOp };
 /** A node that is a loop. */
 export type LoopNode = Node & { readonly op: LoopOp };
 
+/** Names of the gates of the recurrent operator that has so many of them; none for a single one. */
+export function gateNames(count: number): readonly string[] {
+  const all = [operators.LSTM, operators.GRU].map(({ recurrent }) => recurrent.gates);
+  return all.find(({ length }) => length === count) ?? [];
+}
+
 /** True for a recurrent layer: LSTM, GRU or RNN. */
 export function isRecurrent(node: Node): node is RecurrentNode {
   return traits(node).recurrent !== undefined;

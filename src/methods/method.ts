@@ -138,6 +138,10 @@ export interface SparsityMethod {
   afterUpdate?(matrices: readonly Matrix[], done: UpdateDone): void;
   /** After an epoch: may move connections. */
   afterEpoch?(matrices: readonly Matrix[], done: EpochDone): void;
+  /**
+   * Shares of the weights that exist, by parameter: one for each gate whose rows lie in it, one in all for other tensors.
+   */
+  densities?(matrices: readonly Matrix[], tables: readonly ConnectionTable[]): Readonly<Record<string, number[]>>;
   /** What must go into a checkpoint; a method is made with it to go on. */
   state?(): MethodState;
 }

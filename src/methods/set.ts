@@ -86,10 +86,11 @@ export const setKind = defineMethod({
     const { iss, setShare: share, setEvery, setRate = 'cosine' } = config;
     const total = epochs * updates;
     const parts = sparseParts(first);
-    const gates = config.setGates === 'packed' ? new Map<string, number>() : gatesOf(graph);
-    const blocksOf = (name: string) => gates.get(name) ?? 1;
+    const gates = gatesOf(graph);
+    const gatesIn = (name: string) => gates.get(name) ?? 1;
+    const blocksOf = config.setGates === 'packed' ? () => 1 : gatesIn;
     const options = {
-      ...{ parts, blocksOf, seed, updates: total, first: first.graph },
+      ...{ parts, gatesOf: gatesIn, blocksOf, seed, updates: total, first: first.graph },
       counts: countsOf(config, first, [...parts.tables, ...parts.matrices], blocksOf),
       rule: config.setRule ?? 'magnitude',
       share: (update: number) =>

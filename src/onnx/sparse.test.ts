@@ -1,4 +1,6 @@
+import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
+import { z } from 'zod';
 import { file, type PlainGraph, refusal } from '../../test/support/onnxFiles.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
@@ -6,6 +8,8 @@ import { gather } from '../graph/ops.ts';
 import { SparseTensor, sparseOf } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import type { Runtime, Tensors } from '../runtime/runtime.ts';
+import { loadWebRuntime } from '../runtime/web.ts';
 import { TensorProto_DataType as Type } from './onnx_pb.ts';
 import { readModel } from './read.ts';
 import { encodedIntegers } from './varints.ts';
@@ -25,6 +29,16 @@ function sparseFile(change: Partial<Sparse> = {}, type = Type.INT64): Uint8Array
       },
     ],
   });
+}
+
+const fixture = (name: string) => new URL(`../../test/fixtures/onnx/${name}`, import.meta.url);
+const expected = z.object({ words: z.array(z.array(z.int())), logits: z.array(z.array(z.number())) });
+
+async function outputs(runtime: Runtime, model: Model, feeds: Tensors): Promise<Record<string, Tensor>> {
+  const session = await runtime.createSession(model);
+  const made = await session.run(feeds);
+  await session.release();
+  return made;
 }
 
 const tensorIn = (bytes: Uint8Array): Tensor => readModel(bytes, 'm.onnx').graph.initializers.get('w')!;
@@ -112,7 +126,10 @@ describe('a sparse tensor', () => {
     expect(bitsOf(writeModel(readModel(bytes))).equals(bytes)).toBe(true);
   });
 
-  it('computes what the ordinary one does', async () => {
+  it.each<[string, () => Promise<Runtime>]>([
+    ['Node', async () => nodeRuntime],
+    ['WebAssembly', loadWebRuntime],
+  ])('computes what the ordinary one does, in %s', async (_, load) => {
     const { model, tensor } = tableModel(50, 30);
     const { elementType, dims, data } = tensor;
     const dense = {
@@ -120,16 +137,29 @@ describe('a sparse tensor', () => {
       graph: { ...model.graph, initializers: new Map([['table', { elementType, dims, data }]]) },
     };
     const words = { elementType: 'int32', dims: [3], data: Int32Array.of(49, 0, 7) } as const;
+    const runtime = await load();
     const [ours, theirs] = await Promise.all(
-      [model, dense].map(async (m) => {
-        const session = await nodeRuntime.createSession(m);
-        const { rows } = await session.run({ words });
-        await session.release();
-        return rows!.data;
-      }),
+      [model, dense].map(async (m) => (await outputs(runtime, m, { words })).rows!.data),
     );
     expect(ours).toEqual(theirs);
   });
+
+  it.each<[string, () => Promise<Runtime>]>([
+    ['Node', async () => nodeRuntime],
+    ['WebAssembly', loadWebRuntime],
+  ])(
+    "of a file that Python's onnx wrote is read, written and run in %s as Python's ONNX Runtime ran it",
+    async (_, load) => {
+      const model = readModel(readFileSync(fixture('sparse.onnx')));
+      const stored = ['embedding', 'W', 'R'].map((name) => model.graph.initializers.get(name));
+      for (const tensor of stored) expect(tensor).toBeInstanceOf(SparseTensor);
+      const { words, logits } = expected.parse(JSON.parse(readFileSync(fixture('sparse.json'), 'utf8')));
+      const data = Int32Array.from(words.flat());
+      const feeds = { words: { elementType: 'int32', dims: [words.length, words[0]!.length], data } } as const;
+      const made = (await outputs(await load(), readModel(writeModel(model)), feeds)).logits!.data as Float32Array;
+      for (const [i, value] of logits.flat().entries()) expect(made[i]).toBeCloseTo(value, 6);
+    },
+  );
 
   it('is made of the values of a dense one that are not plain zeros', () => {
     const data = Float32Array.of(0, -0, 2, 0, Number.NaN);

@@ -1,12 +1,14 @@
 import { basename, join, resolve } from 'node:path';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
+import { shortestNames } from '../base/shortestNames.ts';
 import { findRuns, moreRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
 import { inWords, type LoadedModels, loadModels, type OnProblem, unitsAtFirst } from './models.ts';
+import { distancesOf, epochDistances, isSparse, namedModel, runWords } from './topologies.ts';
 import { MOST_CELLS, unitMatrices, weightMaps } from './weightMaps.ts';
 
 /** What a report is made of. */
@@ -50,14 +52,21 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
   onStage?.('drawing the weights');
   const names = shortestNames(read.map(({ directory }) => directory));
   const cells = cellsOf(read);
-  const runs = read.map((run, i) => reportRun(run, names[i]!, cells));
+  const runs = await Promise.all(read.map((run, i) => reportRun(run, names[i]!, cells)));
+  onStage?.('comparing connections');
+  const sparse = read.flatMap(({ directory, models }, i) => {
+    const model = models.at(-1)?.model;
+    return model && isSparse(model) ? [namedModel(directory, names[i]!, model)] : [];
+  });
+  const topologies = distancesOf(await Promise.all(sparse), (problem) => problems.push(problem));
   return {
     title: title ?? (names.length === 1 ? basename(names[0]!) : `${names.length} runs`),
-    ...{ madeAt: new Date().toISOString(), environment: environment(), runs, timedSteps, problems },
+    ...{ madeAt: new Date().toISOString(), environment: environment(), runs, timedSteps, topologies, problems },
   };
 }
 
-function reportRun(run: ReadRun, name: string, cells: number): ReportRun {
+async function reportRun(run: ReadRun, name: string, cells: number): Promise<ReportRun> {
+  const last = run.models.at(-1)?.model;
   const { summary, config, epochs, result } = run.record;
   const { state, task, items, scores, method, methodLabel } = summary;
   return {
@@ -71,6 +80,8 @@ function reportRun(run: ReadRun, name: string, cells: number): ReportRun {
     began: unitsAtFirst(run.record),
     models: run.models.map(({ figures, latencies }) => ({ ...figures, latencies })),
     maps: mapsOf(run, cells),
+    words: last && (await runWords(run.directory, last)),
+    epochDistances: await epochDistances(run.directory, run.onProblem),
   };
 }
 
@@ -119,16 +130,4 @@ function layerNames({ record, final }: ReadRun): string[] {
   const named = final?.groups.layers.map(({ name }) => name);
   const units = record.epochs[0]?.units ?? [];
   return named?.length === units.length ? named : units.map((_, i) => `layer ${i + 1}`);
-}
-
-/** The last segments of paths, with as many before them as it takes to tell them apart. */
-function shortestNames(paths: readonly string[]): string[] {
-  const parts = paths.map((path) => resolve(path).split(/[\\/]/));
-  return parts.map((own, i) => {
-    for (let n = 1; n < own.length; n++) {
-      const name = own.slice(-n).join('/');
-      if (parts.every((other, j) => j === i || other.slice(-n).join('/') !== name)) return name;
-    }
-    return own.join('/');
-  });
 }

@@ -1,5 +1,7 @@
 import type { Environment } from '../base/environment.ts';
 import type { ResultModel, RunRecord, RunResultRecord, RunSummary } from '../runs/record.ts';
+import type { TopologyComparison } from '../topology/compare.ts';
+import type { WordConnections } from '../topology/words.ts';
 
 // What a report shows, as plain data: collected in Node, embedded into the page, drawn there.
 
@@ -13,6 +15,8 @@ export interface ReportData {
   readonly runs: readonly ReportRun[];
   /** Time steps of a run that was timed; undefined when none was. */
   readonly timedSteps: number | undefined;
+  /** How far the sparse models of the runs are apart. */
+  readonly topologies?: DistanceMap | undefined;
   /** What could not be read or done, in words. */
   readonly problems: readonly string[];
 }
@@ -32,7 +36,14 @@ export interface ReportRun
   /** The model as it began, after training and, with a sparsity method, without its dead units. */
   readonly models: readonly ReportModel[];
   readonly maps: readonly WeightMapData[];
+  /** Which words keep connections, where only these are stored. */
+  readonly words?: WordConnections | undefined;
+  /** How far the models are apart that the run kept of its epochs. */
+  readonly epochDistances?: DistanceMap | undefined;
 }
+
+/** Distances of topologies from each other (`compareTopologies`). */
+export type DistanceMap = Pick<TopologyComparison, 'names' | 'distances'>;
 
 /** A model of a run and its figures; its name is 'as it began', 'trained', 'slim' or, of an imported one, 'original'. */
 export interface ReportModel extends Omit<ResultModel, 'file'> {

@@ -31,6 +31,10 @@ export const epochSchema: z.ZodType<EpochMetrics> = epochMetricsSchema.extend({
     .array(logHistogramSchema.refine(({ counts }) => counts.length <= 1000))
     .max(MOST_LAYERS)
     .optional(),
+  densities: z
+    .record(z.string(), layers)
+    .refine((found) => Object.keys(found).length <= MOST_LAYERS)
+    .optional(),
 });
 
 /** A part of a configuration: which kind of a thing was chosen, and that kind's own fields. */

@@ -5,11 +5,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { taskCases } from '../../test/support/tasks.ts';
 import type { Settings } from '../base/fields.ts';
 import { acquireLock, LockedError } from '../base/lock.ts';
-import { saveModel } from '../onnx/file.ts';
+import { describeModel } from '../inspect/describe.ts';
+import { loadModel, saveModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import type { EpochMetrics } from '../train/metrics.ts';
 import { findRuns } from './findRuns.ts';
 import { readRun } from './readRun.ts';
 import { type RunOptions, run } from './run.ts';
+import { epochModels } from './runDirectory.ts';
 
 const [text] = taskCases;
 const arrays = taskCases.find(({ name }) => name === 'arrays');
@@ -102,6 +105,19 @@ describe('a run of the library', () => {
     expect(models.map((m) => m.name)).toEqual(['trained']);
     expect([verify, target]).toEqual([undefined, undefined]);
     expect(existsSync(join(dense.directory, 'slim.onnx'))).toBe(false);
+  });
+
+  it('keeps the model of every epoch where that is asked for, stopped and resumed or not', async () => {
+    const kept = runOf('kept', { epochs: 3, keepModels: true });
+    const stop = new AbortController();
+    const onEpoch = ({ epoch }: EpochMetrics) => (epoch === 2 ? stop.abort() : undefined);
+    await expect(run({ ...kept, signal: stop.signal, onEpoch })).rejects.toThrow('stopped');
+    const { models } = await run({ ...kept, resume: true });
+    const files = await epochModels(kept.directory);
+    expect(files).toEqual([1, 2, 3].map((epoch) => join(kept.directory, 'epochs', `${epoch}.onnx`)));
+    const parameters = await Promise.all(files.map(async (file) => describeModel(await loadModel(file)).parameters));
+    expect(parameters.at(-1)).toBe(models[0]!.parameters);
+    expect(parameters).toEqual(parameters.toSorted((a, b) => b - a));
   });
 
   it('scores what it leaves as it scored it while it trained', async () => {

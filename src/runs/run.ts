@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname, join, resolve } from 'node:path';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
@@ -14,6 +15,7 @@ import { describeModel } from '../inspect/describe.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
 import { loadModelFiles, saveModel } from '../onnx/file.ts';
+import { withoutDropout } from '../passes/withoutDropout.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { InterruptedError } from '../train/errors.ts';
@@ -37,6 +39,7 @@ import { type RunResult, readResult } from './result.ts';
 import {
   checkNewRunDirectory,
   createRunDirectory,
+  epochModel,
   openRunDirectory,
   readConfig,
   requireSameConfig,
@@ -259,10 +262,18 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
       ...taskParts(task),
       store: fileStore(directory),
       onBatch,
+      ...(config.keepModels && { onEpochModel: (model, epoch) => keepModel(directory, model, epoch) }),
     });
   } finally {
     await live.end();
   }
+}
+
+/** Writes the model of an epoch into the run directory. */
+async function keepModel(directory: string, model: Model, epoch: number): Promise<void> {
+  const file = join(directory, epochModel(epoch));
+  await mkdir(dirname(file), { recursive: true });
+  await saveModel(file, withoutDropout(model));
 }
 
 /** The figures of a finished model, scored on all held-out data. */

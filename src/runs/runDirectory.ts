@@ -24,6 +24,24 @@ export const runFiles = {
   report: 'report.html',
 } as const;
 
+const EPOCHS = 'epochs';
+
+/** Path within a run directory of the model after an epoch (from 1), where it was kept. */
+export function epochModel(epoch: number): string {
+  return join(EPOCHS, `${epoch}.onnx`);
+}
+
+/** Paths of the models that a run kept, epoch by epoch. */
+export async function epochModels(directory: string): Promise<string[]> {
+  const folder = join(directory, EPOCHS);
+  if (!existsSync(folder)) return [];
+  const epochs = (await readdir(folder)).flatMap((name) => {
+    const epoch = Number(/^(?<epoch>\d+)\.onnx$/.exec(name)?.groups?.epoch);
+    return Number.isNaN(epoch) ? [] : [epoch];
+  });
+  return epochs.sort((a, b) => a - b).map((epoch) => join(directory, epochModel(epoch)));
+}
+
 /** Throws UsageError when a run directory cannot be made there: it exists and is not empty, or is not writable. */
 export async function checkNewRunDirectory(path: string): Promise<void> {
   if (!existsSync(path)) {

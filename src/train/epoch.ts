@@ -74,6 +74,7 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
   const { sums, penalty, seconds, epoch, updates, history } = run.progress;
   const { units, alive } = run.state.units();
   const { groups } = run.state;
+  const densities = run.state.densities();
   const last = { ...run.progress, batch: batches.count - 1, updates: updates - 1 };
   const learningRate = rateOf(last, options, batches);
   const valid = problem.splits.includes('valid') ? await validate(run, options, last, learningRate) : undefined;
@@ -89,6 +90,7 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
     seconds,
     itemsPerSecond: (batches.items * options.collective.ranks) / seconds,
     ...(groups && { groupNorms: normsByLayer(groups, run.state.lookup()) }),
+    ...(densities && { densities }),
   };
   run.progress = { ...run.progress, epoch: epoch + 1, ...epochStart, history: [...history, metrics] };
   run.state.optimizer.afterEpoch?.(valid && decidingScores([metrics], problem.scores)[0]);

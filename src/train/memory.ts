@@ -110,8 +110,10 @@ export function layOutWeights(plan: TrainingGraph, options: MemoryOptions): Weig
     const mask = masked.includes(shape) ? arena.bytes(data.length) : undefined;
     mask?.data.fill(1);
     const penalized = isPenalized(shape) ? penalizedMatrix(arena, kernels, { ...shape, ...buffers, mask }) : undefined;
-    const connections = shape.sparse && new SparseTable(shape.name, shape.sparse, { ...buffers, slots });
-    return { ...shape, ...buffers, slots, penalized, isWritten: inGraph.has(shape.name), connections };
+    // Only the table stays: the tensor that it was made from would hold its places once more.
+    const { sparse, ...sizes } = shape;
+    const connections = sparse && new SparseTable(shape.name, sparse, { ...buffers, slots });
+    return { ...sizes, ...buffers, slots, penalized, isWritten: inGraph.has(shape.name), connections };
   });
   return {
     kernels,

@@ -35,6 +35,8 @@ export const epochMetricsSchema = z.object({
   itemsPerSecond: z.number(),
   /** Norms ‖w_k‖ of the units in the graph, layer by layer; absent where they cannot be traced. */
   groupNorms: z.array(logHistogramSchema).optional(),
+  /** Shares of the weights that exist, by parameter and gate; absent where all do (`SparsityMethod.densities`). */
+  densities: z.record(z.string(), z.array(z.number())).optional(),
 });
 
 /** What an epoch achieved. */

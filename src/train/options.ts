@@ -63,6 +63,7 @@ export const commonFields = {
   seed: z.int().nonnegative().describe('seed of initial weights, order of examples and dropout'),
   threads: positive.optional().describe('threads of the engine (default: one per core)'),
   checkpointEvery: positive.describe('write a checkpoint every so many updates, besides the end of each epoch'),
+  keepModels: z.boolean().optional().describe('keep the model of every epoch, in the folder epochs of the run'),
 } as const;
 
 /** Values of the fields of every run. */
@@ -108,6 +109,8 @@ export interface TrainOptions extends TrainParts, EpochListeners {
   /** Called once when model, data and configuration fit together, before the first update. */
   readonly onReady?: ((start: TrainStart) => void | Promise<void>) | undefined;
   readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
+  /** Called with the model after each epoch (from 1) and before its checkpoint: a run that is resumed misses none. */
+  readonly onEpochModel?: ((model: Model, epoch: number) => void | Promise<void>) | undefined;
 }
 
 /** What a run is about to do. */

@@ -228,6 +228,11 @@ export class TrainState {
     return count;
   }
 
+  /** Shares of the weights that exist, where the method moves connections. */
+  densities(): Readonly<Record<string, number[]>> | undefined {
+    return this.method?.densities?.(this.memory.matrices, this.memory.sparse);
+  }
+
   /** Gives the sessions back. */
   async release(): Promise<void> {
     await this.steps.clear();

@@ -56,6 +56,8 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
     while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem, settings)) {
       const metrics = await trainEpoch(run, setup, save);
+      if (setup.collective.rank === 0)
+        await options.onEpochModel?.(joinDirections(run.state.finished()), metrics.epoch);
       await save();
       options.onEpoch?.(metrics);
     }

@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fromBinary, type Message } from '@bufbuild/protobuf';
 import {
   ModelProtoSchema,
+  type SparseTensorProto,
   TensorProto_DataType as T,
   type TensorProto,
   TensorProto_DataLocation,
@@ -35,6 +36,11 @@ function plain(value: unknown, folder: string): unknown {
   if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
   if (Array.isArray(value)) return value.map((item) => plain(item, folder));
   if (typeof value !== 'object' || value === null) return value;
+  if (isSparseTensor(value)) return { ...objectOf(value, folder), indices: flatIndices(value, folder) };
+  return objectOf(value, folder);
+}
+
+function objectOf(value: object, folder: string): object {
   const source = isTensor(value) ? { ...value, ...numbersAsBytes(value, folder) } : value;
   const entries = Object.entries(source).flatMap(([key, part]): [string, unknown][] => {
     if (key === '$unknown') return [[key, unknownFields(part)]];
@@ -58,6 +64,20 @@ function unknownFields(fields: unknown): unknown {
 
 function isTensor(value: object): value is TensorProto {
   return '$typeName' in value && value.$typeName === 'onnx.TensorProto';
+}
+
+function isSparseTensor(value: object): value is SparseTensorProto {
+  return '$typeName' in value && value.$typeName === 'onnx.SparseTensorProto';
+}
+
+/** The places of a sparse tensor's values by one number each, also where the file has one for each axis. */
+function flatIndices({ indices, dims }: SparseTensorProto, folder: string): number[] {
+  const { rawData } = { ...indices!, ...numbersAsBytes(indices!, folder) } as TensorProto;
+  const numbers = Array.from(new BigInt64Array(Uint8Array.from(rawData).buffer), Number);
+  const axes = indices!.dims.length === 1 ? 1 : dims.length;
+  return Array.from({ length: numbers.length / axes }, (_, i) =>
+    numbers.slice(i * axes, (i + 1) * axes).reduce((flat, place, axis) => flat * Number(dims[axis]) + place, 0),
+  );
 }
 
 /** The values of a tensor as `rawData`, and neither lists nor a data file. */

@@ -1,5 +1,6 @@
 import { sha256Hex } from '../../base/digest.ts';
 import { type RandomStream, randomStream, uniform } from '../../base/random.ts';
+import { sizeOf } from '../../graph/dims.ts';
 import type { Graph } from '../../graph/types.ts';
 import { type Matrix, noPenalty, type SparsityMethod, type UpdateDone, type WholeGradient } from '../method.ts';
 import type { SparseParts } from './blocks.ts';
@@ -13,7 +14,9 @@ export interface SetOptions {
   readonly parts: SparseParts;
   /** Number of connections that each block of a parameter begins with. */
   readonly counts: ReadonlyMap<string, readonly number[]>;
-  /** Blocks into which the rows of a matrix are parted. */
+  /** Gates whose rows lie one behind the other in a matrix. */
+  readonly gatesOf: (matrix: string) => number;
+  /** Blocks into which the rows of a matrix are parted, each with connections of its own number. */
   readonly blocksOf: (matrix: string) => number;
   readonly rule: RemovalRule;
   /** ζ at an update: the share of the connections that goes. */
@@ -90,7 +93,21 @@ export function set(
       for (const { passes } of mine) passes.refresh();
       gradients = new Map();
     },
+    densities: (matrices, tables) =>
+      Object.fromEntries([
+        ...own(matrices).map((matrix) => [matrix.name, gateDensities(matrix, options.gatesOf(matrix.name))]),
+        ...tables.map(({ name, dims, weights }) => [name, [weights.length / sizeOf(dims)]]),
+      ]),
   };
+}
+
+/** The share of the weights of each gate that exist. */
+function gateDensities({ mask }: Matrix, gates: number): number[] {
+  const size = mask!.length / gates;
+  return Array.from({ length: gates }, (_, gate) => {
+    const own = mask!.subarray(gate * size, (gate + 1) * size);
+    return own.reduce((sum, there) => sum + there, 0) / size;
+  });
 }
 
 /** Draws the connections of a masked matrix. */

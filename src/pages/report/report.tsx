@@ -1,4 +1,5 @@
 import type { ReportData, ReportRun } from '../../report/data.ts';
+import { DistanceMapTable } from '../shared/distanceMap.tsx';
 import { ModelTable } from '../shared/modelTable.tsx';
 import { allScores } from '../shared/scores.ts';
 import { finalModel, latencyOf } from './figures.ts';
@@ -22,6 +23,15 @@ export function Report({ data }: { data: ReportData }) {
         </p>
       ))}
       {runs.length > 1 && <Comparison runs={runs} />}
+      {data.topologies && (
+        <section aria-labelledby="topologies">
+          <h2 id="topologies">Distance of topologies</h2>
+          <p class="quiet small">
+            What part of their connections the models do not share, with their units paired so that it is least.
+          </p>
+          <DistanceMapTable map={data.topologies} label="Distance of the topologies of the runs" />
+        </section>
+      )}
       {runs.length === 1
         ? runs.map((run) => <RunSection key={run.id} run={run} runs={runs} />)
         : runs.map((run, i) => (

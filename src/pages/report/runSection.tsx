@@ -9,6 +9,7 @@ import { type Quality, qualityOf, titled } from '../shared/scores.ts';
 import { baselineOf, finalModel, runQuality } from './figures.ts';
 import { Headline } from './headline.tsx';
 import { SpeedupChart } from './latencyChart.tsx';
+import { TopologySection } from './topologySection.tsx';
 import { WeightMapView } from './weightMapView.tsx';
 
 /** All that a report says of one run. */
@@ -50,6 +51,7 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           <NormHistograms rows={run.epochs} layers={run.layers} threshold={run.config?.threshold} />
         </>
       )}
+      <TopologySection run={run} />
       {run.maps.length > 0 && (
         <>
           <h3 class="part">Weights</h3>
