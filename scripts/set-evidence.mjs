@@ -90,12 +90,13 @@ function takeReady(queue) {
 
 /** Arguments of `slimrnn train`; undefined while the run is not finished that gives the size. */
 function argumentsOf({ set, model, seed }) {
-  const { path, parts = [], args, ...settings } = dataSets[set];
+  const { path, parts = [], hidden, args, ...settings } = dataSets[set];
   const { settings: kind, after, args: own } = models[model];
   const { epochs, rate } = settings[kind];
   const before = after && resultOf({ set, model: after, seed });
   if (after && before === undefined) return undefined;
-  const sizes = before ? smallSizes(before.models.at(-1).parameters, before.data.facts) : [];
+  const wanted = hidden === undefined ? [] : ['--hidden', String(hidden)];
+  const sizes = before ? smallSizes(before.models.at(-1).parameters, before.data.facts) : wanted;
   const at = (file) => join(flags.data ?? '.', file);
   const files = ['--data', at(path), ...parts.map((part) => (part.startsWith('--') ? part : at(part)))];
   const course = ['--learning-rate', String(rate), '--schedule', 'cosine', '--epochs', flags.epochs ?? String(epochs)];
