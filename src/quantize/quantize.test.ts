@@ -85,6 +85,12 @@ describe('quantizeModel', () => {
     }
   });
 
+  it('does not round the scales of a large table again', () => {
+    const large = testModel({ vocabulary: 300, embedding: 4, layers: [{ hidden: 8, direction: 'forward' }] });
+    const { weights, kept } = quantizeModel(large);
+    expect([weights.map(({ name }) => name), kept]).toEqual([['embedding', 'head.weight', 'lstm_0.recurrent'], []]);
+  });
+
   it('leaves alone what a caller may give in place of a weight', () => {
     const info = { name: 'head.weight', type: { elementType: 'float32', shape: [12, 40] } } as const;
     const open = { ...model, graph: { ...model.graph, listedInitializers: [{ at: 0, info }] } };

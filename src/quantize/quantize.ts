@@ -70,7 +70,7 @@ export function quantizeModel(model: Model, { to = 'int8', bits = 7 }: QuantizeO
   const after = withoutOverridable(before, (graph) => rewritten(graph, to, options, weights));
   if (weights.length === 0) throw new UnchangedError(`the model has no large float32 weight to store as ${to}`);
   const opsets = usesMicrosoft(after) ? { [MICROSOFT]: 1, ...simple.opsets } : simple.opsets;
-  return { model: { ...simple, graph: withTypes(after, before), opsets }, weights, kept: keptIn(after) };
+  return { model: { ...simple, graph: withTypes(after, before), opsets }, weights, kept: keptIn(after, before) };
 }
 
 function rewritten(
@@ -105,11 +105,11 @@ function refuseOthers({ graph, functions = [] }: Model): void {
   );
 }
 
-/** The large matrices that are float32 still. */
-function keptIn(graph: Graph): string[] {
-  const readers = matrixReaders(graph);
-  return [...storedTensors(graph)].flatMap(([name, tensor]) => {
-    return readers.has(name) && isLargeMatrix(tensor) ? [name] : [];
+/** The large matrices of the model as it was that are float32 still. */
+function keptIn(after: Graph, before: Graph): string[] {
+  const [readers, old] = [matrixReaders(after), storedTensors(before)];
+  return [...storedTensors(after)].flatMap(([name, tensor]) => {
+    return readers.has(name) && old.has(name) && isLargeMatrix(tensor) ? [name] : [];
   });
 }
 

@@ -18,7 +18,7 @@ export interface Quantized {
 /**
  * Rounds a float32 tensor to whole numbers from -largest to largest, symmetrically around zero: scale = max |x| / largest
  * over the axes `shared`, value = round(x / scale). No element moves by more than half a scale. Undefined for a tensor
- * with NaN or infinity, which have no such number.
+ * with NaN or infinity, which have no such number, and where each element would have a scale of its own.
  */
 export function quantizeSymmetric(
   tensor: Tensor,
@@ -28,8 +28,9 @@ export function quantizeSymmetric(
   const { dims } = tensor;
   const x = tensor.data as Float32Array;
   const channelDims = dims.map((size, axis) => (shared.includes(axis) ? 1 : size));
-  const channels = channelsOf(dims, channelDims);
   const scales = new Float32Array(sizeOf(channelDims));
+  if (scales.length === x.length) return undefined;
+  const channels = channelsOf(dims, channelDims);
   for (let i = 0; i < x.length; i++) {
     const size = Math.abs(x[i]!);
     if (!Number.isFinite(size)) return undefined;
