@@ -24,8 +24,8 @@ export interface QuantizeResult {
   readonly latencies: readonly (LatencyPair | Unmeasured)[];
 }
 
-/** Below this speedup a model is called slower: smaller differences are noise. */
-const SLOWER = 0.95;
+/** Below this speedup a model is called slower: smaller differences may be noise. */
+const SLOWER = 0.9;
 
 /** The same for people. */
 export function quantizeText(result: QuantizeResult): string {

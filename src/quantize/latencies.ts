@@ -6,9 +6,10 @@ import { fixedBatch } from '../slim/batchAxes.ts';
 import { dimRoles } from '../slim/dimRoles.ts';
 import { smallSizes } from '../verify/randomInputs.ts';
 
-/** Time steps in one run, turns of each model, and milliseconds that all turns may take on a device. */
+/** Time steps in one run, and turns of each model. */
 const STEPS = 30;
 const ROUNDS = 3;
+/** Milliseconds that all turns together may take on a device, roughly. */
 const BUDGET = 15_000;
 
 /** How fast two models are on a device, measured in turn. */
@@ -34,7 +35,12 @@ export interface Unmeasured {
  * Times a model and its quantized form in turn on a device, with the same inputs: 30 time steps of one sequence; free
  * dimensions that are neither batch nor time are small. What cannot run there is no error, but an answer.
  */
-export async function latencyPair(device: DeviceName, before: Model, after: Model): Promise<LatencyPair | Unmeasured> {
+export async function latencyPair(
+  device: DeviceName,
+  before: Model,
+  after: Model,
+  budget = BUDGET,
+): Promise<LatencyPair | Unmeasured> {
   const batch = fixedBatch(before.graph) ?? 1;
   const roles = dimRoles(before.graph);
   const sizes = Object.fromEntries(Object.entries(smallSizes(before.graph)).filter(([name]) => !roles.has(name)));
@@ -46,7 +52,7 @@ export async function latencyPair(device: DeviceName, before: Model, after: Mode
       { name: 'the quantized model', model: after, feeds },
     ];
     const { threads } = devices[device];
-    const options = { runtime, batch, steps: STEPS, rounds: ROUNDS, budget: BUDGET, threads, sizes };
+    const options = { runtime, batch, steps: STEPS, rounds: ROUNDS, budget, threads, sizes };
     const [first, second] = await benchLatency(contestants, options);
     const [a, b] = [first!.milliseconds.median, second!.milliseconds.median];
     return { device, batch, steps: STEPS, before: a, after: b, speedup: second!.speedup };

@@ -103,6 +103,9 @@ describe('quantizeModel', () => {
         "the model is quantized already (com.microsoft.DynamicQuantizeLSTM 'lstm_0')",
       );
     }
+    const scaled = { op: 'DequantizeLinear', domain: '', name: 'scaled', inputs: [], outputs: ['y'], attributes: {} };
+    const behind = { ...model, graph: { ...model.graph, nodes: [...model.graph.nodes, scaled] } };
+    expect(() => quantizeModel(behind)).toThrow("the model is quantized already (DequantizeLinear 'scaled')");
     const stored = quantizeModel(model, { to: 'int8-storage' }).model;
     expect(() => quantizeModel(stored)).toThrow(/^the model is quantized already \('\S+\.int8' is int8\)/);
     const half = with32('head.bias', ({ dims, data }) => ({

@@ -93,7 +93,7 @@ function rewritten(
 /** Throws a SlimError for a model whose weights are not float32. */
 function refuseOthers({ graph, functions = [] }: Model): void {
   const nodes = [...allNodes(graph), ...functions.flatMap((f) => f.nodes)];
-  const quantized = quantizedNodes(graph)[0] ?? nodes.find(({ op }) => /QuantizeLinear$/.test(op));
+  const quantized = quantizedNodes(graph)[0] ?? nodes.find(({ op }) => /^(Q|Deq)uantizeLinear$/.test(op));
   if (quantized !== undefined) throw new SlimError(`the model is quantized already (${titleOf(quantized)})`);
   const stored = [...storedTensors(graph)];
   const whole = stored.find(([, { elementType, dims }]) => elementType === 'int8' && sizeOf(dims) >= SMALLEST);

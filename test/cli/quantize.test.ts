@@ -26,14 +26,13 @@ beforeAll(async () => {
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
-it('writes a smaller file, and says what became of the weights, how near it is and how fast', async () => {
-  const { code, stdout, stderr } = await runCli(['quantize', 'model.onnx', '--out', 'small.onnx'], folder);
+it('writes a smaller file, and says what became of the weights and how near it is', async () => {
+  const args = ['quantize', 'model.onnx', '--no-latency', '--out', 'small.onnx'];
+  const { code, stdout, stderr } = await runCli(args, folder);
   expect(code, stderr).toBe(0);
   expect(stdout).toMatch(/^looked up as int8 rows: embedding$/m);
   expect(stdout).toMatch(/^multiplied as int8 \(7 bits\): lstm_0\.weight, lstm_0\.recurrent, head\.weight$/m);
   expect(stdout).toMatch(/^ file +\d+ kB +\d+ kB +[23]\.\d\d×/m);
-  expect(stdout).toMatch(/^ native, batch 1 × 30 steps +[\d.]+ ms +[\d.]+ ms +[\d.]+×/m);
-  expect(stdout).toMatch(/^ WebAssembly, batch 1 × 30 steps +[\d.]+ ms/m);
   expect(stdout).toMatch(/largest +[\d.]+, [\d.]+ % relative in '\S+' \(accepted: 5 %\)\nwritten to small\.onnx/);
   const { graph } = await loadModel(at('small.onnx'));
   expect(graph.nodes.map(({ op }) => op)).toContain('DynamicQuantizeLSTM');
