@@ -6,6 +6,7 @@ import { modelOf } from '../graph/model.ts';
 import { gather, matmul, transpose } from '../graph/ops.ts';
 import { SparseTensor, sparseOf } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import { costsOf } from '../inspect/costs.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -36,6 +37,13 @@ describe('quantizeModel', () => {
       expect(maxRelativeDifference).toBeLessThan(most[to]);
       expect(maxRelativeDifference).toBeGreaterThan(0);
     }
+  });
+
+  it.each(forms)('to %s: as many parameters, but for a scale of each channel', (to) => {
+    const [before, after] = [model, quantizeModel(model, { to }).model].map((each) => costsOf(each).parameters);
+    const channels = 40 + 2 * (2 * 64 + 48) + 40;
+    expect(after).toBeGreaterThanOrEqual(before!);
+    expect(after).toBeLessThanOrEqual(before! + channels);
   });
 
   it('says what became of each weight', () => {
