@@ -20,6 +20,11 @@ export function rounded(value: number): string {
   return value === 0 ? '0' : String(Number(value.toPrecision(3)));
 }
 
+/** A part as a percentage to three digits: 0.0123 is 1.23 %. */
+export function percent(part: number): string {
+  return `${rounded(100 * part)} %`;
+}
+
 /** ▁▂▃▄▅▆▇█: counts as bars relative to the largest; an empty bin is a dot, so that a single unit still shows. */
 export function bars(counts: readonly number[]): string {
   const most = Math.max(...counts);

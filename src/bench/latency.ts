@@ -11,6 +11,8 @@ import { interleave, milliseconds, type Spread, spread, type Turns } from './sta
 export interface Contestant {
   readonly name: string;
   readonly model: Model;
+  /** What it runs on, for one whose operators do not tell what its inputs are; absent: random inputs. */
+  readonly feeds?: Tensors;
 }
 
 /** What one run of a model is. */
@@ -46,7 +48,7 @@ export interface Latency {
 export async function benchLatency(contestants: readonly Contestant[], options: LatencyOptions): Promise<Latency[]> {
   const { runtime, threads, rounds } = options;
   refuseUnknownSizes(contestants, options.sizes ?? {});
-  const feeds = contestants.map((contestant) => randomFeeds(contestant, options));
+  const feeds = contestants.map((contestant) => contestant.feeds ?? randomFeeds(contestant, options));
   const sessions: Session[] = [];
   try {
     for (const { model, name } of contestants) sessions.push(await runtime.createSession(model, { threads, name }));
@@ -97,8 +99,14 @@ function refuseUnknownSizes(contestants: readonly Contestant[], sizes: Readonly<
   }
 }
 
-/** Random inputs of the asked sizes, with the same numbers for models whose inputs are the same. */
-function randomFeeds({ name, model: { graph } }: Contestant, options: LatencyOptions): Tensors {
+/** What says how large inputs are. */
+type InputSizes = Pick<LatencyOptions, 'batch' | 'steps' | 'sizes'>;
+
+/**
+ * Random inputs of the asked sizes, with the same numbers for models whose inputs are the same. Throws a UsageError for
+ * an input or a free dimension whose size is not known.
+ */
+export function randomFeeds({ name, model: { graph } }: Contestant, options: InputSizes): Tensors {
   const random = randomStream(1);
   const sizes = sizesOf(graph, name, options);
   const feeds: Record<string, Tensor> = {};
@@ -112,7 +120,7 @@ function randomFeeds({ name, model: { graph } }: Contestant, options: LatencyOpt
 }
 
 /** Sizes of all free dimensions: given ones, else batch and steps, else what the operators imply. */
-function sizesOf(graph: Graph, model: string, { batch, steps, sizes = {} }: LatencyOptions): Record<string, number> {
+function sizesOf(graph: Graph, model: string, { batch, steps, sizes = {} }: InputSizes): Record<string, number> {
   const roles = dimRoles(graph);
   const ofRole: Readonly<Record<DimRole, number>> = { batch, time: steps };
   const implied = new FreeSizes(graph);

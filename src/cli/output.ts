@@ -2,7 +2,7 @@ import Table from 'cli-table3';
 import { SlimError, UnchangedError, UsageError } from '../base/errors.ts';
 import { stopCode } from './stopping.ts';
 
-export { agreement, bars, duration, fileSize, grouped, rounded, short } from '../base/format.ts';
+export { agreement, bars, duration, fileSize, grouped, percent, rounded, short } from '../base/format.ts';
 
 /** Exit codes of every command; `unchanged`: there was nothing to remove, and nothing was written. */
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unchanged: 3 } as const;

@@ -14,6 +14,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   inspect: () => import('./inspect.ts'),
   shrink: () => import('./shrink.ts'),
   specialize: () => import('./specialize.ts'),
+  quantize: () => import('./quantize.ts'),
   bench: () => import('./bench.ts'),
   export: () => import('./export.ts'),
   answer: () => import('./answer.ts'),

@@ -1,7 +1,7 @@
 import { formatShape } from '../graph/dims.ts';
 import type { ResizedValue, ShrunkLayer } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
-import { agreement, fileSize, grouped, rounded, table } from './output.ts';
+import { agreement, fileSize, grouped, percent, rounded, table } from './output.ts';
 import { remarksOn } from './verifyFlags.ts';
 
 interface Change {
@@ -81,7 +81,6 @@ function resizedLines(resized: readonly ResizedValue[]): string[] {
 }
 
 function differenceLines(verify: Difference): string[] {
-  const percent = (part: number) => `${rounded(100 * part)} %`;
   const { maxAbsDifference, meanAbsDifference, maxRelativeDifference, meanRelativeDifference, agreement } = verify;
   return [
     `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,

@@ -12,12 +12,17 @@ export interface VerifyFlags {
 
 /** Adds the flags that say what a verification may leave open. */
 export function addVerifyFlags(command: Command): void {
+  command.option(
+    '--tolerance <number>',
+    'relative difference of outputs that is permitted (default: what rounding does to the model)',
+    number('--tolerance', 'a positive number', (value) => value > 0 && Number.isFinite(value)),
+  );
+  addEffortFlags(command);
+}
+
+/** Adds the same without the difference that is permitted. */
+export function addEffortFlags(command: Command): void {
   command
-    .option(
-      '--tolerance <number>',
-      'relative difference of outputs that is permitted (default: what rounding does to the model)',
-      number('--tolerance', 'a positive number', (value) => value > 0 && Number.isFinite(value)),
-    )
     .option('--unverified-branches', 'write the model though some branch of an If was never taken while comparing')
     .option(
       '--verify-seconds <number>',

@@ -8,6 +8,8 @@ interface ForeignTraits {
   readonly weights: readonly number[];
   /** Places of the inputs that say how whole numbers stand for real ones: nothing that was learned. */
   readonly scales: readonly number[];
+  /** Places of the inputs that are lengths of sequences. */
+  readonly lengths?: readonly number[];
   /** Computes with whole numbers in place of real ones. */
   readonly isQuantized?: true;
   /** A recurrent layer. */
@@ -30,7 +32,13 @@ const foreign: Readonly<Record<string, ForeignTraits>> = {
   QLinearConv: qLinearConv,
   QLinearMatMul: { ...quantized, weights: [3], scales: [1, 2, 4, 5, 6, 7] },
   'com.microsoft.DequantizeLinear': dequantize,
-  'com.microsoft.DynamicQuantizeLSTM': { ...quantized, weights: [1, 2], scales: [8, 9, 10, 11], isRecurrent: true },
+  'com.microsoft.DynamicQuantizeLSTM': {
+    ...quantized,
+    weights: [1, 2],
+    scales: [8, 9, 10, 11],
+    lengths: [4],
+    isRecurrent: true,
+  },
   'com.microsoft.DynamicQuantizeMatMul': { ...quantized, weights: [1], scales: [2, 3] },
   'com.microsoft.FusedConv': { weights: [1], scales: [] },
   'com.microsoft.FusedGemm': { weights: [1], scales: [] },

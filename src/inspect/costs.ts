@@ -51,7 +51,8 @@ function countStored(graph: Graph, counting: Counting): number {
   const { shares, weights, scales } = counting;
   const held = (name: string, tensor: Tensor): number => {
     if (scales.has(name) && !weights.has(name)) return 0;
-    const isWhole = weights.has(name) && !isFloat(tensor.elementType) && tensor.dims.length > 0;
+    const isWhole =
+      (weights.has(name) && !isFloat(tensor.elementType) && tensor.dims.length > 0) || isInt8Matrix(tensor);
     return isWhole ? sizeOf(tensor.dims) * (shares.get(name) ?? 1) : parametersIn(tensor, shares.get(name));
   };
   let count = 0;
@@ -62,6 +63,11 @@ function countStored(graph: Graph, counting: Counting): number {
     for (const body of bodiesOf(node)) count += countStored(body, counting);
   }
   return count;
+}
+
+/** Weights that are cast before they are used have no operator that says so; nothing else is a matrix of int8. */
+function isInt8Matrix({ elementType, dims }: Tensor): boolean {
+  return elementType === 'int8' && dims.length >= 2;
 }
 
 /** Operators of a graph, and of the graphs in it, of which nobody knows what they cost: `com.example.Mystery`, each once. */

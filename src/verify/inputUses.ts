@@ -1,5 +1,6 @@
 import { constantTensor, intAttribute } from '../graph/attributes.ts';
 import { bindDim, normalizeAxis } from '../graph/dims.ts';
+import { foreignTraits } from '../graph/foreign.ts';
 import { knownTypes } from '../graph/infer/infer.ts';
 import { inputsFor, isLoop, isRecurrent, moves, operators, traits } from '../graph/operators.ts';
 import { bodiesOf } from '../graph/rewrite.ts';
@@ -42,13 +43,14 @@ export function useOfInput(graph: Graph, input: string, sizes: Readonly<Record<s
   for (const node of nodes) {
     const [data, second] = node.inputs;
     const takesAs = (role: InputRole) => inputsFor(node, role).some((i) => isInput(node.inputs[i]));
+    const takesLengths = takesAs('lengths') || foreignTraits(node)?.lengths?.some((i) => isInput(node.inputs[i]));
     if (takesAs('index')) {
       const depth = types.ints(second ?? '')?.[0];
       const below = node.op === 'OneHot' ? depth : sizeAt(data, intAttribute(node, 'axis', 0));
       if (typeof below === 'number') limits.push(below);
     } else if (node.op === 'Loop' && node.domain === '' && isInput(data)) {
       lengths.push(TURNS_OF_LOOP);
-    } else if (takesAs('lengths')) {
+    } else if (takesLengths) {
       lengths.push(sizeAt(data, intAttribute(node, isRecurrent(node) ? 'layout' : 'time_axis', 0)) ?? 1);
     }
   }

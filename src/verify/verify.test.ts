@@ -15,7 +15,7 @@ import { nodeRuntime } from '../runtime/node.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { shrink, shrinkModel, shrinkZeros } from '../slim/shrink.ts';
 import { randomTensor, smallSizes } from './randomInputs.ts';
-import { assertEqual, verifyEqual } from './verify.ts';
+import { assertEqual, assertWithin, verifyEqual } from './verify.ts';
 
 const model = testModel({
   vocabulary: 5,
@@ -137,6 +137,17 @@ describe('verifying any model', () => {
     await expect(assertEqual(nodeRuntime, one, other, { tolerance: 10 })).rejects.toThrow(
       /^refused: \d+ of \d+ elements differ in the outputs that are not real numbers/,
     );
+  });
+
+  it('within a bound takes the share of elements that differ in such outputs', async () => {
+    const classesOf = ({ graph, ...rest }: Model): Model => {
+      return { ...rest, graph: { ...graph, outputs: graph.outputs.filter(({ name }) => name === 'best') } };
+    };
+    const [one, other] = [classesOf(classifier([1, 2, 3, 4])), classesOf(classifier([2, 1, 4, 3]))];
+    await expect(assertWithin(nodeRuntime, one, other, 0.01)).rejects.toThrow(
+      /^refused: [\d.]+ % of the elements differ in the outputs that are not real numbers; the bound is 1 %/,
+    );
+    expect(await assertWithin(nodeRuntime, one, other, 1)).toMatchObject({ worst: undefined });
   });
 
   it('knows how precise the types of a model are', async () => {

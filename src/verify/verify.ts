@@ -1,4 +1,5 @@
 import { SlimError, UsageError } from '../base/errors.ts';
+import { percent } from '../base/format.ts';
 import { randomStream } from '../base/random.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
@@ -67,13 +68,7 @@ export async function assertEqual(
   options: VerifyOptions = {},
 ): Promise<Difference> {
   const { tally, worst, runs, states, model } = await comparisonOf(runtime, original, candidate, options);
-  if (tally.blank.size > 0) {
-    const names = [...tally.blank].map((name) => `'${name}'`).join(', ');
-    throw new SlimError(
-      `refused: the model gives only NaN and infinity at ${names} on these inputs, which proves nothing; ` +
-        'give some that it is made for (--inputs FILE)',
-    );
-  }
+  refuseBlank(tally);
   refuseNothing(tally);
   const tolerance = options.tolerance ?? roundingOf(original);
   const measure = options.tolerance === undefined && (() => noiseOf(runtime, model, runs, states));
@@ -87,6 +82,50 @@ export async function assertEqual(
     );
   }
   return tally.difference;
+}
+
+/** How far two models are apart that need not be equal. */
+export interface Distance extends Difference {
+  /** The largest relative difference that counts, and where: of probabilities that of the logits behind them. */
+  readonly worst: { readonly output: string; readonly apart: number } | undefined;
+}
+
+/**
+ * Stops with a SlimError when outputs of two models differ by more than a bound: relative to their size, or in outputs
+ * that are no reals by the share of elements.
+ */
+export async function assertWithin(
+  runtime: Runtime,
+  original: Model,
+  candidate: Model | (() => Model),
+  bound: number,
+  options: Omit<VerifyOptions, 'tolerance'> = {},
+): Promise<Distance> {
+  const { tally, worst } = await comparisonOf(runtime, original, candidate, options);
+  refuseBlank(tally);
+  refuseNothing(tally);
+  const permits = `the bound is ${percent(bound)}; --bound permits more`;
+  const { far } = await beyondRounding(worst, bound, false);
+  if (far !== undefined) {
+    throw new SlimError(`refused: outputs are off by up to ${percent(far[1])} (relative), in '${far[0]}'; ${permits}`);
+  }
+  const differing = tally.discrete === 0 ? 0 : 1 - tally.equal / tally.discrete;
+  if (differing > bound) {
+    const where = 'of the elements differ in the outputs that are not real numbers';
+    throw new SlimError(`refused: ${percent(differing)} ${where}; ${permits}`);
+  }
+  const [largest] = [...worst].sort(([, a], [, b]) => b - a);
+  return { ...tally.difference, worst: largest && { output: largest[0], apart: largest[1] } };
+}
+
+/** Throws a SlimError where an output never was a number. */
+function refuseBlank({ blank }: Tally): void {
+  if (blank.size === 0) return;
+  const names = [...blank].map((name) => `'${name}'`).join(', ');
+  throw new SlimError(
+    `refused: the model gives only NaN and infinity at ${names} on these inputs, which proves nothing; ` +
+      'give some that it is made for (--inputs FILE)',
+  );
 }
 
 function refuseDifference([name, apart]: Far, tolerance: number, noise: number | undefined): never {

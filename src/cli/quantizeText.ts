@@ -1,0 +1,97 @@
+import type { LatencyPair, Unmeasured } from '../quantize/latencies.ts';
+import type { QuantizedForm, QuantizedWeight } from '../quantize/quantize.ts';
+import { devices } from '../runtime/devices.ts';
+import type { Distance } from '../verify/verify.ts';
+import { fileSize, grouped, percent, rounded, table } from './output.ts';
+import { remarksOn } from './verifyFlags.ts';
+
+/** A finished `quantize`. */
+export interface QuantizeResult {
+  readonly model: string;
+  readonly out: string;
+  readonly to: QuantizedForm;
+  /** Of weights that are multiplied as whole numbers. */
+  readonly bits?: 7 | 8;
+  /** In words the values and sizes that the written model is for alone. */
+  readonly forGiven: string;
+  readonly bound: number;
+  /** The file of arrays that both models ran on; null for random ones. */
+  readonly inputs: string | null;
+  readonly bytes: { readonly before: number; readonly after: number };
+  readonly weights: readonly QuantizedWeight[];
+  readonly kept: readonly string[];
+  readonly verify: Distance;
+  readonly latencies: readonly (LatencyPair | Unmeasured)[];
+}
+
+/** Below this speedup a model is called slower: smaller differences may be noise. */
+const SLOWER = 0.9;
+
+/** The same for people. */
+export function quantizeText(result: QuantizeResult): string {
+  const { bytes, verify, latencies, model, out, to, forGiven } = result;
+  const timed = latencies.filter((l) => 'speedup' in l);
+  const untimed = latencies.filter((l) => 'problem' in l);
+  const rows = [
+    ['file', fileSize(bytes.before), fileSize(bytes.after), `${(bytes.before / bytes.after).toFixed(2)}×`],
+    ...timed.map(latencyRow),
+  ];
+  return [
+    ...weightLines(result),
+    '',
+    table(['', 'before', 'after', 'smaller, faster'], rows),
+    '',
+    ...timed.filter(({ speedup }) => speedup < SLOWER).map((pair) => slowerLine(pair, to)),
+    ...untimed.map(({ device, problem }) => `not timed on ${device}: ${problem}`),
+    ...(bytes.after > bytes.before ? ['the file grows: its weights were stored sparse, or the graph got longer'] : []),
+    `outputs against those of ${model}, on ${result.inputs ?? 'the same random inputs'}:`,
+    ...differenceLines(verify, result.bound),
+    ...remarksOn(verify),
+    `written to ${out}${forGiven}`,
+  ].join('\n');
+}
+
+/** How many weights took each form, and which took none. */
+function weightLines({ weights, kept, bits }: QuantizeResult): string[] {
+  const about: Readonly<Record<QuantizedWeight['form'], string>> = {
+    product: `multiplied as int8 (${bits} bits)`,
+    rows: 'looked up as int8 rows',
+    int8: 'stored as int8, computed in float32',
+    float16: 'stored as float16, computed in float32',
+  };
+  const forms = [...new Set(weights.map(({ form }) => form))];
+  return [
+    ...forms.map((form) => {
+      const names = weights.filter((weight) => weight.form === form).map(({ name }) => name);
+      return `${about[form]}: ${named(names)}`;
+    }),
+    ...(kept.length > 0 ? [`kept in float32: ${named(kept)}`] : []),
+  ];
+}
+
+const MOST_NAMED = 6;
+
+function named(names: readonly string[]): string {
+  const more = names.length - MOST_NAMED;
+  return more > 0 ? `${names.slice(0, MOST_NAMED).join(', ')} and ${grouped(more)} more` : names.join(', ');
+}
+
+function latencyRow({ device, batch, steps, before, after, speedup }: LatencyPair): string[] {
+  const label = `${devices[device].label}, batch ${batch} × ${steps} steps`;
+  return [label, `${before.toFixed(2)} ms`, `${after.toFixed(2)} ms`, `${speedup.toFixed(2)}×`];
+}
+
+function slowerLine({ device, speedup }: LatencyPair, to: QuantizedForm): string {
+  const advice = to === 'int8' ? '; --to int8-storage makes as small a file that runs as fast as the model itself' : '';
+  return `slower on ${device}: it takes ${(1 / speedup).toFixed(2)} times as long as the model itself${advice}`;
+}
+
+function differenceLines(verify: Distance, bound: number): string[] {
+  const { worst, maxAbsDifference, meanAbsDifference, meanRelativeDifference, agreement } = verify;
+  const where = worst === undefined ? '' : `, ${percent(worst.apart)} relative in '${worst.output}'`;
+  return [
+    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
+    `  largest         ${rounded(maxAbsDifference)}${where} (accepted: ${percent(bound)})`,
+    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
+  ];
+}

@@ -1,0 +1,127 @@
+import { describe, expect, it } from 'vitest';
+import { testModel } from '../../test/support/models.ts';
+import { GraphBuilder } from '../graph/builder.ts';
+import { floatToHalf } from '../graph/half.ts';
+import { modelOf } from '../graph/model.ts';
+import { gather, matmul, transpose } from '../graph/ops.ts';
+import { SparseTensor, sparseOf } from '../graph/sparseTensor.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { costsOf } from '../inspect/costs.ts';
+import { readModel } from '../onnx/read.ts';
+import { writeModel } from '../onnx/write.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { loadWebRuntime } from '../runtime/web.ts';
+import { verifyEqual } from '../verify/verify.ts';
+import { type QuantizedForm, quantizedForms, quantizeModel } from './quantize.ts';
+
+const layers = [
+  { hidden: 16, direction: 'bidirectional' },
+  { hidden: 12, direction: 'forward' },
+] as const;
+const model = testModel({ vocabulary: 40, embedding: 8, layers });
+const forms = Object.keys(quantizedForms) as QuantizedForm[];
+const most: Record<QuantizedForm, number> = { int8: 0.05, 'int8-storage': 0.03, fp16: 2e-3 };
+
+function with32(name: string, change: (tensor: Tensor) => Tensor): Model {
+  const initializers = new Map(model.graph.initializers);
+  initializers.set(name, change(initializers.get(name)!));
+  return { ...model, graph: { ...model.graph, initializers } };
+}
+
+describe('quantizeModel', () => {
+  it.each(forms)('to %s: smaller, as a file, too, and near to the model in both engines', async (to) => {
+    const bytes = writeModel(quantizeModel(model, { to }).model);
+    expect(bytes.length).toBeLessThan((to === 'fp16' ? 0.62 : 0.5) * writeModel(model).length);
+    for (const runtime of [nodeRuntime, await loadWebRuntime()]) {
+      const { maxRelativeDifference } = await verifyEqual(runtime, model, readModel(bytes));
+      expect(maxRelativeDifference).toBeLessThan(most[to]);
+      expect(maxRelativeDifference).toBeGreaterThan(0);
+    }
+  });
+
+  it.each(forms)('to %s: as many parameters, but for a scale of each channel', (to) => {
+    const [before, after] = [model, quantizeModel(model, { to }).model].map((each) => costsOf(each).parameters);
+    const channels = 40 + 2 * (2 * 64 + 48) + 40;
+    expect(after).toBeGreaterThanOrEqual(before!);
+    expect(after).toBeLessThanOrEqual(before! + channels);
+  });
+
+  it('says what became of each weight', () => {
+    const lstm = (i: number, form: string) => [
+      { name: `lstm_${i}.weight`, form },
+      { name: `lstm_${i}.recurrent`, form },
+    ];
+    const { weights, kept } = quantizeModel(model);
+    expect(kept).toEqual([]);
+    const products = [...lstm(0, 'product'), ...lstm(1, 'product'), { name: 'head.weight', form: 'product' }];
+    expect(weights).toEqual([{ name: 'embedding', form: 'rows' }, ...products]);
+  });
+
+  it('knows the shapes of what the new operators give', () => {
+    const { graph } = quantizeModel(model).model;
+    expect(graph.valueInfo?.get('lstm_1.sequence')?.shape).toEqual(['time', 1, 'batch', 12]);
+  });
+
+  it.each(forms)('to %s: lays sparse weights out', async (to) => {
+    const sparse = with32('head.weight', sparseOf);
+    const { graph } = quantizeModel(sparse, { to }).model;
+    expect([...graph.initializers.values()].some((tensor) => tensor instanceof SparseTensor)).toBe(false);
+    const dense = quantizeModel(model, { to }).model;
+    expect(writeModel(quantizeModel(sparse, { to }).model).length).toBe(writeModel(dense).length);
+  });
+
+  it('keeps weights that float16 cannot hold', () => {
+    const large = with32('head.weight', (tensor) => ({
+      ...tensor,
+      data: Float32Array.from(tensor.data as Float32Array, () => 7e4),
+    }));
+    expect(quantizeModel(large, { to: 'fp16' }).kept).toEqual(['head.weight']);
+  });
+
+  it('stores a table twice that is looked up and multiplied, or once where nothing is multiplied as whole numbers', async () => {
+    const b = new GraphBuilder('tied');
+    const table = b.parameter('table', model.graph.initializers.get('embedding')!);
+    const x = gather(table, b.input('ids', 'int64', ['time']));
+    b.output(matmul(x, transpose(table, [1, 0])), 'y');
+    const tied = modelOf(b.build());
+    const both = ['rows', 'product'].map((form) => ({ name: 'table', form }));
+    expect(quantizeModel(tied).weights).toEqual(both);
+    const { model: stored, weights } = quantizeModel(tied, { to: 'int8-storage' });
+    expect(weights).toEqual([{ name: 'table', form: 'int8' }]);
+    for (const other of [stored, quantizeModel(tied).model]) {
+      expect((await verifyEqual(nodeRuntime, tied, other)).maxRelativeDifference).toBeLessThan(0.03);
+    }
+  });
+
+  it('does not round the scales of a large table again', () => {
+    const large = testModel({ vocabulary: 300, embedding: 4, layers: [{ hidden: 8, direction: 'forward' }] });
+    const { weights, kept } = quantizeModel(large);
+    expect([weights.map(({ name }) => name), kept]).toEqual([['embedding', 'head.weight', 'lstm_0.recurrent'], []]);
+  });
+
+  it('leaves alone what a caller may give in place of a weight', () => {
+    const info = { name: 'head.weight', type: { elementType: 'float32', shape: [12, 40] } } as const;
+    const open = { ...model, graph: { ...model.graph, listedInitializers: [{ at: 0, info }] } };
+    expect(quantizeModel(open).kept).toEqual(['head.weight']);
+  });
+
+  it('refuses models that have been quantized, are in half precision, or have no large weight', () => {
+    for (const to of ['int8', 'fp16'] as const) {
+      expect(() => quantizeModel(quantizeModel(model).model, { to })).toThrow(
+        "the model is quantized already (com.microsoft.DynamicQuantizeLSTM 'lstm_0')",
+      );
+    }
+    const scaled = { op: 'DequantizeLinear', domain: '', name: 'scaled', inputs: [], outputs: ['y'], attributes: {} };
+    const behind = { ...model, graph: { ...model.graph, nodes: [...model.graph.nodes, scaled] } };
+    expect(() => quantizeModel(behind)).toThrow("the model is quantized already (DequantizeLinear 'scaled')");
+    const stored = quantizeModel(model, { to: 'int8-storage' }).model;
+    expect(() => quantizeModel(stored)).toThrow(/^the model is quantized already \('\S+\.int8' is int8\)/);
+    const half = with32('head.bias', ({ dims, data }) => ({
+      ...{ elementType: 'float16', dims },
+      data: Uint16Array.from(data as Float32Array, floatToHalf),
+    }));
+    expect(() => quantizeModel(half)).toThrow('the model is in half precision (float16); quantize the float32 model');
+    const tiny = testModel({ vocabulary: 4, embedding: 2, layers: [{ hidden: 2, direction: 'forward' }] });
+    expect(() => quantizeModel(tiny)).toThrow('the model has no large float32 weight to store as int8');
+  });
+});

@@ -1,0 +1,129 @@
+import { SlimError, UnchangedError } from '../base/errors.ts';
+import { sizeOf } from '../graph/dims.ts';
+import { quantizedNodes } from '../graph/foreign.ts';
+import { inferTypes } from '../graph/infer/infer.ts';
+import { titleOf } from '../graph/names.ts';
+import { allNodes } from '../graph/rewrite.ts';
+import { storedTensors } from '../graph/stored.ts';
+import type { Graph, Model } from '../graph/types.ts';
+import { hasFloat16 } from '../passes/float32.ts';
+import { withoutOverridable } from '../passes/overridable.ts';
+import { simplify } from '../passes/simplify.ts';
+import { storeWeights } from '../passes/storeWeights.ts';
+import { timeFirst } from '../passes/timeFirst.ts';
+import { isLargeMatrix, SMALLEST } from './candidates.ts';
+import { dynamicLayers, MICROSOFT } from './dynamicLayers.ts';
+import { int8Rows } from './int8Rows.ts';
+import { matrixReaders, storedHalf, storedInt8 } from './storage.ts';
+import { LARGEST_7_BIT, LARGEST_8_BIT } from './symmetric.ts';
+
+/** How weights may be written, with a few words on each. */
+export const quantizedForms = {
+  int8: 'products of whole numbers where ONNX Runtime has them, else int8-storage',
+  'int8-storage': 'weights as int8, float32 again when the file is loaded',
+  fp16: 'weights as float16, float32 again when the file is loaded',
+} as const;
+
+/** The name of such a form. */
+export type QuantizedForm = keyof typeof quantizedForms;
+
+/** What becomes of a model's weights. */
+export interface QuantizeOptions {
+  readonly to?: QuantizedForm;
+  /**
+   * Bits of weights that are multiplied as whole numbers. With 8 of them, x86 processors without VNNI add products in
+   * 16 bits, which overflow; 7 are right everywhere.
+   */
+  readonly bits?: 7 | 8;
+}
+
+/** A weight that is stored otherwise. */
+export interface QuantizedWeight {
+  /** Its name in the model as it was. */
+  readonly name: string;
+  /**
+   * `product`: whole numbers are multiplied. `rows`: rows are picked as int8, then cast. `int8` and `float16`: stored so,
+   * and cast when the file is loaded.
+   */
+  readonly form: 'product' | 'rows' | 'int8' | 'float16';
+}
+
+/** A quantized model and what became of the weights. */
+export interface QuantizedModel {
+  readonly model: Model;
+  readonly weights: readonly QuantizedWeight[];
+  /** Large float32 matrices that stayed: with NaN or infinity, too large for float16, or an input that may be given. */
+  readonly kept: readonly string[];
+}
+
+/**
+ * Stores the weights of a float32 model in fewer bits; inputs and outputs stay. Graphs are simplified first. Sparse
+ * weights are laid out. Throws a SlimError for a model that is quantized or in half precision already, and an
+ * UnchangedError for one without a weight that could change.
+ */
+export function quantizeModel(model: Model, { to = 'int8', bits = 7 }: QuantizeOptions = {}): QuantizedModel {
+  refuseOthers(model);
+  const simple = timeFirst(simplify(model));
+  const before = storeWeights(simple.graph);
+  const weights: QuantizedWeight[] = [];
+  const options = { opset: simple.opsets[''], largest: bits === 7 ? LARGEST_7_BIT : LARGEST_8_BIT };
+  const after = withoutOverridable(before, (graph) => rewritten(graph, to, options, weights));
+  if (weights.length === 0) throw new UnchangedError(`the model has no large float32 weight to store as ${to}`);
+  const opsets = usesMicrosoft(after) ? { [MICROSOFT]: 1, ...simple.opsets } : simple.opsets;
+  return { model: { ...simple, graph: withTypes(after, before), opsets }, weights, kept: keptIn(after, before) };
+}
+
+function rewritten(
+  graph: Graph,
+  to: QuantizedForm,
+  options: { readonly opset: number | undefined; readonly largest: number },
+  weights: QuantizedWeight[],
+): Graph {
+  const telling = (form: QuantizedWeight['form']) => ({
+    ...options,
+    onWeight: (name: string) => {
+      if (!weights.some((weight) => weight.name === name && weight.form === form)) weights.push({ name, form });
+    },
+  });
+  if (to === 'fp16') return storedHalf(graph, telling('float16'));
+  const rows = int8Rows(graph, { ...telling('rows'), onlyLookedUp: to === 'int8-storage' });
+  return storedInt8(to === 'int8' ? dynamicLayers(rows, telling('product')) : rows, telling('int8'));
+}
+
+/** Throws a SlimError for a model whose weights are not float32. */
+function refuseOthers({ graph, functions = [] }: Model): void {
+  const nodes = [...allNodes(graph), ...functions.flatMap((f) => f.nodes)];
+  const quantized = quantizedNodes(graph)[0] ?? nodes.find(({ op }) => /^(Q|Deq)uantizeLinear$/.test(op));
+  if (quantized !== undefined) throw new SlimError(`the model is quantized already (${titleOf(quantized)})`);
+  const stored = [...storedTensors(graph)];
+  const whole = stored.find(([, { elementType, dims }]) => elementType === 'int8' && sizeOf(dims) >= SMALLEST);
+  if (whole !== undefined) throw new SlimError(`the model is quantized already ('${whole[0]}' is int8)`);
+  const isBrain = stored.some(([, { elementType }]) => elementType === 'bfloat16');
+  if (!isBrain && !hasFloat16(graph)) return;
+  throw new SlimError(
+    `the model is in half precision (${isBrain ? 'bfloat16' : 'float16'}); quantize the float32 model that it was made of`,
+  );
+}
+
+/** The large matrices of the model as it was that are float32 still. */
+function keptIn(after: Graph, before: Graph): string[] {
+  const [readers, old] = [matrixReaders(after), storedTensors(before)];
+  return [...storedTensors(after)].flatMap(([name, tensor]) => {
+    return readers.has(name) && old.has(name) && isLargeMatrix(tensor) ? [name] : [];
+  });
+}
+
+function usesMicrosoft(graph: Graph): boolean {
+  return allNodes(graph).some(({ domain }) => domain === MICROSOFT);
+}
+
+/** The new graph with the types of values that nobody could infer from its operators. */
+function withTypes(after: Graph, before: Graph): Graph {
+  const typeOf = inferTypes(before);
+  const unknown = after.nodes.filter(({ domain }) => domain === MICROSOFT).flatMap(({ outputs }) => outputs);
+  const known = unknown.flatMap((name) => {
+    const type = name === '' ? undefined : typeOf(name);
+    return type === undefined ? [] : [[name, type] as const];
+  });
+  return known.length === 0 ? after : { ...after, valueInfo: new Map([...(after.valueInfo ?? []), ...known]) };
+}
