@@ -45,6 +45,7 @@ export { type PrepareOptions, prepareModel } from './passes/prepareModel.ts';
 export { type SimplifyOptions, simplify } from './passes/simplify.ts';
 export { type Specialized, specialize } from './passes/specialize.ts';
 export { type Streaming, streamingModel } from './passes/streaming.ts';
+export { type TorchSource, torchModule } from './pytorch/torchModule.ts';
 export { collectReport, type ReportRequest } from './report/collect.ts';
 export type { ReportData } from './report/data.ts';
 export { reportHtml } from './report/html.tsx';
