@@ -1,17 +1,10 @@
 import { SlimError } from '../base/errors.ts';
 import { normalizeAxis } from '../graph/dims.ts';
 import { titleOf } from '../graph/names.ts';
-import { type Rules, ruleFor } from '../graph/rules.ts';
-import type { Node } from '../graph/types.ts';
 import type { Operands } from './scope.ts';
 
 /** What a node computes, as an expression of Python: a tensor, or a tuple of tensors for several outputs. */
 export type Expression = (c: Operands) => string;
-
-/** The expression of a node's operator. */
-export function expression(table: Rules<Expression>, node: Node): Expression | undefined {
-  return ruleFor(table, node);
-}
 
 /** Throws a SlimError: what the node is like that PyTorch has no form for here. */
 export function refuse({ node }: Pick<Operands, 'node'>, why: string): never {

@@ -6,11 +6,11 @@
 export const helpers = {
   padded: `\
 def padded(layer, x, lengths, state=None):
-    """A recurrent layer over sequences x [T, B, I] of these lengths [B], each at least 1: outputs behind an end are 0."""
-    lengths = lengths.to("cpu", torch.int64)
-    packed = nn.utils.rnn.pack_padded_sequence(x, lengths, enforce_sorted=False)
+    """A recurrent layer over sequences x of these lengths [B], each at least 1: outputs behind an end are 0."""
+    first = layer.batch_first
+    packed = nn.utils.rnn.pack_padded_sequence(x, lengths.to("cpu", torch.int64), first, enforce_sorted=False)
     output, state = layer(packed, state)
-    return nn.utils.rnn.pad_packed_sequence(output, total_length=x.shape[0])[0], state
+    return nn.utils.rnn.pad_packed_sequence(output, first, total_length=x.shape[int(first)])[0], state
 `,
   reverse_steps: `\
 def reverse_steps(x, lengths):

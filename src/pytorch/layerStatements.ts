@@ -1,23 +1,8 @@
-import { producers, useCounts } from '../graph/rewrite.ts';
-import type { Graph, Node } from '../graph/types.ts';
+import type { Node } from '../graph/types.ts';
+import type { Conversion } from './conversion.ts';
 import { embeddingLayer, linearLayer, type Product, productOf } from './layers.ts';
-import type { Modules } from './modules.ts';
 import { Operands, type Scope } from './scope.ts';
 import { assignment, type Statement, type TorchModule } from './statement.ts';
-
-/** A graph on its way to Python. */
-export interface Conversion {
-  readonly scope: Scope;
-  readonly modules: Modules;
-  /** The node that makes each value, and how many read it. */
-  readonly made: ReadonlyMap<string, Node>;
-  readonly uses: ReadonlyMap<string, number>;
-}
-
-/** What is known of a graph's values before its conversion. */
-export function conversionOf(graph: Graph, scope: Scope, modules: Modules): Conversion {
-  return { scope, modules, made: producers(graph.nodes), uses: useCounts(graph) };
-}
 
 /** A lookup as a call of `nn.Embedding`; undefined for other nodes. */
 export function embeddingStatement(node: Node, { scope, modules }: Conversion): Statement | undefined {

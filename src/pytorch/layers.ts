@@ -9,6 +9,7 @@ import type { ElementType, Node, Tensor } from '../graph/types.ts';
 import { allZero } from '../passes/zeroStates.ts';
 import { directionsOf } from '../recurrent/directions.ts';
 import { dtypeOf } from './python.ts';
+import type { Stack } from './stacks.ts';
 
 /*
  * Nodes with stored weights as layers of `torch.nn`. B batch, T time, I input size, H hidden size, G gates, D directions.
@@ -81,15 +82,35 @@ export function linearLayer({ weight, isTransposed, bias }: Product, stored: Sto
   };
 }
 
-/** A recurrent node as `nn.LSTM`, `nn.GRU` or `nn.RNN`. Throws a SlimError that says what PyTorch's layer lacks. */
-export function recurrentLayer(node: RecurrentNode, stored: Stored): TorchLayer {
-  const lacks = whatTorchLacks(node, stored);
-  if (lacks !== undefined) throw new SlimError(`${titleOf(node)} ${lacks}, which nn.${node.op} of PyTorch has not`);
+/** Recurrent nodes as one `nn.LSTM`, `nn.GRU` or `nn.RNN`. Throws a SlimError that says what PyTorch's layer lacks. */
+export function recurrentLayer(
+  { nodes, isBatchFirst }: Pick<Stack, 'nodes' | 'isBatchFirst'>,
+  stored: Stored,
+): TorchLayer {
+  for (const node of nodes) {
+    const lacks = whatTorchLacks(node, stored);
+    if (lacks !== undefined) throw new SlimError(`${titleOf(node)} ${lacks}, which nn.${node.op} of PyTorch has not`);
+  }
+  const [node] = nodes;
+  const { weight, recurrent, bias } = weightsOf(node, stored);
+  const options = [
+    ...(nodes.length > 1 ? [`, num_layers=${nodes.length}`] : []),
+    ...(activationNames(node)?.[0] === 'relu' ? [', nonlinearity="relu"'] : []),
+    ...(bias ? [] : [', bias=False']),
+    ...(isBatchFirst ? [', batch_first=True'] : []),
+    ...(directionsOf(node).length === 2 ? [', bidirectional=True'] : []),
+    dtypeArgument(weight.elementType),
+  ];
+  const made = `nn.${node.op}(${weight.dims[2]}, ${recurrent.dims[2]}${options.join('')})`;
+  return { made, weights: new Map(nodes.flatMap((each, level) => recurrentWeights(each, level, stored))) };
+}
+
+/** The weights of one level of a stack in PyTorch's layout: `weight_ih_l0` [GH, I], `weight_hh_l0` [GH, H], biases [GH]. */
+function recurrentWeights(node: RecurrentNode, level: number, stored: Stored): [string, Tensor][] {
   const { weight, recurrent, bias } = weightsOf(node, stored);
   const hidden = recurrent.dims[2]!;
-  const directions = directionsOf(node);
-  const weights = directions.flatMap((_, d): [string, Tensor][] => {
-    const suffix = d === 0 ? '_l0' : '_l0_reverse';
+  return directionsOf(node).flatMap((_, d): [string, Tensor][] => {
+    const suffix = `_l${level}${d === 0 ? '' : '_reverse'}`;
     const rows = (tensor: Tensor, part = 0) => directionRows(tensor, d, gateRows(node.op, hidden, part));
     const matrices: [string, Tensor][] = [
       [`weight_ih${suffix}`, rows(weight)],
@@ -97,14 +118,6 @@ export function recurrentLayer(node: RecurrentNode, stored: Stored): TorchLayer 
     ];
     return bias ? [...matrices, [`bias_ih${suffix}`, rows(bias)], [`bias_hh${suffix}`, rows(bias, 1)]] : matrices;
   });
-  const options = [
-    ...(activationNames(node)?.[0] === 'relu' ? [', nonlinearity="relu"'] : []),
-    ...(bias ? [] : [', bias=False']),
-    ...(directions.length === 2 ? [', bidirectional=True'] : []),
-    dtypeArgument(weight.elementType),
-  ];
-  const made = `nn.${node.op}(${weight.dims[2]}, ${hidden}${options.join('')})`;
-  return { made, weights: new Map(weights) };
 }
 
 /** W [D, GH, I], R [D, GH, H] and B [D, 2GH]. */

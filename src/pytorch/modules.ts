@@ -49,7 +49,7 @@ function isSame(a: Tensor, b: Tensor | undefined): boolean {
 }
 
 /** What somebody called a layer: before `.weight` in a weight's name, or before the operator in the node's. */
-function layerName(node: Node, weights: readonly string[]): string | undefined {
+export function layerName(node: Node, weights: readonly string[]): string | undefined {
   const stems = weights.flatMap((name) => WEIGHT_NAME.exec(name)?.[1] ?? []).filter((stem) => !GENERATED.test(stem));
   if (stems.length > 0) return identifierOf(stems[0]!);
   const path = node.name.split('/').filter((part) => part !== '');

@@ -3,11 +3,11 @@ import { floatAttribute, intAttribute, intsAttribute, stringAttribute } from '..
 import { normalizeAxis } from '../graph/dims.ts';
 import { elementTypeOf, isFloat } from '../graph/elementTypes.ts';
 import { titleOf } from '../graph/names.ts';
-import type { Rules } from '../graph/rules.ts';
+import { type Rules, ruleFor } from '../graph/rules.ts';
 import { convolutionOperators } from './convolution.ts';
-import { type Expression, expression, fixed, rankOf, refuse } from './expression.ts';
+import { type Expression, fixed, rankOf, refuse } from './expression.ts';
 import { movementOperators } from './movement.ts';
-import { dtypeOf, list, real } from './python.ts';
+import { dtypeOf, list, quoted, real } from './python.ts';
 import type { Operands } from './scope.ts';
 
 /*
@@ -145,7 +145,7 @@ const expressions: Rules<Expression> = {
   Div: divide,
   Einsum: (c) => {
     const inputs = c.node.inputs.map((_, i) => c.input(i));
-    return `torch.einsum("${stringAttribute(c.node, 'equation', '')}", ${inputs.join(', ')})`;
+    return `torch.einsum(${quoted(stringAttribute(c.node, 'equation', ''))}, ${inputs.join(', ')})`;
   },
   Elu: withAttributes({ alpha: 1 }, (x, alpha) => `nn.functional.elu(${x}, ${alpha})`),
   Equal: infix('=='),
@@ -214,7 +214,7 @@ const expressions: Rules<Expression> = {
 
 /** A node as an expression of PyTorch. Throws a SlimError that names the operator when there is none for it. */
 export function operatorExpression(c: Operands): string {
-  const found = expression(expressions, c.node);
+  const found = ruleFor(expressions, c.node);
   if (found === undefined) {
     const known = Object.keys(expressions).sort().join(', ');
     throw new SlimError(

@@ -51,9 +51,14 @@ export function real(value: number): string {
   return /[.e]/.test(text) ? text : `${text}.0`;
 }
 
-/** A text in double quotes. */
+/** A text in double quotes; what JSON escapes in it, nothing else can end. */
 export function quoted(text: string): string {
   return JSON.stringify(text);
+}
+
+/** A text as a part of a docstring. */
+export function inDocstring(text: string): string {
+  return quoted(text).slice(1, -1);
 }
 
 /** `torch.float32`; undefined for an element type that PyTorch's tensors lack. */

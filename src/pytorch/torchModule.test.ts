@@ -132,6 +132,17 @@ describe('names', () => {
   });
 });
 
+describe('texts of a file', () => {
+  it('stay texts', () => {
+    const b = new GraphBuilder('evil');
+    const x = b.input('x"""\nimport os\n"""', 'float32', ['batch"""\nboom()', 2]);
+    b.output(add(x, x), 'y');
+    const { source } = torchModule(modelOf(b.build()));
+    expect(source).toContain(String.raw`x\"\"\"\nimport os\n\"\"\" [batch\"\"\"\nboom(), 2] float32`);
+    expect(source).not.toMatch(/^import os|^boom/m);
+  });
+});
+
 describe('what PyTorch lacks is refused', () => {
   it.each<[string, AttributeValues, RegExp]>([
     ['LSTM', { input_forget: 1 }, /LSTM 'LSTM_0' couples its input and forget gates, which nn.LSTM of PyTorch has not/],

@@ -2,7 +2,7 @@ import { SlimError } from '../base/errors.ts';
 import { isConstant } from '../graph/builder.ts';
 import { formatShape } from '../graph/dims.ts';
 import { inferTypes } from '../graph/infer/infer.ts';
-import { isRecurrent } from '../graph/operators.ts';
+import { isRecurrent, type RecurrentNode } from '../graph/operators.ts';
 import { storedHere } from '../graph/stored.ts';
 import type { Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import { denseModel } from '../onnx/storedForm.ts';
@@ -10,19 +10,14 @@ import { simplify } from '../passes/simplify.ts';
 import { toOwnOpset } from '../passes/toOwnOpset.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { dropZeroStates } from '../passes/zeroStates.ts';
+import { type Conversion, conversionOf } from './conversion.ts';
 import { type HelperName, helpers } from './helpers.ts';
-import {
-  type Conversion,
-  conversionOf,
-  embeddingStatement,
-  linearStatement,
-  productsWithBias,
-} from './layerStatements.ts';
-import { Modules } from './modules.ts';
+import { embeddingStatement, linearStatement, productsWithBias } from './layerStatements.ts';
 import { operatorExpression } from './operators.ts';
-import { dtypeOf, list } from './python.ts';
+import { dtypeOf, inDocstring, list } from './python.ts';
 import { recurrentStatements, stepsStatement } from './recurrentStatements.ts';
 import { Operands, Scope } from './scope.ts';
+import { type Stack, stacksOf } from './stacks.ts';
 import { assignment, liveStatements, type Statement, type TorchModule } from './statement.ts';
 
 /** Name of the file of the source. */
@@ -53,8 +48,14 @@ export function torchModule(model: Model): TorchSource {
   for (const { name } of graph.inputs) scope.local(name, name);
   const wanted = graph.outputs.map(({ name }) => name);
   const statements = liveStatements(statementsOf(graph, scope), wanted);
+  const reads = [...statements.flatMap((statement) => [...statement.reads]), ...wanted];
+  requireKnown(
+    reads,
+    [...graph.inputs.map(({ name }) => name), ...statements.flatMap(({ outputs }) => outputs)],
+    scope,
+  );
   const layers = [...new Set(statements.flatMap(({ module }) => module ?? []))];
-  const buffers = buffersOf([...statements.flatMap(({ reads }) => [...reads]), ...wanted], scope);
+  const buffers = buffersOf(reads, scope);
   const source = [
     header(graph),
     ...helpersOf(statements),
@@ -74,20 +75,32 @@ function plainGraph(model: Model): Graph {
 }
 
 function statementsOf(graph: Graph, scope: Scope): Statement[] {
-  const conversion = conversionOf(graph, scope, new Modules(scope));
+  const conversion = conversionOf(graph, scope);
+  const stacks = stacksOf(graph, conversion);
   const parts = productsWithBias(graph.nodes, conversion);
-  const nodes = graph.nodes.filter((node) => !isConstant(node) && !parts.has(node));
-  return nodes.flatMap((node) =>
-    isRecurrent(node) ? recurrentStatements(node, conversion) : statementOf(node, conversion),
-  );
+  return graph.nodes.flatMap((node) => {
+    if (isConstant(node) || parts.has(node)) return [];
+    if (!isRecurrent(node)) return [statementOf(node, stacks, conversion)];
+    const stack = stacks.get(node);
+    return stack ? recurrentStatements(stack, conversion) : [];
+  });
 }
 
-function statementOf(node: Node, conversion: Conversion): Statement {
+function statementOf(node: Node, stacks: ReadonlyMap<RecurrentNode, Stack>, conversion: Conversion): Statement {
   const found =
-    embeddingStatement(node, conversion) ?? linearStatement(node, conversion) ?? stepsStatement(node, conversion);
+    embeddingStatement(node, conversion) ??
+    linearStatement(node, conversion) ??
+    stepsStatement(node, stacks, conversion);
   if (found) return found;
   const c = new Operands(node, conversion.scope);
   return assignment(c, operatorExpression(c), node.op === 'Split' ? node.outputs.length : 1);
+}
+
+/** Throws a SlimError for a value that is stored in a form that `Tensor` cannot hold. */
+function requireKnown(reads: readonly string[], computed: readonly string[], { stored }: Scope): void {
+  const known = new Set(computed);
+  const strange = reads.find((name) => !known.has(name) && !stored.has(name));
+  if (strange !== undefined) throw new SlimError(`the tensor '${strange}' is stored in a form that PyTorch has not`);
 }
 
 /** The tensors that statements read from buffers, by the buffers' names. */
@@ -126,7 +139,7 @@ from torch import nn
 }
 
 function valueLine({ name, type }: ValueInfo): string {
-  return `${name} ${formatShape(type.shape)} ${type.elementType}`;
+  return inDocstring(`${name} ${formatShape(type.shape)} ${type.elementType}`);
 }
 
 function helpersOf(statements: readonly Statement[]): string[] {
