@@ -1,6 +1,6 @@
 import type { Node } from '../graph/types.ts';
 import type { Conversion } from './conversion.ts';
-import { embeddingLayer, linearLayer, type Product, productOf } from './layers.ts';
+import { embeddingLayer, hasFittingBias, linearLayer, type Product, productOf } from './layers.ts';
 import { Operands, type Scope } from './scope.ts';
 import { assignment, type Statement, type TorchModule } from './statement.ts';
 
@@ -17,8 +17,8 @@ export function linearStatement(node: Node, conversion: Conversion): Statement |
   const { scope, modules, made } = conversion;
   const biased = biasedProduct(node, conversion);
   const product = biased?.parts ?? productOf(node, scope.stored, made);
-  const layer = product && linearLayer(product, scope.stored);
-  if (!layer) return undefined;
+  if (!product || !hasFittingBias(product, scope.stored)) return undefined;
+  const layer = linearLayer(product, scope.stored);
   const weights = [product.weight, ...(product.bias === undefined ? [] : [product.bias])];
   return callOf(modules.of(biased?.product ?? node, layer, weights, 'linear'), node, product.x, scope);
 }
@@ -37,7 +37,7 @@ function biasedProduct(node: Node, conversion: Conversion): { product: Node; par
     const found = product && uses.get(name) === 1 ? productOf(product, scope.stored, made) : undefined;
     if (!product || !found || found.bias !== undefined || !scope.stored.has(bias)) continue;
     const parts = { ...found, bias };
-    if (linearLayer(parts, scope.stored)) return { product, parts };
+    if (hasFittingBias(parts, scope.stored)) return { product, parts };
   }
   return undefined;
 }

@@ -58,7 +58,9 @@ export function productOf(node: Node, stored: Stored, made: ReadonlyMap<string, 
   const turned = made.get(right);
   const isTurned = turned?.op === 'Transpose' && (intsAttribute(turned, 'perm') ?? [1, 0]).join() === '1,0';
   const weight = isTurned ? turned.inputs[0]! : right;
-  if (node.domain !== '' || stored.has(x) || stored.get(weight)?.dims.length !== 2) return undefined;
+  const matrix = stored.get(weight);
+  if (node.domain !== '' || stored.has(x) || matrix?.dims.length !== 2 || !isFloat(matrix.elementType))
+    return undefined;
   if (node.op === 'MatMul') return { x, weight, isTransposed: isTurned };
   if (node.op !== 'Gemm' || intAttribute(node, 'transA', 0) !== 0) return undefined;
   if (floatAttribute(node, 'alpha', 1) !== 1 || floatAttribute(node, 'beta', 1) !== 1) return undefined;
@@ -67,14 +69,19 @@ export function productOf(node: Node, stored: Stored, made: ReadonlyMap<string, 
   return { x, weight, isTransposed, ...(bias !== '' && { bias }) };
 }
 
-/** A product as `nn.Linear`; undefined where the bias does not have an element for each output. */
-export function linearLayer({ weight, isTransposed, bias }: Product, stored: Stored): TorchLayer | undefined {
+/** True where a product's bias, if it has one, has an element for each output. */
+export function hasFittingBias({ weight, isTransposed, bias }: Product, stored: Stored): boolean {
+  const outputs = stored.get(weight)!.dims[isTransposed ? 0 : 1];
+  return bias === undefined || stored.get(bias)?.dims.join() === String(outputs);
+}
+
+/** A product with a fitting bias as `nn.Linear`. */
+export function linearLayer({ weight, isTransposed, bias }: Product, stored: Stored): TorchLayer {
   const matrix = stored.get(weight)!;
   const [rows, columns] = matrix.dims as [number, number];
   const tensor = isTransposed ? matrix : stridedTensor(matrix, [columns, rows], [1, columns]);
-  const [outputs, inputs] = tensor.dims as [number, number];
+  const [outputs, inputs] = tensor.dims;
   const vector = bias === undefined ? undefined : stored.get(bias);
-  if (vector && vector.dims.join() !== String(outputs)) return undefined;
   const options = `${vector ? '' : ', bias=False'}${dtypeArgument(matrix.elementType)}`;
   return {
     made: `nn.Linear(${inputs}, ${outputs}${options})`,

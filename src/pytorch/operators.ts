@@ -5,7 +5,7 @@ import { elementTypeOf, isFloat } from '../graph/elementTypes.ts';
 import { titleOf } from '../graph/names.ts';
 import { type Rules, ruleFor } from '../graph/rules.ts';
 import { convolutionOperators } from './convolution.ts';
-import { type Expression, fixed, rankOf, refuse } from './expression.ts';
+import { axisFromFront, type Expression, fixed, rankOf, refuse } from './expression.ts';
 import { movementOperators } from './movement.ts';
 import { dtypeOf, list, quoted, real } from './python.ts';
 import type { Operands } from './scope.ts';
@@ -44,24 +44,44 @@ const overAxis =
   (c) =>
     `${c.input(0)}.${method}(${intAttribute(c.node, 'axis', -1)})`;
 
-/** A reduction along axes, which are all of them where none are named: `x.amax([1], keepdim=True)`. */
+/** The axes of a reduction: all of them where none are named; none where it changes nothing. */
+function reducedAxes(c: Operands): number[] {
+  const given = intsAttribute(c.node, 'axes') ?? (c.has(1) ? fixed(c, 1, 'axes') : []);
+  if (given.length > 0 || intAttribute(c.node, 'noop_with_empty_axes', 0) === 1) return [...given];
+  return Array.from({ length: rankOf(c) }, (_, i) => i);
+}
+
+/** `, keepdim=True`, as ONNX's reductions do unless they say otherwise. */
+function keepdim({ node }: Operands): string {
+  return intAttribute(node, 'keepdims', 1) !== 0 ? ', keepdim=True' : '';
+}
+
+/** A reduction along axes: `x.amax([1], keepdim=True)`. */
 const reduction =
   (of: (x: string, options: string) => string): Expression =>
   (c) => {
-    const given = intsAttribute(c.node, 'axes') ?? (c.has(1) ? fixed(c, 1, 'axes') : []);
-    if (given.length === 0 && intAttribute(c.node, 'noop_with_empty_axes', 0) === 1) return c.input(0);
-    const axes = given.length > 0 ? given : Array.from({ length: rankOf(c) }, (_, i) => i);
-    const keeps = intAttribute(c.node, 'keepdims', 1) !== 0;
-    return of(c.input(0), `${list(axes)}${keeps ? ', keepdim=True' : ''}`);
+    const axes = reducedAxes(c);
+    return axes.length === 0 ? c.input(0) : of(c.input(0), `${list(axes)}${keepdim(c)}`);
   };
+
+/** PyTorch adds up and multiplies integers of 32 bits in 64. */
+function sameType(c: Operands): string {
+  return c.type(0)?.elementType === 'int32' ? ', dtype=torch.int32' : '';
+}
+
+/** A product along axes, from the last one on: PyTorch's runs along one. */
+const productAlong: Expression = (c) => {
+  const axes = reducedAxes(c).map((axis) => axisFromFront(c, axis));
+  const options = `${keepdim(c)}${sameType(c)}`;
+  return axes.sort((a, b) => b - a).reduce((x, axis) => `${x}.prod(${axis}${options})`, c.input(0));
+};
 
 /** `x.argmax(1, keepdim=True)`: the first of equal ones. */
 const place =
   (method: string): Expression =>
   (c) => {
     if (intAttribute(c.node, 'select_last_index', 0) !== 0) refuse(c, 'has the last of equal places');
-    const keeps = intAttribute(c.node, 'keepdims', 1) !== 0;
-    return `${c.input(0)}.${method}(${intAttribute(c.node, 'axis', 0)}${keeps ? ', keepdim=True' : ''})`;
+    return `${c.input(0)}.${method}(${intAttribute(c.node, 'axis', 0)}${keepdim(c)})`;
   };
 
 /** Integers are divided towards zero. */
@@ -183,11 +203,8 @@ const expressions: Rules<Expression> = {
   ReduceMax: reduction((x, options) => `${x}.amax(${options})`),
   ReduceMean: reduction((x, options) => `${x}.mean(${options})`),
   ReduceMin: reduction((x, options) => `${x}.amin(${options})`),
-  ReduceSum: (c) => {
-    // PyTorch adds up integers of 32 bits in 64.
-    const dtype = c.type(0)?.elementType === 'int32' ? ', dtype=torch.int32' : '';
-    return reduction((x, options) => `${x}.sum(${options}${dtype})`)(c);
-  },
+  ReduceProd: productAlong,
+  ReduceSum: (c) => reduction((x, options) => `${x}.sum(${options}${sameType(c)})`)(c),
   ReduceSumSquare: reduction((x, options) => `${x}.square().sum(${options})`),
   Relu: call('torch.relu'),
   Round: call('torch.round'),
