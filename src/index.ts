@@ -45,6 +45,7 @@ export { type PrepareOptions, prepareModel } from './passes/prepareModel.ts';
 export { type SimplifyOptions, simplify } from './passes/simplify.ts';
 export { type Specialized, specialize } from './passes/specialize.ts';
 export { type Streaming, streamingModel } from './passes/streaming.ts';
+export { type TorchSource, torchModule } from './pytorch/torchModule.ts';
 export {
   type QuantizedForm,
   type QuantizedModel,

@@ -1,6 +1,9 @@
-import { stat } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, stat } from 'node:fs/promises';
+import { join } from 'node:path';
 import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
+import { fileErrorReason, writeAtomically } from '../base/files.ts';
 import { grouped } from '../base/format.ts';
 import { saveArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
@@ -10,9 +13,10 @@ import { saveModel } from '../onnx/file.ts';
 import { denseModel, sparseModel, weightArrays } from '../onnx/storedForm.ts';
 import { simplify } from '../passes/simplify.ts';
 import { streamingModel } from '../passes/streaming.ts';
+import { SOURCE_FILE, type TorchSource, torchModule, WEIGHTS_FILE } from '../pytorch/torchModule.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
-import { checkNewFile, collect } from './flags.ts';
+import { checkNewFile, collect, isFolder } from './flags.ts';
 import { addGivenFlags, type GivenFlags, type OpenedModel, openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { agreement, note, print } from './output.ts';
@@ -25,25 +29,33 @@ interface ExportFlags extends GivenFlags, VerifyFlags {
   dense?: boolean;
   sparse?: boolean;
   safetensors?: string;
+  to?: string;
   state?: readonly string[];
   force?: boolean;
 }
 
+/** Where a model can go back to: what writes its folder. */
+const frameworks: Readonly<Record<string, (model: Model) => TorchSource>> = { pytorch: torchModule };
+
 /** `slimrnn export model.onnx --streaming --out streaming.onnx` */
 export const command = new Command('export')
-  .summary('write a model in another form: with its recurrent states as inputs and outputs, sparse or dense')
+  .summary(
+    'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense or for PyTorch',
+  )
   .description(
     'With --streaming, gives a sequence model its recurrent states as inputs and outputs, so that a text or a signal ' +
       'can be fed in pieces. The new model is run on a sequence in two pieces and written only if that gives what the ' +
       'old one gives on the whole. With --dense all weights become ordinary tensors; with --sparse those that are mostly ' +
-      "zero are stored by value and place (ONNX's sparse_initializer). Both keep every weight, bit for bit.",
+      "zero are stored by value and place (ONNX's sparse_initializer). Both keep every weight, bit for bit. With " +
+      '--to pytorch --out is a folder: model.py holds a torch.nn.Module, model.safetensors its weights.',
   )
   .argument('<model>', 'an ONNX file')
-  .requiredOption('--out <file>', 'where to write the new model')
+  .requiredOption('--out <file>', 'where to write the new model; with --to a folder')
   .option('--streaming', 'recurrent states as inputs and outputs')
   .option('--dense', 'ordinary tensors, zeros and all')
   .option('--sparse', 'sparse tensors wherever they take less')
   .option('--safetensors <file>', 'write the weights beside it, with --dense or --sparse')
+  .option('--to <framework>', `source and weights for ${Object.keys(frameworks).join(', ')}`)
   .option('--state <in=out>', 'a state that the model streams already (repeatable)', collect)
   .option('--force', 'replace --out if it exists');
 addGivenFlags(command);
@@ -51,23 +63,51 @@ addVerifyFlags(command);
 command.action(exportCommand);
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
-  const forms = (['streaming', 'dense', 'sparse'] as const).filter((form) => flags[form]);
+  const forms = (['streaming', 'dense', 'sparse', 'to'] as const).filter((form) => flags[form] !== undefined);
   const said = forms.map((form) => `--${form}`).join(' and ');
   if (forms.length !== 1) {
     throw new UsageError(
-      `say which form to write: --streaming, --dense or --sparse${said === '' ? '' : `, not ${said}`}`,
+      `say which form to write: --streaming, --dense, --sparse or --to${said === '' ? '' : `, not ${said}`}`,
     );
   }
   const { safetensors } = flags;
-  if (flags.streaming && safetensors !== undefined) throw new UsageError('--safetensors goes with --dense or --sparse');
+  if (!flags.dense && !flags.sparse && safetensors !== undefined) {
+    throw new UsageError('--safetensors goes with --dense or --sparse');
+  }
   if (safetensors !== undefined && !safetensors.endsWith('.safetensors')) {
     throw new UsageError(`--safetensors: the name must end in .safetensors, got ${safetensors}`);
   }
+  if (flags.to !== undefined) return exportTo(flags.to, path, flags);
   checkNewFile(path, flags.out, flags.force);
   if (safetensors !== undefined) checkNewFile(path, safetensors, flags.force);
   const opened = await openModel(path, flags);
   if (flags.streaming) await exportStreaming(path, opened, flags);
   else await exportStored(path, opened.model, flags);
+}
+
+/** Writes `model.py` and its weights into a folder, which is made where there is none. */
+async function exportTo(framework: string, path: string, flags: ExportFlags): Promise<void> {
+  const { out, force } = flags;
+  const makeSource = Object.hasOwn(frameworks, framework) ? frameworks[framework] : undefined;
+  if (makeSource === undefined) {
+    throw new UsageError(`--to takes ${Object.keys(frameworks).join(' or ')}, got '${framework}'`);
+  }
+  if (existsSync(out) && !isFolder(out)) throw new UsageError(`--out ${out} is a file; name a folder`);
+  const [sourceFile, weightsFile] = [join(out, SOURCE_FILE), join(out, WEIGHTS_FILE)];
+  if (existsSync(out)) for (const file of [sourceFile, weightsFile]) checkNewFile(path, file, force);
+  const { model, forGiven } = await openModel(path, flags);
+  const { source, weights, layers } = makeSource(model);
+  await mkdir(out, { recursive: true }).catch((cause) => {
+    throw new UsageError(`cannot make the folder ${out}: ${fileErrorReason(cause)}`, { cause });
+  });
+  await saveArrays(weightsFile, weights);
+  await writeAtomically(sourceFile, source);
+  print({ model: path, out, to: framework, layers: layers.map(({ name, made }) => ({ name, made })) }, () =>
+    [
+      ...layers.map(({ name, made }) => `${name}: ${made}`),
+      `written to ${sourceFile} and ${weightsFile}${forGiven}`,
+    ].join('\n'),
+  );
 }
 
 async function exportStored(path: string, model: Model, { out, dense, safetensors }: ExportFlags): Promise<void> {

@@ -1,0 +1,48 @@
+import type { Node } from '../graph/types.ts';
+import type { Conversion } from './conversion.ts';
+import { embeddingLayer, hasFittingBias, linearLayer, type Product, productOf } from './layers.ts';
+import { Operands, type Scope } from './scope.ts';
+import { assignment, type Statement, type TorchModule } from './statement.ts';
+
+/** A lookup as a call of `nn.Embedding`; undefined for other nodes. */
+export function embeddingStatement(node: Node, { scope, modules }: Conversion): Statement | undefined {
+  const layer = embeddingLayer(node, scope.stored);
+  if (layer === undefined) return undefined;
+  const [table, indices] = node.inputs as [string, string];
+  return callOf(modules.of(node, layer, [table], 'embedding'), node, indices, scope);
+}
+
+/** A product with a stored matrix, or the sum with its bias, as a call of `nn.Linear`; undefined for other nodes. */
+export function linearStatement(node: Node, conversion: Conversion): Statement | undefined {
+  const { scope, modules, made } = conversion;
+  const biased = biasedProduct(node, conversion);
+  const product = biased?.parts ?? productOf(node, scope.stored, made);
+  if (!product || !hasFittingBias(product, scope.stored)) return undefined;
+  const layer = linearLayer(product, scope.stored);
+  const weights = [product.weight, ...(product.bias === undefined ? [] : [product.bias])];
+  return callOf(modules.of(biased?.product ?? node, layer, weights, 'linear'), node, product.x, scope);
+}
+
+/** The products whose bias another node adds: they are part of its layer. */
+export function productsWithBias(nodes: readonly Node[], conversion: Conversion): Set<Node> {
+  return new Set(nodes.flatMap((node) => biasedProduct(node, conversion)?.product ?? []));
+}
+
+/** The product to which an Add adds the bias, where nothing else reads it. */
+function biasedProduct(node: Node, conversion: Conversion): { product: Node; parts: Product } | undefined {
+  if (node.op !== 'Add' || node.domain !== '') return undefined;
+  const { scope, made, uses } = conversion;
+  for (const [name, bias] of [node.inputs, node.inputs.toReversed()] as [string, string][]) {
+    const product = made.get(name);
+    const found = product && uses.get(name) === 1 ? productOf(product, scope.stored, made) : undefined;
+    if (!product || !found || found.bias !== undefined || !scope.stored.has(bias)) continue;
+    const parts = { ...found, bias };
+    if (hasFittingBias(parts, scope.stored)) return { product, parts };
+  }
+  return undefined;
+}
+
+function callOf(module: TorchModule, node: Node, x: string, scope: Scope): Statement {
+  const c = new Operands(node, scope);
+  return { ...assignment(c, `self.${module.name}(${c.value(x)})`), module };
+}
