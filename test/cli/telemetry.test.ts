@@ -77,7 +77,10 @@ describe('telemetry', () => {
   it('would be seen', async () => {
     const { work, home, env } = await places();
     // A thread of the engine writes it when it gets to it: the process waits for that.
-    const { child, finished } = startCommand(process.execPath, ['long.mjs'], work, { ...env, ORT_DISABLE_TELEMETRY: '0' });
+    const { child, finished } = startCommand(process.execPath, ['long.mjs'], work, {
+      ...env,
+      ORT_DISABLE_TELEMETRY: '0',
+    });
     await expect
       .poll(() => readdirSync(home, { recursive: true, encoding: 'utf8' }).map((path) => basename(path)))
       .toContain('onnxruntime.db');
