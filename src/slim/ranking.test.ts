@@ -31,7 +31,9 @@ describe('rankings', () => {
   });
 
   it('by activity: norm × root mean square; none without inputs', () => {
-    expect([...rankings.activity.scores(units).within]).toEqual([3, 2, 0, 4]);
+    const { within, across } = rankings.activity.scores(units);
+    expect([...within]).toEqual([3, 2, 0, 4]);
+    expect([...across]).toEqual([1, 4 / 13, 0, 1]);
     expect(() => rankings.activity.scores({ ...units, activities: undefined })).toThrow(/needs inputs/);
   });
 

@@ -41,7 +41,7 @@ export const rankings: Readonly<Record<RankingName, UnitRanking>> = {
     needsInputs: false,
     scores: (units) => ({ within: units.norms, across: relativeScores(units, units.norms) }),
   },
-  /** ‖w_k‖ √E[x_k²]: what a unit's weights carry. Across layers as by norm. */
+  /** ‖w_k‖ √E[x_k²]: what a unit's weights carry. Across layers by LAMP's share of it. */
   activity: {
     title: 'group norm × root mean square of the unit',
     needsInputs: true,
@@ -51,7 +51,7 @@ export const rankings: Readonly<Record<RankingName, UnitRanking>> = {
         throw new UsageError('the ranking by activity needs inputs that the model runs on');
       }
       const within = units.norms.map((norm, k) => norm * activities[k]!);
-      return { within, across: relativeScores(units, within) };
+      return { within, across: lampScores(componentsByLayer(units.groups), within) };
     },
   },
   /** The norm's square as a share of its own and all larger ones in the layer (LAMP, Lee et al. 2021, section 3). */
