@@ -6,7 +6,6 @@ import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
 import type { TracedModel } from '../groups/traceModel.ts';
-import { range } from '../groups/tracing/traced.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { givenRun, runAll } from '../verify/runs.ts';
@@ -99,14 +98,11 @@ function withTaps(graph: Graph, taps: readonly Tap[], states: readonly StatePair
   return removeDeadNodes({ ...graph, ...rest, outputs: wanted });
 }
 
-/** A value as float32 [·, n] with its channels as columns; the channels of a Conv lie along axis 1 of as many as its weight. */
-function channelRows(x: Value, { along, components, node }: UnitReader): Value {
+/** A value as float32 [·, n] with its channels as columns, whatever its rank. */
+function channelRows(x: Value, { along, components }: UnitReader): Value {
   const real = cast(x, 'float32');
-  if (along === -1) return reshape(real, [-1, components.length]);
-  const rank = x.type.shape?.length;
-  if (rank === undefined)
-    throw new SlimError(`the rank of '${x.name}', which ${node.op} '${node.name}' reads, is not known`);
-  return reshape(transpose(real, [0, ...range(2, rank - 2), 1]), [-1, components.length]);
+  const n = components.length;
+  return reshape(along === -1 ? real : transpose(reshape(real, [0, n, -1]), [0, 2, 1]), [-1, n]);
 }
 
 /** Sums over the windows so far. */
@@ -130,7 +126,10 @@ function addTo(sums: Float64Array, { data }: Tensor): void {
 function meansOf({ count, mean: sums, products }: Sums, value: string): Moments {
   const mean = sums.map((sum) => sum / count);
   if (!mean.every(Number.isFinite)) {
-    throw new SlimError(`the model gives NaN or infinity at '${value}' on the given inputs`);
+    throw new SlimError(
+      `the model gives NaN or infinity at '${value}' on the given inputs; give others, or cut without looking at them ` +
+        '(--no-compensate --rank norm)',
+    );
   }
   return { count, mean, products: products.map((sum) => sum / count) };
 }

@@ -88,17 +88,4 @@ describe('shrink --inputs', () => {
     expect(lossless.compensation).toBeUndefined();
     expect(lossless.ranking).toBeUndefined();
   });
-
-  it.each<[string[], RegExp]>([
-    [
-      [...cut, '--rank', 'activity'],
-      /^error: --rank activity looks at what units do on inputs; give some \(--inputs FILE\)/,
-    ],
-    [[...cut.slice(0, -2), '--rank', 'norm'], /^error: --rank says which units a cut removes; give --keep/],
-    [[...cut, '--rank', 'size'], /Allowed choices are norm, activity, lamp/],
-  ])('refuses %j', async (flags, message) => {
-    const { code, stderr } = await runCli(flags, folder);
-    expect(code).toBe(2);
-    expect(stderr).toMatch(message);
-  });
 });
