@@ -17,12 +17,12 @@ export function addCutFlags(command: Command): void {
   command
     .option(
       '--keep <fraction>',
-      'keep this fraction of the units of each layer, those with the largest group norms',
+      'keep this fraction of the units of each layer, those with the largest group norms (but see --rank)',
       fraction('keep'),
     )
     .option(
       '--params <fraction>',
-      'keep at most this fraction of the parameters; units of all layers are ranked by norm relative to their layer',
+      'keep at most this fraction of the parameters; units of all layers are ranked by norm relative to their layer (but see --rank)',
       fraction('params'),
     )
     .option(

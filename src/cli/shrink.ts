@@ -12,10 +12,12 @@ import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { planCut } from '../slim/cut.ts';
 import { layersAsMade } from '../slim/layersOf.ts';
+import { rankings } from '../slim/ranking.ts';
 import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { withoutSmallWeights } from '../slim/smallWeights.ts';
 import { refuseEmpty } from '../verify/randomInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
+import { compensateCut, measureInputs } from './compensateCut.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
@@ -23,11 +25,12 @@ import { tellModels, withinSeconds } from './guarded.ts';
 import { heldText, noLayersText, quantizedLines } from './heldText.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
+import { addRankFlags, type RankFlags, rankingFrom } from './rankFlags.ts';
 import { type ShrinkResult, shrinkText, type UnchangedResult } from './shrinkText.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, TraceFlags, VerifyFlags {
+interface ShrinkFlags extends CutFlags, RankFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   threshold?: number;
@@ -43,6 +46,8 @@ export const command = new Command('shrink')
       'and the small one is written only if their outputs agree up to rounding.\n' +
       'With one of --keep, --params, --below and --units more units go, those with the smallest group norms; with ' +
       '--threshold small weights become zero first. How far the outputs are apart is then reported.\n' +
+      'With --inputs, a cut makes up for the removed units in the weights and biases that read them, as far as three ' +
+      'quarters of the inputs show how; the rest of the inputs says how far the outputs are apart.\n' +
       'Layers that keep their units are named first, with what holds them. Where nothing can be removed, or the result would ' +
       'not be smaller, nothing is written and the exit code is 3.',
   )
@@ -50,6 +55,7 @@ export const command = new Command('shrink')
   .requiredOption('--out <file>', 'where to write the smaller model')
   .option('--force', 'replace --out if it exists');
 addCutFlags(command);
+addRankFlags(command);
 command.option(
   '--threshold <τ>',
   'set the weights of the groups with |w| < τ to zero first, then remove what nothing reads any more',
@@ -77,6 +83,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
 
 async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResult | UnchangedResult> {
   const target = cutTargetFrom(flags);
+  const rank = rankingFrom(flags, target !== undefined, flags.inputs !== undefined);
   if (flags.seed !== undefined && flags.inputs !== undefined) {
     throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
   }
@@ -91,7 +98,11 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
-  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters);
+  tellModels([path], nodeRuntime);
+  const needsActivity = flags.compensate || rankings[rank].needsInputs;
+  const measured = target && feeds && needsActivity ? await measureInputs(model, traced, feeds, flags) : undefined;
+  const ranking = { ranking: rankings[rank], ...(measured && { activity: measured.activity }) };
+  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters, ranking);
   const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
   const lossless = target === undefined && flags.threshold === undefined;
   const stayed = [...quantized, ...stayingLayers(traced, plan.layers, !lossless)];
@@ -105,22 +116,24 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   });
   if (!plan.removed.includes(1)) return unchanged(nothingToRemove(path, model, traced.groups, flags));
   note(lossless ? 'verifying that both models compute the same' : 'measuring how far the outputs are apart');
-  const removal = { groups: traced.groups, removed: plan.removed, prepared: traced.prepared };
+  const compared = measured && flags.compensate ? measured.heldOut : feeds;
+  const options = {
+    ...(compared ? { feeds: compared } : { seed: flags.seed ?? 1 }),
+    states,
+    removal: { groups: traced.groups, removed: plan.removed, prepared: traced.prepared },
+    ...verifyOptionsFrom(flags),
+  };
+  const request = { model, traced, removed: plan.removed, original, verify: options };
+  const compensation =
+    measured && flags.compensate ? await compensateCut(measured, request, flags.verifySeconds) : undefined;
   // The smaller model is made after the first has run, so that memory holds less at a time.
   let shrunk: Shrunk | undefined;
   const makeSlim = () => {
-    shrunk = shrinkModel(model, traced, plan.removed);
+    shrunk = shrinkModel(model, compensation?.best ?? traced, plan.removed);
     return shrunk.model;
   };
   // A cut changes what comes out, by as much as is wanted unless somebody says how much.
   const compare = lossless || flags.tolerance !== undefined ? assertEqual : verifyEqual;
-  tellModels([path], nodeRuntime);
-  const options = {
-    ...(feeds ? { feeds: [feeds] } : { seed: flags.seed ?? 1 }),
-    states,
-    removal,
-    ...verifyOptionsFrom(flags),
-  };
   const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
     compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
   );
@@ -148,6 +161,8 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
     resized,
     forGiven,
     verify,
+    ...(target && (flags.inputs !== undefined || flags.rank !== undefined) && { ranking: rank }),
+    ...(compensation && { compensation: compensation.result }),
   };
 }
 

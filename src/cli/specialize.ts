@@ -56,7 +56,7 @@ async function specializeFile(path: string, flags: SpecializeFlags) {
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, given, states);
   note('verifying that both models compute the same');
   const verify = await assertEqual(nodeRuntime, given, simple, {
-    ...(feeds ? { feeds: [feeds] } : { seed: 1 }),
+    ...(feeds ? { feeds } : { seed: 1 }),
     states,
   });
   await saveModel(flags.out, simple);

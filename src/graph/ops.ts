@@ -163,7 +163,10 @@ export function scatterAdd(x: Value, indices: Value, updates: Value, axis: numbe
 
 /** Sum over axes (all when left out). */
 export function reduceSum(x: Value, axes?: readonly number[], keep = false): Value {
-  return apply('ReduceSum', [x, axes && x.builder.ints(axes)], { keepdims: keep ? 1 : 0 });
+  const keepdims = keep ? 1 : 0;
+  return axes === undefined
+    ? apply('ReduceSum', [x], { keepdims })
+    : withList('ReduceSum', x, { axes }, { keepdims })[0]!;
 }
 
 /** Reductions whose axes (all when left out) are an attribute until operator set 18. */

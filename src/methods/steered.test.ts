@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { descend, plainMatrix } from '../../test/support/plainMatrix.ts';
 import { randomStream } from '../base/random.ts';
@@ -6,35 +5,7 @@ import type { Groups } from '../groups/groups.ts';
 import { EPSILON } from './components.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
 import { proximal } from './proximal.ts';
-import { layerScores, type SteeringOptions, steered } from './steered.ts';
-
-describe('layerScores', () => {
-  it('is the square as a share of its own and all larger ones', () => {
-    const scores = layerScores([[0, 2, 3], [1]], Float64Array.of(1, 7, 3, 2));
-    expect([...scores]).toEqual([1 / 14, 1, 1, 4 / 13]);
-  });
-
-  it('puts what is expected to vanish last, the most certain at the very end', () => {
-    expect([...layerScores([[0, 1, 2, 3]], Float64Array.of(-2, 0, 3, -1))]).toEqual([-2, 0, 1, -1]);
-  });
-
-  const norm = fc.double({ min: 1e-3, max: 1e3, noNaN: true });
-  const layer = fc.array(norm, { minLength: 1, maxLength: 20 });
-
-  it('keeps the order within a layer, and does not ask on what scale a layer is', () => {
-    fc.assert(
-      fc.property(layer, layer, fc.integer({ min: -6, max: 6 }), (one, two, power) => {
-        const layers = [one.map((_, k) => k), two.map((_, k) => one.length + k)];
-        const scores = layerScores(layers, Float64Array.from([...one, ...two]));
-        const scaled = layerScores(layers, Float64Array.from([...one, ...two.map((v) => v * 2 ** power)]));
-        expect(scaled).toEqual(scores);
-        const order = (values: readonly number[]) =>
-          [...values.keys()].sort((i, j) => values[j]! - values[i]! || i - j);
-        expect(order([...scores.slice(0, one.length)])).toEqual(order(one));
-      }),
-    );
-  });
-});
+import { type SteeringOptions, steered } from './steered.ts';
 
 /*
  * A problem whose answer is known: unit k is row k, the loss is ½‖w − w*‖², and a run of the proximal step ends with

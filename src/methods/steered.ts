@@ -1,4 +1,5 @@
 import type { Groups } from '../groups/groups.ts';
+import { componentsByLayer, lampScores } from '../groups/lamp.ts';
 import { Components, EPSILON } from './components.ts';
 import type { MethodContext } from './kind.ts';
 import type { MethodState, SparsityMethod } from './method.ts';
@@ -29,7 +30,7 @@ const STRONGEST = 100;
 /**
  * A group penalty whose λ is searched for while it presses, for each unit its own: λ s_k. A norm takes long to fall, so
  * each is expected to go on as it went since the last look. The units of largest expected norm, on a scale that suits
- * all layers (`layerScores`), should stay, as many as the target allows. Of those that should not, the ones expected to
+ * all layers (`lampScores`), should stay, as many as the target allows. Of those that should not, the ones expected to
  * be there when the target is due are pressed harder; of those that should, the ones expected to vanish before the run
  * ends are pressed less. The method must make groups zero at any strength, as the proximal step does.
  * Costs two passes over rows and columns at each look; the state has two numbers for each unit.
@@ -44,7 +45,7 @@ export function steered(
   const factors = listIn(state, 'factors', groups.count) ?? new Float64Array(groups.count).fill(1);
   const strengths = own.map((s, k) => s * factors[k]!);
   const method = make(strengths);
-  const layers = layersOf(groups);
+  const layers = componentsByLayer(groups);
   let components: Components | undefined;
 
   const steer = (norms: Float64Array, last: Float64Array, now: number) => {
@@ -54,7 +55,7 @@ export function steered(
       return norms.map((norm, k) => (norm > ROOT ? norm + (norm - last[k]!) * ahead : 0));
     };
     const [due, atEnd] = [expectedAt(END), expectedAt(1)];
-    const stay = largest(layerScores(layers, due), target, shareOf);
+    const stay = largest(lampScores(layers, due), target, shareOf);
     for (let k = 0; k < factors.length; k++) {
       const factor = factors[k]!;
       if (stay[k] === 1) factors[k] = atEnd[k]! > 0 ? towardsOne(factor) : factor * RELIEVE;
@@ -85,31 +86,6 @@ const ROOT = 1.01 * Math.sqrt(EPSILON);
 
 function towardsOne(factor: number): number {
   return factor > 1 ? Math.max(1, factor * RELIEVE) : Math.min(1, factor * PRESS);
-}
-
-/** Components of each layer; those that no layer has are one more. */
-function layersOf({ layers, count }: Groups): (readonly number[])[] {
-  const free = new Set(Array(count).keys());
-  const lists = layers.map(({ components }) => [...components].filter((k) => free.delete(k)));
-  return [...lists, [...free]];
-}
-
-/**
- * Norms as scores that can be compared across layers (LAMP, Lee et al. 2021, section 3): the square of a norm as a share
- * of its own and all larger ones in the layer. By norms a layer that feeds a large output, whose groups have far more
- * weights, would keep nearly all units. The largest unit of each layer scores 1; what is not above 0 keeps its value.
- */
-export function layerScores(layers: readonly (readonly number[])[], norms: Float64Array): Float64Array {
-  const scores = new Float64Array(norms.length);
-  for (const layer of layers) {
-    let sum = 0;
-    for (const k of [...layer].sort((i, j) => norms[j]! - norms[i]! || i - j)) {
-      const norm = norms[k]!;
-      if (norm > 0) sum += norm ** 2;
-      scores[k] = norm > 0 ? norm ** 2 / sum : norm;
-    }
-  }
-  return scores;
 }
 
 /** 1 for the components of largest score, as many as the target lets stay. */

@@ -6,17 +6,19 @@ import type { TracedModel } from '../groups/traceModel.ts';
 import { range } from '../groups/tracing/traced.ts';
 import { countParameters } from '../inspect/costs.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
+import { type Activity, activityOf } from './activity.ts';
+import { rankings, type UnitRanking, type UnitScores } from './ranking.ts';
 import { type RemainingParameters, remainingParameters } from './remaining.ts';
 import { layerSizes, type ShrunkLayer, settleRemoval } from './shrink.ts';
 
 /**
  * How much of a model a cut leaves.
  * - `lossless`: all but the units that can leave without loss.
- * - `keep`: this fraction of the units of each layer, those with the largest group norms.
- * - `params`: at most this fraction of the model's parameters; units of all layers are ranked together, each by its
- *   norm relative to the root mean square of its layer, so that layers of different scale compare.
- * - `below`: the units whose group norm is not below this.
- * - `units`: so many units in the named layers, those with the largest norms; names as `layersNamed` takes them.
+ * - `keep`: this fraction of the units of each layer, those that rank first.
+ * - `params`: at most this fraction of the model's parameters; units of all layers are ranked together, by scores with
+ *   which layers of different scale compare.
+ * - `below`: the units whose group norm is not below this, however they rank.
+ * - `units`: so many units in the named layers, those that rank first; names as `layersNamed` takes them.
  *
  * Units that can leave without loss go first and always, except that `units` is exact. Every layer keeps at least one
  * unit; units that several layers share (residual connections, stacked states) go together.
@@ -36,20 +38,31 @@ export interface CutPlan {
   readonly parameters: { readonly before: number; readonly after: number };
 }
 
+/** By what units are ranked. */
+export interface RankingOptions {
+  /** By their group norms when left out. */
+  readonly ranking?: UnitRanking;
+  /** What readers read on given inputs (`measureActivity`), for rankings that ask for it. */
+  readonly activity?: Activity;
+}
+
 /**
  * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a
- * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units.
+ * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units;
+ * and when the ranking needs inputs and there is no activity.
  */
 export function planCut(
   traced: TracedModel,
   target: CutTarget,
   parameters = countParameters(traced.prepared.graph),
+  { ranking = rankings.norm, activity }: RankingOptions = {},
 ): CutPlan {
   const { prepared, groups } = traced;
   const weights = weightsOf(constantPerUse(prepared.graph));
   const live = liveComponents(groups, weights);
   const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
-  const ranked: Ranked = { groups, live, norms };
+  const activities = activity && activityOf(traced, activity);
+  const ranked: Ranked = { groups, live, norms, ...ranking.scores({ groups, live, norms, activities }) };
   const remaining = remainingParameters(prepared.graph, groups);
   const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
   const layers = layerSizes(groups, removed);
@@ -62,7 +75,7 @@ export function planCut(
 }
 
 /** Components with what ranks them. */
-interface Ranked {
+interface Ranked extends UnitScores {
   readonly groups: Groups;
   /** 0 for those that can leave without loss. */
   readonly live: Uint8Array;
@@ -122,9 +135,9 @@ function unitsPerComponent({ components }: GroupLayer): Map<number, number> {
   return counts;
 }
 
-/** By norm, but what can leave without loss stands behind all others. */
-function strongestFirst({ live, norms }: Ranked, components: Iterable<number>): number[] {
-  return [...components].sort((a, b) => live[b]! - live[a]! || norms[b]! - norms[a]! || a - b);
+/** By score, but what can leave without loss stands behind all others. */
+function strongestFirst({ live, within }: Ranked, components: Iterable<number>): number[] {
+  return [...components].sort((a, b) => live[b]! - live[a]! || within[b]! - within[a]! || a - b);
 }
 
 /** The layers that names stand for, each with its number of units. */
@@ -183,12 +196,11 @@ function removeToParameters(
   remaining: RemainingParameters,
   parameters: number,
 ): Uint8Array {
-  const { groups, live } = ranked;
-  const relative = relativeNorms(ranked);
+  const { groups, live, across } = ranked;
   const protectedOnes = new Set(groups.layers.flatMap((l) => best(ranked, l, 0, () => false)));
   const order = range(0, groups.count)
     .filter((k) => !protectedOnes.has(k))
-    .sort((a, b) => live[a]! - live[b]! || relative[a]! - relative[b]! || a - b);
+    .sort((a, b) => live[a]! - live[b]! || across[a]! - across[b]! || a - b);
   const first = (count: number) => {
     const removed = new Uint8Array(groups.count);
     for (let i = 0; i < count; i++) removed[order[i]!] = 1;
@@ -211,18 +223,6 @@ function removeToParameters(
     else low = middle + 1;
   }
   return first(low);
-}
-
-/** Norm of each component relative to the root mean square of the living ones of its layer; of several, the largest. */
-function relativeNorms({ groups, live, norms }: Ranked): Float64Array {
-  const relative = new Float64Array(groups.count);
-  for (const layer of groups.layers) {
-    const components = [...unitsPerComponent(layer).keys()];
-    const alive = components.filter((k) => live[k] === 1 && Number.isFinite(norms[k]));
-    const scale = Math.sqrt(sum(alive.map((k) => norms[k]! ** 2)) / alive.length) || 1;
-    for (const k of components) relative[k] = Math.max(relative[k]!, norms[k]! / scale);
-  }
-  return relative;
 }
 
 function sum(values: Iterable<number>): number {

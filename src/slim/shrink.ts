@@ -142,9 +142,10 @@ function channelsOf(
   const gone = new Set<number>();
   const stored = new Map(identities.stored.map((s) => [`${s.axis} ${s.tensor}`, s.ids]));
   for (const { tensor, axis, components } of axes) {
-    const ids = stored.get(`${axis} ${tensor}`)!;
-    components.forEach((k, i) => {
-      if (removed[k] === 1) gone.add(identities.find(ids[i]!));
+    const ids = stored.get(`${axis} ${tensor}`);
+    // A tensor that was added behind the trace has channels that others have, too.
+    ids?.forEach((id, i) => {
+      if (removed[components[i]!] === 1) gone.add(identities.find(id));
     });
   }
   return { ...trace, tensors, goes: (id) => gone.has(identities.find(id)) };

@@ -1,0 +1,77 @@
+import { sliceTensor } from '../graph/tensors.ts';
+import type { Graph, Tensor } from '../graph/types.ts';
+import { range } from '../groups/tracing/traced.ts';
+import type { Tensors } from '../runtime/runtime.ts';
+
+/** Consecutive windows in two parts: what is computed comes from one, what is reported is measured on the other. */
+export interface SplitInputs {
+  readonly fit: readonly Tensors[];
+  /** The same as `fit` where the inputs cannot be split. */
+  readonly heldOut: readonly Tensors[];
+  readonly isSplit: boolean;
+}
+
+/** The share that is held out, from the end. */
+const HELD_OUT = 1 / 4;
+
+/**
+ * Splits given inputs: several windows between two of them; a single one along the free dimension that all its inputs
+ * have, that of the states where there are any, else the one called batch, else the outermost.
+ */
+export function splitInputs(graph: Graph, states: ReadonlySet<string>, windows: readonly Tensors[]): SplitInputs {
+  if (windows.length > 1) {
+    const first = firstPart(windows.length);
+    return { fit: windows.slice(0, first), heldOut: windows.slice(first), isSplit: true };
+  }
+  const [window] = windows as [Tensors];
+  const axes = axisToSplit(graph, states, window);
+  const size = axes && window[axes.input]!.dims[axes.axis]!;
+  if (axes === undefined || size === undefined) return { fit: windows, heldOut: windows, isSplit: false };
+  const first = firstPart(size);
+  const part = (from: number, count: number) => [partOf(graph, window, axes.dim, range(from, count))];
+  return { fit: part(0, first), heldOut: part(first, size - first), isSplit: true };
+}
+
+function firstPart(size: number): number {
+  return size - Math.max(1, Math.round(HELD_OUT * size));
+}
+
+/** A free dimension, and an input with the axis that has it. */
+interface FreeAxis {
+  readonly dim: string;
+  readonly input: string;
+  readonly axis: number;
+}
+
+function axisToSplit({ inputs }: Graph, states: ReadonlySet<string>, window: Tensors): FreeAxis | undefined {
+  const given = inputs.filter(({ name }) => !states.has(name));
+  const [first] = given;
+  const has = (dim: string) => (info: (typeof inputs)[number]) => info.type.shape?.includes(dim) ?? false;
+  const axes = (first?.type.shape ?? []).flatMap((dim, axis): FreeAxis[] => {
+    const size = window[first!.name]?.dims[axis] ?? 0;
+    return typeof dim === 'string' && size > 1 && given.every(has(dim)) ? [{ dim, input: first!.name, axis }] : [];
+  });
+  const carried = inputs.filter(({ name }) => states.has(name));
+  return (
+    (carried.length > 0 ? axes.find(({ dim }) => carried.every(has(dim))) : undefined) ??
+    axes.find(({ dim }) => /batch/i.test(dim)) ??
+    axes[0]
+  );
+}
+
+function partOf(graph: Graph, window: Tensors, dim: string, indices: readonly number[]): Tensors {
+  const shapes = new Map(graph.inputs.map(({ name, type }) => [name, type.shape]));
+  return Object.fromEntries(
+    Object.entries(window).map(([name, tensor]): [string, Tensor] => {
+      const shape = shapes.get(name) ?? [];
+      if (!shape.includes(dim)) return [name, tensor];
+      return [
+        name,
+        sliceTensor(
+          tensor,
+          tensor.dims.map((_, axis) => (shape[axis] === dim ? indices : undefined)),
+        ),
+      ];
+    }),
+  );
+}
