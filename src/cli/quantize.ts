@@ -93,7 +93,7 @@ async function quantizeFile(path: string, flags: QuantizeFlags): Promise<Quantiz
   const bits = flags.bits === '8' ? 8 : 7;
   const { model: quantized, weights, kept } = quantizeModel(model, { to, bits });
   const states = statesOf(original);
-  const feeds = inputs === undefined ? { seed: flags.seed ?? 1 } : { feeds: [await loadFeeds(inputs, model, states)] };
+  const feeds = inputs === undefined ? { seed: flags.seed ?? 1 } : { feeds: await loadFeeds(inputs, model, states) };
   note('measuring how far the outputs are apart');
   tellModels([path], nodeRuntime);
   const { unverifiedBranches = false } = flags;

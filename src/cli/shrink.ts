@@ -10,6 +10,7 @@ import { costsOf } from '../inspect/costs.ts';
 import { saveModel } from '../onnx/file.ts';
 import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
+import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
 import { layersAsMade } from '../slim/layersOf.ts';
 import { rankings } from '../slim/ranking.ts';
@@ -17,7 +18,7 @@ import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { withoutSmallWeights } from '../slim/smallWeights.ts';
 import { refuseEmpty } from '../verify/randomInputs.ts';
 import { assertEqual, verifyEqual } from '../verify/verify.ts';
-import { compensateCut, measureInputs } from './compensateCut.ts';
+import { compensateCut, type MeasuredInputs, measureInputs } from './compensateCut.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
@@ -115,32 +116,8 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
     layers: plan.layers,
   });
   if (!plan.removed.includes(1)) return unchanged(nothingToRemove(path, model, traced.groups, flags));
-  note(lossless ? 'verifying that both models compute the same' : 'measuring how far the outputs are apart');
-  const compared = measured && flags.compensate ? measured.heldOut : feeds;
-  const options = {
-    ...(compared ? { feeds: compared } : { seed: flags.seed ?? 1 }),
-    states,
-    removal: { groups: traced.groups, removed: plan.removed, prepared: traced.prepared },
-    ...verifyOptionsFrom(flags),
-  };
-  const request = { model, traced, removed: plan.removed, original, verify: options };
-  const compensation =
-    measured && flags.compensate ? await compensateCut(measured, request, flags.verifySeconds) : undefined;
-  // The smaller model is made after the first has run, so that memory holds less at a time.
-  let shrunk: Shrunk | undefined;
-  const makeSlim = () => {
-    shrunk = shrinkModel(model, compensation?.best ?? traced, plan.removed);
-    return shrunk.model;
-  };
-  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
-  const compare = lossless || flags.tolerance !== undefined ? assertEqual : verifyEqual;
-  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
-    compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
-  );
-  const { model: slim, resized } = shrunk!;
-  if (!Number.isFinite(verify.maxAbsDifference)) {
-    throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
-  }
+  const cut = { model, original, traced, removed: plan.removed, lossless, feeds, measured };
+  const { slim, resized, verify, compensation } = await cutAndCompare(cut, flags);
   const after = costsOf(slim);
   if (after.parameters >= before.parameters) {
     const change = `${grouped(before.parameters)} parameters before, ${grouped(after.parameters)} after`;
@@ -162,8 +139,51 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
     forGiven,
     verify,
     ...(target && (flags.inputs !== undefined || flags.rank !== undefined) && { ranking: rank }),
-    ...(compensation && { compensation: compensation.result }),
+    ...(compensation && { compensation }),
   };
+}
+
+/** A cut that is decided. */
+interface Cut {
+  readonly model: Model;
+  /** The model as it is run for comparing. */
+  readonly original: Model;
+  readonly traced: TracedModel;
+  readonly removed: Uint8Array;
+  readonly lossless: boolean;
+  /** Given inputs, and what was measured on them. */
+  readonly feeds: readonly Tensors[] | undefined;
+  readonly measured: MeasuredInputs | undefined;
+}
+
+/** Makes the smaller model and says how far its outputs are from the original's. Throws a SlimError where they may not be. */
+async function cutAndCompare({ model, original, traced, removed, lossless, feeds, measured }: Cut, flags: ShrinkFlags) {
+  note(lossless ? 'verifying that both models compute the same' : 'measuring how far the outputs are apart');
+  const compensates = measured !== undefined && flags.compensate;
+  const compared = compensates ? measured.heldOut : feeds;
+  const options = {
+    ...(compared ? { feeds: compared } : { seed: flags.seed ?? 1 }),
+    states: statesOf(traced.prepared),
+    removal: { groups: traced.groups, removed, prepared: traced.prepared },
+    ...verifyOptionsFrom(flags),
+  };
+  const request = { model, traced, removed, original, verify: options };
+  const compensated = compensates ? await compensateCut(measured, request, flags.verifySeconds) : undefined;
+  // The smaller model is made after the first has run, so that memory holds less at a time.
+  let shrunk: Shrunk | undefined;
+  const makeSlim = () => {
+    shrunk = shrinkModel(model, compensated?.best ?? traced, removed);
+    return shrunk.model;
+  };
+  // A cut changes what comes out, by as much as is wanted unless somebody says how much.
+  const compare = lossless || flags.tolerance !== undefined ? assertEqual : verifyEqual;
+  const verify = await withinSeconds(flags.verifySeconds, (onWindow) =>
+    compare(nodeRuntime, original, makeSlim, { ...options, onWindow }),
+  );
+  if (!Number.isFinite(verify.maxAbsDifference)) {
+    throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
+  }
+  return { slim: shrunk!.model, resized: shrunk!.resized, verify, compensation: compensated?.result };
 }
 
 /** Lines on the layers that keep all that they have: in a cut any, else those that something holds. */

@@ -107,10 +107,6 @@ function compensationLines({ kind, compensated, left, isHeldOut, ...difference }
   ];
 }
 
-function percent(part: number): string {
-  return `${rounded(100 * part)} %`;
-}
-
 /** Values that change alike share a line. */
 function resizedLines(resized: readonly ResizedValue[]): string[] {
   const alike = new Map<string, string[]>();
