@@ -19,6 +19,9 @@ interface ModelWork<Ready, Task, Result> {
   ): Promise<void>;
 }
 
+/** Milliseconds that a model works before it is timed: until then the browser has not optimized its WebAssembly. */
+export const LEAD_IN = 60;
+
 /** Answers the page in a worker with models side by side. */
 export function answerWithModels<Ready extends { release(): Promise<void> }, Task, Result>({
   prepare,
