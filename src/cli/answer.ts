@@ -4,21 +4,28 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import { readQuestionFile } from '../data/questions/questionFiles.ts';
+import type { SpanTokens } from '../data/questions/spanTokens.ts';
 import { readTextFile } from '../data/textFiles.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { modelPath } from '../tasks/modelPath.ts';
-import { type AnswerSession, answerSession, type FoundAnswer } from '../tasks/question-answering/answer.ts';
+import {
+  type AnswerSession,
+  answerSession,
+  type FoundAnswer,
+  requireQuestionModel,
+} from '../tasks/question-answering/answer.ts';
 import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
-import { whole } from './flags.ts';
+import { checkNewFile, whole } from './flags.ts';
 import { examplesText } from './helpTexts.ts';
-import { note, print } from './output.ts';
+import { isPrintedAsJson, note, print } from './output.ts';
 
 interface AnswerFlags {
   readonly passage?: string;
   readonly question?: string;
   readonly data?: string;
   readonly out?: string;
+  readonly force?: boolean;
   readonly vocabulary?: string;
   readonly threads?: number;
 }
@@ -35,6 +42,7 @@ export const command = new Command('answer')
   .option('--question <text>', 'the question')
   .option('--data <file>', 'questions in the form of SQuAD 1.1')
   .option('--out <file>', "write the answers to --data there, as SQuAD's script takes them")
+  .option('--force', 'replace --out if it exists')
   .option('--vocabulary <file>', "the model's words (default: vocabulary.txt beside it)")
   .option('--threads <n>', 'threads of the engine (default: one per core)', whole('--threads'))
   .addHelpText(
@@ -55,7 +63,9 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   }
   if (flags.data === undefined && flags.out !== undefined) throw new UsageError('--out needs --data');
   const file = modelPath(path, path);
+  if (flags.out !== undefined) checkNewFile(file, flags.out, flags.force);
   const model = await loadModel(file);
+  requireQuestionModel(model);
   const words = (await readTextFile(flags.vocabulary ?? join(dirname(file), 'vocabulary.txt'))).trimEnd().split('\n');
   const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
   const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
@@ -71,7 +81,13 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
 
 async function answerOne(session: AnswerSession, passage: string, question: string): Promise<void> {
   const found = await session.answer(passage, question);
-  print(found, () => answerText(found));
+  print(answerDocument(found), () => answerText(found));
+}
+
+/** An answer whose places are lists, as JSON has them. */
+function answerDocument({ question, passage, ...found }: FoundAnswer) {
+  const listed = ({ words, starts, ends }: SpanTokens) => ({ words, starts: [...starts], ends: [...ends] });
+  return { ...found, question: listed(question), passage: listed(passage) };
 }
 
 function answerText({ text, probability, unknown }: FoundAnswer): string {
@@ -79,8 +95,12 @@ function answerText({ text, probability, unknown }: FoundAnswer): string {
   return `${text}\n(probability ${(100 * probability).toFixed(1)} %${words})`;
 }
 
-/** Asks for questions until the input ends; one that cannot be answered is said and the next one asked for. */
+/**
+ * Asks for questions until the input ends; one that cannot be answered is said and the next one asked for. As JSON the
+ * answers are one list.
+ */
 async function converse(session: AnswerSession, passage: string): Promise<void> {
+  const documents: ReturnType<typeof answerDocument>[] = [];
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: 'question: ' });
   note('ask about the passage, a question a line; an empty line ends');
   lines.prompt();
@@ -88,7 +108,8 @@ async function converse(session: AnswerSession, passage: string): Promise<void> 
     if (line.trim() === '') break;
     try {
       const found = await session.answer(passage, line);
-      print(found, () => answerText(found));
+      if (isPrintedAsJson()) documents.push(answerDocument(found));
+      else print(found, () => answerText(found));
     } catch (error) {
       if (!(error instanceof UsageError)) throw error;
       note(error.message);
@@ -96,6 +117,7 @@ async function converse(session: AnswerSession, passage: string): Promise<void> 
     lines.prompt();
   }
   lines.close();
+  if (isPrintedAsJson()) print(documents, () => '');
 }
 
 type Passages = Awaited<ReturnType<typeof readQuestionFile>>;

@@ -24,6 +24,16 @@ describe('resolveConfig', () => {
     });
   });
 
+  it("takes what the user says in place of a preset's alternative to it", () => {
+    expect(resolve({ setEpsilon: 3 }, presets['set-lstm']).method).toEqual({
+      kind: 'set',
+      setShare: 0.3,
+      setEpsilon: 3,
+    });
+    const both = () => resolve({ setEpsilon: 3, density: 0.1 }, presets['set-lstm']);
+    expect(both).toThrow('choose one of density and setEpsilon');
+  });
+
   it('takes other kinds, and the default one as if it were not named', () => {
     expect(changed({ cell: 'gru' })().model.kind).toBe('gru');
     expect(changed({ cell: 'lstm' })()).toEqual(changed({})());

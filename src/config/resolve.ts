@@ -2,7 +2,13 @@ import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { type FieldName, isIdle, type Section, type Settings } from '../base/fields.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { chooseMethod, methodContradictions, commonFields as methodFields, methods } from '../methods/registry.ts';
+import {
+  chooseMethod,
+  methodContradictions,
+  commonFields as methodFields,
+  methods,
+  withoutDisplaced,
+} from '../methods/registry.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
@@ -39,7 +45,7 @@ export interface ResolveOptions {
 export function resolveConfig(settings: Settings, options: ResolveOptions): RunConfig {
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
-  const flat = { ...flattened(options.base ?? {}), ...said };
+  const flat = { ...withoutDisplaced(flattened(options.base ?? {}), said), ...said };
   const problems: string[] = unknownFields(flat, tasks, nameOf);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);

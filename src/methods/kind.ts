@@ -60,6 +60,8 @@ export interface MethodKind<Fields extends z.ZodRawShape = z.ZodRawShape> {
   readonly selector: string | undefined;
   /** Whether settings ask for this kind; the first kind of the registry that says so is taken. */
   isAskedFor(settings: Settings): boolean;
+  /** Fields of which only one can be said, list by list: one that the user says takes the place of a preset's other one. */
+  readonly alternatives?: readonly (readonly string[])[];
   /** Whether whole units become zero, so that the model can shrink; else single weights do. */
   readonly isStructural: boolean;
   /** Whether weights that are zero stay zero. */

@@ -36,6 +36,13 @@ export function withoutMethod(settings: Settings): Settings {
   return Object.fromEntries(Object.entries(settings).filter(([field]) => !own.has(field) && field !== 'method'));
 }
 
+/** Settings without those whose alternative the user has said. */
+export function withoutDisplaced(settings: Settings, said: Settings): Settings {
+  const lists = methods.flatMap(({ alternatives = [] }) => alternatives);
+  const displaced = new Set(lists.flatMap((list) => (list.some((field) => said[field] !== undefined) ? list : [])));
+  return Object.fromEntries(Object.entries(settings).filter(([field]) => !displaced.has(field)));
+}
+
 /** The kind of that name; dense for a name that is none, as in a run of another version. */
 export function methodOf({ kind }: Pick<Section, 'kind'>): MethodKind {
   return methods.find(({ name }) => name === kind) ?? denseKind;

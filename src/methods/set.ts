@@ -51,6 +51,7 @@ export const setKind = defineMethod({
   selector: 'setShare',
   fields,
   isAskedFor: ({ setShare: share }) => !isIdle(share),
+  alternatives: [['density', 'setEpsilon']],
   isStructural: false,
   keepsZeros: false,
   groupsEmbeddings: groupKind.groupsEmbeddings,
@@ -79,6 +80,10 @@ export const setKind = defineMethod({
     if (tables.size + matrices.size === 0) {
       throw new UsageError('--set-share: the model has no embedding and no recurrent layer whose weights are trained');
     }
+    const gates = gatesOf(first.graph);
+    const counts = countsOf(config, first, [...tables, ...matrices], (name) => gates.get(name) ?? 1);
+    const empty = [...counts].find(([, blocks]) => blocks.includes(0));
+    if (empty) throw new UsageError(`so few connections leave none to '${empty[0]}': take a larger density or ε`);
     if (!isIdle(config.iss)) checkLayerFactors(config, first);
   },
   create(config, context) {

@@ -163,6 +163,14 @@ describe('models that are compared', () => {
     expect(names.distances).toEqual([0, 1, 2].map(() => [0, 0, 0]));
   });
 
+  it('may be sparse and dense, whatever the order of their tensors', () => {
+    const model = sparseModel(7);
+    const dense = mapWeights(model, (_, { elementType, dims, data }) => ({ elementType, dims, data }));
+    const initializers = new Map([...dense.graph.initializers].reverse());
+    const turned = { ...dense, graph: { ...dense.graph, initializers } };
+    expect(distance(model, turned).distance).toBe(0);
+  });
+
   it('must have the same layers and something sparse', () => {
     const dense = testModel({ vocabulary: 9, embedding: 3, layers: [{ hidden: 4, direction: 'forward' }] });
     const compare = (a: Model, b: Model) => () =>

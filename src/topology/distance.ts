@@ -40,13 +40,18 @@ type Pairs = readonly (readonly number[] | undefined)[];
  * UsageError when the models have other layers or tensors, or no sparse ones.
  */
 export function topologyDistance(a: Topology, b: Topology, inputNames: InputNames = () => undefined): TopologyDistance {
-  requireAlike(a, b);
-  const tensors = a.tensors.flatMap((incoming, i): TensorPair[] => {
-    const other = b.tensors[i]!;
+  requireSameNames(a, b);
+  const tensors = a.tensors.flatMap((incoming): TensorPair[] => {
+    const other = b.tensors.find(({ tensor }) => tensor === incoming.tensor)!;
     if (incoming.isDense && other.isDense) return [];
     return [{ a: incoming, b: other, named: inputNames(incoming, other) }];
   });
-  const layers = a.layers.map((layer, i) => layerPair(layer, b.layers[i]!)).filter(hasConnections(tensors));
+  if (tensors.length === 0) {
+    throw new UsageError('both models are dense: all their weights are there, so there is no topology to compare');
+  }
+  const layers = a.layers
+    .map((layer) => layerPair(layer, b.layers.find(({ name }) => name === layer.name)!))
+    .filter(hasConnections(tensors));
   const sides = { layers, tensors };
   const sameNumbers = layers.map(({ size }) => [...Array(size).keys()]);
   const unpaired = distances(sides, sameNumbers);
@@ -99,15 +104,12 @@ interface Sides {
   readonly tensors: readonly TensorPair[];
 }
 
-function requireAlike(a: Topology, b: Topology): void {
-  const namesOf = ({ layers, tensors }: Topology) => [...layers.map((l) => l.name), ...tensors.map((t) => t.tensor)];
+function requireSameNames(a: Topology, b: Topology): void {
+  const namesOf = ({ layers, tensors }: Topology) =>
+    [...layers.map((l) => l.name), ...tensors.map((t) => t.tensor)].sort();
   const [one, other] = [namesOf(a), namesOf(b)];
-  if (one.join() !== other.join()) {
-    throw new UsageError(`these are models of different kinds: one has ${one.join(', ')}, another ${other.join(', ')}`);
-  }
-  if (a.tensors.every(({ isDense }, i) => isDense && b.tensors[i]!.isDense)) {
-    throw new UsageError('both models are dense: all their weights are there, so there is no topology to compare');
-  }
+  if (one.join() === other.join()) return;
+  throw new UsageError(`these are models of different kinds: one has ${one.join(', ')}, another ${other.join(', ')}`);
 }
 
 function layerPair(a: UnitLayer, b: UnitLayer): LayerPair {

@@ -59,8 +59,18 @@ describe('train bidaf-tiny', () => {
 describe('answer', () => {
   it('finds the answer in the passage, with its place and its probability', async () => {
     const ask = ['answer', 'tiny', '--passage', 'passage.txt', '--question', question.question];
-    const found = (await runJson(ask, folder)) as { text: string; start: number; probability: number };
+    const found = (await runJson(ask, folder)) as {
+      text: string;
+      start: number;
+      probability: number;
+      question: object;
+    };
     expect(found).toMatchObject({ text: question.answers[0]!.text, start: question.answers[0]!.start });
+    expect(found.question).toMatchObject({
+      words: expect.any(Array),
+      starts: expect.any(Array),
+      ends: expect.any(Array),
+    });
     expect(found.probability).toBeGreaterThan(0.5);
     const { stdout } = await runCli(ask, folder);
     expect(stdout).toContain(question.answers[0]!.text);
@@ -87,6 +97,7 @@ describe('answer', () => {
       ['tiny', '--passage', 'passage.txt', '--question', 'why '.repeat(31)],
       'the question has 31 words; this model takes 30',
     ],
+    ['a file in the way', ['tiny', '--data', 'dev.json', '--out', 'passage.txt'], 'passage.txt exists; add --force'],
     ['a model that is not there', ['none', '--passage', 'passage.txt'], 'none: there is no such file'],
   ])('%s is refused', async (_, args, message) => {
     await expectRefused(folder, ['answer', ...args], message);

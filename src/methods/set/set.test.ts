@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -113,6 +113,13 @@ describe('a run with a sparse table', () => {
   afterEach(() => {
     vi.restoreAllMocks();
     rmSync(folder, { recursive: true, force: true });
+  });
+
+  it('is refused where a gate would have no connection', async () => {
+    const made = texts.make({ ...asked, density: 0.001 });
+    const directory = join(folder, 'empty');
+    await expect(run({ ...made, runtime: nodeRuntime, directory })).rejects.toThrow("leave none to 'lstm_0.");
+    expect(existsSync(directory)).toBe(false);
   });
 
   it('never lays the table out, from the first weights to the saved file', async () => {

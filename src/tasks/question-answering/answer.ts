@@ -8,7 +8,7 @@ import type { Runtime, SessionOptions } from '../../runtime/runtime.ts';
 import { fillFeeds, inputFeeds } from './batches.ts';
 import { bestSpan } from './bestSpan.ts';
 import { encoderOf, wordsDigest } from './lexicon.ts';
-import { questionMetadata } from './metadata.ts';
+import { type QuestionMetadata, questionMetadata } from './metadata.ts';
 
 /** Words of a passage, at most: what the model looks at grows with them and with those of the question. */
 const MOST_WORDS = 4000;
@@ -51,9 +51,7 @@ export async function answerSession(
   runtime: Runtime,
   options: SessionOptions = {},
 ): Promise<AnswerSession> {
-  const about = questionMetadata(model);
-  if (about === undefined)
-    throw new SlimError('the model answers no questions: its file names no words and characters');
+  const about = requireQuestionModel(model);
   if (about.vocabulary !== wordsDigest(words)) {
     throw new SlimError('the model was trained with other words; take the vocabulary.txt of its run');
   }
@@ -93,6 +91,14 @@ export async function answerSession(
     },
     release: () => session.release(),
   };
+}
+
+/** What the file of a model says of its words. Throws a SlimError for a model that answers no questions. */
+export function requireQuestionModel(model: Model): QuestionMetadata {
+  const about = questionMetadata(model);
+  if (about === undefined)
+    throw new SlimError('the model answers no questions: its file names no words and characters');
+  return about;
 }
 
 function wordsOf(text: string, what: string, most: number): SpanTokens {
