@@ -1,8 +1,9 @@
 import { Command, Option } from 'commander';
-import { UsageError } from '../base/errors.ts';
+import { UnchangedError, UsageError } from '../base/errors.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
-import { saveModel } from '../onnx/file.ts';
+import { savedBytes, saveModel } from '../onnx/file.ts';
+import { prepareModel } from '../passes/prepareModel.ts';
 import { type LatencyPair, latencyPair, type Unmeasured } from '../quantize/latencies.ts';
 import { type QuantizedForm, quantizedForms, quantizeModel } from '../quantize/quantize.ts';
 import type { DeviceName } from '../runtime/devices.ts';
@@ -14,8 +15,8 @@ import { addGivenFlags, type GivenFlags, openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { examplesText } from './helpTexts.ts';
 import { loadFeeds } from './loadFeeds.ts';
-import { note, print } from './output.ts';
-import { type QuantizeResult, quantizeText } from './quantizeText.ts';
+import { grouped, isPrintedAsJson, note, print } from './output.ts';
+import { type QuantizeResult, quantizeText, type UnchangedQuantize } from './quantizeText.ts';
 import { addEffortFlags, type VerifyFlags } from './verifyFlags.ts';
 
 interface QuantizeFlags extends GivenFlags, Omit<VerifyFlags, 'tolerance'> {
@@ -76,10 +77,26 @@ command.addHelpText(
     'quantize model.onnx --to int8-storage --out web.onnx',
   ),
 );
-command.action(async (path: string, flags: QuantizeFlags) => {
-  const result = await quantizeFile(path, flags);
-  print(result, () => quantizeText(result));
-});
+command.action(quantizeCommand);
+
+async function quantizeCommand(path: string, flags: QuantizeFlags): Promise<void> {
+  try {
+    const result = await quantizeFile(path, flags);
+    print(result, () => quantizeText(result));
+  } catch (error) {
+    if (error instanceof UnchangedError && isPrintedAsJson()) {
+      const result: UnchangedQuantize = {
+        model: path,
+        to: flags.to,
+        written: false,
+        out: null,
+        problem: error.message,
+      };
+      print(result, () => '');
+    }
+    throw error;
+  }
+}
 
 async function quantizeFile(path: string, flags: QuantizeFlags): Promise<QuantizeResult> {
   const { out, to, bound, inputs } = flags;
@@ -92,7 +109,8 @@ async function quantizeFile(path: string, flags: QuantizeFlags): Promise<Quantiz
   for (const input of original.graph.inputs) refuseEmpty(input);
   const bits = flags.bits === '8' ? 8 : 7;
   const { model: quantized, weights, kept } = quantizeModel(model, { to, bits });
-  const states = statesOf(original);
+  refuseLarger(path, bytes, savedBytes(out, quantized));
+  const states = statesOf(prepareModel(model));
   const feeds = inputs === undefined ? { seed: flags.seed ?? 1 } : { feeds: await loadFeeds(inputs, model, states) };
   note('measuring how far the outputs are apart');
   tellModels([path], nodeRuntime);
@@ -103,9 +121,16 @@ async function quantizeFile(path: string, flags: QuantizeFlags): Promise<Quantiz
   const latencies = flags.latency ? await latenciesOf(original, quantized) : [];
   const written = await saveModel(out, quantized);
   return {
-    ...{ model: path, out, to, ...(to === 'int8' && { bits }), forGiven, bound, inputs: inputs ?? null },
+    ...{ model: path, written: true, out, to, ...(to === 'int8' && { bits }), forGiven, bound, inputs: inputs ?? null },
     ...{ bytes: { before: bytes, after: written }, weights, kept, verify, latencies },
   };
+}
+
+/** Throws an UnchangedError where a file would be no smaller than the one that it was made of. */
+function refuseLarger(path: string, before: number, after: number): void {
+  if (after < before) return;
+  const change = `${grouped(before)} bytes before, ${grouped(after)} after`;
+  throw new UnchangedError(`${path} would not get smaller: ${change}; nothing was written`);
 }
 
 async function latenciesOf(original: Model, quantized: Model): Promise<(LatencyPair | Unmeasured)[]> {

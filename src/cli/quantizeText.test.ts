@@ -5,7 +5,7 @@ it('a slower model is called so, with what to do', () => {
   const pair = { batch: 1, steps: 30, before: 1, after: 2, speedup: 0.5 };
   const difference = { maxAbsDifference: 0.1, meanAbsDifference: 0.01, maxRelativeDifference: 0.02 };
   const text = quantizeText({
-    ...{ model: 'a.onnx', out: 'b.onnx', to: 'int8', bits: 7, forGiven: '', bound: 0.05, inputs: null },
+    ...{ model: 'a.onnx', written: true, out: 'b.onnx', to: 'int8', bits: 7, forGiven: '', bound: 0.05, inputs: null },
     ...{ bytes: { before: 4000, after: 1000 }, weights: [{ name: 'w0', form: 'product' }], kept: ['w1'] },
     verify: { ...difference, meanRelativeDifference: 0.001, batches: 3, worst: { output: 'y', apart: 0.02 } },
     latencies: [

@@ -8,6 +8,7 @@ import { remarksOn } from './verifyFlags.ts';
 /** A finished `quantize`. */
 export interface QuantizeResult {
   readonly model: string;
+  readonly written: true;
   readonly out: string;
   readonly to: QuantizedForm;
   /** Of weights that are multiplied as whole numbers. */
@@ -22,6 +23,15 @@ export interface QuantizeResult {
   readonly kept: readonly string[];
   readonly verify: Distance;
   readonly latencies: readonly (LatencyPair | Unmeasured)[];
+}
+
+/** A `quantize` that wrote nothing, since no weight could change or the file would be no smaller. */
+export interface UnchangedQuantize {
+  readonly model: string;
+  readonly to: QuantizedForm;
+  readonly written: false;
+  readonly out: null;
+  readonly problem: string;
 }
 
 /** Below this speedup a model is called slower: smaller differences may be noise. */
@@ -43,7 +53,6 @@ export function quantizeText(result: QuantizeResult): string {
     '',
     ...timed.filter(({ speedup }) => speedup < SLOWER).map((pair) => slowerLine(pair, to)),
     ...untimed.map(({ device, problem }) => `not timed on ${device}: ${problem}`),
-    ...(bytes.after > bytes.before ? ['the file grows: its weights were stored sparse, or the graph got longer'] : []),
     `outputs against those of ${model}, on ${result.inputs ?? 'the same random inputs'}:`,
     ...differenceLines(verify, result.bound),
     ...remarksOn(verify),

@@ -55,17 +55,29 @@ export async function loadModelFiles(path: string): Promise<{ model: Model; byte
  * Throws a SlimError for what ONNX cannot hold and when the file cannot be written.
  */
 export async function saveModel(path: string, model: Model, options: { externalData?: string } = {}): Promise<number> {
-  let size = 0;
-  for (const tensor of model.graph.initializers.values()) {
-    const { data } = tensor instanceof SparseTensor ? { data: tensor.values } : tensor;
-    size += Array.isArray(data) ? 0 : data.byteLength;
-  }
-  const location = options.externalData ?? (size > MOST_WITHIN ? `${basename(path)}.data` : undefined);
-  if (location === undefined) {
-    const pieces = encodeModel(model);
-    await writeAtomically(path, pieces);
-    return bytesIn(pieces);
-  }
+  const { pieces, outside } = filesOf(path, model, options.externalData);
+  if (outside !== undefined) await writeAtomically(join(dirname(path), outside.location), outside.data);
+  await writeAtomically(path, pieces);
+  return bytesIn([...(outside?.data ?? []), ...pieces]);
+}
+
+/** The bytes of all files that `saveModel` would write, without `externalData`. Throws what it throws. */
+export function savedBytes(path: string, model: Model): number {
+  const { pieces, outside } = filesOf(path, model);
+  return bytesIn([...(outside?.data ?? []), ...pieces]);
+}
+
+/** What the files of a model hold. */
+interface ModelFiles {
+  /** Of the ONNX file. */
+  readonly pieces: readonly Uint8Array[];
+  /** The data file, where there is one. */
+  readonly outside?: { readonly location: string; readonly data: readonly Uint8Array[] };
+}
+
+function filesOf(path: string, model: Model, externalData?: string): ModelFiles {
+  const location = externalData ?? (weightBytes(model) > MOST_WITHIN ? `${basename(path)}.data` : undefined);
+  if (location === undefined) return { pieces: encodeModel(model) };
   if (basename(location) !== location || ['', '.', '..', basename(path)].includes(location)) {
     throw new UsageError(
       `cannot write ${path}: the data file must have a name of its own, without a folder, not '${location}'`,
@@ -73,9 +85,16 @@ export async function saveModel(path: string, model: Model, options: { externalD
   }
   const data: Uint8Array[] = [];
   const pieces = encodeModel(model, collectInto(data, location));
-  await writeAtomically(join(dirname(path), location), data);
-  await writeAtomically(path, pieces);
-  return bytesIn([...data, ...pieces]);
+  return { pieces, outside: { location, data } };
+}
+
+function weightBytes({ graph }: Model): number {
+  let size = 0;
+  for (const tensor of graph.initializers.values()) {
+    const { data } = tensor instanceof SparseTensor ? { data: tensor.values } : tensor;
+    size += Array.isArray(data) ? 0 : data.byteLength;
+  }
+  return size;
 }
 
 function bytesIn(pieces: readonly Uint8Array[]): number {

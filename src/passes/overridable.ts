@@ -17,7 +17,7 @@ export function withoutOverridable(graph: Graph, pass: (graph: Graph) => Graph):
 }
 
 /** Initializers that a caller may override. Up to version 3 of the format all must be listed, which then says nothing. */
-function overridable({ initializers, listedInitializers = [] }: Graph): Set<string> {
+export function overridable({ initializers, listedInitializers = [] }: Graph): Set<string> {
   const listed = listedInitializers.map(({ info }) => info.name).filter((name) => initializers.has(name));
   return new Set(listed.length === initializers.size ? [] : listed);
 }

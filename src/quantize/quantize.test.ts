@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { testModel } from '../../test/support/models.ts';
-import { GraphBuilder } from '../graph/builder.ts';
+import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { floatToHalf } from '../graph/half.ts';
 import { modelOf } from '../graph/model.ts';
 import { gather, matmul, transpose } from '../graph/ops.ts';
@@ -103,6 +103,25 @@ describe('quantizeModel', () => {
     const info = { name: 'head.weight', type: { elementType: 'float32', shape: [12, 40] } } as const;
     const open = { ...model, graph: { ...model.graph, listedInitializers: [{ at: 0, info }] } };
     expect(quantizeModel(open).kept).toEqual(['head.weight']);
+  });
+
+  it('says why large weights are kept where no other is large', () => {
+    const product = (
+      value: number,
+      stored: (b: GraphBuilder, w: Value, x: Value) => Value = (_, w, x) => matmul(x, w),
+    ) => {
+      const b = new GraphBuilder('product');
+      const w = b.parameter('w', { elementType: 'float32', dims: [16, 16], data: new Float32Array(256).fill(value) });
+      b.output(stored(b, w, b.input('x', 'float32', ['batch', 16])), 'y');
+      return modelOf(b.build());
+    };
+    const nothing = (to: QuantizedForm, why: string) => `no weight of the model can be stored as ${to}: 'w' ${why}`;
+    expect(() => quantizeModel(product(Number.NaN))).toThrow(nothing('int8', 'has NaN or infinity'));
+    expect(() => quantizeModel(product(7e4), { to: 'fp16' })).toThrow(
+      nothing('fp16', 'has numbers that are too large'),
+    );
+    const added = product(1, (b, w, x) => b.node('Sub', [w, x])[0]!);
+    expect(() => quantizeModel(added)).toThrow(nothing('int8', 'is not read as a matrix of weights'));
   });
 
   it('refuses models that have been quantized, are in half precision, or have no large weight', () => {

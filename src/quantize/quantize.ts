@@ -16,6 +16,7 @@ import { dynamicLayers, MICROSOFT } from './dynamicLayers.ts';
 import { int8Rows } from './int8Rows.ts';
 import { matrixReaders, storedHalf, storedInt8 } from './storage.ts';
 import { LARGEST_7_BIT, LARGEST_8_BIT } from './symmetric.ts';
+import { whyKept } from './whyKept.ts';
 
 /** How weights may be written, with a few words on each. */
 export const quantizedForms = {
@@ -68,9 +69,16 @@ export function quantizeModel(model: Model, { to = 'int8', bits = 7 }: QuantizeO
   const weights: QuantizedWeight[] = [];
   const options = { opset: simple.opsets[''], largest: bits === 7 ? LARGEST_7_BIT : LARGEST_8_BIT };
   const after = withoutOverridable(before, (graph) => rewritten(graph, to, options, weights));
-  if (weights.length === 0) throw new UnchangedError(`the model has no large float32 weight to store as ${to}`);
+  if (weights.length === 0) throw new UnchangedError(nothingToStore(before, to));
   const opsets = usesMicrosoft(after) ? { [MICROSOFT]: 1, ...simple.opsets } : simple.opsets;
   return { model: { ...simple, graph: withTypes(after, before), opsets }, weights, kept: keptIn(after, before) };
+}
+
+/** Why no weight changes, in one line. */
+function nothingToStore(graph: Graph, to: QuantizedForm): string {
+  const reasons = whyKept(graph, to);
+  if (reasons.length === 0) return `the model has no large float32 weight to store as ${to}`;
+  return `no weight of the model can be stored as ${to}: ${reasons.join('; ')}`;
 }
 
 function rewritten(

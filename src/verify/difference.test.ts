@@ -3,11 +3,12 @@ import { floats, int64s } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/types.ts';
 import { Tally } from './difference.ts';
 
-function difference(...pairs: [Tensor, Tensor][]) {
+function tallyOf(...pairs: [Tensor, Tensor][]) {
   const tally = new Tally();
   for (const [a, b] of pairs) tally.compare('y', a, b);
-  return tally.difference;
+  return tally;
 }
+const difference = (...pairs: [Tensor, Tensor][]) => tallyOf(...pairs).difference;
 const vector = (...values: number[]) => floats([values.length], values);
 
 describe('Tally', () => {
@@ -28,6 +29,41 @@ describe('Tally', () => {
     expect(difference([vector(0, 1), vector(0, Number.NaN)]).maxRelativeDifference).toBe(Number.POSITIVE_INFINITY);
     expect(difference([vector(0, 1), vector(-0, 1)]).maxAbsDifference).toBe(0);
   });
+
+  const rows: readonly [number, number][] = [
+    [1, 1.5],
+    [Number.NaN, 0],
+    [2, 2.001],
+  ];
+  it.each(ordersOf(rows).map((order) => ({ order })))(
+    'counts NaN as infinitely far in every order: $order',
+    ({ order }) => {
+      const infinite = {
+        maxAbsDifference: Number.POSITIVE_INFINITY,
+        maxRelativeDifference: Number.POSITIVE_INFINITY,
+        meanAbsDifference: Number.POSITIVE_INFINITY,
+        meanRelativeDifference: Number.POSITIVE_INFINITY,
+      };
+      for (const [from, to] of [[0, 1] as const, [1, 0] as const]) {
+        const columns = [from, to].map((column) => vector(...order.map((row) => row[column]!))) as [Tensor, Tensor];
+        const windows = order.map((row): [Tensor, Tensor] => [vector(row[from]), vector(row[to])]);
+        for (const pairs of [[columns], windows]) {
+          const tally = tallyOf(...pairs);
+          expect(tally.difference).toMatchObject(infinite);
+          expect(tally.worstOf.get('y')).toBe(Number.POSITIVE_INFINITY);
+        }
+      }
+    },
+  );
+
+  it.each(ordersOf(rows).map((order) => ({ order })))(
+    'keeps the worst beside NaN that is equal: $order',
+    ({ order }) => {
+      const expected = vector(...order.map(([x]) => x));
+      const got = vector(...order.map(([x, y]) => (Number.isNaN(x) ? x : y)));
+      expect(tallyOf([expected, got]).worstOf.get('y')).toBe(0.25);
+    },
+  );
 
   it('decodes 16-bit floats', () => {
     const half = (...bits: number[]): Tensor => {
@@ -55,3 +91,9 @@ describe('Tally', () => {
     );
   });
 });
+
+/** All orders of a list. */
+function ordersOf<T>(list: readonly T[]): T[][] {
+  if (list.length === 0) return [[]];
+  return list.flatMap((first, i) => ordersOf(list.filter((_, j) => j !== i)).map((rest) => [first, ...rest]));
+}

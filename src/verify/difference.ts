@@ -100,14 +100,14 @@ export class Tally {
     for (let i = 0; i < a.length; i++) {
       const [x, y] = [a[i]!, b[i]!];
       if (Object.is(x, y) || x === y) continue;
-      const apart = Math.abs(x - y);
-      const d = Number.isNaN(apart) ? Number.POSITIVE_INFINITY : apart;
-      const relative = d / Math.max(floor, Math.min(Math.abs(x), largest));
+      const oneIsNaN = Number.isNaN(x) || Number.isNaN(y);
+      const d = oneIsNaN ? Number.POSITIVE_INFINITY : Math.abs(x - y);
+      const relative = oneIsNaN ? d : d / Math.max(floor, Math.min(Math.abs(x), largest));
       this.sumAbs += d;
       this.sumRelative += relative;
       if (d > this.maxAbs) this.maxAbs = d;
-      if (!(relative <= this.maxRelative)) this.maxRelative = relative;
-      if (d > allowed && !(relative <= worst)) worst = relative;
+      if (relative > this.maxRelative) this.maxRelative = relative;
+      if (d > allowed && relative > worst) worst = relative;
     }
     this.worstOf.set(name, worst);
     this.reals += a.length;

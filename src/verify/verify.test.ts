@@ -150,6 +150,25 @@ describe('verifying any model', () => {
     expect(await assertWithin(nodeRuntime, one, other, 1)).toMatchObject({ worst: undefined });
   });
 
+  it('within a bound takes probabilities absolutely and the logits behind them by their size', async () => {
+    const softmaxOf = (scale: number) => {
+      const b = new GraphBuilder('softmax');
+      const weights = Array.from({ length: 32 }, (_, i) => 20 * scale * Math.sin(i));
+      const logits = matmul(b.input('x', 'float32', ['rows', 2]), b.parameter('w', floats([2, 16], weights)));
+      b.output(b.node('Softmax', [logits], { axis: 1 }, ['p'])[0]!);
+      return modelOf(b.build());
+    };
+    const bound = 0.02;
+    const found = await assertWithin(nodeRuntime, softmaxOf(1), softmaxOf(1.01), bound);
+    expect(found.maxRelativeDifference).toBeGreaterThan(bound);
+    expect(found.maxAbsDifference).toBeLessThan(bound);
+    expect(found.worst).toEqual({ output: 'MatMul_0_out', apart: expect.closeTo(0.01, 4) });
+    await expect(assertWithin(nodeRuntime, softmaxOf(1), softmaxOf(1.1), 0.09)).rejects.toThrow(
+      /^refused: outputs are off by up to 10 % \(relative\), in 'MatMul_0_out'/,
+    );
+    await expect(assertWithin(nodeRuntime, softmaxOf(1), softmaxOf(1.01), 0.001)).rejects.toThrow(/^refused/);
+  });
+
   it('knows how precise the types of a model are', async () => {
     const [one, other] = [classifier([1, 2, 3, 4], 'float16'), classifier([1.001, 2, 3, 4], 'float16')];
     expect(await assertEqual(nodeRuntime, one, other)).toMatchObject({ maxRelativeDifference: expect.any(Number) });

@@ -92,7 +92,7 @@ export interface Distance extends Difference {
 
 /**
  * Stops with a SlimError when outputs of two models differ by more than a bound: relative to their size, or in outputs
- * that are no reals by the share of elements.
+ * that are no reals by the share of elements. Probabilities whose logits are compared may differ by the bound absolutely.
  */
 export async function assertWithin(
   runtime: Runtime,
@@ -101,7 +101,7 @@ export async function assertWithin(
   bound: number,
   options: Omit<VerifyOptions, 'tolerance'> = {},
 ): Promise<Distance> {
-  const { tally, worst } = await comparisonOf(runtime, original, candidate, options);
+  const { tally, worst } = await comparisonOf(runtime, original, candidate, options, bound);
   refuseBlank(tally);
   refuseNothing(tally);
   const permits = `the bound is ${percent(bound)}; --bound permits more`;
@@ -172,6 +172,7 @@ async function comparisonOf(
     unverifiedBranches = false,
     onWindow,
   }: VerifyOptions,
+  probabilityError = PROBABILITY_ERROR,
 ): Promise<Comparison> {
   if (batches < 1 || feeds?.length === 0) throw new UsageError('a comparison needs at least one window');
   const inputs = new Set(states.map((s) => s.input));
@@ -189,7 +190,7 @@ async function comparisonOf(
   const theirs = withOutputs(smaller, logits.values());
   const names = new Set(theirs.graph.outputs.map((v) => v.name));
   // Without logits to compare, small probabilities must speak for them.
-  const tally = new Tally((name) => (names.has(logits.get(name) ?? '') ? PROBABILITY_ERROR : 0));
+  const tally = new Tally((name) => (names.has(logits.get(name) ?? '') ? probabilityError : 0));
   const hidden = new Tally();
   const own = new Set(original.graph.outputs.map((v) => v.name));
   const maps = stateMaps(original, removal);

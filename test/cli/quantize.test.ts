@@ -2,7 +2,11 @@ import { rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
-import type { Tensor } from '../../src/graph/types.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
+import { matmul } from '../../src/graph/ops.ts';
+import { sparseOf } from '../../src/graph/sparseTensor.ts';
+import type { Model, Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import { testModel } from '../support/models.ts';
 import { expectRefused } from '../support/refused.ts';
@@ -18,11 +22,25 @@ const at = (name: string) => join(folder, name);
 beforeAll(async () => {
   folder = makeFolder();
   const layers = [{ hidden: 24, direction: 'forward' }] as const;
-  await saveModel(at('model.onnx'), testModel({ vocabulary: 60, embedding: 16, layers }));
+  const model = testModel({ vocabulary: 60, embedding: 16, layers });
+  await saveModel(at('model.onnx'), model);
+  await saveModel(at('unnamed.onnx'), { ...model, metadata: {} });
+  await saveModel(at('sparse.onnx'), sparseModel());
   await saveModel(at('tiny.onnx'), testModel({ vocabulary: 3, embedding: 2, layers: [{ ...layers[0], hidden: 2 }] }));
   const tokens: Tensor = { elementType: 'int32', dims: [9, 2], data: Int32Array.from({ length: 18 }, (_, i) => 3 * i) };
   await saveArrays(at('texts.npz'), new Map([['tokens', tokens]]));
+  await saveArrays(at('windows.npz'), new Map([['tokens', { ...tokens, dims: [3, 3, 2] }]]));
 });
+
+/** A product with a matrix that is nearly zero, and stored so. */
+function sparseModel(): Model {
+  const b = new GraphBuilder('sparse');
+  const data = Float32Array.from({ length: 1024 }, (_, i) => (i % 33 === 0 ? 1 : 0));
+  const weight: Tensor = { elementType: 'float32', dims: [32, 32], data };
+  b.output(matmul(b.input('x', 'float32', ['batch', 32]), b.parameter('w', weight)), 'y');
+  const graph = b.build();
+  return modelOf({ ...graph, initializers: new Map([['w', sparseOf(weight)]]) });
+}
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -59,6 +77,29 @@ it('writes nothing where outputs are further apart than the bound, or no weight 
   const refusal = /error: refused: outputs are off by up to [\d.]+ % \(relative\), in '\S+'; the bound is 0\.0001 %/;
   expect([far.code, far.stderr]).toEqual([1, expect.stringMatching(refusal)]);
   expect([tiny.code, tiny.stderr]).toEqual([3, expect.stringContaining('no large float32 weight to store as int8')]);
+  expect(snapshot(folder)).toEqual(before);
+});
+
+it('carries states that the metadata does not name over consecutive windows', async () => {
+  const flags = ['--inputs', 'windows.npz', '--no-latency', '--force', '--out', 'carried.onnx'];
+  const [named, unnamed] = await Promise.all(
+    ['model.onnx', 'unnamed.onnx'].map((file, i) =>
+      runJson<object>(['quantize', file, ...flags.with(-1, `carried${i}.onnx`)], folder),
+    ),
+  );
+  expect(named).toMatchObject({ written: true, verify: { batches: 3 } });
+  expect(unnamed).toMatchObject({ verify: (named as { verify: object }).verify });
+});
+
+it.each([
+  ['tiny.onnx', /^the model has no large float32 weight to store as fp16$/],
+  ['sparse.onnx', /^sparse\.onnx would not get smaller: \d+ bytes before, 2 \d+ after; nothing was written$/],
+])('says as JSON, too, why nothing is written for %s', async (file, problem) => {
+  const before = snapshot(folder);
+  const { code, stdout } = await runCli(['quantize', file, '--to', 'fp16', '--out', 'no.onnx', '--json'], folder);
+  expect(code).toBe(3);
+  const unchanged = { written: false, out: null, problem: expect.stringMatching(problem) };
+  expect(JSON.parse(stdout)).toEqual({ model: file, to: 'fp16', ...unchanged });
   expect(snapshot(folder)).toEqual(before);
 });
 
