@@ -132,6 +132,19 @@ describe('names', () => {
   });
 });
 
+describe('operators', () => {
+  it('with one of several outputs unpack it', () => {
+    const b = new GraphBuilder('split');
+    const x = b.input('x', 'float32', ['batch', 2]);
+    const [part] = b.node('Split', [x, b.ints([2])], { axis: 1 }, ['part']);
+    const halves = b.node('Split', [x], { axis: 1 }, ['left', 'right']);
+    b.output(add(part!, halves[0]!), 'y');
+    const { source } = torchModule(modelOf(b.build()));
+    expect(source).toContain('(part,) = x.split([2], 1)\n');
+    expect(source).toContain('left, _ = x.chunk(2, 1)\n');
+  });
+});
+
 describe('texts of a file', () => {
   it('stay texts', () => {
     const b = new GraphBuilder('evil');

@@ -18,7 +18,7 @@ import { dtypeOf, inDocstring, list } from './python.ts';
 import { recurrentStatements, stepsStatement } from './recurrentStatements.ts';
 import { Operands, Scope } from './scope.ts';
 import { type Stack, stacksOf } from './stacks.ts';
-import { assignment, liveStatements, type Statement, type TorchModule } from './statement.ts';
+import { assignment, liveStatements, type Statement, type TorchModule, unpacking } from './statement.ts';
 
 /** Name of the file of the source. */
 export const SOURCE_FILE = 'model.py';
@@ -93,7 +93,7 @@ function statementOf(node: Node, stacks: ReadonlyMap<RecurrentNode, Stack>, conv
     stepsStatement(node, stacks, conversion);
   if (found) return found;
   const c = new Operands(node, conversion.scope);
-  return assignment(c, operatorExpression(c), node.op === 'Split' ? node.outputs.length : 1);
+  return (node.op === 'Split' ? unpacking : assignment)(c, operatorExpression(c));
 }
 
 /** Throws a SlimError for a value that is stored in a form that `Tensor` cannot hold. */
