@@ -3,13 +3,13 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { loadArrays } from '../data/arrays.ts';
-import { float, floats } from '../graph/attributes.ts';
+import { float, floats, int64s } from '../graph/attributes.ts';
 import { type AttributeValues, GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import type { RecurrentOp } from '../graph/operators.ts';
 import { add, gather, matmul } from '../graph/ops.ts';
 import { sparseOf } from '../graph/sparseTensor.ts';
-import type { Tensor } from '../graph/types.ts';
+import type { ElementType, Tensor } from '../graph/types.ts';
 import { loadModel } from '../onnx/file.ts';
 import { torchModule } from './torchModule.ts';
 
@@ -142,6 +142,38 @@ describe('operators', () => {
     const { source } = torchModule(modelOf(b.build()));
     expect(source).toContain('(part,) = x.split([2], 1)\n');
     expect(source).toContain('left, _ = x.chunk(2, 1)\n');
+  });
+});
+
+/** The line of `forward` that computes y by an operator from x and a stored tensor. */
+function lineFor(op: string, given: ElementType, stored: Tensor, attributes: AttributeValues = {}) {
+  const b = new GraphBuilder('one_operator');
+  const x = b.input('x', given, ['batch', 2]);
+  const [y] = b.node(op, [x, b.parameter('k', stored)], attributes, ['y']);
+  b.output(y!);
+  const { source } = torchModule(modelOf(b.build()));
+  return source.split('\n').find((line) => line.includes(' y = '));
+}
+
+describe('results have the types of ONNX', () => {
+  const axis = int64s([], [1]);
+  it.each<[string, ElementType, Tensor, string]>([
+    ['Pow', 'int32', floats([], [2]), 'torch.pow(x.to(torch.float64), 2.0).to(torch.int32)'],
+    ['Pow', 'int32', int64s([2], [2, 3]), 'torch.pow(x, torch.tensor([2, 3])).to(torch.int32)'],
+    ['Pow', 'float32', floats([], [2]), 'torch.pow(x, 2.0)'],
+    ['CumSum', 'int32', axis, 'x.cumsum(1, dtype=torch.int32)'],
+    ['CumSum', 'int64', axis, 'x.cumsum(1)'],
+  ])('%s of %s', (op, given, stored, code) => {
+    expect(lineFor(op, given, stored)).toBe(`        y = ${code}`);
+  });
+});
+
+describe('indices of GatherElements', () => {
+  it.each([
+    [-1, 'x.gather(1, from_front(self.k.to(torch.int64), x.shape[1]))'],
+    [1, 'x.gather(1, self.k.to(torch.int64))'],
+  ])('that are %i', (place, code) => {
+    expect(lineFor('GatherElements', 'float32', int64s([1, 1], [place]), { axis: 1 })).toBe(`        y = ${code}`);
   });
 });
 
