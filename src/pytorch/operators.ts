@@ -240,14 +240,17 @@ const expressions: Rules<Expression> = {
   Xor: infix('^'),
 };
 
+/** What can be done about an operator that has no form, where it is something of its own. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  If: '`slimrnn specialize` decides one that depends on sizes',
+};
+
 /** A node as an expression of PyTorch. Throws a SlimError that names the operator when there is none for it. */
 export function operatorExpression(c: Operands): string {
   const found = ruleFor(expressions, c.node);
   if (found === undefined) {
-    const known = Object.keys(expressions).sort().join(', ');
-    throw new SlimError(
-      `${titleOf(c.node)} has no form in PyTorch here; the operators that have one are LSTM, GRU, RNN, ${known}`,
-    );
+    const wayOut = WAYS_OUT[c.node.op] ?? 'run the model as ONNX, or export one that does without this operator';
+    throw new SlimError(`${titleOf(c.node)} has no form in PyTorch here; ${wayOut}`);
   }
   return found(c);
 }

@@ -19,6 +19,7 @@ import { recurrentStatements, stepsStatement } from './recurrentStatements.ts';
 import { Operands, Scope } from './scope.ts';
 import { type Stack, stacksOf } from './stacks.ts';
 import { assignment, liveStatements, type Statement, type TorchModule, unpacking } from './statement.ts';
+import { wholeWeights } from './wholeWeights.ts';
 
 /** Name of the file of the source. */
 export const SOURCE_FILE = 'model.py';
@@ -68,7 +69,9 @@ export function torchModule(model: Model): TorchSource {
 
 /** The graph of a model in operator set 17, with no more in it than what it computes. */
 function plainGraph(model: Model): Graph {
-  const simple = simplify(withoutDropout(dropZeroStates(simplify(denseModel(model), { all: true }))), { all: true });
+  const seen = simplify(denseModel(model), { all: true });
+  const whole = { ...seen, graph: wholeWeights(seen.graph) };
+  const simple = simplify(withoutDropout(dropZeroStates(whole)), { all: true });
   const opaque = [...simple.graph.inputs, ...simple.graph.outputs].find((value) => value.opaque !== undefined);
   if (opaque) throw new SlimError(`'${opaque.name}' is ${opaque.opaque}, which has no form in PyTorch here`);
   return toOwnOpset(simple);
