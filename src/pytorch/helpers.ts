@@ -4,6 +4,11 @@
 
 /** Sources by name, in Python; one may call another. */
 export const helpers = {
+  from_front: `\
+def from_front(index, size):
+    """Indices along an axis of this size, of which negative ones count from its end, counted from 0."""
+    return torch.where(index < 0, index + size, index)
+`,
   padded: `\
 def padded(layer, x, lengths, state=None):
     """A recurrent layer over sequences x of these lengths [B], each at least 1: outputs behind an end are 0."""

@@ -117,8 +117,13 @@ const gather: Expression = (c) => {
   return `${c.input(0)}${list([...Array.from({ length: axis }, () => ':'), index])}`;
 };
 
-const gatherElements: Expression = (c) =>
-  `${c.input(0)}.gather(${intAttribute(c.node, 'axis', 0)}, ${c.input(1)}.to(torch.int64))`;
+/** PyTorch's `gather` counts from 0: indices that may count from the end are turned around before. */
+const gatherElements: Expression = (c) => {
+  const [x, axis] = [c.input(0), intAttribute(c.node, 'axis', 0)];
+  const index = `${c.input(1)}.to(torch.int64)`;
+  const isFromFront = c.ints(1)?.every((place) => place >= 0);
+  return `${x}.gather(${axis}, ${isFromFront ? index : `${c.helper('from_front')}(${index}, ${x}.shape[${axis}])`})`;
+};
 
 const expand: Expression = (c) => {
   const shape = c.ints(1) ?? `${c.input(1)}.tolist()`;
@@ -146,7 +151,8 @@ const pad: Expression = (c) => {
 const shape: Expression = (c) => {
   const [start, end] = [intAttribute(c.node, 'start', 0), intAttribute(c.node, 'end', WHOLE)];
   const isWhole = start === 0 && end >= WHOLE;
-  return `torch.tensor(${c.input(0)}.shape${isWhole ? '' : `[${cut(start, end, 1)}]`})`;
+  const dtype = c.outputShape()?.[0] === 0 ? ', dtype=torch.int64' : '';
+  return `torch.tensor(${c.input(0)}.shape${isWhole ? '' : `[${cut(start, end, 1)}]`}${dtype})`;
 };
 
 const constantOfShape: Expression = (c) => {

@@ -8,6 +8,7 @@ import { convolutionOperators } from './convolution.ts';
 import { axisFromFront, type Expression, fixed, rankOf, refuse } from './expression.ts';
 import { movementOperators } from './movement.ts';
 import { dtypeOf, list, quoted, real } from './python.ts';
+import { asReal, backTo, choice, isInteger, power, sameType } from './resultTypes.ts';
 import type { Operands } from './scope.ts';
 
 /*
@@ -64,10 +65,20 @@ const reduction =
     return axes.length === 0 ? c.input(0) : of(c.input(0), `${list(axes)}${keepdim(c)}`);
   };
 
-/** PyTorch adds up and multiplies integers of 32 bits in 64. */
-function sameType(c: Operands): string {
-  return c.type(0)?.elementType === 'int32' ? ', dtype=torch.int32' : '';
-}
+/** A reduction that PyTorch has for reals alone or ends in another type: integers are made reals on the way. */
+const reductionOfReals =
+  (of: (x: string, options: string) => string): Expression =>
+  (c) => {
+    const axes = reducedAxes(c);
+    if (!isInteger(c) || axes.length === 0) return reduction(of)(c);
+    return backTo(c, of(asReal(c), `${list(axes)}${keepdim(c)}`));
+  };
+
+/** A reduction that adds up, in the type of its input. */
+const sum =
+  (of: (x: string) => string): Expression =>
+  (c) =>
+    reduction((x, options) => `${of(x)}.sum(${options}${sameType(c)})`)(c);
 
 /** A product along axes, from the last one on: PyTorch's runs along one. */
 const productAlong: Expression = (c) => {
@@ -136,7 +147,7 @@ const cumulate: Expression = (c) => {
   if (intAttribute(c.node, 'exclusive', 0) !== 0 || intAttribute(c.node, 'reverse', 0) !== 0) {
     refuse(c, 'leaves out the element itself or runs in reverse');
   }
-  return `${c.input(0)}.cumsum(${fixed(c, 1, 'axis')[0]})`;
+  return `${c.input(0)}.cumsum(${fixed(c, 1, 'axis')[0]}${sameType(c)})`;
 };
 
 /** An expression for each operator that the module files can hold. */
@@ -194,18 +205,18 @@ const expressions: Rules<Expression> = {
   Not: call('torch.logical_not'),
   Or: infix('|'),
   PRelu: (c) => `torch.where(${c.input(0)} < 0, ${c.input(0)} * ${c.input(1)}, ${c.input(0)})`,
-  Pow: (c) => `torch.pow(${c.input(0)}, ${c.operand(1)})`,
+  Pow: power,
   Reciprocal: call('torch.reciprocal'),
-  ReduceL1: reduction((x, options) => `${x}.abs().sum(${options})`),
-  ReduceL2: reduction((x, options) => `${x}.square().sum(${options}).sqrt()`),
-  ReduceLogSum: reduction((x, options) => `${x}.sum(${options}).log()`),
-  ReduceLogSumExp: reduction((x, options) => `${x}.logsumexp(${options})`),
+  ReduceL1: sum((x) => `${x}.abs()`),
+  ReduceL2: reductionOfReals((x, options) => `${x}.square().sum(${options}).sqrt()`),
+  ReduceLogSum: reductionOfReals((x, options) => `${x}.sum(${options}).log()`),
+  ReduceLogSumExp: reductionOfReals((x, options) => `${x}.logsumexp(${options})`),
   ReduceMax: reduction((x, options) => `${x}.amax(${options})`),
-  ReduceMean: reduction((x, options) => `${x}.mean(${options})`),
+  ReduceMean: reductionOfReals((x, options) => `${x}.mean(${options})`),
   ReduceMin: reduction((x, options) => `${x}.amin(${options})`),
   ReduceProd: productAlong,
-  ReduceSum: (c) => reduction((x, options) => `${x}.sum(${options}${sameType(c)})`)(c),
-  ReduceSumSquare: reduction((x, options) => `${x}.square().sum(${options})`),
+  ReduceSum: sum((x) => x),
+  ReduceSumSquare: sum((x) => `${x}.square()`),
   Relu: call('torch.relu'),
   Round: call('torch.round'),
   Selu: (c) => {
@@ -225,18 +236,21 @@ const expressions: Rules<Expression> = {
   Tan: call('torch.tan'),
   Tanh: call('torch.tanh'),
   ThresholdedRelu: withAttributes({ alpha: 1 }, (x, alpha) => `nn.functional.threshold(${x}, ${alpha}, 0.0)`),
-  Where: (c) => `torch.where(${c.input(0)}, ${c.operand(1)}, ${c.operand(2)})`,
+  Where: choice,
   Xor: infix('^'),
+};
+
+/** What can be done about an operator that has no form, where it is something of its own. */
+const WAYS_OUT: Readonly<Record<string, string>> = {
+  If: '`slimrnn specialize` decides one that depends on sizes',
 };
 
 /** A node as an expression of PyTorch. Throws a SlimError that names the operator when there is none for it. */
 export function operatorExpression(c: Operands): string {
   const found = ruleFor(expressions, c.node);
   if (found === undefined) {
-    const known = Object.keys(expressions).sort().join(', ');
-    throw new SlimError(
-      `${titleOf(c.node)} has no form in PyTorch here; the operators that have one are LSTM, GRU, RNN, ${known}`,
-    );
+    const wayOut = WAYS_OUT[c.node.op] ?? 'run the model as ONNX, or export one that does without this operator';
+    throw new SlimError(`${titleOf(c.node)} has no form in PyTorch here; ${wayOut}`);
   }
   return found(c);
 }

@@ -1,5 +1,6 @@
 import type { HelperName } from './helpers.ts';
 import type { TorchLayer } from './layers.ts';
+import { tuple } from './python.ts';
 import type { Operands } from './scope.ts';
 
 /** A layer of `torch.nn` as a member of the module that is made. */
@@ -20,10 +21,17 @@ export interface Statement {
   readonly lines: (targets: readonly string[]) => readonly string[];
 }
 
-/** `y = code`, for the first output of a node or, where they are as many, all of them. */
-export function assignment({ node, reads, helpers }: Operands, code: string, count = 1): Statement {
-  const outputs = node.outputs.slice(0, count);
-  return { outputs, reads, helpers, lines: (targets) => [`${targets.join(', ')} = ${code}`] };
+/** `y = code`, for the first output of a node. */
+export function assignment({ node, reads, helpers }: Operands, code: string): Statement {
+  return { outputs: node.outputs.slice(0, 1), reads, helpers, lines: ([target]) => [`${target} = ${code}`] };
+}
+
+/** `a, b = code`, `(a,) = code`: code that gives a sequence with a tensor for each output of a node. */
+export function unpacking({ node: { outputs }, reads, helpers }: Operands, code: string): Statement {
+  const lines = (targets: readonly string[]) => [
+    `${targets.length === 1 ? tuple(targets) : targets.join(', ')} = ${code}`,
+  ];
+  return { outputs, reads, helpers, lines };
 }
 
 /** The statements that the wanted values depend on. */

@@ -18,7 +18,8 @@ import { dtypeOf, inDocstring, list } from './python.ts';
 import { recurrentStatements, stepsStatement } from './recurrentStatements.ts';
 import { Operands, Scope } from './scope.ts';
 import { type Stack, stacksOf } from './stacks.ts';
-import { assignment, liveStatements, type Statement, type TorchModule } from './statement.ts';
+import { assignment, liveStatements, type Statement, type TorchModule, unpacking } from './statement.ts';
+import { wholeWeights } from './wholeWeights.ts';
 
 /** Name of the file of the source. */
 export const SOURCE_FILE = 'model.py';
@@ -68,7 +69,9 @@ export function torchModule(model: Model): TorchSource {
 
 /** The graph of a model in operator set 17, with no more in it than what it computes. */
 function plainGraph(model: Model): Graph {
-  const simple = simplify(withoutDropout(dropZeroStates(simplify(denseModel(model), { all: true }))), { all: true });
+  const seen = simplify(denseModel(model), { all: true });
+  const whole = { ...seen, graph: wholeWeights(seen.graph) };
+  const simple = simplify(withoutDropout(dropZeroStates(whole)), { all: true });
   const opaque = [...simple.graph.inputs, ...simple.graph.outputs].find((value) => value.opaque !== undefined);
   if (opaque) throw new SlimError(`'${opaque.name}' is ${opaque.opaque}, which has no form in PyTorch here`);
   return toOwnOpset(simple);
@@ -93,7 +96,7 @@ function statementOf(node: Node, stacks: ReadonlyMap<RecurrentNode, Stack>, conv
     stepsStatement(node, stacks, conversion);
   if (found) return found;
   const c = new Operands(node, conversion.scope);
-  return assignment(c, operatorExpression(c), node.op === 'Split' ? node.outputs.length : 1);
+  return (node.op === 'Split' ? unpacking : assignment)(c, operatorExpression(c));
 }
 
 /** Throws a SlimError for a value that is stored in a form that `Tensor` cannot hold. */
