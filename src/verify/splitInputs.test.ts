@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { floats } from '../graph/attributes.ts';
+import { GraphBuilder } from '../graph/builder.ts';
 import type { Dim, Graph } from '../graph/types.ts';
 import { givenWindows } from './givenWindows.ts';
 import { splitInputs } from './splitInputs.ts';
@@ -31,7 +32,7 @@ describe('splitInputs', () => {
   it.each<[string, Record<string, readonly Dim[]>, readonly string[], readonly number[]]>([
     ['the states', { x: ['time', 'batch', 2], h: [1, 'batch', 3] }, ['h'], [4, 2, 2]],
     ['the batch', { x: ['time', 'batch', 2] }, [], [4, 2, 2]],
-    ['the outermost', { x: ['a', 'b', 2] }, [], [1, 8, 2]],
+    ['the outermost', { x: ['p', 'q', 2] }, [], [1, 8, 2]],
     ['all inputs', { x: ['a', 'b', 2], lengths: ['b'] }, [], [4, 2, 2]],
   ])('splits a window along the free dimension of %s', (_, shapes, states, dims) => {
     const window = { x: counted([4, 8, 2]), ...('lengths' in shapes && { lengths: counted([8]) }) };
@@ -39,6 +40,18 @@ describe('splitInputs', () => {
     expect(isSplit).toBe(true);
     expect(heldOut[0]!.x!.dims).toEqual(dims);
     if ('lengths' in shapes) expect([...(heldOut[0]!.lengths!.data as Float32Array)]).toEqual([6, 7]);
+  });
+
+  it('splits along the axis that a recurrent layer reads as its batch, whatever it is called', () => {
+    const b = new GraphBuilder('g');
+    const x = b.input('x', 'float32', ['t', 'b', 2]);
+    const [w, r] = [b.parameter('w', counted([1, 3, 2])), b.parameter('r', counted([1, 3, 3]))];
+    b.output(b.node('RNN', [x, w, r], { hidden_size: 3 })[0]!, 'y');
+    const { fit, heldOut } = splitInputs(b.build(), noStates, [{ x: counted([4, 8, 2]) }]);
+    expect([fit[0]!.x!.dims, heldOut[0]!.x!.dims]).toEqual([
+      [4, 6, 2],
+      [4, 2, 2],
+    ]);
   });
 
   it('takes the same for both parts where all sizes are fixed', () => {

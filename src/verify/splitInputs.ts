@@ -1,7 +1,8 @@
 import { sliceTensor } from '../graph/tensors.ts';
-import type { Graph, Tensor } from '../graph/types.ts';
+import type { Dim, Graph, Tensor } from '../graph/types.ts';
 import { range } from '../groups/tracing/traced.ts';
 import type { Tensors } from '../runtime/runtime.ts';
+import { batchAxes } from '../slim/batchAxes.ts';
 
 /** Consecutive windows in two parts: what is computed comes from one, what is reported is measured on the other. */
 export interface SplitInputs {
@@ -16,7 +17,7 @@ const HELD_OUT = 1 / 4;
 
 /**
  * Splits given inputs: several windows between two of them; a single one along the free dimension that all its inputs
- * have, that of the states where there are any, else the one called batch, else the outermost.
+ * have: their batch (`batchAxes`), else that of the states where there are any, else the outermost.
  */
 export function splitInputs(graph: Graph, states: ReadonlySet<string>, windows: readonly Tensors[]): SplitInputs {
   if (windows.length > 1) {
@@ -43,7 +44,8 @@ interface FreeAxis {
   readonly axis: number;
 }
 
-function axisToSplit({ inputs }: Graph, states: ReadonlySet<string>, window: Tensors): FreeAxis | undefined {
+function axisToSplit(graph: Graph, states: ReadonlySet<string>, window: Tensors): FreeAxis | undefined {
+  const { inputs } = graph;
   const given = inputs.filter(({ name }) => !states.has(name));
   const [first] = given;
   const has = (dim: string) => (info: (typeof inputs)[number]) => info.type.shape?.includes(dim) ?? false;
@@ -52,10 +54,22 @@ function axisToSplit({ inputs }: Graph, states: ReadonlySet<string>, window: Ten
     return typeof dim === 'string' && size > 1 && given.every(has(dim)) ? [{ dim, input: first!.name, axis }] : [];
   });
   const carried = inputs.filter(({ name }) => states.has(name));
+  const batches = batchDims(graph);
   return (
+    axes.find(({ dim }) => given.some(({ name }) => batches.get(name) === dim)) ??
     (carried.length > 0 ? axes.find(({ dim }) => carried.every(has(dim))) : undefined) ??
-    axes.find(({ dim }) => /batch/i.test(dim)) ??
     axes[0]
+  );
+}
+
+/** The dimension of each input along which its sequences lie side by side, where that is known. */
+function batchDims(graph: Graph): Map<string, Dim | undefined> {
+  const axes = batchAxes(graph);
+  return new Map(
+    graph.inputs.map(({ name, type }) => {
+      const axis = axes.get(name);
+      return [name, typeof axis === 'number' ? type.shape?.[axis] : undefined];
+    }),
   );
 }
 
