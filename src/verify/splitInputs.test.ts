@@ -26,7 +26,17 @@ describe('splitInputs', () => {
   it('holds out the last quarter of several windows', () => {
     const windows = [1, 2, 3, 4].map((i) => ({ x: counted([i]) }));
     const split = splitInputs(graphOf({ x: ['n'] }), noStates, windows);
-    expect(split).toEqual({ fit: windows.slice(0, 3), heldOut: windows.slice(3), isSplit: true });
+    expect(split).toEqual({ fit: windows.slice(0, 3), heldOut: windows.slice(3), isSplit: true, before: [] });
+  });
+
+  it('names the windows over which states are carried to those that are held out', () => {
+    const windows = [1, 2, 3, 4].map(() => ({ x: counted([1, 2]) }));
+    const states = new Set(['h']);
+    expect(splitInputs(graphOf({ x: [1, 2], h: [1, 3] }), states, windows).before).toEqual(windows.slice(0, 3));
+    const inTime = splitInputs(graphOf({ x: ['time', 1, 2], h: [1, 1, 3] }), states, [{ x: counted([4, 1, 2]) }]);
+    expect(inTime.before).toEqual(inTime.fit);
+    const sideBySide = graphOf({ x: ['time', 'batch', 2], h: [1, 'batch', 3] });
+    expect(splitInputs(sideBySide, states, [{ x: counted([4, 4, 2]) }]).before).toEqual([]);
   });
 
   it.each<[string, Record<string, readonly Dim[]>, readonly string[], readonly number[]]>([
@@ -60,6 +70,7 @@ describe('splitInputs', () => {
       fit: windows,
       heldOut: windows,
       isSplit: false,
+      before: [],
     });
   });
 });

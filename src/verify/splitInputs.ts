@@ -10,6 +10,8 @@ export interface SplitInputs {
   /** The same as `fit` where the inputs cannot be split. */
   readonly heldOut: readonly Tensors[];
   readonly isSplit: boolean;
+  /** Windows that those held out follow, over which states are carried to them; none where these begin anew. */
+  readonly before: readonly Tensors[];
 }
 
 /** The share that is held out, from the end. */
@@ -22,15 +24,23 @@ const HELD_OUT = 1 / 4;
 export function splitInputs(graph: Graph, states: ReadonlySet<string>, windows: readonly Tensors[]): SplitInputs {
   if (windows.length > 1) {
     const first = firstPart(windows.length);
-    return { fit: windows.slice(0, first), heldOut: windows.slice(first), isSplit: true };
+    const fit = windows.slice(0, first);
+    return { fit, heldOut: windows.slice(first), isSplit: true, before: states.size > 0 ? fit : [] };
   }
   const [window] = windows as [Tensors];
   const axes = axisToSplit(graph, states, window);
   const size = axes && window[axes.input]!.dims[axes.axis]!;
-  if (axes === undefined || size === undefined) return { fit: windows, heldOut: windows, isSplit: false };
+  if (axes === undefined || size === undefined) return { fit: windows, heldOut: windows, isSplit: false, before: [] };
   const first = firstPart(size);
   const part = (from: number, count: number) => [partOf(graph, window, axes.dim, range(from, count))];
-  return { fit: part(0, first), heldOut: part(first, size - first), isSplit: true };
+  const fit = part(0, first);
+  const before = followsInTime(graph, states, axes.dim) ? fit : [];
+  return { fit, heldOut: part(first, size - first), isSplit: true, before };
+}
+
+/** True for a dimension that counts steps: each state goes on from one part to the next. */
+function followsInTime({ inputs }: Graph, states: ReadonlySet<string>, dim: string): boolean {
+  return states.size > 0 && inputs.every(({ name, type }) => !states.has(name) || !type.shape?.includes(dim));
 }
 
 function firstPart(size: number): number {
