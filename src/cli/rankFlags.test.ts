@@ -16,3 +16,8 @@ it('refuses a ranking of nothing, and one that lacks inputs', () => {
   );
   expect(() => rankingFrom(asked, false, true)).toThrow(/^--rank says which units a cut removes; give --keep/);
 });
+
+it('refuses --no-compensate without inputs', () => {
+  expect(rankingFrom({ compensate: false }, true, true)).toBe('activity');
+  expect(() => rankingFrom({ compensate: false }, true, false)).toThrow(/^--no-compensate is for cuts .*--inputs FILE/);
+});

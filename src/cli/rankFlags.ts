@@ -22,13 +22,16 @@ export function addRankFlags(command: Command): void {
     .option('--no-compensate', 'with --inputs: leave the weights as they are that read what a cut removes');
 }
 
-/** The ranking that is asked for; throws a UsageError where there is no cut, or no inputs that it needs. */
-export function rankingFrom({ rank }: RankFlags, isCut: boolean, hasInputs: boolean): RankingName {
+/** The ranking that is asked for; throws a UsageError where there is no cut, or no inputs where a flag needs them. */
+export function rankingFrom({ rank, compensate }: RankFlags, isCut: boolean, hasInputs: boolean): RankingName {
   if (rank !== undefined && !isCut) {
     throw new UsageError('--rank says which units a cut removes; give --keep, --params or --units, too');
   }
   if (rank !== undefined && rankings[rank].needsInputs && !hasInputs) {
     throw new UsageError(`--rank ${rank} looks at what units do on inputs; give some (--inputs FILE)`);
+  }
+  if (!compensate && !hasInputs) {
+    throw new UsageError('--no-compensate is for cuts that look at inputs; give some (--inputs FILE), or leave it out');
   }
   return rank ?? (hasInputs && isCut ? 'activity' : 'norm');
 }

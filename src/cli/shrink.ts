@@ -17,7 +17,7 @@ import { rankings } from '../slim/ranking.ts';
 import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { withoutSmallWeights } from '../slim/smallWeights.ts';
 import { refuseEmpty } from '../verify/randomInputs.ts';
-import { assertEqual, verifyEqual } from '../verify/verify.ts';
+import { assertEqual, type VerifyOptions, verifyEqual } from '../verify/verify.ts';
 import { compensateCut, type MeasuredInputs, measureInputs } from './compensateCut.ts';
 import { addCutFlags, type CutFlags, cutTargetFrom } from './cutFlags.ts';
 import { checkNewFile, number } from './flags.ts';
@@ -160,9 +160,8 @@ interface Cut {
 async function cutAndCompare({ model, original, traced, removed, lossless, feeds, measured }: Cut, flags: ShrinkFlags) {
   note(lossless ? 'verifying that both models compute the same' : 'measuring how far the outputs are apart');
   const compensates = measured !== undefined && flags.compensate;
-  const compared = compensates ? measured.heldOut : feeds;
   const options = {
-    ...(compared ? { feeds: compared } : { seed: flags.seed ?? 1 }),
+    ...comparedOn(compensates ? measured : undefined, feeds, flags),
     states: statesOf(traced.prepared),
     removal: { groups: traced.groups, removed, prepared: traced.prepared },
     ...verifyOptionsFrom(flags),
@@ -184,6 +183,16 @@ async function cutAndCompare({ model, original, traced, removed, lossless, feeds
     throw new SlimError('refused: the smaller model gives NaN or infinity where the model itself does not');
   }
   return { slim: shrunk!.model, resized: shrunk!.resized, verify, compensation: compensated?.result };
+}
+
+/** What both models run on: held-out inputs after those that they follow, else all that are given, else random ones. */
+function comparedOn(
+  held: MeasuredInputs | undefined,
+  feeds: readonly Tensors[] | undefined,
+  { seed = 1 }: ShrinkFlags,
+): Pick<VerifyOptions, 'feeds' | 'warmUp' | 'seed'> {
+  if (held) return { feeds: [...held.before, ...held.heldOut], warmUp: held.before.length };
+  return feeds ? { feeds } : { seed };
 }
 
 /** Lines on the layers that keep all that they have: in a cut any, else those that something holds. */

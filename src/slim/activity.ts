@@ -1,7 +1,7 @@
 import { SlimError } from '../base/errors.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { isRecurrent } from '../graph/operators.ts';
-import { cast, gemm, reduceSum, reshape, shapeOf, transpose } from '../graph/ops.ts';
+import { cast, matmul, reduceSum, reshape, shapeOf, transpose } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import type { Graph, Node, Tensor } from '../graph/types.ts';
@@ -33,7 +33,7 @@ export function activityKey({ value, along }: Pick<UnitReader, 'value' | 'along'
  * Runs a prepared model on consecutive windows of inputs, with states carried from window to window and zero at first
  * where the first window has none, and gathers the moments of all that its units' readers read. Steps behind the end of
  * a padded sequence count as the zeros that they are. Each window leaves n + n² numbers for each value, whatever its
- * length. Throws a SlimError when the model does not run on the inputs, or gives NaN or infinity there.
+ * length. Nothing runs where no weight reads a unit. Throws a SlimError when the model does not run on the inputs, or gives NaN or infinity there.
  */
 export async function measureActivity(
   runtime: Runtime,
@@ -42,6 +42,7 @@ export async function measureActivity(
 ): Promise<Activity> {
   const graph = constantPerUse(prepared.graph);
   const { readers } = unitReaders(graph, groups);
+  if (readers.length === 0) return new Map();
   const taps = new Map(readers.map((reader, i) => [activityKey(reader), tapOf(reader, `activity.${i}`)]));
   const states = statesOf(prepared);
   const tapped = { ...prepared, graph: withTaps(graph, [...taps.values()], states, prepared.opsets['']) };
@@ -89,7 +90,7 @@ function withTaps(graph: Graph, taps: readonly Tap[], states: readonly StatePair
     const rows = channelRows(b.value(reader.value), reader);
     b.output(shapeOf(rows), `${prefix}.shape`);
     b.output(reduceSum(rows, [0]), `${prefix}.sums`);
-    b.output(gemm(rows, rows, undefined, { transA: true }), `${prefix}.products`);
+    b.output(matmul(transpose(rows, [1, 0]), rows), `${prefix}.products`);
   }
   const { outputs, ...rest } = b.build();
   const carried = new Set(states.map((s) => s.output));

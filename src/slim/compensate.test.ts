@@ -4,7 +4,7 @@ import { testModel, zeroSlices } from '../../test/support/models.ts';
 import { randomStream, uniform } from '../base/random.ts';
 import { floats } from '../graph/attributes.ts';
 import { GraphBuilder } from '../graph/builder.ts';
-import { modelOf } from '../graph/model.ts';
+import { modelOf, OPSET } from '../graph/model.ts';
 import { matmul, squeeze } from '../graph/ops.ts';
 import { statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
@@ -24,6 +24,7 @@ interface Made {
   readonly cell: Cell;
   readonly biases?: boolean;
   readonly attributes?: Record<string, number>;
+  readonly opset?: number;
 }
 
 const HIDDEN = 5;
@@ -40,9 +41,9 @@ function drawn(dims: readonly number[], random: () => number): Tensor {
 }
 
 /** x [time, batch, 3] → two layers of 5 units → linear without a bias. */
-function twoLayers({ cell, biases = true, attributes = {} }: Made): Model {
+function twoLayers({ cell, biases = true, attributes = {}, opset = OPSET }: Made): Model {
   const random = randomStream(4);
-  const b = new GraphBuilder('two');
+  const b = new GraphBuilder('two', undefined, opset);
   let x = b.input('x', 'float32', ['time', 'batch', 3]);
   for (const [name, inputs] of [
     ['a', 3],
@@ -55,7 +56,7 @@ function twoLayers({ cell, biases = true, attributes = {} }: Made): Model {
     x = squeeze(y!, [1]);
   }
   b.output(matmul(x, b.parameter('head', drawn([HIDDEN, 2], random))), 'y');
-  return modelOf(b.build());
+  return { ...modelOf(b.build()), opsets: { '': opset } };
 }
 
 /** The model with other values in a tensor. */
@@ -127,6 +128,20 @@ describe('measureActivity', () => {
       expect(products[2 * HIDDEN + 1]).toBeCloseTo(Math.tanh(0.7) * mean[1]!, 6);
     }
     expect(activityOf(traced, activity)[2]).toBeCloseTo(Math.tanh(0.7), 6);
+  });
+
+  it.each([7, 9, 11, 13, 17])('measures, and compensation runs, in operator set %i', async (opset) => {
+    const model = twoLayers({ cell: 'LSTM', biases: false, opset });
+    expect((await lossOf(model, [1], 'least-squares', [sequences(6)])).left).toBe(0);
+  });
+
+  it('runs nothing where no weight reads a unit', async () => {
+    const b = new GraphBuilder('dense');
+    b.output(matmul(b.input('x', 'float32', ['batch', 2]), b.parameter('w', drawn([2, 3], randomStream(1)))), 'y');
+    const activity = await measureActivity(nodeRuntime, traceModel(modelOf(b.build())), [
+      { x: floats([1, 2], [1, 2]) },
+    ]);
+    expect(activity.size).toBe(0);
   });
 });
 

@@ -191,6 +191,22 @@ describe('verifying any model', () => {
     expect((await verifyEqual(nodeRuntime, model, slim.model, { feeds, removal })).batches).toBe(2);
   });
 
+  it('carries states over the windows that warm up, and compares the others', async () => {
+    const other = withChange(model, 'lstm_0.bias', (b) => {
+      b[2]! += 0.5;
+    });
+    const tokens: Tensor = { elementType: 'int32', dims: [2, 2], data: Int32Array.of(1, 2, 3, 4) };
+    const meanOf = async (count: number, warmUp: number) => {
+      const feeds = Array.from({ length: count }, () => ({ tokens }));
+      const { batches, meanAbsDifference } = await verifyEqual(nodeRuntime, model, other, { feeds, warmUp });
+      expect(batches).toBe(count - warmUp);
+      return meanAbsDifference;
+    };
+    const [first, second, both] = [await meanOf(1, 0), await meanOf(2, 1), await meanOf(2, 0)];
+    expect(first).not.toBeCloseTo(second, 5);
+    expect((first + second) / 2).toBeCloseTo(both, 8);
+  });
+
   it('says on which inputs a model does not run', async () => {
     const tokens: Tensor = { elementType: 'int32', dims: [1, 1], data: Int32Array.of(77) };
     await expect(verifyEqual(nodeRuntime, model, model, { feeds: [{ tokens }] })).rejects.toThrow(

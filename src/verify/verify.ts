@@ -29,6 +29,8 @@ export interface VerifyOptions {
   readonly batches?: number;
   /** Windows to run on instead of random ones; states that the first one does not have start at zero. */
   readonly feeds?: readonly Tensors[];
+  /** How many of the `feeds` come first only for their states, which are carried on, and are not compared. */
+  readonly warmUp?: number;
   /** Streaming states of the original; absent: those in its metadata. */
   readonly states?: readonly StatePair[] | undefined;
   /** Limit of `assertEqual` on the relative difference; absent: `roundingOf` the original. */
@@ -167,6 +169,7 @@ async function comparisonOf(
     seed = 1,
     batches = 3,
     feeds,
+    warmUp = 0,
     states = statesOf(original),
     removal,
     unverifiedBranches = false,
@@ -174,7 +177,7 @@ async function comparisonOf(
   }: VerifyOptions,
   probabilityError = PROBABILITY_ERROR,
 ): Promise<Comparison> {
-  if (batches < 1 || feeds?.length === 0) throw new UsageError('a comparison needs at least one window');
+  if (batches < 1 || (feeds && feeds.length <= warmUp)) throw new UsageError('a comparison needs at least one window');
   const inputs = new Set(states.map((s) => s.input));
   const random = randomStream(seed);
   const asked = feeds ? [givenRun(original, inputs, feeds)] : randomRuns(original, inputs, batches, random);
@@ -195,7 +198,14 @@ async function comparisonOf(
   const own = new Set(original.graph.outputs.map((v) => v.name));
   const maps = stateMaps(original, removal);
   const inputOf = new Map(states.map((s) => [s.output, s.input]));
+  let windows = 0;
   const check = (outputs: Record<string, Tensor>) => {
+    windows++;
+    if (windows > warmUp) compare(outputs);
+    else results.shift();
+    onWindow?.('smaller', windows);
+  };
+  const compare = (outputs: Record<string, Tensor>) => {
     // Results leave the list as they are compared, so that they can leave memory, too.
     for (const [name, expected] of Object.entries(results.shift()!)) {
       const got = outputs[name];
@@ -210,7 +220,6 @@ async function comparisonOf(
       }
     }
     tally.batches++;
-    onWindow?.('smaller', tally.batches);
   };
   const mapped = runs.map((run) => ({ ...run, states: mapTensors(run.states, maps.toCandidate) }));
   await runAll(runtime, theirs, mapped, states, check, { what: 'the smaller model does not run on the same inputs' });

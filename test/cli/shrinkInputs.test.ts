@@ -3,6 +3,9 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import { saveArrays } from '../../src/data/arrays.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { modelOf } from '../../src/graph/model.ts';
+import { relu } from '../../src/graph/ops.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { testModel } from '../support/models.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
@@ -75,6 +78,19 @@ describe('shrink --inputs', () => {
     expect(stderr).toContain('measuring what the units do on the inputs');
     expect(stdout).toContain('on the held-out part of windows.npz:');
     expect(stdout).toMatch(/compensated by (means|least squares) in \d+ products: [\d.]+ %, without it [\d.]+ %/);
+  });
+
+  it('refuses an input with a value that is no number, and --no-compensate without inputs', async () => {
+    const bad = { elementType: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, Number.NaN, 3) } as const;
+    await saveArrays(join(folder, 'bad.npz'), new Map([['x', bad]]));
+    const b = new GraphBuilder('dense');
+    b.output(relu(b.input('x', 'float32', ['batch', 2])), 'y');
+    await saveModel(join(folder, 'dense.onnx'), modelOf(b.build()));
+    const shrink = ['shrink', 'dense.onnx', '--out', 'no.onnx', '--keep', '0.5'];
+    const given = await runCli([...shrink, '--inputs', 'bad.npz'], folder);
+    expect(given.code).toBe(2);
+    expect(given.stderr).toContain("array 'x' of bad.npz has the value NaN at position 2");
+    expect((await runCli([...shrink, '--no-compensate'], folder)).code).toBe(2);
   });
 
   it('leaves weights as they are with --no-compensate, and compares on all inputs', async () => {

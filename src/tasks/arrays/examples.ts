@@ -1,6 +1,7 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { lengthsBeforePadding } from '../../data/arrays/padding.ts';
+import { requireNumbers } from '../../data/arrays/requireNumbers.ts';
 import { withType } from '../../graph/convert.ts';
 import { formatShape, sizeOf } from '../../graph/dims.ts';
 import { type StatePair, statesOf } from '../../graph/states.ts';
@@ -237,14 +238,6 @@ export function asFed({ name, type }: ValueInfo): Tensor['elementType'] {
     throw new UsageError(`input '${name}' takes text; cut the model behind the step that turns text into numbers`);
   }
   return type.elementType === 'float16' ? 'float32' : type.elementType;
-}
-
-/** Throws UsageError for NaN and infinity. Minus infinity may mean something: a mask that is added before a softmax. */
-function requireNumbers({ data }: Tensor, what: string): void {
-  if (!(data instanceof Float32Array || data instanceof Float64Array)) return;
-  const at = data.findIndex((value) => Number.isNaN(value) || value === Number.POSITIVE_INFINITY);
-  if (at >= 0)
-    throw new UsageError(`${what} has the value ${data[at]} at position ${at}; inputs must be finite numbers`);
 }
 
 function checkInput({ graph }: Model, name: string): void {
