@@ -147,7 +147,10 @@ function collect() {
       return finished.length === 0 ? [] : [[model, { summary: summaryOf(finished), runs: finished }]];
     });
     if (found.length === 0) return [];
-    const document = { name: set, source: dataSets[set].source, emptyBytes: empty, models: Object.fromEntries(found) };
+    const { engine, environment } = resultOf(runs.find((run) => run.set === set && resultOf(run)));
+    const { command: _, ...machine } = environment;
+    const about = { name: set, source: dataSets[set].source, engine, environment: machine };
+    const document = { ...about, emptyBytes: empty, models: Object.fromEntries(found) };
     writeFileSync(join(flags.out, `${set}.json`), `${JSON.stringify(document, null, 2)}\n`);
     return [document];
   });
