@@ -34,6 +34,7 @@ export const taskRuns: Readonly<Record<string, TaskRun>> = {
   'text-classification': {
     command: ['train', 'sentiment', ...classifier, '--data', 'reviews.csv', '--learning-rate', '0.02', ...seconds],
     fromZeros: (of) => ['--init', of],
+    methods: ['group-lasso', 'target', 'set'],
   },
   'question-answering': {
     command: ['train', 'bidaf-tiny', ...tinyBidaf, '--batch', '64', '--threads', '1', '--epochs', '2'],
@@ -43,6 +44,7 @@ export const taskRuns: Readonly<Record<string, TaskRun>> = {
   arrays: {
     command: ['finetune', 'model.onnx', ...arrays, '--batch', '8', ...seconds],
     fromZeros: () => [],
+    methods: ['group-lasso', 'set', 'zeros-kept'],
   },
 };
 
