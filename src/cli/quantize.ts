@@ -14,18 +14,17 @@ import { checkNewFile, number } from './flags.ts';
 import { addGivenFlags, type GivenFlags, openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { examplesText } from './helpTexts.ts';
+import { addInputFlags, type InputFlags, requireOneKindOfInputs } from './inputFlags.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { grouped, isPrintedAsJson, note, print } from './output.ts';
 import { type QuantizeResult, quantizeText, type UnchangedQuantize } from './quantizeText.ts';
 import { addEffortFlags, type VerifyFlags } from './verifyFlags.ts';
 
-interface QuantizeFlags extends GivenFlags, Omit<VerifyFlags, 'tolerance'> {
+interface QuantizeFlags extends InputFlags, GivenFlags, Omit<VerifyFlags, 'tolerance'> {
   out: string;
   to: QuantizedForm;
   bits?: '7' | '8';
   bound: number;
-  inputs?: string;
-  seed?: number;
   latency: boolean;
   force?: boolean;
 }
@@ -60,14 +59,9 @@ export const command = new Command('quantize')
     'largest relative difference of outputs that is accepted',
     number('--bound', 'a positive number, for example 0.05', (value) => value > 0 && Number.isFinite(value)),
     BOUND,
-  )
-  .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
-  .option(
-    '--seed <number>',
-    'seed of the random inputs that both models are compared on without --inputs (default: 1)',
-    number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  )
-  .option('--no-latency', 'do not time the models');
+  );
+addInputFlags(command);
+command.option('--no-latency', 'do not time the models');
 addGivenFlags(command);
 addEffortFlags(command);
 command.addHelpText(
@@ -100,9 +94,7 @@ async function quantizeCommand(path: string, flags: QuantizeFlags): Promise<void
 
 async function quantizeFile(path: string, flags: QuantizeFlags): Promise<QuantizeResult> {
   const { out, to, bound, inputs } = flags;
-  if (flags.seed !== undefined && inputs !== undefined) {
-    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
-  }
+  requireOneKindOfInputs(flags);
   if (flags.bits !== undefined && to !== 'int8') throw new UsageError('--bits goes with --to int8');
   checkNewFile(path, out, flags.force);
   const { model, original, forGiven, bytes } = await openModel(path, flags);

@@ -2,8 +2,8 @@ import type { LatencyPair, Unmeasured } from '../quantize/latencies.ts';
 import type { QuantizedForm, QuantizedWeight } from '../quantize/quantize.ts';
 import { devices } from '../runtime/devices.ts';
 import type { Distance } from '../verify/verify.ts';
-import { fileSize, grouped, percent, rounded, table } from './output.ts';
-import { remarksOn } from './verifyFlags.ts';
+import { fileSize, grouped, percent, table } from './output.ts';
+import { differenceLines, remarksOn } from './verifyFlags.ts';
 
 /** A finished `quantize`. */
 export interface QuantizeResult {
@@ -54,7 +54,7 @@ export function quantizeText(result: QuantizeResult): string {
     ...timed.filter(({ speedup }) => speedup < SLOWER).map((pair) => slowerLine(pair, to)),
     ...untimed.map(({ device, problem }) => `not timed on ${device}: ${problem}`),
     `outputs against those of ${model}, on ${result.inputs ?? 'the same random inputs'}:`,
-    ...differenceLines(verify, result.bound),
+    ...differenceLines(verify, largestText(verify, result.bound)),
     ...remarksOn(verify),
     `written to ${out}${forGiven}`,
   ].join('\n');
@@ -95,12 +95,8 @@ function slowerLine({ device, speedup }: LatencyPair, to: QuantizedForm): string
   return `slower on ${device}: it takes ${(1 / speedup).toFixed(2)} times as long as the model itself${advice}`;
 }
 
-function differenceLines(verify: Distance, bound: number): string[] {
-  const { worst, maxAbsDifference, meanAbsDifference, meanRelativeDifference, agreement } = verify;
+/** The largest relative difference that counts, with what is accepted. */
+function largestText({ worst }: Distance, bound: number): string {
   const where = worst === undefined ? '' : `, ${percent(worst.apart)} relative in '${worst.output}'`;
-  return [
-    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
-    `  largest         ${rounded(maxAbsDifference)}${where} (accepted: ${percent(bound)})`,
-    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
-  ];
+  return `${where} (accepted: ${percent(bound)})`;
 }

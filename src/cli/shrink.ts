@@ -1,5 +1,5 @@
 import { Command } from 'commander';
-import { SlimError, UnchangedError, UsageError } from '../base/errors.ts';
+import { SlimError, UnchangedError } from '../base/errors.ts';
 import { quantizedNodes } from '../graph/foreign.ts';
 import { titleOf } from '../graph/names.ts';
 import { statesOf } from '../graph/states.ts';
@@ -24,6 +24,7 @@ import { checkNewFile, number } from './flags.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { heldText, noLayersText, quantizedLines } from './heldText.ts';
+import { addInputFlags, type InputFlags, requireOneKindOfInputs } from './inputFlags.ts';
 import { loadFeeds } from './loadFeeds.ts';
 import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
 import { addRankFlags, type RankFlags, rankingFrom } from './rankFlags.ts';
@@ -31,12 +32,10 @@ import { type ShrinkResult, shrinkText, type UnchangedResult } from './shrinkTex
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
 
-interface ShrinkFlags extends CutFlags, RankFlags, TraceFlags, VerifyFlags {
+interface ShrinkFlags extends CutFlags, InputFlags, RankFlags, TraceFlags, VerifyFlags {
   out: string;
   force?: boolean;
   threshold?: number;
-  inputs?: string;
-  seed?: number;
 }
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
@@ -63,13 +62,7 @@ command.option(
   number('--threshold', 'a number above 0, for example 0.02', (τ) => τ > 0 && Number.isFinite(τ)),
 );
 addTraceFlags(command);
-command
-  .option('--inputs <file>', 'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs')
-  .option(
-    '--seed <number>',
-    'seed of the random inputs that both models are compared on without --inputs (default: 1)',
-    number('--seed', 'a whole number', (v) => Number.isSafeInteger(v) && v >= 0),
-  );
+addInputFlags(command);
 addVerifyFlags(command);
 command.action(shrinkCommand);
 
@@ -85,9 +78,7 @@ async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
 async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResult | UnchangedResult> {
   const target = cutTargetFrom(flags);
   const rank = rankingFrom(flags, target !== undefined, flags.inputs !== undefined);
-  if (flags.seed !== undefined && flags.inputs !== undefined) {
-    throw new UsageError('--seed makes random inputs and --inputs gives others; give one of them');
-  }
+  requireOneKindOfInputs(flags);
   checkNewFile(path, flags.out, flags.force);
   const { model, original, forGiven, bytes } = await openModel(path, flags);
   for (const input of original.graph.inputs) refuseEmpty(input);

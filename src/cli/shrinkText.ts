@@ -3,8 +3,8 @@ import type { CompensationChoice, CutCandidate } from '../slim/chooseCompensatio
 import type { RankingName } from '../slim/ranking.ts';
 import type { ResizedValue, ShrunkLayer } from '../slim/shrink.ts';
 import type { Difference } from '../verify/difference.ts';
-import { agreement, fileSize, grouped, percent, rounded, table } from './output.ts';
-import { remarksOn } from './verifyFlags.ts';
+import { agreement, fileSize, grouped, percent, table } from './output.ts';
+import { differenceLines, remarksOn } from './verifyFlags.ts';
 
 interface Change {
   readonly before: number;
@@ -79,7 +79,10 @@ export function shrinkText(result: ShrinkResult, inputs: string | undefined): st
   const same = inputs === undefined ? 'the same random inputs' : `${part}${inputs}`;
   const outcome = result.lossless
     ? [`verified on ${same}: outputs of the smaller model ${agreement(verify)} those of ${model}`]
-    : [`outputs of the smaller model against those of ${model}, on ${same}:`, ...differenceLines(verify)];
+    : [
+        `outputs of the smaller model against those of ${model}, on ${same}:`,
+        ...differenceLines(verify, `, ${percent(verify.maxRelativeDifference)} relative`),
+      ];
   return [
     ...(stayed.length > 0 ? [...stayed, ''] : []),
     table(['', 'before', 'after'], rows),
@@ -115,13 +118,4 @@ function resizedLines(resized: readonly ResizedValue[]): string[] {
     alike.set(change, [...(alike.get(change) ?? []), name]);
   }
   return [...alike].map(([change, names]) => `inputs and outputs ${change}: ${names.join(', ')}`);
-}
-
-function differenceLines(verify: Difference): string[] {
-  const { maxAbsDifference, meanAbsDifference, maxRelativeDifference, meanRelativeDifference, agreement } = verify;
-  return [
-    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
-    `  largest         ${rounded(maxAbsDifference)}, ${percent(maxRelativeDifference)} relative`,
-    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
-  ];
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { Difference } from '../verify/difference.ts';
 import { number } from './flags.ts';
 import { VERIFY_SECONDS } from './guarded.ts';
+import { percent, rounded } from './output.ts';
 
 /** Flags of commands that verify what they write. */
 export interface VerifyFlags {
@@ -44,4 +45,14 @@ export function remarksOn({ noise, untaken = [] }: Difference): string[] {
       ? []
       : [`rounding itself moves the outputs of this model by up to ${noise.toExponential(1)} (relative)`];
   return [...measured, ...untaken.map((branch) => `not verified: ${branch}, which no input took`)];
+}
+
+/** How far the outputs of two models are apart; `largest` says what belongs to the largest difference. */
+export function differenceLines(difference: Difference, largest: string): string[] {
+  const { maxAbsDifference, meanAbsDifference, meanRelativeDifference, agreement } = difference;
+  return [
+    `  mean difference ${rounded(meanAbsDifference)}, ${percent(meanRelativeDifference)} relative`,
+    `  largest         ${rounded(maxAbsDifference)}${largest}`,
+    ...(agreement === undefined ? [] : [`  ${percent(agreement)} of the elements that are not real numbers are equal`]),
+  ];
 }

@@ -5,10 +5,11 @@ import { shortestNames } from '../base/shortestNames.ts';
 import { findRuns, moreRuns } from '../runs/findRuns.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
+import { wordConnections } from '../topology/words.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
 import { inWords, type LoadedModels, loadModels, type OnProblem, unitsAtFirst } from './models.ts';
-import { distancesOf, epochDistances, isSparse, namedModel, runWords } from './topologies.ts';
+import { distancesOf, epochDistances, type SparseModel, sparseModel } from './topologies.ts';
 import { MOST_CELLS, unitMatrices, weightMaps } from './weightMaps.ts';
 
 /** What a report is made of. */
@@ -32,6 +33,7 @@ interface ReadRun extends LoadedModels {
   readonly directory: string;
   readonly record: RunRecord;
   readonly onProblem: OnProblem;
+  readonly sparse: SparseModel | undefined;
 }
 
 /**
@@ -45,7 +47,9 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
     onStage?.(`reading ${directory}`);
     const onProblem = (problem: string) => problems.push(`${record.summary.name}: ${problem}`);
     record.problems.forEach(onProblem);
-    read.push({ directory, record, onProblem, ...(await loadModels(directory, record, onProblem)) });
+    const loaded = await loadModels(directory, record, onProblem);
+    const sparse = await sparseModel(directory, loaded.models.at(-1)?.model);
+    read.push({ directory, record, onProblem, sparse, ...loaded });
   }
   const models = latency ? read.flatMap((run) => run.models) : [];
   const timedSteps = await timeModels(models, { threads, onStage, onProblem: (problem) => problems.push(problem) });
@@ -54,11 +58,8 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
   const cells = cellsOf(read);
   const runs = await Promise.all(read.map((run, i) => reportRun(run, names[i]!, cells)));
   onStage?.('comparing connections');
-  const sparse = read.flatMap(({ directory, models }, i) => {
-    const model = models.at(-1)?.model;
-    return model && isSparse(model) ? [namedModel(directory, names[i]!, model)] : [];
-  });
-  const topologies = distancesOf(await Promise.all(sparse), (problem) => problems.push(problem));
+  const sparse = read.flatMap((run, i) => (run.sparse ? [{ ...run.sparse, name: names[i]! }] : []));
+  const topologies = distancesOf(sparse, (problem) => problems.push(problem));
   return {
     title: title ?? (names.length === 1 ? basename(names[0]!) : `${names.length} runs`),
     ...{ madeAt: new Date().toISOString(), environment: environment(), runs, timedSteps, topologies, problems },
@@ -66,7 +67,7 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
 }
 
 async function reportRun(run: ReadRun, name: string, cells: number): Promise<ReportRun> {
-  const last = run.models.at(-1)?.model;
+  const { sparse } = run;
   const { summary, config, epochs, result } = run.record;
   const { state, task, items, scores, method, methodLabel } = summary;
   return {
@@ -80,7 +81,7 @@ async function reportRun(run: ReadRun, name: string, cells: number): Promise<Rep
     began: unitsAtFirst(run.record),
     models: run.models.map(({ figures, latencies }) => ({ ...figures, latencies })),
     maps: mapsOf(run, cells),
-    words: last && (await runWords(run.directory, last)),
+    words: sparse?.words && wordConnections(sparse.model, sparse.words),
     epochDistances: await epochDistances(run.directory, run.onProblem),
   };
 }

@@ -3,17 +3,20 @@ import type { Model } from '../graph/types.ts';
 import { epochModels } from '../runs/runDirectory.ts';
 import { compareTopologies, type NamedModel } from '../topology/compare.ts';
 import { loadToCompare, wordsBeside } from '../topology/load.ts';
-import { type WordConnections, wordConnections } from '../topology/words.ts';
 import type { DistanceMap } from './data.ts';
 import { inWords, type OnProblem } from './models.ts';
 
 /** Models that are compared with each other, at most: a pair takes about a second. */
 const MOST_COMPARED = 10;
 
-/** Whether only the weights of a model that exist are stored. */
-export function isSparse(model: Model | undefined): boolean {
-  return [...(model?.graph.initializers.values() ?? [])].some((tensor) => tensor instanceof SparseTensor);
+/** A model of which only the weights that exist are stored, with its words for comparing it; undefined for a dense one. */
+export async function sparseModel(directory: string, model: Model | undefined): Promise<SparseModel | undefined> {
+  const isSparse = [...(model?.graph.initializers.values() ?? [])].some((tensor) => tensor instanceof SparseTensor);
+  return isSparse ? { model: model!, words: await wordsBeside(directory) } : undefined;
 }
+
+/** A model to compare, without its name. */
+export type SparseModel = Omit<NamedModel, 'name'>;
 
 /** How far models are apart, evenly chosen where they are many; undefined for fewer than two or such as do not compare. */
 export function distancesOf(models: readonly NamedModel[], onProblem: OnProblem): DistanceMap | undefined {
@@ -37,17 +40,6 @@ export async function epochDistances(directory: string, onProblem: OnProblem): P
   } catch (error) {
     return inWords(onProblem)(error);
   }
-}
-
-/** Which words of a run's embedding have connections; undefined where it is dense or its words are not known. */
-export async function runWords(directory: string, model: Model): Promise<WordConnections | undefined> {
-  const words = await wordsBeside(directory);
-  return words && wordConnections(model, words);
-}
-
-/** The words of a run, for comparing its embedding. */
-export async function namedModel(directory: string, name: string, model: Model): Promise<NamedModel> {
-  return { name, model, words: await wordsBeside(directory) };
 }
 
 /** The first, the last and some between. */
