@@ -57,8 +57,8 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
   const names = shortestNames(read.map(({ directory }) => directory));
   const cells = cellsOf(read);
   const runs = await Promise.all(read.map((run, i) => reportRun(run, names[i]!, cells)));
-  onStage?.('comparing connections');
   const sparse = read.flatMap((run, i) => (run.sparse ? [{ ...run.sparse, name: names[i]! }] : []));
+  if (sparse.length > 1) onStage?.('comparing connections');
   const topologies = distancesOf(sparse, (problem) => problems.push(problem));
   return {
     title: title ?? (names.length === 1 ? basename(names[0]!) : `${names.length} runs`),
