@@ -3,7 +3,8 @@
 //   frames.npz       input_4 [600, 1, 1, 512]: frames of a quiet room, for DTLN's second model
 //   spectrogram.npz  mix [800, 1, 257, 1, 2]: noisy frames, windowed and transformed, for GTCRN and UL-UNAS
 //   windows.npz      input [498, 1, 576]: noisy windows that overlap by 64 samples, for Silero VAD
-//   node scripts/voice-inputs.mjs --out DIR [--seed 5] [--seconds 16]
+// or, with --sequences N --steps T, the same as sequences to train on: [N, T, …]
+//   node scripts/voice-inputs.mjs --out DIR [--seed 5] [--seconds 16 | --sequences 60 --steps 100]
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -20,6 +21,8 @@ const { values: flags } = parseArgs({
     out: { type: 'string' },
     seed: { type: 'string', default: '5' },
     seconds: { type: 'string', default: '16' },
+    sequences: { type: 'string' },
+    steps: { type: 'string', default: '100' },
   },
 });
 if (flags.out === undefined) {
@@ -28,14 +31,18 @@ if (flags.out === undefined) {
 }
 mkdirSync(flags.out, { recursive: true });
 const random = randomStream(Number(flags.seed));
-const length = RATE * Number(flags.seconds);
+const sequences = flags.sequences === undefined ? undefined : Number(flags.sequences);
+const steps = Number(flags.steps);
+const length = sequences === undefined ? RATE * Number(flags.seconds) : sequences * steps * 512 + 576;
 
 const noisy = voice(0.05);
 const quiet = voice(0.005);
-await save('frames.npz', 'input_4', [600, 1, 1, 512], framesOf(quiet, 600, 512, 128));
-await save('spectrogram.npz', 'mix', [800, 1, 257, 1, 2], spectrogram(noisy, 800));
+const many = (count) => (sequences === undefined ? count : sequences * steps);
+const lead = (count) => (sequences === undefined ? [count] : [sequences, steps]);
 const windows = Math.floor((length - 576) / 512);
-await save('windows.npz', 'input', [windows, 1, 576], framesOf(noisy, windows, 576, 512));
+await save('frames.npz', 'input_4', [...lead(600), 1, 1, 512], framesOf(quiet, many(600), 512, 128));
+await save('spectrogram.npz', 'mix', [...lead(800), 1, 257, 1, 2], spectrogram(noisy, many(800)));
+await save('windows.npz', 'input', [...lead(windows), 1, 576], framesOf(noisy, many(windows), 576, 512));
 
 /** A normally distributed number. */
 function normal() {
@@ -89,14 +96,15 @@ function spectrogram(samples, count) {
     Math.sqrt(0.5 - 0.5 * Math.cos((2 * Math.PI * i) / size)),
   );
   const spectrum = new Float32Array(count * bins * 2);
+  const cosine = Float64Array.from({ length: size }, (_, i) => Math.cos((2 * Math.PI * i) / size));
+  const sine = Float64Array.from({ length: size }, (_, i) => -Math.sin((2 * Math.PI * i) / size));
   for (let t = 0; t < count; t++) {
     for (let k = 0; k < bins; k++) {
       let [real, imaginary] = [0, 0];
       for (let i = 0; i < size; i++) {
         const value = window[i] * samples[t * (size / 2) + i];
-        const angle = (-2 * Math.PI * ((k * i) % size)) / size;
-        real += value * Math.cos(angle);
-        imaginary += value * Math.sin(angle);
+        real += value * cosine[(k * i) % size];
+        imaginary += value * sine[(k * i) % size];
       }
       spectrum.set([real, imaginary], (t * bins + k) * 2);
     }

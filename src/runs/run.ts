@@ -104,8 +104,9 @@ export async function run(options: RunOptions): Promise<RunResult> {
 /** What config.json of a run holds. */
 export function savedConfig(config: RunConfig, { problem }: LoadedTask, sources: Sources): Settings {
   const { items, scores } = problem;
-  const { data = null, valid = null, test = null, init = null } = sources;
-  return { format: RUN_FORMAT, ...config, sources: { data, valid, test, init }, items, scores: scoreKinds(scores) };
+  const { data = null, valid = null, test = null, init = null, teacher } = sources;
+  const named = { data, valid, test, init, ...(teacher !== undefined && { teacher }) };
+  return { format: RUN_FORMAT, ...config, sources: named, items, scores: scoreKinds(scores) };
 }
 
 /** Writes config.json of a run. */

@@ -1,11 +1,18 @@
 import { arraysTask } from './arrays/task.ts';
+import { distillationTask } from './distillation/task.ts';
 import { languageModelTask } from './language-model/task.ts';
 import { questionAnsweringTask } from './question-answering/task.ts';
 import type { Task } from './task.ts';
 import { textClassificationTask } from './text-classification/task.ts';
 
 /** The tasks; the first is the default. */
-export const tasks: readonly Task[] = [languageModelTask, textClassificationTask, questionAnsweringTask, arraysTask];
+export const tasks: readonly Task[] = [
+  languageModelTask,
+  textClassificationTask,
+  questionAnsweringTask,
+  arraysTask,
+  distillationTask,
+];
 
 /** The task of that name. */
 export function taskNamed(name: string): Task | undefined {

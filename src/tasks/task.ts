@@ -116,6 +116,8 @@ export interface Sources {
   readonly test?: string | undefined;
   /** ONNX file (or run directory) with the first weights; undefined for fresh ones. */
   readonly init?: string | undefined;
+  /** ONNX file of a model that is followed; undefined for the first model itself, and where there is no teacher. */
+  readonly teacher?: string | undefined;
 }
 
 /** What is known of loaded data. */

@@ -3,6 +3,7 @@ import { Recent } from '../base/recent.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import type { Session, Tensors } from '../runtime/runtime.ts';
+import { zerosFor } from '../runtime/zeros.ts';
 import { type ScoreValues, type Sums, scoresOf } from '../tasks/score.ts';
 import {
   type BatchShape,
@@ -18,7 +19,7 @@ import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './errors.ts';
 import { rowsFrom } from './lookupTable.ts';
 import type { TrainOptions } from './options.ts';
-import { floatTensor, MOST_SHAPES, type SessionSettings, usedBy, zeros, zerosFor } from './step.ts';
+import { floatTensor, MOST_SHAPES, type SessionSettings, usedBy, zeros } from './step.ts';
 import { addSums, batchSums, type PlainSums, sharedSums, zeroTotals } from './sums.ts';
 import { trainableNames, weightsOfModel } from './trainedWeights.ts';
 

@@ -1,12 +1,12 @@
-import { SlimError, UsageError } from '../base/errors.ts';
+import { SlimError } from '../base/errors.ts';
 import { formatShape, isStatic, sizeOf } from '../graph/dims.ts';
 import { modelOf } from '../graph/model.ts';
-import { emptyData } from '../graph/tensors.ts';
 import type { Graph, Tensor, ValueInfo } from '../graph/types.ts';
 import { instantiateKernels, type Kernels } from '../kernels/kernels.ts';
 import { Arena, type Buffer32, bytesFor } from '../kernels/memory.ts';
 import type { LookedUpRows } from '../methods/method.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
+import { zerosFor } from '../runtime/zeros.ts';
 import { LOSS } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { TrainingGraph } from './compile.ts';
@@ -118,19 +118,6 @@ export async function compileStep(
 export function usedBy({ inputs }: Graph, batch: Tensors): Record<string, Tensor> {
   const names = new Set(inputs.map((v) => v.name));
   return Object.fromEntries(Object.entries(batch).filter(([name]) => names.has(name)));
-}
-
-/** Zeros for inputs that nobody feeds: states at the start of an example. */
-export function zerosFor(inputs: readonly ValueInfo[], feeds: Tensors): Tensors {
-  const open = inputs.filter(({ name }) => !(name in feeds));
-  return Object.fromEntries(
-    open.map(({ name, type: { elementType, shape } }) => {
-      if (!isStatic(shape)) {
-        throw new UsageError(`input '${name}' is ${formatShape(shape)}; give it data, so that its sizes are known`);
-      }
-      return [name, { elementType, dims: shape, data: emptyData(elementType, sizeOf(shape)) }];
-    }),
-  );
 }
 
 /**

@@ -6,13 +6,8 @@ import { type LossName, losses } from './losses.ts';
 
 const name = z.string().min(1);
 
-/** Fields of the task. */
-export const taskFields = {
-  loss: z
-    .enum(Object.keys(losses) as [LossName, ...LossName[]])
-    .describe(`what is made small: ${Object.keys(losses).join(', ')}`),
-  targetArray: name.describe('array with the targets'),
-  output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
+/** Fields that say how a model meets arrays of inputs. */
+export const wiringFields = {
   input: z.record(z.string(), name).optional().describe('array of an input, where it has another name'),
   set: z.record(z.string(), z.string()).optional().describe('value that an input has for good, which then disappears'),
   size: z
@@ -31,14 +26,24 @@ export const taskFields = {
     .describe(
       'array with the length of each example: steps beyond them do not count (nor do those that a .jsonl reader padded)',
     ),
-  mask: name.optional().describe('array that is 0 where a target does not count'),
-  ignore: z.int().describe('class index of targets that do not count'),
   batchAxis: z
     .record(z.string(), z.int().nonnegative())
     .optional()
     .describe(
       'axis of the examples of an input or output (default: the one that recurrent layers read as their batch)',
     ),
+} as const;
+
+/** Fields of the task. */
+export const taskFields = {
+  loss: z
+    .enum(Object.keys(losses) as [LossName, ...LossName[]])
+    .describe(`what is made small: ${Object.keys(losses).join(', ')}`),
+  targetArray: name.describe('array with the targets'),
+  output: name.optional().describe('output of the model that is scored (default: the only one that can be)'),
+  ...wiringFields,
+  mask: name.optional().describe('array that is 0 where a target does not count'),
+  ignore: z.int().describe('class index of targets that do not count'),
   classAxis: z
     .int()
     .nonnegative()
@@ -47,6 +52,10 @@ export const taskFields = {
 } as const;
 
 export const readTaskFields = sectionReader(taskFields);
+
+const readWiring = sectionReader(wiringFields);
+/** How a model meets arrays. */
+export type Wiring = ReturnType<typeof readWiring>;
 
 /** Values of these fields. */
 export type ArraysFields = ReturnType<typeof readTaskFields>;

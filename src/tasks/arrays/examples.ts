@@ -9,7 +9,7 @@ import type { Dim, Graph, Model, Tensor, ValueInfo } from '../../graph/types.ts'
 import { detectStates } from '../../passes/detectStates.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
 import { useOfInput } from '../../verify/inputUses.ts';
-import type { ArraysFields } from './definition.ts';
+import type { Wiring } from './definition.ts';
 
 /** Named arrays, the first axis of each being the examples, and what to call them in messages. */
 export interface NamedArrays {
@@ -72,7 +72,7 @@ export interface Examples {
  * The streaming states of a model: those that are said, else those that its metadata names, else those that its graph
  * shows. Throws UsageError for ends that the graph does not have.
  */
-export function streamingStates(model: Model, { state }: Pick<ArraysFields, 'state'> = {}): StatePair[] {
+export function streamingStates(model: Model, { state }: Pick<Wiring, 'state'> = {}): StatePair[] {
   if (state !== undefined) {
     const pairs = Object.entries(state).map(([input, output]) => ({ input, output }));
     for (const pair of pairs) checkState(model, pair);
@@ -93,8 +93,6 @@ function checkState({ graph }: Model, pair: StatePair): void {
   }
 }
 
-type Wiring = Pick<ArraysFields, 'input' | 'zeros' | 'batchAxis' | 'state'>;
-
 /** The array of that name; throws UsageError that lists what there is. */
 export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: string): Tensor {
   const found = arrays.get(name);
@@ -106,7 +104,11 @@ export function arrayNamed({ source, arrays }: NamedArrays, name: string, what: 
 }
 
 /** Finds the examples of each input of a model. Throws UsageError where one is missing or does not fit. */
-export function examplesOf(model: Model, data: NamedArrays, wiring: Wiring): Examples {
+export function examplesOf(
+  model: Model,
+  data: NamedArrays,
+  wiring: Pick<Wiring, 'input' | 'zeros' | 'batchAxis' | 'state'>,
+): Examples {
   const { input: named = {}, zeros = [], batchAxis: axes = {} } = wiring;
   const states = new Set(streamingStates(model, wiring).map((s) => s.input));
   const isZero = ({ name }: ValueInfo) =>

@@ -7,7 +7,7 @@ import { inlineFunctions } from '../../passes/inlineFunctions.ts';
 import { specialize } from '../../passes/specialize.ts';
 import type { LoadedTask, Problem, TaskConfig } from '../task.ts';
 import { BATCH } from './bound.ts';
-import { type ArraysFields, readTaskFields } from './definition.ts';
+import { readTaskFields, type Wiring } from './definition.ts';
 import { type Sequences, streamingStates } from './examples.ts';
 import { paddingNotes } from './paddingNotes.ts';
 import { type ArrayData, arraysProblem } from './problem.ts';
@@ -18,6 +18,25 @@ export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData):
   const fields = readTaskFields(config.task);
   const model = modelFor(given, fields);
   const problem = arraysProblem(model, data, fields, config.batch);
+  return loadedImported({ model, data, fields, problem, config }, [
+    ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
+  ]);
+}
+
+/** What is known of an imported model with its arrays. */
+interface ImportedProblem {
+  readonly model: Model;
+  readonly data: ArrayData;
+  readonly fields: Wiring;
+  readonly problem: Problem;
+  readonly config: TaskConfig;
+}
+
+/** An imported model as a task: what data there are, which states, and notes on both before those that are given. */
+export function loadedImported(
+  { model, data, fields, problem, config }: ImportedProblem,
+  notes: readonly string[],
+): LoadedTask {
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
   const { source, arrays } = data.train;
   const held = valid === undefined ? '' : `, ${grouped(valid)} held out in ${data.valid!.source}`;
@@ -37,14 +56,14 @@ export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData):
       `${source}: ${grouped(train)} examples${held}`,
       ...notesOn(model, problem, config, train),
       ...sequenceNotes(sequenceExamples(model, data.train, fields)?.sequences),
-      ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
+      ...notes,
     ],
     files: {},
   };
 }
 
 /** The model without functions of its own, for the values and sizes that the fields say. */
-function modelFor(model: Model, { set = {}, size = {} }: ArraysFields): Model {
+export function modelFor(model: Model, { set = {}, size = {} }: Pick<Wiring, 'set' | 'size'>): Model {
   const inlined = inlineFunctions(model);
   const textOf = (pairs: object) => Object.entries(pairs).map(([name, value]) => `${name}=${value}`);
   const given = readGiven(inlined.graph, { set: textOf(set), size: textOf(size) });

@@ -74,7 +74,7 @@ export function classAxisOf(
 }
 
 /** The axis of a Softmax that makes an output, as that output has it; undefined where it is moved in ways not followed. */
-function softmaxAxis(graph: Graph, output: string, rank: number): number | undefined {
+export function softmaxAxis(graph: Graph, output: string, rank: number): number | undefined {
   const made = producers(graph.nodes);
   const moves: Node[] = [];
   let node = made.get(output);

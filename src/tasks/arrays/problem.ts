@@ -51,7 +51,7 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
     items: 'examples',
     scores: knowsRight ? [accuracyOf(CORRECT), meanLoss] : [{ ...meanLoss, name: fields.loss }],
     splits: valid ? ['train', 'valid'] : ['train'],
-    digest: digestOf(model, data),
+    digest: digestOfArrays(model, data),
     carriesState: false,
     scoresAnyShape: false,
     hopeless: knowsRight ? HOPELESS : Number.POSITIVE_INFINITY,
@@ -102,7 +102,8 @@ function exampleBatches(
   };
 }
 
-function digestOf(model: Model, { train, valid }: ArrayData): string {
+/** Identifies a model with its arrays. */
+export function digestOfArrays(model: Model, { train, valid }: ArrayData): string {
   const arrays = [train.arrays, valid?.arrays ?? new Map<string, Tensor>()].flatMap((named) => [
     '\narrays',
     ...[...named].flatMap(([name, { dims, elementType, data }]) => [

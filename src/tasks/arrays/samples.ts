@@ -4,10 +4,9 @@ import { statesOf } from '../../graph/states.ts';
 import { emptyData } from '../../graph/tensors.ts';
 import type { Model, Tensor } from '../../graph/types.ts';
 import type { Tensors } from '../../runtime/runtime.ts';
-import { batchFeeds, inOrder } from './batches.ts';
+import { inOrder, inputFeeds } from './batches.ts';
 import { stepGraph } from './bound.ts';
 import type { Examples } from './examples.ts';
-import type { Targets } from './targets.ts';
 
 /** Most steps of sequences on which two forms of a model are compared. */
 const MOST_STEPS = 16;
@@ -15,7 +14,6 @@ const MOST_STEPS = 16;
 /** Examples, and how many of them are a batch. */
 interface SampledExamples {
   readonly examples: Examples;
-  readonly targets: Targets;
   readonly size: number;
 }
 
@@ -23,10 +21,10 @@ interface SampledExamples {
  * One batch of examples in the element types of a model, or its first steps, one after the other; states are left out:
  * they start at zero.
  */
-export function sampleFeeds(model: Model, { examples, targets, size }: SampledExamples): Tensors[] {
+export function sampleFeeds(model: Model, { examples, size }: SampledExamples): Tensors[] {
   const { sequences } = examples;
   const batch = sequences?.isAlone ? 1 : size;
-  const made = batchFeeds(examples, targets, batch);
+  const made = inputFeeds(examples, batch);
   const whole = { ...made.feeds(), ...zerosFor(model, examples, batch) };
   made.fill(inOrder(Math.min(batch, examples.count)), whole);
   const states = new Set([...statesOf(model), ...(sequences?.states ?? [])].map((s) => s.input));

@@ -1,17 +1,18 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { graphAttribute, intAttribute } from '../../graph/attributes.ts';
-import { GraphBuilder, type Value } from '../../graph/builder.ts';
+import { GraphBuilder } from '../../graph/builder.ts';
 import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { inferTypes, knownTypes } from '../../graph/infer/infer.ts';
 import { titleOf } from '../../graph/names.ts';
-import { isDifferentiable, movesAll, traits } from '../../graph/operators.ts';
+import { isDifferentiable, traits } from '../../graph/operators.ts';
 import { mul, reduceSum, reshape, transpose } from '../../graph/ops.ts';
-import { liveNodes, producers, removeDeadNodes } from '../../graph/rewrite.ts';
+import { liveNodes, removeDeadNodes } from '../../graph/rewrite.ts';
 import type { Dim, Graph, Model, Node, ValueInfo } from '../../graph/types.ts';
 import { LOSS, type LossGraph, TARGETS } from '../task.ts';
 import { BATCH, stepGraph } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
+import { ending, moved } from './endings.ts';
 import { type Examples, streamingStates } from './examples.ts';
 import { type LossName, losses } from './losses.ts';
 import { classAxisOf, outputBatchAxis } from './outputAxes.ts';
@@ -39,25 +40,9 @@ export function scoredOutput(
   targetDims: readonly number[],
   config: Pick<ArraysFields, 'loss' | 'targetArray' | 'output' | 'state' | 'batchAxis' | 'classAxis'>,
 ): Scored {
-  const declared = chosenOutput(model, config);
-  const { sequences } = examples;
-  const isAlone = sequences?.isAlone ?? false;
-  const bound = stepGraph(model, examples, isAlone ? 1 : BATCH);
-  const stepShape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
-  const step = { ...declared, type: { ...declared.type, shape: stepShape } };
-  // Outputs of all steps have the steps first, then examples that stand side by side.
-  const lead: Dim[] = sequences === undefined ? [] : [sequences.steps, ...(isAlone ? [BATCH] : [])];
-  const shape = stepShape && [...lead, ...stepShape];
-  const info = { ...declared, type: { ...declared.type, shape } };
-  const stepAxis = isAlone ? undefined : outputBatchAxis(step, examples, config.batchAxis ?? {});
-  const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
-  const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
-  if (!isStatic(own)) {
-    refuseHiding(bound, info.name);
-    throw new SlimError(
-      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}`,
-    );
-  }
+  const found = shapedOutput(model, examples, chosenOutput(model, config), config.batchAxis);
+  const { info, shape, batchAxis, bound, step, stepAxis, lead, isAlone } = found;
+  const own = shape.filter((_, axis) => axis !== batchAxis);
   const places = targetDims.slice(1);
   const outer = { output: info.name, batchAxis, places };
   const says = `array '${config.targetArray}' has [${places.join(', ')}] for each example`;
@@ -67,9 +52,9 @@ export function scoredOutput(
       `--loss ${config.loss} wants targets like the output '${info.name}', [${own.join(', ')}] for each example; ${says}`,
     );
   }
-  const inStep = config.classAxis ?? classAxis(bound, step, stepAxis, places, sequences !== undefined);
+  const inStep = config.classAxis ?? classAxis(bound, step, stepAxis, places, examples.sequences !== undefined);
   const at = inStep === undefined ? undefined : inStep + lead.length;
-  const rest = (shape ?? []).filter((_, axis) => axis !== at && axis !== batchAxis);
+  const rest = shape.filter((_, axis) => axis !== at && axis !== batchAxis);
   const isMet = isAlone ? withoutOnes(rest) === withoutOnes(places) : rest.join() === places.join();
   if (at === undefined || at === batchAxis || rest.length !== own.length - 1 || !isMet) {
     const isSame = own.join() === places.join();
@@ -80,7 +65,51 @@ export function scoredOutput(
         `[${own.join(', ')}] for each example, ${where}; ${says}${hint}`,
     );
   }
-  return { ...outer, classes: { count: Number(shape![at]), axis: at } };
+  return { ...outer, classes: { count: Number(shape[at]), axis: at } };
+}
+
+/** An output as it stands in a bound graph: of one step, and of all of them where examples are sequences. */
+export interface ShapedOutput {
+  /** With the shape of a whole batch. */
+  readonly info: ValueInfo;
+  readonly shape: readonly Dim[];
+  /** Axis of the examples; undefined in a model that takes one at a time, without an axis for them. */
+  readonly batchAxis: number | undefined;
+  /** The graph that sees one batch, or one step of it, and the output there. */
+  readonly bound: Graph;
+  readonly step: ValueInfo;
+  readonly stepAxis: number | undefined;
+  /** Axes that stand before those of a step: the steps, and examples that stand side by side. */
+  readonly lead: readonly Dim[];
+  readonly isAlone: boolean;
+}
+
+/** Finds the shape and the axis of the examples of an output. Throws SlimError where its shape does not follow. */
+export function shapedOutput(
+  model: Model,
+  examples: Examples,
+  declared: ValueInfo,
+  batchAxes: Readonly<Record<string, number>> = {},
+): ShapedOutput {
+  const { sequences } = examples;
+  const isAlone = sequences?.isAlone ?? false;
+  const bound = stepGraph(model, examples, isAlone ? 1 : BATCH);
+  const stepShape = inferTypes(bound)(declared.name)?.shape ?? declared.type.shape;
+  const step = { ...declared, type: { ...declared.type, shape: stepShape } };
+  // Outputs of all steps have the steps first, then examples that stand side by side.
+  const lead: Dim[] = sequences === undefined ? [] : [sequences.steps, ...(isAlone ? [BATCH] : [])];
+  const shape = stepShape && [...lead, ...stepShape];
+  const info = { ...declared, type: { ...declared.type, shape } };
+  const stepAxis = isAlone ? undefined : outputBatchAxis(step, examples, batchAxes);
+  const batchAxis = isAlone ? 1 : stepAxis === undefined ? undefined : stepAxis + lead.length;
+  const own = (shape ?? []).filter((_, axis) => axis !== batchAxis);
+  if (shape === undefined || !isStatic(own)) {
+    refuseHiding(bound, info.name);
+    throw new SlimError(
+      `the shape of output '${info.name}' does not follow from the inputs: it is ${formatShape(shape)}`,
+    );
+  }
+  return { info, shape, batchAxis, bound, step, stepAxis, lead, isAlone };
 }
 
 /** Names the first operator before an output that has no derivative and hides the shape of what it gives. */
@@ -185,20 +214,6 @@ export function scoredGraph(graph: Graph, scored: Scored, loss: LossName): Pick<
   };
 }
 
-/** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
-function ending(graph: Graph, output: string) {
-  const made = producers(graph.nodes);
-  const moves: Node[] = [];
-  let value = output;
-  let activation = made.get(value);
-  while (activation !== undefined && movesAll(activation)) {
-    moves.unshift(activation);
-    value = activation.inputs[0]!;
-    activation = made.get(value);
-  }
-  return { activation, moves, value };
-}
-
 /** An activation that a loop makes, because a later step reads it, cannot be taken off; refuses losses that would. */
 function requireOutsideLoops(graph: Graph, output: string, loss: LossName): void {
   const { activation, value } = ending(graph, output);
@@ -210,14 +225,6 @@ function requireOutsideLoops(graph: Graph, output: string, loss: LossName): void
     `output '${output}' ends in a ${inside.op} that a later step reads again, so that --loss ${loss} cannot take what ` +
       'goes into it; use --loss mse',
   );
-}
-
-/** Another value moved in the same way. */
-function moved(b: GraphBuilder, value: Value, moves: readonly Node[]): Value {
-  return moves.reduce((x, node) => {
-    const others = node.inputs.slice(1).map((name) => (name === '' ? undefined : b.value(name)));
-    return b.node(node.op, [x, ...others], node.attributes)[0]!;
-  }, value);
 }
 
 /** A softmax must run over the classes; that its axis is as long as they are many tells it apart from attention. */

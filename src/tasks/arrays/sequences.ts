@@ -4,7 +4,7 @@ import { withType } from '../../graph/convert.ts';
 import { formatShape, isStatic } from '../../graph/dims.ts';
 import type { Dim, Model, Tensor, ValueInfo } from '../../graph/types.ts';
 import { type BatchAxis, batchAxes } from '../../slim/batchAxes.ts';
-import type { ArraysFields } from './definition.ts';
+import type { Wiring } from './definition.ts';
 import {
   arrayNamed,
   asFed,
@@ -42,7 +42,7 @@ interface Placed {
  * The examples of a model of one step, where they are sequences; undefined where no array has an axis for steps that its
  * input lacks, or the model has no states. Throws UsageError where arrays do not fit.
  */
-export function sequenceExamples(model: Model, data: NamedArrays, fields: ArraysFields): Examples | undefined {
+export function sequenceExamples(model: Model, data: NamedArrays, fields: Wiring): Examples | undefined {
   const { input: named = {}, zeros = [], batchAxis: said = {} } = fields;
   const states = streamingStates(model, fields);
   if (states.length === 0) return undefined;

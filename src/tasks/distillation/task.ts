@@ -1,0 +1,24 @@
+import { UsageError } from '../../base/errors.ts';
+import { loadArrays } from '../../data/arrays.ts';
+import { loadModel } from '../../onnx/file.ts';
+import { nodeRuntime } from '../../runtime/node.ts';
+import type { ArrayData } from '../arrays/problem.ts';
+import type { Task } from '../task.ts';
+import { distillationDefinition } from './definition.ts';
+import { loadedDistillation } from './loadedDistillation.ts';
+
+/** An imported model that learns from another one, on inputs from files (.npz, .safetensors, .jsonl). */
+export const distillationTask: Task = {
+  ...distillationDefinition,
+  async load(config, { init, teacher = init, data, valid }) {
+    if (init === undefined || teacher === undefined) throw new UsageError('a model is needed: an ONNX file');
+    if (data === undefined) throw new UsageError('--data FILE with the inputs is needed');
+    const student = await loadModel(init);
+    const arrays: ArrayData = {
+      train: { source: data, arrays: await loadArrays(data) },
+      ...(valid !== undefined && { valid: { source: valid, arrays: await loadArrays(valid) } }),
+    };
+    const master = teacher === init ? student : await loadModel(teacher);
+    return loadedDistillation(config, { student, teacher: master, data: arrays }, nodeRuntime);
+  },
+};
