@@ -32,6 +32,7 @@ export function trainParts(config: RunConfig): TrainParts {
       ...(optimizerKindOf(optimizer).needsScores ? [`${flagName(selectors.optimizer)} ${optimizer.kind}`] : []),
       ...(scheduleKindOf(schedule).needsScores ? [`${flagName(selectors.schedule)} ${schedule.kind}`] : []),
       ...(config.patience === undefined ? [] : [flagName('patience')]),
+      ...(config.keepBest ? [flagName('keepBest')] : []),
     ],
   };
 }

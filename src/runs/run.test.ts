@@ -120,6 +120,23 @@ describe('a run of the library', () => {
     expect(parameters).toEqual(parameters.toSorted((a, b) => b - a));
   });
 
+  it('ends with the best epoch where that is asked for, stopped and resumed or not', async () => {
+    // At so high a rate epochs come out better and worse.
+    const settings = { epochs: 4, keepBest: true, optimizer: 'adam', learningRate: 1, schedule: 'constant' };
+    const best = runOf('best', settings);
+    const stop = new AbortController();
+    const onEpoch = ({ epoch }: EpochMetrics) => (epoch === 3 ? stop.abort() : undefined);
+    await expect(run({ ...best, signal: stop.signal, onEpoch })).rejects.toThrow('stopped');
+    const { models, history, kept, verify } = await run({ ...best, resume: true });
+    const values = history.map(({ valid }) => valid!.perplexity!);
+    const lowest = Math.min(...values);
+    expect(values.at(-1)).toBeGreaterThan(lowest);
+    expect(models[0]!.scores.valid!.perplexity! / lowest).toBeCloseTo(1, 5);
+    expect(models.at(-1)!.scores.valid!.perplexity! / lowest).toBeCloseTo(1, 5);
+    expect(kept!.map((units) => units.length)).toEqual(models.at(-1)!.hidden);
+    expect(verify!.maxRelativeDifference).toBeLessThan(1e-5);
+  });
+
   it('scores what it leaves as it scored it while it trained', async () => {
     const { models, history } = await run(runOf('scored', { iss: 0, optimizer: 'adam', learningRate: 0.01, ema: 0.9 }));
     const [{ scores }] = models as [(typeof models)[number]];

@@ -16,6 +16,9 @@ export const runFiles = {
   metrics: 'metrics.jsonl',
   live: 'live.json',
   checkpoint: 'checkpoint.onnx',
+  /** The model of the best epoch so far, where a run ends with it, and what is known of it. */
+  best: 'best.onnx',
+  aboutBest: 'best.json',
   /** An imported model as it came. */
   original: 'original.onnx',
   model: 'model.onnx',

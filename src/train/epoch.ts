@@ -106,6 +106,12 @@ export function decidingScores(history: readonly EpochMetrics[], scores: readonl
   });
 }
 
+/** The first epoch (from 1) that scored best on the held-out data; undefined without such data. */
+export function bestEpoch(history: readonly EpochMetrics[], scores: readonly ScoreKind[]): number | undefined {
+  const values = decidingScores(history, scores);
+  return values.length === 0 ? undefined : values.indexOf(Math.min(...values)) + 1;
+}
+
 /** The learning rate of the next update. */
 function rateOf(progress: Progress, { schedule, problem }: TrainOptions, batches: Batches): number {
   const { epoch, batch, updates, history } = progress;

@@ -64,6 +64,10 @@ export const commonFields = {
   threads: positive.optional().describe('threads of the engine (default: one per core)'),
   checkpointEvery: positive.describe('write a checkpoint every so many updates, besides the end of each epoch'),
   keepModels: z.boolean().optional().describe('keep the model of every epoch, in the folder epochs of the run'),
+  keepBest: z
+    .boolean()
+    .optional()
+    .describe('end with the model of the epoch that scored best on the held-out data, not with that of the last one'),
 } as const;
 
 /** Values of the fields of every run. */
@@ -109,8 +113,16 @@ export interface TrainOptions extends TrainParts, EpochListeners {
   /** Called once when model, data and configuration fit together, before the first update. */
   readonly onReady?: ((start: TrainStart) => void | Promise<void>) | undefined;
   readonly onEpoch?: ((m: EpochMetrics) => void) | undefined;
-  /** Called with the model after each epoch (from 1) and before its checkpoint: a run that is resumed misses none. */
-  readonly onEpochModel?: ((model: Model, epoch: number) => void | Promise<void>) | undefined;
+  /** Called with the model after each epoch and before its checkpoint: a run that is resumed misses none. */
+  readonly onEpochModel?: ((model: Model, at: EpochModel) => void | Promise<void>) | undefined;
+}
+
+/** What is known of the model after an epoch. */
+export interface EpochModel extends Pick<TrainedModel, 'kept'> {
+  /** From 1. */
+  readonly epoch: number;
+  /** Whether no epoch before it scored as well on the held-out data. */
+  readonly isBest: boolean;
 }
 
 /** What a run is about to do. */

@@ -5,7 +5,7 @@ import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
 import { single } from './collective.ts';
-import { decidingScores, type Run, trainEpoch } from './epoch.ts';
+import { bestEpoch, decidingScores, type Run, trainEpoch } from './epoch.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { TrainedModel, TrainOptions, TrainSettings } from './options.ts';
 import type { Snapshot } from './snapshot.ts';
@@ -56,19 +56,25 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
     while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem, settings)) {
       const metrics = await trainEpoch(run, setup, save);
-      if (setup.collective.rank === 0)
-        await options.onEpochModel?.(joinDirections(run.state.finished()), metrics.epoch);
+      const { history, kept } = run.progress;
+      const at = { epoch: metrics.epoch, kept, isBest: bestEpoch(history, problem.scores) === metrics.epoch };
+      if (setup.collective.rank === 0) await options.onEpochModel?.(finishedModel(run, options), at);
       await save();
       options.onEpoch?.(metrics);
     }
     const { history, kept } = run.progress;
-    const model = joinDirections(run.state.finished());
-    // Dense training leaves all but the weights as it came, also which states a model names.
-    const { metadata } = options.method.isDense ? options.model : model;
-    return { model: { ...model, metadata }, history, kept, start };
+    return { model: finishedModel(run, options), history, kept, start };
   } finally {
     await run.state.release();
   }
+}
+
+/** The model as it is after an epoch. */
+function finishedModel({ state }: Run, options: TrainOptions): Model {
+  const model = joinDirections(state.finished());
+  // Dense training leaves all but the weights as it came, also which states a model names.
+  const { metadata } = options.method.isDense ? options.model : model;
+  return { ...model, metadata };
 }
 
 /** What goes by scores that never come would silently do nothing. */
