@@ -31,7 +31,7 @@ export async function measureInputs(
     Object.fromEntries(Object.entries(window).filter(([name]) => !states.has(name)));
   const fit = resizeState ? split.fit.map(stateless) : split.fit;
   note('measuring what the units do on the inputs');
-  const measure = () => measureActivity(nodeRuntime, traced, fit);
+  const measure = () => measureActivity(nodeRuntime, traced, [fit]);
   return { ...split, activity: await withinSeconds(verifySeconds, measure) };
 }
 

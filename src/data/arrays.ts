@@ -1,11 +1,13 @@
 /**
  * Named arrays in files: what NumPy and safetensors write, and examples as JSON lines.
  */
+import { existsSync, statSync } from 'node:fs';
 import { basename, extname } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import type { Tensor } from '../graph/types.ts';
 import { type ArrayFile, bytesAt, withFile } from './arrays/arrayFile.ts';
+import { readFolder } from './arrays/folder.ts';
 import { readJsonLines } from './arrays/jsonLines.ts';
 import { readNpy } from './arrays/npy.ts';
 import { npzPieces, readNpz } from './arrays/npz.ts';
@@ -29,10 +31,12 @@ const WRITERS: Readonly<Record<string, (arrays: Arrays) => Uint8Array[]>> = {
 /**
  * Reads the arrays of a file by name, in the file's order; its extension says how: .npz, .npy (one array, named after
  * the file), .safetensors, .jsonl or .ndjson (one example per line, see `readJsonLines` for types and padding).
- * Throws a UsageError that names the file and the array, offset or line.
+ * A folder stands for the arrays of all its files; those of the same name are laid one after another, along their first
+ * axis. Throws a UsageError that names the file and the array, offset or line.
  * @example const inputs = await loadArrays('inputs.npz'); // Map { 'tokens' => { elementType: 'int64', dims: [35, 20] … } }
  */
 export async function loadArrays(path: string): Promise<Map<string, Tensor>> {
+  if (existsSync(path) && statSync(path).isDirectory()) return readFolder(path, Object.keys(READERS), loadArrays);
   return withFile(path, formatOf(path, READERS, 'read'));
 }
 

@@ -30,15 +30,15 @@ export function activityKey({ value, along }: Pick<UnitReader, 'value' | 'along'
 }
 
 /**
- * Runs a prepared model on consecutive windows of inputs, with states carried from window to window and zero at first
- * where the first window has none, and gathers the moments of all that its units' readers read. Steps behind the end of
+ * Runs a prepared model on runs of consecutive windows of inputs, with states carried from window to window and zero at
+ * first where the first window of a run has none, and gathers the moments of all that its units' readers read. Steps behind the end of
  * a padded sequence count as the zeros that they are. Each window leaves n + n² numbers for each value, whatever its
  * length. Nothing runs where no weight reads a unit. Throws a SlimError when the model does not run on the inputs, or gives NaN or infinity there.
  */
 export async function measureActivity(
   runtime: Runtime,
   { prepared, groups }: TracedModel,
-  windows: readonly Tensors[],
+  runs: readonly (readonly Tensors[])[],
 ): Promise<Activity> {
   const graph = constantPerUse(prepared.graph);
   const { readers } = unitReaders(graph, groups);
@@ -49,7 +49,7 @@ export async function measureActivity(
   await runAll(
     runtime,
     tapped,
-    [givenRun(tapped, new Set(states.map((s) => s.input)), windows)],
+    runs.map((windows) => givenRun(tapped, new Set(states.map((s) => s.input)), windows)),
     states,
     (outputs) => {
       for (const { prefix, sums } of taps.values()) addSums(sums, outputs, prefix);

@@ -103,7 +103,7 @@ async function lossOf(
   const made: TracedModel & { left?: number } =
     kind === 'none'
       ? traced
-      : compensate(traced, removed, await measureActivity(nodeRuntime, traced, windows), kind, ridge);
+      : compensate(traced, removed, await measureActivity(nodeRuntime, traced, [windows]), kind, ridge);
   const slim = shrinkModel(model, made, removed).model;
   const removal = { groups: traced.groups, removed, prepared: traced.prepared };
   const difference = await verifyEqual(nodeRuntime, model, slim, {
@@ -118,7 +118,7 @@ describe('measureActivity', () => {
   it('gives mean and second moments of what readers read, the same in one window as in several', async () => {
     const traced = traceModel(withConstant(twoLayers({ cell: 'RNN' }), 'a', 2, 0.7));
     const [whole, other] = [sequences(6), sequences(6, 10)];
-    const activity = await measureActivity(nodeRuntime, traced, [whole, other]);
+    const activity = await measureActivity(nodeRuntime, traced, [[whole, other]]);
     const { readers } = unitReaders(traced.prepared.graph, traced.groups);
     expect(readers.map((r) => r.weight)).toEqual(['a.r', 'b.w', 'b.r', 'head']);
     for (const reader of readers.slice(0, 2)) {
@@ -139,7 +139,7 @@ describe('measureActivity', () => {
     const b = new GraphBuilder('dense');
     b.output(matmul(b.input('x', 'float32', ['batch', 2]), b.parameter('w', drawn([2, 3], randomStream(1)))), 'y');
     const activity = await measureActivity(nodeRuntime, traceModel(modelOf(b.build())), [
-      { x: floats([1, 2], [1, 2]) },
+      [{ x: floats([1, 2], [1, 2]) }],
     ]);
     expect(activity.size).toBe(0);
   });
@@ -216,7 +216,7 @@ describe('compensate', () => {
         fc.uniqueArray(fc.integer({ min: 0, max: 5 }), { minLength: 1, maxLength: 5 }),
         async (units) => {
           const silent = traceModel({ ...model, graph: zeroSlices(prepared.graph, groups, new Set(units), ['reads']) });
-          const activity = await measureActivity(nodeRuntime, silent, [{ tokens }]);
+          const activity = await measureActivity(nodeRuntime, silent, [[{ tokens }]]);
           for (const kind of ['mean', 'least-squares'] as const) {
             const made = compensate(silent, (k) => units.includes(k), activity, kind);
             for (const [name, tensor] of silent.prepared.graph.initializers) {

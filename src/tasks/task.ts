@@ -97,6 +97,8 @@ export interface Problem {
   batches(split: Split, order: BatchOrder): Batches;
   /** Inputs on which two forms of a model are compared. */
   samples(model: Model): Tensors[];
+  /** Runs of consecutive windows of training inputs, on which is measured what units do; by default `samples` alone. */
+  calibration?(model: Model): Tensors[][];
   /** Tables that come with a model's scores, such as a confusion matrix. */
   details?(sums: Sums): ScoreDetails;
 }

@@ -32,6 +32,12 @@ export const wiringFields = {
     .describe(
       'axis of the examples of an input or output (default: the one that recurrent layers read as their batch)',
     ),
+  validShare: z
+    .number()
+    .gt(0)
+    .lte(0.5)
+    .optional()
+    .describe('share of the examples that is held out where there are no validation data'),
 } as const;
 
 /** Fields of the task. */

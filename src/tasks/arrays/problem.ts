@@ -7,7 +7,7 @@ import { batchFeeds, inOrder, shuffled } from './batches.ts';
 import { BATCH, boundGraph, STEPS } from './bound.ts';
 import type { ArraysFields } from './definition.ts';
 import { type Examples, examplesOf, type NamedArrays } from './examples.ts';
-import { sampleFeeds } from './samples.ts';
+import { calibrationRuns, sampleFeeds } from './samples.ts';
 import { CORRECT, type Scored, scoredGraph, scoredOutput } from './scoring.ts';
 import { sequenceExamples } from './sequences.ts';
 import { besideArray, type Targets, targetsOf } from './targets.ts';
@@ -64,6 +64,7 @@ export function arraysProblem(model: Model, data: ArrayData, fields: ArraysField
     },
     batches,
     samples: (given) => sampleFeeds(given, valid ?? train),
+    calibration: (given) => calibrationRuns(given, train),
   };
 }
 

@@ -21,18 +21,42 @@ interface SampledExamples {
  * One batch of examples in the element types of a model, or its first steps, one after the other; states are left out:
  * they start at zero.
  */
-export function sampleFeeds(model: Model, { examples, size }: SampledExamples): Tensors[] {
+export function sampleFeeds(model: Model, set: SampledExamples): Tensors[] {
+  return windowsOf(model, set, inOrder(set.examples.count), MOST_STEPS);
+}
+
+/** Batches of examples on which units are measured. */
+const CALIBRATED = 16;
+
+/** Some batches of examples spread over all of them, each as consecutive windows from zero states, with all their steps. */
+export function calibrationRuns(model: Model, set: SampledExamples): Tensors[][] {
+  const { count } = set.examples;
+  const runs = Math.min(CALIBRATED, Math.ceil(count / batchOf(set)));
+  return Array.from({ length: runs }, (_, run) => {
+    const first = Math.floor((run * count) / runs);
+    return windowsOf(model, set, inOrder(count).subarray(first), Number.POSITIVE_INFINITY);
+  });
+}
+
+/** Examples side by side. */
+function batchOf({ examples, size }: SampledExamples): number {
+  return examples.sequences?.isAlone ? 1 : size;
+}
+
+/** The first of the chosen examples that make a batch, step by step where they are sequences. */
+function windowsOf(model: Model, set: SampledExamples, chosen: Uint32Array, mostSteps: number): Tensors[] {
+  const { examples } = set;
   const { sequences } = examples;
-  const batch = sequences?.isAlone ? 1 : size;
+  const batch = batchOf(set);
   const made = inputFeeds(examples, batch);
   const whole = { ...made.feeds(), ...zerosFor(model, examples, batch) };
-  made.fill(inOrder(Math.min(batch, examples.count)), whole);
+  made.fill(chosen.subarray(0, batch), whole);
   const states = new Set([...statesOf(model), ...(sequences?.states ?? [])].map((s) => s.input));
   const types = new Map(model.graph.inputs.map((v) => [v.name, v.type.elementType]));
   const own = Object.entries(whole).filter(([name]) => types.has(name) && !states.has(name));
   const fed = own.map(([name, t]): [string, Tensor] => [name, withType(t, types.get(name)!, `input '${name}'`)]);
   if (sequences === undefined) return [Object.fromEntries(fed)];
-  return Array.from({ length: Math.min(sequences.steps, MOST_STEPS) }, (_, step) =>
+  return Array.from({ length: Math.min(sequences.steps, mostSteps) }, (_, step) =>
     Object.fromEntries(fed.map(([name, tensor]) => [name, stepOf(examples, name, tensor, step)])),
   );
 }

@@ -2,9 +2,9 @@ import { UsageError } from '../../base/errors.ts';
 import { loadArrays } from '../../data/arrays.ts';
 import { loadModel } from '../../onnx/file.ts';
 import type { Task } from '../task.ts';
-import { arraysDefinition } from './definition.ts';
+import { arraysDefinition, readTaskFields } from './definition.ts';
 import { loadedArrays } from './loadedArrays.ts';
-import type { ArrayData } from './problem.ts';
+import { arrayDataFrom } from './splitExamples.ts';
 
 /** An imported model on arrays from files (.npz, .safetensors, .jsonl). */
 export const arraysTask: Task = {
@@ -13,10 +13,8 @@ export const arraysTask: Task = {
     if (init === undefined) throw new UsageError('a model is needed: an ONNX file');
     if (data === undefined) throw new UsageError('--data FILE with the training examples is needed');
     const model = await loadModel(init);
-    const arrays: ArrayData = {
-      train: { source: data, arrays: await loadArrays(data) },
-      ...(valid !== undefined && { valid: { source: valid, arrays: await loadArrays(valid) } }),
-    };
+    const { validShare: share } = readTaskFields(config.task);
+    const arrays = await arrayDataFrom({ data, valid }, { share, seed: config.seed }, loadArrays);
     return loadedArrays(config, model, arrays);
   },
 };

@@ -7,6 +7,11 @@ import { usualTraining } from '../usualTraining.ts';
 /** Fields of the task. */
 export const taskFields = {
   ...wiringFields,
+  steps: z
+    .int()
+    .positive()
+    .optional()
+    .describe('cut recordings [T, …] for a streaming model into sequences of so many time steps'),
   outputs: z
     .array(z.string().min(1))
     .min(1)

@@ -8,7 +8,7 @@ import { copyElements, inOrder, inputFeeds, shuffled } from '../arrays/batches.t
 import { BATCH, boundGraph, STEPS } from '../arrays/bound.ts';
 import { type Examples, examplesOf, type NamedArrays } from '../arrays/examples.ts';
 import { type ArrayData, digestOfArrays } from '../arrays/problem.ts';
-import { sampleFeeds } from '../arrays/samples.ts';
+import { calibrationRuns, sampleFeeds } from '../arrays/samples.ts';
 import { sequenceExamples } from '../arrays/sequences.ts';
 import { meanLoss, type Score } from '../score.ts';
 import { type Batches, type BatchOrder, type BatchShape, type Problem, type Split, shapeKey } from '../task.ts';
@@ -88,6 +88,7 @@ export async function distillationProblem(
       return taughtBatches(set, split === 'train' ? shuffled(count, seed, epoch) : inOrder(count), ranks);
     },
     samples: (given) => sampleFeeds(given, valid ?? train),
+    calibration: (given) => calibrationRuns(given, train),
   };
 }
 

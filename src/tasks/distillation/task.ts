@@ -2,10 +2,12 @@ import { UsageError } from '../../base/errors.ts';
 import { loadArrays } from '../../data/arrays.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
-import type { ArrayData } from '../arrays/problem.ts';
+import { modelFor } from '../arrays/loadedArrays.ts';
+import { arrayDataFrom } from '../arrays/splitExamples.ts';
 import type { Task } from '../task.ts';
-import { distillationDefinition } from './definition.ts';
+import { distillationDefinition, readTaskFields } from './definition.ts';
 import { loadedDistillation } from './loadedDistillation.ts';
+import { cutRecordings } from './recordings.ts';
 
 /** An imported model that learns from another one, on inputs from files (.npz, .safetensors, .jsonl). */
 export const distillationTask: Task = {
@@ -14,10 +16,12 @@ export const distillationTask: Task = {
     if (init === undefined || teacher === undefined) throw new UsageError('a model is needed: an ONNX file');
     if (data === undefined) throw new UsageError('--data FILE with the inputs is needed');
     const student = await loadModel(init);
-    const arrays: ArrayData = {
-      train: { source: data, arrays: await loadArrays(data) },
-      ...(valid !== undefined && { valid: { source: valid, arrays: await loadArrays(valid) } }),
+    const fields = readTaskFields(config.task);
+    const load = async (path: string) => {
+      const named = { source: path, arrays: await loadArrays(path) };
+      return cutRecordings(modelFor(student, fields), named, fields).arrays;
     };
+    const arrays = await arrayDataFrom({ data, valid }, { share: fields.validShare, seed: config.seed }, load);
     const master = teacher === init ? student : await loadModel(teacher);
     return loadedDistillation(config, { student, teacher: master, data: arrays }, nodeRuntime);
   },

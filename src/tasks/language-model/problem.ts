@@ -26,6 +26,8 @@ import { freshModel } from './model.ts';
 
 /** Windows on which two forms of a model are compared. */
 const COMPARED_WINDOWS = 5;
+/** Windows on which units are measured. */
+const CALIBRATED_WINDOWS = 50;
 
 /** Cross entropy of a token in nats from which no training comes back; that of the smallest probability is 87. */
 const HOPELESS = 60;
@@ -61,6 +63,7 @@ export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 
     }),
     batches,
     samples: () => textWindows(corpus.valid, { batch, steps }),
+    calibration: () => [textWindows(corpus.train, { batch, steps }, CALIBRATED_WINDOWS)],
   };
 }
 
@@ -107,13 +110,14 @@ function withLoss(graph: Graph): Graph {
   return { ...made, outputs: [...made.outputs, ...graph.outputs.filter((o) => o.name !== LOGITS)] };
 }
 
-/** The first consecutive windows of a text as feeds of a language model, for comparing two of them on real text. */
+/** The first consecutive windows of a text as feeds of a language model, at `most` so many. */
 export function textWindows(
   ids: Int32Array,
   { batch, steps }: { readonly batch: number; readonly steps: number },
+  most = COMPARED_WINDOWS,
 ): Tensors[] {
   const windows = textBatches(ids, batch, steps, { keepTail: true, label: `${splitLabels.valid} text` });
-  return Array.from({ length: Math.min(COMPARED_WINDOWS, windows.count) }, (_, i) => {
+  return Array.from({ length: Math.min(most, windows.count) }, (_, i) => {
     const feeds = windows.feeds(windows.shapeOf(i));
     windows.fill(i, feeds);
     return { [TOKENS]: feeds[TOKENS]! };
