@@ -16,6 +16,17 @@ export function whole(flag: string) {
   return number(flag, 'a positive whole number', (value) => Number.isInteger(value) && value > 0);
 }
 
+/** A parser of a time for a flag, in seconds: 90s, 15m, 1h30m. */
+export function seconds(flag: string) {
+  return (text: string): number => {
+    const { h, m, s } =
+      /^(?:(?<h>\d+(?:\.\d+)?)h)?(?:(?<m>\d+(?:\.\d+)?)m)?(?:(?<s>\d+(?:\.\d+)?)s)?$/.exec(text)?.groups ?? {};
+    const value = 3600 * Number(h ?? 0) + 60 * Number(m ?? 0) + Number(s ?? 0);
+    if (value > 0) return value;
+    throw new UsageError(`${flag} takes a time such as 90s, 15m or 1h30m, got '${text}'`);
+  };
+}
+
 /** A parser of a flag that may be given several times. */
 export function collect(value: string, earlier: readonly string[] = []): string[] {
   return [...earlier, value];

@@ -11,6 +11,7 @@ const commands: Readonly<Record<string, () => Promise<{ readonly command: Comman
   sweep: () => import('./sweep.ts'),
   calibrate: () => import('./calibrate.ts'),
   'compare-topology': () => import('./compareTopology.ts'),
+  compress: () => import('./compress.ts'),
   inspect: () => import('./inspect.ts'),
   shrink: () => import('./shrink.ts'),
   specialize: () => import('./specialize.ts'),

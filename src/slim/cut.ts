@@ -41,9 +41,9 @@ export interface CutPlan {
 /** By what units are ranked. */
 export interface RankingOptions {
   /** By their group norms when left out. */
-  readonly ranking?: UnitRanking;
+  readonly ranking?: UnitRanking | undefined;
   /** What readers read on given inputs (`measureActivity`), for rankings that ask for it. */
-  readonly activity?: Activity;
+  readonly activity?: Activity | undefined;
 }
 
 /**
@@ -58,11 +58,7 @@ export function planCut(
   { ranking = rankings.norm, activity }: RankingOptions = {},
 ): CutPlan {
   const { prepared, groups } = traced;
-  const weights = weightsOf(constantPerUse(prepared.graph));
-  const live = liveComponents(groups, weights);
-  const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
-  const activities = activity && activityOf(traced, activity);
-  const ranked: Ranked = { groups, live, norms, ...ranking.scores({ groups, live, norms, activities }) };
+  const { weights, ...ranked } = rankedUnits(traced, { ranking, activity });
   const remaining = remainingParameters(prepared.graph, groups);
   const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
   const layers = layerSizes(groups, removed);
@@ -71,6 +67,36 @@ export function planCut(
     removed,
     layers,
     parameters: { before: parameters, after: removed.includes(1) ? remaining(removed) : parameters },
+  };
+}
+
+function rankedUnits(traced: TracedModel, { ranking = rankings.norm, activity }: RankingOptions) {
+  const { prepared, groups } = traced;
+  const weights = weightsOf(constantPerUse(prepared.graph));
+  const live = liveComponents(groups, weights);
+  const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
+  const activities = activity && activityOf(traced, activity);
+  return { weights, groups, live, norms, ...ranking.scores({ groups, live, norms, activities }) };
+}
+
+/** The components of all layers in the order in which they go. */
+export interface CutOrder {
+  /** How many can leave without loss: they are the first ones. */
+  readonly lossless: number;
+  /** How many can go at most: one unit of each layer stays. */
+  readonly most: number;
+  /** What goes with the first `count`, 1 for each component, as `shrinkModel` takes it. */
+  removed(count: number): Uint8Array;
+}
+
+/** Ranks the components of a traced model against each other, for cuts to a size that only the smaller model tells. */
+export function cutOrder(traced: TracedModel, options: RankingOptions = {}): CutOrder {
+  const { weights, ...ranked } = rankedUnits(traced, options);
+  const { order, first } = orderOf(ranked);
+  return {
+    lossless: losslessIn(order, ranked),
+    most: order.length,
+    removed: (count) => settleRemoval(traced.groups, first(count), weights),
   };
 }
 
@@ -196,16 +222,7 @@ function removeToParameters(
   remaining: RemainingParameters,
   parameters: number,
 ): Uint8Array {
-  const { groups, live, across } = ranked;
-  const protectedOnes = new Set(groups.layers.flatMap((l) => best(ranked, l, 0, () => false)));
-  const order = range(0, groups.count)
-    .filter((k) => !protectedOnes.has(k))
-    .sort((a, b) => live[a]! - live[b]! || across[a]! - across[b]! || a - b);
-  const first = (count: number) => {
-    const removed = new Uint8Array(groups.count);
-    for (let i = 0; i < count; i++) removed[order[i]!] = 1;
-    return removed;
-  };
+  const { order, first } = orderOf(ranked);
   const limit = fraction * parameters;
   const smallest = remaining(first(order.length));
   if (smallest > limit) {
@@ -216,13 +233,32 @@ function removeToParameters(
     );
   }
   // The number of parameters falls with every component that goes.
-  let [low, high] = [order.filter((k) => live[k] === 0).length, order.length];
+  let [low, high] = [losslessIn(order, ranked), order.length];
   while (low < high) {
     const middle = (low + high) >> 1;
     if (remaining(first(middle)) <= limit) high = middle;
     else low = middle + 1;
   }
   return first(low);
+}
+
+/** Components of all layers, the first to go first, but one unit of each layer; and what goes with the first of them. */
+function orderOf(ranked: Ranked) {
+  const { groups, live, across } = ranked;
+  const protectedOnes = new Set(groups.layers.flatMap((l) => best(ranked, l, 0, () => false)));
+  const order = range(0, groups.count)
+    .filter((k) => !protectedOnes.has(k))
+    .sort((a, b) => live[a]! - live[b]! || across[a]! - across[b]! || a - b);
+  const first = (count: number) => {
+    const removed = new Uint8Array(groups.count);
+    for (const k of order.slice(0, count)) removed[k] = 1;
+    return removed;
+  };
+  return { order, first };
+}
+
+function losslessIn(order: readonly number[], { live }: Ranked): number {
+  return order.filter((k) => live[k] === 0).length;
 }
 
 function sum(values: Iterable<number>): number {

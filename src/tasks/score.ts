@@ -50,6 +50,16 @@ export function isBetter({ better }: ScoreKind, a: number, b: number): boolean {
   return better === 'lower' ? a < b : a > b;
 }
 
+/** By how much a value is more than another: relative to that; of a share in points (0.01 is one point). */
+export function changeOf({ isShare = false }: ScoreKind, base: number, value: number): number {
+  return isShare || value === base ? value - base : (value - base) / Math.abs(base);
+}
+
+/** A change as one for the worse: negative where it is for the better. */
+export function worseBy({ better }: ScoreKind, change: number): number {
+  return better === 'lower' ? change : -change;
+}
+
 /** Share of the items that are right, whose number a loss graph gives at the output `correct`. */
 export function accuracyOf(correct: string): Score {
   const of = ({ count, totals }: Sums) => totals[correct]![0]! / count;

@@ -1,0 +1,99 @@
+import { SlimError, UsageError } from '../base/errors.ts';
+import { percent } from '../base/format.ts';
+import type { StatePair } from '../graph/states.ts';
+import { namesStates, statesOf } from '../graph/states.ts';
+import type { Model } from '../graph/types.ts';
+import { type TracedModel, traceModel } from '../groups/traceModel.ts';
+import type { Runtime } from '../runtime/runtime.ts';
+import { measureActivity } from '../slim/activity.ts';
+import { type CompensationKind, compensate, compensationKinds } from '../slim/compensate.ts';
+import { type CutOrder, cutOrder, type RankingOptions } from '../slim/cut.ts';
+import { type RankingName, rankings } from '../slim/ranking.ts';
+import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import type { Problem } from '../tasks/task.ts';
+
+/** What is cut, to which size, and by what. */
+export interface CutRequest {
+  readonly model: Model;
+  /** At most this share (`shareOf`) may be left. */
+  readonly share: number;
+  readonly shareOf: (model: Model) => Promise<number>;
+  readonly rank: RankingName;
+  /** Says what units do (`calibration`). */
+  readonly problem: Problem;
+  readonly runtime: Runtime;
+  /** Streaming states; by default those that the model names or shows. */
+  readonly states?: readonly StatePair[] | undefined;
+  /** Layers that keep all their units. */
+  readonly fix?: readonly string[] | undefined;
+  /** The loss of a model on held-out data: what compensations are compared by. */
+  readonly lossOf: (model: Model) => Promise<number>;
+}
+
+/** A smaller model that makes up for what it lost, before any training. */
+export interface CutModel {
+  readonly model: Model;
+  readonly layers: readonly ShrunkLayer[];
+  readonly share: number;
+  readonly compensation: CompensationKind | 'none';
+  /** The loss on held-out data with each compensation. */
+  readonly losses: Readonly<Record<CompensationKind | 'none', number>>;
+}
+
+/**
+ * Cuts a model to a size: ranks the units of all layers together, removes as few of those that matter least as it
+ * takes, and makes up for them in what read them, in the way that loses least on held-out data. Throws a UsageError when
+ * no cut is small enough, and a SlimError when no layer can lose a unit.
+ */
+export async function cutTo(request: CutRequest): Promise<CutModel> {
+  const { model, share, problem, runtime, rank, lossOf } = request;
+  const traced = tracedFor(model, request);
+  const runs = problem.calibration?.(model) ?? [problem.samples(model)];
+  const activity = await measureActivity(runtime, traced, runs);
+  const order = orderOf(traced, { ranking: rankings[rank], activity });
+  const plainly = (count: number) => shrinkModel(model, traced, order.removed(count));
+  const shareAt = (count: number) => request.shareOf(plainly(count).model);
+  requireSmallEnough(await shareAt(order.most), share);
+  // The size falls with every unit that goes; of latencies, which waver, that holds nearly.
+  let [low, high] = [order.lossless, order.most];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if ((await shareAt(middle)) <= share) high = middle;
+    else low = middle + 1;
+  }
+  const removed = order.removed(low);
+  const plain = plainly(low);
+  const models: Record<CompensationKind | 'none', Model> = { none: plain.model, mean: model, 'least-squares': model };
+  const losses = { none: await lossOf(plain.model), mean: 0, 'least-squares': 0 };
+  for (const kind of compensationKinds) {
+    models[kind] = shrinkModel(model, compensate(traced, removed, activity, kind), removed).model;
+    losses[kind] = await lossOf(models[kind]);
+  }
+  const kinds = ['none', ...compensationKinds] as const;
+  const best = kinds.reduce((found, kind) => (losses[kind] < losses[found] ? kind : found));
+  const { layers } = plain;
+  return { model: models[best], layers, share: await request.shareOf(models[best]), compensation: best, losses };
+}
+
+/** A model with its units, for given states and layers that stay. */
+export function tracedFor(model: Model, { states, fix = [] }: Pick<CutRequest, 'states' | 'fix'>): TracedModel {
+  const named = states ?? (namesStates(model) ? statesOf(model) : undefined);
+  return traceModel(model, { states: named, fix });
+}
+
+/** The order in which units go. Throws a SlimError that names what holds each layer where none can. */
+export function orderOf(traced: TracedModel, options: RankingOptions): CutOrder {
+  const order = cutOrder(traced, options);
+  if (order.most > 0) return order;
+  const held = traced.groups.layers.map((l) => `${l.name}: ${l.blocked ?? 'its units are tied to inputs or outputs'}`);
+  throw new SlimError(['no layer of the model can lose a unit', ...held].join('\n  '));
+}
+
+/** Throws a UsageError where the smallest possible cut leaves more than it may. */
+export function requireSmallEnough(smallest: number, share: number): void {
+  if (smallest <= share) return;
+  throw new UsageError(
+    `the model cannot be cut to ${percent(share)}: with one unit left in each layer ${percent(smallest)} remain, because ` +
+      'embeddings, outputs and layers that are kept do not shrink',
+  );
+}
