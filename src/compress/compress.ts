@@ -265,7 +265,7 @@ async function cutModel(
     });
   } catch (error) {
     // As far as the loss allows it goes no further than layers of one unit.
-    if (goal.kind === 'size' || !(error instanceof UsageError) || work.record.stages.length === 0) throw error;
+    if (goal.kind === 'size' || !(error instanceof SlimError) || work.record.stages.length === 0) throw error;
     say(`${label}: ${error.message}`);
     return undefined;
   }

@@ -86,6 +86,7 @@ const arrays = new Map<string, Tensor>([
       Array.from({ length: COUNT * STEPS }, (_, i) => i % OUT),
     ),
   ],
+  ['x1', randomTensor([COUNT, STEPS, 1, IN], 11)],
   ['frames', randomTensor([COUNT, STEPS, IN], 13)],
   ['full', randomTensor([COUNT, STEPS, 1, IN], 13)],
   ['single', randomTensor([COUNT, IN], 14)],
@@ -161,6 +162,12 @@ describe('a model of one step on sequences', () => {
     const full = await tuned(frameStep(), { ...settings, input: { frame: 'full' } });
     expect(weights(short.model)).toEqual(weights(full.model));
     expect(short.losses.at(-1)).toBeLessThan(short.losses[0]!);
+    // A batch of one example that is spelled out, where the model leaves its batch open.
+    const [plain, spelled] = [
+      await tuned(lstmStep(), wired),
+      await tuned(lstmStep(), { ...wired, input: { x: 'x1' } }),
+    ];
+    expect(weights(spelled.model)).toEqual(weights(plain.model));
   });
 
   it('scores classes at every step, and steps within the lengths alone', async () => {

@@ -117,6 +117,9 @@ function placeSteps(
   // Axes of size 1 may be left out: frames [N, T, F] for an input [1, 1, F].
   const same = wanted.find((shape) => isStatic(shape) && withoutOnes(shape) === withoutOnes(rest));
   if (isStatic(same)) return { steps, own: same };
+  // And a batch of one example may be spelled out: [N, T, 1, F] for an input [batch, F].
+  const inner = rest.filter((size) => size !== 1);
+  if (wanted.some((shape) => !isStatic(shape) && fits(shape, inner))) return { steps, own: inner };
   const [shape] = wanted;
   // Examples along another axis would be single steps, and that is what is said of them.
   const isTurned = (info.type.shape ?? []).some((_, i) => fits(info.type.shape!.toSpliced(i, 1), dims));

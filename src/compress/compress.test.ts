@@ -1,0 +1,100 @@
+import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomTensor } from '../../test/support/graphs.ts';
+import { testModel } from '../../test/support/models.ts';
+import { saveArrays } from '../data/arrays.ts';
+import { numbersOf } from '../graph/numbers.ts';
+import type { Model } from '../graph/types.ts';
+import { describeModel } from '../inspect/describe.ts';
+import { loadModel, saveModel } from '../onnx/file.ts';
+import { run } from '../runs/run.ts';
+import { nodeRuntime } from '../runtime/node.ts';
+import { distillationTask } from '../tasks/distillation/task.ts';
+import { type CompressOptions, compress } from './compress.ts';
+
+let folder: string;
+let model: Model;
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'slimrnn-compress-'));
+  model = testModel({ vocabulary: 9, embedding: 6, layers: [{ hidden: 12, direction: 'forward' }] });
+  await saveModel(join(folder, 'model.onnx'), model);
+  const [{ name, type }] = model.graph.inputs as [(typeof model.graph.inputs)[number]];
+  const dims = [40, ...type.shape!.filter((d) => d !== 'batch').map((d) => (typeof d === 'number' ? d : 7))];
+  const size = dims.reduce((a, b) => a * b);
+  const data = BigInt64Array.from({ length: size }, (_, i) => BigInt((i * i * 7 + i) % 9));
+  await saveArrays(join(folder, 'inputs.npz'), new Map([[name, { elementType: 'int64', dims, data }]]));
+});
+
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+function options(out: string, more: Partial<CompressOptions> = {}): CompressOptions {
+  const init = join(folder, 'model.onnx');
+  return {
+    ...{ task: distillationTask, settings: { batch: 8, threads: 1, learningRate: 0.01 }, rank: 'activity', stages: 2 },
+    sources: { init, teacher: init, data: join(folder, 'inputs.npz') },
+    goal: { kind: 'size', size: 'units', share: 0.5 },
+    ...{ directory: join(folder, out), epochs: 6, runtime: nodeRuntime },
+    ...more,
+  };
+}
+
+const weightsOf = ({ graph }: Model) => [...graph.initializers].map(([name, tensor]) => [name, numbersOf(tensor)]);
+
+describe('compress', () => {
+  it('leaves a smaller model that does what the original does', async () => {
+    const { stages, chosen, original, model: path } = await compress(options('whole'));
+    expect(stages.map(({ sizes }) => sizes.units)).toEqual([[8], [6]]);
+    expect(chosen).toBe(stages[1]);
+    expect(original.scores.error).toBeLessThan(1e-6);
+    expect(chosen.trained.error).toBeLessThan(chosen.cut.error!);
+    expect(chosen.trained.error).toBeLessThan(0.2);
+    expect(describeModel(await loadModel(path)).layers.map((l) => l.units)).toEqual([6]);
+  });
+
+  it('goes on to the same model wherever it is stopped', async () => {
+    const whole = await loadModel((await compress(options('undisturbed'))).model);
+    for (const at of ['stage 1 of 2', 'stage 2 of 2']) {
+      const directory = `stopped-${at.replaceAll(' ', '-')}`;
+      const stop = new AbortController();
+      const runStage: CompressOptions['runStage'] = (label, all) => {
+        const onBatch = () => (label === at ? stop.abort() : undefined);
+        return run({ ...all, runtime: nodeRuntime, signal: stop.signal, onBatch });
+      };
+      await expect(compress(options(directory, { runStage }))).rejects.toThrow('stopped');
+      const { model: path } = await compress(options(directory, { resume: true }));
+      expect(weightsOf(await loadModel(path))).toEqual(weightsOf(whole));
+    }
+    const other = options('undisturbed', { resume: true, stages: 3 });
+    await expect(compress(other)).rejects.toThrow('was begun for another model, other data, settings or another goal');
+    await expect(compress(options('undisturbed'))).rejects.toThrow('add --resume to go on with it');
+  });
+
+  it('finds how far a bound on the loss lets it go', async () => {
+    const loose = await compress(options('loose', { goal: { kind: 'loss', budget: 0.02 } }));
+    const tight = await compress(options('tight', { goal: { kind: 'loss', budget: 0.002 } }));
+    expect(loose.chosen.trained.error).toBeLessThanOrEqual(0.02);
+    expect(tight.chosen.trained.error).toBeLessThanOrEqual(0.002);
+    expect(loose.chosen.share).toBeLessThan(tight.chosen.share);
+    const none = options('none', { goal: { kind: 'loss', budget: 1e-9 }, epochs: 1 });
+    await expect(compress(none)).rejects.toThrow(/no smaller model was within .* of the original/);
+  });
+
+  it('refuses what no cut can reach, and too few examples, before it writes', async () => {
+    const tiny = options('tiny', { goal: { kind: 'size', size: 'params', share: 0.01 } });
+    await expect(compress(tiny)).rejects.toThrow(/cannot be cut to 1 %: with one unit left in each layer \d+.* remain/);
+    const [name] = model.graph.inputs.map((v) => v.name) as [string];
+    const one = join(folder, 'one.npz');
+    await saveArrays(
+      one,
+      new Map([[name, { ...randomTensor([1, 7], 1), elementType: 'int64', data: new BigInt64Array(7) }]]),
+    );
+    const few = options('few', { sources: { ...options('few').sources, data: one } });
+    await expect(compress(few)).rejects.toThrow(
+      /has 1 example, too few to hold a share of 0.2 out; name held-out data/,
+    );
+    for (const directory of ['tiny', 'few']) expect(existsSync(join(folder, directory))).toBe(false);
+  });
+});
