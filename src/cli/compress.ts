@@ -28,7 +28,7 @@ import type { Sources, Task } from '../tasks/task.ts';
 import { scoreModel } from '../train/scorer.ts';
 import { type CompressReport, compressText, type LabelScores } from './compressText.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { seconds, whole } from './flags.ts';
+import { number, seconds, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
 import { examplesText } from './helpTexts.ts';
 import { note, print } from './output.ts';
@@ -46,6 +46,7 @@ interface CompressFlags {
   time?: number;
   targetArray?: string;
   loss?: string;
+  ignore?: number;
   latency: boolean;
   report: boolean;
 }
@@ -85,6 +86,11 @@ export const command = new Command('compress')
   )
   .option('--target-array <name>', 'array of --inputs with labels, by which both models are scored, too')
   .addOption(new Option('--loss <name>', 'what these labels are for').choices(Object.keys(losses)))
+  .option(
+    '--ignore <class>',
+    'class index of labels that do not count',
+    number('--ignore', 'a whole number', Number.isInteger),
+  )
   .option('--out <dir>', 'folder to write into (default: runs/<name of the model>-compressed)')
   .option('--resume', 'go on where a compression into --out was stopped')
   .option('--no-latency', 'do not time the models')
@@ -118,6 +124,7 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
   }
   if (goal.kind === 'loss' && flags.stages !== undefined) throw new UsageError('--stages goes with --target');
   const { task, base, sources } = await problemOf(path, flags, settings);
+  const byLabels = flags.targetArray === undefined ? undefined : await labelScorer(sources, flags, settings);
   const { epochs, ...others } = settings;
   const directory = flags.out ?? join('runs', `${basename(path).replace(/\.onnx$/, '')}-compressed`);
   tellModels([path], nodeRuntime);
@@ -137,8 +144,7 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
     const title = `${basename(path)}, compressed`;
     await writeReport(report, { paths: [join(directory, 'stages')], title, latency: flags.latency, onStage: note });
   }
-  const labels =
-    flags.targetArray === undefined ? null : await labelScores([original, smaller], sources, flags, settings);
+  const labels = byLabels ? await byLabels(original, smaller) : null;
   return { ...result, source: path, task: task.name, latencies, labels, report };
 }
 
@@ -199,24 +205,26 @@ function kindOf(section: unknown): string {
   return typeof section === 'object' && section !== null && 'kind' in section ? String(section.kind) : String(section);
 }
 
-/** Scores of models by labels that come with the inputs, on what is held out of them. */
-async function labelScores(
-  models: readonly Model[],
+/** Scores two models by labels that come with the held-out inputs, or with what is held out of all. */
+async function labelScorer(
   { data, valid, init }: Sources,
-  { targetArray, loss }: CompressFlags,
+  { targetArray, loss, ignore }: CompressFlags,
   settings: Settings,
-): Promise<LabelScores> {
-  const { outputs: _, steps: __, set: ___, size: ____, ...wiring } = settings;
-  const known = Object.entries(wiring).filter(
-    ([field]) => field in arraysTask.fields || field === 'seed' || field === 'batch',
-  );
-  const base = { validShare: HELD_OUT, ...Object.fromEntries(known), task: arraysTask.name, loss, targetArray };
+): Promise<(original: Model, smaller: Model) => Promise<LabelScores>> {
+  const own = new Set(['seed', 'batch', ...Object.keys(arraysTask.fields)]);
+  const known = Object.fromEntries(Object.entries(settings).filter(([field]) => own.has(field)));
+  const base = { validShare: HELD_OUT, ...known, task: arraysTask.name, loss, targetArray, ignore };
   const config = resolveConfig(base, { source: 'compress', tasks: [arraysTask] });
-  const { problem } = await arraysTask.load(config, { data, valid, init });
-  const scored = [];
-  for (const model of models) scored.push(await scoreModel(model, { problem, runtime: nodeRuntime, settings: config }));
-  const [original, smaller] = scored.map(({ scores }) => scores.valid!);
-  return { scores: scoreKinds(problem.scores), original: original!, smaller: smaller! };
+  const { problem } = await arraysTask.load(config, { data: valid ?? data, valid, init });
+  const scored = async (model: Model) => {
+    const { scores } = await scoreModel(model, { problem, runtime: nodeRuntime, settings: config });
+    return scores.valid!;
+  };
+  return async (original, smaller) => ({
+    scores: scoreKinds(problem.scores),
+    original: await scored(original),
+    smaller: await scored(smaller),
+  });
 }
 
 /** Whether it is a language model that slimrnn made, which learns from text. */

@@ -194,7 +194,7 @@ async function modelAfter(
   return loadModel(existsSync(slim) ? slim : join(run, runFiles.model));
 }
 
-/** Cuts and trains; undefined where a cut of that size is not possible and none is needed. */
+/** Cuts and trains; undefined where no cut of that size is possible or new, and none is needed. */
 async function trainStage(work: Work, next: NextStage): Promise<StageRecord | undefined> {
   const { directory, goal, record, original, runtime, say, task, sources } = work;
   const index = record.stages.length;
@@ -204,6 +204,10 @@ async function trainStage(work: Work, next: NextStage): Promise<StageRecord | un
   const started = performance.now();
   const cut = await cutModel(work, next, measure, label);
   if (cut === undefined) return undefined;
+  if (record.stages.some((stage) => !stage.accepted && stage.sizes.units.join() === unitsOf(cut))) {
+    say(`${label}: no size lies between those that were tried`);
+    return undefined;
+  }
   await mkdir(places.folder, { recursive: true });
   await saveModel(places.cut, cut.model);
   const config = await stageConfig(work, places.cut, next.isLong);
@@ -230,6 +234,10 @@ async function trainStage(work: Work, next: NextStage): Promise<StageRecord | un
     seconds: (performance.now() - started) / 1000,
     accepted: goal.kind === 'size' || isWithin(work, trained, goal.budget),
   };
+}
+
+function unitsOf({ model }: CutModel): string {
+  return sizesOf(model).units.join();
 }
 
 function isWithin({ first, record }: Work, trained: Readonly<Record<string, number | null>>, budget: number): boolean {

@@ -42,7 +42,10 @@ export function scoreKinds(scores: readonly ScoreKind[]): ScoreKind[] {
 
 /** A score's value for people: 114.79, 87.3 %. */
 export function formatScore({ decimals, isShare }: ScoreKind, value: number): string {
-  return isShare ? `${(value * 100).toFixed(decimals)} %` : value.toFixed(decimals);
+  const text = (isShare ? value * 100 : value).toFixed(decimals);
+  // Rounding may leave a sign before nothing.
+  const unsigned = Number(text) === 0 ? text.replace('-', '') : text;
+  return isShare ? `${unsigned} %` : unsigned;
 }
 
 /** True when `a` is a better value than `b`. */
