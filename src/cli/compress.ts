@@ -42,6 +42,7 @@ interface CompressFlags {
   lossBudget?: string;
   target?: string;
   rank: RankingName;
+  layers: 'all' | 'recurrent';
   stages?: number;
   time?: number;
   targetArray?: string;
@@ -74,6 +75,11 @@ export const command = new Command('compress')
   .option('--valid <path>', 'held-out examples (default: a share of --inputs, see --valid-share)')
   .option('--loss-budget <share>', 'make it as small as can be while it is worse by at most this: 1%')
   .addOption(new Option('--rank <name>', 'by what units are ranked').choices(Object.keys(rankings)).default('activity'))
+  .addOption(
+    new Option('--layers <which>', 'whose units may go: recurrent, or all (dense layers and convolutions, too)')
+      .choices(['recurrent', 'all'])
+      .default('all'),
+  )
   .option(
     '--stages <n>',
     `cuts on the way to --target, each followed by training (default: ${STAGES})`,
@@ -129,7 +135,15 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
   const directory = flags.out ?? join('runs', `${basename(path).replace(/\.onnx$/, '')}-compressed`);
   tellModels([path], nodeRuntime);
   const result = await compress({
-    ...{ task, settings: { ...base, ...others }, sources, goal, directory, rank: flags.rank },
+    ...{
+      task,
+      settings: { ...base, ...others },
+      sources,
+      goal,
+      directory,
+      rank: flags.rank,
+      allLayers: flags.layers === 'all',
+    },
     ...{ stages: flags.stages ?? STAGES, epochs: epochs as number | undefined, seconds: flags.time },
     ...{ resume: flags.resume, runtime: nodeRuntime, onStage: note, runStage: runWithDisplay },
   });

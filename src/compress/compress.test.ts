@@ -33,7 +33,13 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 function options(out: string, more: Partial<CompressOptions> = {}): CompressOptions {
   const init = join(folder, 'model.onnx');
   return {
-    ...{ task: distillationTask, settings: { batch: 8, threads: 1, learningRate: 0.01 }, rank: 'activity', stages: 2 },
+    ...{
+      task: distillationTask,
+      settings: { batch: 8, threads: 1, learningRate: 0.01 },
+      rank: 'activity',
+      allLayers: true,
+      stages: 2,
+    },
     sources: { init, teacher: init, data: join(folder, 'inputs.npz') },
     goal: { kind: 'size', size: 'units', share: 0.5 },
     ...{ directory: join(folder, out), epochs: 6, runtime: nodeRuntime },

@@ -18,7 +18,7 @@ import { checkNewRunDirectory, createRunDirectory, runFiles } from '../runs/runD
 import type { Runtime } from '../runtime/runtime.ts';
 import type { RankingName } from '../slim/ranking.ts';
 import { shrinkModel } from '../slim/shrink.ts';
-import { changeOf, formatScore, meanLoss, type ScoreValues, scoreKinds, worseBy } from '../tasks/score.ts';
+import { changeOf, formatScore, isBetter, meanLoss, type ScoreValues, scoreKinds, worseBy } from '../tasks/score.ts';
 import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
 import { createScorer, scoreModel } from '../train/scorer.ts';
 import { lastAccepted, type NextStage, nextStage } from './course.ts';
@@ -47,6 +47,8 @@ export interface CompressOptions {
   /** Folder for all that comes of it. */
   readonly directory: string;
   readonly rank: RankingName;
+  /** Whether units of other layers than recurrent ones, channels of convolutions for example, may go, too. */
+  readonly allLayers: boolean;
   /** Cuts on the way to a size, each followed by training. */
   readonly stages: number;
   /** Epochs of the last stage; those before have a third. By default as many as make 3000 updates. */
@@ -67,6 +69,11 @@ export interface CompressOptions {
 
 /** Share of the examples that is held out where no held-out data are named. */
 export const HELD_OUT = 0.2;
+
+/** Updates over which the learning rate rises: behind a cut, Adam's first steps would undo what compensation gained. */
+const WARM_UP = 100;
+/** At most this share of all updates. */
+const WARM_SHARE = 0.1;
 
 /** A compression as it goes on. */
 interface Work extends CompressOptions {
@@ -98,7 +105,13 @@ export async function compress(options: CompressOptions): Promise<CompressResult
   if (!first.problem.splits.includes('valid'))
     throw new UsageError('compress needs held-out data: name some with --valid');
   const original = withoutDropout(first.model());
-  const request = { goal, rank: options.rank, stages: options.stages, digest: digestOf(options, first, original) };
+  const request = {
+    goal,
+    rank: options.rank,
+    allLayers: options.allLayers,
+    stages: options.stages,
+    digest: digestOf(options, first, original),
+  };
   const record: CompressRecord = isBegun ? await readRecord(recordFile) : { format: 1, request, stages: [] };
   if (JSON.stringify(record.request) !== JSON.stringify(request)) {
     throw new UsageError(
@@ -106,7 +119,8 @@ export async function compress(options: CompressOptions): Promise<CompressResult
         'anew with another --out',
     );
   }
-  if (goal.kind === 'size' && !isBegun) await requirePossible(original, first, config, goal, options.runtime);
+  if (goal.kind === 'size' && !isBegun)
+    await requirePossible(original, first, { config, allLayers: options.allLayers }, goal, options.runtime);
   const lock = isBegun ? await acquireLock(directory) : await createRunDirectory(directory);
   try {
     const say = (line: string) => onStage?.(line);
@@ -131,12 +145,12 @@ export async function compress(options: CompressOptions): Promise<CompressResult
 async function requirePossible(
   original: Model,
   { isImported, states }: LoadedTask,
-  { fix }: RunConfig,
+  { config: { fix }, allLayers }: { readonly config: RunConfig; readonly allLayers: boolean },
   { size, share }: Extract<CompressGoal, { kind: 'size' }>,
   runtime: Runtime,
 ): Promise<void> {
   if (size === 'latency') return;
-  const traced = tracedFor(original, { states: isImported ? states : undefined, fix });
+  const traced = tracedFor(original, { states: isImported ? states : undefined, fix, allLayers });
   const smallest = shrinkModel(original, traced, orderOf(traced, {}).removed(Number.POSITIVE_INFINITY)).model;
   requireSmallEnough(await shareOf(size, original, runtime)(smallest), share);
 }
@@ -184,12 +198,10 @@ function placesOf(directory: string, stage: number) {
 }
 
 /** The model that a stage ended with; the original before the first one. */
-async function modelAfter(
-  { directory, original }: Pick<Work, 'directory' | 'original'>,
-  stage: number,
-): Promise<Model> {
+async function modelAfter({ directory, original, record }: Work, stage: number): Promise<Model> {
   if (stage < 0) return original;
-  const { run } = placesOf(directory, stage);
+  const { run, cut } = placesOf(directory, stage);
+  if (record.stages[stage]?.isTrained === false) return loadModel(cut);
   const slim = join(run, runFiles.slim);
   return loadModel(existsSync(slim) ? slim : join(run, runFiles.model));
 }
@@ -220,8 +232,11 @@ async function trainStage(work: Work, next: NextStage): Promise<StageRecord | un
   const options = { config, task: loaded, directory: places.run, sources: own, resume };
   const { runStage = (_, all) => run({ ...all, runtime, signal: work.signal }) } = work;
   const result = await runStage(label, options);
-  const trained = result.models.at(-1)!.scores.valid!;
-  const model = await modelAfter(work, index);
+  const after = result.models.at(-1)!.scores.valid!;
+  const isTrained = isWorth(loaded, before.valid!, after);
+  if (!isTrained) say(`${label}: training made it no better; the model stays as it was cut`);
+  const trained = isTrained ? after : finite(before.valid!);
+  const model = isTrained ? await modelAfter(work, index) : cut.model;
   return {
     wanted: next.wanted,
     share: await measure(model),
@@ -230,10 +245,18 @@ async function trainStage(work: Work, next: NextStage): Promise<StageRecord | un
     sizes: sizesOf(model),
     cut: finite(before.valid!),
     trained: { ...trained },
+    isTrained,
     epochs: result.history.length,
     seconds: (performance.now() - started) / 1000,
     accepted: goal.kind === 'size' || isWithin(work, trained, goal.budget),
   };
+}
+
+/** Whether the deciding score did not get worse. */
+function isWorth({ problem }: LoadedTask, before: ScoreValues, after: StageRecord['trained']): boolean {
+  const [deciding] = problem.scores;
+  const [was, is] = [before[deciding!.name]!, after[deciding!.name]];
+  return typeof is === 'number' && !isBetter(deciding!, was, is);
 }
 
 function unitsOf({ model }: CutModel): string {
@@ -269,7 +292,7 @@ async function cutModel(
   try {
     return await cutTo({
       ...{ model, share: wanted, shareOf: measure, rank, problem, runtime, lossOf },
-      ...{ states: first.isImported ? states : undefined, fix: config.fix },
+      ...{ states: first.isImported ? states : undefined, fix: config.fix, allLayers: work.allLayers },
     });
   } catch (error) {
     // As far as the loss allows it goes no further than layers of one unit.
@@ -296,7 +319,10 @@ async function stageConfig(work: Work, cut: string, isLong: boolean): Promise<Ru
   const { set: _, size: __, ...settings } = work.settings;
   const own = { ...(first.isImported ? settings : work.settings), ...(await task.settingsOf?.(cut)) };
   const [short, long] = await epochsOf(work, own);
-  return resolve(work, { ...own, epochs: isLong ? long : short });
+  const epochs = isLong ? long : short;
+  const { count } = first.problem.batches('train', { epoch: 0, seed: work.config.seed, rank: 0, ranks: 1 });
+  const warmup = Math.min(WARM_UP, Math.floor(WARM_SHARE * count * epochs));
+  return resolve(work, { warmup, ...own, epochs });
 }
 
 /** Epochs of short and long stages, decided once. */

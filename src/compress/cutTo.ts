@@ -26,6 +26,8 @@ export interface CutRequest {
   readonly states?: readonly StatePair[] | undefined;
   /** Layers that keep all their units. */
   readonly fix?: readonly string[] | undefined;
+  /** Whether units of other layers than recurrent ones may go, too. */
+  readonly allLayers: boolean;
   /** The loss of a model on held-out data: what compensations are compared by. */
   readonly lossOf: (model: Model) => Promise<number>;
 }
@@ -76,9 +78,12 @@ export async function cutTo(request: CutRequest): Promise<CutModel> {
 }
 
 /** A model with its units, for given states and layers that stay. */
-export function tracedFor(model: Model, { states, fix = [] }: Pick<CutRequest, 'states' | 'fix'>): TracedModel {
+export function tracedFor(
+  model: Model,
+  { states, fix = [], allLayers }: Pick<CutRequest, 'states' | 'fix' | 'allLayers'>,
+): TracedModel {
   const named = states ?? (namesStates(model) ? statesOf(model) : undefined);
-  return traceModel(model, { states: named, fix });
+  return traceModel(model, { states: named, fix, allLayers });
 }
 
 /** The order in which units go. Throws a SlimError that names what holds each layer where none can. */

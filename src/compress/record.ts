@@ -25,9 +25,11 @@ const stageSchema = z.object({
   layers: z.array(z.object({ name: z.string(), before: z.number(), after: z.number() })).readonly(),
   compensation: z.string(),
   sizes,
-  /** Scores on held-out data of the model as it was cut, and after training. */
+  /** Scores on held-out data of the model as it was cut, and of the one that the stage ends with. */
   cut: scores,
   trained: scores,
+  /** False where training made it no better, so that the stage ends with the model as it was cut. */
+  isTrained: z.boolean(),
   epochs: z.number(),
   seconds: z.number(),
   /** False where it lost more than the budget allows. */

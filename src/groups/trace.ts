@@ -30,6 +30,8 @@ export interface TraceOptions {
   readonly opset?: number | undefined;
   /** Lets the columns of embedding tables vanish too; the paper leaves them dense. */
   readonly embeddings?: boolean;
+  /** Lets what other hidden layers put out vanish too: channels of convolutions, columns of dense layers. */
+  readonly allLayers?: boolean;
 }
 
 /** Groups with the trace that they were read from, which says of every value what leaves with which component. */
@@ -41,7 +43,7 @@ export interface TracedGroups extends Groups {
 /**
  * Finds which index of which axis of which weight goes together, by following the data through the graph. Layers are
  * the recurrent nodes (each direction one; unit k of both is one component, until `splitDirections` parts them), then
- * cells that are spelled out, then the embeddings if asked for. Constants that several nodes use stand once per use, as
+ * cells that are spelled out, then the embeddings and other hidden layers if asked for. Constants that several nodes use stand once per use, as
  * `constantPerUse` names them. Throws a SlimError where units pass an operator that the trace does not know, unless
  * `fix` names their layers, and a UsageError when `fix` names a layer that is not there.
  */
@@ -56,9 +58,13 @@ export function traceGroups(graph: Graph, options: TraceOptions = {}): TracedGro
       .flatMap((node) => recurrentLayers(node, trace.values, made)),
     ...recurrentStates(constantPerUse(graph), trace, states),
   ];
-  const layers = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
-  const fixed = (options.fix ?? []).flatMap((name) => layersNamed(layers, name));
-  const blocked = blockedLayers(layers, identities);
+  const named = options.embeddings ? [...recurrent, ...embeddingLayers(graph, trace.values)] : recurrent;
+  const hidden = options.allLayers ? hiddenLayers(graph, trace, named) : [];
+  const fixed = (options.fix ?? []).flatMap((name) => layersNamed([...named, ...hidden], name));
+  const blocked = blockedLayers([...named, ...hidden], identities);
+  // Nobody asked for a particular one of these: one that cannot shrink is not there.
+  const layers = [...named, ...hidden.filter((l) => !blocked.has(l) && identities.rootsOf(l.ids).length > 0)];
+  for (const layer of hidden) blocked.delete(layer);
   if (!options.tolerant) refuseBlocked(graph, blocked, fixed);
   identities.at = '--fix';
   for (const layer of fixed) identities.fix(layer.ids);
@@ -146,6 +152,35 @@ function embeddingLayers(graph: Graph, values: ReadonlyMap<string, Traced>): Tra
     if (!isLookup(node) || known || table?.kind !== 'weight' || table.axes.length !== 2) return [];
     return [{ name: nodeTitle(node), operator: node.op, ids: table.axes[1]!.ids }];
   });
+}
+
+/** Products with a stored weight that make units of their own; those of recurrent layers and of `known` ones make none. */
+function hiddenLayers(graph: Graph, { values, identities }: Trace, known: readonly TracedLayer[]): TracedLayer[] {
+  const seen = new Set(known.flatMap((l) => identities.rootsOf(l.ids)));
+  return allNodes(constantPerUse(graph)).flatMap((node): TracedLayer[] => {
+    const makes = node.domain === '' ? makingAxis(node) : undefined;
+    const weight = values.get(node.inputs[1] ?? '');
+    if (makes === undefined || weight?.kind !== 'weight') return [];
+    const ids = weight.axes[makes]?.ids ?? new Int32Array(0);
+    const own = identities.rootsOf(ids).filter((root) => !seen.has(root));
+    for (const root of own) seen.add(root);
+    return own.length === 0 ? [] : [{ name: nodeTitle(node), operator: node.op, ids }];
+  });
+}
+
+/** The axis of a product's stored weight that makes its results; undefined for other operators. */
+function makingAxis(node: Node): number | undefined {
+  switch (node.op) {
+    case 'Conv':
+      return 0;
+    case 'ConvTranspose':
+    case 'MatMul':
+      return 1;
+    case 'Gemm':
+      return intAttribute(node, 'transB', 0) === 1 ? 0 : 1;
+    default:
+      return undefined;
+  }
 }
 
 /** Layers whose units meet an operator that the trace does not know, and why it is one. The channels there stay. */
