@@ -5,6 +5,10 @@
 export { differentiableOperators, differentiate } from './autodiff/differentiate.ts';
 export { LockedError } from './base/lock.ts';
 export * from './browser.ts';
+export { type CompressOptions, compress } from './compress/compress.ts';
+export { type CutModel, type CutRequest, cutTo } from './compress/cutTo.ts';
+export { type CompressGoal, readLossBudget, readSizeGoal, type SizeName } from './compress/goal.ts';
+export type { CompressResult, StageRecord } from './compress/record.ts';
 export { type NamedSettings, namedSettings, readSettings } from './config/readSettings.ts';
 export { loadArrays, saveArrays } from './data/arrays.ts';
 export { batchWindows } from './data/batches.ts';
@@ -79,6 +83,7 @@ export { planSweep, type SweepPlan, type SweepRequest } from './sweep/plan.ts';
 export type { SweepResult, SweepRow } from './sweep/result.ts';
 export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';
 export { arraysTask } from './tasks/arrays/task.ts';
+export { distillationTask } from './tasks/distillation/task.ts';
 export { languageModelTask } from './tasks/language-model/task.ts';
 export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
