@@ -5,6 +5,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Files that take long, those that start processes among them: they begin first, so that none runs alone at the end. */
 const SLOW = [/methods\.contract/, /\/test\//];
 
+/** Files that replace modules or change their process: each has one of its own. All others share what they import. */
+const APART = [
+  'src/runtime/devices.contract.test.ts',
+  'src/slim/traceOnce.test.ts',
+  'src/tensorboard/writer.test.ts',
+  'test/docs/library.test.ts',
+];
+
 class SlowFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
     const rank = ({ moduleId }: TestSpecification) => {
@@ -24,8 +32,6 @@ export default defineConfig({
     },
   },
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-    exclude: ['test/slow/**'],
     sequence: { sequencer: SlowFirst },
     // Most tests wait for one thread of the engine, or for a process that they have started.
     maxWorkers: '100%',
@@ -33,5 +39,17 @@ export default defineConfig({
     testTimeout: 240_000,
     hookTimeout: 240_000,
     expect: { poll: { timeout: 20_000 } },
+    projects: [
+      {
+        extends: true,
+        test: {
+          name: 'together',
+          isolate: false,
+          include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
+          exclude: ['test/slow/**', ...APART],
+        },
+      },
+      { extends: true, test: { name: 'apart', include: APART } },
+    ],
   },
 });

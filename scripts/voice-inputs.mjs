@@ -9,7 +9,7 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { randomStream } from '../dist/base/random.js';
-import { saveArrays } from '../dist/data/arrays.js';
+import { saveArrays } from '../dist/index.js';
 
 const RATE = 16_000;
 /** Samples of a sound: after as many another one begins. */

@@ -32,7 +32,6 @@ interface AnswerFlags {
 
 /** `slimrnn answer model.onnx --passage FILE` */
 export const command = new Command('answer')
-  .summary('ask a model that was trained to answer questions')
   .description(
     'Finds the answer to a question in a passage, by a model that `train bidaf` made. Without --question it asks for ' +
       'questions, a line each. With --data it answers all questions of a file and scores them as SQuAD does.',

@@ -34,7 +34,6 @@ const NOTABLE = 1.05;
 
 /** `slimrnn bench a.onnx b.onnx` */
 export const command = new Command('bench')
-  .summary('time models side by side')
   .description(
     'Times models in turn on the same kind of inputs; the first is what the others are compared with. Free dimensions ' +
       'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',

@@ -35,7 +35,6 @@ interface CalibrateFlags {
 
 /** `slimrnn calibrate runs/dense` */
 export const command = new Command('calibrate')
-  .summary('find how large the threshold τ may be')
   .description(
     'Sets the weights below τ to zero in a trained dense model, for one τ after another, and finds the largest τ that ' +
       'leaves the score on the held-out data as it is, within a tolerance. Ends with the --threshold to train with.',

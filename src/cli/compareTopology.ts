@@ -6,7 +6,6 @@ import { print, table } from './output.ts';
 
 /** `slimrnn compare-topology runs/a runs/b` */
 export const command = new Command('compare-topology')
-  .summary('say how far the connections of sparse models are apart')
   .description(
     'Pairs the units of sparse models so that they share as many connections as they can, and says which part of the ' +
       'connections they do not share: 0 for the same network, whatever the order of its units, 1 for networks that have ' +

@@ -61,7 +61,6 @@ const STAGES = 2;
 
 /** `slimrnn compress model.onnx --inputs data.npz --target params=0.4` */
 export const command = new Command('compress')
-  .summary('any model and inputs without labels → a smaller model that is as good')
   .description(
     'Cuts a model in stages, makes up for the removed units in what reads them, and trains what is left to do what the ' +
       'original does, on inputs without labels. Held-out inputs say how near it comes. All of it lies in a folder: the ' +

@@ -19,14 +19,25 @@ import { number } from './flags.ts';
 /** A kind of a part of configurations. */
 type Kind = Pick<TaskDefinition['models'][number], 'name' | 'fields'>;
 
+/** Some of the fields of configurations, as the help shows them together. */
+interface FlagGroup {
+  readonly title: string;
+  readonly fields: z.ZodRawShape;
+}
+
 /** The fields of the configurations of some tasks, in the groups in which the help shows them. */
-export function flagGroups(of: readonly TaskDefinition[]): { title: string; fields: z.ZodRawShape }[] {
+export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
+  return fieldGroups(of).map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
+}
+
+/** The same, before their descriptions say what they are when nobody says them. */
+function fieldGroups(of: readonly TaskDefinition[]): FlagGroup[] {
   const isShared = (field: string) => of.length === 1 || of.filter((task) => field in fieldsOf(task)).length > 1;
   const shared = (kinds: readonly Kind[]) => pick(merged(kinds), isShared);
   const models = of.flatMap((task) => task.models);
   const cells = models.filter(({ name }) => name !== 'onnx');
   const [optimizerKinds, scheduleKinds] = [Object.values(optimizers), Object.values(schedules)];
-  const groups = [
+  return [
     { title: 'Task', fields: { ...choice('task', of, 'what is learned'), ...shared(of) } },
     { title: 'Model', fields: { ...choice('model', cells, 'recurrent layers'), ...shared(models) } },
     ...of.map((task) => ({
@@ -44,7 +55,6 @@ export function flagGroups(of: readonly TaskDefinition[]): { title: string; fiel
     },
     { title: 'Sparsity', fields: { ...merged(methods), ...methodFields } },
   ];
-  return groups.map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
 }
 
 /** The fields of a task and of its models. */
@@ -95,7 +105,7 @@ export function addConfigFlags(command: Command, of: readonly TaskDefinition[] =
 
 /** The configuration fields that the command line says. */
 export function settingsFrom(command: Command, of: readonly TaskDefinition[] = tasks): Settings {
-  const known = flagGroups(of).flatMap(({ fields }) => Object.keys(fields));
+  const known = fieldGroups(of).flatMap(({ fields }) => Object.keys(fields));
   const said = known.filter((field) => command.getOptionValueSource(field) === 'cli');
   return Object.fromEntries(said.map((field) => [field, command.getOptionValue(field) as unknown]));
 }

@@ -15,10 +15,7 @@ Texts for 'slimrnn train set-lstm' and 'dense-lstm' that you fetch yourself, for
   Amazon food   https://snap.stanford.edu/data/web-FineFoods.html, as CSV  --data train.csv --valid val.csv --label score`;
 
 /** `slimrnn data list` and `slimrnn data get NAME` */
-export const command = new Command('data')
-  .summary('list and download public data sets')
-  .description('Public data sets with checksums.')
-  .addHelpText('after', OTHERS);
+export const command = new Command('data').description('Public data sets with checksums.').addHelpText('after', OTHERS);
 command
   .command('list')
   .description('Lists the data sets.')

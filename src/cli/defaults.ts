@@ -32,7 +32,7 @@ export function defaultText(field: string, tasks: readonly TaskDefinition[]): st
 
 /** Whether a switch is on when nobody says it. */
 export function isOnByDefault(field: string, tasks: readonly TaskDefinition[]): boolean {
-  return tasks.some((task) => task.defaults({})[field] === true);
+  return tasks.some((task) => defaultsOf(task).get(undefined)![field] === true);
 }
 
 function hasField({ fields, models }: TaskDefinition, field: string): boolean {
@@ -41,9 +41,22 @@ function hasField({ fields, models }: TaskDefinition, field: string): boolean {
 
 /** The default of a task, or of each optimizer where it depends on that. */
 function casesOf(field: string, task: TaskDefinition): Case[] {
-  const byOptimizer = optimizerKinds.map(({ name }): Case => [name, task.defaults({ optimizer: name })[field]]);
+  const defaults = defaultsOf(task);
+  const byOptimizer = optimizerKinds.map(({ name }): Case => [name, defaults.get(name)![field]]);
   const depends = field !== selectors.optimizer && byOptimizer.some(([, value]) => value !== byOptimizer[0]![1]);
-  return depends ? byOptimizer : [[task.name, task.defaults({})[field] ?? firstKinds(task)[field]]];
+  return depends ? byOptimizer : [[task.name, defaults.get(undefined)![field] ?? firstKinds(task)[field]]];
+}
+
+const known = new WeakMap<TaskDefinition, ReadonlyMap<string | undefined, Settings>>();
+
+/** The defaults of a task by the optimizer that somebody says, and where nobody does. */
+function defaultsOf(task: TaskDefinition): ReadonlyMap<string | undefined, Settings> {
+  const found = known.get(task);
+  if (found) return found;
+  const said = [undefined, ...optimizerKinds.map(({ name }) => name)];
+  const defaults = new Map(said.map((name) => [name, task.defaults(name === undefined ? {} : { optimizer: name })]));
+  known.set(task, defaults);
+  return defaults;
 }
 
 /** What is chosen of each part when nobody says it. */

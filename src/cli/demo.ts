@@ -26,7 +26,6 @@ type DemoModel = Awaited<ReturnType<typeof timed>>[number];
 
 /** `slimrnn demo` */
 export const command = new Command('demo')
-  .summary('the main job in a few minutes: train dense and with ISS, shrink, verify, time')
   .description(
     'Trains the same language model twice on the State of the Union addresses, dense and with ISS, removes the units ' +
       'that died, verifies that nothing changed, compares perplexity, size and speed, and writes a report.',

@@ -39,9 +39,6 @@ const frameworks: Readonly<Record<string, (model: Model) => TorchSource>> = { py
 
 /** `slimrnn export model.onnx --streaming --out streaming.onnx` */
 export const command = new Command('export')
-  .summary(
-    'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense or for PyTorch',
-  )
   .description(
     'With --streaming, gives a sequence model its recurrent states as inputs and outputs, so that a text or a signal ' +
       'can be fed in pieces. The new model is run on a sequence in two pieces and written only if that gives what the ' +

@@ -17,7 +17,6 @@ import { type TrainFlags, trainInto } from './train.ts';
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
 export const command = new Command('finetune')
-  .summary('train any ONNX model further, dense or with ISS')
   .description(
     'Trains a model further on arrays; the first axis of each is that of the examples. Each input of the model takes ' +
       'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +

@@ -14,7 +14,6 @@ interface InspectFlags extends TraceFlags {
 
 /** `slimrnn inspect model.onnx` */
 export const command = new Command('inspect')
-  .summary('show layers, sizes and what can be removed')
   .description(
     'Shows the layers of a model, how many of their units nothing reads, the norms of their groups, parameters and ' +
       'multiply-adds per time step (of a convolution: per position of its output).',

@@ -1,4 +1,3 @@
-import { createLogUpdate } from 'log-update';
 import type { RunResult } from '../runs/result.ts';
 import { type RunOptions, run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -22,19 +21,18 @@ export async function withDisplay<T>(
   each: number,
   work: (display: Display, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const logUpdate = createLogUpdate(process.stderr);
-  const live = process.stderr.isTTY === true;
+  const live = process.stderr.isTTY ? (await import('log-update')).createLogUpdate(process.stderr) : undefined;
   const every = live ? each : 15_000;
   let shown = Number.NEGATIVE_INFINITY;
   const display: Display = {
     line(text) {
-      if (live) logUpdate.clear();
+      live?.clear();
       note(text);
     },
     status(text) {
       if (performance.now() - shown < every) return;
       shown = performance.now();
-      if (live) logUpdate(text());
+      if (live) live(text());
       else note(text());
     },
   };
@@ -44,7 +42,7 @@ export async function withDisplay<T>(
   try {
     return await work(display, stop.signal);
   } finally {
-    if (live) logUpdate.done();
+    live?.done();
     stop.release();
   }
 }

@@ -38,7 +38,6 @@ const formLines = Object.entries(quantizedForms).map(([form, about]) => `  ${for
 
 /** `slimrnn quantize model.onnx --out small.onnx` */
 export const command = new Command('quantize')
-  .summary('store the weights of a model in 8 or 16 bits, measured and verified')
   .description(
     'Rounds the weights of a float32 model and writes it if its outputs stay within a bound. Both models run on the same ' +
       'inputs, and are timed in turn natively and, where onnxruntime-web is installed, in WebAssembly.\n' +

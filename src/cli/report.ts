@@ -20,7 +20,6 @@ interface ReportFlags {
 
 /** `slimrnn report <runs…>` */
 export const command = new Command('report')
-  .summary('one HTML file with all figures and pictures of one or several runs')
   .description(
     'Writes one self-contained HTML file: before and after, units alive and perplexity by epoch, group norms, weight ' +
       'maps with what was removed, latencies, and with several runs what each trades for its size. A folder stands for ' +

@@ -14,7 +14,6 @@ interface ServeFlags {
 
 /** `slimrnn serve [folder]` */
 export const command = new Command('serve')
-  .summary('a local page that lists runs, follows them live and lets models be tried')
   .description(
     'Serves a page that lists the runs of a folder, follows those that are running, compares them, opens their reports ' +
       'and hands out their models; and a playground, where models continue text and are trained in the browser. It only ' +

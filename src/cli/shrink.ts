@@ -40,7 +40,6 @@ interface ShrinkFlags extends CutFlags, InputFlags, RankFlags, TraceFlags, Verif
 
 /** `slimrnn shrink model.onnx --out slim.onnx` */
 export const command = new Command('shrink')
-  .summary('remove units that nothing reads, without loss, or cut a model to size')
   .description(
     'Removes the hidden units whose output no surviving weight reads. Both models then run on the same inputs, ' +
       'and the small one is written only if their outputs agree up to rounding.\n' +

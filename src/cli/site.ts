@@ -12,7 +12,6 @@ interface SiteFlags {
 
 /** `slimrnn site [folder] --out <dir>` */
 export const command = new Command('site')
-  .summary('the page of serve as plain files, playground and all, for any web server')
   .description(
     'Writes the page that `serve` shows, with the finished runs of a folder, as plain files that any web server can ' +
       'show. The playground continues text with their models and trains in the browser; nothing is live. Threads need a ' +

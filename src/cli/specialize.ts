@@ -21,7 +21,6 @@ interface SpecializeFlags extends GivenFlags {
 
 /** `slimrnn specialize model.onnx --set sr=16000 --size batch=1 --out fixed.onnx` */
 export const command = new Command('specialize')
-  .summary('write a model for given values of inputs and given sizes, simplified')
   .description(
     'Gives inputs a value for good (they disappear), fixes free dimensions, and simplifies until nothing more follows: ' +
       'constants are folded, conditions decided, functions inlined. Without --set and --size the model is only ' +

@@ -34,7 +34,6 @@ interface SweepFlags extends Sources {
 
 /** `slimrnn sweep <preset, config.json or model.onnx> --iss 1e-3..1e-2 --count 8` */
 export const command = new Command('sweep')
-  .summary('train along a range of λ (or any other field), stop the hopeless, compare')
   .description(
     'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the ' +
       'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes: ' +

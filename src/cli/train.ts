@@ -11,7 +11,6 @@ import { finishedRun, type RunOptions } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
-import { updateTensorBoard } from '../tensorboard/writer.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText, presetsText } from './helpTexts.ts';
 import { note, print } from './output.ts';
@@ -26,7 +25,6 @@ export interface TrainFlags extends Sources {
 
 /** `slimrnn train <preset or config.json>` */
 export const command = new Command('train')
-  .summary('train a recurrent network, dense or with ISS')
   .description(
     'Trains a recurrent network on a task: a language model, a classifier of texts, or an imported model on arrays. ' +
       'With --iss λ hidden units die while it trains, and the model shrinks.\n\n' +
@@ -84,9 +82,8 @@ export async function trainInto(
 ): Promise<RunResult> {
   const { config, sources, directory, resume, tensorboard = false } = options;
   let layers: readonly string[] | undefined;
-  const updateEvents = () => {
-    if (tensorboard) updateTensorBoard(directory, layers);
-  };
+  const events = tensorboard ? await import('../tensorboard/writer.ts') : undefined;
+  const updateEvents = () => events?.updateTensorBoard(directory, layers);
   // Here, too, and not only in `run`: before the data are read.
   const finished = resume ? await finishedRun(directory, config, sources) : undefined;
   if (finished) {

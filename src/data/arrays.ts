@@ -10,21 +10,20 @@ import { type ArrayFile, bytesAt, withFile } from './arrays/arrayFile.ts';
 import { readFolder } from './arrays/folder.ts';
 import { readJsonLines } from './arrays/jsonLines.ts';
 import { readNpy } from './arrays/npy.ts';
-import { npzPieces, readNpz } from './arrays/npz.ts';
 import { readSafetensors, safetensorsPieces } from './arrays/safetensors.ts';
 
 type Arrays = ReadonlyMap<string, Tensor>;
 
 const READERS: Readonly<Record<string, (file: ArrayFile) => Promise<Map<string, Tensor>>>> = {
-  '.npz': readNpz,
+  '.npz': async (file) => (await import('./arrays/npz.ts')).readNpz(file),
   '.npy': readNamedNpy,
   '.safetensors': readSafetensors,
   '.jsonl': readJsonLines,
   '.ndjson': readJsonLines,
 };
 
-const WRITERS: Readonly<Record<string, (arrays: Arrays) => Uint8Array[]>> = {
-  '.npz': npzPieces,
+const WRITERS: Readonly<Record<string, (arrays: Arrays) => Uint8Array[] | Promise<Uint8Array[]>>> = {
+  '.npz': async (arrays) => (await import('./arrays/npz.ts')).npzPieces(arrays),
   '.safetensors': safetensorsPieces,
 };
 
@@ -51,7 +50,7 @@ export async function saveArrays(path: string, arrays: Arrays): Promise<void> {
     if (/\p{Surrogate}/u.test(name))
       throw new UsageError(`cannot write ${path}: the name ${JSON.stringify(name)} is broken`);
   }
-  await writeAtomically(path, pieces(arrays));
+  await writeAtomically(path, await pieces(arrays));
 }
 
 function formatOf<T>(path: string, formats: Readonly<Record<string, T>>, verb: string): T {

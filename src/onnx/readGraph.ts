@@ -8,9 +8,8 @@ import type {
   Tensor,
   TensorType,
 } from '../graph/types.ts';
-import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
+import { ATTRIBUTE, FUNCTION, GRAPH, KIND, NODE, OPERATOR_SET } from './fields.ts';
 import { type Message, safeNumber } from './message.ts';
-import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
 import { quoted, unsupported } from './reading.ts';
 import { readSparse } from './sparse.ts';
 import { isOpaque, type NamedTensor, readTensor, writeOpaque, writeTensor } from './tensor.ts';

@@ -2,14 +2,14 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import { formatShape, sizeOf } from '../graph/dims.ts';
 import { elementTypeNumbers, elementTypeOf } from '../graph/elementTypes.ts';
 import type { ElementType, OpaqueTensor, Tensor, TensorData } from '../graph/types.ts';
-import { ENTRY, TENSOR } from './fields.ts';
+import { DATA_LOCATION, DATA_TYPE, ENTRY, TENSOR } from './fields.ts';
 import type { Field, Message } from './message.ts';
-import { TensorProto_DataLocation, TensorProto_DataType } from './onnx_pb.ts';
 import { quoted } from './reading.ts';
 import { listLength, readList, STORAGE, type Storage, viewOf } from './storage.ts';
 import type { Writer } from './writer.ts';
 
-const EXTERNAL = BigInt(TensorProto_DataLocation.EXTERNAL);
+const TYPE_NAMES = new Map(Object.entries(DATA_TYPE).map(([name, code]): [number, string] => [code, name]));
+const EXTERNAL = BigInt(DATA_LOCATION.EXTERNAL);
 
 /** A tensor of a file with its name. */
 export interface NamedTensor {
@@ -24,7 +24,7 @@ export function isOpaque(tensor: Tensor | OpaqueTensor): tensor is OpaqueTensor 
 
 /** The name of an ONNX element type for messages. */
 export function typeName(code: number): string {
-  return elementTypeOf(code) ?? TensorProto_DataType[code] ?? `number ${code}`;
+  return elementTypeOf(code) ?? TYPE_NAMES.get(code) ?? `number ${code}`;
 }
 
 /**
@@ -153,7 +153,7 @@ function readExternal({ reading }: Message, { location, offset, length }: Region
 function carry(message: Message, kind: string, dims: readonly number[], what: string, keepName: boolean): OpaqueTensor {
   const external = isExternal(message);
   const rawField = message.last(TENSOR.rawData);
-  const apart = [TENSOR.rawData, ...(keepName ? [] : [TENSOR.name])];
+  const apart: number[] = [TENSOR.rawData, ...(keepName ? [] : [TENSOR.name])];
   if (external) apart.push(TENSOR.externalData, TENSOR.dataLocation);
   const raw = external ? readExternal(message, readRegion(message, what), what) : rawField && message.bytesIn(rawField);
   return { kind, sparse: false, dims, fields: message.without(...apart), ...(raw && { raw }) };

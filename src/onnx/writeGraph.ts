@@ -1,7 +1,6 @@
 import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Attribute, Graph, ListedInitializer, ModelFunction, Node, ValueInfo } from '../graph/types.ts';
-import { ATTRIBUTE, FUNCTION, GRAPH, NODE, OPERATOR_SET } from './fields.ts';
-import { AttributeProto_AttributeType as KIND } from './onnx_pb.ts';
+import { ATTRIBUTE, FUNCTION, GRAPH, KIND, NODE, OPERATOR_SET } from './fields.ts';
 import { writeSparse } from './sparse.ts';
 import { type Outside, writeOpaque, writeTensor } from './tensor.ts';
 import { writeValueInfo } from './value.ts';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
+import { packageFile } from '../base/packageFile.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { CoreBinding } from './cores.ts';
 
@@ -40,16 +41,16 @@ export interface Launched {
 /** Starts a worker for a job on one of the parent's places, numbered from 0. */
 export type Launch = (job: Job, slot: number, onEpoch: (metrics: EpochMetrics) => void) => Launched;
 
-/** The compiled worker stands beside this file. */
-const WORKER = fileURLToPath(new URL('./worker.js', import.meta.url));
+const WORKER = 'dist/sweep/worker.js';
 
 /** Last characters of a worker's stderr that are kept to explain its end. */
 const KEPT = 2000;
 
 /** Workers as processes of their own, each bound to its cores. */
 export function processLauncher(directory: string, cores: CoreBinding): Launch {
+  const worker = fileURLToPath(packageFile(WORKER));
   return ({ run, until }, slot, onEpoch) => {
-    const command = [process.execPath, ...process.execArgv, WORKER, directory, String(run), String(until)];
+    const command = [process.execPath, ...process.execArgv, worker, directory, String(run), String(until)];
     const prefix = cores.bound ? ['taskset', '-c', cores.coresOf(slot).join(',')] : [];
     const [file, ...args] = [...prefix, ...command] as [string, ...string[]];
     const child = spawn(file, args, { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] });

@@ -1,5 +1,5 @@
 import { pipeline, Readable } from 'node:stream';
-import { CsvError, parse } from 'csv-parse';
+import type { CsvError } from 'csv-parse';
 import { malformed } from '../arrays/arrayFile.ts';
 import { textLines } from '../lines.ts';
 
@@ -25,6 +25,7 @@ const LARGEST_ROW = 1 << 24;
  * Throws a UsageError that names the line where a row has another number of columns, or a quote is not closed.
  */
 export async function* tableRows(path: string, kind: 'csv' | 'tsv'): AsyncGenerator<Row> {
+  const { CsvError, parse } = await import('csv-parse');
   const lines = textLines(path);
   const first = await lines.next();
   const head = first.done ? '' : first.value.text;

@@ -2,10 +2,10 @@ import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { expect, test } from 'vitest';
 
-test('slimrnn/browser reaches no module of Node', async () => {
+test.each(['src/browser.ts', 'dist/browser.js'])('slimrnn/browser reaches no module of Node: %s', async (file) => {
   const reached: string[] = [];
   const bundle = await rolldown({
-    input: fileURLToPath(new URL('./browser.ts', import.meta.url)),
+    input: fileURLToPath(new URL(`../../${file}`, import.meta.url)),
     platform: 'browser',
     external: ['onnxruntime-web'],
     plugins: [
