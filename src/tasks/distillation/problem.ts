@@ -53,12 +53,12 @@ function cut(lesson: Lesson, batch: number): CutLesson {
 function notesOn({ train: { taught }, student, wiring }: Lessons): string[] {
   const followed = taught.map((output) => {
     const { name, teacher } = output;
-    return `'${name}'${teacher.name === name ? '' : ` (the teacher's '${teacher.name}')`}, ${kindText(output)}`;
+    return `'${name}' (${kindText(output)}${teacher.name === name ? '' : `, the teacher's '${teacher.name}'`})`;
   });
   const names = new Set(taught.map(({ name }) => name));
   const alone = wiring.outputs ? [] : realOutputs({ model: student, wiring }).filter(({ name }) => !names.has(name));
   return [
-    `the teacher is followed in ${followed.join('; ')}`,
+    `the teacher is followed in ${followed.join(', ')}`,
     ...alone.map(({ name }) => `the teacher has no output '${name}' of real numbers, so that it follows nothing`),
   ];
 }

@@ -49,7 +49,7 @@ describe('outputs', () => {
   it('are followed in those of equal names', async () => {
     const teacher = model({ b: numbers, a: sigmoid, c: as('int64') }, 2);
     expect(await notes(model({ a: sigmoid, b: numbers }), teacher)).toEqual([
-      "the teacher is followed in 'a', a sigmoid; 'b', numbers behind no softmax or sigmoid",
+      "the teacher is followed in 'a' (a sigmoid), 'b' (plain numbers)",
     ]);
     const [both, turned] = [model({ a: sigmoid, b: numbers }), model({ b: numbers, a: sigmoid })];
     const [one, other] = [await scoresOfPair(both, teacher, arrays), await scoresOfPair(turned, teacher, arrays)];
@@ -58,7 +58,7 @@ describe('outputs', () => {
 
   it('are followed whatever they are called where there is only one', async () => {
     expect(await notes(model({ y: classes, k: as('int64') }), model({ z: (z) => logSoftmax(z) }, 2))).toEqual([
-      "the teacher is followed in 'y' (the teacher's 'z'), a softmax over 4 classes",
+      "the teacher is followed in 'y' (a softmax over 4 classes, the teacher's 'z')",
     ]);
   });
 
@@ -78,13 +78,13 @@ describe('outputs', () => {
     const { task } = await taughtCase(step, teacher, new Map([['x', randomTensor([COUNT, 4, FEATURES], 3)]]));
     const { problem } = task;
     expect(problem.lossGraph(step, trainBatches(problem).shapeOf(0)).notes).toEqual([
-      "the teacher is followed in 'y', numbers behind no softmax or sigmoid",
+      "the teacher is followed in 'y' (plain numbers)",
     ]);
   });
 
   it('a softmax over the examples chooses no class', async () => {
     const over: End = (z) => softmax(z, 0);
-    expect((await notes(model({ y: over }), model({ y: over }, 2)))[0]).toContain('numbers behind no softmax');
+    expect((await notes(model({ y: over }), model({ y: over }, 2)))[0]).toContain('plain numbers');
   });
 
   it('of the teacher may be float64', async () => {
@@ -134,7 +134,7 @@ describe('refused are', () => {
       'a softmax and numbers',
       model({ a: classes }),
       model({ a: numbers }),
-      /^output 'a' is a softmax over 4 classes, the teacher's 'a' numbers behind no softmax or sigmoid; --outputs/,
+      /^output 'a' is a softmax over 4 classes, the teacher's 'a' plain numbers; --outputs/,
     ],
     [
       'a sigmoid and a softmax',

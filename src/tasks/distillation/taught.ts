@@ -76,7 +76,7 @@ export function kindText({ kind, classes }: Pick<OutputAxes, 'kind' | 'classes'>
   const texts: Readonly<Record<OutputKind, string>> = {
     classes: `a softmax over ${classes} classes`,
     probability: 'a sigmoid',
-    values: 'numbers behind no softmax or sigmoid',
+    values: 'plain numbers',
   };
   return texts[kind];
 }
