@@ -79,6 +79,7 @@ export { planSweep, type SweepPlan, type SweepRequest } from './sweep/plan.ts';
 export type { SweepResult, SweepRow } from './sweep/result.ts';
 export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';
 export { arraysTask } from './tasks/arrays/task.ts';
+export { distillationTask } from './tasks/distillation/task.ts';
 export { languageModelTask } from './tasks/language-model/task.ts';
 export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';

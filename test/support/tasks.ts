@@ -151,11 +151,11 @@ function lessons(seed: number): Promise<Lessons> {
     const { source, arrays } = named(split, count, own);
     return { source, arrays: new Map([['x', arrays.get('x')!]]) };
   };
-  const pupil = {
+  const given = {
     ...{ student: chooser({ op: 'GRU', hidden: 4 }), teacher: chooser({ op: 'LSTM', hidden: 8 }) },
     data: { train: inputs('train', EXAMPLES, seed), valid: inputs('valid', 30, seed + 50) },
   };
-  return prepareLessons(pupil, {}, { runtime: nodeRuntime, batch: 64, threads: 1 });
+  return prepareLessons(given, {}, { runtime: nodeRuntime, batch: 64, threads: 1 });
 }
 
 const taught = new Map([

@@ -12,7 +12,7 @@ import { type TeachOptions, teach } from './teach.ts';
 import { forTeacher, ownWiring, type Placed, type Wired } from './wiring.ts';
 
 /** A student, the model that it follows, and inputs. */
-export interface Pupil {
+export interface DistillationData {
   readonly student: Model;
   readonly teacher: Model;
   readonly data: ArrayData;
@@ -29,7 +29,7 @@ export interface Lesson {
 }
 
 /** All that a student learns from: the teacher has spoken. */
-export interface Lessons extends Pick<Pupil, 'data'> {
+export interface Lessons extends Pick<DistillationData, 'data'> {
   /** For the values and sizes that the fields say. */
   readonly student: Model;
   /** The fields that are meant for the student. */
@@ -42,7 +42,7 @@ export interface Lessons extends Pick<Pupil, 'data'> {
 
 /** Runs a teacher once on all inputs. Throws UsageError where models, arrays and fields do not fit together. */
 export async function prepareLessons(
-  { student, teacher, data }: Pupil,
+  { student, teacher, data }: DistillationData,
   fields: DistillationFields,
   options: TeachOptions,
 ): Promise<Lessons> {

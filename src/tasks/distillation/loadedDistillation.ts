@@ -6,7 +6,7 @@ import { loadedImported } from '../arrays/loadedArrays.ts';
 import { readPaddingNotes } from '../arrays/paddingNotes.ts';
 import type { LoadedTask, TaskConfig } from '../task.ts';
 import { type DistillationFields, readTaskFields } from './definition.ts';
-import { type Lesson, type Lessons, type Pupil, prepareLessons } from './lessons.ts';
+import { type DistillationData, type Lesson, type Lessons, prepareLessons } from './lessons.ts';
 import { distillationProblem } from './problem.ts';
 
 /**
@@ -14,9 +14,13 @@ import { distillationProblem } from './problem.ts';
  * where they do not fit together.
  * @example const task = await loadedDistillation(config, { student, teacher, data: { train } }, nodeRuntime);
  */
-export async function loadedDistillation(config: TaskConfig, pupil: Pupil, runtime: Runtime): Promise<LoadedTask> {
+export async function loadedDistillation(
+  config: TaskConfig,
+  given: DistillationData,
+  runtime: Runtime,
+): Promise<LoadedTask> {
   const { batch, threads, task } = config;
-  return loadedLessons(config, await prepareLessons(pupil, readTaskFields(task), { runtime, batch, threads }));
+  return loadedLessons(config, await prepareLessons(given, readTaskFields(task), { runtime, batch, threads }));
 }
 
 /** The same with a teacher that has spoken. */
