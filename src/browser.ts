@@ -43,6 +43,7 @@ export { type ScheduleKind, scheduleKind } from './optimizers/schedules/kind.ts'
 export { type ScheduleName, schedules } from './optimizers/schedules/registry.ts';
 export type { Schedule, ScheduleMoment } from './optimizers/schedules/schedule.ts';
 export { withoutDropout } from './passes/withoutDropout.ts';
+export { type DistillData, type DistillSettings, distill } from './runs/distill.ts';
 export {
   type FinetuneData,
   type FinetunedModel,
@@ -59,6 +60,9 @@ export type { NamedArrays } from './tasks/arrays/examples.ts';
 export { loadedArrays } from './tasks/arrays/loadedArrays.ts';
 export { type LossName, losses } from './tasks/arrays/losses.ts';
 export { type ArrayData, arraysProblem } from './tasks/arrays/problem.ts';
+export { distillationDefinition } from './tasks/distillation/definition.ts';
+export type { DistillationData } from './tasks/distillation/lessons.ts';
+export { loadedDistillation } from './tasks/distillation/loadedDistillation.ts';
 export { languageModelDefinition } from './tasks/language-model/definition.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
 export { languageModelProblem, loadedText, textWindows } from './tasks/language-model/problem.ts';

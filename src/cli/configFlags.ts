@@ -25,23 +25,29 @@ interface FlagGroup {
   readonly fields: z.ZodRawShape;
 }
 
-/** The fields of the configurations of some tasks, in the groups in which the help shows them. */
-export function flagGroups(of: readonly TaskDefinition[]): FlagGroup[] {
-  return fieldGroups(of).map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
+/** What the help calls the fields of a task alone; where other flags choose the task, a command has names of its own. */
+type TitleOf = (task: TaskDefinition) => string;
+
+/**
+ * The fields of the configurations of some tasks, in the groups in which the help shows them; without the choice of the
+ * task where `titleOf` says what chooses it.
+ */
+export function flagGroups(of: readonly TaskDefinition[], titleOf?: TitleOf): FlagGroup[] {
+  return fieldGroups(of, titleOf).map(({ title, fields }) => ({ title, fields: withDefaults(fields, of) }));
 }
 
 /** The same, before their descriptions say what they are when nobody says them. */
-function fieldGroups(of: readonly TaskDefinition[]): FlagGroup[] {
+function fieldGroups(of: readonly TaskDefinition[], titleOf?: TitleOf): FlagGroup[] {
   const isShared = (field: string) => of.length === 1 || of.filter((task) => field in fieldsOf(task)).length > 1;
   const shared = (kinds: readonly Kind[]) => pick(merged(kinds), isShared);
   const models = of.flatMap((task) => task.models);
   const cells = models.filter(({ name }) => name !== 'onnx');
   const [optimizerKinds, scheduleKinds] = [Object.values(optimizers), Object.values(schedules)];
   return [
-    { title: 'Task', fields: { ...choice('task', of, 'what is learned'), ...shared(of) } },
+    { title: 'Task', fields: { ...(titleOf ? {} : choice('task', of, 'what is learned')), ...shared(of) } },
     { title: 'Model', fields: { ...choice('model', cells, 'recurrent layers'), ...shared(models) } },
     ...of.map((task) => ({
-      title: `For --${selectors.task} ${task.name}`,
+      title: titleOf?.(task) ?? `For --${selectors.task} ${task.name}`,
       fields: pick(fieldsOf(task), (field) => !isShared(field)),
     })),
     { title: 'Training', fields: commonFields },
@@ -91,8 +97,8 @@ function describedBy(schema: z.ZodType): string {
 }
 
 /** Adds a flag for each field of the configurations of some tasks to a command, in groups. */
-export function addConfigFlags(command: Command, of: readonly TaskDefinition[] = tasks): void {
-  for (const { title, fields } of flagGroups(of)) {
+export function addConfigFlags(command: Command, of: readonly TaskDefinition[] = tasks, titleOf?: TitleOf): void {
+  for (const { title, fields } of flagGroups(of, titleOf)) {
     for (const [field, schema] of Object.entries(fields)) {
       const options = optionsFor(field, schema as z.ZodType);
       // Of the two flags of a switch that one is shown which changes something.

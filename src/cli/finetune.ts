@@ -6,11 +6,10 @@ import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
 import type { RunResult } from '../runs/result.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
-import { arraysTask } from '../tasks/arrays/task.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText } from './helpTexts.ts';
-import { requireScoring, withTargets } from './importedModel.ts';
+import { importedTask, importedTasks, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
 import { type TrainFlags, trainInto } from './train.ts';
@@ -22,18 +21,19 @@ export const command = new Command('finetune')
       'the array of its name. --target-array ARRAY names the targets, ARRAY=OUTPUT where the model has several outputs ' +
       '(--target ARRAY says the same). A model of one step, with states as inputs and outputs (--state in=out), is trained ' +
       'over sequences: arrays [N, T, …]. With --iss λ hidden units die while it trains, and the model shrinks.\n' +
-      'With --teacher, the model learns to compute what another one does, usually the one that it was cut from: the data ' +
-      'are inputs alone.',
+      'With --teacher, the model learns to compute what another one does, usually the one that it was cut from, and the ' +
+      'data are inputs alone.',
   )
   .argument('<model>', 'an ONNX file; with --resume also a run directory')
   .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
   .option('--valid <file>', 'held-out examples, scored after every epoch')
-  .option('--teacher <file>', 'an ONNX file whose outputs are followed, in place of --loss and --target-array')
+  .option('--teacher <file>', 'an ONNX file whose outputs are the targets, in place of --loss and --target-array')
   .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
-const tasks = [arraysTask, distillationTask];
-addConfigFlags(command, tasks);
+addConfigFlags(command, importedTasks, ({ name }) =>
+  name === distillationTask.name ? 'With --teacher' : 'Without --teacher',
+);
 const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
 command.addHelpText(
   'after',
@@ -46,7 +46,7 @@ command.addHelpText(
   ),
 );
 command.action(async (path: string, flags: TrainFlags) => {
-  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, tasks)));
+  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, importedTasks)));
   print(result, () => resultText(result));
 });
 
@@ -55,21 +55,9 @@ async function finetuneCommand(path: string, flags: TrainFlags, said: Settings):
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
   const { data, valid, init = path, teacher } = { ...saved?.sources, ...flags };
   if (data === undefined) throw new UsageError('finetune needs --data FILE with the training examples');
-  const task = teacher === undefined ? arraysTask : distillationTask;
-  const base = { task: task.name, ...saved?.settings };
-  const settings = { ...base, ...said };
-  if (teacher !== undefined) requireTaught(settings);
-  if (settings.task !== distillationTask.name) requireScoring('finetune', settings);
+  const given = { ...saved?.settings, ...said };
+  const base = { ...importedTask('finetune', given, teacher), ...saved?.settings };
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
   return trainInto({ ...flags, config, sources: { data, valid, init, teacher }, directory });
-}
-
-/** Throws a UsageError where a teacher's outputs and an array of targets are to be followed. */
-function requireTaught({ task, loss, targetArray }: Settings): void {
-  if (typeof task === 'object') return;
-  const labels = [...(loss === undefined ? [] : ['--loss']), ...(targetArray === undefined ? [] : ['--target-array'])];
-  if (labels.length === 0 && task === distillationTask.name) return;
-  const other = labels.length > 0 ? labels.join(' and ') : `--task ${task}`;
-  throw new UsageError(`${other} says what the targets are, and with --teacher they are its outputs; give one of them`);
 }

@@ -3,15 +3,16 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { flagName } from '../base/fields.ts';
 import { namedSettings } from '../config/readSettings.ts';
+import { flattened } from '../config/resolve.ts';
 import { planSweep, type SweepPlan } from '../sweep/plan.ts';
 import { isSweepDirectory, readPlan } from '../sweep/planFile.ts';
 import type { SweepResult } from '../sweep/result.ts';
 import { checkNewSweepDirectory, sweep } from '../sweep/sweep.ts';
-import { arraysTask } from '../tasks/arrays/task.ts';
+import { tasks } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { number, whole } from './flags.ts';
 import { examplesText, presetsText } from './helpTexts.ts';
-import { requireScoring, withTargets } from './importedModel.ts';
+import { importedTask, refuseTeacher, withTargets } from './importedModel.ts';
 import { note, print } from './output.ts';
 import { withDisplay } from './progress.ts';
 import { sweepDisplay } from './sweepDisplay.ts';
@@ -38,7 +39,7 @@ export const command = new Command('sweep')
     'Trains every combination of the values given, in worker processes, compares the runs on their way and stops the ' +
       'worst, and ends with a table and its Pareto fronts. A value is a number, a list (0.002,0.004; lists of sizes: ' +
       '200,200/100,100) or a range with equal ratios (1e-3..1e-2 with --count 8). An ONNX file is trained further on ' +
-      `arrays, as by finetune.\n\n${presetsText()}`,
+      `arrays, as by finetune, also with --teacher.\n\n${presetsText()}`,
   )
   .argument(
     '<config>',
@@ -50,6 +51,7 @@ export const command = new Command('sweep')
   .option('--test <path>', 'test data, where they lie apart')
   .option('--out <dir>', 'folder of the sweep (default: runs/sweep-<preset>)')
   .option('--init <path>', 'start every run from a trained model: an ONNX file or a run directory')
+  .option('--teacher <file>', 'an ONNX file whose outputs are followed (--task distillation)')
   .option('--workers <number>', 'runs at a time (default: as many as there are cores)', whole('--workers'))
   .option('--threads <number>', 'threads of each run (default: 1)', whole('--threads'))
   .option(
@@ -72,6 +74,7 @@ command.addHelpText(
     'sweep iss-small --iss 1e-3..1e-2 --count 8',
     'sweep sentiment --data reviews.csv --iss 0.0002,0.0005,0.001 --hidden 64/128',
     'sweep model.onnx --data train.npz --valid valid.npz --loss mse --target-array y --iss 0.001..0.1 --count 6',
+    'sweep slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz --iss 0.001,0.01,0.1',
     'sweep runs/sweep-iss-small --resume',
   ),
 );
@@ -91,20 +94,24 @@ async function planned(name: string, flags: SweepFlags): Promise<{ plan: SweepPl
   if (isSweepDirectory(name)) throw new UsageError(`${name} is a sweep: add --resume to go on with it`);
   const isImported = name.endsWith('.onnx');
   const said = isImported ? withTargets(settings) : settings;
-  if (isImported) requireScoring('a sweep over an ONNX file', { ...said, ...varied });
   if (isImported && flags.init) throw new UsageError(`${name} is what every run starts from: leave out --init`);
   const { base, fields, sources } = isImported
-    ? { base: { task: arraysTask.name }, fields: {}, sources: { init: name } }
+    ? {
+        base: importedTask('a sweep over an ONNX file', { ...said, ...varied }, flags.teacher),
+        ...{ fields: {}, sources: { init: name } },
+      }
     : await namedSettings(name);
   const directory = flags.out ?? join('runs', `sweep-${name.replace(/\.(json|onnx)$/, '').replace(/[^\w.-]+/g, '-')}`);
+  const { task = tasks[0]!.name } = flattened({ ...base, ...fields, ...said });
+  for (const kind of varied.task ?? [task]) refuseTeacher(String(kind), flags.teacher);
   if (!flags.resume) await checkNewSweepDirectory(directory);
   const { rungs, eta, halving } = flags;
-  const { data, valid, test, init } = { ...sources, ...flags };
+  const { data, valid, test, init, teacher } = { ...sources, ...flags };
   const plan = await planSweep({
     base,
     overrides: { ...fields, ...said, threads: flags.threads ?? 1 },
     varied,
-    sources: { data, valid, test, init },
+    sources: { data, valid, test, init, teacher },
     ...{ rungs, eta, halving },
   });
   return { plan, directory };
@@ -112,7 +119,7 @@ async function planned(name: string, flags: SweepFlags): Promise<{ plan: SweepPl
 
 /** A sweep that has its plan takes no flags that would change it. */
 function refusePlanned(name: string, flags: SweepFlags): void {
-  const fixed = [...sweepFieldNames, 'count', 'data', 'valid', 'test', 'init', 'threads', 'rungs', 'eta'];
+  const fixed = [...sweepFieldNames, 'count', 'data', 'valid', 'test', 'init', 'teacher', 'threads', 'rungs', 'eta'];
   const given = fixed.find((flag) => flags[flag] !== undefined);
   if (given === undefined && flags.halving) return;
   const flag = given === undefined ? '--no-halving' : flagName(given);

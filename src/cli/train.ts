@@ -13,6 +13,7 @@ import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText, presetsText } from './helpTexts.ts';
+import { refuseTeacher } from './importedModel.ts';
 import { note, print } from './output.ts';
 import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
@@ -40,6 +41,7 @@ export const command = new Command('train')
   .option('--test <path>', 'test data, where they lie apart')
   .option('--out <dir>', 'run directory (default: runs/<preset>)')
   .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
+  .option('--teacher <file>', 'an ONNX file whose outputs are followed (--task distillation)')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command);
@@ -63,12 +65,13 @@ async function trainCommand(named: string, flags: TrainFlags, said: Settings): P
   const isRun = flags.resume === true && existsSync(join(named, runFiles.config));
   const name = isRun ? join(named, runFiles.config) : named;
   const { base, fields, sources: saved } = await namedSettings(name);
-  const { data, valid, test, init } = { ...saved, ...flags };
-  const sources = { data, valid, test, init };
+  const { data, valid, test, init, teacher } = { ...saved, ...flags };
+  const sources = { data, valid, test, init, teacher };
   const kind = taskNamed(String(said.task ?? fields.task ?? base.task ?? ''));
   const sizes = init === undefined ? {} : await kind?.settingsOf?.(init);
   const nameOf = (field: string) => (field in fields && !(field in said) ? field : flagName(field));
   const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes }, nameOf);
+  refuseTeacher(config.task.kind, teacher);
   const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
   return trainInto({ ...flags, config, sources, directory });
 }

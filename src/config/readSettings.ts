@@ -59,10 +59,10 @@ export function savedSettings(
   content: Settings,
   file: string,
 ): { settings: Settings; sources: Sources; isRun: boolean } {
-  const { format, sources = {}, places, items: _items, scores: _scores, data, init, ...settings } = content;
+  const { format, sources = {}, places, items: _items, scores: _scores, data, init, teacher, ...settings } = content;
   // Runs of version 0.1 wrote null for sources that nobody named.
   const isRun = format !== undefined || data === null;
-  const paths = { data, init, ...(typeof sources === 'object' ? sources : {}) };
+  const paths = { data, init, teacher, ...(typeof sources === 'object' ? sources : {}) };
   for (const [field, value] of Object.entries(paths)) {
     if (typeof value === 'string' || value === undefined || value === null) continue;
     throw new UsageError(`${file}: ${field}: expected a path, got ${JSON.stringify(value)}`);

@@ -78,7 +78,7 @@ describe('resolveConfig', () => {
     [{ schedule: 'cos' }, 'here: schedule: expected step or constant or cosine or plateau, got "cos"'],
     [
       { task: 'language' },
-      'here: task: expected language-model or text-classification or question-answering or arrays, got "language"',
+      'here: task: expected language-model or text-classification or question-answering or arrays or distillation, got "language"',
     ],
     [{ shrink: 'no' }, 'here: shrink: expected true or false, got "no"'],
     [{ seed: 2 ** 60 }, 'here: seed: expected'],

@@ -45,6 +45,13 @@ export function withGiven(model: Model, given: Given): Model {
   };
 }
 
+/** True where `size NAME` means something: a free dimension, or an axis of an input as INPUT.AXIS. */
+export function hasSize(graph: Graph, name: string): boolean {
+  const [, input, axis] = /^(.+)\.(\d+)$/.exec(name) ?? [];
+  const info = graph.inputs.find((each) => each.name === input);
+  return freeNames(graph).includes(name) || info?.type.shape?.[Number(axis)] !== undefined;
+}
+
 function inputNamed({ inputs }: Graph, name: string): ValueInfo {
   const found = inputs.find((info) => info.name === name);
   if (found) return found;

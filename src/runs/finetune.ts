@@ -5,6 +5,8 @@ import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.ts';
 import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
+import type { ArrayData } from '../tasks/arrays/problem.ts';
+import type { LoadedTask } from '../tasks/task.ts';
 import { finishModels, type SlimModel } from '../train/finish.ts';
 import type { TrainedModel, TrainOptions, TrainSettings, TrainStart } from '../train/options.ts';
 import { type ScoredModel, scoreModel } from '../train/scorer.ts';
@@ -65,16 +67,29 @@ export async function finetune(
   options: FinetuneOptions,
 ): Promise<FinetunedModel> {
   const config = resolveConfig(settings, { tasks: [arraysDefinition] });
-  const task = loadedArrays(config, model, {
-    train: { source: 'the training data', arrays: data.train },
-    valid: data.valid && { source: 'the validation data', arrays: data.valid },
-  });
+  return trainFurther(loadedArrays(config, model, namedData(data)), config, options);
+}
+
+/** The arrays as messages call them. */
+export function namedData({ train, valid }: FinetuneData): ArrayData {
+  return {
+    train: { source: 'the training data', arrays: train },
+    valid: valid && { source: 'the validation data', arrays: valid },
+  };
+}
+
+/** Trains the model of a task on and finishes it. */
+export async function trainFurther(
+  task: LoadedTask,
+  config: RunConfig,
+  options: FinetuneOptions,
+): Promise<FinetunedModel> {
   const parts = { ...options, ...trainParts(config), ...taskParts(task) };
   const told: { start?: FinetuneStart } = {};
   const trained = await train({
     ...parts,
     async onReady(start) {
-      const { scores: before } = await scoreModel(model, parts);
+      const { scores: before } = await scoreModel(task.model(), parts);
       told.start = { ...start, notes: [...task.notes, ...start.notes], config, before };
       await options.onReady?.(told.start);
     },

@@ -17,7 +17,7 @@ export const placesSchema = z.record(
   z.object({
     absolute: z.string(),
     fromRun: z.string(),
-    /** SHA-256 of the file of the first model, which the digest of a run's data need not cover. */
+    /** SHA-256 of the file of a model; the digest of a run's data need not cover the first one. */
     sha256: z.string().optional(),
   }),
 );
@@ -28,16 +28,21 @@ export async function placesOf(sources: Sources, directory: string): Promise<Pla
   const places: Places = {};
   for (const [name, typed] of Object.entries(sources) as [string, string | undefined][]) {
     if (typed === undefined) continue;
-    const sha256 = name === 'init' ? { sha256: await modelDigest(typed) } : {};
+    const sha256 = isModel(name) ? { sha256: await modelDigest(typed) } : {};
     places[name] = { absolute: resolve(typed), fromRun: relative(resolve(directory), resolve(typed)), ...sha256 };
   }
   return Object.keys(places).length === 0 ? undefined : places;
 }
 
-/** SHA-256 of the file of a model that `--init` names. */
-export async function modelDigest(init: string): Promise<string> {
+/** True for a source that is a model: it is told by its file. */
+export function isModel(source: string): source is 'init' | 'teacher' {
+  return source === 'init' || source === 'teacher';
+}
+
+/** SHA-256 of the file of a model that `--init` or `--teacher` names. */
+export async function modelDigest(path: string): Promise<string> {
   const hash = createHash('sha256');
-  await pipeline(createReadStream(modelPath(init)), hash);
+  await pipeline(createReadStream(modelPath(path)), hash);
   return hash.digest('hex');
 }
 

@@ -54,7 +54,7 @@ const savedConfigSchema = z.looseObject({
   /** τ: weights below it become 0. */
   threshold: z.number().optional(),
   seed: z.number().optional(),
-  /** Paths of data and first weights by what they are ('data', 'valid', 'test', 'init'), as the user gave them. */
+  /** Paths of data and first weights by what they are ('data', 'valid', 'test', 'init', 'teacher'), as the user gave them. */
   sources: z.record(z.string(), z.string().nullable()),
   /** What is counted: 'tokens', 'examples'. */
   items: z.string(),

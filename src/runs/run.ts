@@ -36,7 +36,7 @@ import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { runDigest, train } from '../train/trainer.ts';
 import { fileStore } from './checkpoint.ts';
 import { liveFile } from './live.ts';
-import { modelDigest, placesOf, placesSchema } from './places.ts';
+import { isModel, modelDigest, placesOf, placesSchema } from './places.ts';
 import { type ResultModel, RUN_FORMAT } from './record.ts';
 import { type RunResult, readResult } from './result.ts';
 import {
@@ -164,12 +164,15 @@ async function requireSameContent(
   digest: string,
 ): Promise<void> {
   const { places } = await readConfig(directory);
-  const { init } = placesSchema.safeParse(places).data ?? {};
-  const isOther = moved.includes('init') && init?.sha256 !== (await modelDigest(sources.init!));
-  const isKnown = !isOther && (await fileStore(directory).load(digest)) !== undefined;
+  const known = placesSchema.safeParse(places).data ?? {};
+  const others: string[] = [];
+  for (const name of moved) {
+    if (isModel(name) && known[name]?.sha256 !== (await modelDigest(sources[name]!))) others.push(name);
+  }
+  const isKnown = others.length === 0 && (await fileStore(directory).load(digest)) !== undefined;
   if (isKnown) return;
-  const names = moved.map((name) => `--${name}`).join(' and ');
-  const why = isOther ? 'it is another model' : 'it has no checkpoint yet that could be compared';
+  const names = (others.length > 0 ? others : moved).map((name) => `--${name}`).join(' and ');
+  const why = others.length > 0 ? 'it is another model' : 'it has no checkpoint yet that could be compared';
   throw new UsageError(
     `${directory} was started with another ${names}, and ${why}; --resume needs the same, or start anew with another --out`,
   );

@@ -132,7 +132,7 @@ export async function requireSameConfig(directory: string, now: Settings): Promi
 }
 
 function isPath(key: string): boolean {
-  return key === 'data' || key === 'valid' || key === 'test' || key === 'init';
+  return key === 'data' || key === 'valid' || key === 'test' || key === 'init' || key === 'teacher';
 }
 
 /** A setting as the command line has it; null for none. */

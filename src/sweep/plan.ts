@@ -143,7 +143,8 @@ export async function loadPlanned({ sources, ...plan }: SweepPlan, run: PlannedR
   }
   const task = await taskNamed(config.task.kind)!.load(config, sources);
   if (digestOf(config, task) === digest) return task;
-  const named = [sources.data, sources.valid, sources.test].filter((source) => source !== undefined);
+  const { data, valid, test, teacher } = sources;
+  const named = [data, valid, test, teacher].filter((source) => source !== undefined);
   const where = named.length === 0 ? task.data.source : named.join(' or ');
   throw new UsageError(`${where} has changed since the sweep began; it cannot go on with other data`);
 }

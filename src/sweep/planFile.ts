@@ -33,7 +33,7 @@ const planSchema = z.object({
       }),
     )
     .min(2),
-  sources: z.object({ data: path, valid: path, test: path, init: path }),
+  sources: z.object({ data: path, valid: path, test: path, init: path, teacher: path }),
   places: placesSchema.optional(),
   initDigest: z.string().optional(),
   items: z.string(),
@@ -86,6 +86,7 @@ export function requireSamePlan(saved: SweepPlan, now: SweepPlan, directory: str
     ['--valid', plan.sources.valid === undefined],
     ['--test', plan.sources.test === undefined],
     ['--init', plan.sources.init === undefined],
+    ['--teacher', plan.sources.teacher === undefined],
     ['the model of --init', plan.initDigest],
     ['rungs', plan.rungs],
     ['--eta', plan.eta],

@@ -118,7 +118,7 @@ export interface Sources {
   readonly test?: string | undefined;
   /** ONNX file (or run directory) with the first weights; undefined for fresh ones. */
   readonly init?: string | undefined;
-  /** ONNX file of a model that is followed; undefined for the first model itself, and where there is no teacher. */
+  /** ONNX file of a model that is followed; undefined where there is none. */
   readonly teacher?: string | undefined;
 }
 
@@ -159,6 +159,8 @@ export interface TaskConfig {
   /** Sequences or examples side by side. */
   readonly batch: number;
   readonly seed: number;
+  /** Threads of the engine; undefined for one per core. */
+  readonly threads?: number | undefined;
 }
 
 /** A kind of model that a task can train, with its fields. */

@@ -1,12 +1,15 @@
 import { describe, expect, it } from 'vitest';
 import { recurrentModel, sumTask } from '../../test/fixtures/finetune/task.ts';
+import { FEATURES, layer, taughtCase } from '../../test/support/distilling.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { meetingRanks } from '../../test/support/ranks.ts';
-import { plainSetup, plainState, trainBatches } from '../../test/support/training.ts';
+import { optionsFor, plainSetup, plainState, trainBatches } from '../../test/support/training.ts';
 import type { Settings } from '../base/fields.ts';
 import { randomStream } from '../base/random.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { trainParts } from '../config/trainParts.ts';
 import type { Corpus } from '../data/makeCorpus.ts';
+import { int64s } from '../graph/attributes.ts';
 import type { Model } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
@@ -53,6 +56,29 @@ function trainedOnArrays(collective: Collective) {
   return train({ ...trainParts(config), problem, model: model(), runtime: nodeRuntime, collective });
 }
 
+async function trainedByTeacher(collective: Collective) {
+  const arrays = (count: number, seed: number) => {
+    const lengths = Array.from({ length: count }, (_, n) => 1 + ((3 * n) % STEPS));
+    return new Map([
+      ['x', randomTensor([count, STEPS, FEATURES], seed)],
+      ['lengths', int64s([count], lengths)],
+    ]);
+  };
+  const [student, teacher] = [
+    layer({ hidden: 3, seed: 1, form: 'whole' }),
+    layer({ hidden: 5, seed: 9, form: 'whole' }),
+  ];
+  const settings = {
+    lengths: 'lengths',
+    optimizer: 'sgd',
+    learningRate: 0.05,
+    epochs: 3,
+    batch: BATCH / collective.ranks,
+  };
+  const { config, task } = await taughtCase(student, teacher, arrays(10, 1), settings, arrays(6, 2));
+  return train({ ...optionsFor({ config, task }), collective });
+}
+
 function weightsOf({ graph }: Model): Record<string, number[]> {
   return Object.fromEntries([...graph.initializers].map(([name, { data }]) => [name, Array.from(data, Number)]));
 }
@@ -83,6 +109,7 @@ describe('two ranks that train together', () => {
     },
     // Two batches and a half of four examples: the last one is empty in the second rank.
     { task: 'arrays', learn: trainedOnArrays },
+    { task: 'a teacher of sequences of different lengths', learn: trainedByTeacher },
   ])('learn what one does with twice the batch: $task', async ({ learn }) => {
     const [both] = await Promise.all(meetingRanks(2).map(learn));
     const alone = await learn(single);

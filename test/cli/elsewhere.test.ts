@@ -21,7 +21,7 @@ beforeAll(async () => {
   await prepareTaskRuns(folder);
   await saveArrays(at('valid.npz'), sumTask(40, 5));
   for (const name of ['moved', 'elsewhere']) mkdirSync(at(name));
-  for (const name of ['text', 'reviews.csv', 'train.npz', 'valid.npz', 'model.onnx']) {
+  for (const name of ['text', 'reviews.csv', 'train.npz', 'valid.npz', 'model.onnx', 'teacher.onnx']) {
     cpSync(at(name), at('moved', name), { recursive: true });
   }
 });
@@ -114,6 +114,28 @@ it('another first model is refused, the same one elsewhere is not', async () => 
   await expectRefused(folder, ['train', 'onward', '--resume', '--init', 'onward'], 'another --init', 'another model');
   const { code, stderr } = await runCli(['train', 'onward', '--resume', '--init', 'moved/first'], folder);
   expect(code, stderr).toBe(0);
+});
+
+it('a run goes on with its teacher under another path, and with no other', async () => {
+  await runJson([...taskRuns.distillation!.command, '--epochs', '1', '--out', 'followed'], folder);
+  const models = modelsOf('followed');
+  rmSync(at('followed/result.json'));
+  const resume = ['finetune', 'followed', '--resume', '--teacher'];
+  await expectRefused(folder, [...resume, 'model.onnx'], 'another --teacher, and it is another model');
+  const { code, stderr } = await runCli([...resume, 'moved/teacher.onnx', '--data', 'moved/train.npz'], folder);
+  expect(code, stderr).toBe(0);
+  expect(modelsOf('followed')).toEqual(models);
+  const { sources, places } = JSON.parse(readFileSync(at('followed/config.json'), 'utf8')) as {
+    sources: Record<string, string>;
+    places: Record<string, { absolute: string; sha256?: string }>;
+  };
+  expect(sources).toMatchObject({ teacher: 'moved/teacher.onnx', init: 'model.onnx' });
+  expect(places.teacher).toMatchObject({
+    absolute: at('moved/teacher.onnx'),
+    sha256: expect.stringMatching(/^\w{64}$/),
+  });
+  const without = ['train', 'iss-small', '--data', 'text', '--teacher', 'model.onnx', '--out', 'no'];
+  await expectRefused(folder, without, '--teacher needs --task distillation, not language-model');
 });
 
 it('a sweep goes on from another folder, and after its data have moved', async () => {

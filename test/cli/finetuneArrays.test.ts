@@ -7,7 +7,11 @@ import { modelOf } from '../../src/graph/model.ts';
 import { apply, matmul, squeeze } from '../../src/graph/ops.ts';
 import type { Dim, Model, Node } from '../../src/graph/types.ts';
 import { saveModel } from '../../src/onnx/file.ts';
+import { collectReport } from '../../src/report/collect.ts';
+import { reportHtml } from '../../src/report/html.tsx';
 import type { RunResult } from '../../src/runs/result.ts';
+import type { ScoreValues } from '../../src/tasks/score.ts';
+import { course, onlyEvents } from '../support/eventFile.ts';
 import { randomTensor } from '../support/graphs.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson } from '../support/runCli.ts';
@@ -66,6 +70,48 @@ describe('a model as PyTorch exports it, time first', () => {
   it('is refused where the name of the axis says otherwise', async () => {
     const args = ['finetune', 'misnamed.onnx', ...flags, '--out', 'no'];
     await expectRefused(folder, args, /axis 0 is called 'batch'/, /--batch-axis x=AXIS/);
+  });
+});
+
+describe('a model that was cut', () => {
+  const inputs = ['--data', 'inputs.npz', '--valid', 'others.npz'];
+  const training = ['--learning-rate', '0.02', '--batch', '8', '--epochs', '8', '--threads', '1'];
+
+  beforeAll(async () => {
+    await saveModel(at('whole.onnx'), timeFirst(['time', 'batch', 3]));
+    await saveArrays(at('inputs.npz'), new Map([['x', randomTensor([64, 5, 3], 6)]]));
+    await saveArrays(at('others.npz'), new Map([['x', randomTensor([32, 7, 3], 7)]]));
+    await runJson(['shrink', 'whole.onnx', '--keep', '0.5', '--out', 'cut.onnx'], folder);
+  });
+
+  it('follows the one that it was cut from, without labels', async () => {
+    const args = ['finetune', 'cut.onnx', '--teacher', 'whole.onnx', ...inputs, ...training, '--tensorboard'];
+    const { models, config, notes } = await runJson<RunResult>([...args, '--out', 'followed'], folder);
+    expect(config).toMatchObject({ task: { kind: 'distillation' }, sources: { teacher: 'whole.onnx' } });
+    expect(notes).toContain("the teacher is followed in 'y' (plain numbers)");
+    const [before, after] = models.map(({ scores }) => scores.valid!) as [ScoreValues, ScoreValues];
+    expect(after.error! * 4, `${before.error} → ${after.error}`).toBeLessThan(before.error!);
+    expect(after['SNR (dB)']).toBeCloseTo(-10 * Math.log10(after.error!), 5);
+    const events = onlyEvents(at('followed'));
+    for (const tag of ['error/valid', 'SNR (dB)/valid', 'SNR (dB)/train']) expect(course(events, tag)).toHaveLength(8);
+    const report = await collectReport({ paths: [at('followed')], latency: false });
+    expect(report.problems).toEqual([]);
+    expect(await reportHtml(report)).toContain('SNR (dB)');
+  });
+
+  it('needs a teacher that fits, and no labels', async () => {
+    const follow = ['finetune', 'cut.onnx', ...inputs, '--out', 'no'];
+    const taught = [...follow, '--teacher', 'whole.onnx'];
+    await expectRefused(folder, [...taught, '--loss', 'mse'], '--loss is for targets from an array');
+    await expectRefused(
+      folder,
+      [...taught, '--target', 'y=x', '--mask', 'm'],
+      '--target-array and --output and --mask are',
+    );
+    await expectRefused(folder, [...follow, '--outputs', 'y'], '--outputs needs --teacher FILE');
+    await expectRefused(folder, [...follow, '--teacher', 'absent.onnx'], 'cannot read absent.onnx');
+    await expectRefused(folder, ['finetune', 'cut.onnx', '--teacher', 'whole.onnx'], '--data FILE');
+    await expectRefused(folder, [...taught, '--outputs', 'z'], "no such output of real numbers (did you mean 'y'?)");
   });
 });
 

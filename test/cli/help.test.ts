@@ -20,13 +20,13 @@ function group(help: string, title: string): string {
 }
 
 const parts = ['Training', 'Optimizer', 'Learning rate', 'Sparsity', 'Examples'];
-const ofTasks = ['language-model', 'text-classification', 'question-answering', 'arrays'].map(
+const ofTasks = ['language-model', 'text-classification', 'question-answering', 'arrays', 'distillation'].map(
   (task) => `For --task ${task}`,
 );
 const all = ['Arguments', 'Options', 'Task', 'Model', ...ofTasks, ...parts];
 const commands: [command: string, groups: readonly string[]][] = [
   ['train', all],
-  ['finetune', ['Arguments', 'Options', 'Task', ...parts]],
+  ['finetune', ['Arguments', 'Options', 'Task', 'Without --teacher', 'With --teacher', ...parts]],
   ['sweep', all],
 ];
 
@@ -53,11 +53,11 @@ it('train names every preset, and what is chosen when nobody says it', async () 
   for (const preset of Object.keys(presets)) expect(help).toMatch(new RegExp(`[ \\n]${preset}[,.]`));
   const words = help.replaceAll(/\s+/g, ' ');
   expect(words).toContain(
-    '--task <name> what is learned: language-model, text-classification, question-answering, arrays',
+    '--task <name> what is learned: language-model, text-classification, question-answering, arrays, distillation',
   );
   expect(words).toContain('--cell <name> recurrent layers: lstm, gru, rnn, rhn, bidaf (default: lstm for');
   expect(words).toContain(
-    'adamw, asgd (default: sgd for language-model; adam for text-classification, question-answering, arrays)',
+    'adamw, asgd (default: sgd for language-model; adam for text-classification, question-answering, arrays, distillation)',
   );
   expect(words).toContain('course of the learning rate: step, constant, cosine, plateau (default: step)');
   expect(group(help, 'For --task text-classification')).toContain('--class-weights');
@@ -66,10 +66,11 @@ it('train names every preset, and what is chosen when nobody says it', async () 
   expect(group(help, 'Training')).toContain('--no-shrink');
 });
 
-it('finetune has the fields of its task alone, with their defaults', async () => {
+it('finetune has the fields of its tasks alone, with their defaults', async () => {
   const help = await helpOf('finetune');
   const words = help.replaceAll(/\s+/g, ' ');
   expect(words).toContain('--loss <name> what is made small: cross-entropy, mse, bce');
+  expect(group(help, 'With --teacher')).toMatch(/^ {2}--outputs <names> /);
   expect(words).toContain('--batch <number> sequences or examples side by side (default: 32)');
   expect(words).toContain('(default: 0.1 for sgd, asgd; 0.01 for momentum; 0.001 for adam, adamw)');
   expect(help).not.toMatch(/--hidden|--steps|--label|--task /);

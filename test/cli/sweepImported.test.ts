@@ -25,6 +25,7 @@ const model = ['sweep', 'model.onnx', ...tune, '--learning-rate', '0.01', '--bat
 beforeAll(async () => {
   folder = makeFolder();
   await saveModel(at('model.onnx'), recurrentModel({ hidden: 10, direction: 'bidirectional' }));
+  await saveModel(at('slim.onnx'), recurrentModel({ hidden: 4 }));
   await saveModel(at('fixed.onnx'), withFixedBatch(recurrentModel(), 16));
   await saveArrays(at('sums.npz'), sumTask(192));
   await saveArrays(at('held-out.npz'), sumTask(96, 5, 2));
@@ -74,6 +75,28 @@ it('has the runs that finetune alone would make, also where workers are killed',
   }
 });
 
+it('follows a teacher, judged by the error', async () => {
+  const follow = ['sweep', 'slim.onnx', '--teacher', 'model.onnx', '--data', 'sums.npz', '--valid', 'held-out.npz'];
+  const grid = [
+    '--learning-rate',
+    '0.0001,0.01',
+    '--epochs',
+    '2',
+    '--no-halving',
+    '--no-latency',
+    '--out',
+    'following',
+  ];
+  const { rows, scores } = await runJson<SweepResult>([...follow, ...grid], folder);
+  expect(scores.map(({ name }) => name)).toEqual(['error', 'SNR (dB)', 'loss']);
+  const [slow, fast] = rows.map((row) => row.scores.valid!.error!);
+  expect(fast! * 2).toBeLessThan(slow!);
+  const { stdout } = await runCli(['sweep', 'following', '--resume'], folder);
+  expect(stdout).toMatch(/ learning-rate +state +epochs +valid error +valid SNR \(dB\) +valid loss +units/);
+  const changed = [...follow, ...grid, '--resume', '--teacher', 'slim.onnx'];
+  expect(await runCli(changed, folder)).toMatchObject({ code: 2, stderr: expect.stringContaining('data differs') });
+});
+
 it('that cannot be timed says so', async () => {
   const fixed = ['sweep', 'fixed.onnx', ...tune, '--batch-axis', 'x=0'];
   const args = [...fixed, '--iss', '0.1,1', '--epochs', '2', '--out', 'fixed'];
@@ -88,6 +111,8 @@ it.each<[title: string, args: string[], ...words: string[]]>([
   ['no loss', ['sweep', 'model.onnx', '--data', 'sums.npz', '--iss', '0,1'], '--loss cross-entropy'],
   ['no targets', ['sweep', 'model.onnx', ...tune.slice(0, -2), '--iss', '0,1'], '--target-array ARRAY'],
   ['no data', ['sweep', 'model.onnx', ...tune.slice(2), '--iss', '0,1'], '--data FILE'],
+  ['labels and a teacher', [...model, '--teacher', 'model.onnx', '--iss', '0,1'], '--loss and --target-array are for'],
+  ['a teacher for text', ['sweep', 'iss-small', '--teacher', 'model.onnx', '--iss', '0,1'], '--teacher needs --task'],
   ['nothing held out', ['sweep', 'model.onnx', ...tune.slice(0, 2), ...tune.slice(4), '--iss', '0,1'], '--valid'],
   ['another model', [...model, '--init', 'fixed.onnx', '--iss', '0,1'], 'leave out --init'],
   ['a field of language models', [...model, '--steps', '5,10'], '--steps needs --task language-model'],

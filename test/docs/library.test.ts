@@ -14,7 +14,7 @@ import { makeFolder, sentencesOf, writeCorpus } from '../support/runCli.ts';
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
-const examples = ['run', 'shrink', 'train', 'finetune', 'graph', 'browser', 'method'];
+const examples = ['run', 'shrink', 'train', 'finetune', 'distill', 'graph', 'browser', 'method'];
 const home = process.cwd();
 const told: unknown[][] = [];
 
@@ -64,6 +64,13 @@ it('trains a model of others further', async () => {
   const [before, after] = told.at(-2) as [{ accuracy: number }, { accuracy: number }];
   expect(after.accuracy).toBeGreaterThan(before.accuracy);
   expect(existsSync('slim-classifier.onnx')).toBe(true);
+});
+
+it('lets a cut model follow the whole one', async () => {
+  await import('../../examples/library/distill.ts');
+  const [before, after] = told.at(-1) as [{ error: number }, { error: number }];
+  expect(after.error * 10).toBeLessThan(before.error);
+  expect(existsSync('half-classifier.onnx')).toBe(true);
 });
 
 it('builds a graph', async () => {

@@ -23,6 +23,14 @@ test.each(['src/browser.ts', 'dist/browser.js'])('slimrnn/browser reaches no mod
   await bundle.close();
   expect(reached).toEqual([]);
   expect(output[0].exports).toEqual(
-    expect.arrayContaining(['train', 'finetune', 'finishModels', 'resolveConfig', 'shrinkZeros', 'loadWebRuntime']),
+    expect.arrayContaining([
+      'train',
+      'finetune',
+      'distill',
+      'finishModels',
+      'resolveConfig',
+      'shrinkZeros',
+      'loadWebRuntime',
+    ]),
   );
 });

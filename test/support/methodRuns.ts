@@ -22,6 +22,7 @@ export interface TaskRun {
 const seconds = ['--threads', '1', '--epochs', '4'];
 const classifier = ['--text', 'review', '--label', 'stars', '--hidden', '12', '--embedding', '8', '--batch', '16'];
 const arrays = ['--data', 'train.npz', '--loss', 'cross-entropy', '--target-array', 'y', '--learning-rate', '0.02'];
+const following = ['--teacher', 'teacher.onnx', '--data', 'train.npz', '--learning-rate', '0.02'];
 
 const tinyBidaf = ['--hidden', '4', '--word-size', '4', '--filters', '4'];
 
@@ -46,6 +47,11 @@ export const taskRuns: Readonly<Record<string, TaskRun>> = {
     fromZeros: () => [],
     methods: ['group-lasso', 'set', 'zeros-kept'],
   },
+  distillation: {
+    command: ['finetune', 'model.onnx', ...following, '--batch', '8', ...seconds],
+    fromZeros: () => [],
+    methods: ['group-lasso'],
+  },
 };
 
 /** Flags of the methods by name. */
@@ -66,5 +72,6 @@ export async function prepareTaskRuns(folder: string): Promise<void> {
   writeFileSync(join(folder, 'reviews.csv'), asCsv(reviews(160)));
   // Zeros in it let a run keep them.
   await saveModel(join(folder, 'model.onnx'), withZeros(recurrentModel({ op: 'GRU', hidden: 12 }), 3));
+  await saveModel(join(folder, 'teacher.onnx'), recurrentModel({ hidden: 16 }));
   await saveArrays(join(folder, 'train.npz'), sumTask(400));
 }

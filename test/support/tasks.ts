@@ -4,13 +4,19 @@ import type { LabelledText } from '../../src/data/labelled/labelledText.ts';
 import { type Corpus, makeCorpus } from '../../src/data/makeCorpus.ts';
 import type { Passage } from '../../src/data/questions/squad.ts';
 import { WordTable } from '../../src/data/wordTable.ts';
-import type { Tensor } from '../../src/graph/types.ts';
+import { GraphBuilder } from '../../src/graph/builder.ts';
+import { softmax } from '../../src/graph/ops.ts';
+import type { Model, Tensor } from '../../src/graph/types.ts';
 import { QUESTION_INPUTS } from '../../src/models/bidaf.ts';
 import { TOKENS } from '../../src/models/languageModel.ts';
 import { LENGTHS } from '../../src/models/textClassifier.ts';
+import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { NamedArrays } from '../../src/tasks/arrays/examples.ts';
 import { loadedArrays } from '../../src/tasks/arrays/loadedArrays.ts';
 import { PLACE_WEIGHTS } from '../../src/tasks/arrays/scoring.ts';
+import { type Lessons, prepareLessons } from '../../src/tasks/distillation/lessons.ts';
+import { loadedLessons } from '../../src/tasks/distillation/loadedDistillation.ts';
+import { answersName, weightsName } from '../../src/tasks/distillation/lossGraph.ts';
 import { freshModel } from '../../src/tasks/language-model/model.ts';
 import { loadedText } from '../../src/tasks/language-model/problem.ts';
 import { questionConfigOf } from '../../src/tasks/question-answering/definition.ts';
@@ -24,7 +30,7 @@ import { textConfigOf } from '../../src/tasks/text-classification/definition.ts'
 import { loadedTexts } from '../../src/tasks/text-classification/loadedTexts.ts';
 import { COUNTS } from '../../src/tasks/text-classification/lossGraph.ts';
 import { makeTextData, type TextData } from '../../src/tasks/text-classification/textData.ts';
-import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
+import { type RecurrentModel, recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
 import { numbersOf } from './graphs.ts';
 import { type Case, configOf } from './training.ts';
 
@@ -130,6 +136,64 @@ const arraysCase: TaskCase = {
   learned: 0.95,
   absurd: 0.8,
 };
+
+/** A recurrent layer with two outputs that differ in kind and places: scores [B, 2], and their softmax. */
+function chooser(form: RecurrentModel): Model {
+  const { graph, ...model } = recurrentModel(form);
+  const b = GraphBuilder.from(graph);
+  b.output(softmax(b.value('scores')), 'classes');
+  return { ...model, graph: b.build() };
+}
+
+/** Inputs without labels, and what a larger model of another kind says to them. */
+function lessons(seed: number): Promise<Lessons> {
+  const inputs = (split: Split, count: number, own: number): NamedArrays => {
+    const { source, arrays } = named(split, count, own);
+    return { source, arrays: new Map([['x', arrays.get('x')!]]) };
+  };
+  const given = {
+    ...{ student: chooser({ op: 'GRU', hidden: 4 }), teacher: chooser({ op: 'LSTM', hidden: 8 }) },
+    data: { train: inputs('train', EXAMPLES, seed), valid: inputs('valid', 30, seed + 50) },
+  };
+  return prepareLessons(given, {}, { runtime: nodeRuntime, batch: 64, threads: 1 });
+}
+
+const taught = new Map([
+  [1, await lessons(1)],
+  [2, await lessons(2)],
+]);
+
+const distillationCase: TaskCase = {
+  name: 'distillation',
+  make(fields = {}, seed = 1) {
+    const own = { task: 'distillation', batch: 8, epochs: 2, threads: 1, learningRate: 0.02 };
+    const config = configOf({ ...own, ...fields });
+    return { config, task: loadedLessons(config, taught.get(seed)!) };
+  },
+  items(split) {
+    const { examples, answers } = taught.get(1)![split === 'train' ? 'train' : 'valid']!;
+    return lessonItems(examples.inputs[0]!.array, [...answers[0]!], () => true);
+  },
+  itemsIn(feeds) {
+    const weights = numbersOf(feeds[weightsName(0)]!);
+    return lessonItems(feeds.x!, numbersOf(feeds[answersName(0)]!), (n) => weights[2 * n]! > 0);
+  },
+  leftOut: () => 0,
+  recut: [{ batch: 1 }, { batch: 7 }, { batch: 64 }],
+  learning: { epochs: 20, learningRate: 0.03 },
+  learned: 0.05,
+  absurd: 0.5,
+};
+
+/** Inputs x [N, …] with the teacher's scores [N, 2] of those that count. */
+function lessonItems(x: Tensor, scores: readonly number[], counts: (n: number) => boolean): string[] {
+  const inputs = numbersOf(x);
+  const count = scores.length / 2;
+  const size = inputs.length / count;
+  return Array.from({ length: count }, (_, n) => n).flatMap((n) =>
+    counts(n) ? [`${inputs.slice(n * size, (n + 1) * size)} ${scores.slice(2 * n, 2 * n + 2)}`] : [],
+  );
+}
 
 function arrayItems(x: Tensor, y: Tensor, counts: (n: number) => boolean): string[] {
   const [inputs, targets] = [numbersOf(x), numbersOf(y)];
@@ -283,4 +347,5 @@ export const taskCases: readonly TaskCase[] = [
   textClassificationCase,
   questionAnsweringCase,
   arraysCase,
+  distillationCase,
 ];

@@ -1,13 +1,13 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
 import { intAttribute } from '../../graph/attributes.ts';
-import { formatShape, normalizeAxis } from '../../graph/dims.ts';
+import { formatShape, isStatic, normalizeAxis, sizeOf } from '../../graph/dims.ts';
 import { knownTypes } from '../../graph/infer/infer.ts';
 import { namesIn } from '../../graph/infer/sizes.ts';
-import { movesAll, traits } from '../../graph/operators.ts';
-import { producers } from '../../graph/rewrite.ts';
+import { moves, traits } from '../../graph/operators.ts';
 import type { Dim, Graph, Node, ValueInfo } from '../../graph/types.ts';
 import { batchAxisByShape } from '../../slim/batchAxes.ts';
 import { BATCH } from './bound.ts';
+import { ending } from './endings.ts';
 import { type Examples, saidAxis, unclearAxis } from './examples.ts';
 
 /** A dimension's name that no file has. */
@@ -75,18 +75,38 @@ export function classAxisOf(
 
 /** The axis of a Softmax that makes an output, as that output has it; undefined where it is moved in ways not followed. */
 export function softmaxAxis(graph: Graph, output: string, rank: number): number | undefined {
-  const made = producers(graph.nodes);
-  const moves: Node[] = [];
-  let node = made.get(output);
-  for (; node !== undefined && movesAll(node); node = made.get(node.inputs[0]!)) moves.unshift(node);
-  if (node === undefined || traits(node).overClasses === undefined) return undefined;
-  const inner = knownTypes(graph).type(node.outputs[0]!)?.shape;
-  const start = inner && normalizeAxis(intAttribute(node, 'axis', -1), inner.length);
-  if (inner === undefined || start === undefined) return undefined;
-  const types = followed(graph, node.outputs[0]!, inner.with(start, MARK), moves);
-  const shape = types.type(output)?.shape;
-  const at = shape?.indexOf(MARK) ?? -1;
-  return shape?.length === rank && at >= 0 ? at : undefined;
+  const { activation, moves: movers } = ending(graph, output);
+  if (activation === undefined || traits(activation).overClasses === undefined) return undefined;
+  const shapeOf = (name: string) => knownTypes(graph).type(name)?.shape;
+  let shape = shapeOf(activation.outputs[0]!);
+  let axis = shape && normalizeAxis(intAttribute(activation, 'axis', -1), shape.length);
+  for (const node of movers) {
+    if (shape === undefined || axis === undefined) return undefined;
+    const behind = shapeOf(node.outputs[0]!);
+    axis = markedAxis(graph, node, shape, axis) ?? axisAlike(node, shape, axis, behind);
+    shape = behind;
+  }
+  return shape?.length === rank ? axis : undefined;
+}
+
+/** Where an axis comes out of a node that moves elements, by its name; undefined where the name is lost. */
+function markedAxis(graph: Graph, node: Node, shape: readonly Dim[], axis: number): number | undefined {
+  const at = followed(graph, node.inputs[0]!, shape.with(axis, MARK), [node])
+    .type(node.outputs[0]!)
+    ?.shape?.indexOf(MARK);
+  return at === undefined || at < 0 ? undefined : at;
+}
+
+/** Where an axis is behind a Reshape to sizes that are spelled out: that of its size, with as many elements behind it. */
+function axisAlike(node: Node, shape: readonly Dim[], axis: number, behind: readonly Dim[] = []): number | undefined {
+  if (moves(node) !== 'keeps') return undefined;
+  const inner = (dims: readonly Dim[], at: number) => {
+    const rest = dims.slice(at + 1);
+    return isStatic(rest) ? sizeOf(rest) : undefined;
+  };
+  const wanted = inner(shape, axis);
+  const found = behind.findIndex((dim, at) => dim === shape[axis] && inner(behind, at) === wanted);
+  return wanted === undefined || typeof shape[axis] !== 'number' || found < 0 ? undefined : found;
 }
 
 /** Types behind a value whose shape is said, through some nodes. */

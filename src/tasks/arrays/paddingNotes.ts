@@ -24,6 +24,19 @@ export function paddingNotes(
       `note: ${source}: '${fields.targetArray}' was padded to ${steps} steps; the ${grouped(left)} steps that are padding do not count`,
     );
   }
+  return [...notes, ...readPaddingNotes(graph, { source, arrays }, fields, ragged !== undefined)];
+}
+
+/**
+ * What layers read that the reader of a file padded, where nothing tells the model; `isLeftOut` where steps that are
+ * padding do not count, so that only layers that begin in it matter.
+ */
+export function readPaddingNotes(
+  graph: Graph,
+  { source, arrays }: NamedArrays,
+  fields: Pick<ArraysFields, 'input'>,
+  isLeftOut: boolean,
+): string[] {
   // With lengths for the layers, or a mask as an input, the model can tell.
   const tells = graph.inputs.some(
     ({ name, type }) => useOfInput(graph, name, {}).kind === 'length' || isMask(name, type.elementType),
@@ -32,13 +45,12 @@ export function paddingNotes(
     .map(({ name }) => fields.input?.[name] ?? name)
     .filter((name) => paddingIn(arrays.get(name)));
   const backwards = graph.nodes.find((node) => isRecurrent(node) && directionsOf(node).includes(true));
-  if (padded.length === 0 || tells || (ragged && backwards === undefined)) return notes;
+  if (padded.length === 0 || tells || (isLeftOut && backwards === undefined)) return [];
   const who = backwards ? `'${nodeTitle(backwards)}' reads backwards and begins in it` : 'its last steps are padding';
-  notes.push(
+  return [
     `note: ${source}: '${padded.join("', '")}' was padded with zeros at the end, and the model has no input for lengths: ` +
       `${who} in all but the longest examples`,
-  );
-  return notes;
+  ];
 }
 
 function isMask(name: string, elementType: string): boolean {

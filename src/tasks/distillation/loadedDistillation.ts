@@ -1,9 +1,13 @@
-import { SlimError } from '../../base/errors.ts';
+import { grouped } from '../../base/format.ts';
+import type { Model } from '../../graph/types.ts';
 import type { Runtime } from '../../runtime/runtime.ts';
-import { loadedImported, modelFor } from '../arrays/loadedArrays.ts';
+import type { NamedArrays } from '../arrays/examples.ts';
+import { loadedImported } from '../arrays/loadedArrays.ts';
+import { readPaddingNotes } from '../arrays/paddingNotes.ts';
 import type { LoadedTask, TaskConfig } from '../task.ts';
-import { readTaskFields } from './definition.ts';
-import { distillationProblem, type Lessons } from './problem.ts';
+import { type DistillationFields, readTaskFields } from './definition.ts';
+import { type DistillationData, type Lesson, type Lessons, prepareLessons } from './lessons.ts';
+import { distillationProblem } from './problem.ts';
 
 /**
  * A student, its teacher and inputs that are in memory already. The teacher runs on all of them once. Throws UsageError
@@ -12,22 +16,38 @@ import { distillationProblem, type Lessons } from './problem.ts';
  */
 export async function loadedDistillation(
   config: TaskConfig,
-  { student, teacher, data }: Lessons,
+  given: DistillationData,
   runtime: Runtime,
 ): Promise<LoadedTask> {
-  const fields = readTaskFields(config.task);
-  const model = modelFor(student, fields);
-  const lessons = { student: model, teacher: teacherFor(teacher, fields), data };
-  const problem = await distillationProblem(lessons, fields, { runtime, batch: config.batch });
-  return loadedImported({ model, data, fields, problem, config }, []);
+  const { batch, threads, task } = config;
+  return loadedLessons(config, await prepareLessons(given, readTaskFields(task), { runtime, batch, threads }));
 }
 
-/** The teacher for the same values and sizes; one that has them already has no such inputs any more. */
-function teacherFor(teacher: Lessons['teacher'], fields: Parameters<typeof modelFor>[1]) {
-  try {
-    return modelFor(teacher, fields);
-  } catch (error) {
-    if (error instanceof SlimError) return modelFor(teacher, {});
-    throw error;
-  }
+/** The same with a teacher that has spoken. */
+export function loadedLessons(config: TaskConfig, lessons: Lessons): LoadedTask {
+  const { student: model, wiring: fields, data, train, valid } = lessons;
+  const problem = distillationProblem(lessons, config.batch);
+  const sets: [NamedArrays, Lesson][] = [[data.train, train]];
+  if (data.valid && valid) sets.push([data.valid, valid]);
+  const notes = sets.flatMap(([named, lesson]) => stepNotes(model, fields, named, lesson));
+  return loadedImported({ model, data, fields, config, problem }, notes);
+}
+
+/** What does not count, and padding that the student reads all the same. */
+function stepNotes(
+  { graph }: Model,
+  fields: DistillationFields,
+  named: NamedArrays,
+  { taught, counts }: Lesson,
+): string[] {
+  const left = counts.map((all) => all.filter((counted) => counted === 0).length);
+  const isLeftOut = left.every((count) => count > 0);
+  return [
+    ...taught.flatMap(({ name }, i) => {
+      const share = `${grouped(left[i]!)} of ${grouped(counts[i]!.length)} places`;
+      const note = `note: ${named.source}: ${share} of '${name}' are beyond the lengths of their examples and do not count`;
+      return left[i] === 0 ? [] : [note];
+    }),
+    ...readPaddingNotes(graph, named, fields, isLeftOut),
+  ];
 }

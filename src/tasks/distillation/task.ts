@@ -12,17 +12,17 @@ import { cutRecordings } from './recordings.ts';
 /** An imported model that learns from another one, on inputs from files (.npz, .safetensors, .jsonl). */
 export const distillationTask: Task = {
   ...distillationDefinition,
-  async load(config, { init, teacher = init, data, valid }) {
-    if (init === undefined || teacher === undefined) throw new UsageError('a model is needed: an ONNX file');
+  async load(config, { init, teacher, data, valid }) {
+    if (init === undefined) throw new UsageError('a model is needed: an ONNX file');
+    if (teacher === undefined) throw new UsageError('--teacher FILE with the model that is followed is needed');
     if (data === undefined) throw new UsageError('--data FILE with the inputs is needed');
-    const student = await loadModel(init);
+    const models = { student: await loadModel(init), teacher: await loadModel(teacher) };
     const fields = readTaskFields(config.task);
     const load = async (path: string) => {
       const named = { source: path, arrays: await loadArrays(path) };
-      return cutRecordings(modelFor(student, fields), named, fields).arrays;
+      return cutRecordings(modelFor(models.student, fields), named, fields).arrays;
     };
     const arrays = await arrayDataFrom({ data, valid }, { share: fields.validShare, seed: config.seed }, load);
-    const master = teacher === init ? student : await loadModel(teacher);
-    return loadedDistillation(config, { student, teacher: master, data: arrays }, nodeRuntime);
+    return loadedDistillation(config, { ...models, data: arrays }, nodeRuntime);
   },
 };

@@ -1,122 +1,82 @@
 import { UsageError } from '../../base/errors.ts';
 import { didYouMean } from '../../base/suggest.ts';
 import { isFloat } from '../../graph/elementTypes.ts';
-import type { Model, ValueInfo } from '../../graph/types.ts';
-import { ending } from '../arrays/endings.ts';
-import { type Examples, streamingStates } from '../arrays/examples.ts';
-import { softmaxAxis } from '../arrays/outputAxes.ts';
-import { shapedOutput } from '../arrays/scoring.ts';
-import type { DistillationFields } from './definition.ts';
+import type { ValueInfo } from '../../graph/types.ts';
+import { streamingStates } from '../arrays/examples.ts';
+import { type OutputAxes, type OutputKind, outputAxes } from './outputAxes.ts';
+import { forTeacher, type Placed, type Wired } from './wiring.ts';
 
-/**
- * What an output is: a distribution over classes (behind a softmax), a probability (behind a sigmoid), or numbers.
- * `log-classes` are the logarithms of a distribution.
- */
-export type OutputKind = 'classes' | 'log-classes' | 'probability' | 'values';
-
-/** An output that a student learns from its teacher. */
-export interface Taught {
-  /** Its name in the student. */
-  readonly name: string;
-  /** Its name in the teacher. */
-  readonly from: string;
-  readonly kind: OutputKind;
-  /** Axis of the examples; undefined in a model that takes one at a time, without an axis for them. */
-  readonly batchAxis: number | undefined;
-  /** Axis of the classes, and their number: 1 where there are none. */
-  readonly classAxis: number | undefined;
-  readonly classes: number;
-  /** Sizes of one example without the classes. */
-  readonly places: readonly number[];
-}
-
-/** A model with what its inputs take from the arrays. */
-export interface Placed {
-  readonly model: Model;
-  readonly examples: Examples;
+/** An output of the student, with that of the teacher which it learns to be like. */
+export interface Taught extends OutputAxes {
+  readonly teacher: OutputAxes;
 }
 
 /**
- * Finds the outputs in which a student can follow a teacher: those of equal names, or the only ones. Throws UsageError
- * where there are none, or they do not fit together.
+ * Finds the outputs in which a student can follow a teacher: those of equal names, or the only ones; of `wanted` names,
+ * where they are said. Throws UsageError where there are none, or they do not fit together.
  */
-export function taughtOutputs(student: Placed, teacher: Placed, fields: DistillationFields): Taught[] {
-  const [own, theirs] = [realOutputs(student.model, fields), realOutputs(teacher.model, fields)];
-  const nameOf = ({ name }: ValueInfo) => name;
-  const wanted = fields.outputs ?? own.map(nameOf);
-  for (const name of wanted) {
-    const known = own.map(nameOf);
+export function taughtOutputs(student: Placed, teacher: Placed, wanted: readonly string[] | undefined): Taught[] {
+  const [own, theirs] = [realOutputs(student), realOutputs(teacher)];
+  const [known, there] = [own, theirs].map((outputs) => outputs.map((v) => v.name)) as [string[], string[]];
+  if (own.length === 0) throw new UsageError('the model has no output of real numbers but its states');
+  if (theirs.length === 0) throw new UsageError('the teacher has no output of real numbers but its states');
+  for (const name of wanted ?? []) {
     if (known.includes(name)) continue;
     throw new UsageError(
-      `the model has no output '${name}'${didYouMean(name, known)} of real numbers that is no state; it has ${known.join(', ')}`,
+      `--outputs ${name}: the model has no such output of real numbers${didYouMean(name, known)}; it has ${known.join(', ')}`,
     );
   }
-  const partner = (name: string) =>
-    theirs.find((v) => v.name === name) ?? (own.length === 1 && theirs.length === 1 ? theirs[0] : undefined);
-  const pairs = wanted.map((name) => ({ info: own.find((v) => v.name === name)!, from: partner(name) }));
-  const lonely = pairs.find(({ from }) => from === undefined);
-  if (lonely && (fields.outputs || pairs.every(({ from }) => from === undefined))) {
-    throw new UsageError(
-      `the teacher has no output '${lonely.info.name}'; it has ${theirs.map(nameOf).join(', ')}` +
-        ' (without those that are states, or no real numbers)',
-    );
+  const isOnly = own.length === 1 && theirs.length === 1;
+  const partners = own
+    .filter(({ name }) => wanted?.includes(name) ?? true)
+    .map((info) => ({ info, from: theirs.find((v) => v.name === info.name) ?? (isOnly ? theirs[0] : undefined) }));
+  const lonely = partners.find(({ from }) => from === undefined);
+  if (lonely && (wanted !== undefined || partners.every(({ from }) => from === undefined))) {
+    throw new UsageError(`the teacher has no output '${lonely.info.name}' of real numbers; it has ${there.join(', ')}`);
   }
-  const taught = pairs.flatMap(({ info, from }) => (from ? [pairOf(student, info, teacher, from, fields)] : []));
-  if (taught.length === 0) throw new UsageError('the model has no output of real numbers but its states');
-  return taught;
+  return partners.flatMap(({ info, from }) => (from ? [pairOf(student, info, teacher, from)] : []));
 }
 
-function realOutputs(model: Model, fields: DistillationFields): ValueInfo[] {
-  const states = new Set(streamingStates(model, fields).map((s) => s.output));
+/** The outputs of real numbers that are no states. */
+export function realOutputs({ model, wiring }: Wired): ValueInfo[] {
+  const states = new Set(streamingStates(model, wiring).map((s) => s.output));
   return model.graph.outputs.filter(({ name, type }) => !states.has(name) && isFloat(type.elementType));
 }
 
-function pairOf(
-  student: Placed,
-  info: ValueInfo,
-  teacher: Placed,
-  from: ValueInfo,
-  fields: DistillationFields,
-): Taught {
-  const [ours, theirs] = [describe(student, info, fields), describe(teacher, from, fields)];
-  const textOf = ({ places, classes }: typeof ours) => `[${[...places, ...(classes > 1 ? [classes] : [])].join(', ')}]`;
-  if (textOf(ours) !== textOf(theirs)) {
+function pairOf(student: Placed, info: ValueInfo, teacher: Placed, from: ValueInfo): Taught {
+  const ours = outputAxes(student, info);
+  const theirs = forTeacher(() => outputAxes(teacher, from));
+  const [own, other] = [sizesOf(ours), sizesOf(theirs)];
+  // Axes of size 1 are a matter of form, such as the batch of a model that takes one example at a time.
+  if (withoutOnes(own) !== withoutOnes(other)) {
     throw new UsageError(
-      `output '${info.name}' is ${textOf(ours)} for each example, the teacher's '${from.name}' is ${textOf(theirs)}`,
+      `output '${info.name}' is [${own.join(', ')}] for each example, the teacher's '${from.name}' is [${other.join(', ')}]`,
     );
   }
-  if (ours.kind !== theirs.kind) {
+  if (ours.kind !== theirs.kind || ours.classes !== theirs.classes) {
     throw new UsageError(
-      `output '${info.name}' is ${kindText[ours.kind]}, the teacher's '${from.name}' ${kindText[theirs.kind]}`,
+      `output '${info.name}' is ${kindText(ours)}, the teacher's '${from.name}' ${kindText(theirs)}; ` +
+        '--outputs says which outputs are followed',
     );
   }
-  return { ...ours, name: info.name, from: from.name };
+  return { ...ours, teacher: theirs };
 }
 
-const kindText: Readonly<Record<OutputKind, string>> = {
-  classes: 'a softmax',
-  'log-classes': 'the logarithm of a softmax',
-  probability: 'a sigmoid',
-  values: 'neither a softmax nor a sigmoid',
-};
+/** Sizes of one example, the classes last. */
+function sizesOf({ places, classes }: OutputAxes): number[] {
+  return classes > 1 ? [...places, classes] : [...places];
+}
 
-function describe({ model, examples }: Placed, declared: ValueInfo, fields: DistillationFields) {
-  const { bound, step, lead, isAlone, shape, batchAxis } = shapedOutput(model, examples, declared, fields.batchAxis);
-  const rank = shape.length - lead.length;
-  const { activation } = ending(bound, step.name);
-  const inStep = softmaxAxis(bound, step.name, rank);
-  const classAxis = inStep === undefined ? undefined : inStep + lead.length;
-  const isBatch = classAxis !== undefined && classAxis === batchAxis;
-  const isClasses = classAxis !== undefined && !isBatch && Number(shape[classAxis]) > 1;
-  const kind: OutputKind = isClasses
-    ? activation!.op === 'LogSoftmax'
-      ? 'log-classes'
-      : 'classes'
-    : activation?.op === 'Sigmoid'
-      ? 'probability'
-      : 'values';
-  const places = shape.filter((_, axis) => axis !== batchAxis && !(isClasses && axis === classAxis)).map(Number);
-  const own = isClasses ? { classAxis, classes: Number(shape[classAxis]) } : { classAxis: undefined, classes: 1 };
-  // Steps of examples that stand side by side come without the size of one that the model has for its batch.
-  return { kind, batchAxis: isAlone ? 1 : batchAxis, places, ...own };
+function withoutOnes(sizes: readonly number[]): string {
+  return sizes.filter((size) => size !== 1).join();
+}
+
+/** What an output is, in words. */
+export function kindText({ kind, classes }: Pick<OutputAxes, 'kind' | 'classes'>): string {
+  const texts: Readonly<Record<OutputKind, string>> = {
+    classes: `a softmax over ${classes} classes`,
+    probability: 'a sigmoid',
+    values: 'plain numbers',
+  };
+  return texts[kind];
 }
