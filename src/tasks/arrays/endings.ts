@@ -1,17 +1,22 @@
 import type { GraphBuilder, Value } from '../../graph/builder.ts';
 import { knownTypes } from '../../graph/infer/infer.ts';
-import { movesAll } from '../../graph/operators.ts';
+import { movesAll, type Op } from '../../graph/operators.ts';
 import { producers } from '../../graph/rewrite.ts';
-import type { Graph, Node } from '../../graph/types.ts';
+import type { Dim, Graph, Node } from '../../graph/types.ts';
 
-/** The operator that makes the elements of an output, and the nodes that move them afterwards, in order. */
+/** Reductions that leave a single element as it is. */
+const reductions: ReadonlySet<string> = new Set(['ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin'] satisfies Op[]);
+
+/**
+ * The operator that makes the elements of an output, and the nodes that move them afterwards, in order; a reduction over
+ * axes of size 1 only moves.
+ */
 export function ending(graph: Graph, output: string) {
   const made = producers(graph.nodes);
-  const types = knownTypes(graph);
   const moves: Node[] = [];
   let value = output;
   let activation = made.get(value);
-  while (activation !== undefined && (movesAll(activation) || reducesNothing(types, activation))) {
+  while (activation !== undefined && (movesAll(activation) || reducesNothing(graph, activation))) {
     moves.unshift(activation);
     value = activation.inputs[0]!;
     activation = made.get(value);
@@ -19,14 +24,11 @@ export function ending(graph: Graph, output: string) {
   return { activation, moves, value };
 }
 
-/** Reductions that leave a single element as it is. */
-const REDUCTIONS: ReadonlySet<string> = new Set(['ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin']);
-
-/** Whether a node reduces axes of size 1 alone, which moves elements like a Squeeze. */
-function reducesNothing(types: ReturnType<typeof knownTypes>, { op, domain, inputs, outputs }: Node): boolean {
-  if (domain !== '' || !REDUCTIONS.has(op)) return false;
-  const [before, after] = [inputs[0]!, outputs[0]!].map((name) => types.type(name)?.shape?.filter((d) => d !== 1));
-  return before !== undefined && before.join() === after?.join();
+function reducesNothing(graph: Graph, { op, domain, inputs, outputs }: Node): boolean {
+  if (domain !== '' || !reductions.has(op)) return false;
+  const [from, to] = [inputs[0]!, outputs[0]!].map((name) => knownTypes(graph).type(name)?.shape);
+  const withoutOnes = (shape: readonly Dim[]) => shape.filter((dim) => dim !== 1).join();
+  return from !== undefined && to !== undefined && withoutOnes(from) === withoutOnes(to);
 }
 
 /** Another value moved in the same way. */

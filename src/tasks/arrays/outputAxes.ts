@@ -99,7 +99,7 @@ function markedAxis(graph: Graph, node: Node, shape: readonly Dim[], axis: numbe
 
 /** Where an axis is behind a Reshape to sizes that are spelled out: that of its size, with as many elements behind it. */
 function axisAlike(node: Node, shape: readonly Dim[], axis: number, behind: readonly Dim[] = []): number | undefined {
-  if (moves(node) !== 'keeps') return undefined;
+  if (moves(node) === 'reorders') return undefined;
   const inner = (dims: readonly Dim[], at: number) => {
     const rest = dims.slice(at + 1);
     return isStatic(rest) ? sizeOf(rest) : undefined;

@@ -11,7 +11,18 @@ import { numbersOf, randomTensor } from '../../../test/support/graphs.ts';
 import { wrongLossGradients } from '../../../test/support/lossCheck.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { modelOf } from '../../graph/model.ts';
-import { add, logSoftmax, matmul, mul, reshape, sigmoid, softmax, transpose } from '../../graph/ops.ts';
+import {
+  add,
+  logSoftmax,
+  matmul,
+  mul,
+  reduceMean,
+  reshape,
+  sigmoid,
+  softmax,
+  transpose,
+  unsqueeze,
+} from '../../graph/ops.ts';
 import type { Model } from '../../graph/types.ts';
 
 /*
@@ -56,6 +67,7 @@ describe('classes', () => {
     ['a softmax that is turned afterwards [T, K, B]', (z) => transpose(softmax(z), [1, 2, 0])],
     ['a softmax over the first axis [K, T, B]', (z) => softmax(transpose(z, [2, 1, 0]), 0)],
     ['a softmax with an axis of size 1 [B, 1, T, K]', (z) => reshape(softmax(z), [0, 1, -1, CLASSES])],
+    ['a softmax behind a mean of one [B, T, K]', (z) => reduceMean(unsqueeze(softmax(z), [1]), [1])],
   ];
   it.each(endings)('diverge as Kullback and Leibler have it: %s', async (_, end) => {
     const found = await scoresOfPair(stepwise(STUDENT, end), stepwise(TEACHER, end), arrays);
@@ -94,6 +106,18 @@ describe('probabilities', () => {
     expect(found.loss).toBeCloseTo(divergence, 5);
     expect(found.agreement).toBeCloseTo(mean(t.map((v, i) => Number(v > 0.5 === p[i]! > 0.5))), 6);
     expect(found.error).toBeCloseTo(errorOf(p, t), 5);
+  });
+
+  it('stay such behind a mean of one', async () => {
+    const end = (z: Value) => reduceMean(sigmoid(unsqueeze(z, [3])), [3]);
+    expect((await scoresOfPair(stepwise(STUDENT, end), stepwise(TEACHER, end), arrays)).loss).toBeCloseTo(
+      divergence,
+      5,
+    );
+    // A mean of several is no probability any more.
+    const several = (z: Value) => reduceMean(sigmoid(z), [2]);
+    const found = await scoresOfPair(stepwise(STUDENT, several), stepwise(TEACHER, several), arrays);
+    expect(found.agreement).toBeUndefined();
   });
 
   it('far out stay finite', async () => {
