@@ -1,7 +1,6 @@
 import { SlimError, UnchangedError } from '../base/errors.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { quantizedNodes } from '../graph/foreign.ts';
-import { inferTypes } from '../graph/infer/infer.ts';
 import { titleOf } from '../graph/names.ts';
 import { allNodes } from '../graph/rewrite.ts';
 import { storedTensors } from '../graph/stored.ts';
@@ -11,12 +10,12 @@ import { withoutOverridable } from '../passes/overridable.ts';
 import { simplify } from '../passes/simplify.ts';
 import { storeWeights } from '../passes/storeWeights.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
-import { isLargeMatrix, SMALLEST } from './candidates.ts';
+import { SMALLEST } from './candidates.ts';
 import { dynamicLayers, MICROSOFT } from './dynamicLayers.ts';
 import { int8Rows } from './int8Rows.ts';
 import { matrixReaders, storedHalf, storedInt8 } from './storage.ts';
 import { LARGEST_7_BIT, LARGEST_8_BIT } from './symmetric.ts';
-import { whyKept } from './whyKept.ts';
+import { type KeptWeight, whyKept } from './whyKept.ts';
 
 /** How weights may be written, with a few words on each. */
 export const quantizedForms = {
@@ -53,8 +52,8 @@ export interface QuantizedWeight {
 export interface QuantizedModel {
   readonly model: Model;
   readonly weights: readonly QuantizedWeight[];
-  /** Large float32 matrices that stayed: with NaN or infinity, too large for float16, or an input that may be given. */
-  readonly kept: readonly string[];
+  /** Weights that stayed float32 though they are large, and why. */
+  readonly kept: readonly KeptWeight[];
 }
 
 /**
@@ -71,14 +70,15 @@ export function quantizeModel(model: Model, { to = 'int8', bits = 7 }: QuantizeO
   const after = withoutOverridable(before, (graph) => rewritten(graph, to, options, weights));
   if (weights.length === 0) throw new UnchangedError(nothingToStore(before, to));
   const opsets = usesMicrosoft(after) ? { [MICROSOFT]: 1, ...simple.opsets } : simple.opsets;
-  return { model: { ...simple, graph: withTypes(after, before), opsets }, weights, kept: keptIn(after, before) };
+  return { model: { ...simple, graph: after, opsets }, weights, kept: keptIn(after, before, to) };
 }
 
 /** Why no weight changes, in one line. */
 function nothingToStore(graph: Graph, to: QuantizedForm): string {
   const reasons = whyKept(graph, to);
   if (reasons.length === 0) return `the model has no large float32 weight to store as ${to}`;
-  return `no weight of the model can be stored as ${to}: ${reasons.join('; ')}`;
+  const clauses = reasons.map(({ name, why }) => `'${name}' ${why}`);
+  return `no weight of the model can be stored as ${to}: ${clauses.join('; ')}`;
 }
 
 function rewritten(
@@ -113,25 +113,15 @@ function refuseOthers({ graph, functions = [] }: Model): void {
   );
 }
 
-/** The large matrices of the model as it was that are float32 still. */
-function keptIn(after: Graph, before: Graph): string[] {
-  const [readers, old] = [matrixReaders(after), storedTensors(before)];
-  return [...storedTensors(after)].flatMap(([name, tensor]) => {
-    return readers.has(name) && old.has(name) && isLargeMatrix(tensor) ? [name] : [];
+/** The weights of the model as it was that are float32 still, and why: matrices, for float16 any large tensor. */
+function keptIn(after: Graph, before: Graph, to: QuantizedForm): KeptWeight[] {
+  const [left, readers] = [storedTensors(after), matrixReaders(before)];
+  return whyKept(before, to).filter(({ name }) => {
+    const isWeight = readers.has(name) || (to === 'fp16' && before.initializers.has(name));
+    return isWeight && left.get(name)?.elementType === 'float32';
   });
 }
 
 function usesMicrosoft(graph: Graph): boolean {
   return allNodes(graph).some(({ domain }) => domain === MICROSOFT);
-}
-
-/** The new graph with the types of values that nobody could infer from its operators. */
-function withTypes(after: Graph, before: Graph): Graph {
-  const typeOf = inferTypes(before);
-  const unknown = after.nodes.filter(({ domain }) => domain === MICROSOFT).flatMap(({ outputs }) => outputs);
-  const known = unknown.flatMap((name) => {
-    const type = name === '' ? undefined : typeOf(name);
-    return type === undefined ? [] : [[name, type] as const];
-  });
-  return known.length === 0 ? after : { ...after, valueInfo: new Map([...(after.valueInfo ?? []), ...known]) };
 }

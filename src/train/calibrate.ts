@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { groupedTensors } from '../groups/groups.ts';
-import { type ScoreKind, scoreKinds } from '../tasks/score.ts';
+import { changeOf, type ScoreKind, scoreKinds, worseBy } from '../tasks/score.ts';
 import type { TrainOptions, TrainSettings } from './options.ts';
 import { createScorer } from './scorer.ts';
 import { groupsOf, trainableForm } from './trainableForm.ts';
@@ -152,14 +152,6 @@ function thresholdedWeights(weights: Weights, names: ReadonlySet<string>) {
       return below;
     },
   };
-}
-
-function changeOf({ isShare = false }: ScoreKind, base: number, value: number): number {
-  return isShare || value === base ? value - base : (value - base) / Math.abs(base);
-}
-
-function worseBy({ better }: ScoreKind, change: number): number {
-  return better === 'lower' ? change : -change;
 }
 
 /** The end of the safe values: bisection between the last one before the first unsafe one, and that. */
