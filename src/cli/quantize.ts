@@ -3,8 +3,10 @@ import { UnchangedError, UsageError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
 import { savedBytes, saveModel } from '../onnx/file.ts';
 import { type LatencyPair, latencyPair, type Unmeasured } from '../quantize/latencies.ts';
-import { type QuantizedForm, quantizedForms, quantizeModel } from '../quantize/quantize.ts';
+import { calibrationRanges, type QuantizedForm, quantizedForms, quantizeModel } from '../quantize/quantize.ts';
+import type { Ranges } from '../quantize/ranges.ts';
 import { refuseWorse, scoreChanges } from '../quantize/scores.ts';
+import { type ActivationType, activationTypes } from '../quantize/staticLayers.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { splitLabels } from '../tasks/task.ts';
@@ -24,6 +26,7 @@ interface QuantizeFlags extends SourceFlags, Omit<VerifyFlags, 'tolerance'> {
   readonly out: string;
   readonly to: QuantizedForm;
   readonly bits?: '7' | '8';
+  readonly activations?: ActivationType;
   readonly bound?: number;
   readonly latency: boolean;
   readonly force?: boolean;
@@ -54,8 +57,14 @@ export const command = new Command('quantize')
   .addOption(
     new Option(
       '--bits <number>',
-      'bits of weights that are multiplied as whole numbers (default: 7, right on every processor; 8 needs VNNI on x86)',
+      'bits of weights that are multiplied as whole numbers (default: 7, right on every processor; 8 needs VNNI on x86; of qdq 8)',
     ).choices(['7', '8']),
+  )
+  .addOption(
+    new Option(
+      '--activations <type>',
+      'of qdq, what activations become (default: uint8; int8 is symmetric around zero, as some accelerators want it)',
+    ).choices(activationTypes),
   )
   .option(
     '--bound <number>',
@@ -108,24 +117,47 @@ async function quantizeCommand(path: string, flags: QuantizeFlags): Promise<void
 async function quantize(path: string, flags: QuantizeFlags): Promise<QuantizeResult> {
   const { out, to } = flags;
   requireOneKindOfInputs(flags);
-  if (flags.bits !== undefined && to !== 'int8') throw new UsageError('--bits goes with --to int8');
+  requireOfForm(flags);
   checkNewFile(path, out, flags.force);
   const source = await openSource(path, flags, nodeRuntime);
   const { model, original, file, forGiven, bytes, inputs } = source;
   checkNewFile(file, out, flags.force);
   for (const input of original.graph.inputs) refuseEmpty(input);
-  const bits = flags.bits === '8' ? 8 : 7;
-  const { model: quantized, weights, kept } = quantizeModel(model, { to, bits });
-  refuseLarger(file, bytes, savedBytes(out, quantized));
   tellModels([file], nodeRuntime);
+  const bits = bitsOf(flags);
+  const ranges = to === 'qdq' ? await calibrated(source) : undefined;
+  const { activations } = flags;
+  const { model: quantized, weights, kept } = quantizeModel(model, { to, bits, ranges, activations });
+  refuseLarger(file, bytes, savedBytes(out, quantized));
   const { bound, verify } = await compare(source, quantized, flags);
   const scores = source.scoring && (await score(source.scoring, original, quantized, flags));
   const latencies = flags.latency ? await latenciesOf(original, quantized) : [];
   const written = await saveModel(out, quantized);
   return {
-    ...{ model: file, written: true, out, to, ...(to === 'int8' && { bits }), forGiven, bound, inputs },
+    ...{ model: file, written: true, out, to, ...(bits && { bits }), forGiven, bound, inputs },
     ...{ bytes: { before: bytes, after: written }, weights, kept, verify, ...(scores && { scores }), latencies },
   };
+}
+
+/** Throws a UsageError for flags that the form has no use for. */
+function requireOfForm({ to, bits, activations }: QuantizeFlags): void {
+  if (bits !== undefined && to !== 'int8' && to !== 'qdq') throw new UsageError('--bits goes with --to int8 and qdq');
+  if (activations !== undefined && to !== 'qdq') throw new UsageError('--activations goes with --to qdq');
+}
+
+/** Bits of weights that are multiplied as whole numbers; undefined for forms that multiply none. */
+function bitsOf({ to, bits }: QuantizeFlags): 7 | 8 | undefined {
+  if (to !== 'int8' && to !== 'qdq') return undefined;
+  return (bits ?? (to === 'qdq' ? '8' : '7')) === '8' ? 8 : 7;
+}
+
+/** What activations range over on the windows that both models are compared on. Throws a UsageError without any. */
+function calibrated({ model, windows, states }: QuantizeSource): Promise<Ranges> {
+  if (windows === undefined) {
+    throw new UsageError('--to qdq measures ranges of activations: give calibration data with --inputs FILE');
+  }
+  note(`measuring ranges of activations on ${grouped(windows.length)} window${windows.length === 1 ? '' : 's'}`);
+  return calibrationRanges(model, { runtime: nodeRuntime, windows, states });
 }
 
 /** How far the outputs are apart. Throws a SlimError above the bound, which a task with a score needs not have. */

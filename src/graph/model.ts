@@ -11,6 +11,5 @@ export function modelOf(
   metadata: Readonly<Record<string, string>> = {},
   others: Model['opsets'] = {},
 ): Model {
-  const { 'ai.onnx': _, ...opsets }: Model['opsets'] = { ...others, '': OPSET };
-  return { graph, opsets, irVersion: IR_VERSION, producer: 'slimrnn', metadata };
+  return { graph, opsets: { ...others, '': OPSET }, irVersion: IR_VERSION, producer: 'slimrnn', metadata };
 }

@@ -1,12 +1,10 @@
-import { floatAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { add, mul } from '../graph/ops.ts';
 import { removeDeadNodes, replaceWith, rewriteAll } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { stridedTensor, stridesOf } from '../graph/tensors.ts';
-import type { Graph, Node, Tensor } from '../graph/types.ts';
-import { isLargeMatrix } from './candidates.ts';
-import { quantizeSymmetric } from './symmetric.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { type StoredWeight, WholeWeights, zerosFor } from './wholeWeights.ts';
 
 /** The domain of ONNX Runtime's own operators. */
 export const MICROSOFT = 'com.microsoft';
@@ -28,7 +26,7 @@ export interface DynamicOptions {
  * stack, or small.
  */
 export function dynamicLayers(graph: Graph, options: DynamicOptions): Graph {
-  const weights = new Weights(options.largest);
+  const weights = new WholeWeights(options.largest);
   const visit = (b: GraphBuilder, node: Node) => {
     const read = isCandidate(node) ? (node.op === 'LSTM' ? emitLstm : emitProduct)(b, node, weights) : [];
     for (const { source } of read) options.onWeight(source);
@@ -46,7 +44,7 @@ function isCandidate({ op, domain }: Node): boolean {
  * W [D, 4H, I] and R [D, 4H, H] as int8 [D, I, 4H] and [D, H, 4H], with scales and zero points [D, 4H]. Returns the
  * weights that the new node reads; none where the old one stays.
  */
-function emitLstm(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[] {
+function emitLstm(b: GraphBuilder, node: Node, weights: WholeWeights): StoredWeight[] {
   const { weight, recurrent, peepholes } = RECURRENT_INPUT;
   const [w, r] = [weight, recurrent].map((place) => weights.store(b, node.inputs[place]!, 3, true));
   if (w === undefined || r === undefined) return [];
@@ -60,7 +58,7 @@ function emitLstm(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[]
 }
 
 /** alpha · A [.., K] · op(B) [K, N] + beta · C, as Gemm has it; of MatMul A · B. Returns what `emitLstm` does. */
-function emitProduct(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[] {
+function emitProduct(b: GraphBuilder, node: Node, weights: WholeWeights): StoredWeight[] {
   const [a, name, bias] = node.inputs as [string, string, string?];
   if (intAttribute(node, 'transA', 0) === 1) return [];
   const stored = weights.store(b, name, 2, intAttribute(node, 'transB', 0) === 1);
@@ -86,67 +84,4 @@ function isVectorLike({ type }: Value, scales: Value): boolean {
 
 function times(value: Value, factor: number): Value {
   return factor === 1 ? value : mul(value, factor);
-}
-
-/** A weight as whole numbers [.., K, N] and the scales of its outputs [.., N]. */
-interface StoredWeight {
-  /** What it was called. */
-  readonly source: string;
-  readonly values: Value;
-  readonly scales: Value;
-}
-
-/** Zero points for a weight, which DynamicQuantizeLSTM insists on. */
-function zerosFor(b: GraphBuilder, { scales }: StoredWeight): Value {
-  const { dims, data } = b.tensorOf(scales)!;
-  const name = b.unique(scales.name.replace(/scale$/, 'zero'));
-  return b.storedLike(scales, name, { elementType: 'int8', dims, data: new Int8Array(data.length) });
-}
-
-/** The weights that have become whole numbers: what several nodes read in the same way is stored once. */
-class Weights {
-  private readonly stored = new Map<string, StoredWeight>();
-  private readonly largest: number;
-
-  constructor(largest: number) {
-    this.largest = largest;
-  }
-
-  /**
-   * A stored float32 tensor of that rank, [.., K, N] or, if it is `turned`, [.., N, K], as whole numbers. Undefined for
-   * anything else, for a small one, and for one that is not finite.
-   */
-  store(b: GraphBuilder, name: string, rank: number, turned: boolean): StoredWeight | undefined {
-    const source = transposeOf(b, name);
-    if (source !== undefined) return this.store(b, source, rank, !turned);
-    const key = JSON.stringify([name, turned]);
-    const whole = b.value(name);
-    const tensor = b.tensorOf(whole);
-    if (this.stored.has(key) || tensor?.dims.length !== rank || !isLargeMatrix(tensor)) return this.stored.get(key);
-    const found = quantizeSymmetric(turned ? transposed(tensor) : tensor, [rank - 2], this.largest);
-    if (found === undefined) return undefined;
-    const scaleDims = found.scales.dims.filter((_, axis) => axis !== rank - 2);
-    const made = {
-      source: name,
-      values: b.storedLike(whole, b.unique(`${name}.int8`), found.values),
-      scales: b.storedLike(whole, b.unique(`${name}.scale`), { ...found.scales, dims: scaleDims }),
-    };
-    this.stored.set(key, made);
-    return made;
-  }
-}
-
-/** The stored matrix that a value is the transpose of, as with a head that shares the embedding's table. */
-function transposeOf(b: GraphBuilder, name: string): string | undefined {
-  const node = b.nodes.find(({ op, domain, outputs }) => op === 'Transpose' && domain === '' && outputs[0] === name);
-  const source = node?.inputs[0];
-  if (source === undefined || b.tensorOf(b.value(source))?.dims.length !== 2) return undefined;
-  const perm = intsAttribute(node!, 'perm') ?? [1, 0];
-  return perm[0] === 1 ? source : undefined;
-}
-
-/** The last two axes exchanged, in new memory. */
-function transposed(tensor: Tensor): Tensor {
-  const swap = <T>(list: readonly T[]): T[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
-  return stridedTensor(tensor, swap(tensor.dims), swap(stridesOf(tensor.dims)));
 }

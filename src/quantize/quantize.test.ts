@@ -13,7 +13,7 @@ import { writeModel } from '../onnx/write.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { loadWebRuntime } from '../runtime/web.ts';
 import { verifyEqual } from '../verify/verify.ts';
-import { type QuantizedForm, quantizedForms, quantizeModel } from './quantize.ts';
+import { calibrationRanges, type QuantizedForm, quantizedForms, quantizeModel } from './quantize.ts';
 
 const layers = [
   { hidden: 16, direction: 'bidirectional' },
@@ -21,7 +21,9 @@ const layers = [
 ] as const;
 const model = testModel({ vocabulary: 40, embedding: 8, layers });
 const forms = Object.keys(quantizedForms) as QuantizedForm[];
-const most: Record<QuantizedForm, number> = { int8: 0.05, 'int8-storage': 0.03, fp16: 2e-3 };
+const most: Record<QuantizedForm, number> = { int8: 0.05, 'int8-storage': 0.03, fp16: 2e-3, qdq: 0.05 };
+const tokens: Tensor = { elementType: 'int32', dims: [10, 4], data: Int32Array.from({ length: 40 }, (_, i) => i) };
+const ranges = await calibrationRanges(model, { runtime: nodeRuntime, windows: [{ tokens }] });
 
 function with32(name: string, change: (tensor: Tensor) => Tensor): Model {
   const initializers = new Map(model.graph.initializers);
@@ -31,17 +33,17 @@ function with32(name: string, change: (tensor: Tensor) => Tensor): Model {
 
 describe('quantizeModel', () => {
   it.each(forms)('to %s: smaller, as a file, too, and near to the model in both engines', async (to) => {
-    const bytes = writeModel(quantizeModel(model, { to }).model);
+    const bytes = writeModel(quantizeModel(model, { to, ranges }).model);
     expect(bytes.length).toBeLessThan((to === 'fp16' ? 0.62 : 0.5) * writeModel(model).length);
     for (const runtime of [nodeRuntime, await loadWebRuntime()]) {
-      const { maxRelativeDifference } = await verifyEqual(runtime, model, readModel(bytes));
+      const { maxRelativeDifference } = await verifyEqual(runtime, model, readModel(bytes), { feeds: [{ tokens }] });
       expect(maxRelativeDifference).toBeLessThan(most[to]);
       expect(maxRelativeDifference).toBeGreaterThan(0);
     }
   });
 
   it.each(forms)('to %s: as many parameters, scales not counted', (to) => {
-    const [before, after] = [model, quantizeModel(model, { to }).model].map((each) => costsOf(each).parameters);
+    const [before, after] = [model, quantizeModel(model, { to, ranges }).model].map((each) => costsOf(each).parameters);
     expect(after).toBe(before);
   });
 
@@ -63,10 +65,10 @@ describe('quantizeModel', () => {
 
   it.each(forms)('to %s: lays sparse weights out', async (to) => {
     const sparse = with32('head.weight', sparseOf);
-    const { graph } = quantizeModel(sparse, { to }).model;
+    const { graph } = quantizeModel(sparse, { to, ranges }).model;
     expect([...graph.initializers.values()].some((tensor) => tensor instanceof SparseTensor)).toBe(false);
-    const dense = quantizeModel(model, { to }).model;
-    expect(writeModel(quantizeModel(sparse, { to }).model).length).toBe(writeModel(dense).length);
+    const dense = quantizeModel(model, { to, ranges }).model;
+    expect(writeModel(quantizeModel(sparse, { to, ranges }).model).length).toBe(writeModel(dense).length);
   });
 
   it('keeps weights that float16 cannot hold', () => {
@@ -91,6 +93,15 @@ describe('quantizeModel', () => {
     for (const other of [stored, quantizeModel(tied).model]) {
       expect((await verifyEqual(nodeRuntime, tied, other)).maxRelativeDifference).toBeLessThan(0.03);
     }
+  });
+
+  it('wants ranges of activations where these have fixed scales', () => {
+    expect(() => quantizeModel(model, { to: 'qdq' })).toThrow('qdq needs the ranges of activations');
+    const { weights } = quantizeModel(model, { to: 'qdq', ranges });
+    expect(weights.filter(({ form }) => form === 'product')).toEqual([{ name: 'head.weight', form: 'product' }]);
+    expect(quantizeModel(model, { to: 'qdq', ranges: new Map() }).weights).toContainEqual({
+      ...{ name: 'head.weight', form: 'int8' },
+    });
   });
 
   it('does not round the scales of a large table again', () => {

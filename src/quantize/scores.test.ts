@@ -15,7 +15,7 @@ import { loadedArrays } from '../tasks/arrays/loadedArrays.ts';
 import { meanLoss, perplexity, scoreKinds } from '../tasks/score.ts';
 import type { Problem } from '../tasks/task.ts';
 import { TARGETS } from '../tasks/task.ts';
-import { quantizedForms, quantizeModel } from './quantize.ts';
+import { calibrationRanges, type QuantizedForm, quantizedForms, quantizeModel } from './quantize.ts';
 import { refuseWorse, type ScoreChange, scoreChanges } from './scores.ts';
 
 const settings = { seed: 1, threads: 1 };
@@ -73,7 +73,7 @@ describe('scores of a quantized model', () => {
     expect(change!.change).not.toBe(0);
   });
 
-  it.each(Object.keys(quantizedForms) as (keyof typeof quantizedForms)[])('of every task, as %s', async (to) => {
+  it.each(Object.keys(quantizedForms) as QuantizedForm[])('of every task, as %s', async (to) => {
     const recurrent = recurrentModel({ hidden: 32 });
     const fields = { task: 'arrays', loss: 'cross-entropy', targetArray: 'y', batch: 8, epochs: 1 };
     const arrays = { source: 'made up', arrays: sumTask(20) };
@@ -85,7 +85,9 @@ describe('scores of a quantized model', () => {
     ];
     for (const task of tasks) {
       const model = withoutDropout(task.model());
-      const changes = await scored(task.problem, model, quantizeModel(model, { to }).model);
+      const data = { runtime: nodeRuntime, windows: task.problem.samples(model) };
+      const ranges = to === 'qdq' ? await calibrationRanges(model, data) : undefined;
+      const changes = await scored(task.problem, model, quantizeModel(model, { to, ranges }).model);
       expect(changes.map(({ score }) => score)).toEqual(scoreKinds(task.problem.scores));
       const loss = changes.at(-1)!;
       expect(Math.abs(loss.change)).toBeLessThan(0.02);

@@ -104,9 +104,24 @@ it.each([
   expect(snapshot(folder)).toEqual(before);
 });
 
+it('rounds activations on ranges that calibration data have', async () => {
+  const to = ['--to', 'qdq', '--activations', 'int8'];
+  const flags = [...to, '--inputs', 'windows.npz', '--no-latency', '--out', 'static.onnx'];
+  const { code, stdout, stderr } = await runCli(['quantize', 'model.onnx', ...flags], folder);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/^measuring ranges of activations on 3 windows$/m);
+  expect(stdout).toMatch(/^multiplied as int8 \(8 bits\): head\.weight$/m);
+  expect(stdout).toMatch(/^stored as int8, computed in float32: lstm_0\.weight, lstm_0\.recurrent$/m);
+  const { graph } = await loadModel(at('static.onnx'));
+  expect(graph.nodes.map(({ op }) => op)).toContain('QuantizeLinear');
+  await expectRefused(folder, ['quantize', 'model.onnx', ...to, '--out', 'no.onnx'], /calibration data with --inputs/);
+});
+
 it('refuses flags that do not go together', async () => {
   const args = ['quantize', 'model.onnx', '--to', 'fp16', '--bits', '8', '--out', 'no.onnx'];
-  await expectRefused(folder, args, /--bits goes with --to int8/);
+  await expectRefused(folder, args, /--bits goes with --to int8 and qdq/);
+  const activations = ['quantize', 'model.onnx', '--activations', 'int8', '--out', 'no.onnx'];
+  await expectRefused(folder, activations, /--activations goes with --to qdq/);
   const scored = ['quantize', 'model.onnx', '--score-bound', '0.01', '--out', 'no.onnx'];
   await expectRefused(folder, scored, /--score-bound goes with a run directory; model\.onnx is a file/);
 });
@@ -143,12 +158,12 @@ describe('a run', () => {
     }
   });
 
-  it('tells both scores', async () => {
-    const flags = ['--to', 'fp16', '--no-latency', '--out', 'half.onnx'];
+  it('tells both scores, and calibrates on its own data', async () => {
+    const flags = ['--to', 'qdq', '--score-bound', '0.05', '--no-latency', '--out', 'static-run.onnx'];
     const { stdout, stderr } = await runCli(['quantize', 'run', ...flags], folder);
     expect(stderr).toMatch(/^scoring both models on \d+ validation tokens of text$/m);
     expect(stdout).toMatch(/^scores on \d+ validation tokens of text:$/m);
-    expect(stdout).toMatch(/^ {2}perplexity [\d.]+ → [\d.]+ \([+−][\d.e-]+ %; accepted: 0\.5 % worse\)$/m);
+    expect(stdout).toMatch(/^ {2}perplexity [\d.]+ → [\d.]+ \([+−][\d.e-]+ %; accepted: 5 % worse\)$/m);
     expect(stdout).toMatch(/^outputs against those of run.slim\.onnx, on samples of text:$/m);
   });
 
