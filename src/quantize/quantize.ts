@@ -28,7 +28,7 @@ export const quantizedForms = {
   int8: 'products of whole numbers where ONNX Runtime has them, else int8-storage',
   'int8-storage': 'weights as int8, float32 again when the file is loaded',
   fp16: 'weights as float16, float32 again when the file is loaded',
-  qdq: 'for accelerators: QuantizeLinear and DequantizeLinear around products, on ranges that calibration data have',
+  qdq: 'QuantizeLinear and DequantizeLinear around products, for accelerators; calibrated on --inputs',
 } as const;
 
 /** The name of such a form. */

@@ -40,10 +40,13 @@ export async function valueRanges(
   if (taps.length === 0) return ranges;
   const collect = (outputs: Tensors) => {
     for (const { name, least, largest } of taps) {
-      const seen = [least, largest].flatMap((tap) => Array.from(numbersOf(outputs[tap]!)!));
-      const { min, max } = ranges.get(name) ?? { min: Number.POSITIVE_INFINITY, max: Number.NEGATIVE_INFINITY };
-      // A loop without steps has none.
-      if (seen.length > 0) ranges.set(name, { min: Math.min(min, ...seen), max: Math.max(max, ...seen) });
+      for (const tap of [least, largest]) {
+        // A loop without steps has no number.
+        for (const value of Array.from(numbersOf(outputs[tap]!)!)) {
+          const { min, max } = ranges.get(name) ?? { min: value, max: value };
+          ranges.set(name, { min: Math.min(min, value), max: Math.max(max, value) });
+        }
+      }
     }
   };
   const run = givenRun(model, new Set(states.map((s) => s.input)), windows);
