@@ -1,6 +1,5 @@
 import { note, table } from '../../src/cli/output.ts';
 import { loadTrained, trainedModelOf } from '../../src/cli/trainedTask.ts';
-import { trainParts } from '../../src/config/trainParts.ts';
 import { loadModel } from '../../src/onnx/file.ts';
 import { calibrationRanges, type QuantizeOptions, quantizeModel } from '../../src/quantize/quantize.ts';
 import { type ScoreChange, scoreChanges } from '../../src/quantize/scores.ts';
@@ -28,13 +27,12 @@ export async function scoreForms(run: string): Promise<QuantizedScores> {
   const { file, config, task } = await loadTrained(run, await trainedModelOf(run), {});
   const { problem, data } = task;
   const model = await loadModel(file);
-  const { settings } = trainParts(config);
   const ranges = await calibrationRanges(model, { runtime: nodeRuntime, windows: problem.samples(model) });
   const forms: QuantizedScores['forms'][number][] = [];
   for (const form of FORMS) {
     note(`scoring ${formName(form)}`);
     const { model: quantized } = quantizeModel(model, { ...form, ranges });
-    const [change] = await scoreChanges(model, quantized, 'valid', { problem, runtime: nodeRuntime, settings });
+    const [change] = await scoreChanges(model, quantized, 'valid', { problem, runtime: nodeRuntime, settings: config });
     forms.push({ ...form, ...change! });
   }
   return { config, data, forms };

@@ -3,7 +3,13 @@ import { UnchangedError, UsageError } from '../base/errors.ts';
 import type { Model } from '../graph/types.ts';
 import { savedBytes, saveModel } from '../onnx/file.ts';
 import { type LatencyPair, latencyPair, type Unmeasured } from '../quantize/latencies.ts';
-import { calibrationRanges, type QuantizedForm, quantizedForms, quantizeModel } from '../quantize/quantize.ts';
+import {
+  calibrationRanges,
+  type QuantizedForm,
+  quantizedForms,
+  quantizeModel,
+  usualBits,
+} from '../quantize/quantize.ts';
 import type { Ranges } from '../quantize/ranges.ts';
 import { refuseWorse, scoreChanges } from '../quantize/scores.ts';
 import { type ActivationType, activationTypes } from '../quantize/staticLayers.ts';
@@ -57,7 +63,7 @@ export const command = new Command('quantize')
   .addOption(
     new Option(
       '--bits <number>',
-      'bits of weights that are multiplied as whole numbers (default: 7, right on every processor; 8 needs VNNI on x86; of qdq 8)',
+      'bits of weights that are multiplied as whole numbers: 8 need VNNI on x86 (default: 7, right on every processor; of qdq 8)',
     ).choices(['7', '8']),
   )
   .addOption(
@@ -73,7 +79,8 @@ export const command = new Command('quantize')
   )
   .option(
     '--score-bound <share>',
-    `of a run, how much worse its score may get: perplexity and losses relative to it, accuracies in points (default: ${SCORE_BOUND}, which is 0.5 % or 0.5 points)`,
+    'of a run, how much worse its score may get: perplexity and losses relative to it, accuracies in points ' +
+      `(default: ${SCORE_BOUND}, which is 0.5 % or 0.5 points)`,
     number('--score-bound', 'a share from 0 to less than 1 (0.005 is 0.5 %)', (value) => value >= 0 && value < 1),
   )
   .addOption(
@@ -124,7 +131,7 @@ async function quantize(path: string, flags: QuantizeFlags): Promise<QuantizeRes
   checkNewFile(file, out, flags.force);
   for (const input of original.graph.inputs) refuseEmpty(input);
   tellModels([file], nodeRuntime);
-  const bits = bitsOf(flags);
+  const bits = flags.bits === undefined ? usualBits[to] : flags.bits === '8' ? 8 : 7;
   const ranges = to === 'qdq' ? await calibrated(source) : undefined;
   const { activations } = flags;
   const { model: quantized, weights, kept } = quantizeModel(model, { to, bits, ranges, activations });
@@ -141,18 +148,12 @@ async function quantize(path: string, flags: QuantizeFlags): Promise<QuantizeRes
 
 /** Throws a UsageError for flags that the form has no use for. */
 function requireOfForm({ to, bits, activations }: QuantizeFlags): void {
-  if (bits !== undefined && to !== 'int8' && to !== 'qdq') throw new UsageError('--bits goes with --to int8 and qdq');
+  if (bits !== undefined && usualBits[to] === undefined) throw new UsageError('--bits goes with --to int8 and qdq');
   if (activations !== undefined && to !== 'qdq') throw new UsageError('--activations goes with --to qdq');
 }
 
-/** Bits of weights that are multiplied as whole numbers; undefined for forms that multiply none. */
-function bitsOf({ to, bits }: QuantizeFlags): 7 | 8 | undefined {
-  if (to !== 'int8' && to !== 'qdq') return undefined;
-  return (bits ?? (to === 'qdq' ? '8' : '7')) === '8' ? 8 : 7;
-}
-
 /** What activations range over on the windows that both models are compared on. Throws a UsageError without any. */
-function calibrated({ model, windows, states }: QuantizeSource): Promise<Ranges> {
+async function calibrated({ model, windows, states }: QuantizeSource): Promise<Ranges> {
   if (windows === undefined) {
     throw new UsageError('--to qdq measures ranges of activations: give calibration data with --inputs FILE');
   }

@@ -2,7 +2,6 @@ import { existsSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { flagName } from '../base/fields.ts';
-import { trainParts } from '../config/trainParts.ts';
 import { type StatePair, statesOf } from '../graph/states.ts';
 import { prepareModel } from '../passes/prepareModel.ts';
 import { runFiles } from '../runs/runDirectory.ts';
@@ -52,7 +51,9 @@ export function openSource(path: string, flags: SourceFlags, runtime: Runtime): 
 
 async function openFile(path: string, flags: SourceFlags): Promise<QuantizeSource> {
   const stray = (['model', 'scoreBound', 'data', 'valid'] as const).find((name) => flags[name] !== undefined);
-  if (stray !== undefined) throw new UsageError(`${flagName(stray)} goes with a run directory; ${path} is a file`);
+  if (stray !== undefined && existsSync(path)) {
+    throw new UsageError(`${flagName(stray)} goes with a run directory; ${path} is a file`);
+  }
   const opened = await openModel(path, flags);
   const states = statesOf(prepareModel(opened.model));
   const { inputs } = flags;
@@ -85,6 +86,6 @@ async function openRun(path: string, flags: SourceFlags, runtime: Runtime): Prom
   const opened = await openModel(file, {});
   const states = task.states ?? statesOf(prepareModel(opened.model));
   const windows = inputs === undefined ? problem.samples(opened.model) : await loadFeeds(inputs, opened.model, states);
-  const scoring = { problem, runtime, settings: trainParts(config).settings, split, source: data.source };
+  const scoring = { problem, runtime, settings: config, split, source: data.source };
   return { ...opened, file, states, windows, inputs: inputs ?? `samples of ${data.source}`, scoring };
 }

@@ -34,6 +34,9 @@ export const quantizedForms = {
 /** The name of such a form. */
 export type QuantizedForm = keyof typeof quantizedForms;
 
+/** Bits of weights that are multiplied as whole numbers, where nobody says; of forms that multiply some. */
+export const usualBits: Readonly<Partial<Record<QuantizedForm, 7 | 8>>> = { int8: 7, qdq: 8 };
+
 /** The first operator set in which DequantizeLinear has a scale for each channel. */
 const CHANNEL_SCALES = 13;
 
@@ -117,7 +120,7 @@ function nothingToStore(graph: Graph, to: QuantizedForm): string {
 
 function rewritten(
   graph: Graph,
-  { to, bits = to === 'qdq' ? 8 : 7, ranges, activations = 'uint8' }: QuantizeOptions & { readonly to: QuantizedForm },
+  { to, bits = usualBits[to], ranges, activations = 'uint8' }: QuantizeOptions & { readonly to: QuantizedForm },
   opset: number | undefined,
   weights: QuantizedWeight[],
 ): Graph {
