@@ -1,8 +1,9 @@
 import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { add, mul } from '../graph/ops.ts';
-import { removeDeadNodes, replaceWith, rewriteAll } from '../graph/rewrite.ts';
+import { bodiesOf, producers, removeDeadNodes, replaceWith, rewriteAll, useCounts } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { type StoredWeight, WholeWeights, zerosFor } from './wholeWeights.ts';
 
@@ -22,18 +23,51 @@ export interface DynamicOptions {
 /**
  * The graph with products of whole numbers in place of those with stored float32 weights: LSTM as DynamicQuantizeLSTM,
  * MatMul and Gemm as DynamicQuantizeMatMul, in bodies, too. The engine rounds the other operand to 8 bits at every run, on
- * a scale that it finds there; a weight has a scale for each output. A product stays whose weight is on the left, in a
- * stack, or small.
+ * a scale that it finds there; a weight has a scale for each output. A vector that is added to a product goes inside. A
+ * product stays whose weight is on the left, in a stack, or small.
  */
 export function dynamicLayers(graph: Graph, options: DynamicOptions): Graph {
   const weights = new WholeWeights(options.largest);
-  const visit = (b: GraphBuilder, node: Node) => {
+  const products = productsByAdd(graph);
+  const waiting = new Set(products.values());
+  const emit = (b: GraphBuilder, node: Node): boolean => {
     const read = isCandidate(node) ? (node.op === 'LSTM' ? emitLstm : emitProduct)(b, node, weights) : [];
     for (const { source } of read) options.onWeight(source);
     return read.length > 0;
   };
+  const visit = (b: GraphBuilder, node: Node): boolean => {
+    if (waiting.has(node)) return true;
+    const product = products.get(node);
+    if (product === undefined) return emit(b, node);
+    if (!emit(b, joined(product, node))) for (const part of [product, node]) b.addNode(part);
+    return true;
+  };
   const rewritten = rewriteAll(graph, isCandidate, visit, { opset: options.opset });
   return rewritten === graph ? graph : removeDeadNodes(rewritten);
+}
+
+/** A product without a bias and the Add behind it as one product. */
+function joined(product: Node, { inputs, outputs }: Node): Node {
+  const vector = inputs.find((name) => name !== product.outputs[0])!;
+  const { beta: _, ...attributes } = product.attributes;
+  return { ...product, inputs: [...product.inputs.slice(0, 2), vector], outputs, attributes };
+}
+
+/** The products without a bias that nothing but an Add of a stored vector reads, by that Add; bodies included. */
+function productsByAdd(graph: Graph, stored = storedTensors(graph)): Map<Node, Node> {
+  const [made, uses] = [producers(graph.nodes), useCounts(graph)];
+  const found = new Map<Node, Node>();
+  for (const node of graph.nodes) {
+    for (const body of bodiesOf(node)) for (const pair of productsByAdd(body, stored)) found.set(...pair);
+    if (node.op !== 'Add' || node.domain !== '') continue;
+    const [a, b] = node.inputs as [string, string];
+    const isVector = (name: string) => stored.get(name)?.dims.length === 1;
+    const name = isVector(b) ? a : isVector(a) ? b : '';
+    const product = made.get(name);
+    const isOpen = product !== undefined && isCandidate(product) && product.op !== 'LSTM' && !product.inputs[2];
+    if (isOpen && uses.get(name) === 1) found.set(node, product);
+  }
+  return found;
 }
 
 function isCandidate({ op, domain }: Node): boolean {
