@@ -51,6 +51,7 @@ export { type Specialized, specialize } from './passes/specialize.ts';
 export { type Streaming, streamingModel } from './passes/streaming.ts';
 export { type TorchSource, torchModule } from './pytorch/torchModule.ts';
 export {
+  calibrationRanges,
   type QuantizedForm,
   type QuantizedModel,
   type QuantizedWeight,
@@ -58,6 +59,10 @@ export {
   quantizedForms,
   quantizeModel,
 } from './quantize/quantize.ts';
+export type { CalibrationData, Range, Ranges } from './quantize/ranges.ts';
+export { refuseWorse, type ScoreChange, scoreChanges } from './quantize/scores.ts';
+export type { ActivationType } from './quantize/staticLayers.ts';
+export type { KeptWeight } from './quantize/whyKept.ts';
 export { collectReport, type ReportRequest } from './report/collect.ts';
 export type { ReportData } from './report/data.ts';
 export { reportHtml } from './report/html.tsx';

@@ -8,9 +8,12 @@ and the median milliseconds of a run, the models in turn.
 Usage: pip install onnx onnxruntime numpy
        slimrnn quantize model.onnx --out small.onnx
        python bench/peers/quantize_dynamic.py model.onnx --inputs inputs.npz --ours small.onnx --threads 1
+
+With --json it prints one line for `npm run bench:quantize`.
 """
 
 import argparse
+import json
 import os
 import statistics
 import tempfile
@@ -54,6 +57,7 @@ def main():
     parser.add_argument("--ours", nargs="*", default=[], help="files of slimrnn quantize")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--json", action="store_true", help="print one line of JSON")
     args = parser.parse_args()
     arrays = np.load(args.inputs)
     with tempfile.TemporaryDirectory() as folder:
@@ -72,11 +76,18 @@ def main():
                 start = time.perf_counter()
                 s.run(None, feeds)
                 times[name].append(1000 * (time.perf_counter() - start))
+        rows = []
         for name, path in files.items():
             apart = differences(outputs["float32"], outputs[name])
+            row = {"name": name, "bytes": os.path.getsize(path), "mean": float(apart.mean()), "largest": float(apart.max())}
+            rows.append({**row, "milliseconds": statistics.median(times[name])})
+        if args.json:
+            print(json.dumps({"onnxruntime": ort.__version__, "threads": args.threads, "models": rows}))
+            return
+        for row in rows:
             print(
-                f"{name:40} {os.path.getsize(path):>10} bytes   mean {100 * apart.mean():7.4f} %   "
-                f"largest {100 * apart.max():7.3f} %   {statistics.median(times[name]):7.3f} ms"
+                f"{row['name']:40} {row['bytes']:>10} bytes   mean {100 * row['mean']:7.4f} %   "
+                f"largest {100 * row['largest']:7.3f} %   {row['milliseconds']:7.3f} ms"
             )
 
 

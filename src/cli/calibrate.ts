@@ -1,27 +1,19 @@
 import { existsSync } from 'node:fs';
-import { join } from 'node:path';
 import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
-import type { Settings } from '../base/fields.ts';
-import { readSettings, savedSettings } from '../config/readSettings.ts';
-import { flattened } from '../config/resolve.ts';
 import { trainParts } from '../config/trainParts.ts';
 import { denseKind } from '../methods/dense.ts';
 import { describeMethod, methodOf } from '../methods/registry.ts';
-import { loadModel } from '../onnx/file.ts';
-import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { isSweepDirectory } from '../sweep/planFile.ts';
-import { languageModelTask } from '../tasks/language-model/task.ts';
-import { presets, taskNamed } from '../tasks/registry.ts';
+import { presets } from '../tasks/registry.ts';
 import { formatScore, type ScoreKind } from '../tasks/score.ts';
-import type { Sources, Task } from '../tasks/task.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { isFolder, number, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 import { shortName } from './resultText.ts';
+import { loadTrained, type TrainedFile, trainedModelOf } from './trainedTask.ts';
 
 interface CalibrateFlags {
   readonly tolerance: number;
@@ -55,7 +47,7 @@ export const command = new Command('calibrate')
   .action(calibrateCommand);
 
 async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
-  const { file, task, config } = await load(path, flags).catch(asArgument);
+  const { file, task, config } = await loadTrained(path, await trainedFile(path, flags), flags);
   if (methodOf(config.method) !== denseKind) {
     note(`warning: ${path} was trained with ${describeMethod(config.method)}; τ is meant to be found on a dense model`);
   }
@@ -78,52 +70,13 @@ async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<vo
   print(document, () => calibrationText(found));
 }
 
-/** Tasks speak of the model as that of `--init`; here it is the argument. */
-function asArgument(error: unknown): never {
-  if (!(error instanceof UsageError)) throw error;
-  throw new UsageError(error.message.replace(/^--init /, ''), { cause: error });
-}
-
-/** A trained model, how it was trained, and its task with its data. */
-async function load(path: string, flags: CalibrateFlags) {
-  const { file, settings, sources } = isFolder(path) ? await fromRun(path) : fromFile(path, flags.data);
-  const { task: kind = languageModelTask.name } = flattened(settings);
-  const task = taskNamed(String(kind)) ?? languageModelTask;
-  const { batch, steps } = flags;
-  const said = { ...(batch && { batch }), ...(steps && { steps }) };
-  const config = readSettings(`configuration of ${path}`, said, await ofModel(task, file, settings));
-  const from = { ...sources, data: flags.data ?? sources.data, valid: flags.valid ?? sources.valid, init: file };
-  return { file, config, task: await task.load(config, from) };
-}
-
-/** Settings with the sizes that a model has by now; of a larger text it takes the words that it knows. */
-async function ofModel(task: Task, file: string, settings: Settings): Promise<Settings> {
-  if (task.settingsOf === undefined) return settings;
-  const sizes = await task.settingsOf(file);
-  const { graph } = await loadModel(file);
-  return { vocabulary: graph.initializers.get('embedding')?.dims[0], ...settings, ...sizes };
-}
-
-async function fromRun(path: string) {
-  if (isSweepDirectory(path)) throw new UsageError(`${path} is a sweep: name the folder of one of its runs`);
-  const file = join(path, runFiles.model);
-  const content = await readConfig(path);
-  if (content.format === undefined && 'loss' in content) {
-    throw new UsageError(
-      `${path} was tuned by version 0.1 of slimrnn, which wrote other settings: tune the model again`,
-    );
+/** The model of a run, or a language model without one. */
+async function trainedFile(path: string, { data }: CalibrateFlags): Promise<TrainedFile> {
+  if (isFolder(path)) return trainedModelOf(path);
+  if (existsSync(path) && data === undefined) {
+    throw new UsageError(`${path} is a model without its run: name its text with --data (sotu: the embedded corpus)`);
   }
-  const { settings, sources } = savedSettings(content, join(path, runFiles.config));
-  if (!existsSync(file)) throw new UsageError(`${path} has no ${runFiles.model} yet: finish the run first`);
-  return { file, settings, sources };
-}
-
-function fromFile(file: string, data: string | undefined) {
-  if (existsSync(file) && data === undefined) {
-    throw new UsageError(`${file} is a model without its run: name its text with --data (sotu: the embedded corpus)`);
-  }
-  const sources: Sources = {};
-  return { file, settings: presets['zaremba-medium']!, sources };
+  return { file: path, settings: presets['zaremba-medium']!, sources: {} };
 }
 
 /** A score with one more digit than usual: small changes matter here. */

@@ -10,6 +10,7 @@ import { inputsFor, isKnown, isLookup, isLoop, isRecurrent, movesOnce, operators
 import { allNodes, bodiesOf, handsOn, producers, usedNames } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT, stateSlots } from '../graph/slots.ts';
 import { valueCount } from '../graph/sparseTensor.ts';
+import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, Node, Tensor } from '../graph/types.ts';
 
 /** What a model takes to store and to run. */
@@ -37,7 +38,8 @@ export function costsOf({ graph }: Model): Costs {
 
 /** Parameters of a graph and all graphs in it, as `Costs` says. */
 export function countParameters(graph: Graph): number {
-  return countStored(graph, { shares: biasShares(graph), ...foreignInputs(graph) });
+  const { weights, scales } = foreignInputs(graph);
+  return countStored(graph, { shares: biasShares(graph), weights, scales: new Set([...scales, ...castScales(graph)]) });
 }
 
 interface Counting {
@@ -68,6 +70,27 @@ function countStored(graph: Graph, counting: Counting): number {
 /** Weights that are cast before they are used have no operator that says so; nothing else is a matrix of int8. */
 function isInt8Matrix({ elementType, dims }: Tensor): boolean {
   return elementType === 'int8' && dims.length >= 2;
+}
+
+/** Names of the stored tensors that multiply such matrices behind their Cast, or rows of both; bodies included. */
+function castScales(graph: Graph): string[] {
+  const nodes = allNodes(graph);
+  const [made, stored] = [producers(nodes), storedTensors(graph)];
+  const root = (name: string): string => {
+    const maker = made.get(name);
+    return maker !== undefined && isLookup(maker) ? root(maker.inputs[0]!) : name;
+  };
+  const isCastInt8 = (name: string): boolean => {
+    const maker = made.get(name);
+    if (maker?.op !== 'Cast' || maker.domain !== '') return false;
+    const tensor = stored.get(root(maker.inputs[0]!));
+    return tensor !== undefined && isInt8Matrix(tensor);
+  };
+  return nodes.flatMap(({ op, domain, inputs: [a, b] }) => {
+    if (op !== 'Mul' || domain !== '') return [];
+    const scale = isCastInt8(a!) ? root(b!) : isCastInt8(b!) ? root(a!) : undefined;
+    return scale !== undefined && stored.has(scale) ? [scale] : [];
+  });
 }
 
 /** Operators of a graph, and of the graphs in it, of which nobody knows what they cost: `com.example.Mystery`, each once. */

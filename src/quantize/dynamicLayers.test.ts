@@ -113,7 +113,10 @@ describe('an LSTM of whole numbers', () => {
     (w!.data as Float32Array)[5] = Number.NaN;
     const quantized = quantizeModel(model);
     expect(operators(quantized.model.graph)).toEqual(['Cast', 'Mul', 'LSTM']);
-    expect(quantized).toMatchObject({ weights: [{ name: 'r', form: 'int8' }], kept: ['w'] });
+    expect(quantized).toMatchObject({
+      weights: [{ name: 'r', form: 'int8' }],
+      kept: [{ name: 'w', why: 'has NaN or infinity' }],
+    });
   });
 });
 
@@ -143,6 +146,22 @@ describe('a product of whole numbers', () => {
       (v, w) => apply('Gemm', [v, w([inner, columns]), w([columns])], { alpha: float(0.5), beta: float(2) }),
       ['DynamicQuantizeMatMul', 'Mul', 'Mul', 'Add'],
     ],
+    ['a vector behind', (v, w) => add(matmul(v, w([inner, columns])), w([columns])), ['DynamicQuantizeMatMul']],
+    ['a vector before', (v, w) => add(w([columns]), matmul(v, w([inner, columns]))), ['DynamicQuantizeMatMul']],
+    [
+      'a vector behind factors',
+      (v, w) => add(apply('Gemm', [v, w([inner, columns])], { alpha: float(0.5), beta: float(3) }), w([columns])),
+      ['DynamicQuantizeMatMul', 'Mul', 'Add'],
+    ],
+    [
+      'a vector behind, and another reader',
+      (v, w) => {
+        const product = matmul(v, w([inner, columns]));
+        return add(add(product, w([columns])), product);
+      },
+      ['DynamicQuantizeMatMul', 'Add', 'Add'],
+    ],
+    ['a row behind', (v, w) => add(matmul(v, w([inner, columns])), w([1, columns])), ['DynamicQuantizeMatMul', 'Add']],
     ['a transposed weight', (v, w) => matmul(v, transpose(w([columns, inner]), [1, 0])), ['DynamicQuantizeMatMul']],
   ])('%s', async (_, build, expected) => {
     const model = modelWith(build);
@@ -160,6 +179,13 @@ describe('a product of whole numbers', () => {
     const { model: quantized, weights } = quantizeModel(model);
     expect(weights).toEqual([{ name: 'w0', form: 'product' }]);
     expect([...quantized.graph.initializers.keys()]).toEqual(['w0.int8', 'w0.scale']);
+  });
+
+  it('that is small keeps its vector behind it', () => {
+    const model = modelWith((v, w) => add(matmul(matmul(v, w([inner, 24])), w([24, 2])), w([2])));
+    expect(operators(quantizeModel(model).model.graph).filter((op) => op !== 'Identity')).toEqual([
+      ...['DynamicQuantizeMatMul', 'MatMul', 'Add'],
+    ]);
   });
 
   it('in a loop reads a weight outside', async () => {

@@ -1,12 +1,11 @@
-import { floatAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
+import { floatAttribute, intAttribute } from '../graph/attributes.ts';
 import type { GraphBuilder, Value } from '../graph/builder.ts';
 import { add, mul } from '../graph/ops.ts';
-import { removeDeadNodes, replaceWith, rewriteAll } from '../graph/rewrite.ts';
+import { bodiesOf, producers, removeDeadNodes, replaceWith, rewriteAll, useCounts } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import { stridedTensor, stridesOf } from '../graph/tensors.ts';
-import type { Graph, Node, Tensor } from '../graph/types.ts';
-import { isLargeMatrix } from './candidates.ts';
-import { quantizeSymmetric } from './symmetric.ts';
+import { storedTensors } from '../graph/stored.ts';
+import type { Graph, Node } from '../graph/types.ts';
+import { type StoredWeight, WholeWeights, zerosFor } from './wholeWeights.ts';
 
 /** The domain of ONNX Runtime's own operators. */
 export const MICROSOFT = 'com.microsoft';
@@ -24,18 +23,51 @@ export interface DynamicOptions {
 /**
  * The graph with products of whole numbers in place of those with stored float32 weights: LSTM as DynamicQuantizeLSTM,
  * MatMul and Gemm as DynamicQuantizeMatMul, in bodies, too. The engine rounds the other operand to 8 bits at every run, on
- * a scale that it finds there; a weight has a scale for each output. A product stays whose weight is on the left, in a
- * stack, or small.
+ * a scale that it finds there; a weight has a scale for each output. A vector that is added to a product goes inside. A
+ * product stays whose weight is on the left, in a stack, or small.
  */
 export function dynamicLayers(graph: Graph, options: DynamicOptions): Graph {
-  const weights = new Weights(options.largest);
-  const visit = (b: GraphBuilder, node: Node) => {
+  const weights = new WholeWeights(options.largest);
+  const products = productsByAdd(graph);
+  const waiting = new Set(products.values());
+  const emit = (b: GraphBuilder, node: Node): boolean => {
     const read = isCandidate(node) ? (node.op === 'LSTM' ? emitLstm : emitProduct)(b, node, weights) : [];
     for (const { source } of read) options.onWeight(source);
     return read.length > 0;
   };
+  const visit = (b: GraphBuilder, node: Node): boolean => {
+    if (waiting.has(node)) return true;
+    const product = products.get(node);
+    if (product === undefined) return emit(b, node);
+    if (!emit(b, joined(product, node))) for (const part of [product, node]) b.addNode(part);
+    return true;
+  };
   const rewritten = rewriteAll(graph, isCandidate, visit, { opset: options.opset });
   return rewritten === graph ? graph : removeDeadNodes(rewritten);
+}
+
+/** A product without a bias and the Add behind it as one product. */
+function joined(product: Node, { inputs, outputs }: Node): Node {
+  const vector = inputs.find((name) => name !== product.outputs[0])!;
+  const { beta: _, ...attributes } = product.attributes;
+  return { ...product, inputs: [...product.inputs.slice(0, 2), vector], outputs, attributes };
+}
+
+/** The products without a bias that nothing but an Add of a stored vector reads, by that Add; bodies included. */
+function productsByAdd(graph: Graph, stored = storedTensors(graph)): Map<Node, Node> {
+  const [made, uses] = [producers(graph.nodes), useCounts(graph)];
+  const found = new Map<Node, Node>();
+  for (const node of graph.nodes) {
+    for (const body of bodiesOf(node)) for (const pair of productsByAdd(body, stored)) found.set(...pair);
+    if (node.op !== 'Add' || node.domain !== '') continue;
+    const [a, b] = node.inputs as [string, string];
+    const isVector = (name: string) => stored.get(name)?.dims.length === 1;
+    const name = isVector(b) ? a : isVector(a) ? b : '';
+    const product = made.get(name);
+    const isOpen = product !== undefined && isCandidate(product) && product.op !== 'LSTM' && !product.inputs[2];
+    if (isOpen && uses.get(name) === 1) found.set(node, product);
+  }
+  return found;
 }
 
 function isCandidate({ op, domain }: Node): boolean {
@@ -46,7 +78,7 @@ function isCandidate({ op, domain }: Node): boolean {
  * W [D, 4H, I] and R [D, 4H, H] as int8 [D, I, 4H] and [D, H, 4H], with scales and zero points [D, 4H]. Returns the
  * weights that the new node reads; none where the old one stays.
  */
-function emitLstm(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[] {
+function emitLstm(b: GraphBuilder, node: Node, weights: WholeWeights): StoredWeight[] {
   const { weight, recurrent, peepholes } = RECURRENT_INPUT;
   const [w, r] = [weight, recurrent].map((place) => weights.store(b, node.inputs[place]!, 3, true));
   if (w === undefined || r === undefined) return [];
@@ -60,7 +92,7 @@ function emitLstm(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[]
 }
 
 /** alpha · A [.., K] · op(B) [K, N] + beta · C, as Gemm has it; of MatMul A · B. Returns what `emitLstm` does. */
-function emitProduct(b: GraphBuilder, node: Node, weights: Weights): StoredWeight[] {
+function emitProduct(b: GraphBuilder, node: Node, weights: WholeWeights): StoredWeight[] {
   const [a, name, bias] = node.inputs as [string, string, string?];
   if (intAttribute(node, 'transA', 0) === 1) return [];
   const stored = weights.store(b, name, 2, intAttribute(node, 'transB', 0) === 1);
@@ -86,67 +118,4 @@ function isVectorLike({ type }: Value, scales: Value): boolean {
 
 function times(value: Value, factor: number): Value {
   return factor === 1 ? value : mul(value, factor);
-}
-
-/** A weight as whole numbers [.., K, N] and the scales of its outputs [.., N]. */
-interface StoredWeight {
-  /** What it was called. */
-  readonly source: string;
-  readonly values: Value;
-  readonly scales: Value;
-}
-
-/** Zero points for a weight, which DynamicQuantizeLSTM insists on. */
-function zerosFor(b: GraphBuilder, { scales }: StoredWeight): Value {
-  const { dims, data } = b.tensorOf(scales)!;
-  const name = b.unique(scales.name.replace(/scale$/, 'zero'));
-  return b.storedLike(scales, name, { elementType: 'int8', dims, data: new Int8Array(data.length) });
-}
-
-/** The weights that have become whole numbers: what several nodes read in the same way is stored once. */
-class Weights {
-  private readonly stored = new Map<string, StoredWeight>();
-  private readonly largest: number;
-
-  constructor(largest: number) {
-    this.largest = largest;
-  }
-
-  /**
-   * A stored float32 tensor of that rank, [.., K, N] or, if it is `turned`, [.., N, K], as whole numbers. Undefined for
-   * anything else, for a small one, and for one that is not finite.
-   */
-  store(b: GraphBuilder, name: string, rank: number, turned: boolean): StoredWeight | undefined {
-    const source = transposeOf(b, name);
-    if (source !== undefined) return this.store(b, source, rank, !turned);
-    const key = JSON.stringify([name, turned]);
-    const whole = b.value(name);
-    const tensor = b.tensorOf(whole);
-    if (this.stored.has(key) || tensor?.dims.length !== rank || !isLargeMatrix(tensor)) return this.stored.get(key);
-    const found = quantizeSymmetric(turned ? transposed(tensor) : tensor, [rank - 2], this.largest);
-    if (found === undefined) return undefined;
-    const scaleDims = found.scales.dims.filter((_, axis) => axis !== rank - 2);
-    const made = {
-      source: name,
-      values: b.storedLike(whole, b.unique(`${name}.int8`), found.values),
-      scales: b.storedLike(whole, b.unique(`${name}.scale`), { ...found.scales, dims: scaleDims }),
-    };
-    this.stored.set(key, made);
-    return made;
-  }
-}
-
-/** The stored matrix that a value is the transpose of, as with a head that shares the embedding's table. */
-function transposeOf(b: GraphBuilder, name: string): string | undefined {
-  const node = b.nodes.find(({ op, domain, outputs }) => op === 'Transpose' && domain === '' && outputs[0] === name);
-  const source = node?.inputs[0];
-  if (source === undefined || b.tensorOf(b.value(source))?.dims.length !== 2) return undefined;
-  const perm = intsAttribute(node!, 'perm') ?? [1, 0];
-  return perm[0] === 1 ? source : undefined;
-}
-
-/** The last two axes exchanged, in new memory. */
-function transposed(tensor: Tensor): Tensor {
-  const swap = <T>(list: readonly T[]): T[] => [...list.slice(0, -2), list.at(-1)!, list.at(-2)!];
-  return stridedTensor(tensor, swap(tensor.dims), swap(stridesOf(tensor.dims)));
 }

@@ -7,17 +7,25 @@ import { isLargeMatrix, SMALLEST } from './candidates.ts';
 import type { QuantizedForm } from './quantize.ts';
 import { matrixReaders } from './storage.ts';
 
-/** Why no large float32 weight of a graph could be stored in that form: a clause for each, none without such a weight. */
-export function whyKept(graph: Graph, to: QuantizedForm): string[] {
+/** A large float32 tensor that stays as it is, and why, as the end of a sentence about it. */
+export interface KeptWeight {
+  readonly name: string;
+  readonly why: string;
+}
+
+/** The large float32 tensors of a graph that cannot be stored in that form, with the reason of each. */
+export function whyKept(graph: Graph, to: QuantizedForm): KeptWeight[] {
   const open = overridable(graph);
   const readers = matrixReaders(graph);
-  return [...storedTensors(graph)].flatMap(([name, tensor]) => {
-    if (!isLarge(tensor, to)) return [];
-    if (open.has(name)) return [`'${name}' is an input that may be given`];
+  const whyOf = (name: string, tensor: Tensor): string => {
+    if (open.has(name)) return 'is an input that may be given';
     const odd = oddNumbers(tensor.data as Float32Array, to);
-    if (odd !== undefined) return [`'${name}' ${odd}`];
-    return [`'${name}' ${readers.has(name) ? 'would not get smaller' : 'is not read as a matrix of weights'}`];
-  });
+    if (odd !== undefined) return odd;
+    if (to !== 'fp16' && !readers.has(name)) return 'is not read as a matrix of weights';
+    return graph.initializers.has(name) ? 'would not get smaller' : 'is no initializer of the graph';
+  };
+  const large = [...storedTensors(graph)].filter(([, tensor]) => isLarge(tensor, to));
+  return large.map(([name, tensor]) => ({ name, why: whyOf(name, tensor) }));
 }
 
 function isLarge(tensor: Tensor, to: QuantizedForm): boolean {

@@ -1,3 +1,5 @@
+import { percent, rounded } from '../base/format.ts';
+
 /*
  * What a task is judged by. The declaration of a score is plain data and goes into run directories, so that whoever
  * shows a run knows what its figures mean without knowing its task.
@@ -48,17 +50,22 @@ export function formatScore({ decimals, isShare }: ScoreKind, value: number): st
   return isShare ? `${unsigned} %` : unsigned;
 }
 
+/** A change for people, as `changeOf` has it: 0.113 %, 0.2 points. */
+export function formatChange({ isShare = false }: ScoreKind, change: number): string {
+  return isShare ? `${rounded(100 * change)} points` : percent(change);
+}
+
 /** True when `a` is a better value than `b`. */
 export function isBetter({ better }: ScoreKind, a: number, b: number): boolean {
   return better === 'lower' ? a < b : a > b;
 }
 
-/** By how much a value is more than another: relative to that; of a share in points (0.01 is one point). */
-export function changeOf({ isShare = false }: ScoreKind, base: number, value: number): number {
-  return isShare || value === base ? value - base : (value - base) / Math.abs(base);
+/** By how much a value is more than another one: relative to that; of a share in points (0.01 is one point). */
+export function changeOf({ isShare = false }: ScoreKind, before: number, after: number): number {
+  return isShare || after === before ? after - before : (after - before) / Math.abs(before);
 }
 
-/** A change as one for the worse: negative where it is for the better. */
+/** How much worse a change makes a score; negative where it is better. */
 export function worseBy({ better }: ScoreKind, change: number): number {
   return better === 'lower' ? change : -change;
 }

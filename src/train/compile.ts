@@ -17,6 +17,8 @@ export interface ScoringGraph extends Omit<LossGraph, 'lookups'> {
   readonly lookups: readonly Lookup[];
   /** States that go on from batch to batch; none where the task carries none. */
   readonly states: readonly StatePair[];
+  /** Operator sets of the model, of which those of other domains than ONNX's own count. */
+  readonly opsets: Model['opsets'];
 }
 
 /** A graph that computes loss and gradients of one batch. */
@@ -30,9 +32,10 @@ export interface TrainingGraph extends ScoringGraph {
 function detachedLoss(model: Model, problem: Problem, trained: ReadonlySet<string>, shape: BatchShape | undefined) {
   const loss = problem.lossGraph(model, shape);
   const inputs = new Set(loss.lookups);
+  const { opsets } = model;
   const isWanted = ({ table, indices }: Pick<Lookup, 'table' | 'indices'>) => inputs.has(indices) && trained.has(table);
   const states: readonly StatePair[] = problem.carriesState ? statesOf(model) : [];
-  return { ...loss, ...detachLookups(removeDeadNodes(loss.graph), isWanted), states };
+  return { ...loss, ...detachLookups(removeDeadNodes(loss.graph), isWanted), states, opsets };
 }
 
 /** Loss, sums and next states of a batch, without dropout; `trained` parameters are feeds, so sessions see updates. */

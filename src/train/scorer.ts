@@ -61,7 +61,7 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
     const sizes = problem.scoresAnyShape ? undefined : shape;
     return sessions.get(sizes ? shapeKey(sizes) : '', async () => {
       const plan = scoringGraph(model, problem, trained, sizes);
-      return { plan, session: await runtime.createSession(modelOf(plan.graph), { threads }) };
+      return { plan, session: await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads }) };
     });
   };
   return {
@@ -112,14 +112,21 @@ export interface ScoredModel {
   readonly details?: ScoreDetails | undefined;
 }
 
+/** How a finished model is scored. */
+export interface FinishedScoreOptions extends Pick<TrainOptions, 'problem' | 'runtime' | 'signal'> {
+  readonly settings: Pick<TrainOptions['settings'], 'threads' | 'seed'>;
+  /** As of `ScorerOptions`; none leaves all weights in the graph, in whatever form the model stores them. */
+  readonly trained?: ReadonlySet<string> | undefined;
+}
+
 /** Scores a finished model on `splits`, by default all held-out data. Throws InterruptedError when it is aborted. */
 export async function scoreModel(
   model: Model,
-  { problem, runtime, settings, signal }: Pick<TrainOptions, 'problem' | 'runtime' | 'settings' | 'signal'>,
+  { problem, runtime, settings, signal, trained }: FinishedScoreOptions,
   splits: readonly Split[] = problem.splits.filter((split) => split !== 'train'),
 ): Promise<ScoredModel> {
   const { threads, seed } = settings;
-  const scorer = createScorer(model, { problem, runtime, threads, seed });
+  const scorer = createScorer(model, { problem, runtime, threads, seed, trained });
   const scores: Partial<Record<Split, ScoreValues>> = {};
   let details: ScoreDetails | undefined;
   try {

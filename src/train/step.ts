@@ -97,7 +97,7 @@ export async function compileStep(
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
-  const session = await runtime.createSession(modelOf(plan.graph), { threads });
+  const session = await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads });
   const kernels = instantiateKernels(arena.memory);
   return {
     plan,

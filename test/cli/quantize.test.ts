@@ -1,6 +1,6 @@
 import { rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { saveArrays } from '../../src/data/arrays.ts';
 import { GraphBuilder } from '../../src/graph/builder.ts';
 import { modelOf } from '../../src/graph/model.ts';
@@ -8,9 +8,10 @@ import { matmul } from '../../src/graph/ops.ts';
 import { sparseOf } from '../../src/graph/sparseTensor.ts';
 import type { Model, Tensor } from '../../src/graph/types.ts';
 import { loadModel, saveModel } from '../../src/onnx/file.ts';
+import type { RunResult } from '../../src/runs/result.ts';
 import { testModel } from '../support/models.ts';
 import { expectRefused } from '../support/refused.ts';
-import { makeFolder, runCli, runJson, snapshot } from '../support/runCli.ts';
+import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 /*
  * `quantize` as a user types it.
@@ -103,7 +104,96 @@ it.each([
   expect(snapshot(folder)).toEqual(before);
 });
 
+it('rounds activations on ranges that calibration data have', async () => {
+  const to = ['--to', 'qdq', '--activations', 'int8'];
+  const flags = [...to, '--inputs', 'windows.npz', '--no-latency', '--out', 'static.onnx'];
+  const { code, stdout, stderr } = await runCli(['quantize', 'model.onnx', ...flags], folder);
+  expect(code, stderr).toBe(0);
+  expect(stderr).toMatch(/^measuring ranges of activations on 3 windows$/m);
+  expect(stdout).toMatch(/^multiplied as int8 \(8 bits\): head\.weight$/m);
+  expect(stdout).toMatch(/^stored as int8, computed in float32: lstm_0\.weight, lstm_0\.recurrent$/m);
+  const { graph } = await loadModel(at('static.onnx'));
+  expect(graph.nodes.map(({ op }) => op)).toContain('QuantizeLinear');
+  await expectRefused(folder, ['quantize', 'model.onnx', ...to, '--out', 'no.onnx'], /calibration data with --inputs/);
+});
+
 it('refuses flags that do not go together', async () => {
   const args = ['quantize', 'model.onnx', '--to', 'fp16', '--bits', '8', '--out', 'no.onnx'];
-  await expectRefused(folder, args, /--bits goes with --to int8/);
+  await expectRefused(folder, args, /--bits goes with --to int8 and qdq/);
+  const activations = ['quantize', 'model.onnx', '--activations', 'int8', '--out', 'no.onnx'];
+  await expectRefused(folder, activations, /--activations goes with --to qdq/);
+  const scored = ['quantize', 'model.onnx', '--score-bound', '0.01', '--out', 'no.onnx'];
+  await expectRefused(folder, scored, /--score-bound goes with a run directory; model\.onnx is a file/);
+});
+
+describe('a run', () => {
+  interface Scored {
+    readonly model: string;
+    readonly bound: null;
+    readonly scores: { readonly on: string; readonly changes: readonly { before: number; after: number }[] };
+  }
+  let trained: RunResult;
+
+  beforeAll(async () => {
+    writeCorpus(at('text'));
+    const flags = [...strongIss, '--epochs', '6'];
+    trained = await runJson<RunResult>(['train', ...tiny, ...flags, '--data', 'text', '--out', 'run'], folder);
+  });
+
+  const quantized = (...flags: string[]) =>
+    runJson<Scored>(['quantize', 'run', '--to', 'int8-storage', '--no-latency', ...flags], folder);
+
+  it('is judged by the score of its task, of the slim model unless another is asked for', async () => {
+    const [slim, model] = [
+      await quantized('--out', 'slim8.onnx', '--score-bound', '0.05'),
+      await quantized('--out', 'model8.onnx', '--model', 'model.onnx', '--score-bound', '0.05'),
+    ];
+    for (const [found, file] of [
+      [slim, 'slim.onnx'],
+      [model, 'model.onnx'],
+    ] as const) {
+      const { scores } = trained.models.find((own) => own.file === file)!;
+      expect(found).toMatchObject({ model: join('run', file), bound: null, inputs: 'samples of text' });
+      expect(found.scores.changes[0]!.before).toBeCloseTo(scores.valid!.perplexity!, 3);
+    }
+  });
+
+  it('tells both scores, and calibrates on its own data', async () => {
+    const flags = ['--to', 'qdq', '--score-bound', '0.05', '--no-latency', '--out', 'static-run.onnx'];
+    const { stdout, stderr } = await runCli(['quantize', 'run', ...flags], folder);
+    expect(stderr).toMatch(/^scoring both models on \d+ validation tokens of text$/m);
+    expect(stdout).toMatch(/^scores on \d+ validation tokens of text:$/m);
+    expect(stdout).toMatch(/^ {2}perplexity [\d.]+ → [\d.]+ \([+−][\d.e-]+ %; accepted: 5 % worse\)$/m);
+    expect(stdout).toMatch(/^outputs against those of run.slim\.onnx, on samples of text:$/m);
+  });
+
+  it('whose score gets worse by more than the bound is not written', async () => {
+    // A column that no layer reads fills the range of every row, so that nothing else is left of the rows.
+    const model = await loadModel(at('run/model.onnx'));
+    const initializers = new Map(model.graph.initializers);
+    const filled = (name: string, value: number) => {
+      const { elementType, dims, data } = initializers.get(name)!;
+      const size = dims.at(-1)!;
+      initializers.set(name, { elementType, dims, data: (data as Float32Array).map((x, i) => (i % size ? x : value)) });
+    };
+    filled('embedding', 1e5);
+    filled('lstm_0.weight', 0);
+    await saveModel(at('run/model.onnx'), { ...model, graph: { ...model.graph, initializers } });
+    const before = snapshot(folder);
+    const args = ['quantize', 'run', '--model', 'model.onnx', '--to', 'int8-storage', '--out', 'no.onnx'];
+    const { code, stderr } = await runCli(args, folder);
+    const refusal =
+      /^error: refused: on the validation data perplexity goes from [\d.]+ to [\d.]+, which is [\d.]+ % worse; the bound is 0\.5 %; --score-bound permits more$/m;
+    expect([code, stderr]).toEqual([1, expect.stringMatching(refusal)]);
+    expect(snapshot(folder)).toEqual(before);
+  });
+
+  it('refuses what cannot be meant', async () => {
+    const args = ['quantize', 'run', '--out', 'no.onnx'];
+    await expectRefused(folder, [...args, '--seed', '2'], /--seed goes with an ONNX file/);
+    await expectRefused(folder, [...args, '--size', 'batch=2'], /--size goes with an ONNX file/);
+    await expectRefused(folder, [...args, '--data', 'nowhere'], /nowhere does not exist/);
+    await expectRefused(folder, ['quantize', 'text', '--out', 'no.onnx'], /text.config\.json/);
+    await expectRefused(folder, ['quantize', 'run', '--force', '--out', 'run/slim.onnx'], /must be another file/);
+  });
 });

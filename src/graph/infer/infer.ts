@@ -8,6 +8,7 @@ import { controlShapes, takenBranches } from './control.ts';
 import { convolutionShapes } from './convolution.ts';
 import { einsumShapes } from './einsum.ts';
 import { elementwiseShapes } from './elementwise.ts';
+import { foreignRule } from './foreign.ts';
 import { indexingShapes } from './indexing.ts';
 import { inferIntegers, LONGEST_SHAPE } from './integers.ts';
 import { loopShapes } from './loops.ts';
@@ -139,7 +140,7 @@ export class Scope {
     const meet = (a: Dim, b: Dim) => this.listener?.(a, b, this.maybe);
     if (node.op === 'If' && node.domain === '') this.onBranch?.(node, takenBranches(node, ints(0)));
     const context: InferContext = { node, inputs, ints, floats, inferBody, freshDim, meet };
-    const inferred = ruleFor(rules, node)?.(context) ?? [];
+    const inferred = (ruleFor(rules, node) ?? foreignRule(node))?.(context) ?? [];
     const types = node.outputs.map((name, i) => this.refined(name, inferred[i], inputs[0]));
     for (const [i, name] of node.outputs.entries()) if (name !== '') this.define(name, types[i]!);
     const constant = constantTensor(node);
