@@ -5,7 +5,7 @@ import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { compress, HELD_OUT } from '../compress/compress.ts';
 import { type CompressGoal, readLossBudget, readSizeGoal, sizeTitles } from '../compress/goal.ts';
-import { compressFiles } from '../compress/record.ts';
+import { type CompressForm, compressFiles } from '../compress/record.ts';
 import { savedSettings } from '../config/readSettings.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import type { Model } from '../graph/types.ts';
@@ -45,6 +45,7 @@ interface CompressFlags {
   layers: 'all' | 'recurrent';
   stages?: number;
   time?: number;
+  quantize?: CompressForm;
   targetArray?: string;
   loss?: string;
   ignore?: number;
@@ -98,6 +99,9 @@ export const command = new Command('compress')
   )
   .option('--out <dir>', 'folder to write into (default: runs/<name of the model>-compressed)')
   .option('--resume', 'go on where a compression into --out was stopped')
+  .addOption(
+    new Option('--quantize <form>', 'also write the result in fewer bits').choices(['int8', 'int8-storage', 'fp16']),
+  )
   .option('--no-latency', 'do not time the models')
   .option('--no-report', 'write no report.html');
 addConfigFlags(command, compressible);
@@ -143,7 +147,12 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
       rank: flags.rank,
       allLayers: flags.layers === 'all',
     },
-    ...{ stages: flags.stages ?? STAGES, epochs: epochs as number | undefined, seconds: flags.time },
+    ...{
+      stages: flags.stages ?? STAGES,
+      epochs: epochs as number | undefined,
+      seconds: flags.time,
+      quantize: flags.quantize,
+    },
     ...{ resume: flags.resume, runtime: nodeRuntime, onStage: note, runStage: runWithDisplay },
   });
   const [original, smaller] = [await loadModel(join(directory, compressFiles.original)), await loadModel(result.model)];

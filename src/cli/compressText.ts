@@ -1,5 +1,5 @@
 import { milliseconds } from '../base/format.ts';
-import type { CompressResult, StageRecord } from '../compress/record.ts';
+import type { CompressResult, QuantizedResult, StageRecord } from '../compress/record.ts';
 import type { ModelSizes } from '../compress/sizes.ts';
 import type { LatencyPair, Unmeasured } from '../quantize/latencies.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
@@ -44,6 +44,7 @@ export function compressText(report: CompressReport): string {
     table(head, rows),
     ...latencies.map(latencyText),
     ...(labels ? labels.scores.map((kind) => labelText(kind, labels)) : []),
+    ...(report.quantized ? [quantizedText(report.quantized, scores)] : []),
     `written to ${report.model}`,
     ...(report.report === null ? [] : [`report: ${report.report}`]),
   ].join('\n');
@@ -62,4 +63,9 @@ function latencyText(latency: LatencyPair | Unmeasured): string {
 function labelText(kind: ScoreKind, { original, smaller }: LabelScores): string {
   const [before, after] = [original, smaller].map((values) => scoreText(kind, values[kind.name]));
   return `by labels: ${kind.name} ${before} → ${after}`;
+}
+
+function quantizedText({ form, file, bytes, scores: values }: QuantizedResult, scores: readonly ScoreKind[]): string {
+  const figures = scores.map((kind) => `${kind.name} ${scoreText(kind, values[kind.name])}`).join(', ');
+  return `${form}: ${file}, ${fileSize(bytes)}: ${figures}`;
 }

@@ -12,6 +12,8 @@ import type { Model } from '../graph/types.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
+import { quantizeModel } from '../quantize/quantize.ts';
+import { scoreChanges } from '../quantize/scores.ts';
 import type { RunResult } from '../runs/result.ts';
 import { type RunOptions, run } from '../runs/run.ts';
 import { checkNewRunDirectory, createRunDirectory, runFiles } from '../runs/runDirectory.ts';
@@ -26,9 +28,11 @@ import { type CutModel, cutTo, orderOf, requireSmallEnough, tracedFor } from './
 import { epochsFor, epochsWithin, secondsPerEpoch, usualEpochs } from './epochs.ts';
 import type { CompressGoal } from './goal.ts';
 import {
+  type CompressForm,
   type CompressRecord,
   type CompressResult,
   compressFiles,
+  type QuantizedResult,
   readRecord,
   type StageRecord,
   writeRecord,
@@ -55,6 +59,8 @@ export interface CompressOptions {
   readonly epochs?: number | undefined;
   /** Seconds that all of it may take, roughly, in the place of epochs. */
   readonly seconds?: number | undefined;
+  /** Also writes the result in fewer bits, as `quantizeModel` does. */
+  readonly quantize?: CompressForm | undefined;
   /** Go on where a compression into the same folder was stopped. */
   readonly resume?: boolean | undefined;
   readonly runtime: Runtime;
@@ -362,6 +368,27 @@ async function finish(work: Work): Promise<CompressResult> {
   }
   await saveModel(model, await modelAfter(work, chosen));
   const original = record.original!;
+  const quantized = work.quantize && (await inFewerBits(work, work.quantize, await modelAfter(work, chosen)));
   const scores = scoreKinds(work.first.problem.scores);
-  return { directory, model, goal, scores, original, stages: record.stages, chosen: record.stages[chosen]! };
+  return { directory, model, goal, scores, original, stages: record.stages, chosen: record.stages[chosen]!, quantized };
+}
+
+/** Writes the model in fewer bits beside it, and scores it as it is. */
+async function inFewerBits(
+  { directory, first, config, runtime, say }: Work,
+  form: CompressForm,
+  model: Model,
+): Promise<QuantizedResult> {
+  say(`storing the weights as ${form}`);
+  const { model: quantized } = quantizeModel(model, { to: form });
+  const options = { problem: first.problem, runtime, settings: config };
+  const changes = await scoreChanges(model, quantized, 'valid', options);
+  const file = join(directory, `model.${form}.onnx`);
+  const bytes = await saveModel(file, quantized);
+  return {
+    form,
+    file,
+    bytes,
+    scores: finite(Object.fromEntries(changes.map(({ score, after }) => [score.name, after]))),
+  };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
+import type { QuantizedForm } from '../quantize/quantize.ts';
 import { readJson, writeJson } from '../runs/runDirectory.ts';
 import type { ScoreKind } from '../tasks/score.ts';
 import type { CompressGoal } from './goal.ts';
@@ -73,6 +74,18 @@ export function writeRecord(path: string, record: CompressRecord): Promise<void>
   return writeJson(path, record);
 }
 
+/** Ways to store the result in fewer bits: those that need no calibration. */
+export type CompressForm = Exclude<QuantizedForm, 'qdq'>;
+
+/** The result in fewer bits. */
+export interface QuantizedResult {
+  readonly form: CompressForm;
+  readonly file: string;
+  readonly bytes: number;
+  /** Scores on held-out data. */
+  readonly scores: StageRecord['trained'];
+}
+
 /** What came of a compression. */
 export interface CompressResult {
   readonly directory: string;
@@ -84,4 +97,6 @@ export interface CompressResult {
   readonly stages: readonly StageRecord[];
   /** The stage whose model it is. */
   readonly chosen: StageRecord;
+  /** Where it was asked for in fewer bits. */
+  readonly quantized?: QuantizedResult | undefined;
 }

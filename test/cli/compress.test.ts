@@ -47,7 +47,11 @@ interface Printed {
   readonly model: string;
   readonly original: { readonly sizes: { readonly parameters: number } };
   readonly stages: readonly unknown[];
-  readonly chosen: { readonly sizes: { readonly parameters: number; readonly multiplyAdds: number } };
+  readonly chosen: {
+    readonly sizes: { readonly parameters: number; readonly multiplyAdds: number; readonly bytes: number };
+    readonly trained: { readonly error: number };
+  };
+  readonly quantized?: { readonly file: string; readonly bytes: number; readonly scores: { readonly error: number } };
   readonly latencies: readonly unknown[];
   readonly labels: Readonly<Record<'original' | 'smaller', { readonly accuracy: number }>> | null;
   readonly report: string | null;
@@ -77,8 +81,19 @@ describe('compress, on its examples', () => {
 
   it('counts multiply-adds, time before the batch', async () => {
     const at = await make('noise-suppression');
-    const args = [...commandOf('noise-suppression'), '--stages', '1', '--no-report', '--no-latency'];
-    const { chosen, report, latencies } = await printed(args, at);
+    const args = [
+      ...commandOf('noise-suppression'),
+      '--stages',
+      '1',
+      '--no-report',
+      '--no-latency',
+      '--quantize',
+      'int8',
+    ];
+    const { chosen, report, latencies, quantized } = await printed(args, at);
+    expect(quantized!.bytes).toBeLessThan(0.5 * chosen.sizes.bytes);
+    expect(Math.abs(quantized!.scores.error - chosen.trained.error)).toBeLessThan(0.02);
+    expect(existsSync(join(at, quantized!.file))).toBe(true);
     expect(chosen.sizes.multiplyAdds).toBeLessThanOrEqual(0.4 * 59_392);
     expect([report, latencies]).toEqual([null, []]);
   });
@@ -92,7 +107,7 @@ describe('compress, on its examples', () => {
     }
     const wrong = commandOf('tagging').map((arg) => (arg === 'tags' ? 'tag' : arg === 'compressed' ? 'other' : arg));
     const { code, stderr } = await runCli(wrong, at);
-    expect([code, stderr]).toEqual([2, expect.stringContaining("has no array 'tag', did you mean 'tags'?")]);
+    expect([code, stderr]).toEqual([2, expect.stringContaining("has no array 'tag' (did you mean 'tags'?)")]);
     expect(existsSync(join(at, 'other'))).toBe(false);
   });
 
