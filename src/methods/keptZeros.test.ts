@@ -16,8 +16,10 @@ const optimizers: readonly Settings[] = [
   { optimizer: 'adam', learningRate: 0.01, ema: 0.9 },
   { optimizer: 'adamw', learningRate: 0.01 },
 ];
+/** Distillation differs from arrays in its loss alone. */
+const tasks = taskCases.filter(({ name }) => name !== 'distillation');
 const all = fields.flatMap(([title, own]) =>
-  taskCases.flatMap((task) => optimizers.map((by) => ({ title, own, task, by }))),
+  tasks.flatMap((task) => optimizers.map((by) => ({ title, own, task, by }))),
 );
 
 describe('zeros that are kept', () => {
