@@ -7,7 +7,7 @@ import type { Dim, Tensor } from '../../graph/types.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
 import type { InputExamples, NamedArrays } from '../arrays/examples.ts';
 import { besideArray } from '../arrays/targets.ts';
-import { firstPlaceAxis, type OutputAxes } from './outputAxes.ts';
+import { type OutputAxes, placeAxes } from './outputAxes.ts';
 import type { Placed } from './wiring.ts';
 
 /** Lengths of the examples, and what messages call them. */
@@ -31,7 +31,7 @@ export function placesThatCount(data: NamedArrays, student: Placed, outputs: rea
   }
   return outputs.map((output, i) => {
     const counts = new Uint8Array(examples.count * sizeOf(output.places)).fill(1);
-    const padded = along[i]!.find((v) => v.padded !== undefined && v.array.dims[1] === output.places[0]);
+    const padded = along[i]!.find((v) => v.padded !== undefined && v.array.dims[1] === output.places[stepsAt(output)]);
     const own = padded && { array: padded.padded!, what: `lengths of array '${padded.from}'` };
     const used = along[i]!.length === 0 ? undefined : (said ?? own);
     if (used) applyLengths(used, output, examples.count, counts);
@@ -44,8 +44,8 @@ function applyLengths({ array, what }: Lengths, { name, places }: OutputAxes, co
   if (sizeOf(array.dims) !== count) {
     throw new UsageError(`${what} is [${array.dims.join(', ')}]; lengths are one number for each example`);
   }
-  const [steps, ...rest] = places as [number, ...number[]];
-  const inner = sizeOf(rest);
+  const at = stepsAt({ places });
+  const [steps, inner] = [places[at]!, sizeOf(places.slice(at + 1))];
   (withType(array, 'int64', what).data as BigInt64Array).forEach((value, n) => {
     const length = Number(value);
     if (length < 0 || length > steps) {
@@ -53,6 +53,14 @@ function applyLengths({ array, what }: Lengths, { name, places }: OutputAxes, co
     }
     counts.fill(0, (n * steps + length) * inner, (n + 1) * steps * inner);
   });
+}
+
+/** Where the steps are among the places, if there are steps: in front, but for axes of size 1. */
+function stepsAt({ places }: Pick<OutputAxes, 'places'>): number {
+  return Math.max(
+    places.findIndex((size) => size !== 1),
+    0,
+  );
 }
 
 /**
@@ -64,13 +72,13 @@ function inputsAlong({ model, examples }: Placed, output: OutputAxes): InputExam
   if (sequences) return inputs.filter((v) => sequences.scanned.has(v.name));
   if (output.places.length === 0) return [];
   const graph = toOwnOpset(model);
-  const out = knownTypes(graph).type(output.name)?.shape?.[firstPlaceAxis(output)];
+  const out = knownTypes(graph).type(output.name)?.shape?.[placeAxes(output)[stepsAt(output)]!];
   const free = new Set(graph.inputs.flatMap(({ type }) => type.shape ?? []).flatMap(namesIn));
   const isFollowed = out !== undefined && namesIn(out).some((name) => free.has(name));
   return inputs.filter(({ name, array, batchAxis }) => {
     if (array.dims.length < 2) return false;
     const dim = graph.inputs.find((v) => v.name === name)?.type.shape?.[batchAxis === 0 ? 1 : 0];
-    return isSame(dim, out, isFollowed) ?? array.dims[1] === output.places[0];
+    return isSame(dim, out, isFollowed) ?? array.dims[1] === output.places[stepsAt(output)];
   });
 }
 

@@ -1,4 +1,5 @@
 import { sha256Hex } from '../../base/digest.ts';
+import { UsageError } from '../../base/errors.ts';
 import type { Model } from '../../graph/types.ts';
 import { encodeModel } from '../../onnx/write.ts';
 import { type Examples, examplesOf, type NamedArrays } from '../arrays/examples.ts';
@@ -49,16 +50,26 @@ export async function prepareLessons(
   const own = wired(student, ownWiring(fields, student, teacher));
   const theirs = forTeacher(() => wired(teacher, ownWiring(fields, teacher)));
   const lessonOn = async (named: NamedArrays): Promise<Lesson> => {
-    const placed = placedOn(own, named);
-    const master = forTeacher(() => placedOn(theirs, named));
-    const taught = taughtOutputs(placed, master, fields.outputs);
-    const counts = placesThatCount(named, placed, taught);
-    return { examples: placed.examples, taught, counts, answers: await teach(master, taught, counts, options) };
+    const placed = { student: placedOn(own, named), teacher: forTeacher(() => placedOn(theirs, named)) };
+    requireSameCount(placed);
+    const taught = taughtOutputs(placed.student, placed.teacher, fields.outputs);
+    const counts = placesThatCount(named, placed.student, taught);
+    const answers = await teach(placed.teacher, taught, counts, options);
+    return { examples: placed.student.examples, taught, counts, answers };
   };
   const train = await lessonOn(data.train);
   const valid = data.valid && (await lessonOn(data.valid));
   const digest = sha256Hex(digestOfArrays(own.model, data), ...encodeModel(theirs.model));
   return { student: own.model, wiring: own.wiring, data, train, valid, digest };
+}
+
+function requireSameCount({ student, teacher }: Readonly<Record<'student' | 'teacher', Placed>>): void {
+  const [own, theirs] = [student.examples, teacher.examples];
+  if (own.count === theirs.count) return;
+  throw new UsageError(
+    `${own.source}: there are ${own.count} examples for the model, '${own.inputs[0]!.from}', and ${theirs.count} for the ` +
+      `teacher, '${theirs.inputs[0]!.from}'; the first axis of every array is the examples`,
+  );
 }
 
 function wired(model: Model, wiring: DistillationFields): Wired {

@@ -45,20 +45,21 @@ export function outputAxes({ model, examples, wiring }: Placed, declared: ValueI
   };
 }
 
-/** The first axis of an output's places, which is that of the steps where there are steps. */
-export function firstPlaceAxis({ batchAxis, classAxis }: OutputAxes): number {
-  return [0, 1, 2].find((axis) => axis !== batchAxis && axis !== classAxis)!;
+/** Axes of an output's places, in order. */
+export function placeAxes({ batchAxis, classAxis, places }: OutputAxes): number[] {
+  const rank = places.length + Number(batchAxis !== undefined) + Number(classAxis !== undefined);
+  return Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== batchAxis && axis !== classAxis);
 }
 
 /**
  * An output in float32 as rows, a place each: [R, classes], or [R] without classes; those of the first example come
  * first. Its shape must be fixed.
  */
-export function placeRows(value: Value, { batchAxis, classAxis, classes, places }: OutputAxes): Value {
-  const rank = places.length + Number(batchAxis !== undefined) + Number(classAxis !== undefined);
+export function placeRows(value: Value, output: OutputAxes): Value {
+  const { batchAxis, classAxis, classes } = output;
   const order = [
     ...(batchAxis === undefined ? [] : [batchAxis]),
-    ...Array.from({ length: rank }, (_, axis) => axis).filter((axis) => axis !== batchAxis && axis !== classAxis),
+    ...placeAxes(output),
     ...(classAxis === undefined ? [] : [classAxis]),
   ];
   const turned = order.every((axis, i) => axis === i) ? value : transpose(value, order);

@@ -17,7 +17,7 @@ import { loadArrays } from '../../data/arrays.ts';
 import { int64s } from '../../graph/attributes.ts';
 import { GraphBuilder, type Value } from '../../graph/builder.ts';
 import { modelOf } from '../../graph/model.ts';
-import { add, apply, div, matmul, mul, reduceSum, softmax, transpose } from '../../graph/ops.ts';
+import { add, apply, div, matmul, mul, reduceSum, softmax, transpose, unsqueeze } from '../../graph/ops.ts';
 import type { Dim, Model, Tensor } from '../../graph/types.ts';
 
 /*
@@ -70,6 +70,7 @@ describe('steps beyond the length of an example', () => {
     ['in batches that are not full', { batch: 3 }, plain],
     ['one by one', { batch: 1 }, plain],
     ['time first', { batch: 3 }, (z) => transpose(z, [1, 0, 2])],
+    ['behind an axis of size 1', { batch: 3 }, (z) => unsqueeze(z, [1])],
     ['by the name of the lengths', { batch: 3, lengths: 'x_length' }, plain],
   ])('do not count: %s', async (_, settings, end) => {
     const found = await scoresOfPair(...shifted(end), padded, settings);

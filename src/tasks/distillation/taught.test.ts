@@ -197,6 +197,16 @@ describe('inputs that only one of the models has', () => {
     expect(one.error).not.toBeCloseTo(both.error!, 3);
   });
 
+  it('have as many examples', async () => {
+    const b = new GraphBuilder('other');
+    const longer = b.input('longer', 'float32', ['batch', FEATURES]);
+    b.output(matmul(longer, b.parameter('W', randomTensor([FEATURES, 4]))), 'y');
+    const given = new Map([...arrays, ['longer', randomTensor([9, FEATURES])]]);
+    const refused = taughtCase(student, modelOf(b.build()), given);
+    await expect(refused).rejects.toThrow("there are 6 examples for the model, 'x', and 9 for the teacher, 'longer'");
+    await expect(refused).rejects.toThrow(UsageError);
+  });
+
   it('are set, renamed or fed zeros by flags that say nothing to the other', async () => {
     const other = model({ y: numbers }, 2);
     const expected = await scoresOfPair(student, other, arrays);
