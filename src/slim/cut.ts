@@ -44,25 +44,27 @@ export interface RankingOptions {
   readonly ranking?: UnitRanking;
   /** What readers read on given inputs (`measureActivity`), for rankings that ask for it. */
   readonly activity?: Activity;
+  /** What derivatives say of each component (`measureTaylor`), for rankings that ask for it. */
+  readonly sensitivities?: Float64Array;
 }
 
 /**
  * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a
  * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units;
- * and when the ranking needs inputs and there is no activity.
+ * and when the ranking needs what was not measured.
  */
 export function planCut(
   traced: TracedModel,
   target: CutTarget,
   parameters = countParameters(traced.prepared.graph),
-  { ranking = rankings.norm, activity }: RankingOptions = {},
+  { ranking = rankings.norm, activity, sensitivities }: RankingOptions = {},
 ): CutPlan {
   const { prepared, groups } = traced;
   const weights = weightsOf(constantPerUse(prepared.graph));
   const live = liveComponents(groups, weights);
   const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
   const activities = activity && activityOf(traced, activity);
-  const ranked: Ranked = { groups, live, norms, ...ranking.scores({ groups, live, norms, activities }) };
+  const ranked: Ranked = { groups, live, norms, ...ranking.scores({ groups, live, norms, activities, sensitivities }) };
   const remaining = remainingParameters(prepared.graph, groups);
   const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
   const layers = layerSizes(groups, removed);
