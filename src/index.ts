@@ -84,6 +84,7 @@ export { type CutPlan, type CutTarget, planCut, type RankingOptions } from './sl
 export { type RankingName, rankings, type UnitRanking, type UnitScores } from './slim/ranking.ts';
 export { type ResizedValue, type ShrunkLayer, shrink, shrinkModel } from './slim/shrink.ts';
 export { withoutSmallWeights } from './slim/smallWeights.ts';
+export { measureTaylor, type TaylorOptions } from './slim/taylor.ts';
 export { planSweep, type SweepPlan, type SweepRequest } from './sweep/plan.ts';
 export type { SweepResult, SweepRow } from './sweep/result.ts';
 export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';
@@ -100,6 +101,7 @@ export { type WordConnections, wordConnections } from './topology/words.ts';
 export { type Calibration, calibrate } from './train/calibrate.ts';
 export { type ScoringGraph, scoringGraph, type TrainingGraph, trainingGraph } from './train/compile.ts';
 export { DivergedError } from './train/errors.ts';
+export { type LossTaylorOptions, measureLossTaylor } from './train/taylor.ts';
 export { type TrainSetup, TrainState } from './train/trainState.ts';
 export { assertStreams } from './verify/assertStreams.ts';
 export { givenInputs } from './verify/givenInputs.ts';

@@ -7,6 +7,7 @@ it('ranks cuts by activity where there are inputs, everything else by norm', () 
   expect(rankingFrom(flags, true, false)).toBe('norm');
   expect(rankingFrom(flags, false, true)).toBe('norm');
   expect(rankingFrom({ ...flags, rank: 'lamp' }, true, true)).toBe('lamp');
+  expect(rankingFrom({ ...flags, rank: 'taylor' }, true, true)).toBe('taylor');
 });
 
 it('refuses a ranking of nothing, and one that lacks inputs', () => {
@@ -14,6 +15,7 @@ it('refuses a ranking of nothing, and one that lacks inputs', () => {
   expect(() => rankingFrom(asked, true, false)).toThrow(
     /^--rank activity looks at what units do on inputs; give some \(--inputs FILE\)$/,
   );
+  expect(() => rankingFrom({ ...asked, rank: 'taylor' }, true, false)).toThrow(/^--rank taylor looks at/);
   expect(() => rankingFrom(asked, false, true)).toThrow(/^--rank says which units a cut removes; give --keep/);
 });
 

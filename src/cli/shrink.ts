@@ -90,10 +90,11 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);
   const before = costsOf(model);
   tellModels([path], nodeRuntime);
-  const needsActivity = flags.compensate || rankings[rank].needsInputs;
-  const measured = target && feeds && needsActivity ? await measureInputs(model, traced, feeds, flags) : undefined;
-  const ranking = { ranking: rankings[rank], ...(measured && { activity: measured.activity }) };
-  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters, ranking);
+  const ranking = rankings[rank];
+  const isMeasured = flags.compensate || ranking.needsInputs;
+  const measured =
+    target && feeds && isMeasured ? await measureInputs(model, traced, feeds, flags, ranking) : undefined;
+  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters, { ranking, ...measured });
   const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
   const lossless = target === undefined && flags.threshold === undefined;
   const stayed = [...quantized, ...stayingLayers(traced, plan.layers, !lossless)];

@@ -4,12 +4,13 @@ import type { StatePair } from '../graph/states.ts';
 import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
-import type { Runtime } from '../runtime/runtime.ts';
+import type { Runtime, Tensors } from '../runtime/runtime.ts';
 import { measureActivity } from '../slim/activity.ts';
 import { type CompensationKind, compensate, compensationKinds } from '../slim/compensate.ts';
 import { type CutOrder, cutOrder, type RankingOptions } from '../slim/cut.ts';
 import { type RankingName, rankings } from '../slim/ranking.ts';
 import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { measureTaylor } from '../slim/taylor.ts';
 import type { Problem } from '../tasks/task.ts';
 
 /** What is cut, to which size, and by what. */
@@ -52,7 +53,9 @@ export async function cutTo(request: CutRequest): Promise<CutModel> {
   const traced = tracedFor(model, request);
   const runs = problem.calibration?.(model) ?? [problem.samples(model)];
   const activity = await measureActivity(runtime, traced, runs);
-  const order = orderOf(traced, { ranking: rankings[rank], activity });
+  const ranking = rankings[rank];
+  const sensitivities = ranking.needsDerivatives ? await sensitivitiesOn(runtime, traced, runs) : undefined;
+  const order = orderOf(traced, { ranking, activity, sensitivities });
   const plainly = (count: number) => shrinkModel(model, traced, order.removed(count));
   const shareAt = (count: number) => request.shareOf(plainly(count).model);
   requireSmallEnough(await shareAt(order.most), share);
@@ -101,4 +104,22 @@ export function requireSmallEnough(smallest: number, share: number): void {
     `the model cannot be cut to ${percent(share)}: with one unit left in each layer ${percent(smallest)} remain, because ` +
       'embeddings, outputs and layers that are kept do not shrink',
   );
+}
+
+/** Runs on which a model is differentiated: each takes several passes. */
+const DIFFERENTIATED = 4;
+
+/** The root mean square of what derivatives say on some runs. */
+async function sensitivitiesOn(
+  runtime: Runtime,
+  traced: TracedModel,
+  runs: readonly (readonly Tensors[])[],
+): Promise<Float64Array> {
+  const squares = new Float64Array(traced.groups.count);
+  const some = runs.slice(0, DIFFERENTIATED);
+  for (const run of some) {
+    const scores = await measureTaylor(runtime, traced, run);
+    for (const [k, score] of scores.entries()) squares[k]! += score ** 2 / some.length;
+  }
+  return squares.map(Math.sqrt);
 }

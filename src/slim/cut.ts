@@ -44,21 +44,23 @@ export interface RankingOptions {
   readonly ranking?: UnitRanking | undefined;
   /** What readers read on given inputs (`measureActivity`), for rankings that ask for it. */
   readonly activity?: Activity | undefined;
+  /** What derivatives say of each component (`measureTaylor`), for rankings that ask for it. */
+  readonly sensitivities?: Float64Array | undefined;
 }
 
 /**
  * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a
  * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units;
- * and when the ranking needs inputs and there is no activity.
+ * and when the ranking needs what was not measured.
  */
 export function planCut(
   traced: TracedModel,
   target: CutTarget,
   parameters = countParameters(traced.prepared.graph),
-  { ranking = rankings.norm, activity }: RankingOptions = {},
+  { ranking = rankings.norm, activity, sensitivities }: RankingOptions = {},
 ): CutPlan {
   const { prepared, groups } = traced;
-  const { weights, ...ranked } = rankedUnits(traced, { ranking, activity });
+  const { weights, ...ranked } = rankedUnits(traced, { ranking, activity, sensitivities });
   const remaining = remainingParameters(prepared.graph, groups);
   const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
   const layers = layerSizes(groups, removed);
@@ -70,13 +72,13 @@ export function planCut(
   };
 }
 
-function rankedUnits(traced: TracedModel, { ranking = rankings.norm, activity }: RankingOptions) {
+function rankedUnits(traced: TracedModel, { ranking = rankings.norm, activity, sensitivities }: RankingOptions) {
   const { prepared, groups } = traced;
   const weights = weightsOf(constantPerUse(prepared.graph));
   const live = liveComponents(groups, weights);
   const norms = groupNorms(groups, weights).map((norm) => (Number.isNaN(norm) ? Number.POSITIVE_INFINITY : norm));
   const activities = activity && activityOf(traced, activity);
-  return { weights, groups, live, norms, ...ranking.scores({ groups, live, norms, activities }) };
+  return { weights, groups, live, norms, ...ranking.scores({ groups, live, norms, activities, sensitivities }) };
 }
 
 /** The components of all layers in the order in which they go. */

@@ -20,6 +20,7 @@ const units: RankedUnits = {
   live: Uint8Array.of(1, 1, 1, 1),
   norms: Float64Array.of(3, 4, 30, 40),
   activities: Float64Array.of(1, 0.5, 0, 0.1),
+  sensitivities: Float64Array.of(0.2, 0.1, 0.3, 0),
 };
 
 describe('rankings', () => {
@@ -35,6 +36,12 @@ describe('rankings', () => {
     expect([...within]).toEqual([3, 2, 0, 4]);
     expect([...across]).toEqual([1, 4 / 13, 0, 1]);
     expect(() => rankings.activity.scores({ ...units, activities: undefined })).toThrow(/needs inputs/);
+  });
+
+  it('by derivatives: as they are, within a layer and across; none without them', () => {
+    const { within, across } = rankings.taylor.scores(units);
+    expect([within, across]).toEqual([units.sensitivities, units.sensitivities]);
+    expect(() => rankings.taylor.scores({ ...units, sensitivities: undefined })).toThrow(/derivatives needs inputs/);
   });
 
   it('by LAMP: the share of the square among the larger ones of the layer', () => {

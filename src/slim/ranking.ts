@@ -11,6 +11,8 @@ export interface RankedUnits {
   readonly norms: Float64Array;
   /** Root mean square of what the component's readers read; absent without inputs. */
   readonly activities?: Float64Array | undefined;
+  /** How much the outputs, or a loss, change to first order without the component; absent without derivatives. */
+  readonly sensitivities?: Float64Array | undefined;
 }
 
 /** How much components matter: the larger, the longer they stay. */
@@ -25,13 +27,15 @@ export interface UnitScores {
 export interface UnitRanking {
   /** By what it ranks, in words. */
   readonly title: string;
-  /** True where it looks at `activities`. */
+  /** True where it looks at `activities` or `sensitivities`. */
   readonly needsInputs: boolean;
+  /** True where it looks at `sensitivities`. */
+  readonly needsDerivatives: boolean;
   /** Throws a UsageError where it needs inputs and there were none. */
   scores(units: RankedUnits): UnitScores;
 }
 
-export type RankingName = 'norm' | 'activity' | 'lamp';
+export type RankingName = 'norm' | 'activity' | 'lamp' | 'taylor';
 
 /** All rankings by name. */
 export const rankings: Readonly<Record<RankingName, UnitRanking>> = {
@@ -39,12 +43,14 @@ export const rankings: Readonly<Record<RankingName, UnitRanking>> = {
   norm: {
     title: 'group norm',
     needsInputs: false,
+    needsDerivatives: false,
     scores: (units) => ({ within: units.norms, across: relativeScores(units, units.norms) }),
   },
   /** ‖w_k‖ √E[x_k²]: what a unit's weights carry. Across layers by LAMP's share of it. */
   activity: {
     title: 'group norm × root mean square of the unit',
     needsInputs: true,
+    needsDerivatives: false,
     scores(units) {
       const { activities } = units;
       if (activities === undefined) {
@@ -58,8 +64,21 @@ export const rankings: Readonly<Record<RankingName, UnitRanking>> = {
   lamp: {
     title: 'LAMP',
     needsInputs: false,
+    needsDerivatives: false,
     scores({ groups, norms }) {
       return { within: norms, across: lampScores(componentsByLayer(groups), norms) };
+    },
+  },
+  /** What the outputs lose to first order without the unit (Molchanov et al. 2019), which compares across layers as it is. */
+  taylor: {
+    title: 'first-order change of the outputs without the unit',
+    needsInputs: true,
+    needsDerivatives: true,
+    scores({ sensitivities }) {
+      if (sensitivities === undefined) {
+        throw new UsageError('the ranking by derivatives needs inputs that the model is differentiated on');
+      }
+      return { within: sensitivities, across: sensitivities };
     },
   },
 };

@@ -80,6 +80,15 @@ describe('shrink --inputs', () => {
     expect(stdout).toMatch(/compensated by (means|least squares) in \d+ products: [\d.]+ %, without it [\d.]+ %/);
   });
 
+  it('ranks units by derivatives of the outputs', async () => {
+    const taylor = await runJson<Result>([...cut, '--rank', 'taylor', '--inputs', 'windows.npz'], folder);
+    expect(taylor).toMatchObject({ ranking: 'taylor', compensation: { isHeldOut: true } });
+    expect(taylor.verify).toEqual(taylor.compensation!.with);
+    const none = await runCli([...cut, '--rank', 'taylor'], folder);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain('--rank taylor looks at what units do on inputs; give some (--inputs FILE)');
+  });
+
   it('refuses an input with a value that is no number, and --no-compensate without inputs', async () => {
     const bad = { elementType: 'float32', dims: [2, 2], data: Float32Array.of(1, 2, Number.NaN, 3) } as const;
     await saveArrays(join(folder, 'bad.npz'), new Map([['x', bad]]));
