@@ -164,7 +164,7 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
   const report = flags.report ? join(directory, compressFiles.report) : null;
   if (report !== null) {
     const title = `${basename(path)}, compressed`;
-    await writeReport(report, { paths: [join(directory, 'stages')], title, latency: flags.latency, onStage: note });
+    await writeReport(report, { paths: [directory], title, latency: flags.latency, onStage: note });
   }
   const labels = byLabels ? await byLabels(original, smaller) : null;
   return { ...result, source: path, task: task.name, latencies, labels, report };

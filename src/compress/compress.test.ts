@@ -9,6 +9,7 @@ import { numbersOf } from '../graph/numbers.ts';
 import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { readRun } from '../runs/readRun.ts';
 import { run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
@@ -58,6 +59,14 @@ describe('compress', () => {
     expect(chosen.trained.error).toBeLessThan(chosen.cut.error!);
     expect(chosen.trained.error).toBeLessThan(0.2);
     expect(describeModel(await loadModel(path)).layers.map((l) => l.units)).toEqual([6]);
+    const { summary, result, epochs } = await readRun(folder, 'whole');
+    expect(summary).toMatchObject({ state: 'finished', task: 'distillation' });
+    expect(result!.models.map(({ name, hidden }) => [name, hidden])).toEqual([
+      ['original', [12]],
+      ['compressed', [6]],
+    ]);
+    expect(epochs.map(({ epoch }) => epoch)).toEqual(epochs.map((_, i) => i + 1));
+    expect(epochs.at(-1)!.units).toEqual([6]);
   });
 
   it('goes on to the same model wherever it is stopped', async () => {

@@ -23,6 +23,7 @@ import { shrinkModel } from '../slim/shrink.ts';
 import { changeOf, formatScore, isBetter, meanLoss, type ScoreValues, scoreKinds, worseBy } from '../tasks/score.ts';
 import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
 import { createScorer, scoreModel } from '../train/scorer.ts';
+import { writeAsRun } from './asRun.ts';
 import { lastAccepted, type NextStage, nextStage } from './course.ts';
 import { type CutModel, cutTo, orderOf, requireSmallEnough, tracedFor } from './cutTo.ts';
 import { epochsFor, epochsWithin, secondsPerEpoch, usualEpochs } from './epochs.ts';
@@ -356,7 +357,7 @@ const LIKELY_STAGES = 10;
 
 /** Writes the model that came out. */
 async function finish(work: Work): Promise<CompressResult> {
-  const { directory, goal, record } = work;
+  const { directory, goal, record, first, config, sources, runtime } = work;
   const chosen = lastAccepted(record.stages);
   const model = join(directory, compressFiles.model);
   if (chosen < 0) {
@@ -369,8 +370,20 @@ async function finish(work: Work): Promise<CompressResult> {
   await saveModel(model, await modelAfter(work, chosen));
   const original = record.original!;
   const quantized = work.quantize && (await inFewerBits(work, work.quantize, await modelAfter(work, chosen)));
-  const scores = scoreKinds(work.first.problem.scores);
-  return { directory, model, goal, scores, original, stages: record.stages, chosen: record.stages[chosen]!, quantized };
+  const scores = scoreKinds(first.problem.scores);
+  const result = {
+    directory,
+    model,
+    goal,
+    scores,
+    original,
+    stages: record.stages,
+    chosen: record.stages[chosen]!,
+    quantized,
+  };
+  const led = record.stages.flatMap((stage, i) => (stage.accepted && i <= chosen ? [placesOf(directory, i).run] : []));
+  await writeAsRun({ ...{ result, config, sources, runtime }, task: first, runs: led });
+  return result;
 }
 
 /** Writes the model in fewer bits beside it, and scores it as it is. */

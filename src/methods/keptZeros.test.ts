@@ -16,9 +16,11 @@ const optimizers: readonly Settings[] = [
   { optimizer: 'adam', learningRate: 0.01, ema: 0.9 },
   { optimizer: 'adamw', learningRate: 0.01 },
 ];
+/** Distillation differs from arrays in its loss alone. */
+const tasks = taskCases.filter(({ name }) => name !== 'distillation');
 /** A Latin square: every pair of fields, a task and an optimizer, but not all three at once. */
 const all = fields.flatMap(([title, own], f) =>
-  taskCases.map((task, t) => ({ title, own, task, by: optimizers[(f + t) % optimizers.length]! })),
+  tasks.map((task, t) => ({ title, own, task, by: optimizers[(f + t) % optimizers.length]! })),
 );
 
 describe('zeros that are kept', () => {

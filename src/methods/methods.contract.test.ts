@@ -82,11 +82,14 @@ type By = (typeof optimizers)[number];
 const rarely = ['question-answering', 'distillation'];
 /** Methods that are tried with these tasks: one for each way to act on weights. */
 const trying = ['group lasso', 'target', 'SET'];
+/** A squared error as a share of a variance goes astray in steps as large as those of plain descent here. */
+const optimizersFor = ({ name }: { readonly name: string }) =>
+  name === 'distillation' ? optimizers.filter(({ optimizer }) => optimizer === 'adam') : optimizers;
 /** Every method with every task and every optimizer, and every task with every optimizer, but not all three at once. */
 const all = cases
   .flatMap((method, m) =>
     taskCases.map((task, t) => {
-      const by = optimizers[(m + t) % optimizers.length]!;
+      const by = optimizersFor(task)[(m + t) % optimizersFor(task).length]!;
       return { method, task, by, title: `${method.name}, ${task.name}, ${by.optimizer}` };
     }),
   )
@@ -101,7 +104,7 @@ it('tries every pair of a method, a task and an optimizer', () => {
       ]),
     );
   const whole = cases.flatMap((method) =>
-    taskCases.flatMap((task) => optimizers.map((by) => ({ method, task, by, title: '' }))),
+    taskCases.flatMap((task) => optimizersFor(task).map((by) => ({ method, task, by, title: '' }))),
   );
   expect([...pairs(all)].sort()).toEqual([...pairs(whole)].sort());
 });
