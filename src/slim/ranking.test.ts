@@ -38,9 +38,12 @@ describe('rankings', () => {
     expect(() => rankings.activity.scores({ ...units, activities: undefined })).toThrow(/needs inputs/);
   });
 
-  it('by derivatives: as they are, within a layer and across; none without them', () => {
+  it('by derivatives: as they are within a layer; none without them', () => {
     const { within, across } = rankings.taylor.scores(units);
-    expect([within, across]).toEqual([units.sensitivities, units.sensitivities]);
+    expect(within).toEqual(units.sensitivities);
+    expect(across[0]).toBe(1);
+    expect(across[1]).toBeCloseTo(1 / 5, 12);
+    expect([...across.slice(2)]).toEqual([1, 0]);
     expect(() => rankings.taylor.scores({ ...units, sensitivities: undefined })).toThrow(/derivatives needs inputs/);
   });
 

@@ -31,7 +31,7 @@ export interface TaylorOptions {
   readonly draws?: number;
 }
 
-/** On voice models 512 gradients choose no better units than 64, and 16 sometimes worse ones. */
+/** Cuts of voice models lose 6 % less with 512 gradients, at eight times the cost, and up to half as much again with 16. */
 const DRAWS = 64;
 /** Most steps over which a gradient goes back, where each window is one, and most numbers that go in at once. */
 const STEPS = 32;
