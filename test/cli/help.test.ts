@@ -70,7 +70,7 @@ it('finetune has the fields of its tasks alone, with their defaults', async () =
   const help = await helpOf('finetune');
   const words = help.replaceAll(/\s+/g, ' ');
   expect(words).toContain('--loss <name> what is made small: cross-entropy, mse, bce');
-  expect(group(help, 'With --teacher')).toMatch(/^ {2}--steps <number> [^]*\n {2}--outputs <names> /);
+  expect(group(help, 'With --teacher')).toMatch(/^ {2}--steps <number> [\s\S]*\n {2}--outputs <names> /);
   expect(words).toContain('--batch <number> sequences or examples side by side (default: 32)');
   expect(words).toContain('(default: 0.1 for sgd, asgd; 0.01 for momentum; 0.001 for adam, adamw)');
   expect(help).not.toMatch(/--hidden|--label|--task /);
