@@ -115,7 +115,8 @@ it.each<[title: string, args: string[], ...words: string[]]>([
   ['a teacher for text', ['sweep', 'iss-small', '--teacher', 'model.onnx', '--iss', '0,1'], '--teacher needs --task'],
   ['nothing held out', ['sweep', 'model.onnx', ...tune.slice(0, 2), ...tune.slice(4), '--iss', '0,1'], '--valid'],
   ['another model', [...model, '--init', 'fixed.onnx', '--iss', '0,1'], 'leave out --init'],
-  ['a field of language models', [...model, '--steps', '5,10'], '--steps needs --task language-model'],
+  ['a field of language models', [...model, '--keep-words', '0.8,0.9'], '--keep-words needs --task language-model'],
+  ['a field of distillation', [...model, '--steps', '5,10'], '--steps needs --teacher FILE'],
   ['a target out of reach', [...model, '--target', 'units=0.5,units=0.01'], '--target units=0.01 cannot be reached'],
   ['a loss that does not fit', [...model, '--loss', 'cross-entropy,mse'], '--loss mse wants targets like the output'],
 ])('%s is refused', async (_title, args, ...words) => {
