@@ -61,7 +61,7 @@ describe('loadArrays', () => {
   it('refuses what is no file, and other endings', async () => {
     mkdirSync(join(folder, 'folder.npz'));
     await expect(loadArrays(join(folder, 'nowhere.npz'))).rejects.toThrow(/nowhere\.npz: there is no such file/);
-    await expect(loadArrays(join(folder, 'folder.npz'))).rejects.toThrow(/it is not a file/);
+    await expect(loadArrays(join(folder, 'folder.npz'))).rejects.toThrow(/folder\.npz is a folder without arrays/);
     await expect(loadArrays('model.onnx')).rejects.toThrow(
       'cannot read arrays in model.onnx: expected a name that ends in .npz, .npy, .safetensors, .jsonl, .ndjson',
     );

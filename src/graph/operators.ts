@@ -18,6 +18,7 @@ const binary = { elementwise: 'broadcast' } as const;
 const test = { ...binary, decides: true, gradient: 'zero' } as const;
 const rule = { gradient: 'rule' } as const;
 const reduction = { reduces: 'value' } as const;
+const keeping = { ...reduction, keepsSingle: true } as const;
 const scaled = { inputs: ['data', 'vector', 'vector'] } as const;
 /** X, W, R, B, sequence_lens, initial_h, initial_c and P; see `slots.ts`. */
 const layer = ['data', 'matrix', 'matrix', 'vector', 'lengths', 'state'] as const;
@@ -147,11 +148,11 @@ export const operators = {
   ReduceL2: { ...reduction, ...rule },
   ReduceLogSum: reduction,
   ReduceLogSumExp: { ...reduction, ...rule },
-  ReduceMax: { ...reduction, ...rule },
-  ReduceMean: { ...reduction, ...rule },
-  ReduceMin: { ...reduction, ...rule },
+  ReduceMax: { ...keeping, ...rule },
+  ReduceMean: { ...keeping, ...rule },
+  ReduceMin: { ...keeping, ...rule },
   ReduceProd: reduction,
-  ReduceSum: { ...reduction, ...rule },
+  ReduceSum: { ...keeping, ...rule },
   ReduceSumSquare: { ...reduction, ...rule },
   Relu: { ...smooth, ...keepsZero, ...activates },
   Reshape: { ...rule, moves: 'keeps' },

@@ -36,6 +36,8 @@ export interface OperatorTraits {
   readonly product?: true;
   /** Makes one of all elements along axes: a number, or the place of one. */
   readonly reduces?: 'value' | 'place';
+  /** A reduction that leaves a single element as it is. */
+  readonly keepsSingle?: true;
   /** A recurrent layer: its gates in the order of their weights, and its states in the order of inputs and outputs. */
   readonly recurrent?: { readonly gates: readonly string[]; readonly states: readonly string[] };
   /** A loop over a body: how many inputs come before its states, and how many outputs of the body. */

@@ -1,11 +1,8 @@
 import type { GraphBuilder, Value } from '../../graph/builder.ts';
 import { knownTypes } from '../../graph/infer/infer.ts';
-import { movesAll, type Op } from '../../graph/operators.ts';
+import { movesAll, traits } from '../../graph/operators.ts';
 import { producers } from '../../graph/rewrite.ts';
 import type { Dim, Graph, Node } from '../../graph/types.ts';
-
-/** Reductions that leave a single element as it is. */
-const reductions: ReadonlySet<string> = new Set(['ReduceMean', 'ReduceSum', 'ReduceMax', 'ReduceMin'] satisfies Op[]);
 
 /**
  * The operator that makes the elements of an output, and the nodes that move them afterwards, in order; a reduction over
@@ -24,8 +21,9 @@ export function ending(graph: Graph, output: string) {
   return { activation, moves, value };
 }
 
-function reducesNothing(graph: Graph, { op, domain, inputs, outputs }: Node): boolean {
-  if (domain !== '' || !reductions.has(op)) return false;
+function reducesNothing(graph: Graph, node: Node): boolean {
+  if (!traits(node).keepsSingle) return false;
+  const { inputs, outputs } = node;
   const [from, to] = [inputs[0]!, outputs[0]!].map((name) => knownTypes(graph).type(name)?.shape);
   const withoutOnes = (shape: readonly Dim[]) => shape.filter((dim) => dim !== 1).join();
   return from !== undefined && to !== undefined && withoutOnes(from) === withoutOnes(to);
