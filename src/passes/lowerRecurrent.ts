@@ -8,6 +8,7 @@ import {
   concat,
   gather,
   matmul,
+  mul,
   reshape,
   scan,
   shapeOf,
@@ -19,7 +20,7 @@ import {
   where,
   withinLengths,
 } from '../graph/ops.ts';
-import { rewriteAll } from '../graph/rewrite.ts';
+import { allNodes, bodiesOf, readNames, rewriteAll } from '../graph/rewrite.ts';
 import { RECURRENT_INPUT as INPUT } from '../graph/slots.ts';
 import type { Graph, Node } from '../graph/types.ts';
 import { activationsOf, scalar } from '../recurrent/activations.ts';
@@ -35,17 +36,24 @@ const cells: Readonly<Record<RecurrentOp, Cell>> = { LSTM: lstm, GRU: gru, RNN: 
 /**
  * Replaces every recurrent operator, those inside loops and branches too, by a Scan over its cell's equations, which can
  * be differentiated. Parameters and values keep their names and layouts; W·x for all steps is one product before the
- * loop. Throws a SlimError for a node that is not as the ONNX standard has it. `made` hears which nodes stand for which.
+ * loop. Outputs that nothing reads are left out. Throws a SlimError for a node that is not as the ONNX standard has it. `made` hears which nodes stand for which.
  */
 export function lowerRecurrent(graph: Graph, made?: (from: Node, nodes: readonly Node[]) => void): Graph {
+  const nodes = allNodes(graph);
+  const read = new Set([
+    ...readNames(graph),
+    ...nodes.flatMap((n) => [...n.inputs, ...bodiesOf(n).flatMap(outputNames)]),
+  ]);
   return rewriteAll(graph, isRecurrent, (b, node) => {
     if (!isRecurrent(node)) return false;
     const before = b.nodes.length;
-    lowerNode(b, node);
+    lowerNode(b, { ...node, outputs: node.outputs.map((name) => (read.has(name) ? name : '')) });
     made?.(node, b.nodes.slice(before));
     return true;
   });
 }
+
+const outputNames = ({ outputs }: Graph) => outputs.map(({ name }) => name);
 
 /** X with three axes, the last as long as W [D, GH, I] says, also where an unknown operator made it. */
 function ranked(x: Value, weight: Value): Value {
@@ -74,6 +82,7 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
   const lengths = input(INPUT.lengths);
   // bool [T, 1, B]
   const valid = lengths && unsqueeze(withinLengths(x, lengths), [1]);
+  const givesStates = node.outputs.slice(1).some((name) => name !== '');
   const results = reversed.map((reverse, d) => {
     const recurrent = recurrents[d]!;
     const [input, inLoop] = splitBias(biases[d], cell.biasInLoop(node));
@@ -82,6 +91,8 @@ function lowerNode(b: GraphBuilder, node: RecurrentNode): void {
       projected: project(x, weights[d]!, input),
       // [B, H] → feature-major [H, B]
       initial: states.map((s) => (s[d] === undefined ? zeroState(x, recurrent) : transpose(s[d], [1, 0]))),
+      startsAtZero: states.every((s) => s[d] === undefined),
+      givesStates,
       step: cell.equations({
         node,
         recurrent,
@@ -134,25 +145,56 @@ interface Direction {
   /** Which steps of which examples count, bool [T, 1, B]; all when left out. */
   readonly valid: Value | undefined;
   readonly reverse: boolean;
+  /** Whether the initial states are the cell's own zeros, and whether final ones are asked for. */
+  readonly startsAtZero: boolean;
+  readonly givesStates: boolean;
 }
 
 /**
  * Runs a direction: outputs [T, H, B], then final states [H, B]. A step beyond an example's length gives zero and keeps
- * the state. In reverse these steps come first, so the state is still the initial one when the last step arrives.
+ * the state. In reverse these steps come first, so the state is still the initial one when the last step arrives: one
+ * that is zero is kept by a product. Forward they come last: where no final state is asked for, outputs are all that counts.
  */
 function runCell(b: GraphBuilder, d: Direction): Value[] {
-  const body = new GraphBuilder(b.fresh(`${d.name}_step`), b);
-  const scanned = d.valid ? [d.projected, d.valid] : [d.projected];
-  const states = d.initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
-  const [x, valid] = scanned.map((v, i) =>
+  const { valid, initial } = d;
+  if (valid === undefined) return runLoop(b, d, undefined, ([x], states) => repeatFirst(d.step(x!, states)));
+  if (!d.reverse && !d.givesStates) {
+    const [outputs, ...states] = runLoop(b, d, undefined, ([x], before) => repeatFirst(d.step(x!, before)));
+    return [where(valid, outputs!, scalar(outputs!, 0)), ...states];
+  }
+  if (d.reverse && d.startsAtZero) {
+    const counts = cast(valid, initial[0]!.type.elementType);
+    return runLoop(b, d, counts, ([x, count], states) => repeatFirst(d.step(x!, states).map((s) => mul(s, count!))));
+  }
+  return runLoop(b, d, valid, ([x, isValid], states) => {
+    const next = d.step(x!, states);
+    const kept = next.map((state, i) => where(isValid!, state, states[i]!));
+    return [...kept, where(isValid!, next[0]!, scalar(next[0]!, 0))];
+  });
+}
+
+/** New states and the output, which is the first of them. */
+function repeatFirst(states: readonly Value[]): Value[] {
+  return [...states, states[0]!];
+}
+
+/** The loop over steps; `step` takes what is scanned, W·x first, and gives the next states and the output. */
+function runLoop(
+  b: GraphBuilder,
+  { name, projected, initial, reverse }: Direction,
+  mask: Value | undefined,
+  step: (scanned: readonly Value[], states: readonly Value[]) => Value[],
+): Value[] {
+  const body = new GraphBuilder(b.fresh(`${name}_step`), b);
+  const scanned = mask ? [projected, mask] : [projected];
+  const states = initial.map((s) => body.input(b.fresh('state'), s.type.elementType, s.type.shape));
+  const inputs = scanned.map((v, i) =>
     body.input(b.fresh(i === 0 ? 'projected' : 'valid'), v.type.elementType, v.type.shape?.slice(1)),
   );
-  const next = d.step(x!, states);
-  for (const [i, state] of next.entries()) body.output(valid ? where(valid, state, states[i]!) : state);
-  body.output(valid ? where(valid, next[0]!, scalar(next[0]!, 0)) : next[0]!);
-  const results = scan(d.initial, scanned, body.build(), {
-    reverseInputs: scanned.map(() => d.reverse),
-    reverseOutputs: [d.reverse],
+  for (const result of step(inputs, states)) body.output(result);
+  const results = scan(initial, scanned, body.build(), {
+    reverseInputs: scanned.map(() => reverse),
+    reverseOutputs: [reverse],
   });
   return [results[states.length]!, ...results.slice(0, states.length)];
 }

@@ -23,6 +23,11 @@ export interface Session {
 export interface SessionOptions {
   /** Threads inside one operator; the runtime's default is one per core. */
   readonly threads?: number | undefined;
+  /**
+   * Whether the engine, after a first run, lays out one block for all values of a run with inputs of these sizes, beside the
+   * memory that the first run took and that it keeps. True by default.
+   */
+  readonly plansMemory?: boolean | undefined;
   /** What messages call the model; the name of its graph by default. */
   readonly name?: string | undefined;
   /** Writes a profile of every operator (Chrome trace format) with this file name prefix. */

@@ -34,7 +34,7 @@ export function runtimeOf(engine: Engine): Runtime {
 async function createSession(
   engine: Engine,
   model: Model | Uint8Array,
-  { threads, profile, name }: SessionOptions,
+  { threads, plansMemory = true, profile, name }: SessionOptions,
 ): Promise<Session> {
   const [bytes, named] = model instanceof Uint8Array ? [model, ''] : [writeModel(model), model.graph.name];
   const call = { engine: engine.name, model: name ?? (named || 'the model') };
@@ -45,6 +45,7 @@ async function createSession(
       graphOptimizationLevel: optimizationFor(model),
       // Errors are thrown: on stderr they would stand twice.
       logSeverityLevel: SILENT,
+      enableMemPattern: plansMemory,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
       ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
     }),

@@ -61,7 +61,10 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
     const sizes = problem.scoresAnyShape ? undefined : shape;
     return sessions.get(sizes ? shapeKey(sizes) : '', async () => {
       const plan = scoringGraph(model, problem, trained, sizes);
-      return { plan, session: await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads }) };
+      return {
+        plan,
+        session: await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads, plansMemory: false }),
+      };
     });
   };
   return {

@@ -97,7 +97,9 @@ export async function compileStep(
   const unwritten = memory.parameters.flatMap(({ name, gradient, isWritten }) =>
     isWritten && !plan.gradients.has(name) ? [gradient.data] : [],
   );
-  const session = await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads });
+  // A plan would hold the values of a step twice, at no gain in time.
+  const options = { threads, plansMemory: false };
+  const session = await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), options);
   const kernels = instantiateKernels(arena.memory);
   return {
     plan,

@@ -44,7 +44,7 @@ export async function measureLossTaylor(
   }
   const compile = async (shape: BatchShape): Promise<Compiled> => {
     const made = lossGradients(model, groups, problem, shape);
-    return { ...made, session: await runtime.createSession(modelOf(made.graph), { threads }) };
+    return { ...made, session: await runtime.createSession(modelOf(made.graph), { threads, plansMemory: false }) };
   };
   const sessions = new Recent<Compiled>(MOST_SHAPES, ({ session }) => session.release());
   const batches = problem.batches(split, { epoch: 0, seed, rank: 0, ranks: 1 });

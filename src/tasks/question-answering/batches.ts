@@ -8,9 +8,10 @@ import { scoreAnswer } from './officialScore.ts';
 import type { QuestionSet, ReadPassage } from './questionData.ts';
 import { EXACT, OVERLAP } from './scores.ts';
 
-/** Different lengths that passages, and questions, are padded to, at most. */
+/** Different lengths that passages of training are padded to, at most: each has a compiled step of its own. */
 const MOST_PASSAGES = 8;
-const MOST_QUESTIONS = 2;
+/** Batches are of passages of similar length: the longest of their questions is nearly always a long one. */
+const MOST_QUESTIONS = 1;
 
 /** Lengths to pad to, from short to long. */
 export interface Padding {
