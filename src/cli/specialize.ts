@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
 import { statesOf } from '../graph/states.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { traceNotes } from '../onnx/traces.ts';
 import { readGiven } from '../passes/givenText.ts';
 import { specialize } from '../passes/specialize.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -49,6 +50,7 @@ command.action(async (path: string, flags: SpecializeFlags) => {
 async function specializeFile(path: string, flags: SpecializeFlags) {
   checkNewFile(path, flags.out, flags.force);
   const model = await loadModel(path);
+  traceNotes(model, path).forEach(note);
   const { values, sizes } = readGiven(model.graph, flags);
   const { model: simple, given, nodes, decided, undecided, inputs } = specialize(model, { values, sizes });
   const states = statesOf(given);
