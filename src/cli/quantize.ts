@@ -62,7 +62,7 @@ export const command = new Command('quantize')
   .addOption(
     new Option(
       '--bits <number>',
-      'bits of weights that are multiplied as whole numbers: 8 need VNNI on x86 (default: 7, right on every processor; of qdq 8)',
+      'bits of weights that are multiplied as whole numbers: 8 need VNNI on x86, or an accelerator (default: 7, right on every processor)',
     ).choices(['7', '8']),
   )
   .addOption(

@@ -110,7 +110,7 @@ it('rounds activations on ranges that calibration data have', async () => {
   const { code, stdout, stderr } = await runCli(['quantize', 'model.onnx', ...flags], folder);
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/^measuring ranges of activations on 3 windows$/m);
-  expect(stdout).toMatch(/^multiplied as int8 \(8 bits\): head\.weight$/m);
+  expect(stdout).toMatch(/^multiplied as int8 \(7 bits\): head\.weight$/m);
   expect(stdout).toMatch(/^stored as int8, computed in float32: lstm_0\.weight, lstm_0\.recurrent$/m);
   const { graph } = await loadModel(at('static.onnx'));
   expect(graph.nodes.map(({ op }) => op)).toContain('QuantizeLinear');
