@@ -3,7 +3,7 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long, those that start processes among them: they begin first, so that none runs alone at the end. */
-const SLOW = [/methods\.contract/, /\/test\//];
+const SLOW = [/methods\.contract/, /\/cli\/(?:sweep|methodKills|finetuneMethods|terminals)\./, /\/test\//];
 
 /** Files that replace modules or change their process: each has one of its own. All others share what they import. */
 const APART = [

@@ -61,7 +61,10 @@ export function startCommand(command: string, args: readonly string[], cwd: stri
   return { child, finished, stderr: () => stderr };
 }
 
-/** Runs `slimrnn` with arguments in a folder to its end, in a process of its own. */
+/**
+ * Runs `slimrnn` with arguments in a folder to its end as a user does, in a process of its own: crashes, signals and the
+ * guard are seen here alone, and each command has a test that runs it so.
+ */
 export function runAlone(args: readonly string[], cwd: string): Promise<Finished> {
   return startCli(args, cwd).finished;
 }
@@ -73,8 +76,8 @@ export function runCli(args: readonly string[], cwd: string): Promise<Finished> 
 }
 
 /** Runs `slimrnn` with --json and gives the one document on stdout; throws with stderr when the command fails. */
-export async function runJson<T>(args: readonly string[], cwd: string): Promise<T> {
-  const { code, stdout, stderr } = await runCli([...args, '--json'], cwd);
+export async function runJson<T>(args: readonly string[], cwd: string, run = runCli): Promise<T> {
+  const { code, stdout, stderr } = await run([...args, '--json'], cwd);
   if (code !== 0) throw new Error(`slimrnn ${args.join(' ')} ended with exit code ${code}:\n${stderr}`);
   return JSON.parse(stdout) as T;
 }
