@@ -36,9 +36,9 @@ export default defineConfig({
     // Most tests wait for one thread of the engine, or for a process that they have started.
     maxWorkers: '100%',
     // A busy machine takes its time; what does not come at all fails the test all the same.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
     projects: [
       {
         extends: true,
