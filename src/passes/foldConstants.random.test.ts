@@ -11,7 +11,10 @@ import { foldConstants } from './foldConstants.ts';
 
 /** Outputs with one zero: which one of 0 and -0 an operator gives depends on the processor and on what is fused. */
 function equalZeros(outputs: Record<string, Tensor>): Record<string, unknown> {
-  const numbers = ({ data, ...rest }: Tensor) => ({ ...rest, data: Array.from(data, (v) => (v === 0 ? 0 : v)) });
+  const numbers = ({ data, ...rest }: Tensor) => ({
+    ...rest,
+    data: Array.from<unknown>(data).map((v) => (Object.is(v, -0) ? 0 : v)),
+  });
   return Object.fromEntries(Object.entries(outputs).map(([name, tensor]) => [name, numbers(tensor)]));
 }
 
