@@ -4,7 +4,7 @@ import { pathToFileURL } from 'node:url';
 import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
-import { makeFolder, runCli, runJson, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -33,6 +33,7 @@ describe('slimrnn report', () => {
     const made = await runJson<{ file: string; bytes: number; runs: string[] }>(
       ['report', 'runs', '--no-latency'],
       folder,
+      runAlone,
     );
     expect(made).toMatchObject({ file: 'runs/report.html', runs: [hostile, 'dense', 'rhn'] });
     expect(made.bytes).toBe(statSync(at('runs', 'report.html')).size);

@@ -26,7 +26,7 @@ const at = (...path: string[]) => join(folder, ...path);
 const short = [...tiny, '--data', 'text', '--threshold', '0.03', '--shrink-every', '20', '--no-latency'];
 const eight = ['sweep', ...short, '--epochs', '4', '--iss', '0.005..0.04', '--count', '8', '--workers', '2'];
 
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
 
 beforeAll(async () => {
   folder = makeFolder();

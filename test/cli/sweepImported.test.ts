@@ -17,7 +17,7 @@ import { lockedRuns, until } from '../support/sweeping.ts';
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
 
-vi.setConfig({ testTimeout: 300_000, hookTimeout: 300_000 });
+vi.setConfig({ testTimeout: 900_000, hookTimeout: 900_000 });
 
 const tune = ['--data', 'sums.npz', '--valid', 'held-out.npz', '--loss', 'cross-entropy', '--target-array', 'y'];
 const model = ['sweep', 'model.onnx', ...tune, '--learning-rate', '0.01', '--batch', '8', '--epochs', '6'];

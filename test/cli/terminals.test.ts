@@ -85,7 +85,7 @@ describe.skipIf(!hasTerminals)('a terminal (needs script of util-linux)', () => 
     it('under nohup it goes on without the terminal', async () => {
       const out = `${name}-nohup`;
       const log = `${out}.log`;
-      const run = startInTerminal([...few, '--epochs', '20', '--out', out], folder, {
+      const run = startInTerminal([...few, '--epochs', '4', '--out', out], folder, {
         prefix: 'nohup',
         redirect: `> ${log} 2>&1`,
       });
@@ -124,7 +124,7 @@ describe.skipIf(!hasTerminals)('a terminal (needs script of util-linux)', () => 
   });
 
   describe('sweep', () => {
-    const sweep = ['sweep', ...tiny, '--data', 'text', '--iss', '0.005..0.04', '--count', '4', '--no-latency'];
+    const sweep = ['sweep', ...tiny, '--data', 'text', '--iss', '0.005,0.04', '--no-latency'];
     const running = (run: InTerminal, out: string) =>
       untilShown(run, () => lockedRuns(at(out)).length > 0 && existsSync(at(out, 'sweep.json')));
     let rows: unknown;
