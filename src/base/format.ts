@@ -15,6 +15,11 @@ export function short(value: number): string {
   return String(value);
 }
 
+/** 1 window, 2 windows: a count with what is counted, whose plural takes an s. */
+export function counted(count: number, what: string): string {
+  return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
+}
+
 /** A real number to three digits. */
 export function rounded(value: number): string {
   return value === 0 ? '0' : String(Number(value.toPrecision(3)));
