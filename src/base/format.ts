@@ -15,9 +15,9 @@ export function short(value: number): string {
   return String(value);
 }
 
-/** 1 window, 2 windows: a count with what is counted, whose plural takes an s. */
-export function counted(count: number, what: string): string {
-  return `${grouped(count)} ${what}${count === 1 ? '' : 's'}`;
+/** 1 window, 2 windows, 3 batches: a count with what is counted. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${grouped(count)} ${count === 1 ? one : many}`;
 }
 
 /** A real number to three digits. */

@@ -102,6 +102,11 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     await page.getByRole('heading', { level: 1, name: '2 runs' }).waitFor();
     await page.locator('.chart svg').first().waitFor();
     expect(await page.getByRole('row').first().innerText()).toContain('valid perplexity');
+    // A run that goes on does so here, too.
+    const figures = page.getByRole('row', { name: /^other/ }).first();
+    expect(await figures.innerText()).toMatch(/\t4\t/);
+    makeRun(join(folder, 'runs', 'other'), { epochs: 6 });
+    await expect.poll(() => figures.innerText(), { timeout: 15_000 }).toMatch(/\t6\t/);
     expect(problems).toEqual([]);
     await page.close();
   });
