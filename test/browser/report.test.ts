@@ -100,7 +100,7 @@ describe.skipIf(chromiumPath === undefined)('a report in Chromium', () => {
     await expect.poll(() => page.getByText('Group norms of lstm_0, epoch 1').first().isVisible()).toBe(true);
     const map = page.locator('.map').first();
     await map.focus();
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
     const said = page.locator('.pointed').first();
     await expect.poll(() => said.innerText()).toMatch(/^row lstm_0, input gate, unit 1.* · column /);
     await map.hover({ position: { x: 3, y: 3 } });

@@ -109,14 +109,22 @@ function drawing(
     return escaped(`${data.name ?? ''}: ${named.axis} ${rounded(cost)}, ${name} ${qualityText(kind, quality)}`);
   };
   const label = {
-    ...{ show: points.length <= 16, position: 'top', distance: 6, color: quiet, fontSize: 11, ...onTop(colors) },
+    ...{
+      show: points.length <= 16,
+      position: 'top',
+      distance: 6,
+      color: quiet,
+      fontSize: 11,
+      minMargin: 6,
+      ...onTop(colors),
+    },
     formatter: ({ name }: { name: string }) => name,
   };
   const across = axisOf(roomy(points.map(({ cost }) => cost)), { steps: stepsAcross(width) });
   const up = axisOf(roomy(points.map(({ quality }) => quality.value)), { most: kind.isShare ? 1 : undefined });
   return {
     legend: { data: methods, itemWidth: 12, itemHeight: 12 },
-    grid: { right: 28 },
+    grid: { top: 52, right: 28 },
     tooltip: { trigger: 'item', formatter },
     xAxis: { ...linearAxis(across), name: named.axis, nameGap: 26 },
     yAxis: linearAxis(up, kind.isShare ? percentLabels(up) : undefined),
@@ -128,7 +136,7 @@ function drawing(
       },
       ...methods.map((method, i) => ({
         ...{ type: 'scatter', name: method, symbolSize: 11, label, z: 3 },
-        labelLayout: { hideOverlap: true, moveOverlap: 'shiftY' },
+        labelLayout: { hideOverlap: true },
         symbol: method === 'dense' ? 'diamond' : SYMBOLS[i % SYMBOLS.length],
         itemStyle: { color: series[i % series.length] },
         data: points
