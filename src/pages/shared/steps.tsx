@@ -49,9 +49,11 @@ export function StepSlider({ steps, epochs }: { steps: Steps; epochs: readonly n
   const text = epoch === 0 ? 'before training' : `epoch ${epoch}`;
   return (
     <p class="steps no-print">
-      <button type="button" class="play" onClick={steps.play} disabled={epochs.length < 2}>
-        {steps.isPlaying ? 'Pause' : 'Play'}
-      </button>
+      {epochs.length > 1 && (
+        <button type="button" class="play" onClick={steps.play}>
+          {steps.isPlaying ? 'Pause' : 'Play'}
+        </button>
+      )}
       <label>
         <output>{text}</output>
         <input
