@@ -20,6 +20,9 @@ interface CourseChartsProps {
   readonly items: string;
 }
 
+/** Why a model has more units than are alive. */
+const LAST_UNIT = ' A layer keeps its last unit though nothing reads it.';
+
 /** How a training went: units alive and scores side by side, then learning rate, penalty and speed. */
 export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps) {
   const last = rows.at(-1);
@@ -28,7 +31,7 @@ export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps)
   const charts: EpochChartProps[] = [
     {
       title: 'Units alive',
-      note: `After ${counted(last.epoch, 'epoch')}: ${last.alive.join(' + ')}.`,
+      note: `After ${counted(last.epoch, 'epoch')}: ${last.alive.join(' + ')}.${last.alive.includes(0) ? LAST_UNIT : ''}`,
       courses: layers.map((name, i) => courseOf(name, rows, (row) => row.alive[i])),
       fromZero: true,
       whole: true,

@@ -10,6 +10,8 @@ const BINS_PER_DECADE = 10;
 /** Empty places between the bar of the zeros and the first bin. */
 const GAP = ['', ' '];
 const FIRST = 1 + GAP.length;
+/** Pixels between the zero and the next label. */
+const ROOM = 40;
 
 interface NormHistogramsProps {
   readonly rows: readonly EpochMetrics[];
@@ -91,13 +93,14 @@ function NormChart({ title, bins, gone, range: [from, to], highest, mark }: Norm
   const rows = labels.map((label, i) => [label, String(values[i])]).filter(([, value], i) => i === 0 || value !== '0');
   const left = bins.counts.reduce((sum, n) => sum + n, 0);
   const isDecade = (index: number) => index >= FIRST && (from + index - FIRST) % BINS_PER_DECADE === 0;
-  const option = (colors: Colors) => ({
+  const option = (colors: Colors, width: number) => ({
     legend: { show: false },
     grid: { top: 24 },
     xAxis: {
       ...{ type: 'category', data: labels, name: '‖w‖', axisTick: { show: false } },
       axisLabel: {
-        interval: (index: number) => index === 0 || isDecade(index),
+        // The first decade gives way to the zero, which has its bar right beside.
+        interval: (index: number) => index === 0 || (isDecade(index) && (index * width) / labels.length > ROOM),
         formatter: (_: string, index: number) => (index === 0 ? '0' : powerLabel(edge(from + index - FIRST))),
       },
     },
