@@ -35,7 +35,7 @@ export default defineConfig({
   cleanUrls: false,
   lastUpdated: false,
   markdown: { config: (md) => md.core.ruler.push('places-in-the-repository', linkToSite) },
-  vite: { build: { chunkSizeWarningLimit: 2000 } },
+  vite: { plugins: [vueOfThisFolder()], build: { chunkSizeWarningLimit: 2000 } },
   themeConfig: {
     nav: [
       { text: 'Start here', link: '/docs/start' },
@@ -60,4 +60,17 @@ function linkToSite({ tokens, env }) {
     const linked = isFolder ? `${path.replace(/\/?$/, '/')}index.md` : path.replace(/README\.md$/, 'index.md');
     token.attrSet('href', anchor === undefined ? linked : `${linked}#${anchor}`);
   }
+}
+
+/** Pages lie outside of the folder in which vue is installed. */
+function vueOfThisFolder() {
+  return {
+    name: 'vue-of-this-folder',
+    enforce: 'pre',
+    resolveId(source) {
+      return /^vue($|\/)/.test(source)
+        ? this.resolve(source, fileURLToPath(import.meta.url), { skipSelf: true })
+        : null;
+    },
+  };
 }
