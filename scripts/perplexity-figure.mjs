@@ -85,7 +85,7 @@ const marks = series.flatMap(({ color, points }) =>
 );
 const legend = series.map(
   ({ name, color, at }) =>
-    `<circle cx="${frame.left + 8 + at}" cy="36" r="5" fill="${color}"/>` + text([frame.left + 20 + at, 40], name),
+    `<circle cx="${frame.left + 8 + at}" cy="36" r="5" fill="${color}"/>${text([frame.left + 20 + at, 40], name)}`,
 );
 
 writeFileSync(
