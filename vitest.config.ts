@@ -10,6 +10,7 @@ const APART = [
   'src/runtime/devices.contract.test.ts',
   'src/slim/traceOnce.test.ts',
   'src/tensorboard/writer.test.ts',
+  'test/docs/examples.test.ts',
   'test/docs/library.test.ts',
 ];
 

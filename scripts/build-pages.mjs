@@ -56,7 +56,6 @@ async function bundle(input, output) {
     input,
     platform: 'browser',
     tsconfig: join(root, 'tsconfig.json'),
-    resolve: { alias: { 'onnxruntime-web': 'onnxruntime-web/wasm' } },
     plugins: [
       {
         name: 'no-node',

@@ -75,6 +75,7 @@ export { type RunOptions, type RunStart, run } from './runs/run.ts';
 export { type Device, type DeviceName, deviceNames, devices } from './runtime/devices.ts';
 export { EngineError } from './runtime/explain.ts';
 export { nodeRuntime } from './runtime/node.ts';
+export { loadWebRuntime } from './runtime/webInNode.ts';
 export { startServer } from './serve/server.ts';
 export { writeSite } from './site/writeSite.ts';
 export { type Activity, type Moments, measureActivity } from './slim/activity.ts';

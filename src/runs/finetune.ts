@@ -1,6 +1,6 @@
-import type { Settings } from '../base/fields.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
+import type { RunSettings } from '../config/runSettings.generated.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.ts';
@@ -26,7 +26,7 @@ export interface FinetuneData {
 export type FinetuneSettings = Pick<ArraysFields, 'loss' | 'targetArray'> &
   Partial<ArraysFields> &
   Partial<TrainSettings> &
-  Settings;
+  RunSettings;
 
 /** How a model is fine-tuned, besides its settings. */
 export interface FinetuneOptions
