@@ -4,7 +4,7 @@ import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { getDataset, listDatasets } from '../data/registry.ts';
 import { note, print, table } from './output.ts';
-import { listenForStop, stopCode } from './stopping.ts';
+import { stopCode, stoppable } from './stopping.ts';
 
 /** Where to get what nobody may pass on, and how it is read. */
 const OTHERS = `
@@ -39,7 +39,7 @@ command
       throw new UsageError(`unknown data set '${name}'${didYouMean(name, known)}; known: ${known.join(', ')}`);
     }
     const directory = flags.out ?? join('data', name);
-    const stop = listenForStop(() => process.exit(stopCode()));
+    const stop = stoppable(() => process.exit(stopCode()));
     const files = await getDataset(name, directory).finally(stop.release);
     for (const f of files) note(`${f.path}  ${f.status}`);
     print({ name, directory, files }, () => `${name} is in ${directory}; train on it with --data ${directory}`);

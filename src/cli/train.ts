@@ -100,7 +100,7 @@ export async function trainInto(
   }
   if (!resume) await checkNewRunDirectory(directory);
   const task = await taskNamed(config.task.kind)!.load(config, sources);
-  const result = await runWithDisplay('', {
+  const result = await runWithDisplay({
     ...{ config, task, directory, sources, resume },
     onReady(start) {
       for (const line of [...task.notes, ...start.notes.map((text) => `note: ${text}`)]) note(line);
