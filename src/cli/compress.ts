@@ -32,7 +32,7 @@ import { type CompressReport, compressText, type LabelScores } from './compressT
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { number, seconds, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { print } from './output.ts';
 import { EACH, type Shown, showRun, withDisplay } from './progress.ts';
 
@@ -108,16 +108,16 @@ export const command = new Command('compress')
   .option('--no-report', 'write no report.html');
 addConfigFlags(command, compressible);
 const model = 'compress model.onnx --inputs inputs.npz';
-command.addHelpText(
-  'after',
-  `\nTargets: ${Object.entries(sizeTitles)
-    .map(([name, title]) => `${name}=SHARE (${title})`)
-    .join(', ')}.\n${examplesText(
+const targets = Object.entries(sizeTitles).map(([name, title]) => `${name}=SHARE (${title})`);
+addExamples(
+  command,
+  [
     `${model} --target params=0.4`,
     `${model} --loss-budget 1% --time 15m`,
     'compress vad.onnx --inputs recordings.npz --target latency=0.5 --set sr=16000',
     'compress runs/dense --target params=0.5',
-  )}`,
+  ],
+  `Targets: ${targets.join(', ')}.`,
 );
 command.action(async (path: string, flags: CompressFlags) => {
   const said = settingsFrom(command, compressible);

@@ -3,6 +3,7 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { getDataset, listDatasets } from '../data/registry.ts';
+import { addExamples } from './helpTexts.ts';
 import { note, print, table } from './output.ts';
 import { stopCode, stoppable } from './stopping.ts';
 
@@ -16,6 +17,7 @@ Texts for 'slimrnn train set-lstm' and 'dense-lstm' that you fetch yourself, for
 
 /** `slimrnn data list` and `slimrnn data get NAME` */
 export const command = new Command('data').description('Public data sets with checksums.').addHelpText('after', OTHERS);
+addExamples(command, ['data list', 'data get ptb --out ptb']);
 command
   .command('list')
   .description('Lists the data sets.')

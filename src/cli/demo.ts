@@ -17,6 +17,7 @@ import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
 import { throwIfStopped } from '../train/errors.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { addExamples } from './helpTexts.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
 import { EACH, showRun, withDisplay } from './progress.ts';
 
@@ -35,6 +36,7 @@ export const command = new Command('demo')
   )
   .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)');
 addConfigFlags(command, [languageModelTask]);
+addExamples(command, ['demo', 'demo --hidden 64,64 --epochs 4 --out runs/quick']);
 command.action(async (flags: DemoFlags) => {
   const started = performance.now();
   const said = settingsFrom(command, [languageModelTask]);

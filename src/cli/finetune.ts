@@ -8,7 +8,7 @@ import type { RunResult } from '../runs/result.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { importedTask, importedTasks, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
 import { resultText } from './resultText.ts';
@@ -35,16 +35,13 @@ addConfigFlags(command, importedTasks, ({ name }) =>
   name === distillationTask.name ? 'With --teacher' : 'Without --teacher',
 );
 const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
-command.addHelpText(
-  'after',
-  examplesText(
-    data,
-    `${data} --iss 0.01`,
-    `${data} --target units=0.5`,
-    'finetune slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz',
-    'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
-  ),
-);
+addExamples(command, [
+  data,
+  `${data} --iss 0.01`,
+  `${data} --target units=0.5`,
+  'finetune slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz',
+  'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
+]);
 command.action(async (path: string, flags: TrainFlags) => {
   const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, importedTasks)));
   print(result, () => resultText(result));

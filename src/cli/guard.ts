@@ -1,6 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { asksForJson } from './asksForJson.ts';
 import { CrashNoise } from './crashNoise.ts';
 import type { GuardedMessage } from './guarded.ts';
+import type { Explained } from './output.ts';
 import { SAME_WISH } from './stopping.ts';
 
 /*
@@ -113,6 +115,10 @@ function crashText({ model, engine }: { model: string; engine: string }, text: s
 
 function failed(message: string): number {
   process.stderr.write(`error: ${message}\n`);
+  if (asksForJson(process.argv)) {
+    const error: Explained = { code: 'failed', exitCode: 1, message };
+    process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  }
   return 1;
 }
 

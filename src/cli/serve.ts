@@ -4,6 +4,7 @@ import { UsageError } from '../base/errors.ts';
 import { requireReadable } from '../runs/findRuns.ts';
 import { startServer, USUAL_PORT } from '../serve/server.ts';
 import { number } from './flags.ts';
+import { addExamples } from './helpTexts.ts';
 import { note } from './output.ts';
 import { stoppable } from './stopping.ts';
 
@@ -43,3 +44,4 @@ export const command = new Command('serve')
     await new Promise<void>((resolve) => stoppable(() => resolve()));
     await server.close();
   });
+addExamples(command, ['serve', 'serve results/runs --port 0']);

@@ -12,9 +12,10 @@ import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { examplesText, presetsText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { refuseTeacher } from './importedModel.ts';
 import { note, print } from './output.ts';
+import { presetsText } from './presetsText.ts';
 import { runWithDisplay, scoresText } from './progress.ts';
 import { resultText } from './resultText.ts';
 
@@ -45,16 +46,13 @@ export const command = new Command('train')
   .option('--resume', 'go on with the run in --out from its last checkpoint')
   .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
 addConfigFlags(command);
-command.addHelpText(
-  'after',
-  examplesText(
-    'train iss-small',
-    'train spam --out runs/spam',
-    'train iss-sentiment --data reviews.csv --text review --label stars',
-    'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
-    'train runs/iss-small --resume',
-  ),
-);
+addExamples(command, [
+  'train iss-small',
+  'train spam --out runs/spam',
+  'train iss-sentiment --data reviews.csv --text review --label stars',
+  'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
+  'train runs/iss-small --resume',
+]);
 command.action(async (name: string, flags: TrainFlags) => {
   const result = await trainCommand(name, flags, settingsFrom(command));
   print(result, () => resultText(result));
