@@ -9,11 +9,16 @@ import { stopCode, stoppable } from './stopping.ts';
 
 /** Where to get what nobody may pass on, and how it is read. */
 const OTHERS = `
-Texts for 'slimrnn train set-lstm' and 'dense-lstm' that you fetch yourself, for their terms do not let others pass them on:
-  IMDB          https://ai.stanford.edu/~amaas/data/sentiment/   --data aclImdb
-  Sanders       the Sanders Twitter corpus of 2011, as CSV        --data tweets.csv --label sentiment --test-share 0.2
-  Yelp          https://www.yelp.com/dataset, reviews as CSV      --data reviews.csv.gz --label stars --test-share 0.2
-  Amazon food   https://snap.stanford.edu/data/web-FineFoods.html, as CSV  --data train.csv --valid val.csv --label score`;
+Texts for 'slimrnn train set-lstm' and 'dense-lstm' that you fetch yourself,
+for their terms do not let others pass them on:
+  IMDB         https://ai.stanford.edu/~amaas/data/sentiment/
+               --data aclImdb
+  Sanders      the Sanders Twitter corpus of 2011, as CSV
+               --data tweets.csv --label sentiment --test-share 0.2
+  Yelp         https://www.yelp.com/dataset, reviews as CSV
+               --data reviews.csv.gz --label stars --test-share 0.2
+  Amazon food  https://snap.stanford.edu/data/web-FineFoods.html, as CSV
+               --data train.csv --valid val.csv --label score`;
 
 /** `slimrnn data list` and `slimrnn data get NAME` */
 export const command = new Command('data').description('Public data sets with checksums.').addHelpText('after', OTHERS);

@@ -2,19 +2,20 @@ import { type Command, Help } from 'commander';
 
 /** Columns of the help, at most. */
 const MOST_COLUMNS = 110;
-/** A terminal narrower than this breaks what is not made for it. */
-const FEWEST_COLUMNS = 40;
+/** Columns that a description has at least: beside longer flags it is no narrower. */
+export const FEWEST_COLUMNS = 20;
 
 /** Columns of the help: those of the terminal, as far as lines can be read. */
 export function helpWidth(columns = process.stdout.columns || MOST_COLUMNS): number {
-  return Math.max(FEWEST_COLUMNS, Math.min(columns, MOST_COLUMNS));
+  return Math.max(2 * FEWEST_COLUMNS, Math.min(columns, MOST_COLUMNS));
 }
 
 /** Adds what stands below the options of a command: examples, and before them a paragraph where one is given. */
 export function addExamples(command: Command, examples: readonly string[], before = ''): void {
-  command.addHelpText('after', () => {
-    const paragraph = before === '' ? [] : ['', new Help().boxWrap(before, helpWidth())];
-    return [...paragraph, '', 'Examples:', ...examples.map((example) => exampleText(example, helpWidth()))].join('\n');
+  command.addHelpText('after', ({ command: shown }) => {
+    const width = shown.configureHelp().helpWidth ?? helpWidth();
+    const paragraph = before === '' ? [] : ['', new Help().boxWrap(before, width)];
+    return [...paragraph, '', 'Examples:', ...examples.map((example) => exampleText(example, width))].join('\n');
   });
 }
 

@@ -35,8 +35,8 @@ const FRAME =
   'top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid';
 const NO_FRAME = Object.fromEntries(FRAME.split(' ').map((part) => [part, '']));
 
-/** Columns between two of a table. */
-const GAP = 2;
+/** Characters between two columns of a table, and at its two edges together. */
+const [GAP, EDGES] = [4, 2];
 
 /**
  * A table without frames: a header and aligned columns, numbers at the right. What is too wide for the terminal goes on
@@ -48,18 +48,18 @@ export function table(
   width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
 ): string {
   const [first = 0, ...others] = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
-  const parts: number[][] = [];
-  let used = Number.POSITIVE_INFINITY;
+  const parts: number[][] = [[0]];
+  let used = EDGES + first;
   for (const [at, columns] of others.entries()) {
     used += GAP + columns;
-    if (used > width) {
+    if (used > width && parts.at(-1)!.length > 1) {
       parts.push([0]);
-      used = first + GAP + columns;
+      used = EDGES + first + GAP + columns;
     }
     parts.at(-1)!.push(at + 1);
   }
   const pick = (row: readonly string[], part: readonly number[]) => part.map((i) => row[i]!);
-  const drawn = (parts.length === 0 ? [[0]] : parts).map((part) =>
+  const drawn = parts.map((part) =>
     wholeTable(
       pick(head, part),
       rows.map((row) => pick(row, part)),

@@ -2,7 +2,7 @@ import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
 import { asksForJson } from './asksForJson.ts';
 import { endWithGuard } from './guarded.ts';
-import { helpWidth } from './helpTexts.ts';
+import { FEWEST_COLUMNS, helpWidth } from './helpTexts.ts';
 import { exitCodes, explain, printAsJson, printError, printErrorDocument } from './output.ts';
 
 /** A command as the help of all commands lists it. Its module is loaded when it is called: all of them take long to load. */
@@ -108,7 +108,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
-    .configureHelp({ helpWidth: helpWidth() })
+    .configureHelp({ helpWidth: helpWidth(), minWidthToWrap: FEWEST_COLUMNS })
     .exitOverride();
   const called = calledCommand(argv);
   for (const [name, listed] of Object.entries(commands)) {

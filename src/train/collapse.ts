@@ -1,7 +1,10 @@
 import { grouped } from '../base/format.ts';
+import { median } from '../bench/statistics.ts';
+import { groupNorms, weightsOf } from '../groups/measure.ts';
+import type { FirstModel } from '../methods/kind.ts';
 import { TrainingCollapsedError } from './errors.ts';
+import type { EpochMetrics } from './metrics.ts';
 import type { TrainOptions, TrainStart } from './options.ts';
-import type { Progress } from './store.ts';
 
 /** Layers of fewer units are small on purpose. */
 const SMALLEST = 4;
@@ -38,42 +41,42 @@ export function isCollapsed(layers: TrainStart['layers'], alive: readonly number
 export interface Look extends Pick<TrainOptions, 'settings' | 'method' | 'store'> {
   /** As the run began. */
   readonly layers: TrainStart['layers'];
-  /** Share of the run's learning that is done before an update. */
-  readonly learned: (update: number) => number;
+  /** `mildLambda` of the run; undefined where no units can be traced. */
+  readonly mildLambda: () => number | undefined;
 }
 
-/** Where a run is: the epoch that it is in, from 1, and its updates so far. */
-interface Moment extends Pick<Progress, 'updates'> {
-  readonly epoch: number;
+/** λ whose pull alone would take all of a run to bring the median of the first norms to zero: ‖w‖ / Σ η. */
+export function mildLambda({ groups, graph }: FirstModel, totalRate: number): number | undefined {
+  const norms = [...groupNorms(groups, weightsOf(graph))];
+  return norms.length === 0 ? undefined : median(norms) / totalRate;
 }
 
 /**
  * Throws TrainingCollapsedError where every layer has collapsed under a penalty, dead units are sliced away, so that
- * none can come back, and whole epochs would follow.
+ * none can come back, and whole epochs would follow the `epoch` (from 1) that the run is in.
  */
-export function requireLife(look: Look, moment: Moment, alive: readonly number[]): void {
+export function requireLife(look: Look, epoch: number, alive: readonly number[]): void {
   const { settings, method, layers, store } = look;
   const { epochs, shrink, trainCollapsed } = settings;
-  const { pressure } = method;
-  if (pressure === undefined || !pressure.isStructural || !shrink || trainCollapsed) return;
-  if (moment.epoch >= epochs || !isCollapsed(layers, alive)) return;
-  const reason =
-    `training collapsed in epoch ${moment.epoch} of ${epochs}: ${unitsText(collapsedLayers(layers, alive))}, ` +
-    'and no unit comes back';
+  if (!method.pressure?.isStructural || !shrink || trainCollapsed) return;
+  if (epoch >= epochs || !isCollapsed(layers, alive)) return;
+  const lost = unitsText(collapsedLayers(layers, alive));
   const checkpoint = store?.place();
-  const kept = checkpoint === undefined ? '' : `. A checkpoint is kept in ${checkpoint}`;
-  const advice = `Try ${lambdaToTry(look, moment)}, or go on all the same with --train-collapsed${kept}.`;
-  throw new TrainingCollapsedError(reason, moment.epoch, advice);
+  const kept = checkpoint === undefined ? '' : ` A checkpoint is kept in ${checkpoint}.`;
+  throw new TrainingCollapsedError(
+    `training collapsed in epoch ${epoch} of ${epochs}: ${lost}, and no unit comes back`,
+    epoch,
+    `Try ${lambdaToTry(look)}, or go on all the same with --train-collapsed.${kept}`,
+  );
 }
 
 /** What to say of layers that collapsed in the last epoch of a history; undefined where none did. */
-export function collapseNote(look: Look, progress: Progress): string | undefined {
-  const [before, last] = [progress.history.at(-2), progress.history.at(-1)];
+export function collapseNote(look: Look, history: readonly EpochMetrics[]): string | undefined {
+  const [before, last] = [history.at(-2), history.at(-1)];
   if (look.method.pressure === undefined || last === undefined) return undefined;
   const known = new Set(before && collapsedLayers(look.layers, before.alive).map(({ name }) => name));
   const fresh = collapsedLayers(look.layers, last.alive).filter(({ name }) => !known.has(name));
-  if (fresh.length === 0) return undefined;
-  return `collapsed: ${unitsText(fresh)}; try ${lambdaToTry(look, progress)}`;
+  return fresh.length === 0 ? undefined : `collapsed: ${unitsText(fresh)}; try ${lambdaToTry(look)}`;
 }
 
 function unitsText(layers: readonly CollapsedLayer[]): string {
@@ -84,11 +87,12 @@ function unitsText(layers: readonly CollapsedLayer[]): string {
 }
 
 /**
- * A λ to try, as a flag. λ killed everything within a share s of the run's learning; s·λ would take the whole run for the
- * same push, against which the data would win. The geometric mean of both, λ √s, lies between; at most λ/2.
+ * A λ to try, as a flag: the geometric mean of λ, which takes all units, and a mild one, which the data would outdo; at
+ * most λ/2. Single weights, of which nothing of the kind is known, are pressed a tenth as much.
  */
-function lambdaToTry({ method, learned }: Look, { updates }: Pick<Progress, 'updates'>): string {
-  const { flag, lambda } = method.pressure!;
-  const share = Math.min(Math.max(learned(updates), 0), 1);
-  return `${flag} ${Number((lambda * Math.min(Math.sqrt(share), 0.5)).toPrecision(2))}`;
+function lambdaToTry({ method, mildLambda }: Look): string {
+  const { flag, lambda, isStructural } = method.pressure!;
+  const mild = isStructural ? mildLambda() : undefined;
+  const wanted = mild === undefined ? lambda / 10 : Math.min(Math.sqrt(lambda * mild), lambda / 2);
+  return `${flag} ${Number(wanted.toPrecision(2))}`;
 }

@@ -45,7 +45,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
     run.progress = { ...run.progress, batch, updates, sums, penalty: run.progress.penalty + step.penalty };
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
-      requireLife(options, { epoch: epoch + 1, updates }, alive);
+      requireLife(options, epoch + 1, alive);
     }
     onBatch?.(progressOf(run.progress, options, batches, speed(), { units, alive }));
     if (signal?.aborted || (batch < batches.count && updates % settings.checkpointEvery === 0)) await saveTimed();

@@ -4,7 +4,7 @@ import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
-import { collapseNote, type Look, requireLife } from './collapse.ts';
+import { collapseNote, type Look, mildLambda, requireLife } from './collapse.ts';
 import { single } from './collective.ts';
 import { bestEpoch, decidingScores, type Run, trainEpoch } from './epoch.ts';
 import type { EpochMetrics } from './metrics.ts';
@@ -62,8 +62,8 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       if (setup.collective.rank === 0) await options.onEpochModel?.(finishedModel(run, options), at);
       await save();
       options.onEpoch?.(metrics);
-      requireLife(setup, { epoch: metrics.epoch, updates: run.progress.updates }, metrics.alive);
-      const note = collapseNote(setup, run.progress);
+      requireLife(setup, metrics.epoch, metrics.alive);
+      const note = collapseNote(setup, run.progress.history);
       if (note !== undefined) options.onCollapse?.(note);
     }
     const { history, kept } = run.progress;
@@ -81,8 +81,8 @@ function finishedModel({ state }: Run, options: TrainOptions): Model {
   return { ...model, metadata };
 }
 
-/** What goes by scores that never come would silently do nothing. */
-function requireScores({ problem, needsScores = [] }: TrainOptions): void {
+/** Throws a UsageError for what goes by scores that never come: it would silently do nothing. */
+export function requireScores({ problem, needsScores = [] }: TrainOptions): void {
   if (needsScores.length === 0 || problem.splits.includes('valid')) return;
   const verb = needsScores.length === 1 ? 'goes' : 'go';
   throw new UsageError(
@@ -112,7 +112,7 @@ export function setupOf(options: TrainOptions, first: FirstModel | undefined): T
         ...{ first, updates, epochs, threshold, seed, learned, totalRate: totalRate(schedule, run) },
       }),
     collective,
-    learned,
+    mildLambda: () => first && mildLambda(first, totalRate(schedule, run)),
     layers: (first?.groups.layers ?? []).map((l) => ({ name: l.name, units: l.components.length })),
   };
 }
