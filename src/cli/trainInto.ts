@@ -11,7 +11,7 @@ import { forecastRun } from '../runs/forecast.ts';
 import type { RunResult } from '../runs/result.ts';
 import { finishedRun, type RunOptions } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
-import { overSeeds } from '../runs/seeds.ts';
+import { overSeeds, type SeedsResult } from '../runs/seeds.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
@@ -82,6 +82,16 @@ export async function carryOut(request: TrainRequest, flags: TrainFlags): Promis
     print(result, () => resultText(result));
     return;
   }
+  const document = await trainSeeds(request, seeds, flags);
+  print(document, () => seedsText(document));
+}
+
+/** One run for each seed, in a folder of its own, and what they came to together. */
+async function trainSeeds(
+  { config, sources, directory }: TrainRequest,
+  seeds: readonly number[],
+  { resume, tensorboard }: TrainFlags,
+): Promise<SeedsResult & { readonly directory: string }> {
   if (!resume) await checkNewRunDirectory(directory);
   const results: RunResult[] = [];
   for (const seed of seeds) {
@@ -94,7 +104,7 @@ export async function carryOut(request: TrainRequest, flags: TrainFlags): Promis
   }
   const document = { directory, ...overSeeds(seeds, results) };
   await writeJson(join(directory, 'seeds.json'), document);
-  print(document, () => seedsText(document));
+  return document;
 }
 
 /** A run of a configuration into a directory, with all that a person wants to see of it. */

@@ -54,12 +54,11 @@ function goingOn(
 ): Set<number> {
   const isBaseline = baselines(plan);
   const rivals = [...reached.keys()].filter((i) => !isBaseline[i]);
-  const [alive, collapsed] = [false, true].map((is) =>
-    rivals.filter((i) => (reached.get(i)!.collapsed ?? false) === is),
-  );
-  const order = ranked(alive!.map((i) => objectives(plan, i, reached.get(i)!))).map((at) => alive![at]!);
+  const alive = rivals.filter((i) => !reached.get(i)!.collapsed);
+  const collapsed = rivals.filter((i) => reached.get(i)!.collapsed);
+  const order = ranked(alive.map((i) => objectives(plan, i, reached.get(i)!))).map((at) => alive[at]!);
   const places = survivors(active.filter((i) => !isBaseline[i]).length, plan.eta);
-  const best = [...order, ...collapsed!].slice(0, places);
+  const best = [...order, ...collapsed].slice(0, places);
   return new Set([...best, ...[...reached.keys()].filter((i) => isBaseline[i])]);
 }
 
