@@ -32,7 +32,16 @@ export type FinetuneSettings = Pick<ArraysFields, 'loss' | 'targetArray'> &
 export interface FinetuneOptions
   extends Pick<
     TrainOptions,
-    'runtime' | 'store' | 'resume' | 'untilEpoch' | 'collective' | 'signal' | 'onBatch' | 'onShrink' | 'onEpoch'
+    | 'runtime'
+    | 'store'
+    | 'resume'
+    | 'untilEpoch'
+    | 'collective'
+    | 'signal'
+    | 'onBatch'
+    | 'onShrink'
+    | 'onCollapse'
+    | 'onEpoch'
   > {
   /** Called once when model, data and settings fit together, before the first update. */
   readonly onReady?: ((start: FinetuneStart) => void | Promise<void>) | undefined;

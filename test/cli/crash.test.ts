@@ -42,7 +42,10 @@ describe('a model that crashes the engine', () => {
 
   it('ends with one line beside --json, too', async () => {
     const { code, stdout, stderr } = await runAlone([...runs.shrink!('crashing.onnx'), '--json'], folder);
-    expect({ code, stdout }, stderr).toEqual({ code: 1, stdout: '' });
+    expect(code, stderr).toBe(1);
+    const { error } = JSON.parse(stdout) as { error: { message: string } };
+    expect(error).toMatchObject({ code: 'failed', exitCode: 1 });
+    expect(stderr).toContain(`error: ${error.message}\n`);
   });
 
   it('is still shown by inspect', async () => {
