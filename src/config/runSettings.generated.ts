@@ -14,6 +14,11 @@ export interface RunSettings extends Settings {
   /** Cut recordings [T, …] for a streaming model into sequences of so many time steps. */
   readonly steps?: number | undefined;
   /**
+   * Column (field of JSON lines) with the text; a number where no line has names (default: text for
+   * text-classification).
+   */
+  readonly text?: string | undefined;
+  /**
    * Words that occur less often in the training texts become <unk> (default: 2 for text-classification; 11 for
    * question-answering).
    */
@@ -65,6 +70,13 @@ export interface RunSettings extends Settings {
   // For --task language-model
   /** Train on about this many tokens of the embedded corpus. */
   readonly trainTokens?: number | undefined;
+  /**
+   * What a token is: whitespace (what stands between blanks), words (in lower case, marks apart, numbers as N),
+   * characters, or bpe (pieces of words, by --tokenizer) (default: whitespace).
+   */
+  readonly tokens?: 'whitespace' | 'words' | 'characters' | 'bpe' | undefined;
+  /** Tokenizer.json (Hugging Face) that cuts the text, with bpe. */
+  readonly tokenizer?: string | undefined;
   /** Probability that a word of a window is kept, wherever it stands (default: 1). */
   readonly keepWords?: number | undefined;
   /** Let the embedding be the output's matrix as well. */
@@ -81,8 +93,6 @@ export interface RunSettings extends Settings {
   readonly keepState?: number | undefined;
 
   // For --task text-classification
-  /** Column (field of JSON lines) with the text; a number where no line has names (default: text). */
-  readonly text?: string | undefined;
   /** Column (field of JSON lines) with the class; a number where no line has names (default: label). */
   readonly label?: string | undefined;
   /** Cut texts to this many words (default: 400). */
@@ -163,6 +173,8 @@ export interface RunSettings extends Settings {
   readonly shrinkEvery?: number | undefined;
   /** Stop after so many epochs without a better score on the held-out data. */
   readonly patience?: number | undefined;
+  /** Go on where λ has taken (nearly) all units of every layer. */
+  readonly trainCollapsed?: boolean | undefined;
   /** Weights that stay as they are; * stands for any part of a name. */
   readonly freeze?: readonly string[] | undefined;
   /** Layers that keep all their units. */
