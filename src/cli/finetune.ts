@@ -11,6 +11,7 @@ import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText } from './helpTexts.ts';
 import { importedTask, importedTasks, withTargets } from './importedModel.ts';
 import { print } from './output.ts';
+import { type Joined, withRanks } from './ranks.ts';
 import { resultText } from './resultText.ts';
 import { type TrainFlags, trainInto } from './train.ts';
 
@@ -46,11 +47,18 @@ command.addHelpText(
   ),
 );
 command.action(async (path: string, flags: TrainFlags) => {
-  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, importedTasks)));
-  print(result, () => resultText(result));
+  const result = await withRanks((joined) =>
+    finetuneCommand(path, flags, withTargets(settingsFrom(command, importedTasks)), joined),
+  );
+  if (result) print(result, () => resultText(result));
 });
 
-async function finetuneCommand(path: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+async function finetuneCommand(
+  path: string,
+  flags: TrainFlags,
+  said: Settings,
+  joined: Joined,
+): Promise<RunResult | undefined> {
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
   const { data, valid, init = path, teacher } = { ...saved?.sources, ...flags };
@@ -59,5 +67,5 @@ async function finetuneCommand(path: string, flags: TrainFlags, said: Settings):
   const base = { ...importedTask('finetune', given, teacher), ...saved?.settings };
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
-  return trainInto({ ...flags, config, sources: { data, valid, init, teacher }, directory });
+  return trainInto({ ...flags, config, sources: { data, valid, init, teacher }, directory }, joined);
 }

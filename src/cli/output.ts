@@ -19,13 +19,27 @@ export function isPrintedAsJson(): boolean {
   return isJson;
 }
 
+let isQuiet = false;
+
+/** Says nothing any more: another process speaks for this one. */
+export function beQuiet(): void {
+  isQuiet = true;
+}
+
+/** True where another process speaks for this one. */
+export function isSilent(): boolean {
+  return isQuiet;
+}
+
 /** Prints a command's result on stdout. */
 export function print(document: unknown, text: () => string): void {
+  if (isQuiet) return;
   process.stdout.write(`${isJson ? JSON.stringify(document, null, 2) : text()}\n`);
 }
 
 /** A line about what is going on, on stderr, so that stdout stays clean. */
 export function note(line: string): void {
+  if (isQuiet) return;
   process.stderr.write(`${line}\n`);
 }
 

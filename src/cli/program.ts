@@ -1,13 +1,16 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
 import { endWithGuard } from './guarded.ts';
-import { exitCodes, explain, printAsJson } from './output.ts';
+import { exitCodes, explain, isSilent, note, printAsJson } from './output.ts';
+import { leaveWordsToFirst } from './ranks.ts';
 
 /** A command as the help of all commands lists it. Its module is loaded when it is called: all of them take long to load. */
 interface Listed {
   /** What follows its name and flags; absent where commands of its own follow. */
   readonly operands?: string;
   readonly summary: string;
+  /** Processes that mpirun or srun starts do it together. */
+  readonly isShared?: boolean;
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
@@ -21,11 +24,13 @@ export const commands: Readonly<Record<string, Listed>> = {
   train: {
     operands: '<config>',
     summary: 'train a recurrent network, dense or with ISS',
+    isShared: true,
     load: () => import('./train.ts'),
   },
   finetune: {
     operands: '<model>',
     summary: 'train any ONNX model further, dense or with ISS',
+    isShared: true,
     load: () => import('./finetune.ts'),
   },
   sweep: {
@@ -104,14 +109,19 @@ const HELP_WIDTH = 110;
 /** Runs the command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   endWithGuard();
+  const called = calledCommand(argv);
+  if (called !== undefined && commands[called]?.isShared) leaveWordsToFirst();
   const program = new Command('slimrnn')
     .description('Trains recurrent networks that find out how small they can be, then makes them that small.')
     .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
+    .configureOutput({
+      writeOut: (text) => void (isSilent() || process.stdout.write(text)),
+      writeErr: (text) => void (isSilent() || process.stderr.write(text)),
+    })
     .configureHelp({ helpWidth: Math.min(process.stdout.columns || HELP_WIDTH, HELP_WIDTH) })
     .exitOverride();
-  const called = calledCommand(argv);
   for (const [name, listed] of Object.entries(commands)) {
     const command = name === called ? withJsonFlag((await listed.load()).command) : unloaded(name, listed);
     program.addCommand(command.summary(listed.summary));
@@ -125,7 +135,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     // Commander has printed its own message; help and version are no errors.
     if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
     const { message, code } = explain(error);
-    process.stderr.write(`${message}\n`);
+    note(message);
     return code;
   }
 }

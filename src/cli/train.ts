@@ -6,16 +6,20 @@ import { namedSettings, readSettings } from '../config/readSettings.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
+import { follow, requireDivisible } from '../runs/ranks.ts';
 import type { RunResult } from '../runs/result.ts';
 import { finishedRun, type RunOptions } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
+import { nodeRuntime } from '../runtime/node.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
+import type { Collective } from '../train/collective.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { examplesText, presetsText } from './helpTexts.ts';
 import { refuseTeacher } from './importedModel.ts';
 import { note, print } from './output.ts';
-import { runWithDisplay, scoresText } from './progress.ts';
+import { runWithDisplay, scoresText, withDisplay } from './progress.ts';
+import { type Joined, withRanks } from './ranks.ts';
 import { resultText } from './resultText.ts';
 
 export interface TrainFlags extends Sources {
@@ -56,11 +60,16 @@ command.addHelpText(
   ),
 );
 command.action(async (name: string, flags: TrainFlags) => {
-  const result = await trainCommand(name, flags, settingsFrom(command));
-  print(result, () => resultText(result));
+  const result = await withRanks((joined) => trainCommand(name, flags, settingsFrom(command), joined));
+  if (result) print(result, () => resultText(result));
 });
 
-async function trainCommand(named: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+async function trainCommand(
+  named: string,
+  flags: TrainFlags,
+  said: Settings,
+  joined: Joined,
+): Promise<RunResult | undefined> {
   // `train runs/x --resume` means the configuration and the directory of that run.
   const isRun = flags.resume === true && existsSync(join(named, runFiles.config));
   const name = isRun ? join(named, runFiles.config) : named;
@@ -73,16 +82,37 @@ async function trainCommand(named: string, flags: TrainFlags, said: Settings): P
   const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes }, nameOf);
   refuseTeacher(config.task.kind, teacher);
   const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
-  return trainInto({ ...flags, config, sources, directory });
+  return trainInto({ ...flags, config, sources, directory }, joined);
 }
 
-/** A run of a configuration into a directory, with all that a person wants to see of it. */
-export async function trainInto(
-  options: Pick<RunOptions, 'config' | 'directory' | 'resume'> & {
-    readonly sources: Sources;
-    readonly tensorboard?: boolean;
-  },
-): Promise<RunResult> {
+/** A run of a configuration into a directory, on data from `sources`. */
+interface IntoOptions extends Pick<RunOptions, 'config' | 'directory' | 'resume'> {
+  readonly sources: Sources;
+  readonly tensorboard?: boolean;
+}
+
+/**
+ * A run with all that a person wants to see of it. Of several processes the first one has the run directory; the others
+ * help it to train and resolve to nothing.
+ */
+export async function trainInto(options: IntoOptions, { collective, threads }: Joined): Promise<RunResult | undefined> {
+  const config = { ...options.config, threads: options.config.threads ?? threads };
+  requireDivisible(config, collective.ranks);
+  if (collective.rank > 0) return helpToTrain({ ...options, config }, collective);
+  return trainAndShow({ ...options, config }, collective);
+}
+
+async function helpToTrain(
+  { config, sources, directory, resume }: IntoOptions,
+  collective: Collective,
+): Promise<undefined> {
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
+  await withDisplay(0, (_, signal) =>
+    follow({ config, task, directory, resume, runtime: nodeRuntime, signal, collective }),
+  );
+}
+
+async function trainAndShow(options: IntoOptions, collective: Collective): Promise<RunResult> {
   const { config, sources, directory, resume, tensorboard = false } = options;
   let layers: readonly string[] | undefined;
   const events = tensorboard ? await import('../tensorboard/writer.ts') : undefined;
@@ -101,7 +131,7 @@ export async function trainInto(
   if (!resume) await checkNewRunDirectory(directory);
   const task = await taskNamed(config.task.kind)!.load(config, sources);
   const result = await runWithDisplay('', {
-    ...{ config, task, directory, sources, resume },
+    ...{ config, task, directory, sources, resume, collective },
     onReady(start) {
       for (const line of [...task.notes, ...start.notes.map((text) => `note: ${text}`)]) note(line);
       const units = start.layers.map((layer) => layer.units).join(', ');
