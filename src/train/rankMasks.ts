@@ -1,3 +1,4 @@
+import { sizeOf } from '../graph/dims.ts';
 import type { Model } from '../graph/types.ts';
 import type { Mask } from '../passes/maskDropout.ts';
 import type { BatchShape, Problem } from '../tasks/task.ts';
@@ -7,6 +8,8 @@ import { dropoutMasks } from './compile.ts';
 export interface MaskRuns {
   readonly count: number;
   readonly length: number;
+  /** Whether all processes have the whole mask, as that of a weight; else each has its part of every run. */
+  readonly isWhole: boolean;
 }
 
 /** The name of the dimension along which processes share a batch. */
@@ -14,7 +17,7 @@ const BATCH = 'batch';
 
 /**
  * How the masks of one process lie in those of the whole batch, so that processes that train together drop what one
- * process would. Undefined for a mask that cannot be told to grow with the batch.
+ * process would. Undefined where that cannot be told.
  */
 export function runsOfMasks(
   model: Model,
@@ -31,7 +34,7 @@ export function runsOfMasks(
 function runsOf({ dims }: Mask, double: Mask): MaskRuns | undefined {
   const grown = dims.flatMap((size, axis) => (double.dims[axis] === 2 * size ? [axis] : []));
   const [axis, ...others] = grown;
-  if (axis === undefined || others.length > 0) return undefined;
-  const product = (sizes: readonly number[]) => sizes.reduce((a, b) => a * b, 1);
-  return { count: product(dims.slice(0, axis)), length: product(dims.slice(axis)) };
+  if (others.length > 0) return undefined;
+  if (axis === undefined) return { count: 1, length: sizeOf(dims), isWhole: true };
+  return { count: sizeOf(dims.slice(0, axis)), length: sizeOf(dims.slice(axis)), isWhole: false };
 }

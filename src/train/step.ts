@@ -156,9 +156,9 @@ function drawMasks({ masks, kernels }: CompiledStep, { seed, rank, ranks, update
     // Where nobody knows which part that is, processes draw masks of their own.
     const own = runs ? seed : seed ^ Math.imul(rank, 0x9e3779b1);
     const [seedLo, seedHi] = [(Math.imul(own, 64) + i) >>> 0, update >>> 0];
-    const { count, length } = runs ?? { count: 1, length: buffer.data.length };
+    const { count, length, isWhole } = runs ?? { count: 1, length: buffer.data.length, isWhole: true };
     for (let run = 0; run < count; run++) {
-      const from = runs ? (run * ranks + rank) * length : 0;
+      const from = isWhole ? 0 : (run * ranks + rank) * length;
       kernels.dropoutMask(buffer.offset + 4 * run * length, length, keep, seedLo, seedHi, from);
     }
   });
