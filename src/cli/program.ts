@@ -38,6 +38,11 @@ export const commands: Readonly<Record<string, Listed>> = {
     summary: 'train along a range of λ (or any other field), stop the hopeless, compare',
     load: () => import('./sweep.ts'),
   },
+  worker: {
+    operands: '',
+    summary: 'train for a sweep on another machine, through a queue',
+    load: () => import('./worker.ts'),
+  },
   calibrate: {
     operands: '<model>',
     summary: 'find how large the threshold τ may be',
