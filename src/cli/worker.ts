@@ -15,6 +15,7 @@ interface WorkerFlags extends Sources {
   readonly workers?: number;
   readonly threads: number;
   readonly folder: string;
+  readonly apart?: boolean;
   readonly lease: number;
   readonly idle?: number;
 }
@@ -35,6 +36,7 @@ export const command = new Command('worker')
   .option('--init <path>', 'where the model is here that every run starts from')
   .option('--teacher <file>', 'where the model is here that is followed')
   .option('--folder <dir>', 'for runs of sweeps whose folder is not seen from here', join('runs', 'worker'))
+  .option('--apart', 'train in --folder even where the folder of the sweep is seen')
   .option('--lease <time>', 'silence after which another worker takes a run over', seconds('--lease'), 30)
   .option('--idle <time>', 'end after so long without work, such as 60s or 10m (default: wait)', seconds('--idle'));
 command.addHelpText(
@@ -57,7 +59,7 @@ command.action(async (flags: WorkerFlags) => {
       if (event.kind === 'end') trained++;
       line(eventText(event));
     };
-    await workOn({ ...rest, address, workers, threads, sources, signal, onEvent });
+    await workOn({ ...rest, isApart: rest.apart, address, workers, threads, sources, signal, onEvent });
   });
   print({ trained }, () => `nothing more to do; ${trained} pieces of work were taken on`);
 });

@@ -8,6 +8,8 @@ import { epochMetricsSchema } from '../../train/metrics.ts';
 import type { Job, Launch } from '../childProcess.ts';
 import type { SweepPlan } from '../plan.ts';
 import { planDocument } from '../planFile.ts';
+import { readRecord } from '../runRecord.ts';
+import { hasReached } from '../standings.ts';
 import { unpack } from './carry.ts';
 import { QUEUE_FORMAT, type Trial, trialKey } from './trial.ts';
 import type { Seen, TrialQueue } from './trialQueue.ts';
@@ -106,9 +108,15 @@ function watching(queue: TrialQueue, awaited: Map<string, Awaited>, options: Rem
   let isLost = false;
   const receive = async (key: string, { job, onEpoch, end }: Awaited, seen: Seen) => {
     if (seen.kind === 'active') return onEpoch(seen.progress);
-    if (seen.kind === 'done') await unpack(join(directory, plan.runs[job.run]!.name), seen.carried);
+    if (seen.kind === 'done' && !(await isThere(job)))
+      await unpack(join(directory, plan.runs[job.run]!.name), seen.carried);
     await queue.remove(key);
     end(seen.kind === 'done' ? {} : { error: seen.error, blame: seen.blame });
+  };
+  // Workers that share the folder have written there themselves.
+  const isThere = async ({ run, until }: Job) => {
+    const { name, config } = plan.runs[run]!;
+    return hasReached(config, await readRecord(join(directory, name)), until);
   };
   const known = new Set<string>();
   const look = async (isThorough: boolean) => {

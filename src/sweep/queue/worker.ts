@@ -30,6 +30,8 @@ export interface WorkerOptions {
   readonly address: QueueAddress;
   /** Folder for runs of sweeps whose own folder is not seen from here. */
   readonly folder: string;
+  /** Trains there even where the sweep's own folder is seen, as on a disk of its own that is faster. */
+  readonly isApart?: boolean | undefined;
   /** Runs at a time, and threads of each, by which they are bound to cores. */
   readonly workers: number;
   readonly threads: number;
@@ -184,10 +186,10 @@ function freeSlot(running: ReadonlySet<Launched>, workers: number): number {
 const idSchema = z.object({ id: z.string() });
 
 /** The sweep's own folder where it is seen from here, else a folder for this trial alone, with a plan of one run. */
-async function placeFor(trial: Trial, key: string, { folder, sources }: WorkerOptions): Promise<Place> {
+async function placeFor(trial: Trial, key: string, { folder, isApart, sources }: WorkerOptions): Promise<Place> {
   const { directory, run, name, sweep } = trial;
   const named = join(directory, SWEEP_ID);
-  if (existsSync(named) && isSweepDirectory(directory)) {
+  if (!isApart && existsSync(named) && isSweepDirectory(directory)) {
     const { data } = idSchema.safeParse(await readJson(named));
     if (data?.id === sweep) return { isShared: true, sweep: directory, run, runFolder: join(directory, name) };
   }
