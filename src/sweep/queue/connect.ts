@@ -1,4 +1,5 @@
 import type { EventEmitter } from 'node:events';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { Processor, Queue, Worker, WorkerOptions } from 'bullmq';
 import { SlimError } from '../../base/errors.ts';
 import { needPackage } from '../../base/optionalPackage.ts';
@@ -10,20 +11,22 @@ import type { Carried, Trial } from './trial.ts';
 const NAME = 'slimrnn';
 /** Milliseconds within which a server answers. */
 const PATIENCE = 10_000;
+/** Milliseconds that a connection has to close which never was one. */
+const FAREWELL = 2000;
 /** Milliseconds between two tries to reach a server that is gone. */
 const AGAIN = 1000;
 
 /** What queues and workers have in common. */
 interface Opened extends Pick<EventEmitter, 'on' | 'off'> {
   waitUntilReady(): Promise<unknown>;
-  disconnect(): Promise<void>;
+  close(force?: boolean): Promise<void>;
 }
 
 /** A queue of trials on any server. */
-export type OpenQueue = Opened & Pick<Queue<Trial, Carried>, 'add' | 'getJob' | 'getJobs' | 'close'>;
+export type OpenQueue = Opened & Pick<Queue<Trial, Carried>, 'add' | 'getJob' | 'getJobs'>;
 
 /** A worker on trials from any server. */
-export type OpenWorker = Opened & Pick<Worker<Trial, Carried>, 'run' | 'close' | 'pause'>;
+export type OpenWorker = Opened & Pick<Worker<Trial, Carried>, 'run'>;
 
 /** The parts of BullMQ that this package uses, for one server. */
 export interface Bull {
@@ -45,7 +48,7 @@ export async function loadBull({ kind, url }: QueueAddress): Promise<Bull> {
     : needPackage('pg', `${work} through PostgreSQL`, () => import('pg')));
   const { Queue, Worker, DelayedError, createPostgresBackend } = bull;
   const redis = { url, maxRetriesPerRequest: null, retryStrategy: () => AGAIN };
-  const postgres = { connectionString: url, migrate: true };
+  const postgres = { connectionString: url, migrate: true, connectionTimeoutMillis: PATIENCE - 2000 };
   const isRedis = kind === 'redis';
   return {
     openQueue: () =>
@@ -74,7 +77,9 @@ export async function connected(opened: Opened, { shown }: QueueAddress): Promis
   try {
     await Promise.race([opened.waitUntilReady(), trouble]);
   } catch (cause) {
-    await opened.disconnect().catch(() => undefined);
+    // Errors still come while it closes, and one that nobody hears would end the process.
+    opened.on('error', () => undefined);
+    await Promise.race([opened.close(true).catch(() => undefined), sleep(FAREWELL, undefined, { ref: false })]);
     throw new SlimError(`cannot use the queue ${shown}: ${reasonOf(cause)}`, { cause });
   } finally {
     clearTimeout(timer);
