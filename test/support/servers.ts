@@ -50,7 +50,8 @@ async function startPostgres(folder: string): Promise<Server> {
   mkdirSync(data);
   const secret = join(folder, 'password');
   writeFileSync(secret, PASSWORD);
-  chmodSync(folder, 0o755);
+  // Whoever the server runs as must reach its folder.
+  for (const each of [folder, join(folder, '..')]) chmodSync(each, 0o755);
   // The server refuses to run as root.
   const as = process.getuid?.() === 0 ? ['setpriv', '--reuid=postgres', '--regid=postgres', '--clear-groups'] : [];
   if (as.length > 0) spawnSync('chown', ['postgres', data, secret]);
