@@ -66,7 +66,7 @@ function apart(some: readonly Epoch[], others: readonly Epoch[]): number {
 const plain = ['train', ...tiny, '--data', 'text'];
 /** So that rounding does not grow: few updates, and no threshold that makes a hair's breadth a difference. */
 const calm = ['--epochs', '1'];
-const calmIss = ['--keep', '0.8', '--iss', '0.1', '--shrink-every', '20', '--epochs', '2'];
+const calmIss = ['--keep', '0.8', '--iss', '0.05', '--threshold', '0.002', '--shrink-every', '20', '--epochs', '2'];
 /** In which all that ranks must agree on matters: dropout, thresholds, units that die, checkpoints in between. */
 const eventful = [...plain, '--keep', '0.8', ...strongIss, '--checkpoint-every', '7'];
 
@@ -102,7 +102,7 @@ describe.each(launchers)('two processes under $name', ({ name, command }) => {
     const [both, alone] = [epochsOf(out('both-dropping')), epochsOf(out('alone-dropping'))];
     expect(apart(both, alone)).toBeLessThan(1e-3);
     expect(both.map(({ alive }) => alive)).toEqual(alone.map(({ alive }) => alive));
-    expect(alone.at(-1)!.alive).not.toEqual(alone[0]!.units);
+    expect(Math.min(...alone.at(-1)!.alive)).toBeLessThan(12);
   });
 
   it.skipIf(!isThere || isShort)('end as if nothing had been, when one was killed and the run is resumed', async () => {
