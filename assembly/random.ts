@@ -29,14 +29,14 @@ function uniformFour(index: v128, key0: v128, key1: v128): v128 {
   return f32x4.mul(f32x4.convert_i32x4_s(i32x4.shr_u(h, 8)), f32x4.splat(1.0 / 16777216.0));
 }
 
-/** out[i] = uniform(i) < keep ? 1 / keep : 0 */
-export function dropoutMask(out: usize, n: u32, keep: f32, seedLo: u32, seedHi: u32): void {
+/** out[i] = uniform(from + i) < keep ? 1 / keep : 0 */
+export function dropoutMask(out: usize, n: u32, keep: f32, seedLo: u32, seedHi: u32, from: u32): void {
   const keys = keysOf(seedLo, seedHi);
   const key0 = i32x4.splat(<i32>keys);
   const key1 = i32x4.splat(<i32>(keys >> 32));
   const keep4 = f32x4.splat(keep);
   const scale = f32x4.splat(1 / keep);
-  let index = i32x4(0, 1, 2, 3);
+  let index = i32x4.add(i32x4.splat(from), i32x4(0, 1, 2, 3));
   let i: u32 = 0;
   for (; n - i >= 4; i += 4) {
     v128.store(out, v128.and(scale, f32x4.lt(uniformFour(index, key0, key1), keep4)));
@@ -44,7 +44,7 @@ export function dropoutMask(out: usize, n: u32, keep: f32, seedLo: u32, seedHi: 
     out += VECTOR;
   }
   for (; i < n; i++) {
-    const u = uniformFour(i32x4.splat(i), key0, key1);
+    const u = uniformFour(i32x4.splat(from + i), key0, key1);
     store<f32>(out, f32x4.extract_lane(v128.and(scale, f32x4.lt(u, keep4)), 0));
     out += FLOAT;
   }

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { SlimError } from './errors.ts';
 import { packageFile } from './packageFile.ts';
+import { withoutSecrets } from './secrets.ts';
 
 /** What a figure depends on besides the code: it stands beside every result. */
 export interface Environment {
@@ -26,7 +27,7 @@ export function packageVersion(): string {
 /** The environment of this process. */
 export function environment(): Environment {
   return {
-    command: ['slimrnn', ...process.argv.slice(2)].join(' '),
+    command: withoutSecrets(['slimrnn', ...process.argv.slice(2)].join(' ')),
     slimrnn: packageVersion(),
     node: process.version,
     machine: {

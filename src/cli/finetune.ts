@@ -9,6 +9,7 @@ import { distillationTask } from '../tasks/distillation/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { addExamples } from './helpTexts.ts';
 import { importedTask, importedTasks, withTargets } from './importedModel.ts';
+import { withRanks } from './ranks.ts';
 import { addRunFlags, carryOut, refuseSeed, type TrainFlags, type TrainRequest } from './trainInto.ts';
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
@@ -38,7 +39,9 @@ addExamples(command, [
   'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
 ]);
 command.action(async (path: string, flags: TrainFlags) => {
-  await carryOut(await requested(path, flags, withTargets(settingsFrom(command, importedTasks))), flags);
+  await withRanks(async (joined) =>
+    carryOut(await requested(path, flags, withTargets(settingsFrom(command, importedTasks))), flags, joined),
+  );
 });
 
 async function requested(path: string, flags: TrainFlags, said: Settings): Promise<TrainRequest> {

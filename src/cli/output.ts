@@ -20,14 +20,28 @@ export function isPrintedAsJson(): boolean {
   return isJson;
 }
 
+let isQuiet = false;
+
+/** Says nothing any more: another process speaks for this one. */
+export function beQuiet(): void {
+  isQuiet = true;
+}
+
+/** True where another process speaks for this one. */
+export function isSilent(): boolean {
+  return isQuiet;
+}
+
 /** Prints a command's result on stdout. */
 export function print(document: unknown, text: () => string): void {
+  if (isQuiet) return;
   hasPrinted = true;
   process.stdout.write(`${isJson ? JSON.stringify(document, null, 2) : text()}\n`);
 }
 
 /** A line about what is going on, on stderr, so that stdout stays clean. */
 export function note(line: string): void {
+  if (isQuiet) return;
   process.stderr.write(`${line}\n`);
 }
 
@@ -105,6 +119,7 @@ export function explain(error: unknown): Explained {
 
 /** Says on stderr what went wrong; with `json` also as the one document on stdout, unless the result stands there. */
 export function printError(error: Explained, json: boolean): void {
+  if (isQuiet) return;
   const { code, message } = error;
   process.stderr.write(
     code === 'unexpected' ? `unexpected error, please report it:\n${message}\n` : `error: ${message}\n`,
@@ -114,5 +129,5 @@ export function printError(error: Explained, json: boolean): void {
 
 /** The document alone, where the message is on stderr already. */
 export function printErrorDocument(error: Explained, json: boolean): void {
-  if (json && !hasPrinted) process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  if (json && !hasPrinted && !isQuiet) process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
 }

@@ -3,13 +3,16 @@ import { packageVersion } from '../base/environment.ts';
 import { asksForJson } from './asksForJson.ts';
 import { endWithGuard } from './guarded.ts';
 import { FEWEST_COLUMNS, helpWidth } from './helpTexts.ts';
-import { exitCodes, explain, printAsJson, printError, printErrorDocument } from './output.ts';
+import { exitCodes, explain, isSilent, printAsJson, printError, printErrorDocument } from './output.ts';
+import { leaveWordsToFirst } from './ranks.ts';
 
 /** A command as the help of all commands lists it. Its module is loaded when it is called: all of them take long to load. */
 interface Listed {
   /** What follows its name and flags; absent where commands of its own follow. */
   readonly operands?: string;
   readonly summary: string;
+  /** Processes that mpirun or srun starts do it together. */
+  readonly isShared?: boolean;
   readonly load: () => Promise<{ readonly command: Command }>;
 }
 
@@ -23,17 +26,24 @@ export const commands: Readonly<Record<string, Listed>> = {
   train: {
     operands: '<config>',
     summary: 'train a recurrent network, dense or with ISS',
+    isShared: true,
     load: () => import('./train.ts'),
   },
   finetune: {
     operands: '<model>',
     summary: 'train any ONNX model further, dense or with ISS',
+    isShared: true,
     load: () => import('./finetune.ts'),
   },
   sweep: {
     operands: '<config>',
     summary: 'train along a range of λ (or any other field), stop the hopeless, compare',
     load: () => import('./sweep.ts'),
+  },
+  worker: {
+    operands: '',
+    summary: 'train for a sweep on another machine, through a queue',
+    load: () => import('./worker.ts'),
   },
   calibrate: {
     operands: '<model>',
@@ -103,14 +113,19 @@ export const commands: Readonly<Record<string, Listed>> = {
 /** Runs the command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   endWithGuard();
+  const called = calledCommand(argv);
+  if (called !== undefined && commands[called]?.isShared) leaveWordsToFirst();
   const program = new Command('slimrnn')
     .description('Trains recurrent networks that find out how small they can be, then makes them that small.')
     .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
+    .configureOutput({
+      writeOut: (text) => void (isSilent() || process.stdout.write(text)),
+      writeErr: (text) => void (isSilent() || process.stderr.write(text)),
+    })
     .configureHelp({ helpWidth: helpWidth(), minWidthToWrap: FEWEST_COLUMNS })
     .exitOverride();
-  const called = calledCommand(argv);
   for (const [name, listed] of Object.entries(commands)) {
     const command = name === called ? withJsonFlag((await listed.load()).command) : unloaded(name, listed);
     program.addCommand(command.summary(listed.summary));

@@ -4,7 +4,7 @@ import { nodeRuntime } from '../runtime/node.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress, EpochListeners } from '../train/options.ts';
-import { duration, grouped, note } from './output.ts';
+import { duration, grouped, isSilent, note } from './output.ts';
 import { stoppable } from './stopping.ts';
 
 /** Lines on stderr, and one that says how far the work is. */
@@ -27,7 +27,8 @@ export async function withDisplay<T>(
   each: number,
   work: (display: Display, signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const live = process.stderr.isTTY ? (await import('log-update')).createLogUpdate(process.stderr) : undefined;
+  const live =
+    process.stderr.isTTY && !isSilent() ? (await import('log-update')).createLogUpdate(process.stderr) : undefined;
   const every = live ? each : 15_000;
   let shown = Number.NEGATIVE_INFINITY;
   const display: Display = {

@@ -6,6 +6,8 @@ import { namedSettings } from '../config/readSettings.ts';
 import { flattened } from '../config/resolve.ts';
 import { planSweep, type SweepPlan } from '../sweep/plan.ts';
 import { isSweepDirectory, readPlan } from '../sweep/planFile.ts';
+import { queueAddress } from '../sweep/queue/address.ts';
+import type { TrialQueue } from '../sweep/queue/trialQueue.ts';
 import type { SweepResult } from '../sweep/result.ts';
 import { checkNewSweepDirectory, sweep } from '../sweep/sweep.ts';
 import { tasks } from '../tasks/registry.ts';
@@ -24,6 +26,8 @@ interface SweepFlags extends Sources {
   readonly count?: number;
   readonly out?: string;
   readonly workers?: number;
+  readonly queue?: string | true;
+  readonly collect?: boolean;
   readonly threads?: number;
   readonly rungs?: number[];
   readonly eta?: number;
@@ -54,6 +58,12 @@ export const command = new Command('sweep')
   .option('--init <path>', 'start every run from a trained model: an ONNX file or a run directory')
   .option('--teacher <file>', 'an ONNX file whose outputs are followed (--task distillation)')
   .option('--workers <number>', 'runs at a time (default: as many as there are cores)', whole('--workers'))
+  .option(
+    '--queue [url]',
+    'have the runs trained by workers anywhere (slimrnn worker), through redis://, rediss:// or postgres:// ' +
+      '(default: SLIMRNN_QUEUE in the environment)',
+  )
+  .option('--collect', 'with --queue: bring the models of finished runs here, too')
   .option('--threads <number>', 'threads of each run (default: 1)', whole('--threads'))
   .option(
     '--rungs <list>',
@@ -74,13 +84,33 @@ addExamples(command, [
   'sweep sentiment --data reviews.csv --iss 0.0002,0.0005,0.001 --hidden 64/128',
   'sweep model.onnx --data train.npz --valid valid.npz --loss mse --target-array y --iss 0.001..0.1 --count 6',
   'sweep slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz --iss 0.001,0.01,0.1',
+  'sweep iss-small --iss 1e-3..1e-2 --count 12 --queue redis://queue.example:6379 --collect',
   'sweep runs/sweep-iss-small --resume',
 ]);
 command.action(async (name: string, flags: SweepFlags) => {
-  const { plan, directory } = await planned(name, flags);
-  const result = await sweepWithDisplay(plan, directory, flags);
-  print(result, () => sweepText(result, plan));
+  const queue = await queueFor(flags);
+  try {
+    const { plan, directory } = await planned(name, flags);
+    const result = await sweepWithDisplay(plan, directory, flags, queue);
+    print(result, () => sweepText(result, plan));
+  } finally {
+    await queue?.close();
+  }
 });
+
+/** The queue that a command line names, opened. */
+async function queueFor({ queue, workers, collect }: SweepFlags): Promise<TrialQueue | undefined> {
+  if (queue === undefined) {
+    if (collect)
+      throw new UsageError('--collect is for runs that workers elsewhere train: name their queue with --queue');
+    return undefined;
+  }
+  if (workers !== undefined)
+    throw new UsageError('with --queue, each worker says itself how many runs it trains: leave out --workers');
+  const address = queueAddress(queue === true ? undefined : queue);
+  const { openTrialQueue } = await import('../sweep/queue/trialQueue.ts');
+  return openTrialQueue(address);
+}
 
 /** The plan that a command line asks for, and the folder that it goes to. */
 async function planned(name: string, flags: SweepFlags): Promise<{ plan: SweepPlan; directory: string }> {
@@ -124,12 +154,18 @@ function refusePlanned(name: string, flags: SweepFlags): void {
   throw new UsageError(`${name} has its plan already; resume it without ${flag}`);
 }
 
-function sweepWithDisplay(plan: SweepPlan, directory: string, flags: SweepFlags): Promise<SweepResult> {
+function sweepWithDisplay(
+  plan: SweepPlan,
+  directory: string,
+  flags: SweepFlags,
+  queue: TrialQueue | undefined,
+): Promise<SweepResult> {
   const { rungs, runs } = plan;
-  const { resume, workers, latency } = flags;
+  const { resume, workers, latency, collect: collects = false } = flags;
   const stops = rungs.length === 0 ? 'no run is stopped early' : `compared after epoch ${rungs.join(', ')}`;
   note(`${runs.length} runs, ${stops}; sweep directory ${directory}`);
-  return withDisplay(0, (display, signal) =>
-    sweep(plan, { directory, resume, workers, latency, onEvent: sweepDisplay(plan, display), signal }),
-  );
+  return withDisplay(0, (display, signal) => {
+    const onEvent = sweepDisplay(plan, display);
+    return sweep(plan, { directory, resume, workers, latency, onEvent, signal, remote: queue && { queue, collects } });
+  });
 }

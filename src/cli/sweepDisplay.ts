@@ -57,6 +57,7 @@ function eventText(e: SweepEvent, scores: readonly ScoreKind[]): string | undefi
     case 'unbound':
       return `workers are not bound to cores: ${e.reason}`;
     case 'takenOver':
+    case 'trouble':
       return e.what;
     case 'timing':
       return `timing the models of ${e.models} finished runs in turn`;

@@ -9,6 +9,7 @@ import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { addExamples } from './helpTexts.ts';
 import { refuseTeacher } from './importedModel.ts';
 import { presetsText } from './presetsText.ts';
+import { withRanks } from './ranks.ts';
 import { addRunFlags, carryOut, refuseSeed, type TrainFlags, type TrainRequest } from './trainInto.ts';
 
 /** `slimrnn train <preset or config.json>` */
@@ -40,7 +41,7 @@ addExamples(command, [
   'train iss-small --hidden 400,400 --dry-run',
 ]);
 command.action(async (name: string, flags: TrainFlags) => {
-  await carryOut(await requested(name, flags, settingsFrom(command)), flags);
+  await withRanks(async (joined) => carryOut(await requested(name, flags, settingsFrom(command)), flags, joined));
 });
 
 async function requested(named: string, flags: TrainFlags, said: Settings): Promise<TrainRequest> {

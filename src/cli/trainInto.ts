@@ -8,6 +8,7 @@ import { traceModel } from '../groups/traceModel.ts';
 import { describeMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { forecastRun } from '../runs/forecast.ts';
+import { follow, requireDivisible } from '../runs/ranks.ts';
 import type { RunResult } from '../runs/result.ts';
 import { finishedRun, type RunOptions } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
@@ -15,9 +16,11 @@ import { overSeeds, type SeedsResult } from '../runs/seeds.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
+import { type Collective, single } from '../train/collective.ts';
 import { forecastText } from './forecastText.ts';
 import { note, print } from './output.ts';
-import { runWithDisplay, scoresText } from './progress.ts';
+import { runWithDisplay, scoresText, withDisplay } from './progress.ts';
+import type { Joined } from './ranks.ts';
 import { resultText, seedsText } from './resultText.ts';
 
 /** What the user says of a run besides its configuration. */
@@ -59,8 +62,8 @@ export function refuseSeed({ seeds }: TrainFlags, said: Settings): void {
   if (seeds !== undefined && said.seed !== undefined) throw new UsageError('give one of --seed and --seeds');
 }
 
-/** Does what the flags say with a run, and prints what came out. */
-export async function carryOut(request: TrainRequest, flags: TrainFlags): Promise<void> {
+/** Does what the flags say with a run, alone or with other processes, and prints what came out. */
+export async function carryOut(request: TrainRequest, flags: TrainFlags, joined: Joined): Promise<void> {
   const { config, sources, directory } = request;
   const { seeds, resume, tensorboard } = flags;
   if (flags.printConfig) {
@@ -78,10 +81,11 @@ export async function carryOut(request: TrainRequest, flags: TrainFlags): Promis
     return;
   }
   if (seeds === undefined) {
-    const result = await trainInto({ ...request, resume, tensorboard });
-    print(result, () => resultText(result));
+    const result = await trainInto({ ...request, resume, tensorboard }, joined);
+    if (result) print(result, () => resultText(result));
     return;
   }
+  if (joined.collective.ranks > 1) throw new UsageError('--seeds trains one run after the other: leave out mpirun');
   const document = await trainSeeds(request, seeds, flags);
   print(document, () => seedsText(document));
 }
@@ -99,7 +103,10 @@ async function trainSeeds(
     note(`seed ${seed}, ${results.length + 1} of ${seeds.length}`);
     const isBegun = resume && existsSync(join(own, runFiles.config));
     results.push(
-      await trainInto({ config: { ...config, seed }, sources, directory: own, resume: isBegun, tensorboard }),
+      await trainAndShow(
+        { config: { ...config, seed }, sources, directory: own, resume: isBegun, tensorboard },
+        single,
+      ),
     );
   }
   const document = { directory, ...overSeeds(seeds, results) };
@@ -107,8 +114,31 @@ async function trainSeeds(
   return document;
 }
 
-/** A run of a configuration into a directory, with all that a person wants to see of it. */
-async function trainInto(options: TrainRequest & Pick<TrainFlags, 'resume' | 'tensorboard'>): Promise<RunResult> {
+/** A run that is asked for, and how it is shown. */
+type IntoOptions = TrainRequest & Pick<TrainFlags, 'resume' | 'tensorboard'>;
+
+/**
+ * A run with all that a person wants to see of it. Of several processes the first one has the run directory; the others
+ * help it to train and resolve to nothing.
+ */
+async function trainInto(options: IntoOptions, { collective, threads }: Joined): Promise<RunResult | undefined> {
+  const config = { ...options.config, threads: options.config.threads ?? threads };
+  requireDivisible(config, collective.ranks);
+  if (collective.rank > 0) return helpToTrain({ ...options, config }, collective);
+  return trainAndShow({ ...options, config }, collective);
+}
+
+async function helpToTrain(
+  { config, sources, directory, resume }: IntoOptions,
+  collective: Collective,
+): Promise<undefined> {
+  const task = await taskNamed(config.task.kind)!.load(config, sources);
+  await withDisplay(0, (_, signal) =>
+    follow({ config, task, directory, resume, runtime: nodeRuntime, signal, collective }),
+  );
+}
+
+async function trainAndShow(options: IntoOptions, collective: Collective): Promise<RunResult> {
   const { config, sources, directory, resume, tensorboard = false } = options;
   let layers: readonly string[] | undefined;
   const events = tensorboard ? await import('../tensorboard/writer.ts') : undefined;
@@ -127,7 +157,7 @@ async function trainInto(options: TrainRequest & Pick<TrainFlags, 'resume' | 'te
   if (!resume) await checkNewRunDirectory(directory);
   const task = await taskNamed(config.task.kind)!.load(config, sources);
   const result = await runWithDisplay({
-    ...{ config, task, directory, sources, resume },
+    ...{ config, task, directory, sources, resume, collective },
     onReady(start) {
       for (const line of [...task.notes, ...start.notes.map((text) => `note: ${text}`)]) note(line);
       const units = start.layers.map((layer) => layer.units).join(', ');

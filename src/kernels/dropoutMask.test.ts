@@ -54,6 +54,20 @@ describe('random numbers', () => {
     }
   });
 
+  test('a part of a mask is that of the whole', () => {
+    const whole = mask(41, 0.5, 11);
+    for (const [from, length] of [
+      [0, 7],
+      [3, 10],
+      [17, 24],
+      [40, 1],
+    ] as const) {
+      const { offsets } = place(1, new Float32Array(length));
+      kernels.dropoutMask(offsets[0]!, length, 0.5, 11, 0, from);
+      expect(view(offsets[0]!, length)).toEqual(whole.slice(from, from + length));
+    }
+  });
+
   test('equal seeds give equal masks; neighbouring seeds agree no more than chance', () => {
     const length = 100_000;
     const first = mask(length, 0.5, 20, 3);

@@ -79,10 +79,10 @@ export interface Kernels {
       Squares & { readonly rowFactor: number; readonly colFactor: number },
   ): void;
   /**
-   * out[i] = 1 / keep with probability keep in (0, 1], else 0; out[i] depends on i and the seed only.
-   * The seed is 64 bits in two unsigned halves.
+   * out[i] = 1 / keep with probability keep in (0, 1], else 0; out[i] depends on `from` + i (default: i) and the seed
+   * only. The seed is 64 bits in two unsigned halves.
    */
-  dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number): void;
+  dropoutMask(out: number, length: number, keep: number, seedLo: number, seedHi: number, from?: number): void;
 }
 
 const DECAYED = 'weights[rows*cols] gradient[rows*cols] rows cols rowDecay[rows] colDecay[cols]';
@@ -106,7 +106,7 @@ const OPERANDS: Readonly<Record<keyof Kernels, string>> = {
   maskGradient: 'weights[length] gradient[length] length',
   applyMask: 'values[length] mask[length bytes] length',
   scale: `weights[rows*cols] rows cols rowFactor[rows] colFactor[cols] ${SQUARES}`,
-  dropoutMask: 'out[length] length keep seedLo seedHi',
+  dropoutMask: 'out[length] length keep seedLo seedHi from',
 };
 
 const OPERAND = /(\w+)(?:\[([\w*]+)( bytes)?\])?/g;
@@ -161,9 +161,9 @@ export function instantiateKernels(memory: WebAssembly.Memory): Kernels {
     maskGradient: listed('maskGradient'),
     applyMask: listed('applyMask'),
     scale: named('scale'),
-    dropoutMask(out, length, keep, seedLo, seedHi) {
+    dropoutMask(out, length, keep, seedLo, seedHi, from = 0) {
       if (!(keep > 0 && keep <= 1)) throw new SlimError(`Kernel dropoutMask: keep must be in (0, 1], got ${keep}`);
-      dropoutMask(out, length, keep, seedLo, seedHi);
+      dropoutMask(out, length, keep, seedLo, seedHi, from);
     },
   };
 }

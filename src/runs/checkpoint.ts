@@ -126,3 +126,13 @@ export function fileStore(directory: string): RunStore {
     place: () => (existsSync(path) ? directory : undefined),
   };
 }
+
+/** The checkpoints of a run whose directory another process has: they are read, and never written. */
+export function readerStore(directory: string): RunStore {
+  const path = join(directory, runFiles.checkpoint);
+  return {
+    load: async (digest) => (existsSync(path) ? loadCheckpoint(path, digest) : undefined),
+    save: async () => undefined,
+    place: () => (existsSync(path) ? directory : undefined),
+  };
+}

@@ -1,7 +1,5 @@
 import { existsSync } from 'node:fs';
-import { mkdir } from 'node:fs/promises';
-import { dirname, join, resolve } from 'node:path';
-import { z } from 'zod';
+import { join, resolve } from 'node:path';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
@@ -15,17 +13,14 @@ import { splitParameters } from '../inspect/costs.ts';
 import { describeModel } from '../inspect/describe.ts';
 import type { TargetOutcome } from '../methods/kind.ts';
 import { methodOf } from '../methods/registry.ts';
-import { loadModel, loadModelFiles, saveModel } from '../onnx/file.ts';
-import { withoutDropout } from '../passes/withoutDropout.ts';
+import { loadModelFiles, saveModel } from '../onnx/file.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
-import { bestEpoch } from '../train/epoch.ts';
 import { throwIfStopped } from '../train/errors.ts';
 import { finishModels } from '../train/finish.ts';
 import type {
   BatchProgress,
   EpochListeners,
-  EpochModel,
   TrainedModel,
   TrainOptions,
   TrainParts,
@@ -35,24 +30,26 @@ import { scoreModel } from '../train/scorer.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
 import { runDigest, train } from '../train/trainer.ts';
 import { fileStore } from './checkpoint.ts';
+import { chosenModel, keepModels } from './keptModels.ts';
 import { liveFile } from './live.ts';
 import { isModel, modelDigest, placesOf, placesSchema } from './places.ts';
+import { sharedProblem } from './ranks.ts';
 import { type ResultModel, RUN_FORMAT } from './record.ts';
 import { type RunResult, readResult } from './result.ts';
 import {
   checkNewRunDirectory,
   createRunDirectory,
-  epochModel,
   openRunDirectory,
   readConfig,
-  readJson,
   requireSameConfig,
   runFiles,
   writeJson,
 } from './runDirectory.ts';
 
 /** A run into a directory. */
-export interface RunOptions extends EpochListeners, Pick<TrainOptions, 'runtime' | 'resume' | 'onEpoch'> {
+export interface RunOptions
+  extends EpochListeners,
+    Pick<TrainOptions, 'runtime' | 'resume' | 'onEpoch' | 'collective'> {
   readonly config: RunConfig;
   /** The task with its data; nothing is written before it has checked them. */
   readonly task: LoadedTask;
@@ -216,7 +213,11 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   };
   for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);
   if (!parts.method.isDense) stage('verifying that the slim model computes the same');
-  const finished = await finishModels(await chosenModel(trained, options), { ...parts, problem, runtime });
+  const finished = await finishModels(await chosenModel(directory, config, problem.scores, trained), {
+    ...parts,
+    problem,
+    runtime,
+  });
   requireHeld(directory);
   // A copy, so that reports compare with it wherever the run and the file that it came from go.
   if (task.isImported) await saveModel(join(directory, runFiles.original), first);
@@ -268,44 +269,14 @@ export async function trainInDirectory(options: DirectoryRunOptions): Promise<Tr
       ...options,
       ...trainParts(config),
       ...taskParts(task),
+      problem: sharedProblem(task, config, options.collective),
       store: fileStore(directory),
       onBatch,
-      async onEpochModel(model, { epoch, isBest, kept }) {
-        if (config.keepModels) await keepModel(join(directory, epochModel(epoch)), model);
-        if (config.keepBest && isBest) await keepBest(directory, model, { epoch, kept });
-      },
+      onEpochModel: (model, at) => keepModels(directory, config, model, at),
     });
   } finally {
     await live.end();
   }
-}
-
-/** Writes the model of an epoch into the run directory. */
-async function keepModel(file: string, model: Model): Promise<void> {
-  await mkdir(dirname(file), { recursive: true });
-  await saveModel(file, withoutDropout(model));
-}
-
-/** Of the best model so far: its epoch, and which of the first units its layers have. */
-const bestSchema = z.object({
-  epoch: z.int().positive(),
-  kept: z.array(z.array(z.int().nonnegative())).optional(),
-});
-
-async function keepBest(directory: string, model: Model, about: Pick<EpochModel, 'epoch' | 'kept'>): Promise<void> {
-  await keepModel(join(directory, runFiles.best), model);
-  await writeJson(join(directory, runFiles.aboutBest), about);
-}
-
-/** The model to end with: the last one, or that of the best epoch where the configuration says so. */
-async function chosenModel(
-  { model, kept, history }: TrainedModel,
-  { config, directory, task }: DirectoryRunOptions,
-): Promise<Pick<TrainedModel, 'model' | 'kept'>> {
-  const best = config.keepBest ? bestEpoch(history, task.problem.scores) : undefined;
-  if (best === undefined || best === history.length) return { model, kept };
-  const about = bestSchema.parse(await readJson(join(directory, runFiles.aboutBest)));
-  return { model: await loadModel(join(directory, runFiles.best)), kept: about.kept };
 }
 
 /** The figures of a finished model, scored on all held-out data. */

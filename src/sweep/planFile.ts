@@ -32,7 +32,7 @@ const planSchema = z.object({
         digest: z.string(),
       }),
     )
-    .min(2),
+    .min(1),
   sources: z.object({ data: path, valid: path, test: path, init: path, teacher: path }),
   places: placesSchema.optional(),
   initDigest: z.string().optional(),
@@ -49,9 +49,14 @@ export function isSweepDirectory(directory: string): boolean {
 /** Writes sweep.json. */
 export async function savePlan(directory: string, plan: SweepPlan): Promise<void> {
   await writeJson(join(directory, sweepFiles.plan), {
-    ...{ format: SWEEP_FORMAT, ...plan },
+    ...planDocument(plan),
     places: await placesOf(plan.sources, directory),
   });
+}
+
+/** What sweep.json says, but for where its sources are seen from. */
+export function planDocument(plan: SweepPlan): object {
+  return { format: SWEEP_FORMAT, ...plan };
 }
 
 /** Reads sweep.json; throws a UsageError when it is missing, damaged or of another version. */
@@ -60,7 +65,11 @@ export async function readPlan(directory: string): Promise<SweepPlan> {
   if (!existsSync(file)) {
     throw new UsageError(`${directory} is no sweep (it has no ${sweepFiles.plan}); start one without --resume`);
   }
-  const content = await readJson(file);
+  return planIn(await readJson(file), file, directory);
+}
+
+/** The plan that a document is, which came from a file; `directory` is where its sources are seen from. */
+export function planIn(content: unknown, file: string, directory: string): SweepPlan {
   // Version 0.1 named no format.
   if (typeof content === 'object' && content !== null && 'runs' in content && !('format' in content)) {
     throw new UsageError(

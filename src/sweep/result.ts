@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Environment, environment } from '../base/environment.ts';
 import { denseKind } from '../methods/dense.ts';
@@ -11,7 +12,7 @@ import { SWEEP_FORMAT } from './planFile.ts';
 import { paretoFront } from './ranking.ts';
 import type { RungEntry } from './runRecord.ts';
 import { objectives, type RunState } from './standings.ts';
-import { type RowLatency, timeModels } from './timing.ts';
+import { type RowLatency, type Timing, timeModels } from './timing.ts';
 import type { FieldValue } from './values.ts';
 
 /** A run in the table of a sweep; scores and sizes of a stopped run are those at its last rung. */
@@ -105,11 +106,19 @@ async function finalModel(directory: string, run: string): Promise<ResultModel> 
 }
 
 /** Times the models of finished runs in turn, the first being the reference. */
-async function timeRuns(plan: SweepPlan, directory: string, runs: readonly number[], runtime: Runtime) {
+async function timeRuns(
+  plan: SweepPlan,
+  directory: string,
+  runs: readonly number[],
+  runtime: Runtime,
+): Promise<Timing> {
   const contestants = [];
   for (const i of runs) {
     const { name } = plan.runs[i]!;
-    contestants.push({ name, model: await loadModel(join(directory, name, (await finalModel(directory, name)).file)) });
+    const file = join(directory, name, (await finalModel(directory, name)).file);
+    if (!existsSync(file))
+      return { untimed: `that of ${name} is with the worker that trained it (--collect brings models here)` };
+    contestants.push({ name, model: await loadModel(file) });
   }
   return timeModels(contestants, { runtime, threads: plan.runs[runs[0]!]!.config.threads });
 }

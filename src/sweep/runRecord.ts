@@ -30,6 +30,9 @@ const rungSchema = z.object({
   collapsed: z.boolean().optional(),
 });
 
+/** rungs.json. */
+export const rungsSchema = z.array(rungSchema);
+
 /** How a run stands after some epochs. */
 export type RungEntry = z.infer<typeof rungSchema>;
 
@@ -55,7 +58,7 @@ export interface RunRecord {
 /** Reads the record of a run, also of one that has not begun. */
 export async function readRecord(directory: string): Promise<RunRecord> {
   return {
-    rungs: (await readIf(join(directory, recordFiles.rungs), z.array(rungSchema))) ?? [],
+    rungs: (await readIf(join(directory, recordFiles.rungs), rungsSchema)) ?? [],
     failure: await readIf(join(directory, recordFiles.failure), failureSchema),
     finished: existsSync(join(directory, runFiles.result)),
   };

@@ -6,11 +6,13 @@ import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { throwIfStopped } from '../train/errors.ts';
-import { type Job, processLauncher } from './childProcess.ts';
+import { type Job, type Launch, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
 import { type JobEvent, RESTARTS, runJobs } from './pool.ts';
+import { type RemotePlaces, remotePlaces } from './queue/places.ts';
+import type { TrialQueue } from './queue/trialQueue.ts';
 import { type SweepResult, sweepResult } from './result.ts';
 import { readSweepResult } from './resultFile.ts';
 import { addFailure, forgetGivenUp, readRecord } from './runRecord.ts';
@@ -20,7 +22,7 @@ import { hasReached, type RunState, standings } from './standings.ts';
 export type SweepEvent =
   | JobEvent
   | { readonly kind: 'unbound'; readonly reason: string }
-  | { readonly kind: 'takenOver'; readonly what: string }
+  | { readonly kind: 'takenOver' | 'trouble'; readonly what: string }
   | { readonly kind: 'state'; readonly run: number; readonly state: RunState }
   | { readonly kind: 'timing'; readonly models: number };
 
@@ -31,6 +33,8 @@ export interface SweepOptions {
   readonly resume?: boolean | undefined;
   /** Runs that are trained at a time. Default: as many as there are cores for the threads of each. */
   readonly workers?: number | undefined;
+  /** Has the runs trained by workers elsewhere, which take them from a queue; `collects` brings their models here. */
+  readonly remote?: { readonly queue: TrialQueue; readonly collects: boolean } | undefined;
   /** False: the finished models are not timed. */
   readonly latency?: boolean | undefined;
   readonly onEvent?: ((event: SweepEvent) => void) | undefined;
@@ -67,7 +71,8 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
       // The workers read where the data are now.
       if (JSON.stringify(saved.sources) !== JSON.stringify(plan.sources)) await savePlan(directory, plan);
     } else await savePlan(directory, plan);
-    for (const { name } of plan.runs) {
+    // Workers elsewhere may well be at work, and go on.
+    for (const { name } of options.remote ? [] : plan.runs) {
       if (existsSync(join(directory, name))) await waitUntilFree(join(directory, name), ORPHANS);
     }
     const states = await trainAll(plan, options);
@@ -105,17 +110,16 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
     }
     return states;
   };
-  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
-  const { workers = defaultWorkers(threads) } = options;
-  const cores = bindCores(workers, threads);
-  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
+  const { workers, launch, forget } = await placesFor(plan, options);
   for (;;) {
     const states = await look();
     const jobs = states.flatMap((state, run): Job[] => (state.kind === 'open' ? [{ run, until: state.until }] : []));
-    if (jobs.length === 0) return states;
-    await runJobs(jobs, {
-      workers,
-      launch: processLauncher(directory, cores),
+    if (jobs.length === 0) {
+      await forget?.(true);
+      return states;
+    }
+    const running = runJobs(jobs, {
+      ...{ workers, launch },
       signal,
       isDone: async ({ run, until }) => hasReached(plan.runs[run]!.config, await record(run), until),
       onEvent,
@@ -128,5 +132,27 @@ async function trainAll(plan: SweepPlan, options: SweepOptions): Promise<RunStat
         await look();
       },
     });
+    await running.catch(async (error: unknown) => {
+      // Nobody is to begin what nobody waits for; a queue that does not answer is no reason to hide the error.
+      await forget?.(false).catch(() => undefined);
+      throw error;
+    });
   }
+}
+
+/** Where runs are trained: in processes of this machine, or by workers elsewhere, as many as there are. */
+async function placesFor(
+  plan: SweepPlan,
+  { directory, remote, onEvent, ...options }: SweepOptions,
+): Promise<Partial<RemotePlaces> & { readonly workers: number; readonly launch: Launch }> {
+  if (remote) {
+    const onTrouble = (what: string) => onEvent?.({ kind: 'trouble', what });
+    const { launch, forget } = await remotePlaces(remote.queue, { plan, directory, ...remote, onTrouble });
+    return { workers: Number.POSITIVE_INFINITY, launch, forget };
+  }
+  const threads = Math.max(...plan.runs.map(({ config }) => config.threads ?? availableParallelism()));
+  const { workers = defaultWorkers(threads) } = options;
+  const cores = bindCores(workers, threads);
+  if (!cores.bound) onEvent?.({ kind: 'unbound', reason: cores.reason });
+  return { workers, launch: processLauncher(directory, cores) };
 }

@@ -135,6 +135,8 @@ export interface DataSummary {
 /** A task whose data are loaded: everything has been checked. */
 export interface LoadedTask {
   readonly problem: Problem;
+  /** The same with so many sequences or examples side by side; without it processes cannot share the batches. */
+  withBatch?(batch: number): Problem;
   readonly data: DataSummary;
   /** The first model, untrained or with the weights that the sources name. */
   model(): Model;

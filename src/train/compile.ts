@@ -50,6 +50,16 @@ export function scoringGraph(
   return { ...loss, graph: removeDeadNodes(graph), parameters };
 }
 
+/** The masks of dropout that the training graph of these sizes has, in its order. */
+export function dropoutMasks(
+  model: Model,
+  problem: Problem,
+  trained: ReadonlySet<string>,
+  shape: BatchShape,
+): readonly Mask[] {
+  return maskDropout(detachedLoss(model, problem, trained, shape).graph).masks;
+}
+
 /**
  * Training: loss and sums of a batch of these sizes, the gradient with respect to every parameter that is trained and to
  * every looked-up row, and the next states. All of a step but the update is in this one graph.

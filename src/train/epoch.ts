@@ -2,6 +2,7 @@ import { normsByLayer } from '../groups/logHistogram.ts';
 import { type ScoreKind, type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
 import { type Look, requireLife } from './collapse.ts';
+import { anyStopped } from './collective.ts';
 import { DivergedError, InterruptedError, TrainingDivergedError } from './errors.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { BatchProgress, TrainOptions } from './options.ts';
@@ -47,9 +48,10 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
       requireLife(options, epoch + 1, alive);
     }
-    onBatch?.(progressOf(run.progress, options, batches, speed(), { units, alive }));
-    if (signal?.aborted || (batch < batches.count && updates % settings.checkpointEvery === 0)) await saveTimed();
-    if (signal?.aborted) {
+    onBatch?.(progressOf(run.progress, options, batches, speed() * ranks, { units, alive }));
+    const isStopped = await anyStopped(signal, options.collective);
+    if (isStopped || (batch < batches.count && updates % settings.checkpointEvery === 0)) await saveTimed();
+    if (isStopped) {
       throw new InterruptedError(`stopped in epoch ${epoch + 1}${options.store ? '; --resume goes on from here' : ''}`);
     }
   }
@@ -123,7 +125,7 @@ function rateOf(progress: Progress, { schedule, problem }: TrainOptions, batches
 
 function progressOf(
   { epoch, batch, sums }: Progress,
-  { settings: { epochs }, problem }: TrainOptions,
+  { settings: { epochs }, problem, collective }: RunOptions,
   batches: Batches,
   itemsPerSecond: number,
   units: Pick<BatchProgress, 'units' | 'alive'>,
@@ -137,7 +139,7 @@ function progressOf(
     batches: batches.count,
     score: { name: deciding.name, value: deciding.of(sums) },
     itemsPerSecond,
-    secondsLeft: (left * (batches.items / batches.count)) / itemsPerSecond,
+    secondsLeft: (left * collective.ranks * (batches.items / batches.count)) / itemsPerSecond,
     ...units,
   };
 }

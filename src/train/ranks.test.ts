@@ -17,6 +17,8 @@ import { untrainedModel } from '../tasks/language-model/model.ts';
 import { languageModelProblem } from '../tasks/language-model/problem.ts';
 import { presets } from '../tasks/registry.ts';
 import { type Collective, single } from './collective.ts';
+import type { TrainOptions } from './options.ts';
+import { memoryStore, type RunStore } from './store.ts';
 import { train } from './trainer.ts';
 
 const WORDS = 20;
@@ -24,7 +26,7 @@ const STEPS = 5;
 /** Sequences side by side, in all processes together. */
 const BATCH = 4;
 
-/** A text whose parts of two ranks fill their windows without a rest; every other word is half known. */
+/** A text that leaves a rest however it is cut into rows; every other word is half known. */
 function text(): Corpus {
   const random = randomStream(5);
   const ids = (length: number) =>
@@ -33,17 +35,23 @@ function text(): Corpus {
   const held = ids(BATCH * (4 * STEPS + 1));
   return {
     ...{ name: 'text', source: 'made', sha256: '', vocabulary },
-    ...{ train: ids(BATCH * (6 * STEPS + 1)), valid: held, test: held },
+    ...{ train: ids(BATCH * (6 * STEPS + 1) + 3), valid: held, test: held },
   };
 }
 
-async function trained(collective: Collective, settings: Settings = {}) {
-  const sizes = { hidden: [6, 6], embedding: 5, steps: STEPS, batch: BATCH / collective.ranks, initScale: 0.5 };
+/** What else a training of the tests may be given. */
+type Extra = Partial<Pick<TrainOptions, 'store' | 'resume' | 'signal' | 'onBatch'>>;
+
+async function trained(collective: Collective, settings: Settings = {}, extra: Extra = {}) {
+  const sizes = { hidden: [6, 6], embedding: 5, steps: STEPS, batch: BATCH, initScale: 0.5 };
   const config = readSettings('test', { ...sizes, epochs: 3, threads: 1, ...settings }, presets['zaremba-small']);
   return train({
     ...trainParts(config),
-    ...{ model: untrainedModel(config, WORDS), problem: languageModelProblem(config, text()) },
-    ...{ runtime: nodeRuntime, collective },
+    ...{
+      model: untrainedModel(config, WORDS),
+      problem: languageModelProblem({ ...config, batch: BATCH / collective.ranks }, text()),
+    },
+    ...{ runtime: nodeRuntime, collective, ...extra },
   });
 }
 
@@ -102,6 +110,11 @@ describe('two ranks that train together', () => {
   it.each([
     { task: 'text in windows', learn: (c: Collective) => trained(c) },
     { task: 'text with Adam', learn: (c: Collective) => trained(c, { optimizer: 'adam', learningRate: 0.01 }) },
+    { task: 'text with dropout', learn: (c: Collective) => trained(c, { keep: 0.6, keepWords: 0.8 }) },
+    {
+      task: 'text with a mask for all steps of a window',
+      learn: (c: Collective) => trained(c, { keep: 0.6, keepRecurrent: 0.7, variational: true }),
+    },
     { task: 'text with a tied embedding', learn: (c: Collective) => trained(c, { tied: true, iss: 0.001 }) },
     {
       task: 'text with units of the embedding',
@@ -122,6 +135,55 @@ describe('two ranks that train together', () => {
       for (const [name, value] of Object.entries(train)) expect(shared.train[name]).toBeCloseTo(value, 3);
       for (const [name, value] of Object.entries(valid!)) expect(shared.valid![name]).toBeCloseTo(value, 3);
     }
+  });
+});
+
+describe('two ranks whose run is stopped', () => {
+  const settings = { keep: 0.7, iss: 0.01, threshold: 0.02, shrinkEvery: 4 };
+  const told = (all: readonly Awaited<ReturnType<typeof trained>>[]) =>
+    all.map(({ model, history }) => [
+      weightsOf(model),
+      history.map(({ train, valid, alive }) => [train, valid, alive]),
+    ]);
+
+  /** Stops two ranks in the second epoch, at the wish of the second one alone; returns what they left. */
+  async function stopped(): Promise<RunStore> {
+    const store = memoryStore();
+    const stop = new AbortController();
+    const runs = meetingRanks(2).map((rank) =>
+      trained(rank, settings, {
+        store,
+        ...(rank.rank === 1 && {
+          signal: stop.signal,
+          onBatch: ({ epoch, batch }) => void (epoch === 2 && batch === 2 && stop.abort()),
+        }),
+      }),
+    );
+    const ended = await Promise.allSettled(runs);
+    for (const run of ended)
+      expect(run).toMatchObject({ reason: { message: expect.stringMatching('stopped in epoch 2') } });
+    return store;
+  }
+
+  it('go on to the end of a run that was not', async () => {
+    const undisturbed = await Promise.all(meetingRanks(2).map((rank) => trained(rank, settings)));
+    const store = await stopped();
+    const resumed = await Promise.all(meetingRanks(2).map((rank) => trained(rank, settings, { store, resume: true })));
+    expect(told(resumed)).toEqual(told(undisturbed));
+  });
+
+  it('cannot be followed by another number of ranks in the middle of an epoch', async () => {
+    const store = await stopped();
+    await expect(trained(single, settings, { store, resume: true })).rejects.toThrow(
+      'in the middle of an epoch that 2 processes (mpirun -n 2) trained, and this is one',
+    );
+  });
+
+  it('can be between epochs', async () => {
+    const store = memoryStore();
+    await trained(single, settings, { store, resume: true });
+    const resumed = await Promise.all(meetingRanks(2).map((rank) => trained(rank, settings, { store, resume: true })));
+    expect(resumed.map(({ history }) => history.length)).toEqual([3, 3]);
   });
 });
 

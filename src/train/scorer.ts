@@ -14,7 +14,7 @@ import {
   shapeKey,
   splitLabels,
 } from '../tasks/task.ts';
-import { type Collective, single } from './collective.ts';
+import { anyStopped, type Collective, single } from './collective.ts';
 import { type ScoringGraph, scoringGraph } from './compile.ts';
 import { InterruptedError } from './errors.ts';
 import { rowsFrom } from './lookupTable.ts';
@@ -75,11 +75,8 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
       const carried: Record<string, Tensor> = {};
       let sums: PlainSums = { count: 0, totals: {} };
       for (let i = 0; i < batches.count; i++) {
-        if (signal?.aborted) {
-          throw new InterruptedError(
-            `stopped while scoring the ${splitLabels[split]} data; --resume goes on from here`,
-          );
-        }
+        // Several processes score to the end: none may leave while others wait for its sums.
+        if (ranks === 1 && signal?.aborted) throw interrupted(split);
         const shape = batches.shapeOf(i);
         const { plan, session } = await compiled(shape);
         if (i === 0) sums = zeroTotals(plan);
@@ -100,11 +97,16 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
         if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
       }
       const all = await sharedSums(sums, collective);
+      if (ranks > 1 && (await anyStopped(signal, collective))) throw interrupted(split);
       if (all.count === 0) throw new SlimError(`nothing counts in the ${splitLabels[split]} data`);
       return all;
     },
     release: () => sessions.clear(),
   };
+}
+
+function interrupted(split: Split): InterruptedError {
+  return new InterruptedError(`stopped while scoring the ${splitLabels[split]} data; --resume goes on from here`);
 }
 
 /** What scoring a model gives. */

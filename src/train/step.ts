@@ -11,6 +11,7 @@ import { LOSS } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
 import type { TrainingGraph } from './compile.ts';
 import type { WeightMemory } from './memory.ts';
+import type { MaskRuns } from './rankMasks.ts';
 
 /** Most shapes that are compiled at a time: each session holds the activations of its sizes. */
 export const MOST_SHAPES = 32;
@@ -27,7 +28,8 @@ export interface CompiledStep {
   readonly unfed: readonly string[];
   /** Gradients of weights that have no part in the loss of these batches: they are 0. */
   readonly unwritten: readonly Float32Array[];
-  readonly masks: readonly { readonly buffer: Buffer32; readonly keep: number }[];
+  /** With `runs` where several processes draw a mask together. */
+  readonly masks: readonly { readonly buffer: Buffer32; readonly keep: number; readonly runs?: MaskRuns | undefined }[];
   readonly kernels: Kernels;
   readonly lookups: readonly (LookedUpRows & { readonly values: Float32Array })[];
   /** A state goes in from `to` and comes out in `from`: the two must not share memory. */
@@ -40,6 +42,12 @@ export interface SessionSettings {
   readonly threads?: number | undefined;
 }
 
+/** How a step is compiled. */
+interface StepSettings extends SessionSettings {
+  /** How this process's masks lie in those of the whole batch; absent for one process. */
+  readonly runs?: readonly (MaskRuns | undefined)[] | undefined;
+}
+
 /**
  * Compiles a step. `batch` are the feeds of the task for these sizes; carried states go in from `carried`, which is filled
  * with zeros where it lacks one. Masks and looked-up rows, which grow with batch · time, lie in a memory of their own.
@@ -49,7 +57,7 @@ export async function compileStep(
   memory: WeightMemory,
   batch: Tensors,
   carried: Map<string, Tensor>,
-  { runtime, threads }: SessionSettings,
+  { runtime, threads, runs }: StepSettings,
 ): Promise<CompiledStep> {
   const inputDims = fixedDims(plan.graph.inputs);
   const outputDims = fixedDims(plan.graph.outputs);
@@ -78,7 +86,7 @@ export async function compileStep(
     values: place(feeds, values, rowDims[i]!).data,
     gradient: place(fetches, plan.gradients.get(values)!, rowDims[i]!).data,
   }));
-  const masks = plan.masks.map((m) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep }));
+  const masks = plan.masks.map((m, i) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep, runs: runs?.[i] }));
   const states = plan.states.map(({ input, output }) => {
     const dims = inputDims(input);
     const to = carried.get(input) ?? zeros(dims);
@@ -122,26 +130,40 @@ export function usedBy({ inputs }: Graph, batch: Tensors): Record<string, Tensor
   return Object.fromEntries(Object.entries(batch).filter(([name]) => names.has(name)));
 }
 
+/** What determines the masks of an update. */
+interface MaskDraw {
+  readonly seed: number;
+  readonly rank: number;
+  readonly ranks: number;
+  readonly update: number;
+}
+
 /**
  * Runs a step on the batch that is in its feeds: looks embeddings up, draws dropout masks, and leaves loss, sums and
- * gradients in memory, the states carried on. Seed, number of the process and of the update determine the masks.
+ * gradients in memory, the states carried on.
  */
-export async function runStep(
-  step: CompiledStep,
-  memory: WeightMemory,
-  draw: { readonly seed: number; readonly rank: number; readonly update: number },
-): Promise<void> {
+export async function runStep(step: CompiledStep, memory: WeightMemory, draw: MaskDraw): Promise<void> {
   for (const { table, indices, values } of step.lookups) {
     memory.tables.get(table)!.lookUp(indices, values);
   }
-  const seed = draw.seed ^ Math.imul(draw.rank, 0x9e3779b1);
-  step.masks.forEach(({ buffer, keep }, i) => {
-    const seedLo = (Math.imul(seed, 64) + i) >>> 0;
-    step.kernels.dropoutMask(buffer.offset, buffer.data.length, keep, seedLo, draw.update >>> 0);
-  });
+  drawMasks(step, draw);
   await step.session.run(step.feeds, { fetches: step.fetches, outputs: [] });
   for (const gradient of step.unwritten) gradient.fill(0);
   for (const { to, from } of step.states) to.set(from);
+}
+
+/** Seed and number of the update determine the masks of the whole batch; a process draws what is its part of them. */
+function drawMasks({ masks, kernels }: CompiledStep, { seed, rank, ranks, update }: MaskDraw): void {
+  masks.forEach(({ buffer, keep, runs }, i) => {
+    // Where nobody knows which part that is, processes draw masks of their own.
+    const own = runs ? seed : seed ^ Math.imul(rank, 0x9e3779b1);
+    const [seedLo, seedHi] = [(Math.imul(own, 64) + i) >>> 0, update >>> 0];
+    const { count, length, isWhole } = runs ?? { count: 1, length: buffer.data.length, isWhole: true };
+    for (let run = 0; run < count; run++) {
+      const from = isWhole ? 0 : (run * ranks + rank) * length;
+      kernels.dropoutMask(buffer.offset + 4 * run * length, length, keep, seedLo, seedHi, from);
+    }
+  });
 }
 
 /** What a batch in which nothing counts gives: zeros. */

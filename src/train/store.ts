@@ -24,6 +24,8 @@ export const progressSchema = z.object({
   history: z.array(epochMetricsSchema),
   /** Which of its first units each layer still has; absent where units cannot be traced. */
   kept: z.array(z.array(z.number())).optional(),
+  /** Processes that train together; absent for one. */
+  ranks: z.number().optional(),
   /** States of the sparsity method and of the optimizer, if they have any. */
   method: stateSchema.optional(),
   optimizer: stateSchema.optional(),

@@ -14,6 +14,7 @@ import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
+import { runsOfMasks } from './rankMasks.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { asSaved, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
 import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
@@ -98,9 +99,12 @@ export class TrainState {
     const shape = batches.shapeOf(index);
     return this.steps.get(shapeKey(shape), () => {
       const { structure, names, memory, carried } = this;
-      const { problem, runtime, settings } = this.setup;
+      const { problem, runtime, settings, collective } = this.setup;
       const graph = plan ?? trainingGraph(structure, problem, names, shape);
-      return compileStep(graph, memory, batches.feeds(shape), carried, { runtime, threads: settings.threads });
+      const { threads } = settings;
+      const isAlone = collective.ranks === 1;
+      const runs = isAlone ? undefined : runsOfMasks(structure, { problem, trained: names }, shape);
+      return compileStep(graph, memory, batches.feeds(shape), carried, { runtime, threads, runs });
     });
   }
 
@@ -119,7 +123,8 @@ export class TrainState {
     const step = await this.stepFor(batches, index);
     const count = batches.fill(index, step.batch);
     if (count === 0 && collective.ranks === 1) return nothingLearned();
-    if (count > 0) await runStep(step, memory, { seed, rank: collective.rank, update: at.update });
+    if (count > 0)
+      await runStep(step, memory, { seed, rank: collective.rank, ranks: collective.ranks, update: at.update });
     else skipStep(step);
     const ran = performance.now();
     const sums = await sharedSums(batchSums(step.plan, step.fetches, count, { batches, index }), collective);

@@ -4,11 +4,13 @@ import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
+import { agree, failureOf, type Plan, type Standing } from './agreement.ts';
 import { collapseNote, type Look, mildLambda, requireLife } from './collapse.ts';
-import { single } from './collective.ts';
+import { type Collective, single } from './collective.ts';
 import { bestEpoch, decidingScores, type Run, trainEpoch } from './epoch.ts';
 import type { EpochMetrics } from './metrics.ts';
-import type { TrainedModel, TrainOptions, TrainSettings } from './options.ts';
+import type { TrainedModel, TrainOptions, TrainSettings, TrainStart } from './options.ts';
+import { ofRank, withAllStates } from './rankStates.ts';
 import type { Snapshot } from './snapshot.ts';
 import { epochStart } from './store.ts';
 import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
@@ -22,34 +24,12 @@ import { untrainedNotes } from './untrained.ts';
  * not. Throws UsageError or SlimError before anything is written where they do not fit together.
  */
 export async function train(options: TrainOptions): Promise<TrainedModel> {
-  const { problem, settings, store } = options;
-  requireScores(options);
-  const form = trainableForm(options.model, options);
-  const digest = runDigest(options);
-  const saved = options.resume ? await store?.load(digest) : undefined;
-  const first = firstModelOf(form, options);
-  if (first) options.method.check(first);
-  const setup = setupOf(options, first);
-  const snapshot = saved ? weightsFrom(saved, form) : { model: form.model, weights: form.weights, tensors: new Map() };
-  const progress = saved?.progress ?? { digest, epoch: 0, updates: 0, ...epochStart, history: [] };
-  const run: Run = { state: await TrainState.create(snapshot, setup), progress };
-  const save = async () => {
-    if (setup.collective.rank > 0 || store === undefined) return;
-    const { model, weights, tensors, method, optimizer } = run.state.snapshot();
-    run.progress = { ...run.progress, method, optimizer };
-    await store.save({ model, tensors: withMasters(model, weights, tensors), progress: run.progress });
-  };
+  const { problem, settings, collective = single } = options;
+  const { run, setup, start, isResumed } = await met(ready(options), collective, (made) => planOf(made, options));
+  const save = () => saveRun(run, options);
   try {
-    const { groups } = run.state;
-    const { layers } = setup;
-    if (!saved && groups) run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
-    const start = {
-      parameters: run.state.countParameters(),
-      layers,
-      notes: [...run.state.notes, ...untrainedNotes(form)],
-    };
-    await options.onReady?.(start);
-    if (!saved) {
+    await met(shown(options, start), collective, () => ({}));
+    if (!isResumed) {
       run.state.begin();
       // So that a run that is resumed has its own first weights, whatever became of the model that they were taken from.
       await save();
@@ -71,6 +51,66 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   } finally {
     await run.state.release();
   }
+}
+
+/** A run before its first update. */
+interface Ready {
+  readonly run: Run;
+  readonly setup: TrainOptions & TrainSetup & Look;
+  readonly start: TrainStart;
+  readonly isResumed: boolean;
+}
+
+/** Checks all that may be wrong and makes the run, or finds it in its store. */
+async function ready(options: TrainOptions): Promise<Ready> {
+  const { store, collective = single } = options;
+  requireScores(options);
+  const form = trainableForm(options.model, options);
+  const digest = runDigest(options);
+  const found = options.resume ? await store?.load(digest) : undefined;
+  const saved = found && ofRank(found, collective);
+  const first = firstModelOf(form, options);
+  if (first) options.method.check(first);
+  const setup = setupOf(options, first);
+  const snapshot = saved ? weightsFrom(saved, form) : { model: form.model, weights: form.weights, tensors: new Map() };
+  const begun = saved?.progress ?? { digest, epoch: 0, updates: 0, ...epochStart, history: [] };
+  const ranks = collective.ranks === 1 ? undefined : collective.ranks;
+  const run: Run = { state: await TrainState.create(snapshot, setup), progress: { ...begun, ranks } };
+  const { layers } = setup;
+  if (!saved && run.state.groups) {
+    run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
+  }
+  const notes = [...run.state.notes, ...untrainedNotes(form)];
+  const start = { parameters: run.state.countParameters(), layers, notes };
+  return { run, setup, start, isResumed: saved !== undefined };
+}
+
+/** What processes that train together must have in common, as messages call it. */
+function planOf({ run: { progress } }: Ready, { digest, problem }: TrainOptions): Plan {
+  const { epoch, batch, updates } = progress;
+  return { configuration: digest, data: problem.digest, checkpoint: `${epoch}/${batch}/${updates}` };
+}
+
+async function shown({ onReady }: TrainOptions, start: TrainStart): Promise<void> {
+  await onReady?.(start);
+}
+
+/** What work comes to once every process has done its own; an error in one of them is thrown in all. */
+async function met<T>(work: Promise<T>, collective: Collective, plan: (made: T) => Plan): Promise<T> {
+  if (collective.ranks === 1) return work;
+  const standing = work.then((made): Standing => ({ kind: 'ready', plan: plan(made) }), failureOf);
+  await agree(await standing, collective);
+  return work;
+}
+
+/** Writes a checkpoint; of several processes the first one does, with the states of all. */
+async function saveRun(run: Run, { store, collective = single }: TrainOptions): Promise<void> {
+  if (store === undefined) return;
+  const { model, weights, tensors, method, optimizer } = run.state.snapshot();
+  run.progress = { ...run.progress, method, optimizer };
+  const all = await withAllStates(tensors, collective);
+  if (collective.rank > 0) return;
+  await store.save({ model, tensors: withMasters(model, weights, all), progress: run.progress });
 }
 
 /** The model as it is after an epoch. */

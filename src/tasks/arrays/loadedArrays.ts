@@ -18,8 +18,8 @@ import { sequenceExamples } from './sequences.ts';
 export function loadedArrays(config: TaskConfig, given: Model, data: ArrayData): LoadedTask {
   const fields = readTaskFields(config.task);
   const model = modelFor(given, fields);
-  const problem = arraysProblem(model, data, fields, config.batch);
-  return loadedImported({ model, data, fields, problem, config }, [
+  const withBatch = (batch: number) => arraysProblem(model, data, fields, batch);
+  return loadedImported({ model, data, fields, withBatch, config }, [
     ...[data.train, ...(data.valid ? [data.valid] : [])].flatMap((named) => paddingNotes(model.graph, named, fields)),
   ]);
 }
@@ -29,20 +29,22 @@ interface ImportedProblem {
   readonly model: Model;
   readonly data: ArrayData;
   readonly fields: Wiring;
-  readonly problem: Problem;
+  readonly withBatch: (batch: number) => Problem;
   readonly config: TaskConfig;
 }
 
 /** An imported model as a task: what data there are, which states, and notes on both before those that are given. */
 export function loadedImported(
-  { model, data, fields, problem, config }: ImportedProblem,
+  { model, data, fields, withBatch, config }: ImportedProblem,
   notes: readonly string[],
 ): LoadedTask {
+  const problem = withBatch(config.batch);
   const [train, valid] = [exampleCount(data.train), data.valid && exampleCount(data.valid)];
   const { source, arrays } = data.train;
   const held = valid === undefined ? '' : `, ${grouped(valid)} held out in ${data.valid!.source}`;
   return {
     problem,
+    withBatch,
     data: {
       name: source,
       source,

@@ -26,11 +26,13 @@ export async function loadedDistillation(
 /** The same with a teacher that has spoken. */
 export function loadedLessons(config: TaskConfig, lessons: Lessons): LoadedTask {
   const { student: model, wiring: fields, data, train, valid } = lessons;
-  const problem = distillationProblem(lessons, config.batch);
   const sets: [NamedArrays, Lesson][] = [[data.train, train]];
   if (data.valid && valid) sets.push([data.valid, valid]);
   const notes = sets.flatMap(([named, lesson]) => stepNotes(model, fields, named, lesson));
-  return loadedImported({ model, data, fields, config, problem }, notes);
+  return loadedImported(
+    { model, data, fields, config, withBatch: (batch) => distillationProblem(lessons, batch) },
+    notes,
+  );
 }
 
 /** What does not count, and padding that the student reads all the same. */

@@ -39,12 +39,14 @@ const HOPELESS = 60;
  */
 export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 'batch'>, corpus: Corpus): Problem {
   const { steps } = readTaskFields(task);
-  const batches = (split: Split, order: Pick<BatchOrder, 'rank' | 'ranks'> = { rank: 0, ranks: 1 }): Batches =>
-    textBatches(part(corpus[split], order), split === 'test' ? 1 : batch, steps, {
+  const batches = (split: Split, order: Pick<BatchOrder, 'rank' | 'ranks'> = { rank: 0, ranks: 1 }): Batches => {
+    const rows = split === 'test' ? 1 : batch;
+    return textBatches(part(corpus[split], rows, order), rows, steps, {
       // Training leaves out what does not fill a window; scoring reads every row to its end.
       keepTail: split !== 'train',
       label: `${splitLabels[split]} text`,
     });
+  };
   for (const split of ['train', 'valid', 'test'] as const) batches(split);
   return {
     items: 'tokens',
@@ -67,9 +69,10 @@ export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 
   };
 }
 
-/** The part of a text that is a rank's, all of the same length: the others wait for a rank that has more windows. */
-function part(ids: Int32Array, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>): Int32Array {
-  const length = Math.floor(ids.length / ranks);
+/** The part of a text that is a rank's: its `batch` rows of those into which one process would cut it for all. */
+function part(ids: Int32Array, batch: number, { rank, ranks }: Pick<BatchOrder, 'rank' | 'ranks'>): Int32Array {
+  if (ranks === 1) return ids;
+  const length = batch * Math.floor(ids.length / (batch * ranks));
   return ids.subarray(rank * length, (rank + 1) * length);
 }
 
@@ -130,6 +133,7 @@ export function loadedText(config: TaskConfig, corpus: Corpus, first?: Model): L
   const model = first ?? freshModel(config, vocabulary);
   return {
     problem: languageModelProblem(config, corpus),
+    withBatch: (batch) => languageModelProblem({ ...config, batch }, corpus),
     data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length } },
     model: () => model,
     notes: [],

@@ -59,8 +59,10 @@ export function loadedQuestions(
     Object.entries(sets).map(([part, set]: [string, QuestionSet]) => [part, set.questions.length]),
   );
   const facts = { vocabulary: lexicon.words.length, trainedWords: lexicon.trainedWords, ...counts };
+  const withBatch = (batch: number) => questionProblem(sets, spelled, batch, sha256Hex(sha256, ...lexicon.words));
   return {
-    problem: questionProblem(sets, spelled, config.batch, sha256Hex(sha256, ...lexicon.words)),
+    problem: withBatch(config.batch),
+    withBatch,
     data: { name: given.name, source: given.source, sha256, facts },
     model: () => freshModel(config, lexicon, size, vectorRows),
     notes: [described(given.source, sets, lexicon), ...notes],

@@ -23,6 +23,7 @@ export function loadedTexts(
   const { model, notes } = first ?? { model: freshModel(config, texts), notes: [] };
   return {
     problem: textProblem(texts, config),
+    withBatch: (batch) => textProblem(texts, { ...config, batch }),
     data: { name, source, sha256, facts: { vocabulary: vocabulary.words.length, classes: classes.length, ...sizes } },
     model: () => model,
     notes: [describedTexts(texts), ...texts.notes, ...notes],
