@@ -4,18 +4,18 @@ import type { Node } from '../graph/types.ts';
 import type { Conversion } from './conversion.ts';
 
 /*
- * A recurrent layer of PyTorch gives its outputs as [T, B, DH]; what ONNX calls Y is [T, D, B, H]. Exporters turn Y into
- * PyTorch's form at once: here the nodes are found that do so.
+ * A recurrent layer of PyTorch gives its outputs as [T, B, DH], one of Keras as [B, T, DH]; what ONNX calls Y is
+ * [T, D, B, H]. Exporters turn Y into such a form at once: here the nodes are found that do so.
  */
 
-/** Outputs of a layer in PyTorch's form. */
+/** Outputs of a layer with the directions side by side. */
 export interface Steps {
   readonly layer: RecurrentNode;
   /** True for [T, B, DH], false for [B, T, DH]. */
   readonly isTimeFirst: boolean;
 }
 
-/** The value that stands for a recurrent node's outputs in PyTorch's form. */
+/** The value that stands for a recurrent node's outputs with the directions side by side. */
 export function stepsOf(node: RecurrentNode): string {
   return `steps of ${node.outputs.find((name) => name !== '')}`;
 }
