@@ -44,6 +44,8 @@ export interface ModuleText {
   readonly weightsFile: string;
   readonly imports: readonly string[];
   readonly baseClass: string;
+  /** The first line of `__init__`. */
+  readonly init: (graph: Graph) => string;
   /** The method that computes the outputs. */
   readonly method: string;
   /** A line of `__init__` that makes a member for a stored tensor. */

@@ -17,7 +17,7 @@ export function linearStatement(node: Node, conversion: Conversion): Statement |
   const { scope, modules, made } = conversion;
   const biased = biasedProduct(node, conversion);
   const product = biased?.parts ?? productOf(node, scope.stored, made);
-  if (!product || !hasFittingBias(product, scope.stored)) return undefined;
+  if (!product || !hasFittingBias(product, scope.stored) || isVector(product.x, scope)) return undefined;
   const layer = scope.dialect.linear(matrixOf(product, scope.stored), scope.stored.get(product.bias ?? ''));
   const weights = [product.weight, ...(product.bias === undefined ? [] : [product.bias])];
   return callOf(modules.of(biased?.product ?? node, layer, weights, 'linear'), node, product.x, scope);
@@ -37,9 +37,14 @@ function biasedProduct(node: Node, conversion: Conversion): { product: Node; par
     const found = product && uses.get(name) === 1 ? productOf(product, scope.stored, made) : undefined;
     if (!product || !found || found.bias !== undefined || !scope.stored.has(bias)) continue;
     const parts = { ...found, bias };
-    if (hasFittingBias(parts, scope.stored)) return { product, parts };
+    if (hasFittingBias(parts, scope.stored) && !isVector(parts.x, scope)) return { product, parts };
   }
   return undefined;
+}
+
+/** True for data of rank 1, which not every framework's layers take. */
+function isVector(x: string, scope: Scope): boolean {
+  return scope.typeOf(x)?.shape?.length === 1;
 }
 
 function callOf(module: PythonModule, node: Node, x: string, scope: Scope): Statement {

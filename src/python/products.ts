@@ -1,7 +1,7 @@
 import { floatAttribute, intAttribute, intsAttribute } from '../graph/attributes.ts';
 import { isFloat } from '../graph/elementTypes.ts';
 import { isLookup } from '../graph/operators.ts';
-import { stridedTensor } from '../graph/tensors.ts';
+import { transposedMatrix } from '../graph/tensors.ts';
 import type { Node, Tensor } from '../graph/types.ts';
 
 /*
@@ -55,6 +55,5 @@ export function hasFittingBias({ weight, isTransposed, bias }: Product, stored: 
 /** The matrix of a product as [O, I]. */
 export function matrixOf({ weight, isTransposed }: Product, stored: Stored): Tensor {
   const matrix = stored.get(weight)!;
-  const [rows, columns] = matrix.dims as [number, number];
-  return isTransposed ? matrix : stridedTensor(matrix, [columns, rows], [1, columns]);
+  return isTransposed ? matrix : transposedMatrix(matrix);
 }

@@ -54,7 +54,7 @@ export function pythonModule(model: Model, dialect: Dialect): PythonSource {
   const source = [
     ...header(graph, dialect.text),
     ...helpersOf(statements, dialect),
-    ...classSource(layers, buffers, dialect.text),
+    ...classSource(graph, layers, buffers, dialect.text),
     ...methodSource(graph, statements, scope),
     ...dialect.text.load,
   ];
@@ -136,9 +136,10 @@ function helpersOf(statements: readonly Statement[], dialect: Dialect): string[]
 }
 
 function classSource(
+  graph: Graph,
   layers: readonly PythonModule[],
   buffers: ReadonlyMap<string, Tensor>,
-  { baseClass, buffer }: ModuleText,
+  { baseClass, init, buffer }: ModuleText,
 ): string[] {
   const members = layers.flatMap(({ name, made, setUp }) => [
     `self.${name} = ${made}`,
@@ -148,8 +149,7 @@ function classSource(
   return [
     `class Model(${baseClass}):`,
     '    def __init__(self):',
-    '        super().__init__()',
-    ...[...members, ...registered].map((line) => `        ${line}`),
+    ...[init(graph), ...members, ...registered].map((line) => `        ${line}`),
     '',
   ];
 }

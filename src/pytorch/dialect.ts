@@ -1,9 +1,10 @@
 import type { Dialect } from '../python/dialect.ts';
 import { list } from '../python/python.ts';
+import { stepsStatement } from '../python/steps.ts';
 import { dtypeOf, torchForms } from './forms.ts';
 import { helpers } from './helpers.ts';
 import { embeddingLayer, linearLayer, tiedLayer } from './layers.ts';
-import { recurrentStatements, stepsStatement } from './recurrentStatements.ts';
+import { recurrentStatements } from './recurrentStatements.ts';
 import { stacksOf } from './stacks.ts';
 
 const WEIGHTS_FILE = 'model.safetensors';
@@ -30,7 +31,7 @@ export const torchDialect: Dialect = {
         const stack = stacks.get(node);
         return stack ? recurrentStatements(stack, conversion) : [];
       },
-      steps: (node) => stepsStatement(node, stacks, conversion),
+      steps: (node) => stepsStatement(node, (layer) => Boolean(stacks.get(layer)?.isBatchFirst), conversion),
     };
   },
   text: {
@@ -44,6 +45,7 @@ export const torchDialect: Dialect = {
       'from torch import nn',
     ],
     baseClass: 'nn.Module',
+    init: () => 'super().__init__()',
     method: 'forward',
     buffer: (name, dims, elementType) =>
       `self.register_buffer("${name}", torch.empty(${list(dims)}, dtype=${dtypeOf(elementType)}))`,

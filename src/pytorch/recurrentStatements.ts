@@ -1,12 +1,11 @@
 import type { RecurrentNode } from '../graph/operators.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import type { Node } from '../graph/types.ts';
 import type { Conversion } from '../python/conversion.ts';
 import { tuple } from '../python/python.ts';
 import { isReverse, storedInputs } from '../python/recurrent.ts';
 import { Operands } from '../python/scope.ts';
 import { assignment, type PythonModule, type Statement } from '../python/statement.ts';
-import { stepsGivenBy, stepsOf } from '../python/steps.ts';
+import { stepsOf } from '../python/steps.ts';
 import { directionsOf } from '../recurrent/directions.ts';
 import { recurrentLayer } from './layers.ts';
 import type { Stack } from './stacks.ts';
@@ -41,22 +40,6 @@ function asInOnnx(node: RecurrentNode, { weights }: PythonModule, scope: Convers
   const c = new Operands(node, scope);
   const sizes = tuple([directionsOf(node).length, weights.get('weight_hh_l0')!.dims[1]!]);
   return assignment(c, `${c.value(stepsOf(node))}.unflatten(2, ${sizes}).transpose(1, 2)`);
-}
-
-/** A node that gives the outputs of a layer in PyTorch's form; undefined for other nodes. */
-export function stepsStatement(
-  node: Node,
-  stacks: ReadonlyMap<RecurrentNode, Stack>,
-  conversion: Conversion,
-): Statement | undefined {
-  const found = stepsGivenBy(node, conversion);
-  if (found === undefined) return undefined;
-  const steps = stepsOf(found.layer);
-  const c = new Operands(node, conversion.scope);
-  const code = `${c.value(steps)}.transpose(0, 1)`;
-  if (found.isTimeFirst === Boolean(stacks.get(found.layer)?.isBatchFirst)) return assignment(c, code);
-  conversion.scope.alias(node.outputs[0]!, steps);
-  return { ...assignment(c, code), lines: () => [] };
 }
 
 /** `self.rnn(x, (h, c))`, or with a helper for sequences of different lengths. */
