@@ -22,7 +22,7 @@ export function activationsFor(node: RecurrentNode): { options: readonly string[
   const names = activationNames(node);
   if (names === undefined) return { options: [] };
   const usual: readonly string[] = USUAL[node.op];
-  const [gate = '', candidate = gate, output = candidate] = names;
+  const [gate = '', candidate = gate, output = candidate] = names.slice(0, usual.length);
   const areAlike = names.every((name, i) => name === names[i % usual.length]) && output === candidate;
   const known = [gate, candidate].every((name) => Object.hasOwn(NAMES, name));
   if (!areAlike || !known || names.length !== usual.length * directionsOf(node).length) {
