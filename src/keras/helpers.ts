@@ -17,8 +17,8 @@ def conv(x, kernel, bias, strides, padding, dilations, groups):
         x = ops.pad(x, [[0, 0], [0, 0], *padding])
     kernels = ops.split(ops.transpose(kernel, (*axes, 1, 0)), groups, axis=-1)
     parts = ops.split(ops.moveaxis(x, 1, -1), groups, axis=-1)
-    same = "same" if padding == "same" else "valid"
-    y = [ops.conv(part, each, strides, same, "channels_last", dilations) for part, each in zip(parts, kernels)]
+    rule = "same" if padding == "same" else "valid"
+    y = [ops.conv(part, each, strides, rule, "channels_last", dilations) for part, each in zip(parts, kernels)]
     y = ops.concatenate(y, axis=-1)
     return ops.moveaxis(y if bias is None else y + bias, -1, 1)
 `,

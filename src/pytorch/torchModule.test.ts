@@ -20,7 +20,7 @@ import { loadModel } from '../onnx/file.ts';
 import { quantizeModel } from '../quantize/quantize.ts';
 import { torchModule } from './torchModule.ts';
 
-describeExported(torchModule, { runs: ['pytorch'], within: '', weightsFile: 'model.safetensors' });
+describeExported(torchModule, { runs: { pytorch: 100 }, within: '', weightsFile: 'model.safetensors' });
 
 const after = { linear_before_reset: 1 };
 
