@@ -84,6 +84,7 @@ class TiedDense(layers.Layer):
   truncated_quotient: `\
 def truncated_quotient(a, b):
     """Integers a / b, rounded towards zero."""
-    return ops.sign(a) * ops.sign(b) * (ops.abs(a) // ops.abs(b))
+    quotient = ops.floor_divide(ops.abs(a), ops.abs(b))
+    return ops.where((a < 0) == (b < 0), quotient, -quotient)
 `,
 } as const;

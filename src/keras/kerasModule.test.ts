@@ -8,7 +8,7 @@ import {
   oneOperator,
   tiedModel,
 } from '../../test/support/pythonModules.ts';
-import { attribute, float, floats, int64s } from '../graph/attributes.ts';
+import { float, floats, int64s } from '../graph/attributes.ts';
 import { type AttributeValues, GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import type { RecurrentOp } from '../graph/operators.ts';
@@ -114,7 +114,11 @@ describe('what Keras lacks is refused', () => {
     ['LSTM', { clip: float(3) }, /clips its gates/],
     ['LSTM', names('Sigmoid', 'Tanh', 'Relu'), /has the activations sigmoid, tanh, relu, which/],
     ['RNN', names('Affine'), /has the activations affine, which layers.SimpleRNN of Keras has not/],
-    ['RNN', { ...names('Elu'), activation_alpha: attribute([0.25]) }, /has activations with α or β of their own/],
+    [
+      'RNN',
+      { ...names('Elu'), activation_alpha: { type: 'floats', value: [0.25] } },
+      /has activations with α or β of their own/,
+    ],
   ])('%s %o', (op, attributes, message) => {
     expect(() => kerasModule(oneLayer(op, attributes))).toThrow(message);
   });
