@@ -23,6 +23,10 @@ describeExported(kerasModule, {
   weightsFile: 'model.npz',
 });
 
+/** W and R of a layer with one input and one unit. */
+const matrices = (b: GraphBuilder, name: string) =>
+  ['W', 'R'].map((matrix) => b.parameter(`${name}.${matrix}`, floats([1, 1, 1], [0.5])));
+
 const names = (...value: string[]) => ({ activations: { type: 'strings', value } }) as const;
 
 describe('weights', () => {
@@ -72,6 +76,23 @@ describe('activations', () => {
     const { layers, source } = kerasModule(oneLayer(op, names(...given)));
     expect(layers[0]?.made).toBe(made);
     expect(source.includes('def hard_sigmoid(x):')).toBe(made.includes('hard_sigmoid'));
+  });
+});
+
+describe('sequences of different lengths', () => {
+  it('have a mask, which goes no further than the layer that has lengths', () => {
+    const b = new GraphBuilder('two_layers');
+    const x = b.input('x', 'float32', ['time', 'batch', 1]);
+    const lengths = b.input('lengths', 'int32', ['batch']);
+    const [first] = b.node('RNN', [x, ...matrices(b, 'low'), undefined, lengths], { hidden_size: 1 }, ['low.y']);
+    const fed = b.node('Squeeze', [first!, b.ints([1])], {}, ['fed']);
+    const [y] = b.node('RNN', [fed[0]!, ...matrices(b, 'high')], { hidden_size: 1 }, ['y']);
+    b.output(y!);
+    const { source } = kerasModule(modelOf(b.build()));
+    expect(source).toContain(
+      'low = self.low(ops.swapaxes(x, 0, 1), mask=steps_within(lengths, ops.swapaxes(x, 0, 1)))\n',
+    );
+    expect(source).toContain('high = self.high(ops.copy(low))\n');
   });
 });
 
