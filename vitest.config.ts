@@ -3,13 +3,14 @@ import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take long, those that start processes among them: they begin first, so that none runs alone at the end. */
-const SLOW = [/methods\.contract/, /\/test\//];
+const SLOW = [/methods\.contract/, /\/cli\/(?:sweep|methodKills|finetuneMethods|terminals)\./, /\/test\//];
 
 /** Files that replace modules or change their process: each has one of its own. All others share what they import. */
 const APART = [
   'src/runtime/devices.contract.test.ts',
   'src/slim/traceOnce.test.ts',
   'src/tensorboard/writer.test.ts',
+  'test/docs/examples.test.ts',
   'test/docs/library.test.ts',
 ];
 
@@ -36,9 +37,9 @@ export default defineConfig({
     // Most tests wait for one thread of the engine, or for a process that they have started.
     maxWorkers: '100%',
     // A busy machine takes its time; what does not come at all fails the test all the same.
-    testTimeout: 240_000,
-    hookTimeout: 240_000,
-    expect: { poll: { timeout: 20_000 } },
+    testTimeout: 600_000,
+    hookTimeout: 600_000,
+    expect: { poll: { timeout: 120_000 } },
     projects: [
       {
         extends: true,

@@ -16,12 +16,14 @@ const out = join(root, 'dist', 'web');
 const assets = join(out, 'app', 'assets');
 /** Characters of the text that is there to try the training with. */
 const SAMPLE_LENGTH = 150_000;
+/** Style of every page. */
+const sharedStyles = ['theme', 'tables', 'units'].map((name) => `shared/${name}.css`);
 
 await rm(out, { recursive: true, force: true });
 await mkdir(assets, { recursive: true });
 
 await bundle({ report: join(pages, 'report', 'client.tsx') }, { file: join(out, 'report.js'), format: 'iife' });
-await concatenate(['shared/theme.css', 'report/report.css'], join(out, 'report.css'));
+await concatenate([...sharedStyles, 'report/report.css'], join(out, 'report.css'));
 
 await bundle(
   {
@@ -33,7 +35,8 @@ await bundle(
   },
   { dir: assets, format: 'esm', entryFileNames: '[name].js', chunkFileNames: '[name]-[hash].js' },
 );
-await concatenate(['shared/theme.css', 'app/app.css'], join(assets, 'app.css'));
+const appStyles = ['app/app.css', 'app/playground/playground.css'];
+await concatenate([...sharedStyles, ...appStyles], join(assets, 'app.css'));
 await copyFile(join(pages, 'app', 'index.html'), join(out, 'app', 'index.html'));
 await writeSample(join(assets, 'sample.txt'));
 const engine = 'ort-wasm-simd-threaded.wasm';
@@ -53,7 +56,6 @@ async function bundle(input, output) {
     input,
     platform: 'browser',
     tsconfig: join(root, 'tsconfig.json'),
-    resolve: { alias: { 'onnxruntime-web': 'onnxruntime-web/wasm' } },
     plugins: [
       {
         name: 'no-node',

@@ -7,6 +7,7 @@ export { type Section, type Settings, sectionReader } from './base/fields.ts';
 export { benchLatency, type Contestant, type Latency, type LatencyOptions } from './bench/latency.ts';
 export { type ResolveOptions, resolveConfig, settingsOf } from './config/resolve.ts';
 export type { RunConfig } from './config/runConfig.ts';
+export type { RunSettings } from './config/runSettings.generated.ts';
 export { taskParts, trainParts } from './config/trainParts.ts';
 export { type Corpus, type CorpusOptions, makeCorpus } from './data/makeCorpus.ts';
 export { tokenizeProse, tokenizeWords } from './data/tokens.ts';

@@ -36,7 +36,7 @@ export function listOption<T>(flag: string, about: string, read: (text: string) 
 function codeOf(error: unknown): number {
   // Commander has printed its own message; help is no error.
   if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-  const { message, code } = explain(error);
+  const { message, exitCode } = explain(error);
   note(message);
-  return code;
+  return exitCode;
 }

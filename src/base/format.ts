@@ -15,6 +15,11 @@ export function short(value: number): string {
   return String(value);
 }
 
+/** 1 window, 2 windows, 3 batches: a count with what is counted. */
+export function counted(count: number, one: string, many = `${one}s`): string {
+  return `${grouped(count)} ${count === 1 ? one : many}`;
+}
+
 /** A real number to three digits. */
 export function rounded(value: number): string {
   return value === 0 ? '0' : String(Number(value.toPrecision(3)));

@@ -17,7 +17,7 @@ import {
 } from '../tasks/question-answering/answer.ts';
 import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
 import { checkNewFile, whole } from './flags.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { isPrintedAsJson, note, print } from './output.ts';
 
 interface AnswerFlags {
@@ -44,14 +44,11 @@ export const command = new Command('answer')
   .option('--force', 'replace --out if it exists')
   .option('--vocabulary <file>', "the model's words (default: vocabulary.txt beside it)")
   .option('--threads <n>', 'threads of the engine (default: one per core)', whole('--threads'))
-  .addHelpText(
-    'after',
-    examplesText(
-      'answer runs/bidaf-tiny --passage story.txt --question "Where was she born?"',
-      'answer runs/bidaf/slim.onnx --data dev-v1.1.json --out answers.json',
-    ),
-  )
   .action(answerCommand);
+addExamples(command, [
+  'answer runs/bidaf-tiny --passage story.txt --question "Where was she born?"',
+  'answer runs/bidaf/slim.onnx --data dev-v1.1.json --out answers.json',
+]);
 
 async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   if ((flags.passage === undefined) === (flags.data === undefined)) {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { benchLatency, type Contestant, type Latency } from '../bench/latency.ts';
 import type { Model } from '../graph/types.ts';
@@ -14,6 +14,8 @@ import { refuseEmpty } from '../verify/randomInputs.ts';
 import { collect, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
 import { uncountedText } from './heldText.ts';
+import { addExamples } from './helpTexts.ts';
+import { modelFile } from './modelFile.ts';
 import { grouped, note, print, table } from './output.ts';
 
 interface BenchFlags {
@@ -23,7 +25,7 @@ interface BenchFlags {
   threads?: number;
   runtime: DeviceName[];
   set?: readonly string[];
-  size: Record<string, number>;
+  size?: Record<string, number>;
 }
 
 /** A model's latency in one engine, with what belongs beside it. */
@@ -38,12 +40,14 @@ export const command = new Command('bench')
     'Times models in turn on the same kind of inputs; the first is what the others are compared with. Free dimensions ' +
       'are batch or time by their names or by where recurrent operators read them; give the sizes of others.',
   )
-  .argument('<models...>', 'ONNX files')
-  .option(
-    '--runtime <list>',
-    `devices: ${deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ')}`,
-    parseDevices,
-    ['cpu'],
+  .argument('<models...>', 'ONNX files, or run directories')
+  .addOption(
+    new Option(
+      '--runtime <list>',
+      `devices: ${deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ')}`,
+    )
+      .argParser(parseDevices)
+      .default(['cpu'], 'cpu'),
   )
   .option('--batch <list>', 'batch sizes, for models that leave theirs free (default: 1,10)', (text) =>
     text.split(',').map(whole('--batch')),
@@ -56,14 +60,19 @@ export const command = new Command('bench')
     whole('--threads'),
   )
   .option('--set <input=value>', 'give an input this value in every model that has it (repeatable)', collect)
-  .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize, {})
+  .option('--size <name=number>', 'size of a free dimension; may be given several times', parseSize)
   .action(benchCommand);
+addExamples(command, [
+  'bench model.onnx slim.onnx',
+  'bench runs/dense runs/iss-small --batch 1 --threads 1',
+  'bench model.onnx --runtime cpu,wasm --size frames=100',
+]);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
   for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
   const contestants: Contestant[] = [];
-  for (const path of paths) contestants.push({ name: path, model: await loadModel(path) });
+  for (const path of paths) contestants.push({ name: path, model: await loadModel(modelFile(path)) });
   giveValues(contestants, flags);
   for (const { model } of contestants) for (const input of model.graph.inputs) refuseEmpty(input);
   const models = describe(
@@ -73,7 +82,7 @@ async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   for (const { name, uncounted } of models) {
     if (uncounted.length > 0) note(`${name}: multiply-adds are counted${uncountedText(uncounted)}`);
   }
-  const { steps, rounds, size: sizes } = flags;
+  const { steps, rounds, size: sizes = {} } = flags;
   const results: { batch: number; steps: number; models: BenchEntry[] }[] = [];
   for (const batch of batchesFor(contestants, flags.batch)) {
     const entries: BenchEntry[] = [];
@@ -130,7 +139,7 @@ function batchesFor(contestants: readonly Contestant[], asked: readonly number[]
 }
 
 /** Gives the models their values of inputs; one that lacks an input does without, but one of them must have it. */
-function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFlags, 'set' | 'size'>): void {
+function giveValues(contestants: Contestant[], { set = [], size = {} }: Pick<BenchFlags, 'set' | 'size'>): void {
   const takes = ({ model }: Contestant, text: string) =>
     model.graph.inputs.some((input) => text.startsWith(`${input.name}=`));
   const stray = set.find((text) => !contestants.some((contestant) => takes(contestant, text)));
@@ -145,7 +154,7 @@ function giveValues(contestants: Contestant[], { set = [], size }: Pick<BenchFla
   }
 }
 
-/** Models named by their files, by whole paths where two files have one name; `file` and `path` are the same. */
+/** Models named by their files or runs, by whole paths where two have one name; `path` is as the user has it. */
 function describe(paths: readonly string[], models: readonly Model[]) {
   const multiplyAdds = models.map((model) => costsOf(model).multiplyAdds);
   const names = paths.map((path) => basename(path));
@@ -154,7 +163,14 @@ function describe(paths: readonly string[], models: readonly Model[]) {
     const own = multiplyAdds[i]!;
     const multiplyAddRatio = own > 0 ? multiplyAdds[0]! / own : null;
     const uncounted = uncountedOperators(models[i]!.graph);
-    return { name: unique ? names[i]! : path, file: path, path, multiplyAdds: own, multiplyAddRatio, uncounted };
+    return {
+      name: unique ? names[i]! : path,
+      file: modelFile(path),
+      path,
+      multiplyAdds: own,
+      multiplyAddRatio,
+      uncounted,
+    };
   });
 }
 
@@ -162,7 +178,7 @@ function parseDevices(text: string): DeviceName[] {
   return [...new Set(text.split(',').map((name) => parseDevice(name.trim())))];
 }
 
-function parseSize(text: string, before: Record<string, number>): Record<string, number> {
+function parseSize(text: string, before: Record<string, number> = {}): Record<string, number> {
   const [name, value] = text.split('=');
   if (!name || value === undefined) throw new UsageError(`--size takes name=number, got '${text}'`);
   return { ...before, [name]: whole('--size')(value) };

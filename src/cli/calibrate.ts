@@ -11,6 +11,7 @@ import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import { type Calibration, calibrate } from '../train/calibrate.ts';
 import { isFolder, number, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
+import { addExamples } from './helpTexts.ts';
 import { grouped, note, print, rounded, table } from './output.ts';
 import { shortName } from './resultText.ts';
 import { loadTrained, type TrainedFile, trainedModelOf } from './trainedTask.ts';
@@ -45,6 +46,7 @@ export const command = new Command('calibrate')
   .option('--threads <number>', 'threads of the engine (default: one per core)', whole('--threads'))
   .option('--iss-embedding', 'take the columns of the embedding, too, for training with --iss-embedding')
   .action(calibrateCommand);
+addExamples(command, ['calibrate runs/dense', 'calibrate model.onnx --data sotu --tolerance 0.01']);
 
 async function calibrateCommand(path: string, flags: CalibrateFlags): Promise<void> {
   const { file, task, config } = await loadTrained(path, await trainedFile(path, flags), flags);

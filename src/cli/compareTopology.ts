@@ -2,6 +2,7 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { compareTopologies, type TopologyComparison } from '../topology/compare.ts';
 import { loadToCompare } from '../topology/load.ts';
+import { addExamples } from './helpTexts.ts';
 import { print, table } from './output.ts';
 
 /** `slimrnn compare-topology runs/a runs/b` */
@@ -19,6 +20,7 @@ export const command = new Command('compare-topology')
     const comparison = compareTopologies(models);
     print(comparison, () => comparisonText(comparison));
   });
+addExamples(command, ['compare-topology runs/set-1 runs/set-2', 'compare-topology runs/set-1 --epochs']);
 
 function comparisonText({ names, distances, pairs }: TopologyComparison): string {
   const numbers = names.map((_, i) => String(i + 1));

@@ -13,6 +13,7 @@ import { withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { latencyPair } from '../quantize/latencies.ts';
 import { writeReport } from '../report/html.tsx';
+import { run } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import type { DeviceName } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -25,14 +26,15 @@ import { modelPath } from '../tasks/modelPath.ts';
 import { presets, taskNamed, tasks } from '../tasks/registry.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { Sources, Task } from '../tasks/task.ts';
+import { throwIfStopped } from '../train/errors.ts';
 import { scoreModel } from '../train/scorer.ts';
 import { type CompressReport, compressText, type LabelScores } from './compressText.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
 import { number, seconds, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
-import { examplesText } from './helpTexts.ts';
-import { note, print } from './output.ts';
-import { runWithDisplay } from './progress.ts';
+import { addExamples } from './helpTexts.ts';
+import { print } from './output.ts';
+import { EACH, type Shown, showRun, withDisplay } from './progress.ts';
 
 interface CompressFlags {
   inputs?: string;
@@ -106,23 +108,30 @@ export const command = new Command('compress')
   .option('--no-report', 'write no report.html');
 addConfigFlags(command, compressible);
 const model = 'compress model.onnx --inputs inputs.npz';
-command.addHelpText(
-  'after',
-  `\nTargets: ${Object.entries(sizeTitles)
-    .map(([name, title]) => `${name}=SHARE (${title})`)
-    .join(', ')}.\n${examplesText(
+const targets = Object.entries(sizeTitles).map(([name, title]) => `${name}=SHARE (${title})`);
+addExamples(
+  command,
+  [
     `${model} --target params=0.4`,
     `${model} --loss-budget 1% --time 15m`,
     'compress vad.onnx --inputs recordings.npz --target latency=0.5 --set sr=16000',
     'compress runs/dense --target params=0.5',
-  )}`,
+  ],
+  `Targets: ${targets.join(', ')}.`,
 );
 command.action(async (path: string, flags: CompressFlags) => {
-  const report = await compressCommand(path, flags, settingsFrom(command, compressible));
+  const said = settingsFrom(command, compressible);
+  const report = await withDisplay(EACH, (display, signal) => compressCommand(path, flags, said, { display, signal }));
   print(report, () => compressText(report));
 });
 
-async function compressCommand(path: string, flags: CompressFlags, said: Settings): Promise<CompressReport> {
+async function compressCommand(
+  path: string,
+  flags: CompressFlags,
+  said: Settings,
+  { display, signal }: Shown,
+): Promise<CompressReport> {
+  const note = display.line;
   const { target, ...settings } = said;
   const goal = goalFrom(target, flags.lossBudget);
   if (flags.time !== undefined && settings.epochs !== undefined) {
@@ -153,16 +162,19 @@ async function compressCommand(path: string, flags: CompressFlags, said: Setting
       seconds: flags.time,
       quantize: flags.quantize,
     },
-    ...{ resume: flags.resume, runtime: nodeRuntime, onStage: note, runStage: runWithDisplay },
+    ...{ resume: flags.resume, runtime: nodeRuntime, signal, onStage: note },
+    runStage: (label, options) => run({ ...showRun(label, options, display), runtime: nodeRuntime, signal }),
   });
   const [original, smaller] = [await loadModel(join(directory, compressFiles.original)), await loadModel(result.model)];
   const latencies = [];
   for (const device of flags.latency ? DEVICES : []) {
+    throwIfStopped(signal, `stopped; the model is in ${result.model}`);
     note(`timing both models on ${device}`);
     latencies.push(await latencyPair(device, original, smaller));
   }
   const report = flags.report ? join(directory, compressFiles.report) : null;
   if (report !== null) {
+    throwIfStopped(signal, `stopped; the model is in ${result.model}, and there is no report`);
     const title = `${basename(path)}, compressed`;
     await writeReport(report, { paths: [directory], title, latency: flags.latency, onStage: note });
   }

@@ -4,18 +4,22 @@ import { Command } from 'commander';
 import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import { readSettings } from '../config/readSettings.ts';
+import type { RunConfig } from '../config/runConfig.ts';
 import { describeMethod, withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
 import { writeReport } from '../report/html.tsx';
 import type { RunResult } from '../runs/result.ts';
+import { run } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { latenciesOf, STEPS } from '../sweep/timing.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
 import { languageModelTask } from '../tasks/language-model/task.ts';
+import { throwIfStopped } from '../train/errors.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
+import { addExamples } from './helpTexts.ts';
 import { agreement, duration, fileSize, grouped, note, print, table } from './output.ts';
-import { runWithDisplay } from './progress.ts';
+import { EACH, showRun, withDisplay } from './progress.ts';
 
 interface DemoFlags {
   out?: string;
@@ -32,6 +36,7 @@ export const command = new Command('demo')
   )
   .option('--out <dir>', 'folder for the two runs (default: runs/demo, or the first free runs/demo-N)');
 addConfigFlags(command, [languageModelTask]);
+addExamples(command, ['demo', 'demo --hidden 64,64 --epochs 4 --out runs/quick']);
 command.action(async (flags: DemoFlags) => {
   const started = performance.now();
   const said = settingsFrom(command, [languageModelTask]);
@@ -47,16 +52,23 @@ command.action(async (flags: DemoFlags) => {
     `two ${config.model.kind.toUpperCase()} layers of ${hidden} units, dense and with ${describeMethod(config.method)}`,
   );
   const denseConfig = readSettings('demo', withoutMethod(said), withoutMethod(demoPreset));
-  const dense = await runWithDisplay('dense', { config: denseConfig, task, directory: join(directory, 'dense') });
-  const iss = await runWithDisplay('ISS  ', { config, task, directory: join(directory, 'iss') });
-  const models = await timed(directory, dense, iss, config.threads);
   const report = join(directory, runFiles.report);
-  await writeReport(report, {
-    paths: [directory],
-    title: 'slimrnn demo',
-    latency: true,
-    threads: config.threads,
-    onStage: note,
+  const { iss, models } = await withDisplay(EACH, async (display, signal) => {
+    const trained = (label: string, own: RunConfig, name: string) => {
+      const options = { config: own, task, directory: join(directory, name) };
+      return run({ ...showRun(label, options, display), runtime: nodeRuntime, signal });
+    };
+    const dense = await trained('dense', denseConfig, 'dense');
+    const iss = await trained('ISS  ', config, 'iss');
+    const stage = (text: string) => {
+      throwIfStopped(signal, `stopped; both runs are in ${directory}`);
+      display.line(text);
+    };
+    stage('timing the three models in turn');
+    const models = await timed(directory, dense, iss, config.threads);
+    const title = 'slimrnn demo';
+    await writeReport(report, { paths: [directory], title, latency: true, threads: config.threads, onStage: stage });
+    return { iss, models };
   });
   const seconds = (performance.now() - started) / 1e3;
   const made = { environment: environment(), engine: nodeRuntime.name };
@@ -72,7 +84,6 @@ async function timed(directory: string, dense: RunResult, iss: RunResult, thread
     { ...iss.models[0]!, name: 'ISS', file: join(directory, 'iss', runFiles.model), seconds: iss.seconds },
     { ...iss.models[1]!, name: 'ISS, slim', file: join(directory, 'iss', runFiles.slim), seconds: iss.seconds },
   ];
-  note('timing the three models in turn');
   const contestants = await Promise.all(rows.map(async (m) => ({ name: m.name, model: await loadModel(m.file) })));
   const latencies = await latenciesOf(contestants, { runtime: nodeRuntime, threads });
   return rows.map((m, i) => ({ ...m, latency: latencies[i]! }));

@@ -22,6 +22,8 @@ import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect, isFolder } from './flags.ts';
 import { addGivenFlags, type GivenFlags, type OpenedModel, openModel } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
+import { addExamples } from './helpTexts.ts';
+import { modelFile } from './modelFile.ts';
 import { agreement, note, print } from './output.ts';
 import { traceOptionsFrom } from './traceFlags.ts';
 import { addVerifyFlags, remarksOn, type VerifyFlags, verifyOptionsFrom } from './verifyFlags.ts';
@@ -50,7 +52,7 @@ export const command = new Command('export')
       '--to --out is a folder: model.py holds a torch.nn.Module with its weights in model.safetensors (pytorch), or a ' +
       'keras.Model for Keras 3 with its weights in model.npz (keras).',
   )
-  .argument('<model>', 'an ONNX file')
+  .argument('<model>', 'an ONNX file, or a run directory')
   .requiredOption('--out <file>', 'where to write the new model; with --to a folder')
   .option('--streaming', 'recurrent states as inputs and outputs')
   .option('--dense', 'ordinary tensors, zeros and all')
@@ -61,7 +63,12 @@ export const command = new Command('export')
   .option('--force', 'replace --out if it exists');
 addGivenFlags(command);
 addVerifyFlags(command);
-command.action(exportCommand);
+addExamples(command, [
+  'export model.onnx --streaming --out streaming.onnx',
+  'export runs/iss-small --to pytorch --out torch',
+  'export sparse.onnx --dense --out dense.onnx',
+]);
+command.action((path: string, flags: ExportFlags) => exportCommand(modelFile(path), flags));
 
 async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
   const forms = (['streaming', 'dense', 'sparse', 'to'] as const).filter((form) => flags[form] !== undefined);

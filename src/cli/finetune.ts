@@ -4,15 +4,12 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { readSettings, savedSettings } from '../config/readSettings.ts';
-import type { RunResult } from '../runs/result.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { importedTask, importedTasks, withTargets } from './importedModel.ts';
-import { print } from './output.ts';
-import { resultText } from './resultText.ts';
-import { type TrainFlags, trainInto } from './train.ts';
+import { addRunFlags, carryOut, refuseSeed, type TrainFlags, type TrainRequest } from './trainInto.ts';
 
 /** `slimrnn finetune model.onnx --data train.npz --loss cross-entropy --target-array y` */
 export const command = new Command('finetune')
@@ -27,30 +24,25 @@ export const command = new Command('finetune')
   .argument('<model>', 'an ONNX file; with --resume also a run directory')
   .option('--data <file>', 'training examples: .npz, .safetensors or .jsonl')
   .option('--valid <file>', 'held-out examples, scored after every epoch')
-  .option('--teacher <file>', 'an ONNX file whose outputs are the targets, in place of --loss and --target-array')
-  .option('--out <dir>', 'run directory (default: runs/<name of the model>)')
-  .option('--resume', 'go on with the run in --out from its last checkpoint')
-  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
+  .option('--teacher <file>', 'an ONNX file whose outputs are the targets, in place of --loss and --target-array');
+addRunFlags(command, 'run directory (default: runs/<name of the model>)');
 addConfigFlags(command, importedTasks, ({ name }) =>
   name === distillationTask.name ? 'With --teacher' : 'Without --teacher',
 );
 const data = 'finetune model.onnx --data train.npz --valid valid.npz --loss mse --target-array y';
-command.addHelpText(
-  'after',
-  examplesText(
-    data,
-    `${data} --iss 0.01`,
-    `${data} --target units=0.5`,
-    'finetune slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz',
-    'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
-  ),
-);
+addExamples(command, [
+  data,
+  `${data} --iss 0.01`,
+  `${data} --target units=0.5`,
+  'finetune slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz',
+  'finetune step.onnx --data sequences.npz --loss mse --target-array y --state h=h_out --state c=c_out',
+]);
 command.action(async (path: string, flags: TrainFlags) => {
-  const result = await finetuneCommand(path, flags, withTargets(settingsFrom(command, importedTasks)));
-  print(result, () => resultText(result));
+  await carryOut(await requested(path, flags, withTargets(settingsFrom(command, importedTasks))), flags);
 });
 
-async function finetuneCommand(path: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+async function requested(path: string, flags: TrainFlags, said: Settings): Promise<TrainRequest> {
+  refuseSeed(flags, said);
   const isRun = flags.resume === true && existsSync(join(path, runFiles.config));
   const saved = isRun ? savedSettings(await readConfig(path), join(path, runFiles.config)) : undefined;
   const { data, valid, init = path, teacher } = { ...saved?.sources, ...flags };
@@ -59,5 +51,5 @@ async function finetuneCommand(path: string, flags: TrainFlags, said: Settings):
   const base = { ...importedTask('finetune', given, teacher), ...saved?.settings };
   const config = readSettings('finetune', said, base);
   const directory = flags.out ?? (isRun ? path : join('runs', basename(path).replace(/\.onnx$/, '')));
-  return trainInto({ ...flags, config, sources: { data, valid, init, teacher }, directory });
+  return { config, sources: { data, valid, init, teacher }, directory };
 }

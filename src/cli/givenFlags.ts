@@ -1,11 +1,13 @@
 import type { Command } from 'commander';
 import type { Model } from '../graph/types.ts';
 import { loadModelFiles } from '../onnx/file.ts';
+import { traceNotes } from '../onnx/traces.ts';
 import { isNothing } from '../passes/given.ts';
 import { type GivenText, readGiven } from '../passes/givenText.ts';
 import { openConditions } from '../passes/openConditions.ts';
 import { specialize } from '../passes/specialize.ts';
 import { collect } from './flags.ts';
+import { note } from './output.ts';
 
 /** What the user says about a model's inputs before it runs. */
 export type GivenFlags = GivenText;
@@ -49,6 +51,7 @@ export function sizeHints(model: Model): string[] {
 /** Loads a model for the values and sizes that are given. Throws what `specialize` throws. */
 export async function openModel(path: string, { set = [], size = [] }: GivenFlags): Promise<OpenedModel> {
   const { model, bytes } = await loadModelFiles(path);
+  traceNotes(model, path).forEach(note);
   const given = readGiven(model.graph, { set, size });
   if (isNothing(given)) return { model, original: model, forGiven: '', bytes };
   const specialized = specialize(model, given);

@@ -1,6 +1,9 @@
-import { spawn } from 'node:child_process';
+import { type ChildProcess, spawn } from 'node:child_process';
+import { asksForJson } from './asksForJson.ts';
 import { CrashNoise } from './crashNoise.ts';
 import type { GuardedMessage } from './guarded.ts';
+import type { Explained } from './output.ts';
+import { SAME_WISH } from './stopping.ts';
 
 /*
  * Commands that run models of other people do so in a process of their own. The engine is native code that such a model
@@ -43,7 +46,8 @@ export async function runGuarded(argv: readonly string[]): Promise<number> {
     stdio: ['inherit', 'inherit', 'pipe', 'ipc'],
     env: { ...process.env, [VARIABLE]: '1' },
   });
-  for (const signal of forwarded) process.on(signal, () => child.kill(signal));
+  const stop = stopOf(child);
+  for (const signal of forwarded) process.on(signal, stop);
   const noise = new CrashNoise((text) => process.stderr.write(text));
   child.stderr!.setEncoding('utf8').on('data', (text: string) => noise.add(text));
   const run = { model: '', engine: 'the engine', progress: 'nothing was compared' };
@@ -81,6 +85,23 @@ export async function runGuarded(argv: readonly string[]): Promise<number> {
   return code ?? 1;
 }
 
+/**
+ * Passes signals on. A second one means at once: a process that cannot listen, because the engine has not come back to
+ * it, is killed a moment later.
+ */
+function stopOf(child: ChildProcess): (signal: NodeJS.Signals) => void {
+  let since: number | undefined;
+  return (signal) => {
+    child.kill(signal);
+    const now = performance.now();
+    if (since !== undefined && now - since > SAME_WISH) setTimeout(() => child.kill('SIGKILL'), LAST_MOMENT).unref();
+    since ??= now;
+  };
+}
+
+/** Milliseconds that a process has to give back its locks. */
+const LAST_MOMENT = 1000;
+
 const running = (model: string) => (model === '' ? '' : `that ran ${model} `);
 
 function crashText({ model, engine }: { model: string; engine: string }, text: string, signal: string): string {
@@ -94,6 +115,10 @@ function crashText({ model, engine }: { model: string; engine: string }, text: s
 
 function failed(message: string): number {
   process.stderr.write(`error: ${message}\n`);
+  if (asksForJson(process.argv)) {
+    const error: Explained = { code: 'failed', exitCode: 1, message };
+    process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
+  }
   return 1;
 }
 

@@ -5,6 +5,8 @@ import { describeModel, type LayerSummary, type ModelSummary } from '../inspect/
 import type { NormSummary } from '../inspect/normSummary.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
 import { heldText, noLayersText, quantizedLines, uncountedText } from './heldText.ts';
+import { addExamples } from './helpTexts.ts';
+import { modelFile } from './modelFile.ts';
 import { bars, grouped, print, rounded, table } from './output.ts';
 import { addTraceFlags, stateHints, type TraceFlags, traceOptionsFrom } from './traceFlags.ts';
 
@@ -18,11 +20,12 @@ export const command = new Command('inspect')
     'Shows the layers of a model, how many of their units nothing reads, the norms of their groups, parameters and ' +
       'multiply-adds per time step (of a convolution: per position of its output).',
   )
-  .argument('<model>', 'an ONNX file')
+  .argument('<model>', 'an ONNX file, or a run directory')
   .option('--groups', 'show which parts of which tensors belong to each unit');
 addTraceFlags(command);
+addExamples(command, ['inspect model.onnx', 'inspect runs/iss-small', 'inspect step.onnx --state h=h_out --groups']);
 command.action(async (path: string, flags: InspectFlags) => {
-  const { model } = await openModel(path, flags);
+  const { model } = await openModel(modelFile(path), flags);
   const groups = flags.groups === true;
   const summary = describeModel(model, { ...traceOptionsFrom(model, flags), groups });
   const hints = sizeHints(model);

@@ -8,6 +8,7 @@ export { agreement, bars, duration, fileSize, grouped, percent, rounded, short }
 export const exitCodes = { ok: 0, failed: 1, usage: 2, unchanged: 3 } as const;
 
 let isJson = false;
+let hasPrinted = false;
 
 /** Says how `print` prints: as JSON, otherwise as text for a person. */
 export function printAsJson(json: boolean): void {
@@ -21,6 +22,7 @@ export function isPrintedAsJson(): boolean {
 
 /** Prints a command's result on stdout. */
 export function print(document: unknown, text: () => string): void {
+  hasPrinted = true;
   process.stdout.write(`${isJson ? JSON.stringify(document, null, 2) : text()}\n`);
 }
 
@@ -33,8 +35,40 @@ const FRAME =
   'top top-mid top-left top-right bottom bottom-mid bottom-left bottom-right left left-mid mid mid-mid right right-mid';
 const NO_FRAME = Object.fromEntries(FRAME.split(' ').map((part) => [part, '']));
 
-/** A table without frames: a header, a rule and aligned columns, numbers at the right. */
-export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+/** Characters between two columns of a table, and at its two edges together. */
+const [GAP, EDGES] = [4, 2];
+
+/**
+ * A table without frames: a header and aligned columns, numbers at the right. What is too wide for the terminal goes on
+ * below, again from the first column on, which says what each row is.
+ */
+export function table(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+  width = process.stdout.isTTY ? process.stdout.columns : Number.POSITIVE_INFINITY,
+): string {
+  const [first = 0, ...others] = head.map((title, i) => Math.max(title.length, ...rows.map((row) => row[i]!.length)));
+  const parts: number[][] = [[0]];
+  let used = EDGES + first;
+  for (const [at, columns] of others.entries()) {
+    used += GAP + columns;
+    if (used > width && parts.at(-1)!.length > 1) {
+      parts.push([0]);
+      used = EDGES + first + GAP + columns;
+    }
+    parts.at(-1)!.push(at + 1);
+  }
+  const pick = (row: readonly string[], part: readonly number[]) => part.map((i) => row[i]!);
+  const drawn = parts.map((part) =>
+    wholeTable(
+      pick(head, part),
+      rows.map((row) => pick(row, part)),
+    ),
+  );
+  return drawn.join('\n\n');
+}
+
+function wholeTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
   const t = new Table({
     head: [...head],
     colAligns: head.map((_, i) => (i === 0 ? 'left' : 'right')),
@@ -45,14 +79,40 @@ export function table(head: readonly string[], rows: readonly (readonly string[]
   return t.toString();
 }
 
-/** What the user sees of an error, and the exit code: clear messages without a stack, unexpected errors with one. */
-export function explain(error: unknown): { message: string; code: number } {
-  if (error instanceof UsageError) return { message: `error: ${error.message}`, code: exitCodes.usage };
-  if (error instanceof UnchangedError) return { message: `error: ${error.message}`, code: exitCodes.unchanged };
-  if (error instanceof SlimError) {
-    const code = error.name === 'InterruptedError' ? (stopCode() ?? exitCodes.failed) : exitCodes.failed;
-    return { message: `error: ${error.message}`, code };
+/** What went wrong, as a program tells cases apart. */
+export type ErrorKind = 'usage' | 'unchanged' | 'interrupted' | 'failed' | 'unexpected';
+
+/** An error as the user sees it: clear messages without a stack, unexpected errors with one. */
+export interface Explained {
+  readonly code: ErrorKind;
+  readonly exitCode: number;
+  readonly message: string;
+}
+
+/** What the user sees of an error, and the exit code. */
+export function explain(error: unknown): Explained {
+  const { ok: _, failed, ...others } = exitCodes;
+  if (!(error instanceof SlimError)) {
+    const message = error instanceof Error ? (error.stack ?? error.message) : String(error);
+    return { code: 'unexpected', exitCode: failed, message };
   }
-  const stack = error instanceof Error ? (error.stack ?? error.message) : String(error);
-  return { message: `unexpected error, please report it:\n${stack}`, code: exitCodes.failed };
+  const { message } = error;
+  if (error instanceof UsageError) return { code: 'usage', exitCode: others.usage, message };
+  if (error instanceof UnchangedError) return { code: 'unchanged', exitCode: others.unchanged, message };
+  if (error.name === 'InterruptedError') return { code: 'interrupted', exitCode: stopCode() ?? failed, message };
+  return { code: 'failed', exitCode: failed, message };
+}
+
+/** Says on stderr what went wrong; with `json` also as the one document on stdout, unless the result stands there. */
+export function printError(error: Explained, json: boolean): void {
+  const { code, message } = error;
+  process.stderr.write(
+    code === 'unexpected' ? `unexpected error, please report it:\n${message}\n` : `error: ${message}\n`,
+  );
+  printErrorDocument(error, json);
+}
+
+/** The document alone, where the message is on stderr already. */
+export function printErrorDocument(error: Explained, json: boolean): void {
+  if (json && !hasPrinted) process.stdout.write(`${JSON.stringify({ error }, null, 2)}\n`);
 }

@@ -1,7 +1,9 @@
 import { Command, CommanderError } from 'commander';
 import { packageVersion } from '../base/environment.ts';
+import { asksForJson } from './asksForJson.ts';
 import { endWithGuard } from './guarded.ts';
-import { exitCodes, explain, printAsJson } from './output.ts';
+import { FEWEST_COLUMNS, helpWidth } from './helpTexts.ts';
+import { exitCodes, explain, printAsJson, printError, printErrorDocument } from './output.ts';
 
 /** A command as the help of all commands lists it. Its module is loaded when it is called: all of them take long to load. */
 interface Listed {
@@ -72,7 +74,7 @@ export const commands: Readonly<Record<string, Listed>> = {
   export: {
     operands: '<model>',
     summary:
-      'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense or for PyTorch',
+      'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense, or for PyTorch or Keras',
     load: () => import('./export.ts'),
   },
   answer: {
@@ -98,9 +100,6 @@ export const commands: Readonly<Record<string, Listed>> = {
   data: { summary: 'list and download public data sets', load: () => import('./data.ts') },
 };
 
-/** Columns of the help, at most. */
-const HELP_WIDTH = 110;
-
 /** Runs the command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   endWithGuard();
@@ -109,7 +108,7 @@ export async function main(argv: readonly string[]): Promise<number> {
     .version(packageVersion())
     .showSuggestionAfterError()
     .showHelpAfterError('(add --help for the options)')
-    .configureHelp({ helpWidth: Math.min(process.stdout.columns || HELP_WIDTH, HELP_WIDTH) })
+    .configureHelp({ helpWidth: helpWidth(), minWidthToWrap: FEWEST_COLUMNS })
     .exitOverride();
   const called = calledCommand(argv);
   for (const [name, listed] of Object.entries(commands)) {
@@ -123,10 +122,15 @@ export async function main(argv: readonly string[]): Promise<number> {
     return exitCodes.ok;
   } catch (error) {
     // Commander has printed its own message; help and version are no errors.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? exitCodes.ok : exitCodes.usage;
-    const { message, code } = explain(error);
-    process.stderr.write(`${message}\n`);
-    return code;
+    if (error instanceof CommanderError) {
+      if (error.exitCode === 0) return exitCodes.ok;
+      const message = error.message.replace(/^error: /, '');
+      printErrorDocument({ code: 'usage', exitCode: exitCodes.usage, message }, asksForJson(argv));
+      return exitCodes.usage;
+    }
+    const explained = explain(error);
+    printError(explained, asksForJson(argv));
+    return explained.exitCode;
   }
 }
 

@@ -3,14 +3,20 @@ import { type RunOptions, run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
-import type { BatchProgress } from '../train/options.ts';
+import type { BatchProgress, EpochListeners } from '../train/options.ts';
 import { duration, grouped, note } from './output.ts';
-import { listenForStop } from './stopping.ts';
+import { stoppable } from './stopping.ts';
 
 /** Lines on stderr, and one that says how far the work is. */
 export interface Display {
   line(text: string): void;
   status(text: () => string): void;
+}
+
+/** Where work shows how far it is, and what stops it. */
+export interface Shown {
+  readonly display: Display;
+  readonly signal: AbortSignal;
 }
 
 /**
@@ -36,7 +42,7 @@ export async function withDisplay<T>(
       else note(text());
     },
   };
-  const stop = listenForStop((name) => {
+  const stop = stoppable((name) => {
     if (name === 'SIGINT') display.line('stopping; Ctrl-C again ends at once');
   });
   try {
@@ -47,26 +53,37 @@ export async function withDisplay<T>(
   }
 }
 
-/** A run with progress on stderr, which Ctrl-C stops after writing a checkpoint. `label` stands before each line. */
-export function runWithDisplay(label: string, options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
+/** What a run of `options` shows: `label` stands before each line. */
+export function showRun<Options extends Omit<RunOptions, 'runtime'>>(
+  label: string,
+  options: Options,
+  { line, status }: Display,
+): Options & EpochListeners & Pick<RunOptions, 'onEpoch' | 'onStage'> {
   const { scores, items } = options.task.problem;
   const { epochs } = options.config;
   const prefix = label === '' ? '' : `${label}  `;
-  return withDisplay(150, ({ line, status }, signal) => {
-    const say = (text: string) => line(`${prefix}${text}`);
-    return run({
-      ...options,
-      runtime: nodeRuntime,
-      signal,
-      onBatch: (p) => status(() => `${prefix}${batchText(p, scores, items)}`),
-      onEpoch: (m) => {
-        say(epochText(m, epochs, scores, items));
-        options.onEpoch?.(m);
-      },
-      onShrink: (from, to) => say(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
-      onStage: say,
-    });
-  });
+  const say = (text: string) => line(`${prefix}${text}`);
+  return {
+    ...options,
+    onBatch: (p) => status(() => `${prefix}${batchText(p, scores, items)}`),
+    onEpoch: (m) => {
+      say(epochText(m, epochs, scores, items));
+      options.onEpoch?.(m);
+    },
+    onShrink: (from, to) => say(`shrunk from ${from.join(', ')} to ${to.join(', ')} units`),
+    onCollapse: say,
+    onStage: say,
+  };
+}
+
+/** Milliseconds between two looks at a run. */
+export const EACH = 150;
+
+/** A run with progress on stderr, which Ctrl-C stops after writing a checkpoint. */
+export function runWithDisplay(options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
+  return withDisplay(EACH, (display, signal) =>
+    run({ ...showRun('', options, display), runtime: nodeRuntime, signal }),
+  );
 }
 
 function batchText(p: BatchProgress, scores: readonly ScoreKind[], items: string): string {

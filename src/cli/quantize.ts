@@ -21,7 +21,7 @@ import { assertWithin } from '../verify/verify.ts';
 import { checkNewFile, number } from './flags.ts';
 import { addGivenFlags } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { addInputFlags, requireOneKindOfInputs } from './inputFlags.ts';
 import { grouped, isPrintedAsJson, note, print } from './output.ts';
 import { openSource, type QuantizeSource, runModels, type Scoring, type SourceFlags } from './quantizeSource.ts';
@@ -62,7 +62,7 @@ export const command = new Command('quantize')
   .addOption(
     new Option(
       '--bits <number>',
-      'bits of weights that are multiplied as whole numbers: 8 need VNNI on x86 (default: 7, right on every processor; of qdq 8)',
+      'bits of weights that are multiplied as whole numbers: 8 need VNNI on x86, or an accelerator (default: 7, right on every processor)',
     ).choices(['7', '8']),
   )
   .addOption(
@@ -91,14 +91,11 @@ addInputFlags(command);
 command.option('--no-latency', 'do not time the models');
 addGivenFlags(command);
 addEffortFlags(command);
-command.addHelpText(
-  'after',
-  examplesText(
-    'quantize runs/iss-small --out small.onnx',
-    'quantize model.onnx --out small.onnx --inputs valid.npz',
-    'quantize model.onnx --to int8-storage --out web.onnx',
-  ),
-);
+addExamples(command, [
+  'quantize runs/iss-small --out small.onnx',
+  'quantize model.onnx --out small.onnx --inputs valid.npz',
+  'quantize model.onnx --to int8-storage --out web.onnx',
+]);
 command.action(quantizeCommand);
 
 async function quantizeCommand(path: string, flags: QuantizeFlags): Promise<void> {

@@ -8,6 +8,7 @@ import { runFiles } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkNewFile, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
+import { addExamples } from './helpTexts.ts';
 import { fileSize, note, print } from './output.ts';
 
 interface ReportFlags {
@@ -48,3 +49,4 @@ export const command = new Command('report')
       ].join('\n'),
     );
   });
+addExamples(command, ['report runs/iss-small', 'report runs/dense runs/iss-small --out both.html']);

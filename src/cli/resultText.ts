@@ -1,9 +1,10 @@
 import type { TargetOutcome } from '../methods/kind.ts';
 import type { ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/result.ts';
+import type { MeanOf, SeedsResult } from '../runs/seeds.ts';
 import { formatScore, type ScoreKind } from '../tasks/score.ts';
 import type { Split } from '../tasks/task.ts';
-import { agreement, duration, fileSize, grouped, table } from './output.ts';
+import { agreement, duration, fileSize, grouped, rounded, table } from './output.ts';
 
 /** What the head of a table calls a score. */
 export function shortName({ name }: ScoreKind): string {
@@ -11,7 +12,10 @@ export function shortName({ name }: ScoreKind): string {
 }
 
 /** A column of a table of models for each score on each split of the data. */
-export function scoreColumns(scores: readonly ScoreKind[], models: readonly Pick<ResultModel, 'scores'>[]) {
+export function scoreColumns(
+  scores: readonly ScoreKind[],
+  models: readonly { readonly scores: Partial<Record<Split, unknown>> }[],
+) {
   const splits = (['valid', 'test'] as const).filter((split) => models.some((m) => m.scores[split]));
   return splits.flatMap((split) => scores.map((kind) => ({ ...kind, split, head: `${split} ${shortName(kind)}` })));
 }
@@ -43,6 +47,28 @@ export function resultText(result: RunResult): string {
   }
   if (result.target) lines.push(...targetText(result.target));
   return lines.join('\n');
+}
+
+/** What runs with several seeds came to, for people: mean ± standard deviation. */
+export function seedsText({ directory, seeds, scores, models, seconds }: SeedsResult & { directory: string }): string {
+  const columns = scoreColumns(scores, models);
+  const rows = models.map((model) => [
+    model.name,
+    ...columns.map((column) => {
+      const figure = model.scores[column.split]?.[column.name];
+      return figure === undefined ? '–' : spreadText(figure, (value) => formatScore(column, value));
+    }),
+    model.hidden.map((units) => spreadText(units, rounded)).join(', '),
+    spreadText(model.parameters, grouped),
+  ]);
+  return [
+    table(['model', ...columns.map(({ head }) => head), 'hidden', 'parameters'], rows),
+    `mean ± standard deviation of ${seeds.length} runs, seeds ${seeds.join(', ')}; ${duration(seconds.mean)} each, in ${directory}`,
+  ].join('\n');
+}
+
+function spreadText({ mean, deviation }: MeanOf, text: (value: number) => string): string {
+  return `${text(mean)} ± ${text(deviation)}`;
 }
 
 /** What a user can do when a target was missed by more than a twentieth. */

@@ -4,7 +4,9 @@ import { UsageError } from '../base/errors.ts';
 import { requireReadable } from '../runs/findRuns.ts';
 import { startServer, USUAL_PORT } from '../serve/server.ts';
 import { number } from './flags.ts';
+import { addExamples } from './helpTexts.ts';
 import { note } from './output.ts';
+import { stoppable } from './stopping.ts';
 
 interface ServeFlags {
   host: string;
@@ -39,9 +41,7 @@ export const command = new Command('serve')
     }
     if (flags.json) process.stdout.write(`${JSON.stringify({ url: server.url, folder })}\n`);
     else note(`${folder} is at ${server.url} until you press Ctrl-C`);
-    await new Promise<void>((resolve) => {
-      process.once('SIGINT', resolve);
-      process.once('SIGTERM', resolve);
-    });
+    await new Promise<void>((resolve) => stoppable(() => resolve()));
     await server.close();
   });
+addExamples(command, ['serve', 'serve results/runs --port 0']);

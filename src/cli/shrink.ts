@@ -24,8 +24,10 @@ import { checkNewFile, number } from './flags.ts';
 import { openModel, sizeHints } from './givenFlags.ts';
 import { tellModels, withinSeconds } from './guarded.ts';
 import { heldText, noLayersText, quantizedLines } from './heldText.ts';
+import { addExamples } from './helpTexts.ts';
 import { addInputFlags, type InputFlags, requireOneKindOfInputs } from './inputFlags.ts';
 import { loadFeeds } from './loadFeeds.ts';
+import { modelFile } from './modelFile.ts';
 import { fileSize, grouped, isPrintedAsJson, note, print } from './output.ts';
 import { addRankFlags, type RankFlags, rankingFrom } from './rankFlags.ts';
 import { type ShrinkResult, shrinkText, type UnchangedResult } from './shrinkText.ts';
@@ -50,7 +52,7 @@ export const command = new Command('shrink')
       'Layers that keep their units are named first, with what holds them. Where nothing can be removed, or the result would ' +
       'not be smaller, nothing is written and the exit code is 3.',
   )
-  .argument('<model>', 'an ONNX file')
+  .argument('<model>', 'an ONNX file, or a run directory')
   .requiredOption('--out <file>', 'where to write the smaller model')
   .option('--force', 'replace --out if it exists');
 addCutFlags(command);
@@ -63,7 +65,12 @@ command.option(
 addTraceFlags(command);
 addInputFlags(command);
 addVerifyFlags(command);
-command.action(shrinkCommand);
+addExamples(command, [
+  'shrink runs/iss-small --out slim.onnx',
+  'shrink model.onnx --params 0.5 --inputs valid.npz --out half.onnx',
+  'shrink model.onnx --threshold 0.001 --out slim.onnx',
+]);
+command.action((path: string, flags: ShrinkFlags) => shrinkCommand(modelFile(path), flags));
 
 async function shrinkCommand(path: string, flags: ShrinkFlags): Promise<void> {
   const result = await shrinkFile(path, flags);

@@ -4,6 +4,7 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { HALF_WRITTEN, writeSite } from '../site/writeSite.ts';
 import { isFolder } from './flags.ts';
+import { addExamples } from './helpTexts.ts';
 import { fileSize, print } from './output.ts';
 
 interface SiteFlags {
@@ -27,6 +28,7 @@ export const command = new Command('site')
     const text = `${flags.out}: the page with ${runs.length} run${s}, ${fileSize(bytes)} of files`;
     print(document, () => [text, ...problems].join('\n'));
   });
+addExamples(command, ['site runs --out public']);
 
 function checkPlaces(folder: string, out: string): void {
   if (!isFolder(folder)) throw new UsageError(`there is no folder ${folder}; name the one that holds your runs`);

@@ -3,14 +3,16 @@ import { Command } from 'commander';
 import { formatShape } from '../graph/dims.ts';
 import { statesOf } from '../graph/states.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
+import { traceNotes } from '../onnx/traces.ts';
 import { readGiven } from '../passes/givenText.ts';
 import { specialize } from '../passes/specialize.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { checkNewFile } from './flags.ts';
 import { addGivenFlags, type GivenFlags } from './givenFlags.ts';
-import { examplesText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { loadFeeds } from './loadFeeds.ts';
+import { modelFile } from './modelFile.ts';
 import { agreement, fileSize, grouped, note, print, table } from './output.ts';
 
 interface SpecializeFlags extends GivenFlags {
@@ -26,7 +28,7 @@ export const command = new Command('specialize')
       'constants are folded, conditions decided, functions inlined. Without --set and --size the model is only ' +
       'simplified. Both models then run on the same random inputs, and the new one is written only if they agree.',
   )
-  .argument('<model>', 'an ONNX file')
+  .argument('<model>', 'an ONNX file, or a run directory')
   .requiredOption('--out <file>', 'where to write the new model')
   .option('--force', 'replace --out if it exists');
 addGivenFlags(command);
@@ -34,21 +36,19 @@ command.option(
   '--inputs <file>',
   'compare both models on these arrays (.npz, .safetensors, .jsonl), named as the inputs',
 );
-command.addHelpText(
-  'after',
-  examplesText(
-    'specialize model.onnx --size batch=1 --out one.onnx',
-    'specialize vad.onnx --set sr=16000 --size input.1=576 --out vad16k.onnx',
-  ),
-);
+addExamples(command, [
+  'specialize model.onnx --size batch=1 --out one.onnx',
+  'specialize vad.onnx --set sr=16000 --size input.1=576 --out vad16k.onnx',
+]);
 command.action(async (path: string, flags: SpecializeFlags) => {
-  const result = await specializeFile(path, flags);
+  const result = await specializeFile(modelFile(path), flags);
   print(result, () => resultText(result, flags.inputs ?? 'the same random inputs'));
 });
 
 async function specializeFile(path: string, flags: SpecializeFlags) {
   checkNewFile(path, flags.out, flags.force);
   const model = await loadModel(path);
+  traceNotes(model, path).forEach(note);
   const { values, sizes } = readGiven(model.graph, flags);
   const { model: simple, given, nodes, decided, undecided, inputs } = specialize(model, { values, sizes });
   const states = statesOf(given);

@@ -2,8 +2,12 @@ import { readFileSync, readlinkSync } from 'node:fs';
 import { basename } from 'node:path';
 
 /*
- * What signals mean while work is under way that can be stopped with a checkpoint. Ctrl-C reaches the whole foreground
- * group of a terminal, and what stands above this process (npx, npm run) passes it on: within a moment it comes twice.
+ * What Ctrl-C, SIGTERM and the loss of the terminal mean, for every command. From the first work that can be stopped to
+ * the end of the process they are listened to here and nowhere else: what is under way is asked to stop, and where nothing
+ * is the process ends in order, by `exit`, which gives locks back. Before, and in commands without such work, they end the
+ * process as ever: an engine that runs a model without end would let no listener come to its turn.
+ * Ctrl-C reaches the whole foreground group of a terminal, and what stands above this process (a guard, npx, npm run)
+ * passes it on: within a moment it comes twice.
  */
 
 /** Exit codes of what was stopped by a signal, as shells have them: 128 and the signal's number. */
@@ -11,44 +15,53 @@ export const stopCodes = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const;
 type StopSignal = keyof typeof stopCodes;
 
 /** Milliseconds within which the same signal is the same wish. */
-const SAME_WISH = 500;
+export const SAME_WISH = 500;
 
 let received: StopSignal | undefined;
+let isListening = false;
+
+/** What is under way and can be stopped. */
+const works = new Set<(name: StopSignal) => void>();
 
 /** The exit code of work that a signal has stopped; undefined when none came. */
 export function stopCode(): number | undefined {
   return received && stopCodes[received];
 }
 
+/** Work that signals stop, until `release` is called: the first one aborts `signal` and calls `onStop`. */
+export function stoppable(onStop: (name: StopSignal) => void): { readonly signal: AbortSignal; release(): void } {
+  listen();
+  const controller = new AbortController();
+  const stop = (name: StopSignal) => {
+    onStop(name);
+    controller.abort();
+  };
+  if (received === undefined) works.add(stop);
+  else controller.abort();
+  return { signal: controller.signal, release: () => void works.delete(stop) };
+}
+
 /**
- * Listens to Ctrl-C, SIGTERM and the loss of the terminal until `release` is called. The first one aborts `signal` and calls
- * `onStop`, a second one ends the process at once. A hang-up that the process was started to ignore (nohup) is ignored.
+ * Listens to the signals from now on. A second one ends the process at once. A hang-up that the process was started to
+ * ignore (nohup) is ignored.
  */
-export function listenForStop(onStop: (name: StopSignal) => void): { readonly signal: AbortSignal; release(): void } {
-  const stop = new AbortController();
+function listen(): void {
+  if (isListening) return;
+  isListening = true;
   const ignoresHangup = isHangupIgnored();
   let since = 0;
-  const listener = (name: NodeJS.Signals) => {
-    if (name === 'SIGHUP' && ignoresHangup) return;
+  const listener = (signal: NodeJS.Signals) => {
+    if (signal === 'SIGHUP' && ignoresHangup) return;
+    const name = signal as StopSignal;
     const now = performance.now();
-    if (received !== undefined) {
-      if (now - since > SAME_WISH) process.exit(stopCode());
-      return;
-    }
+    if (received !== undefined && now - since <= SAME_WISH) return;
+    if (received !== undefined || works.size === 0) process.exit(stopCodes[received ?? name]);
     since = now;
-    received = name as StopSignal;
-    onStop(received);
-    stop.abort();
+    received = name;
+    for (const stop of works) stop(name);
   };
-  // Not `once`: log-update's listener ends the process when it finds itself alone.
-  const names = Object.keys(stopCodes) as StopSignal[];
-  for (const name of names) process.on(name, listener);
-  return {
-    signal: stop.signal,
-    release() {
-      for (const name of names) process.removeListener(name, listener);
-    },
-  };
+  // Not `once`: the listener of log-update's restore-cursor ends the process when it finds itself alone.
+  for (const name of Object.keys(stopCodes)) process.on(name, listener);
 }
 
 /**

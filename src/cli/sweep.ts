@@ -11,9 +11,10 @@ import { checkNewSweepDirectory, sweep } from '../sweep/sweep.ts';
 import { tasks } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { number, whole } from './flags.ts';
-import { examplesText, presetsText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { importedTask, refuseTeacher, withTargets } from './importedModel.ts';
 import { note, print } from './output.ts';
+import { presetsText } from './presetsText.ts';
 import { withDisplay } from './progress.ts';
 import { sweepDisplay } from './sweepDisplay.ts';
 import { addSweepFields, sweepFieldNames, sweepSettings } from './sweepFlags.ts';
@@ -68,16 +69,13 @@ export const command = new Command('sweep')
   .option('--no-latency', 'do not time the finished models')
   .option('--resume', 'go on with the sweep in --out');
 addSweepFields(command);
-command.addHelpText(
-  'after',
-  examplesText(
-    'sweep iss-small --iss 1e-3..1e-2 --count 8',
-    'sweep sentiment --data reviews.csv --iss 0.0002,0.0005,0.001 --hidden 64/128',
-    'sweep model.onnx --data train.npz --valid valid.npz --loss mse --target-array y --iss 0.001..0.1 --count 6',
-    'sweep slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz --iss 0.001,0.01,0.1',
-    'sweep runs/sweep-iss-small --resume',
-  ),
-);
+addExamples(command, [
+  'sweep iss-small --iss 1e-3..1e-2 --count 8',
+  'sweep sentiment --data reviews.csv --iss 0.0002,0.0005,0.001 --hidden 64/128',
+  'sweep model.onnx --data train.npz --valid valid.npz --loss mse --target-array y --iss 0.001..0.1 --count 6',
+  'sweep slim.onnx --teacher model.onnx --data inputs.npz --valid others.npz --iss 0.001,0.01,0.1',
+  'sweep runs/sweep-iss-small --resume',
+]);
 command.action(async (name: string, flags: SweepFlags) => {
   const { plan, directory } = await planned(name, flags);
   const result = await sweepWithDisplay(plan, directory, flags);

@@ -1,6 +1,6 @@
 import type { SweepPlan } from '../sweep/plan.ts';
 import { plannedEpochs } from '../sweep/rungs.ts';
-import type { RunState } from '../sweep/standings.ts';
+import { baselines, type RunState } from '../sweep/standings.ts';
 import type { SweepEvent } from '../sweep/sweep.ts';
 import type { ScoreKind } from '../tasks/score.ts';
 import { duration, grouped } from './output.ts';
@@ -23,6 +23,7 @@ function courseOf(plan: SweepPlan) {
   const total = plannedEpochs(
     plan.runs.map(({ config }) => config.epochs),
     plan,
+    baselines(plan).filter((is) => is).length,
   );
   const phases = new Map<number, string>();
   const epochs = new Map<number, number>();
@@ -75,6 +76,7 @@ function stateText(state: RunState, scores: readonly ScoreKind[]): string {
     case 'open':
       return `to be trained to epoch ${state.until}`;
     case 'diverged':
+    case 'collapsed':
     case 'failed':
       return `${state.kind} after epoch ${state.epochs}: ${state.reason}`;
     default: {

@@ -32,7 +32,7 @@ function columnsOf({ rows, scores }: SweepResult, varied: readonly string[], wit
       head: field === 'iss' ? 'λ' : flagName(field).slice(2),
       text: (row: SweepRow) => valueText(row.varied[field]!),
     })),
-    { head: 'state', text: ({ state }) => state },
+    { head: 'state', text: ({ state, collapsed }) => (collapsed ? 'collapsed' : state) },
     { head: 'epochs', text: ({ epochs }) => String(epochs) },
     ...scoreColumns(scores, rows).map((column) => ({
       head: column.head,
@@ -58,7 +58,7 @@ function legend(result: SweepResult, withZeros: boolean): string[] {
   const reference = rows.find(({ run }) => run === result.reference);
   const steps = latencySteps === undefined ? '' : ` of ${latencySteps} steps`;
   return [
-    `${fronts.join('; ')}; finished runs only.`,
+    `${fronts.join('; ')}; finished runs that have not collapsed only.`,
     ...(timed && reference
       ? [`Latency: medians of runs${steps}, models in turn, against ${describeVaried(reference.varied)}.`]
       : []),

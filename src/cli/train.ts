@@ -3,26 +3,13 @@ import { join } from 'node:path';
 import { Command } from 'commander';
 import { flagName, type Settings } from '../base/fields.ts';
 import { namedSettings, readSettings } from '../config/readSettings.ts';
-import { traceModel } from '../groups/traceModel.ts';
-import { describeMethod } from '../methods/registry.ts';
-import { loadModel } from '../onnx/file.ts';
-import type { RunResult } from '../runs/result.ts';
-import { finishedRun, type RunOptions } from '../runs/run.ts';
-import { checkNewRunDirectory, runFiles } from '../runs/runDirectory.ts';
+import { runFiles } from '../runs/runDirectory.ts';
 import { taskNamed } from '../tasks/registry.ts';
-import type { Sources } from '../tasks/task.ts';
 import { addConfigFlags, settingsFrom } from './configFlags.ts';
-import { examplesText, presetsText } from './helpTexts.ts';
+import { addExamples } from './helpTexts.ts';
 import { refuseTeacher } from './importedModel.ts';
-import { note, print } from './output.ts';
-import { runWithDisplay, scoresText } from './progress.ts';
-import { resultText } from './resultText.ts';
-
-export interface TrainFlags extends Sources {
-  readonly out?: string;
-  readonly resume?: boolean;
-  readonly tensorboard?: boolean;
-}
+import { presetsText } from './presetsText.ts';
+import { addRunFlags, carryOut, refuseSeed, type TrainFlags, type TrainRequest } from './trainInto.ts';
 
 /** `slimrnn train <preset or config.json>` */
 export const command = new Command('train')
@@ -39,28 +26,25 @@ export const command = new Command('train')
   .option('--data <path>', 'file or folder with the data (default: what the task brings along)')
   .option('--valid <path>', 'held-out data, where they lie apart')
   .option('--test <path>', 'test data, where they lie apart')
-  .option('--out <dir>', 'run directory (default: runs/<preset>)')
   .option('--init <path>', 'start from the weights of a trained model: an ONNX file or a run directory')
-  .option('--teacher <file>', 'an ONNX file whose outputs are followed (--task distillation)')
-  .option('--resume', 'go on with the run in --out from its last checkpoint')
-  .option('--tensorboard', 'keep an event file for TensorBoard in the run directory');
+  .option('--teacher <file>', 'an ONNX file whose outputs are followed (--task distillation)');
+addRunFlags(command, 'run directory (default: runs/<preset>)');
 addConfigFlags(command);
-command.addHelpText(
-  'after',
-  examplesText(
-    'train iss-small',
-    'train spam --out runs/spam',
-    'train iss-sentiment --data reviews.csv --text review --label stars',
-    'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
-    'train runs/iss-small --resume',
-  ),
-);
+addExamples(command, [
+  'train iss-small',
+  'train spam --out runs/spam',
+  'train iss-sentiment --data reviews.csv --text review --label stars',
+  'train modern-small --data ptb --target units=0.5 --optimizer adam --learning-rate 0.002 --schedule cosine',
+  'train runs/iss-small --resume',
+  'train iss-small --seeds 1,2,3 --out runs/three',
+  'train iss-small --hidden 400,400 --dry-run',
+]);
 command.action(async (name: string, flags: TrainFlags) => {
-  const result = await trainCommand(name, flags, settingsFrom(command));
-  print(result, () => resultText(result));
+  await carryOut(await requested(name, flags, settingsFrom(command)), flags);
 });
 
-async function trainCommand(named: string, flags: TrainFlags, said: Settings): Promise<RunResult> {
+async function requested(named: string, flags: TrainFlags, said: Settings): Promise<TrainRequest> {
+  refuseSeed(flags, said);
   // `train runs/x --resume` means the configuration and the directory of that run.
   const isRun = flags.resume === true && existsSync(join(named, runFiles.config));
   const name = isRun ? join(named, runFiles.config) : named;
@@ -73,46 +57,5 @@ async function trainCommand(named: string, flags: TrainFlags, said: Settings): P
   const config = readSettings(`configuration ${name}`, { ...fields, ...said }, { ...base, ...sizes }, nameOf);
   refuseTeacher(config.task.kind, teacher);
   const directory = flags.out ?? (isRun ? named : join('runs', name.replace(/\.json$/, '').replace(/[^\w.-]+/g, '-')));
-  return trainInto({ ...flags, config, sources, directory });
-}
-
-/** A run of a configuration into a directory, with all that a person wants to see of it. */
-export async function trainInto(
-  options: Pick<RunOptions, 'config' | 'directory' | 'resume'> & {
-    readonly sources: Sources;
-    readonly tensorboard?: boolean;
-  },
-): Promise<RunResult> {
-  const { config, sources, directory, resume, tensorboard = false } = options;
-  let layers: readonly string[] | undefined;
-  const events = tensorboard ? await import('../tensorboard/writer.ts') : undefined;
-  const updateEvents = () => events?.updateTensorBoard(directory, layers);
-  // Here, too, and not only in `run`: before the data are read.
-  const finished = resume ? await finishedRun(directory, config, sources) : undefined;
-  if (finished) {
-    note(`${directory} is finished already`);
-    if (tensorboard) {
-      const { groups } = traceModel(await loadModel(join(directory, runFiles.model)), { tolerant: true });
-      layers = groups.layers.map(({ name }) => name);
-    }
-    updateEvents();
-    return finished;
-  }
-  if (!resume) await checkNewRunDirectory(directory);
-  const task = await taskNamed(config.task.kind)!.load(config, sources);
-  const result = await runWithDisplay('', {
-    ...{ config, task, directory, sources, resume },
-    onReady(start) {
-      for (const line of [...task.notes, ...start.notes.map((text) => `note: ${text}`)]) note(line);
-      const units = start.layers.map((layer) => layer.units).join(', ');
-      note(`${units === '' ? '' : `hidden ${units}; `}${describeMethod(config.method)}; run directory ${directory}`);
-      if (start.before?.valid) note(`before  valid ${scoresText(task.problem.scores, start.before.valid)}`);
-      layers = start.layers.map((layer) => layer.name);
-      updateEvents();
-    },
-    onEpoch: updateEvents,
-  });
-  // A run that was resumed behind its last epoch has completed its metrics without another one.
-  updateEvents();
-  return result;
+  return { config, sources, directory };
 }

@@ -22,6 +22,7 @@ import type { RankingName } from '../slim/ranking.ts';
 import { shrinkModel } from '../slim/shrink.ts';
 import { changeOf, formatScore, isBetter, meanLoss, type ScoreValues, scoreKinds, worseBy } from '../tasks/score.ts';
 import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
+import { InterruptedError, throwIfStopped } from '../train/errors.ts';
 import { createScorer, scoreModel } from '../train/scorer.ts';
 import { writeAsRun } from './asRun.ts';
 import { lastAccepted, type NextStage, nextStage } from './course.ts';
@@ -180,10 +181,10 @@ function digestOf({ settings, epochs, seconds }: CompressOptions, { problem }: L
 }
 
 /** Keeps the original with its figures. */
-async function begin({ directory, original, first, config, runtime, record, save, say }: Work): Promise<void> {
+async function begin({ directory, original, first, config, runtime, record, save, say, signal }: Work): Promise<void> {
   if (record.original !== undefined) return;
   await saveModel(join(directory, compressFiles.original), original);
-  const { scores } = await scoreModel(original, { problem: first.problem, runtime, settings: config });
+  const { scores } = await scoreModel(original, { problem: first.problem, runtime, settings: config, signal });
   record.original = { sizes: sizesOf(original), scores: finite(scores.valid!) };
   say(`the model as it is: ${scoresText(first, scores.valid!)} on held-out data`);
   await save();
@@ -215,11 +216,15 @@ async function modelAfter({ directory, original, record }: Work, stage: number):
 
 /** Cuts and trains; undefined where no cut of that size is possible or new, and none is needed. */
 async function trainStage(work: Work, next: NextStage): Promise<StageRecord | undefined> {
-  const { directory, goal, record, original, runtime, say, task, sources } = work;
+  const { directory, goal, record, original, runtime, say, task, sources, signal } = work;
   const index = record.stages.length;
   const places = placesOf(directory, index);
   const label = goal.kind === 'size' ? `stage ${index + 1} of ${work.stages}` : `stage ${index + 1}`;
-  const measure = shareOf(goal.kind === 'size' ? goal.size : 'params', original, runtime);
+  const share = shareOf(goal.kind === 'size' ? goal.size : 'params', original, runtime);
+  const measure = (model: Model) => {
+    throwIfStopped(signal);
+    return share(model);
+  };
   const started = performance.now();
   const cut = await cutModel(work, next, measure, label);
   if (cut === undefined) return undefined;
@@ -233,11 +238,16 @@ async function trainStage(work: Work, next: NextStage): Promise<StageRecord | un
   const teacher = sources.teacher === undefined ? {} : { teacher: join(directory, compressFiles.original) };
   const own = { ...sources, init: places.cut, ...teacher };
   const loaded = await task.load(config, own);
-  const { scores: before } = await scoreModel(cut.model, { problem: loaded.problem, runtime, settings: config });
+  const { scores: before } = await scoreModel(cut.model, {
+    problem: loaded.problem,
+    runtime,
+    settings: config,
+    signal,
+  });
   say(`${label}: ${cutText(cut)}; ${scoresText(loaded, before.valid!)}`);
   const resume = existsSync(join(places.run, runFiles.config));
   const options = { config, task: loaded, directory: places.run, sources: own, resume };
-  const { runStage = (_, all) => run({ ...all, runtime, signal: work.signal }) } = work;
+  const { runStage = (_, all) => run({ ...all, runtime, signal }) } = work;
   const result = await runStage(label, options);
   const after = result.models.at(-1)!.scores.valid!;
   const isTrained = isWorth(loaded, before.valid!, after);
@@ -290,7 +300,7 @@ async function cutModel(
     const { threads, seed } = config;
     const scorer = createScorer(model, { problem, runtime, threads, seed });
     try {
-      return meanLoss.of(await scorer.score('valid'));
+      return meanLoss.of(await scorer.score('valid', { signal: work.signal }));
     } finally {
       await scorer.release();
     }
@@ -303,7 +313,8 @@ async function cutModel(
     });
   } catch (error) {
     // As far as the loss allows it goes no further than layers of one unit.
-    if (goal.kind === 'size' || !(error instanceof SlimError) || work.record.stages.length === 0) throw error;
+    const isAsFarAsItGoes = goal.kind === 'loss' && work.record.stages.length > 0;
+    if (!isAsFarAsItGoes || !(error instanceof SlimError) || error instanceof InterruptedError) throw error;
     say(`${label}: ${error.message}`);
     return undefined;
   }
@@ -367,6 +378,7 @@ async function finish(work: Work): Promise<CompressResult> {
         `train longer with --epochs (what was tried is in ${directory})`,
     );
   }
+  throwIfStopped(work.signal);
   await saveModel(model, await modelAfter(work, chosen));
   const original = record.original!;
   const quantized = work.quantize && (await inFewerBits(work, work.quantize, await modelAfter(work, chosen)));

@@ -15,6 +15,7 @@ import type { TaskDefinition } from '../tasks/task.ts';
 import { commonFields } from '../train/options.ts';
 import { type Misfit, misfits, noSuch } from './problems.ts';
 import { type Part, type RunConfig, selectors } from './runConfig.ts';
+import type { RunSettings } from './runSettings.generated.ts';
 
 const parts = Object.keys(selectors) as Part[];
 
@@ -42,7 +43,7 @@ export interface ResolveOptions {
  * Makes a configuration of settings: chooses a kind of each part, fills in the defaults of the task, and checks that all
  * fields fit and belong to a kind that was chosen. Throws a UsageError that lists everything that does not.
  */
-export function resolveConfig(settings: Settings, options: ResolveOptions): RunConfig {
+export function resolveConfig(settings: RunSettings | Settings, options: ResolveOptions): RunConfig {
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
   const flat = { ...withoutDisplaced(flattened(options.base ?? {}), said), ...said };

@@ -1,10 +1,10 @@
 import { sha256Hex } from '../base/digest.ts';
-import { flagName } from '../base/fields.ts';
+import { flagName, type Section } from '../base/fields.ts';
 import { checkMethod, createMethod, methodOf } from '../methods/registry.ts';
 import { optimizerKindOf, optimizerOf } from '../optimizers/registry.ts';
 import { scheduleKindOf, scheduleOf } from '../optimizers/schedules/registry.ts';
 import type { LoadedTask } from '../tasks/task.ts';
-import type { TrainParts } from '../train/options.ts';
+import type { Pressure, TrainParts } from '../train/options.ts';
 import { freeFields, type RunConfig, selectors } from './runConfig.ts';
 
 /**
@@ -23,6 +23,7 @@ export function trainParts(config: RunConfig): TrainParts {
     method: {
       isDense: kind.name === 'dense' && method.keepZeros !== true,
       embeddings: kind.groupsEmbeddings?.(method) ?? false,
+      pressure: pressureOf(method),
       check: (first) => checkMethod(method, first),
       create: (context) => createMethod(method, context),
     },
@@ -35,6 +36,12 @@ export function trainParts(config: RunConfig): TrainParts {
       ...(config.keepBest ? [flagName('keepBest')] : []),
     ],
   };
+}
+
+function pressureOf(method: Section): Pressure | undefined {
+  const { lambda: field, isStructural } = methodOf(method);
+  const lambda = field === undefined ? undefined : method[field];
+  return typeof lambda === 'number' && lambda > 0 ? { flag: flagName(field!), lambda, isStructural } : undefined;
 }
 
 /** What the trainer takes of a task with its data. */

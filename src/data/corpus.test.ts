@@ -1,6 +1,7 @@
 import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { UsageError } from '../base/errors.ts';
 import { loadCorpus } from './corpus.ts';
@@ -126,6 +127,45 @@ describe('loadCorpus from one file', () => {
   it('refuses a path that is not there', async () => {
     expect(await refusal(join(root, 'missing'))).toMatch(/missing does not exist: expected a text file, or a folder/);
     expect(await refusal(join(await fileOf('a'), 'below'))).toMatch(/does not exist/);
+  });
+});
+
+describe('loadCorpus from other files', () => {
+  const rows = Array.from({ length: 20 }, (_, i) => `row${i} a b`);
+
+  it('unpacks what is gzipped, alone and in a folder', async () => {
+    const zipped = await folderOf({ 'text.txt.gz': gzipSync(rows.join('\n')) });
+    expect((await loadCorpus(join(zipped, 'text.txt.gz'))).train).toHaveLength(18 * 4);
+    const parts = { 'train.txt.gz': gzipSync(texts.train), 'valid.txt': texts.valid, 'test.tokens.gz': gzipSync('a') };
+    expect((await loadCorpus(await folderOf(parts))).train).toHaveLength(7);
+    const broken = await folderOf({ 'text.txt.gz': 'a b c' });
+    expect(await refusal(join(broken, 'text.txt.gz'))).toMatch(/text\.txt\.gz is no gzip file/);
+  });
+
+  it('takes the text files of a folder as chapters, in the order of their numbers', async () => {
+    const chapter = (from: number, to: number) => `${rows.slice(from, to).join('\n')}\n`;
+    const files = { 'ch10.txt': chapter(12, 20), 'ch2.txt': chapter(4, 12), 'ch1.txt': chapter(0, 4) };
+    const corpus = await loadCorpus(await folderOf({ ...files, 'about.md': 'no chapter' }));
+    expect(decode(corpus, corpus.train.subarray(0, 4))).toBe('row0 a b <eos>');
+    expect(decode(corpus, corpus.train.subarray(-4))).toBe('row17 a b <eos>');
+    expect(corpus.outside.test).toEqual({ mapped: 0, dropped: 1 });
+  });
+
+  it.each([
+    ['t.csv', `id,text\n${rows.map((row, i) => `${i},"${row}"`).join('\n')}\n`, undefined],
+    ['t.tsv', `id\tbody\n${rows.map((row, i) => `${i}\t${row}`).join('\n')}\n`, 'body'],
+    ['t.csv', rows.map((row, i) => `${i},${row}`).join('\n'), '2'],
+    ['t.jsonl', rows.map((row) => JSON.stringify({ text: row })).join('\n'), undefined],
+  ])('takes the texts of a column: %s', async (name, content, column) => {
+    const corpus = await loadCorpus(join(await folderOf({ [name]: content }), name), { column });
+    expect(corpus.train).toHaveLength(18 * 4);
+    expect(decode(corpus, corpus.valid)).toBe('a b <eos>');
+  });
+
+  it('names the columns where the one that is asked for is missing', async () => {
+    const folder = await folderOf({ 't.csv': 'id,body\n1,a\n', 't.jsonl': '{"body": "a"}' });
+    expect(await refusal(join(folder, 't.csv'))).toMatch(/no column 'text'.* for --text; it has id, body/);
+    expect(await refusal(join(folder, 't.jsonl'))).toMatch(/line 1: the object has no column 'text'.*it has body/);
   });
 });
 

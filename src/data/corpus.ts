@@ -1,34 +1,79 @@
 /**
- * A word-level corpus: three streams of ids over one vocabulary, from a folder or a single file.
+ * A corpus: three streams of ids over one vocabulary, from a folder or a single file.
  */
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import { areNumbers, columnPlace, fieldText } from './columns.ts';
+import { objectsOf } from './lines.ts';
 import { type CorpusOptions, type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import type { Part } from './parts.ts';
-import { findParts, pathKind, readTextFile } from './textFiles.ts';
-import { readTokens } from './tokens.ts';
+import { tableRows } from './tableRows.ts';
+import { findChapters, findParts, pathKind, readTextFile } from './textFiles.ts';
+import { type Tokenizer, tokenizers } from './tokenizations.ts';
 
-/** Fewest lines that a single file needs for a split into 90, 5 and 5 %. */
+/** Fewest lines that a text needs for a split into 90, 5 and 5 %. */
 const MIN_LINES = 20;
 
+/** Files of texts in a column or field. */
+const TABLE = /\.(csv|tsv|jsonl|ndjson)(?:\.gz)?$/i;
+
+/** How to read a corpus. */
+export interface ReadCorpusOptions extends CorpusOptions {
+  /** How texts are cut into tokens; between white space by default. */
+  readonly tokenize?: Tokenizer | undefined;
+  /** Column (field of JSON lines) of a table that holds the texts, 'text' by default. */
+  readonly column?: string | undefined;
+}
+
 /**
- * Loads tokenised text (tokens between white space, a line per sentence) from a folder with train, valid and test
- * files, or from one file whose lines are split in order: the first 90 % train, the next 5 % valid, the last 5 % test.
+ * Loads a text: a folder with train, valid and test files, or one text whose lines are split in order (the first 90 %
+ * train, the next 5 % valid, the last 5 % test), from a file, from the text files of a folder in the order of their names, or
+ * from the rows of a table (.csv, .tsv, .jsonl). Each file may be gzipped. The vocabulary is that of the training text.
  * Throws a UsageError when the path, a file or the text cannot serve.
  */
-export async function loadCorpus(path: string, options: CorpusOptions = {}): Promise<LoadedCorpus> {
-  const isFolder = (await pathKind(path)) === 'folder';
-  const tokens = isFolder ? await readParts(path) : splitLines(await readTextFile(path), path);
+export async function loadCorpus(path: string, options: ReadCorpusOptions = {}): Promise<LoadedCorpus> {
+  const { tokenize = tokenizers.whitespace, column = 'text' } = options;
+  const texts = await readTexts(path, column);
+  const tokens = { train: tokenize(texts.train), valid: tokenize(texts.valid), test: tokenize(texts.test) };
   return makeCorpus(basename(resolve(path)), path, tokens, options);
 }
 
-async function readParts(folder: string): Promise<Record<Part, string[]>> {
-  const files = await findParts(folder);
-  const read = async (part: Part) => readTokens(await readTextFile(files[part]));
-  return { train: await read('train'), valid: await read('valid'), test: await read('test') };
+async function readTexts(path: string, column: string): Promise<Record<Part, string>> {
+  if ((await pathKind(path)) === 'file') {
+    const ending = TABLE.exec(path)?.[1]?.toLowerCase();
+    return splitLines(ending ? await columnText(path, ending, column) : await readTextFile(path), path);
+  }
+  const chapters = await findChapters(path);
+  if (chapters.length > 0) {
+    const texts = await Promise.all(chapters.map(readTextFile));
+    return splitLines(texts.map((text) => text.trimEnd()).join('\n'), path);
+  }
+  const files = await findParts(path);
+  const [train, valid, test] = await Promise.all([files.train, files.valid, files.test].map(readTextFile));
+  return { train: train!, valid: valid!, test: test! };
 }
 
-function splitLines(text: string, path: string): Record<Part, string[]> {
+/** The texts of a column, one behind the other, each on lines of its own. */
+async function columnText(path: string, ending: string, name: string): Promise<string> {
+  const texts: string[] = [];
+  const wanted = { what: 'text', name } as const;
+  if (ending === 'csv' || ending === 'tsv') {
+    let place: number | undefined;
+    const isNumbered = areNumbers([name]);
+    for await (const { values } of tableRows(path, ending)) {
+      const isHead = place === undefined && !isNumbered;
+      place ??= columnPlace(path, wanted, values, isNumbered);
+      if (!isHead) texts.push(values[place]!.trim());
+    }
+  } else {
+    for await (const { line, object, wrong } of objectsOf(path, '{"text": "…"}')) {
+      texts.push(fieldText(`${path}, line ${line}`, wanted, object, wrong).trim());
+    }
+  }
+  return texts.join('\n');
+}
+
+function splitLines(text: string, path: string): Record<Part, string> {
   const lines = text.trimEnd().split('\n');
   if (lines.length < MIN_LINES) {
     throw new UsageError(
@@ -38,6 +83,6 @@ function splitLines(text: string, path: string): Record<Part, string[]> {
   }
   const trainEnd = Math.floor((lines.length * 90) / 100);
   const validEnd = Math.floor((lines.length * 95) / 100);
-  const tokens = (from: number, to: number) => readTokens(`${lines.slice(from, to).join('\n')}\n`);
-  return { train: tokens(0, trainEnd), valid: tokens(trainEnd, validEnd), test: tokens(validEnd, lines.length) };
+  const part = (from: number, to: number) => `${lines.slice(from, to).join('\n')}\n`;
+  return { train: part(0, trainEnd), valid: part(trainEnd, validEnd), test: part(validEnd, lines.length) };
 }

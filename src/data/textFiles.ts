@@ -5,10 +5,14 @@ import { constants, isUtf8 } from 'node:buffer';
 import type { Dirent } from 'node:fs';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { gunzip } from 'node:zlib';
 import { UsageError } from '../base/errors.ts';
+import { GZIP } from './lines.ts';
 import { PARTS, type Part } from './parts.ts';
 
-const PART_FILE = /^(?:.+[._-])?([a-z]+)\.(?:txt|tokens)$/i;
+const PART_FILE = /^(?:.+[._-])?([a-z]+)\.(?:txt|tokens)(?:\.gz)?$/i;
+const TEXT_FILE = /\.(?:txt|tokens)(?:\.gz)?$/i;
 const VALIDATION = new Set(['valid', 'validation', 'val', 'dev']);
 
 /** Says what stands at a path; throws a UsageError when that is neither a file nor a folder, or cannot be reached. */
@@ -33,13 +37,8 @@ export async function pathKind(
  * middle part may be called `valid`, `validation` or `dev`. Throws a UsageError when one is missing or not unique.
  */
 export async function findParts(folder: string): Promise<Record<Part, string>> {
-  const entries = await readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`cannot list ${folder}: ${error.message}`);
-  });
-  const files = entries
-    .filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'))
-    .map((entry) => entry.name)
-    .sort();
+  const entries = await listed(folder);
+  const files = visibleFiles(entries);
   const find = (part: Part): string => {
     const found = files.filter((file) => partNamed(PART_FILE.exec(file)?.[1] ?? '') === part);
     if (found.length === 1) return join(folder, found[0]!);
@@ -57,11 +56,38 @@ export async function findParts(folder: string): Promise<Record<Part, string>> {
   return { train: find('train'), valid: find('valid'), test: find('test') };
 }
 
-/** Reads a UTF-8 text file; throws a UsageError when it is empty, binary, not UTF-8 or too large for one string. */
+/**
+ * The text files of a folder in the order of their names, in which numbers count (`2.txt` before `10.txt`): chapters of one
+ * text. None where a file is called after a part: such a folder has parts, or lacks some.
+ */
+export async function findChapters(folder: string): Promise<string[]> {
+  const entries = await listed(folder);
+  const names = visibleFiles(entries).filter((name) => TEXT_FILE.test(name));
+  if (names.some((name) => partNamed(PART_FILE.exec(name)?.[1] ?? ''))) return [];
+  const { compare } = new Intl.Collator('en', { numeric: true });
+  return names.sort(compare).map((name) => join(folder, name));
+}
+
+async function listed(folder: string): Promise<Dirent[]> {
+  return readdir(folder, { withFileTypes: true }).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`cannot list ${folder}: ${error.message}`);
+  });
+}
+
+function visibleFiles(entries: readonly Dirent[]): string[] {
+  const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'));
+  return files.map((entry) => entry.name).sort();
+}
+
+/**
+ * Reads a UTF-8 text file, unpacked where its name ends in .gz; throws a UsageError when it is empty, binary, not UTF-8,
+ * damaged or too large for one string.
+ */
 export async function readTextFile(path: string): Promise<string> {
-  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+  const stored = await readFile(path).catch((error: NodeJS.ErrnoException) => {
     throw new UsageError(`cannot read ${path}: ${error.message}`);
   });
+  const bytes = GZIP.test(path) ? await unpacked(path, stored) : stored;
   if (bytes.length > constants.MAX_STRING_LENGTH) {
     throw new UsageError(
       `${path} has ${bytes.length} bytes, more than the ${constants.MAX_STRING_LENGTH} that can be read at once: use a part of it`,
@@ -76,6 +102,12 @@ export async function readTextFile(path: string): Promise<string> {
   const text = new TextDecoder().decode(bytes);
   if (text.trim() === '') throw new UsageError(`${path} is empty: expected words between white space`);
   return text;
+}
+
+async function unpacked(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+  return promisify(gunzip)(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH }).catch((error: Error) => {
+    throw new UsageError(`${path} is no gzip file, is damaged, or holds too much: ${error.message}`, { cause: error });
+  });
 }
 
 /** The part that a word in the name of a file or folder stands for. */

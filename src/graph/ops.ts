@@ -116,7 +116,7 @@ function withList(
   return b.node(op, [x, ...Object.values(list).map((values) => b.ints(values))], attributes, outputs);
 }
 
-/** [d0·…·d(axis-1), d(axis)·…]: a matrix from any tensor, whatever its sizes. */
+/** `[d0·…·d(axis-1), d(axis)·…]`: a matrix from any tensor, whatever its sizes. */
 export function flatten(x: Value, axis: number): Value {
   return apply('Flatten', [x], { axis });
 }

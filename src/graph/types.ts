@@ -170,5 +170,7 @@ export interface Model {
   /** `metadata_props` of the file. */
   readonly metadata: Readonly<Record<string, string>>;
   readonly functions?: readonly ModelFunction[];
+  /** Bytes of an exporter's stack traces that the file holds and the model does not. */
+  readonly traceBytes?: number;
   readonly extra?: Uint8Array;
 }

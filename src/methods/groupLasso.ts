@@ -48,6 +48,7 @@ export const groupLassoKind = defineMethod({
   name: 'group-lasso',
   label: 'group lasso',
   selector: 'iss',
+  lambda: 'iss',
   fields: { ...groupFields, ...paperField },
   isAskedFor: ({ iss }) => !isIdle(iss),
   describe: ({ iss }) => `ISS λ ${iss}`,

@@ -58,6 +58,8 @@ export interface MethodKind<Fields extends z.ZodRawShape = z.ZodRawShape> {
   readonly fields: Fields;
   /** The field by which a user asks for it; undefined for training without any method. */
   readonly selector: string | undefined;
+  /** The field of a penalty's strength λ, of which too much makes everything vanish. */
+  readonly lambda?: string | undefined;
   /** Whether settings ask for this kind; the first kind of the registry that says so is taken. */
   isAskedFor(settings: Settings): boolean;
   /** Fields of which only one can be said, list by list: one that the user says takes the place of a preset's other one. */

@@ -27,6 +27,7 @@ export const l1Kind = defineMethod({
   name: 'l1',
   label: 'ℓ1',
   selector: 'l1',
+  lambda: 'l1',
   fields: { l1: z.number().nonnegative().describe('λ of ℓ1 over single weights, instead of ISS') },
   isAskedFor: ({ l1: lambda }) => !isIdle(lambda),
   isStructural: false,

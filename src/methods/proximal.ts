@@ -47,6 +47,7 @@ export const proximalKind = defineMethod({
   name: 'proximal',
   label: 'proximal',
   selector: 'iss',
+  lambda: 'iss',
   fields: { ...groupFields, ...paperField, ...proximalField },
   isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
   describe: ({ iss }) => `proximal ISS λ ${iss}`,

@@ -7,7 +7,8 @@ import { type ExternalData, malformed, quoted, type Reading, startReading } from
 /**
  * The model in the bytes of an ONNX file; `source` names the file in messages, `external` reaches the files beside it.
  * Weights are views of `bytes` where these are aligned, so `bytes` must not change afterwards. What `Model` does not
- * understand is part of it all the same, and `writeModel` writes it back: `extra`, opaque tensors and attributes.
+ * understand is part of it all the same, and `writeModel` writes it back: `extra`, opaque tensors and attributes. Stack
+ * traces of exporters are left out (`traceFields`).
  * Throws a UsageError that names the place for bytes that are no ONNX model, and for data files that cannot be read.
  */
 export function readModel(bytes: Uint8Array, source = 'model', external?: ExternalData): Model {
@@ -29,13 +30,15 @@ export function readFrom(reading: Reading): Model {
   const opsets = hasOpsets ? readOperatorSets(message, MODEL.opsetImport) : { '': 1 };
   const { metadata, rest } = readMetadata(message);
   const functions = message.map(MODEL.functions, readFunction);
+  const read = readGraph(graph);
   return {
-    graph: readGraph(graph),
+    graph: read,
     opsets,
     irVersion,
     producer: message.text(MODEL.producerName),
     metadata,
     ...(functions.length > 0 && { functions }),
+    ...(reading.traceBytes > 0 && { traceBytes: reading.traceBytes }),
     ...message.extra(rest),
   };
 }

@@ -13,6 +13,7 @@ import { type Message, safeNumber } from './message.ts';
 import { quoted, unsupported } from './reading.ts';
 import { readSparse } from './sparse.ts';
 import { isOpaque, type NamedTensor, readTensor, writeOpaque, writeTensor } from './tensor.ts';
+import { traceFields } from './traces.ts';
 import { readValueInfo } from './value.ts';
 import { encoded } from './writer.ts';
 
@@ -113,7 +114,7 @@ function readNode(message: Message, i: number, within: string, depth: number): N
     outputs: message.texts(NODE.output),
     attributes: readAttributes(message, NODE.attribute, here, depth),
     ...(overload !== '' && { overload }),
-    ...message.extra(),
+    ...message.extra([], traceFields(message)),
   };
 }
 

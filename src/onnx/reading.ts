@@ -22,6 +22,8 @@ export interface Reading {
   readonly external: ExternalData | undefined;
   /** Fields read so far. */
   fields: number;
+  /** Bytes so far of stack traces, which are left out. */
+  traceBytes: number;
 }
 
 /**
@@ -36,7 +38,16 @@ export function startReading(
 ): Reading {
   // A plain Uint8Array: Node's Buffer has a slice() that does not copy.
   const plain = new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  return { source, bytes: plain, reader: new BinaryReader(plain), ownsBytes, openDims: new Map(), external, fields: 0 };
+  return {
+    source,
+    bytes: plain,
+    reader: new BinaryReader(plain),
+    ownsBytes,
+    openDims: new Map(),
+    external,
+    fields: 0,
+    traceBytes: 0,
+  };
 }
 
 /** The error for bytes that no correct ONNX writer makes, near offset `at`. */

@@ -9,7 +9,7 @@ import { SparseTensor, sparseOf } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
-import { loadWebRuntime } from '../runtime/web.ts';
+import { loadWebRuntime } from '../runtime/webInNode.ts';
 import { TensorProto_DataType as Type } from './onnx_pb.ts';
 import { readModel } from './read.ts';
 import { encodedIntegers } from './varints.ts';

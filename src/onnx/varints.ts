@@ -1,5 +1,6 @@
+import type { Bytes } from '../base/bytes.ts';
 /** Numbers of 32 bits without sign as protobuf packs integers, 7 bits a byte, one number behind the other. */
-export function encodedIntegers(values: Uint32Array): Uint8Array<ArrayBuffer> {
+export function encodedIntegers(values: Uint32Array): Bytes {
   let length = 0;
   for (let i = 0; i < values.length; i++) length += bytesOf(values[i]!);
   const bytes = new Uint8Array(length);

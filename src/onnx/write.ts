@@ -1,3 +1,4 @@
+import type { Bytes } from '../base/bytes.ts';
 import type { Model } from '../graph/types.ts';
 import { MODEL } from './fields.ts';
 import type { Outside } from './tensor.ts';
@@ -8,7 +9,7 @@ import { Writer } from './writer.ts';
 const LAST_LISTING_VERSION = 3;
 
 /** The bytes of a model as an ONNX file; throws a SlimError for what ONNX cannot hold. */
-export function writeModel(model: Model): Uint8Array<ArrayBuffer> {
+export function writeModel(model: Model): Bytes {
   return encode(model).joined();
 }
 

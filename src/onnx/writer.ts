@@ -1,4 +1,5 @@
 import { BinaryWriter, WireType } from '@bufbuild/protobuf/wire';
+import type { Bytes } from '../base/bytes.ts';
 import { SlimError } from '../base/errors.ts';
 import { ENTRY } from './fields.ts';
 
@@ -28,7 +29,7 @@ export class Writer {
   }
 
   /** The bytes of a message in one piece; throws a SlimError as `finish` does. */
-  joined(): Uint8Array<ArrayBuffer> {
+  joined(): Bytes {
     const pieces = this.finish();
     const bytes = new Uint8Array(byteLength(pieces));
     let at = 0;

@@ -17,7 +17,7 @@ import type { Graph, Model, Tensor } from '../graph/types.ts';
 import { timeFirst } from '../passes/timeFirst.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { loadWebRuntime } from '../runtime/web.ts';
+import { loadWebRuntime } from '../runtime/webInNode.ts';
 import { quantizeModel } from './quantize.ts';
 
 /** A recurrent layer whose weights are stored, and what is fed to it. */

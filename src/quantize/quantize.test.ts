@@ -11,7 +11,7 @@ import { costsOf } from '../inspect/costs.ts';
 import { readModel } from '../onnx/read.ts';
 import { writeModel } from '../onnx/write.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { loadWebRuntime } from '../runtime/web.ts';
+import { loadWebRuntime } from '../runtime/webInNode.ts';
 import { verifyEqual } from '../verify/verify.ts';
 import { calibrationRanges, type QuantizedForm, quantizedForms, quantizeModel } from './quantize.ts';
 

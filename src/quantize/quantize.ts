@@ -35,7 +35,7 @@ export const quantizedForms = {
 export type QuantizedForm = keyof typeof quantizedForms;
 
 /** Bits of weights that are multiplied as whole numbers, where nobody says; of forms that multiply some. */
-export const usualBits: Readonly<Partial<Record<QuantizedForm, 7 | 8>>> = { int8: 7, qdq: 8 };
+export const usualBits: Readonly<Partial<Record<QuantizedForm, 7 | 8>>> = { int8: 7, qdq: 7 };
 
 /** The first operator set in which DequantizeLinear has a scale for each channel. */
 const CHANNEL_SCALES = 13;
@@ -44,7 +44,7 @@ const CHANNEL_SCALES = 13;
 export interface QuantizeOptions {
   readonly to?: QuantizedForm | undefined;
   /**
-   * Bits of weights that are multiplied as whole numbers: 7 by default, of `qdq` 8. With 8 of them, x86 processors
+   * Bits of weights that are multiplied as whole numbers: 7 by default. With 8 of them, x86 processors
    * without VNNI add products in 16 bits, which overflow; 7 are right everywhere.
    */
   readonly bits?: 7 | 8 | undefined;

@@ -10,7 +10,7 @@ import { allNodes } from '../graph/rewrite.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { loadWebRuntime } from '../runtime/web.ts';
+import { loadWebRuntime } from '../runtime/webInNode.ts';
 import { verifyEqual } from '../verify/verify.ts';
 import { calibrationRanges, type QuantizedModel, type QuantizeOptions, quantizeModel } from './quantize.ts';
 import { activationTypes, gridOf } from './staticLayers.ts';

@@ -3,6 +3,7 @@ import { environment } from '../base/environment.ts';
 import { UsageError } from '../base/errors.ts';
 import { shortestNames } from '../base/shortestNames.ts';
 import { findRuns, moreRuns } from '../runs/findRuns.ts';
+import { layerNames } from '../runs/layerNames.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
 import { wordConnections } from '../topology/words.ts';
@@ -23,8 +24,8 @@ export interface ReportRequest {
   readonly onStage?: ((stage: string) => void) | undefined;
 }
 
-/** Bytes that all weight maps together may take in the document, which should stay under 2 MB. */
-const PICTURE_BYTES = 900_000;
+/** Bytes that all weight maps together may take in the document, which should stay under 2 MB. One of them stands in it twice. */
+const PICTURE_BYTES = 840_000;
 /** Bytes of a cell, compressed and in base64: measured on trained weights. */
 const BYTES_PER_CELL = 0.6;
 
@@ -77,8 +78,9 @@ async function reportRun(run: ReadRun, name: string, cells: number): Promise<Rep
     environment: result?.environment,
     notes: result?.notes ?? [],
     verify: result?.verify,
-    layers: layerNames(run),
+    layers: namesOf(run),
     began: unitsAtFirst(run.record),
+    kept: result?.kept,
     models: run.models.map(({ figures, latencies }) => ({ ...figures, latencies })),
     maps: mapsOf(run, cells),
     words: sparse?.words && wordConnections(sparse.model, sparse.words),
@@ -127,8 +129,7 @@ function mapsOf(run: ReadRun, cells: number): ReportRun['maps'] {
   }
 }
 
-function layerNames({ record, final }: ReadRun): string[] {
+function namesOf({ record, final }: ReadRun): string[] {
   const named = final?.groups.layers.map(({ name }) => name);
-  const units = record.epochs[0]?.units ?? [];
-  return named?.length === units.length ? named : units.map((_, i) => `layer ${i + 1}`);
+  return named?.length === record.epochs[0]?.units.length ? named! : layerNames(record);
 }

@@ -33,6 +33,8 @@ export interface ReportRun
   readonly layers: readonly string[];
   /** Units of each layer at the beginning, where the configuration says so. */
   readonly began: readonly number[] | undefined;
+  /** Which of them each layer of the final model has. */
+  readonly kept?: RunResultRecord['kept'];
   /** The model as it began, after training and, with a sparsity method, without its dead units. */
   readonly models: readonly ReportModel[];
   readonly maps: readonly WeightMapData[];
@@ -60,9 +62,9 @@ export interface ReportLatency {
 /** A weight matrix as pictures: as it began with what was removed, and as it is. */
 export interface WeightMapData {
   readonly name: string;
-  /** Whether the matrix's rows run from left to right in the pictures. */
-  readonly isTurned: boolean;
+  /** Its rows, from top to bottom. */
   readonly down: DrawnAxis;
+  /** Its columns, from left to right. */
   readonly across: DrawnAxis;
   readonly before: Picture;
   readonly after: Picture;
@@ -71,10 +73,21 @@ export interface WeightMapData {
 /** An axis of a weight map. */
 export interface DrawnAxis {
   /** Gates and layers along the axis, in indices of the model as it began. */
-  readonly segments: readonly { readonly name: string; readonly length: number }[];
+  readonly segments: readonly DrawnSegment[];
   readonly before: number;
   /** Indices that are left, as runs [first, length]. */
   readonly kept: readonly (readonly [first: number, length: number])[];
+}
+
+/** Indices of a weight map that belong together: the units of one layer for one gate, or what always stays. */
+export interface DrawnSegment {
+  /** Which of the run's layers it is; absent for indices that always stay. */
+  readonly layer?: number;
+  /** Name of the layer; empty without one. */
+  readonly name: string;
+  /** Of a layer that has several stretches of this axis: 'forget gate', 'block 2'. */
+  readonly gate?: string;
+  readonly length: number;
 }
 
 /** A PNG in base64. */

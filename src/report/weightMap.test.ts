@@ -121,20 +121,20 @@ test('weightMaps draws every matrix that carries units, before and after, gates 
   expect(maps.map(({ name }) => name).sort()).toEqual(
     ['lstm_0.recurrent', 'lstm_0.weight', 'lstm_1.recurrent', 'lstm_1.weight', 'head.weight'].sort(),
   );
-  // The rows of [20, 5] run from left to right.
-  expect(recurrent.isTurned).toBe(true);
-  expect(recurrent.across.segments.map(({ name }) => name)).toEqual([
-    'lstm_0, input gate',
-    'lstm_0, output gate',
-    'lstm_0, forget gate',
-    'lstm_0, cell',
+  // As the shape says: the four gates' rows of [20, 5] from top to bottom.
+  expect(recurrent.down.segments.map(({ name, gate }) => [name, gate])).toEqual([
+    ['lstm_0', 'input gate'],
+    ['lstm_0', 'output gate'],
+    ['lstm_0', 'forget gate'],
+    ['lstm_0', 'cell'],
   ]);
-  expect(recurrent.down.kept).toEqual([
+  expect(recurrent.across.segments).toEqual([{ layer: 0, name: 'lstm_0', length: 5 }]);
+  expect(recurrent.across.kept).toEqual([
     [1, 2],
     [4, 1],
   ]);
-  expect([recurrent.before.width, recurrent.before.height]).toEqual([20, 5]);
-  expect([recurrent.after.width, recurrent.after.height]).toEqual([12, 3]);
+  expect([recurrent.before.height, recurrent.before.width]).toEqual([20, 5]);
+  expect([recurrent.after.height, recurrent.after.width]).toEqual([12, 3]);
 });
 
 test('the picture of a matrix that is all there is blue, the stronger the fuller', () => {

@@ -5,7 +5,7 @@ import type { Groups } from '../groups/groups.ts';
 import { weightsOf } from '../groups/measure.ts';
 import type { TracedModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
-import type { DrawnAxis, WeightMapData } from './data.ts';
+import type { DrawnAxis, DrawnSegment, WeightMapData } from './data.ts';
 import { type KeptUnits, type MapAxis, mapAxis, type Raster, rasterOf, STRENGTHS, THIN } from './weightMap.ts';
 
 /** Most cells of a picture along an axis; the paper's largest layer is [6000, 1500]. */
@@ -36,29 +36,24 @@ export function weightMaps(
       const along = groups.axes.find((a) => a.tensor === name && a.axis === offset + i && a.role !== 'bias');
       return mapAxis(groups, along?.components ?? new Int32Array(dims[i]!).fill(-1), known);
     }) as [MapAxis, MapAxis];
-    // Lying pictures fit a page better: the rows of a tall matrix run from left to right.
-    const isTurned = rows.before > cols.before;
-    const draw = (laidOut: boolean) => {
-      const raster = rasterOf(values, [rows, cols], mostCells, laidOut);
-      return picture(isTurned ? turned(raster) : raster);
-    };
-    const [down, across] = (isTurned ? [cols, rows] : [rows, cols]).map((axis) => drawn(axis, groups.layers));
-    return [{ name, isTurned, down: down!, across: across!, before: draw(true), after: draw(false) }];
+    const draw = (laidOut: boolean) => picture(rasterOf(values, [rows, cols], mostCells, laidOut));
+    const [down, across] = [rows, cols].map((axis) => drawn(axis, groups.layers)) as [DrawnAxis, DrawnAxis];
+    return [{ name, down, across, before: draw(true), after: draw(false) }];
   });
 }
 
 /** An axis with names, as a page needs it. */
 function drawn({ segments, before, kept }: MapAxis, layers: readonly { name: string; operator: string }[]): DrawnAxis {
   const seen = new Map<number, number>();
-  const named = segments.map(({ layer, length }) => {
+  const named = segments.map(({ layer, length }): DrawnSegment => {
     if (layer === undefined) return { name: '', length };
     const { name, operator } = layers[layer]!;
     const nth = seen.get(layer) ?? 0;
     seen.set(layer, nth + 1);
     const repeats = segments.filter((s) => s.layer === layer).length;
     const gates = traitsOf(operator).recurrent?.gates;
-    const gate = repeats === 1 ? '' : gates?.length === repeats ? `, ${gates[nth]}` : `, block ${nth + 1}`;
-    return { name: `${name}${gate}`, length };
+    const gate = gates?.length === repeats ? gates[nth]! : `block ${nth + 1}`;
+    return { layer, name, ...(repeats > 1 && { gate }), length };
   });
   return { segments: named, before, kept: runsOf(kept) };
 }
@@ -72,12 +67,6 @@ export function runsOf(numbers: Int32Array): [first: number, length: number][] {
     else runs.push([n, 1]);
   }
   return runs;
-}
-
-/** Rows become columns. */
-function turned({ width, height, levels }: Raster): Raster {
-  const other = levels.map((_, i) => levels[(i % height) * width + Math.floor(i / height)]!);
-  return { width: height, height: width, levels: other };
 }
 
 type Color = [red: number, green: number, blue: number, opacity: number];

@@ -1,5 +1,5 @@
-import type { Settings } from '../base/fields.ts';
 import { resolveConfig } from '../config/resolve.ts';
+import type { RunSettings } from '../config/runSettings.generated.ts';
 import type { Model } from '../graph/types.ts';
 import { type DistillationFields, distillationDefinition } from '../tasks/distillation/definition.ts';
 import { loadedDistillation } from '../tasks/distillation/loadedDistillation.ts';
@@ -7,7 +7,7 @@ import type { TrainSettings } from '../train/options.ts';
 import { type FinetuneData, type FinetunedModel, type FinetuneOptions, namedData, trainFurther } from './finetune.ts';
 
 /** Fields of the distillation task, which all have defaults, and those of every run, as `finetune` takes them. */
-export type DistillSettings = Partial<DistillationFields> & Partial<TrainSettings> & Settings;
+export type DistillSettings = Partial<DistillationFields> & Partial<TrainSettings> & RunSettings;
 
 /** A model that learns, the one that it learns from, and arrays of inputs. */
 export interface DistillData extends FinetuneData {

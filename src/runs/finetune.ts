@@ -1,6 +1,6 @@
-import type { Settings } from '../base/fields.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
+import type { RunSettings } from '../config/runSettings.generated.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { type ArraysFields, arraysDefinition } from '../tasks/arrays/definition.ts';
@@ -26,13 +26,22 @@ export interface FinetuneData {
 export type FinetuneSettings = Pick<ArraysFields, 'loss' | 'targetArray'> &
   Partial<ArraysFields> &
   Partial<TrainSettings> &
-  Settings;
+  RunSettings;
 
 /** How a model is fine-tuned, besides its settings. */
 export interface FinetuneOptions
   extends Pick<
     TrainOptions,
-    'runtime' | 'store' | 'resume' | 'untilEpoch' | 'collective' | 'signal' | 'onBatch' | 'onShrink' | 'onEpoch'
+    | 'runtime'
+    | 'store'
+    | 'resume'
+    | 'untilEpoch'
+    | 'collective'
+    | 'signal'
+    | 'onBatch'
+    | 'onShrink'
+    | 'onCollapse'
+    | 'onEpoch'
   > {
   /** Called once when model, data and settings fit together, before the first update. */
   readonly onReady?: ((start: FinetuneStart) => void | Promise<void>) | undefined;

@@ -59,6 +59,7 @@ export async function readRun(
       epochs: { done: last?.epoch ?? 0, all: config?.epochs },
       last,
       alive: epochs.rows.map(({ alive }) => alive.reduce((sum, n) => sum + n, 0)),
+      hidden: model?.hidden,
       parameters: model?.parameters ?? last?.parameters,
       bytes: model?.bytes,
       modifiedAt: Math.max(0, ...[...files.values()].map(({ modifiedAt }) => modifiedAt)),

@@ -185,6 +185,8 @@ export interface RunSummary extends Pick<SavedConfig, 'items' | 'scores'> {
   readonly last?: EpochMetrics | undefined;
   /** Units alive in all layers together, epoch by epoch. */
   readonly alive: readonly number[];
+  /** Units of each layer of the final model; a layer keeps its last unit even when nothing reads it any more. */
+  readonly hidden?: readonly number[] | undefined;
   /** Of the final model, or of the last epoch's. */
   readonly parameters?: number | undefined;
   readonly bytes?: number | undefined;

@@ -20,7 +20,7 @@ import { withoutDropout } from '../passes/withoutDropout.ts';
 import { scoreKinds } from '../tasks/score.ts';
 import type { LoadedTask, Sources } from '../tasks/task.ts';
 import { bestEpoch } from '../train/epoch.ts';
-import { InterruptedError } from '../train/errors.ts';
+import { throwIfStopped } from '../train/errors.ts';
 import { finishModels } from '../train/finish.ts';
 import type {
   BatchProgress,
@@ -211,7 +211,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     },
   });
   const stage = (text: string) => {
-    if (options.signal?.aborted) throw new InterruptedError('stopped after training; --resume goes on from here');
+    throwIfStopped(options.signal, 'stopped after training; --resume goes on from here');
     options.onStage?.(text);
   };
   for (const [name, text] of Object.entries(task.files)) await writeAtomically(join(directory, name), text);

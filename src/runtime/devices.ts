@@ -3,8 +3,8 @@ import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
 import { nodeRuntime } from './node.ts';
 import type { Runtime } from './runtime.ts';
-import { loadWebRuntime } from './web.ts';
 import { loadWebGpuRuntime } from './webgpu.ts';
+import { loadWebRuntime } from './webInNode.ts';
 
 /** What can execute models. */
 export interface Device {

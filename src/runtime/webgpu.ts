@@ -1,7 +1,6 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
-import * as ort from './nodeEngine.ts';
 import type { Runtime } from './runtime.ts';
 import { runtimeOf } from './session.ts';
 import { telemetryOff } from './telemetry.ts';
@@ -12,6 +11,7 @@ import { telemetryOff } from './telemetry.ts';
  * can use.
  */
 export async function loadWebGpuRuntime(): Promise<Runtime> {
+  const ort = await import('./nodeEngine.ts');
   const runtime = runtimeOf({
     name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
     InferenceSession: ort.InferenceSession,

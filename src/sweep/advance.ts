@@ -15,7 +15,8 @@ import { readResult } from '../runs/result.ts';
 import { type DirectoryRunOptions, saveConfig, trainInDirectory, trainToEnd } from '../runs/run.ts';
 import { clearTemporaries, runFiles } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
-import { TrainingDivergedError } from '../train/errors.ts';
+import { isCollapsed } from '../train/collapse.ts';
+import { HopelessError } from '../train/errors.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, type RungEntry } from './runRecord.ts';
 
@@ -32,7 +33,7 @@ interface Stretch extends Pick<DirectoryRunOptions, 'runtime' | 'onEpoch' | 'sig
 
 /**
  * Trains one run of a sweep from wherever it is up to an epoch, and to its result when that is the last one. What was
- * reached, or that the run diverged, stands in its record afterwards. Throws LockedError when another process has the
+ * reached, or that the run diverged or collapsed, stands in its record afterwards. Throws LockedError when another process has the
  * run.
  */
 export async function advance({ plan, run: index, directory: sweep, until, ...rest }: Stretch): Promise<void> {
@@ -52,8 +53,9 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
     const standing = until < config.epochs ? await toRung(options, until) : await toResult(options);
     await addRung(directory, standing);
   } catch (error) {
-    if (!(error instanceof TrainingDivergedError)) throw error;
-    await addFailure(directory, { kind: 'diverged', epochs: error.epoch - 1, reason: error.reason });
+    if (!(error instanceof HopelessError)) throw error;
+    const { kind, epoch, reason } = error;
+    await addFailure(directory, { kind, epochs: epoch - 1, reason });
   } finally {
     lock.release();
   }
@@ -61,7 +63,7 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
 
 /** Trains up to a rung and leaves the run standing there. */
 async function toRung(options: DirectoryRunOptions, until: number): Promise<RungEntry> {
-  const { model, history } = await trainInDirectory({ ...options, untilEpoch: until });
+  const { model, history, start } = await trainInDirectory({ ...options, untilEpoch: until });
   const last = history.at(-1)!;
   if (last.epoch > until) {
     throw new UsageError(
@@ -69,16 +71,18 @@ async function toRung(options: DirectoryRunOptions, until: number): Promise<Rung
         'another command; delete the folder, and --resume trains the run anew',
     );
   }
-  return standingOf(model, options.config, { epoch: until, epochs: last.epoch, scores: last.valid! });
+  const collapsed = isCollapsed(start.layers, last.alive);
+  return standingOf(model, options.config, { epoch: until, epochs: last.epoch, scores: last.valid!, collapsed });
 }
 
 /** Trains to the end and scores, unless that is done. */
 async function toResult(options: DirectoryRunOptions): Promise<RungEntry> {
   const { directory, config } = options;
   if (!existsSync(join(directory, runFiles.result))) await trainToEnd(options);
-  const { models, history } = await readResult(directory);
+  const { models, history, layers } = await readResult(directory);
   const last = models.at(-1)!;
-  const reached = { epoch: config.epochs, epochs: history.length, scores: last.scores.valid! };
+  const collapsed = isCollapsed(layers ?? [], history.at(-1)!.alive);
+  const reached = { epoch: config.epochs, epochs: history.length, scores: last.scores.valid!, collapsed };
   return standingOf(await loadModel(join(directory, last.file)), config, reached);
 }
 
@@ -86,7 +90,7 @@ async function toResult(options: DirectoryRunOptions): Promise<RungEntry> {
 function standingOf(
   trained: Model,
   config: RunConfig,
-  reached: Pick<RungEntry, 'epoch' | 'epochs' | 'scores'>,
+  { collapsed, ...reached }: Pick<RungEntry, 'epoch' | 'epochs' | 'scores' | 'collapsed'>,
 ): RungEntry {
   const { method, settings } = trainParts(config);
   const whole = withoutDropout(trained);
@@ -95,7 +99,9 @@ function standingOf(
     ? { model: whole }
     : shrinkZeros(whole, { embeddings: method.embeddings, fix: settings.fix ?? [] });
   const hidden = describeModel(model).layers.map((layer) => layer.units);
-  return { ...reached, hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
+  const sizes = { hidden, parameters: countParameters(model.graph), nonzero: countNonzero(model) };
+  // A dense model is as small as it was made.
+  return { ...reached, ...sizes, ...(collapsed && !method.isDense && { collapsed }) };
 }
 
 /** Weights that are not zero, counted as `countParameters` counts weights. */

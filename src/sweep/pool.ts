@@ -1,5 +1,5 @@
 import { SlimError, UsageError } from '../base/errors.ts';
-import { InterruptedError } from '../train/errors.ts';
+import { throwIfStopped } from '../train/errors.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { Job, Launch, Launched } from './childProcess.ts';
 
@@ -72,7 +72,7 @@ export async function runJobs(jobs: readonly Job[], options: PoolOptions): Promi
     );
     const failed = (await Promise.allSettled(places)).find((p) => p.status === 'rejected');
     if (failed) throw failed.reason;
-    if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
+    throwIfStopped(signal);
   } finally {
     signal?.removeEventListener('abort', end);
   }

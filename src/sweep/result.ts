@@ -15,19 +15,19 @@ import { type RowLatency, timeModels } from './timing.ts';
 import type { FieldValue } from './values.ts';
 
 /** A run in the table of a sweep; scores and sizes of a stopped run are those at its last rung. */
-export interface SweepRow extends Partial<Pick<RungEntry, 'hidden' | 'parameters' | 'nonzero'>> {
+export interface SweepRow extends Partial<Pick<RungEntry, 'hidden' | 'parameters' | 'nonzero' | 'collapsed'>> {
   /** Its folder. */
   readonly run: string;
   readonly varied: Readonly<Record<string, FieldValue>>;
-  readonly state: 'finished' | 'stopped' | 'diverged' | 'failed';
-  /** Why it diverged or failed. */
+  readonly state: 'finished' | 'stopped' | 'diverged' | 'collapsed' | 'failed';
+  /** Why it diverged, collapsed or failed. */
   readonly reason?: string | undefined;
   readonly epochs: number;
   /** On the held-out data and, of a finished run, on the test data where there are some. */
   readonly scores: ModelScores;
   readonly bytes?: number | undefined;
   readonly latency?: RowLatency | undefined;
-  /** Whether no finished run is better in the deciding score and in size, or in that score and in latency at batch 1. */
+  /** Whether no finished run that has not collapsed is better in the deciding score and in size, or in that score and in latency at batch 1. */
   readonly front: { readonly size: boolean; readonly latency: boolean };
 }
 
@@ -114,10 +114,15 @@ async function timeRuns(plan: SweepPlan, directory: string, runs: readonly numbe
   return timeModels(contestants, { runtime, threads: plan.runs[runs[0]!]!.config.threads });
 }
 
-function markFronts(rows: readonly SweepRow[], states: readonly RunState[], plan: SweepPlan): SweepRow[] {
+/** Notes which rows are on the Pareto fronts of quality and size, and of quality and latency. */
+export function markFronts(
+  rows: readonly SweepRow[],
+  states: readonly RunState[],
+  plan: Pick<SweepPlan, 'runs' | 'scores'>,
+): SweepRow[] {
   const points = rows.flatMap((row, i) => {
     const state = states[i]!;
-    if (state.kind !== 'finished') return [];
+    if (state.kind !== 'finished' || state.entry.collapsed) return [];
     const [quality, size] = objectives(plan, i, state.entry);
     return [{ i, quality, size, latency: row.latency?.batch1 }];
   });

@@ -13,11 +13,12 @@ const size = z.number().optional();
 const rowSchema = z.object({
   run: z.string(),
   varied: z.record(z.string(), fieldValueSchema),
-  state: z.enum(['finished', 'stopped', 'diverged', 'failed']),
+  state: z.enum(['finished', 'stopped', 'diverged', 'collapsed', 'failed']),
   reason: z.string().optional(),
   epochs: z.number(),
   scores: z.object({ valid: scoreValuesSchema.optional(), test: scoreValuesSchema.optional() }),
   hidden: z.array(z.number()).optional(),
+  collapsed: z.boolean().optional(),
   ...{ parameters: size, nonzero: size, bytes: size },
   latency: z
     .object({ batch1: z.number(), batch10: z.number(), speedup1: z.number(), speedup10: z.number() })

@@ -26,14 +26,16 @@ const rungSchema = z.object({
   /** Parameters of the model without its dead units, and those of them that are not zero. */
   parameters: z.number(),
   nonzero: z.number(),
+  /** Whether λ has taken (nearly) all units of every layer; absent where it has not. */
+  collapsed: z.boolean().optional(),
 });
 
 /** How a run stands after some epochs. */
 export type RungEntry = z.infer<typeof rungSchema>;
 
 export const failureSchema = z.object({
-  /** Diverged by itself, or given up after its process had ended too often. */
-  kind: z.enum(['diverged', 'failed']),
+  /** Diverged or collapsed by itself, or given up after its process had ended too often. */
+  kind: z.enum(['diverged', 'collapsed', 'failed']),
   /** Whole epochs before. */
   epochs: z.number(),
   reason: z.string(),

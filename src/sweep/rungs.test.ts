@@ -40,5 +40,6 @@ it('at least two go on', () => {
 it('counts the epochs of a sweep', () => {
   // 8 runs for 3 epochs, 4 for 3 more, 2 for the last 6.
   expect(plannedEpochs(Array(8).fill(12), { rungs: [3, 6], eta: 2 })).toBe(24 + 12 + 12);
+  expect(plannedEpochs(Array(9).fill(12), { rungs: [3, 6], eta: 2 }, 1)).toBe(12 + 24 + 12 + 12);
   expect(plannedEpochs([4, 5], { rungs: [], eta: 2 })).toBe(9);
 });

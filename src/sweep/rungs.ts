@@ -56,8 +56,10 @@ function ladder(first: number, eta: number, epochs: number): number[] {
   return [...rungs];
 }
 
-/** Epochs that the runs of a sweep are trained for together, if none ends by itself. */
-export function plannedEpochs(epochs: readonly number[], { rungs, eta }: Halving): number {
+/** Epochs that the runs of a sweep are trained for together, if none ends by itself; `kept` of them are never stopped. */
+export function plannedEpochs(epochs: readonly number[], { rungs, eta }: Halving, kept = 0): number {
+  if (kept > 0)
+    return plannedEpochs(epochs.slice(kept), { rungs, eta }) + epochs.slice(0, kept).reduce((a, b) => a + b, 0);
   let [total, before, runs] = [0, 0, epochs.length];
   for (const rung of rungs) {
     total += runs * (rung - before);

@@ -3,7 +3,7 @@ import { readSettings } from '../config/readSettings.ts';
 import { presets } from '../tasks/registry.ts';
 import { perplexity, type ScoreKind } from '../tasks/score.ts';
 import type { RunRecord } from './runRecord.ts';
-import { standings } from './standings.ts';
+import { baselines, standings } from './standings.ts';
 
 const small = presets['iss-small']!;
 const config = readSettings('test', { epochs: 4 }, small);
@@ -47,6 +47,32 @@ describe('a rung', () => {
     const later: RunRecord = { ...at(100, 10), failure: { kind: 'failed', epochs: 3, reason: 'killed' } };
     expect(kinds([later, at(200, 5), at(300, 20), at(400, 30)])).toEqual(['failed', 'open', 'stopped', 'stopped']);
   });
+});
+
+describe('the dense baseline', () => {
+  const dense = readSettings('test', { epochs: 4, iss: 0 }, small);
+  const withDense = { ...plan, runs: plan.runs.map((run, i) => (i === 0 ? { ...run, config: dense } : run)) };
+  const kindsOf = (records: RunRecord[], of = withDense) => standings(of, records).map(({ kind }) => kind);
+
+  it('is never stopped, and takes nobody a place', () => {
+    const worst = at(400, 40);
+    expect(kinds([worst, at(200, 5), at(300, 20), at(350, 30)])).toEqual(['stopped', 'open', 'open', 'stopped']);
+    expect(kindsOf([worst, at(200, 5), at(300, 20), at(350, 30)])).toEqual(['open', 'open', 'open', 'stopped']);
+    expect(baselines(withDense)).toEqual([true, false, false, false]);
+  });
+
+  it('is a run like others where all are dense', () => {
+    const all = { ...plan, runs: plan.runs.map((run) => ({ ...run, config: dense })) };
+    expect(kindsOf([at(400, 40), at(200, 5), at(300, 20), at(350, 30)], all)).toEqual([
+      ...['stopped', 'open', 'open', 'stopped'],
+    ]);
+  });
+});
+
+it('what has collapsed comes behind all others, however small it is', () => {
+  const collapsed: RunRecord = { rungs: [{ ...entry(2, 500, 1), collapsed: true }], finished: false };
+  expect(kinds([at(500, 1), at(200, 50), at(300, 60), at(350, 70)])[0]).toBe('open');
+  expect(kinds([collapsed, at(200, 50), at(300, 60), at(350, 70)])).toEqual(['stopped', 'open', 'open', 'stopped']);
 });
 
 it('a run is finished when its result and its last standing are written', () => {

@@ -14,7 +14,7 @@ export type RunState =
   | { readonly kind: 'waiting'; readonly entry: RungEntry }
   | { readonly kind: 'stopped'; readonly entry: RungEntry }
   | { readonly kind: 'finished'; readonly entry: RungEntry }
-  | { readonly kind: 'diverged' | 'failed'; readonly epochs: number; readonly reason: string };
+  | { readonly kind: 'diverged' | 'collapsed' | 'failed'; readonly epochs: number; readonly reason: string };
 
 /**
  * The state of every run, from the records alone: a rung is decided when all runs that set out for it have reached it
@@ -34,14 +34,38 @@ export function standings(
       if (state.kind === 'waiting') reached.push(i);
     }
     if (rung === undefined || active.some((i) => states[i]!.kind === 'open')) break;
-    const order = ranked(reached.map((i) => objectives(plan, i, entryAt(records[i]!, rung)!)));
-    const going = new Set(order.slice(0, survivors(active.length, plan.eta)).map((at) => reached[at]!));
+    const going = goingOn(plan, active, new Map(reached.map((i) => [i, entryAt(records[i]!, rung)!])));
     for (const i of reached) {
       if (!going.has(i)) states[i] = { kind: 'stopped', entry: entryAt(records[i]!, rung)! };
     }
     active = reached.filter((i) => going.has(i));
   }
   return states.map((state) => state!);
+}
+
+/**
+ * Which of the `active` runs go on from a rung, of those that have reached it. Dense runs do in any case, and take no
+ * place: they are what the others are compared with. What has collapsed comes behind all others.
+ */
+function goingOn(
+  plan: Pick<SweepPlan, 'runs' | 'eta' | 'scores'>,
+  active: readonly number[],
+  reached: ReadonlyMap<number, RungEntry>,
+): Set<number> {
+  const isBaseline = baselines(plan);
+  const rivals = [...reached.keys()].filter((i) => !isBaseline[i]);
+  const alive = rivals.filter((i) => !reached.get(i)!.collapsed);
+  const collapsed = rivals.filter((i) => reached.get(i)!.collapsed);
+  const order = ranked(alive.map((i) => objectives(plan, i, reached.get(i)!))).map((at) => alive[at]!);
+  const places = survivors(active.filter((i) => !isBaseline[i]).length, plan.eta);
+  const best = [...order, ...collapsed].slice(0, places);
+  return new Set([...best, ...[...reached.keys()].filter((i) => isBaseline[i])]);
+}
+
+/** For each run whether it is dense while others are not: what those are compared with. */
+export function baselines({ runs }: { readonly runs: readonly { readonly config: RunConfig }[] }): boolean[] {
+  const isDense = runs.map(({ config }) => methodOf(config.method) === denseKind);
+  return isDense.every((dense) => dense) ? isDense.map(() => false) : isDense;
 }
 
 /** A run at a rung, or at its end when there is none. */

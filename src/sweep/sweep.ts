@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { InterruptedError } from '../train/errors.ts';
+import { throwIfStopped } from '../train/errors.ts';
 import { type Job, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';
@@ -75,7 +75,7 @@ export async function sweep(plan: SweepPlan, options: SweepOptions): Promise<Swe
     const models = states.filter(({ kind }) => kind === 'finished').length;
     if (latency && models > 0) options.onEvent?.({ kind: 'timing', models });
     const result = await sweepResult(plan, directory, states, { runtime: nodeRuntime, latency });
-    if (signal?.aborted) throw new InterruptedError('stopped; --resume goes on from here');
+    throwIfStopped(signal);
     await writeJson(finished, result);
     return result;
   } finally {

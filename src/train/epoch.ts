@@ -1,6 +1,7 @@
 import { normsByLayer } from '../groups/logHistogram.ts';
 import { type ScoreKind, type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
+import { type Look, requireLife } from './collapse.ts';
 import { DivergedError, InterruptedError, TrainingDivergedError } from './errors.ts';
 import type { EpochMetrics } from './metrics.ts';
 import type { BatchProgress, TrainOptions } from './options.ts';
@@ -18,7 +19,7 @@ export interface Run {
   progress: Progress;
 }
 
-type RunOptions = TrainOptions & TrainSetup;
+type RunOptions = TrainOptions & TrainSetup & Look;
 
 /** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
 export async function trainEpoch(run: Run, options: RunOptions, save: () => Promise<void>): Promise<EpochMetrics> {
@@ -44,6 +45,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
     run.progress = { ...run.progress, batch, updates, sums, penalty: run.progress.penalty + step.penalty };
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
+      requireLife(options, epoch + 1, alive);
     }
     onBatch?.(progressOf(run.progress, options, batches, speed(), { units, alive }));
     if (signal?.aborted || (batch < batches.count && updates % settings.checkpointEvery === 0)) await saveTimed();

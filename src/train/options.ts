@@ -33,6 +33,8 @@ export interface BatchProgress {
 export interface EpochListeners {
   readonly onBatch?: ((p: BatchProgress) => void) | undefined;
   readonly onShrink?: ((from: readonly number[], to: readonly number[]) => void) | undefined;
+  /** Called with a line on layers that have (nearly) no unit left, after the epoch in which they lost them. */
+  readonly onCollapse?: ((text: string) => void) | undefined;
   /** Aborting writes a checkpoint and throws InterruptedError. */
   readonly signal?: AbortSignal | undefined;
 }
@@ -58,6 +60,7 @@ export const commonFields = {
     .nonnegative()
     .describe('look for dead units every so many updates and after each epoch (0: only between epochs)'),
   patience: positive.optional().describe('stop after so many epochs without a better score on the held-out data'),
+  trainCollapsed: z.boolean().optional().describe('go on where λ has taken (nearly) all units of every layer'),
   freeze: z.array(name).optional().describe('weights that stay as they are; * stands for any part of a name'),
   fix: z.array(name).optional().describe('layers that keep all their units'),
   seed: z.int().nonnegative().describe('seed of initial weights, order of examples and dropout'),
@@ -73,6 +76,15 @@ export const commonFields = {
 /** Values of the fields of every run. */
 export type TrainSettings = z.infer<z.ZodObject<typeof commonFields>>;
 
+/** The strength of a penalty. */
+export interface Pressure {
+  /** The flag that sets it. */
+  readonly flag: string;
+  readonly lambda: number;
+  /** Whether whole units become zero, so that they can be sliced away. */
+  readonly isStructural: boolean;
+}
+
 /** A choice of method, optimizer and schedule, with all that a run goes by. */
 export interface TrainParts {
   readonly settings: TrainSettings;
@@ -83,6 +95,8 @@ export interface TrainParts {
     readonly isDense: boolean;
     /** Whether columns of embeddings are units too. */
     readonly embeddings: boolean;
+    /** What takes units away, as a user lowers it: too much of it leaves none. */
+    readonly pressure?: Pressure | undefined;
     /** Throws a UsageError when the method cannot do with a model what it is asked for. */
     check(first: FirstModel): void;
     create(context: MethodContext): SparsityMethod | undefined;

@@ -228,6 +228,14 @@ export class TrainState {
     return count;
   }
 
+  /** Bytes of weights, gradients and what optimizer and method keep of them. */
+  get bytes(): number {
+    const { gradients, outside } = this.memory;
+    let bytes = gradients.buffer.byteLength;
+    for (const { tensor } of outside.values()) bytes += (tensor.data as Float32Array).byteLength;
+    return bytes;
+  }
+
   /** Shares of the weights that exist, where the method moves connections. */
   densities(): Readonly<Record<string, number[]>> | undefined {
     return this.method?.densities?.(this.memory.matrices, this.memory.sparse);

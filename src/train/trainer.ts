@@ -4,6 +4,7 @@ import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import type { Problem } from '../tasks/task.ts';
+import { collapseNote, type Look, mildLambda, requireLife } from './collapse.ts';
 import { single } from './collective.ts';
 import { bestEpoch, decidingScores, type Run, trainEpoch } from './epoch.ts';
 import type { EpochMetrics } from './metrics.ts';
@@ -40,7 +41,7 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   };
   try {
     const { groups } = run.state;
-    const layers = (first?.groups.layers ?? []).map((l) => ({ name: l.name, units: l.components.length }));
+    const { layers } = setup;
     if (!saved && groups) run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
     const start = {
       parameters: run.state.countParameters(),
@@ -61,6 +62,9 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       if (setup.collective.rank === 0) await options.onEpochModel?.(finishedModel(run, options), at);
       await save();
       options.onEpoch?.(metrics);
+      requireLife(setup, metrics.epoch, metrics.alive);
+      const note = collapseNote(setup, run.progress.history);
+      if (note !== undefined) options.onCollapse?.(note);
     }
     const { history, kept } = run.progress;
     return { model: finishedModel(run, options), history, kept, start };
@@ -77,8 +81,8 @@ function finishedModel({ state }: Run, options: TrainOptions): Model {
   return { ...model, metadata };
 }
 
-/** What goes by scores that never come would silently do nothing. */
-function requireScores({ problem, needsScores = [] }: TrainOptions): void {
+/** Throws a UsageError for what goes by scores that never come: it would silently do nothing. */
+export function requireScores({ problem, needsScores = [] }: TrainOptions): void {
   if (needsScores.length === 0 || problem.splits.includes('valid')) return;
   const verb = needsScores.length === 1 ? 'goes' : 'go';
   throw new UsageError(
@@ -92,7 +96,7 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
 }
 
 /** What stays the same while a model is trained. */
-export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainOptions & TrainSetup {
+export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainOptions & TrainSetup & Look {
   const { problem, settings, method, schedule, collective = single } = options;
   const { epochs, threshold, seed } = settings;
   const { rank, ranks } = collective;
@@ -108,6 +112,8 @@ export function setupOf(options: TrainOptions, first: FirstModel | undefined): T
         ...{ first, updates, epochs, threshold, seed, learned, totalRate: totalRate(schedule, run) },
       }),
     collective,
+    mildLambda: () => first && mildLambda(first, totalRate(schedule, run)),
+    layers: (first?.groups.layers ?? []).map((l) => ({ name: l.name, units: l.components.length })),
   };
 }
 

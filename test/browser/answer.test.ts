@@ -66,7 +66,7 @@ describe.skipIf(chromiumPath === undefined)('the playground with models that ans
         expect(expected.text).toBe(answers[0]!.text);
         expect(await card.locator('mark').innerText()).toBe(expected.text);
         expect(await card.locator('.prose').innerText()).toBe(passage!.text);
-        expect(await card.innerText()).toMatch(/\d ms a question/);
+        expect(await card.innerText()).toMatch(/\d\sms a question/);
       }
     }
     expect(await scrollsSideways(page)).toBe(false);

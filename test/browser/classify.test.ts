@@ -63,7 +63,7 @@ describe.skipIf(chromiumPath === undefined)('the playground with a classifier of
         const share = `${(100 * Math.max(...expected!.probabilities)).toFixed(1)} %`;
         await expect.poll(() => verdicts.nth(i).locator('li').first().innerText()).toContain(share);
         const verdict = await verdicts.nth(i).innerText();
-        expect(verdict).toMatch(/\d ms a text/);
+        expect(verdict).toMatch(/\d\sms a text/);
         expect(await verdicts.nth(i).locator('strong').innerText()).toBe(expected!.label);
         expect(verdict.includes('1 word is not in its vocabulary')).toBe(text.startsWith('A '));
       }

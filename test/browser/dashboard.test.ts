@@ -68,7 +68,7 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     // The list finds the new run by itself.
     await page.getByRole('link', { name: 'live' }).click();
     await page.getByTestId('live').waitFor();
-    expect(await page.getByTestId('live').innerText()).toMatch(/epoch \d of 8/);
+    expect(await page.getByTestId('live').innerText()).toMatch(/epoch \d\sof 8/);
     training.child.kill('SIGCONT');
     const alive = page.locator('figure', { hasText: 'Units alive' });
     const { code } = await training.finished;
@@ -102,6 +102,13 @@ describe.skipIf(chromiumPath === undefined)('the dashboard in Chromium', () => {
     await page.getByRole('heading', { level: 1, name: '2 runs' }).waitFor();
     await page.locator('.chart svg').first().waitFor();
     expect(await page.getByRole('row').first().innerText()).toContain('valid perplexity');
+    // A run that goes on does so here, too.
+    const figures = page.getByRole('row', { name: /^other/ }).first();
+    expect(await figures.innerText()).toMatch(/\t4\t/);
+    // As a training does it, by a file in place of the old one.
+    rmSync(join(folder, 'runs', 'other', 'metrics.jsonl'));
+    makeRun(join(folder, 'runs', 'other'), { epochs: 6 });
+    await expect.poll(() => figures.innerText(), { timeout: 15_000 }).toMatch(/\t6\t/);
     expect(problems).toEqual([]);
     await page.close();
   });

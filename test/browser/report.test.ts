@@ -1,10 +1,10 @@
 import { readFileSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { chromiumPath, scrollsSideways, startBrowser, watchedPage } from '../support/browser.ts';
-import { makeFolder, runCli, runJson, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
@@ -33,6 +33,7 @@ describe('slimrnn report', () => {
     const made = await runJson<{ file: string; bytes: number; runs: string[] }>(
       ['report', 'runs', '--no-latency'],
       folder,
+      runAlone,
     );
     expect(made).toMatchObject({ file: 'runs/report.html', runs: [hostile, 'dense', 'rhn'] });
     expect(made.bytes).toBe(statSync(at('runs', 'report.html')).size);
@@ -77,6 +78,9 @@ describe.skipIf(chromiumPath === undefined)('a report in Chromium', () => {
     expect(await page.locator('.chart').count()).toBeGreaterThan(10);
     expect(await page.locator('.chart svg').count()).toBe(await page.locator('.chart').count());
     expect(await scrollsSideways(page)).toBe(false);
+    const hints = page.getByText('more columns to the right');
+    expect(await hints.count()).toBeGreaterThan(0);
+    expect(await labelsThatCollide(page)).toEqual([]);
     expect(problems).toEqual([]);
     await page.close();
   });
@@ -84,12 +88,20 @@ describe.skipIf(chromiumPath === undefined)('a report in Chromium', () => {
   it('moves the histogram through the epochs and tells what is under the pointer', async () => {
     const { page, problems } = await watchedPage(browser, { viewport: { width: 1280, height: 900 } });
     await page.goto(pathToFileURL(at('runs', 'report.html')).href);
-    const slider = page.getByRole('slider').first();
-    await slider.fill('0');
+    const [units, norms] = [page.getByRole('slider', { name: 'Epoch' }).first(), page.getByRole('slider').nth(1)];
+    const counts = page.locator('.hero .count');
+    const after = await counts.allInnerTexts();
+    await units.fill('0');
+    await expect.poll(() => counts.allInnerTexts()).toEqual(['12 of 12', '12 of 12']);
+    expect(after).not.toEqual(['12 of 12', '12 of 12']);
+    // Played, it ends as it began.
+    await page.locator('.hero').getByRole('button', { name: 'Play' }).click();
+    await expect.poll(() => counts.allInnerTexts(), { timeout: 5000 }).toEqual(after);
+    await norms.fill('0');
     await expect.poll(() => page.getByText('Group norms of lstm_0, epoch 1').first().isVisible()).toBe(true);
     const map = page.locator('.map').first();
     await map.focus();
-    await page.keyboard.press('ArrowRight');
+    await page.keyboard.press('ArrowDown');
     const said = page.locator('.pointed').first();
     await expect.poll(() => said.innerText()).toMatch(/^row lstm_0, input gate, unit 1.* · column /);
     await map.hover({ position: { x: 3, y: 3 } });
@@ -98,3 +110,22 @@ describe.skipIf(chromiumPath === undefined)('a report in Chromium', () => {
     await page.close();
   });
 });
+
+/** Labels of axes that lie over each other as 'chart: a, b'. */
+function labelsThatCollide(page: Page): Promise<string[]> {
+  return page.evaluate(() =>
+    [...document.querySelectorAll('.chart')].flatMap((chart) => {
+      const labels = [...chart.querySelectorAll('text')].map((text) => {
+        return { said: text.textContent, box: text.getBoundingClientRect() };
+      });
+      const wrong = labels.flatMap((a, i) =>
+        labels.slice(i + 1).flatMap((b) => {
+          const across = Math.min(a.box.right, b.box.right) - Math.max(a.box.left, b.box.left);
+          const down = Math.min(a.box.bottom, b.box.bottom) - Math.max(a.box.top, b.box.top);
+          return across > 1 && down > 3 ? [`${a.said}, ${b.said}`] : [];
+        }),
+      );
+      return wrong.map((pair) => `${chart.getAttribute('aria-label')}: ${pair}`);
+    }),
+  );
+}

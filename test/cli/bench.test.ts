@@ -9,7 +9,7 @@ import { describeModel } from '../../src/inspect/describe.ts';
 import { languageModel } from '../../src/models/languageModel.ts';
 import { saveModel } from '../../src/onnx/file.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson } from '../support/runCli.ts';
+import { type Finished, makeFolder, runCli, runJson, startCli } from '../support/runCli.ts';
 
 /*
  * `slimrnn bench` as a user types it, on models of any origin.
@@ -66,7 +66,10 @@ beforeAll(async () => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 async function refused(args: readonly string[], code: number, ...words: string[]): Promise<void> {
-  const finished = await runCli(['bench', ...args], folder);
+  expectRefusal(await runCli(['bench', ...args], folder), code, ...words);
+}
+
+function expectRefusal(finished: Finished, code: number, ...words: string[]): void {
   expect(finished).toMatchObject({ code, stdout: '' });
   expect(finished.stderr).toContain('error: ');
   expect(finished.stderr).not.toContain('unexpected');
@@ -200,16 +203,10 @@ describe('bench', () => {
       return next(name, context);
     }`;
     const register = `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(absent))});`;
-    const before = process.env.NODE_OPTIONS;
-    process.env.NODE_OPTIONS = `--import ${dataUrl(register)}`;
-    try {
-      await refused(['slim.onnx', '--runtime', 'web'], 2, 'npm install onnxruntime-web', 'Cannot find package');
-      const { code } = await runCli(['bench', 'slim.onnx', '--batch', '1', ...quick], folder);
-      expect(code).toBe(0);
-    } finally {
-      if (before === undefined) delete process.env.NODE_OPTIONS;
-      else process.env.NODE_OPTIONS = before;
-    }
+    const env = { NODE_OPTIONS: `--import ${dataUrl(register)}` };
+    const bench = (...args: string[]) => startCli(['bench', 'slim.onnx', ...args], folder, env).finished;
+    expectRefusal(await bench('--runtime', 'web'), 2, 'npm install onnxruntime-web', 'Cannot find package');
+    expect((await bench('--batch', '1', ...quick)).code).toBe(0);
   });
 });
 

@@ -6,7 +6,7 @@ import { saveModel } from '../../src/onnx/file.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
 import { recurrentModel, sumTask } from '../fixtures/finetune/task.ts';
-import { makeFolder, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson, snapshot, strongIss, tiny, writeCorpus } from '../support/runCli.ts';
 
 let folder: string;
 let dense: RunResult;
@@ -68,7 +68,7 @@ it('takes a file with its text, and gives the same', async () => {
 });
 
 it('ends with advice', async () => {
-  const { code, stdout, stderr } = await runCli(['calibrate', 'dense', '--tolerance', '0.01'], folder);
+  const { code, stdout, stderr } = await runAlone(['calibrate', 'dense', '--tolerance', '0.01'], folder);
   expect(code).toBe(0);
   expect(stdout).toMatch(/^ τ +weights below +valid ppl +change +within 1 % $/m);
   expect(stdout).toMatch(/^Up to τ = .* the trained model stays within 1 %\. /m);

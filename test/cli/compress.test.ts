@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
-import { makeFolder, requireBuild, runCli, startCommand } from '../support/runCli.ts';
+import { makeFolder, requireBuild, runAlone, runCli, startCommand } from '../support/runCli.ts';
 
 /*
  * The examples of compress, as their pages have them, with less of everything.
@@ -57,8 +57,8 @@ interface Printed {
   readonly report: string | null;
 }
 
-async function printed(args: readonly string[], cwd: string): Promise<Printed> {
-  const { code, stdout, stderr } = await runCli([...args, ...quickly], cwd);
+async function printed(args: readonly string[], cwd: string, run = runCli): Promise<Printed> {
+  const { code, stdout, stderr } = await run([...args, ...quickly], cwd);
   expect(code, stderr).toBe(0);
   return JSON.parse(stdout) as Printed;
 }
@@ -114,7 +114,7 @@ describe('compress, on its examples', () => {
   it('goes as far as the loss allows', async () => {
     const at = await make('forecasting');
     const args = commandOf('forecasting').map((arg) => (arg === '1%' ? '30%' : arg));
-    const { chosen, original, model } = await printed([...args, '--no-report', '--no-latency'], at);
+    const { chosen, original, model } = await printed([...args, '--no-report', '--no-latency'], at, runAlone);
     expect(chosen.sizes.parameters).toBeLessThan(original.sizes.parameters);
     expect(existsSync(join(at, model))).toBe(true);
   });

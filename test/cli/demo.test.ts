@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunConfig } from '../../src/config/runConfig.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import { expectRefused } from '../support/refused.ts';
-import { makeFolder, runCli } from '../support/runCli.ts';
+import { makeFolder, runAlone } from '../support/runCli.ts';
 
 /*
  * The demo as a user types it, in small.
@@ -28,7 +28,7 @@ beforeAll(() => {
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('trains dense and with ISS, shrinks, times and reports', async () => {
-  const { code, stdout, stderr } = await runCli(['demo', ...sizes, ...strong, '--out', 'demo'], folder);
+  const { code, stdout, stderr } = await runAlone(['demo', ...sizes, ...strong, '--out', 'demo'], folder);
   expect(code, stderr).toBe(0);
   expect(stderr).toMatch(/^two LSTM layers of 12 and 12 units, dense and with ISS λ 0\.1$/m);
   expect(stderr).toMatch(/^dense {2}epoch 2\/2 {2}rate/m);

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { loadArrays } from '../../src/data/arrays.ts';
-import { makeFolder, runCli, runJson } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * `export --to`, as a user types it.
@@ -21,7 +21,7 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
 it('writes source and weights into a new folder, and replaces neither', async () => {
   const args = ['export', join(golden, 'model.onnx'), '--to', 'pytorch', '--out', 'tagger'];
-  const result = await runJson<{ layers: unknown[] }>(args, folder);
+  const result = await runJson<{ layers: unknown[] }>(args, folder, runAlone);
   expect(result.layers[0]).toEqual({ name: 'embedding', made: 'nn.Embedding(9, 4)' });
   for (const file of ['model.py', 'model.safetensors']) {
     expect(readFileSync(join(folder, 'tagger', file))).toEqual(readFileSync(join(golden, file)));

@@ -6,7 +6,7 @@ import type { RunResult } from '../../src/runs/result.ts';
 import type { ShrunkLayer } from '../../src/slim/shrink.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
 import { expectRefused } from '../support/refused.ts';
-import { makeFolder, runCli, runJson } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
 
 /*
  * Question answering as a user types it, on made-up passages.
@@ -72,7 +72,7 @@ describe('answer', () => {
       ends: expect.any(Array),
     });
     expect(found.probability).toBeGreaterThan(0.5);
-    const { stdout } = await runCli(ask, folder);
+    const { stdout } = await runAlone(ask, folder);
     expect(stdout).toContain(question.answers[0]!.text);
   });
 

@@ -3,7 +3,7 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, wr
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { RunRecord, RunSummary } from '../../src/runs/record.ts';
-import { cliCommand, makeFolder, runCli, runJson } from '../support/runCli.ts';
+import { cliCommand, makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
 import { makeRun } from '../support/runFolder.ts';
 import { canMount, mountDisk, unmountDisk } from '../support/smallDisk.ts';
 
@@ -47,7 +47,7 @@ test('a folder that is a run itself stands under ~', async () => {
 test('a site that a killed process began is begun anew', async () => {
   mkdirSync(at('begun', '.slimrnn-site.tmp', 'assets'), { recursive: true });
   writeFileSync(at('begun', '.slimrnn-site.tmp', 'half.txt'), 'half');
-  await runJson(['site', 'runs', '--out', 'begun'], folder);
+  await runJson(['site', 'runs', '--out', 'begun'], folder, runAlone);
   expect(readdirSync(at('begun')).sort()).toEqual(['api', 'assets', 'files', 'index.html']);
 });
 

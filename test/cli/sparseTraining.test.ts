@@ -5,7 +5,7 @@ import type { TopologyComparison } from '../../src/topology/compare.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { expectRefused } from '../support/refused.ts';
 import { asCsv, reviews } from '../support/reviews.ts';
-import { makeFolder, runCli, runJson, timelessMetrics } from '../support/runCli.ts';
+import { makeFolder, runAlone, runJson, timelessMetrics } from '../support/runCli.ts';
 
 /*
  * Training that is sparse from the start, as a user types it, and its topologies side by side.
@@ -68,7 +68,7 @@ describe('compare-topology', () => {
   });
 
   it('is read by a person', async () => {
-    const { stdout } = await runCli(['compare-topology', 'runs/1/model.onnx', 'runs/2/model.onnx'], folder);
+    const { stdout } = await runAlone(['compare-topology', 'runs/1/model.onnx', 'runs/2/model.onnx'], folder);
     expect(stdout).toMatch(/1 1\/model\.onnx +0\.000 +0\.\d{3}/);
     expect(stdout).toMatch(/lstm_0 +0\.\d{3} +0\.\d{3} +0\.\d{3}/);
   });

@@ -10,7 +10,7 @@ import { nodeRuntime } from '../../src/runtime/node.ts';
 import { assertEqual } from '../../src/verify/verify.ts';
 import { detectorModel } from '../support/detector.ts';
 import { randomTensor } from '../support/graphs.ts';
-import { makeFolder, runCli, runJson, snapshot } from '../support/runCli.ts';
+import { makeFolder, runAlone, runCli, runJson, snapshot } from '../support/runCli.ts';
 
 /*
  * `specialize`, and `--set` and `--size` of other commands, as a user types them.
@@ -65,7 +65,7 @@ describe('specialize', () => {
     ]);
     const again = await runCli(args, folder);
     expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('flat.onnx exists; add --force')]);
-    const text = await runCli([...args, '--force'], folder);
+    const text = await runAlone([...args, '--force'], folder);
     expect(text.stdout).toMatch(/decided: If 'If_0' takes its then branch/);
     expect(text.stdout).toMatch(/input {2}rate is gone/);
     expect(text.stdout).toMatch(/written to flat.onnx/);

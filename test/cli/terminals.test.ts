@@ -31,6 +31,7 @@ beforeAll(async () => {
   await saveModel(at('model.onnx'), recurrentModel({ op: 'GRU', hidden: 12 }));
   await saveArrays(at('long.npz'), sumTask(100_000));
   await saveArrays(at('few.npz'), sumTask(200));
+  await saveArrays(at('some.npz'), sumTask(2000));
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -85,7 +86,7 @@ describe.skipIf(!hasTerminals)('a terminal (needs script of util-linux)', () => 
     it('under nohup it goes on without the terminal', async () => {
       const out = `${name}-nohup`;
       const log = `${out}.log`;
-      const run = startInTerminal([...few, '--epochs', '20', '--out', out], folder, {
+      const run = startInTerminal([...few, '--epochs', '4', '--out', out], folder, {
         prefix: 'nohup',
         redirect: `> ${log} 2>&1`,
       });
@@ -123,8 +124,48 @@ describe.skipIf(!hasTerminals)('a terminal (needs script of util-linux)', () => 
     await expectStopped('demo/dense');
   });
 
+  describe('compress', () => {
+    const args = ['--inputs', 'some.npz', '--target', 'units=0.5', '--epochs', '100000', '--threads', '1'];
+    const compress = ['compress', 'model.onnx', ...args, '--no-latency', '--no-report'];
+
+    /** Nothing that was begun is left half done, and the folder is free for a process that goes on. */
+    function expectFree(out: string): void {
+      const files = readdirSync(at(out), { recursive: true, encoding: 'utf8' });
+      expect(files.filter((name) => /(^|\/)(lock|live)\.|\.tmp$/.test(name))).toEqual([]);
+    }
+
+    it('Ctrl-C stops it with a checkpoint of the stage it is at', async () => {
+      const run = startInTerminal([...compress, '--out', 'compress-interrupted'], folder);
+      await untilTraining(run);
+      run.type(CTRL_C);
+      expect(await codeOf(run), run.shown()).toBe(130);
+      expect(run.shown()).toMatch(/stopping; Ctrl-C again ends at once/);
+      expect(run.shown()).toMatch(/error: stopped .*; --resume goes on from here/);
+      expectFree('compress-interrupted');
+      await expectStopped('compress-interrupted/stages/1/run');
+    });
+
+    it('Ctrl-C between two stages of work stops it as well', async () => {
+      const run = startInTerminal([...compress, '--out', 'compress-cutting'], folder);
+      await untilShown(run, () => run.shown().includes('cutting to'));
+      run.type(CTRL_C);
+      expect(await codeOf(run), run.shown()).toBe(130);
+      expect(run.shown()).toMatch(/error: stopped.*; --resume goes on from here/);
+      expectFree('compress-cutting');
+    });
+
+    it('the loss of the terminal stops it with a checkpoint', async () => {
+      const run = startInTerminal([...compress, '--out', 'compress-hung-up'], folder);
+      await untilTraining(run);
+      run.hangUp();
+      expect(await codeOf(run)).toBe(129);
+      expectFree('compress-hung-up');
+      await expectStopped('compress-hung-up/stages/1/run');
+    });
+  });
+
   describe('sweep', () => {
-    const sweep = ['sweep', ...tiny, '--data', 'text', '--iss', '0.005..0.04', '--count', '4', '--no-latency'];
+    const sweep = ['sweep', ...tiny, '--data', 'text', '--iss', '0.005,0.04', '--no-latency'];
     const running = (run: InTerminal, out: string) =>
       untilShown(run, () => lockedRuns(at(out)).length > 0 && existsSync(at(out, 'sweep.json')));
     let rows: unknown;

@@ -6,7 +6,7 @@ import { costsOf } from '../../src/inspect/costs.ts';
 import { detectStates } from '../../src/passes/detectStates.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import type { Runtime, Tensors } from '../../src/runtime/runtime.ts';
-import { loadWebRuntime } from '../../src/runtime/web.ts';
+import { loadWebRuntime } from '../../src/runtime/webInNode.ts';
 import { planCut } from '../../src/slim/cut.ts';
 import { shrinkModel, shrinkZeros } from '../../src/slim/shrink.ts';
 import { assertEqual, verifyEqual } from '../../src/verify/verify.ts';

@@ -7,7 +7,7 @@ test.each(['src/browser.ts', 'dist/browser.js'])('slimrnn/browser reaches no mod
   const bundle = await rolldown({
     input: fileURLToPath(new URL(`../../${file}`, import.meta.url)),
     platform: 'browser',
-    external: ['onnxruntime-web'],
+    external: ['onnxruntime-web/wasm'],
     plugins: [
       {
         name: 'of-node',

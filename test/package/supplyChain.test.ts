@@ -74,7 +74,11 @@ describe('SECURITY.md', () => {
     // Newer versions of npm ask for a decision on each.
     expect(Object.keys(packageJson.allowScripts).sort()).toEqual(withScript.sort());
     expect(packageJson.allowScripts['onnxruntime-node']).toBe(false);
-    expect(text('.npmrc')).toBe('onnxruntime-node-install=skip\n');
+    expect(text('.npmrc')).toBe('ignore-scripts=true\n');
+    // None of its own either, in a clone or where it is installed.
+    expect(Object.keys(packageJson.scripts).filter((name) => /^(pre|post)?(install|prepare|pack)$/.test(name))).toEqual(
+      ['pack'],
+    );
   });
 
   it('knows the licenses', () => {

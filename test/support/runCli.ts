@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomStream } from '../../src/base/random.ts';
+import { runWarm } from './warmCli.ts';
 
 /*
- * Runs the built command line as a user does: its own process, a folder of its own, a small corpus.
+ * Runs the built command line, in a folder of its own, on a small corpus.
  */
 
 const root = fileURLToPath(new URL('../..', import.meta.url));
@@ -60,14 +61,23 @@ export function startCommand(command: string, args: readonly string[], cwd: stri
   return { child, finished, stderr: () => stderr };
 }
 
-/** Runs `slimrnn` with arguments in a folder to its end. */
-export function runCli(args: readonly string[], cwd: string): Promise<Finished> {
+/**
+ * Runs `slimrnn` with arguments in a folder to its end as a user does, in a process of its own: crashes, signals and the
+ * guard are seen here alone, and each command has a test that runs it so.
+ */
+export function runAlone(args: readonly string[], cwd: string): Promise<Finished> {
   return startCli(args, cwd).finished;
 }
 
+/** Runs `slimrnn` with arguments in a folder to its end, in a process that is there already, without its guard. */
+export function runCli(args: readonly string[], cwd: string): Promise<Finished> {
+  requireBuild();
+  return runWarm(main, args, cwd);
+}
+
 /** Runs `slimrnn` with --json and gives the one document on stdout; throws with stderr when the command fails. */
-export async function runJson<T>(args: readonly string[], cwd: string): Promise<T> {
-  const { code, stdout, stderr } = await runCli([...args, '--json'], cwd);
+export async function runJson<T>(args: readonly string[], cwd: string, run = runCli): Promise<T> {
+  const { code, stdout, stderr } = await run([...args, '--json'], cwd);
   if (code !== 0) throw new Error(`slimrnn ${args.join(' ')} ended with exit code ${code}:\n${stderr}`);
   return JSON.parse(stdout) as T;
 }

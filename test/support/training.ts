@@ -17,6 +17,7 @@ import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
 import { trainedNames, weightsOfModel } from '../../src/train/trainedWeights.ts';
 import { setupOf } from '../../src/train/trainer.ts';
 import { type StepResult, type TrainSetup, TrainState } from '../../src/train/trainState.ts';
+import { sharedSessions } from './sharedSessions.ts';
 
 /*
  * For tests: trainings in memory, as a whole or update by update.
@@ -33,11 +34,13 @@ export interface Case {
   readonly task: LoadedTask;
 }
 
+const runtime = sharedSessions(nodeRuntime);
+
 /** What `train` needs for a task. */
 export function optionsFor({ config, task }: Case): TrainOptions {
   const { problem, states, isImported } = task;
   const parts = trainParts({ ...config, threads: 1 });
-  return { ...parts, problem, model: task.model(), states, verifiesShrinks: isImported, runtime: nodeRuntime };
+  return { ...parts, problem, model: task.model(), states, verifiesShrinks: isImported, runtime };
 }
 
 /** A model in training, before its first update. */
@@ -60,9 +63,9 @@ export interface PlainSettings extends Partial<Pick<TrainSetup, 'createOptimizer
 /** What a bare training has: gradient descent on a problem, with a sparsity method if one is given. */
 export function plainSetup(problem: Problem, given: PlainSettings = {}): TrainSetup {
   const { method, createOptimizer = () => sgd(), clip = 1e6, seed = 1 } = given;
-  const { runtime = nodeRuntime, collective = single } = given;
+  const { runtime: own = runtime, collective = single } = given;
   return {
-    ...{ problem, runtime, settings: { threads: 1, clip, seed } },
+    ...{ problem, runtime: own, settings: { threads: 1, clip, seed } },
     method: { isDense: method === undefined, embeddings: false },
     createMethod: () => method,
     createOptimizer,

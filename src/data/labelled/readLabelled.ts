@@ -1,10 +1,10 @@
 import { UsageError } from '../../base/errors.ts';
-import { didYouMean } from '../../base/suggest.ts';
 import { malformed } from '../arrays/arrayFile.ts';
+import { areNumbers, columnPlace, fieldText } from '../columns.ts';
 import { objectsOf } from '../lines.ts';
+import { type Row, tableRows } from '../tableRows.ts';
 import { folderTexts } from './folderTexts.ts';
 import type { LabelledText, TextColumns } from './labelledText.ts';
-import { type Row, tableRows } from './tableRows.ts';
 
 type Reader = (path: string, columns: TextColumns) => AsyncGenerator<LabelledText>;
 
@@ -45,67 +45,24 @@ export function readLabelled(
 
 async function* tableTexts(path: string, rows: AsyncIterable<Row>, columns: TextColumns): AsyncGenerator<LabelledText> {
   let places: readonly [text: number, label: number] | undefined;
-  const isNumbered = [columns.text, columns.label].every((column) => /^\d+$/.test(column));
+  const isNumbered = areNumbers([columns.text, columns.label]);
   for await (const { line, values } of rows) {
     const isHead = places === undefined && !isNumbered;
-    places ??= [
-      placeOf('text', path, columns, values, isNumbered),
-      placeOf('label', path, columns, values, isNumbered),
-    ];
+    const placeOf = (what: 'text' | 'label') => columnPlace(path, { what, name: columns[what] }, values, isNumbered);
+    places ??= [placeOf('text'), placeOf('label')];
     if (isHead) continue;
     yield labelled(values[places[0]]!, values[places[1]]!, `${path}, line ${line}`);
   }
   if (places === undefined) throw malformed(path, 'it has no rows');
 }
 
-/** Where a column is: by its name in the first row, or its number from 1 on. */
-function placeOf(
-  what: 'text' | 'label',
-  path: string,
-  columns: TextColumns,
-  firstRow: readonly string[],
-  isNumbered: boolean,
-): number {
-  const name = columns[what];
-  if (isNumbered) {
-    const number = Number(name);
-    if (number >= 1 && number <= firstRow.length) return number - 1;
-    throw new UsageError(`${path} has no column ${number} for --${what}: its first row has ${firstRow.length}`);
-  }
-  const names = firstRow.map((name) => name.trim());
-  const at = names.indexOf(name);
-  if (at < 0) throw missingColumn(`${path} has`, what, name, names, '; without a line of names, say their numbers');
-  if (names.includes(name, at + 1)) throw malformed(path, `it has two columns '${name}'`);
-  return at;
-}
-
 async function* jsonTexts(path: string, columns: TextColumns): AsyncGenerator<LabelledText> {
   const expected = '{"text": "…", "label": "…"}';
   for await (const { line, object, wrong } of objectsOf(path, expected)) {
-    const fields = new Map<string, unknown>(Object.entries(object));
-    const field = (what: 'text' | 'label'): string => {
-      const name = columns[what];
-      if (!fields.has(name)) {
-        throw missingColumn(`${path}, line ${line}: the object has`, what, name, [...fields.keys()]);
-      }
-      const value = fields.get(name);
-      if (['string', 'number', 'boolean'].includes(typeof value)) return String(value);
-      throw wrong(`field '${name}' is no text or number`);
-    };
-    yield labelled(field('text'), field('label'), `${path}, line ${line}`);
+    const place = `${path}, line ${line}`;
+    const field = (what: 'text' | 'label') => fieldText(place, { what, name: columns[what] }, object, wrong);
+    yield labelled(field('text'), field('label'), place);
   }
-}
-
-function missingColumn(
-  has: string,
-  what: 'text' | 'label',
-  name: string,
-  known: readonly string[],
-  advice = '',
-): UsageError {
-  return new UsageError(
-    `${has} no column '${name}'${didYouMean(name, known)} for --${what}; it has ${known.join(', ')}${advice}`,
-  );
 }
 
 function labelled(text: string, label: string, place: string): LabelledText {

@@ -27,6 +27,11 @@ export function nameOf({ id, name }: Pick<RunSummary, 'id' | 'name'>): string {
   return id === '' ? name : id;
 }
 
+/** Units of each layer: of the final model, or of a run that has none yet those alive after its last epoch. */
+export function unitsOf({ hidden, last }: Pick<RunSummary, 'hidden' | 'last'>): readonly number[] | undefined {
+  return hidden ?? last?.alive;
+}
+
 /** Address of a file of a run. */
 export function fileUrl(id: string, name: string): string {
   return `files/${pathOf(id)}/${encodeURIComponent(name)}`;
@@ -83,6 +88,32 @@ export function followRun({ summary: { id, state } }: RunRecord, change: Change<
     },
   });
   return stop;
+}
+
+/**
+ * Listens to several runs at once, through the list of all of them: browsers keep few connections to a server. A run is
+ * read again when the list says that it has gone on. Nothing changes any more where all of them are finished.
+ */
+export function followCompared(records: readonly RunRecord[], change: Change<readonly RunRecord[]>) {
+  if (records.every(({ summary }) => summary.state === 'finished')) return undefined;
+  const seen = new Map(records.map(({ summary }) => [summary.id, stampOf(summary)]));
+  return listen('api/events', {
+    runs: ({ runs }: Pick<RunList, 'runs'>) => {
+      for (const summary of runs) {
+        const before = seen.get(summary.id);
+        if (before === undefined || before === stampOf(summary)) continue;
+        seen.set(summary.id, stampOf(summary));
+        fetchRun(summary.id)
+          .then((now) => change((all) => all.map((run) => (run.summary.id === summary.id ? now : run))))
+          .catch(() => seen.set(summary.id, ''));
+      }
+    },
+  });
+}
+
+/** What is another one when a run has gone on. */
+function stampOf({ state, epochs, modifiedAt }: RunSummary): string {
+  return `${state} ${epochs.done} ${state === 'running' ? '' : modifiedAt}`;
 }
 
 /** Listens to the list of runs where a server keeps it. */

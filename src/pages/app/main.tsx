@@ -1,6 +1,7 @@
 import { render } from 'preact';
 import { useEffect, useState } from 'preact/hooks';
 import '../shared/engine.ts';
+import { Brand } from '../shared/mark.tsx';
 import { Playground } from './playground/playground.tsx';
 import { type Route, routeOf, titleOf } from './routes.ts';
 import { ComparePage } from './runs/comparePage.tsx';
@@ -25,7 +26,9 @@ function App() {
   return (
     <>
       <nav class="top" aria-label="Pages">
-        <span class="name">slimrnn</span>
+        <a class="home" href="#/" aria-label="slimrnn">
+          <Brand />
+        </a>
         <a href="#/" aria-current={route.page === 'runs' ? 'page' : undefined}>
           Runs
         </a>

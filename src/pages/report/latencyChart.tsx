@@ -1,6 +1,7 @@
 import { milliseconds, rounded } from '../../base/format.ts';
 import type { ReportModel, ReportRun } from '../../report/data.ts';
-import { Chart, type Colors } from '../shared/chart.tsx';
+import { axisOf, tickLabels } from '../shared/axis.ts';
+import { Chart, type Colors, linearAxis, stepsAcross } from '../shared/chart.tsx';
 import { finalModel, latencyOf } from './figures.ts';
 
 /** How much faster the final model is than `before`, by runtime and batch, beside what fewer multiply-adds promise. */
@@ -22,12 +23,15 @@ export function SpeedupChart({ run, before }: { run: ReportRun; before: ReportMo
     head: ['', 'before', 'after', 'ratio'],
     rows: bars.map(({ label, was, is, ratio }) => [label, was, is, `${ratio.toFixed(2)}×`]),
   };
-  const option = ({ series, text }: Colors) => ({
+  const option = ({ series, text }: Colors, width: number) => ({
     legend: { show: false },
     tooltip: { show: false },
     grid: { right: 48, top: 8, bottom: 8 },
     yAxis: { type: 'category', inverse: true, data: bars.map(({ label }) => label) },
-    xAxis: { type: 'value', min: 0, axisLabel: { formatter: '{value}×' } },
+    xAxis: timesAxis(
+      bars.map(({ ratio }) => ratio),
+      width,
+    ),
     series: [
       {
         type: 'bar',
@@ -42,4 +46,11 @@ export function SpeedupChart({ run, before }: { run: ReportRun; before: ReportMo
   });
   const note = 'Times faster, and the factor by which multiply-adds of a step went down (grey).';
   return <Chart title="Speed-up" note={note} table={table} option={option} height={48 + 34 * bars.length} />;
+}
+
+/** An axis from 0 with ticks as 1×, 2×. */
+function timesAxis(ratios: readonly number[], width: number) {
+  const axis = axisOf(ratios, { fromZero: true, steps: stepsAcross(width) });
+  const label = tickLabels(axis);
+  return linearAxis(axis, (value) => `${label(value)}×`);
 }

@@ -1,10 +1,12 @@
 import { h } from 'preact';
 import { renderToString } from 'preact-render-to-string';
-import { expect, it, test } from 'vitest';
+import { describe, expect, it, test } from 'vitest';
 import { epochRow, type MadeTask, runConfig } from '../../../test/support/runFolder.ts';
 import type { ReportData, ReportModel, ReportRun } from '../../report/data.ts';
 import { epochFrom } from '../../runs/formats.ts';
-import { baselineOf } from './figures.ts';
+import { baselineOf, heroOf, lambdaOf, onSameData, times } from './figures.ts';
+import { against, denseLabel } from './headline.tsx';
+import { pointsOf } from './paretoChart.tsx';
 import { Report } from './report.tsx';
 
 /** A run with one model; `more` is laid over it. */
@@ -20,10 +22,11 @@ function runOf(name: string, task: MadeTask, model: Partial<ReportModel>, more: 
   };
 }
 
+/** What a report says, with spaces for those at which no line breaks. */
 function textOf(...runs: ReportRun[]): string {
   const environment = { command: '', slimrnn: '0', node: '', machine: { cpu: '', cores: 1, memoryGigabytes: 1 } };
   const data: ReportData = { title: 't', madeAt: '2026-01-01', environment, runs, timedSteps: undefined, problems: [] };
-  return renderToString(h(Report, { data }));
+  return renderToString(h(Report, { data })).replaceAll('\u00a0', ' ');
 }
 
 const scored = (accuracy: number) => ({ scores: { valid: { accuracy, loss: 0.3 }, test: { accuracy: 0.861 } } });
@@ -92,4 +95,89 @@ test('a run is compared with the best dense run of its task and data', () => {
     runOf('text', 'language-model', { scores: { valid: { perplexity: 1 } } }, dense),
   ];
   expect(baselineOf(runs, own)?.name).toBe('best');
+});
+
+/** A run of a sweep that was stopped: no model, no data that it names. */
+function stopped(name: string, more: Partial<ReportRun> = {}): ReportRun {
+  const run = runOf(name, 'text-classification', {}, { state: 'stopped', ...more });
+  return { ...run, models: [], data: undefined, dataDigest: undefined };
+}
+
+describe('a sweep of which as many runs were stopped as were finished', () => {
+  const finished = [
+    runOf('dense', 'text-classification', { ...scored(0.9), hidden: [8, 8] }, dense),
+    runOf('iss', 'text-classification', { ...scored(0.89), parameters: 500 }),
+  ];
+  const runs = [stopped('a'), stopped('b'), ...finished];
+
+  it('has its trade-offs, with the stopped ones as they stood', () => {
+    expect(onSameData(runs).map(({ name }) => name)).toEqual(['a', 'b', 'dense', 'iss']);
+    const { points, others } = pointsOf(runs, ({ parameters }) => parameters);
+    expect(others).toBe(0);
+    expect(points.map(({ run, cost, isUnfinished }) => [run, cost, isUnfinished])).toEqual([
+      ['dense', 900, false],
+      ['iss', 500, false],
+      ['a', 1000, true],
+      ['b', 1000, true],
+    ]);
+    expect(textOf(...runs)).toContain('<h3>Quality against size</h3>');
+  });
+
+  it('keeps runs on other data out', () => {
+    const elsewhere = stopped('elsewhere', {
+      config: runConfig('text-classification', { sources: { data: 'other' } }),
+    });
+    expect(pointsOf([...runs, elsewhere], ({ parameters }) => parameters).others).toBe(1);
+  });
+
+  it('opens with the best slim run, has λ in its table, and figures for every run', () => {
+    expect(heroOf(runs)?.name).toBe('iss');
+    expect(lambdaOf(runs[0]!)).toBe(0.01);
+    const html = textOf(...runs);
+    expect(html).toMatch(/<h2 id="hero">iss<\/h2><ul class="headline">/);
+    expect(html.indexOf('class="hero"')).toBeLessThan(html.indexOf('<table'));
+    expect(html).toContain('<th scope="col">λ</th>');
+    expect(html).toMatch(/>a<\/th><td>0\.01<\/td>.*?stopped, epoch 2.*?87\.5 %.*?1 000/s);
+    expect(html).toContain('>after epoch 2</th>');
+    // Every row of every table has more than its name.
+    expect(html).not.toMatch(/<th scope="row"[^>]*>[^<]*<\/th><\/tr>/);
+  });
+});
+
+it('shows how units died, and how the picture comes about', () => {
+  const html = textOf(
+    runOf('iss', 'text-classification', scored(0.87), {
+      kept: [
+        [0, 5],
+        [0, 1, 2, 3, 4, 5, 6, 7],
+      ],
+    }),
+  );
+  expect(html).toContain('Units while training');
+  expect(html).toContain('aria-valuetext="epoch 2"');
+  expect(html).toMatch(/6 of 8.*8 of 8/s);
+  expect(html).toContain('here they leave in the order of their numbers');
+});
+
+describe('texts', () => {
+  test('a dense run is not called so twice', () => {
+    const [own, rival] = [runOf('iss', 'language-model', {}), runOf('dense', 'language-model', {}, dense)];
+    expect(against(rival, own)).toBe('Against the dense run.');
+    expect(against({ ...rival, name: '1-iss-0' }, own)).toBe('Against the dense run 1-iss-0.');
+    expect([denseLabel(rival), denseLabel({ name: 'big' })]).toEqual(['dense', 'dense big']);
+  });
+
+  test.each([
+    [190, 100, '1.9× fewer'],
+    [100, 190, '1.9× more'],
+    [1200, 100, '12× fewer'],
+    [103, 100, 'about the same'],
+    [0, 0, 'about the same'],
+  ])('from %d to %d is %s', (before, after, text) => expect(times(before, after, 'fewer', 'more')).toBe(text));
+
+  test('one of a thing is not several', () => {
+    const verify = { maxAbsDifference: 0, maxRelativeDifference: 0, batches: 1 };
+    const html = textOf(runOf('iss', 'text-classification', scored(0.87), { verify }));
+    expect(html).toContain('On 1 batch the slim model');
+  });
 });

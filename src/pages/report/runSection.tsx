@@ -1,3 +1,4 @@
+import { counted } from '../../base/format.ts';
 import type { ReportRun } from '../../report/data.ts';
 import { formatScore } from '../../tasks/score.ts';
 import { ConfigTable, said } from '../shared/configTable.tsx';
@@ -6,30 +7,29 @@ import { CourseCharts } from '../shared/courseCharts.tsx';
 import { ModelTable } from '../shared/modelTable.tsx';
 import { NormHistograms } from '../shared/normHistogram.tsx';
 import { type Quality, qualityOf, titled } from '../shared/scores.ts';
-import { baselineOf, finalModel, runQuality } from './figures.ts';
-import { Headline } from './headline.tsx';
+import { baselineOf, finalModel, runQuality, standingOf } from './figures.ts';
+import { denseLabel, Headline } from './headline.tsx';
 import { SpeedupChart } from './latencyChart.tsx';
 import { TopologySection } from './topologySection.tsx';
 import { WeightMapView } from './weightMapView.tsx';
 
+interface RunSectionProps {
+  readonly run: ReportRun;
+  readonly runs: readonly ReportRun[];
+  /** Whether the report opens with the figures of this run. */
+  readonly isHero: boolean;
+}
+
 /** All that a report says of one run. */
-export function RunSection({ run, runs }: { run: ReportRun; runs: readonly ReportRun[] }) {
+export function RunSection({ run, runs, isHero }: RunSectionProps) {
   const dense = baselineOf(runs, run);
   const before = dense && finalModel(dense);
   const began = run.models[0];
   const confusion = finalModel(run)?.details?.confusion;
   return (
     <>
-      <Origin run={run} />
-      <Headline run={run} runs={runs} />
-      <h3 class="part">Models</h3>
-      <ModelTable
-        models={[
-          ...(before ? [{ label: `dense (${dense.name})`, model: before }] : []),
-          ...run.models.map((model) => ({ label: model.name, model })),
-        ]}
-        scores={run.scores}
-      />
+      {!isHero && <Headline run={run} runs={runs} />}
+      <Models run={run} dense={dense} />
       {run.verify && <Verification verify={run.verify} run={run} />}
       {run.notes.map((note) => (
         <p key={note} class="quiet small">
@@ -57,8 +57,10 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
           <h3 class="part">Weights</h3>
           <p class="quiet small legend">
             <span class="swatch removed" /> removed <span class="swatch zero" /> zero{' '}
-            <span class="swatch small-weight" /> small <span class="swatch large-weight" /> large. Lines part gates and
-            layers. A point that stands for several weights has their colours mixed.
+            <span class="swatch small-weight" /> small <span class="swatch large-weight" /> large. Rows and columns are
+            drawn as the shape says them. A unit that left took its rows and its columns with it, in every gate: these
+            are the stripes. Thin lines part gates and layers, whose names stand beside them. A point that stands for
+            several weights has their colours mixed.
           </p>
           <div class="maps-grid">
             {run.maps.map((map) => (
@@ -68,6 +70,25 @@ export function RunSection({ run, runs }: { run: ReportRun; runs: readonly Repor
         </>
       )}
       {run.config && <ConfigTable config={run.config} />}
+      <Origin run={run} />
+    </>
+  );
+}
+
+/** The models of a run with all their figures; of a run without one, those of its last epoch. */
+function Models({ run, dense }: { run: ReportRun; dense: ReportRun | undefined }) {
+  const before = dense && finalModel(dense);
+  const standing = standingOf(run);
+  const own =
+    standing?.epoch === undefined
+      ? run.models.map((model) => ({ label: model.name, model }))
+      : [{ label: `after epoch ${standing.epoch}`, model: standing.model }];
+  if (own.length === 0) return <p class="quiet">This run has no model, and no epoch is finished.</p>;
+  const models = [...(dense && before ? [{ label: denseLabel(dense), model: before }] : []), ...own];
+  return (
+    <>
+      <h3 class="part">Models</h3>
+      <ModelTable models={models} scores={run.scores} label={`Models of ${run.name}`} />
     </>
   );
 }
@@ -106,8 +127,8 @@ function Verification({ verify, run }: { verify: NonNullable<ReportRun['verify']
     <p class="verified">
       <strong>Verified.</strong>{' '}
       {maxAbsDifference === 0
-        ? `On ${batches} batches the slim model gives the same outputs to the last bit.`
-        : `On ${batches} batches the outputs of the slim model differ by ${maxAbsDifference.toExponential(1)} at most (${maxRelativeDifference.toExponential(1)} relative).`}
+        ? `On ${counted(batches, 'batch', 'batches')} the slim model gives the same outputs to the last bit.`
+        : `On ${counted(batches, 'batch', 'batches')} the outputs of the slim model differ by ${maxAbsDifference.toExponential(1)} at most (${maxRelativeDifference.toExponential(1)} relative).`}
       {was && is && was.name === is.name && ` ${titled(is.name)} before and after: ${exact(was)} and ${exact(is)}.`}
     </p>
   );

@@ -1,7 +1,8 @@
 import { gateNames } from '../../graph/operators.ts';
 import type { ReportRun } from '../../report/data.ts';
 import type { WordConnections } from '../../topology/words.ts';
-import { Chart, tickLabel } from '../shared/chart.tsx';
+import { axisOf } from '../shared/axis.ts';
+import { Chart, type Colors, linearAxis, onTop } from '../shared/chart.tsx';
 import { courseOf, EpochCharts } from '../shared/courseCharts.tsx';
 import { DistanceMapTable } from '../shared/distanceMap.tsx';
 
@@ -51,11 +52,12 @@ function Words({ words: { bands, mean, without, most } }: { words: WordConnectio
     head: ['frequency rank', 'connections of a word'],
     rows: bands.map(({ mean: own }, i) => [rank(i), own.toFixed(2)]),
   };
-  const option = () => ({
+  const axis = axisOf([...bands.map((band) => band.mean), mean], { fromZero: true });
+  const option = (colors: Colors) => ({
     legend: { show: false },
     grid: { top: 12 },
     xAxis: { type: 'category', data: bands.map((_, i) => rank(i)), name: 'words, most frequent first' },
-    yAxis: { type: 'value', min: 0, axisLabel: { formatter: tickLabel } },
+    yAxis: linearAxis(axis),
     series: [
       {
         type: 'bar',
@@ -64,7 +66,7 @@ function Words({ words: { bands, mean, without, most } }: { words: WordConnectio
         markLine: {
           symbol: 'none',
           data: [{ yAxis: mean }],
-          label: { formatter: 'mean of all words', position: 'insideEndTop' },
+          label: { formatter: 'mean of all words', position: 'insideEndTop', color: colors.text, ...onTop(colors) },
           silent: true,
         },
       },

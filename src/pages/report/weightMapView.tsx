@@ -3,9 +3,10 @@ import type { DrawnAxis, WeightMapData } from '../../report/data.ts';
 
 /** A weight matrix as it began, with what was removed, beside what is left (the paper's Figures 4 and 5). */
 export function WeightMapView({ map }: { map: WeightMapData }) {
-  const { name, down, across, isTurned } = map;
-  const axes = isTurned ? [across, down] : [down, across];
-  const [before, after] = [true, false].map((isLaidOut) => axes.map((axis) => lengthOf(axis, isLaidOut)).join(', '));
+  const { name, down, across } = map;
+  const [before, after] = [true, false].map((isLaidOut) =>
+    [down, across].map((axis) => lengthOf(axis, isLaidOut)).join(', '),
+  );
   return (
     <div class="card">
       <h3>
@@ -31,7 +32,7 @@ const ARROWS: Readonly<Record<string, readonly [dx: number, dy: number]>> = {
 function MapPicture({ map, isLaidOut }: { map: WeightMapData; isLaidOut: boolean }) {
   // Where the pointer or the arrow keys are.
   const [cell, setCell] = useState<{ x: number; y: number }>();
-  const { name, down, across, isTurned } = map;
+  const { name, down, across } = map;
   const { width, height, png } = isLaidOut ? map.before : map.after;
   const [rows, columns] = [lengthOf(down, isLaidOut), lengthOf(across, isLaidOut)];
   const title = isLaidOut ? 'as it began' : 'as it is, to the same scale';
@@ -50,37 +51,91 @@ function MapPicture({ map, isLaidOut }: { map: WeightMapData; isLaidOut: boolean
     const step = event.shiftKey ? 10 : 1;
     goTo((cell?.x ?? 0) + arrow[0] * step, (cell?.y ?? 0) + arrow[1] * step);
   };
-  // A square picture of the whole width would be higher than a screen.
-  const widthOnPage = Math.min(100, Math.max(36, 45 * (across.before / down.before)));
-  const texts = cell && [axisText(down, cell.y, height, isLaidOut), axisText(across, cell.x, width, isLaidOut)];
-  const [row, column] = (isTurned ? texts?.reverse() : texts) ?? [];
-  const where = texts ? `row ${row} · column ${column}` : ' ';
+  const scale = remPerIndex(map);
+  const picture = { width: columns * scale, height: rows * scale };
+  const where = cell
+    ? `row ${axisText(down, cell.y, height, isLaidOut)} · column ${axisText(across, cell.x, width, isLaidOut)}`
+    : '\u00a0';
   return (
     <figure>
       <figcaption class="quiet small">{title}</figcaption>
-      <section
-        class="map"
-        // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move over the picture, as the pointer does.
-        tabIndex={0}
-        aria-label={`${name} ${title}; arrow keys move, with Shift by ten`}
-        onPointerMove={pointed}
-        onPointerDown={pointed}
-        onPointerLeave={() => setCell(undefined)}
-        onKeyDown={moved}
-        style={{ aspectRatio: `${columns} / ${rows}`, width: `${(columns / across.before) * widthOnPage}%` }}
-      >
-        <img src={`data:image/png;base64,${png}`} alt={`Weights of ${name} ${title}`} {...{ width, height }} />
-        {marks(down, isLaidOut).map((share) => (
-          <span key={`row ${share}`} class="mark" style={{ top: `${share * 100}%`, left: 0, right: 0, height: 0 }} />
-        ))}
-        {marks(across, isLaidOut).map((share) => (
-          <span key={`col ${share}`} class="mark" style={{ left: `${share * 100}%`, top: 0, bottom: 0, width: 0 }} />
-        ))}
-      </section>
+      <div class="map-frame" style={{ '--map-width': `${picture.width}rem` }}>
+        <Names axis={across} isLaidOut={isLaidOut} side="top" room={picture.width} />
+        <Names axis={down} isLaidOut={isLaidOut} side="left" room={picture.height} />
+        <section
+          class="map"
+          // biome-ignore lint/a11y/noNoninteractiveTabindex: the arrow keys move over the picture, as the pointer does.
+          tabIndex={0}
+          aria-label={`${name} ${title}; arrow keys move, with Shift by ten`}
+          onPointerMove={pointed}
+          onPointerDown={pointed}
+          onPointerLeave={() => setCell(undefined)}
+          onKeyDown={moved}
+          style={{ aspectRatio: `${columns} / ${rows}` }}
+        >
+          <img src={`data:image/png;base64,${png}`} alt={`Weights of ${name} ${title}`} {...{ width, height }} />
+          {marks(down, isLaidOut).map((share) => (
+            <span
+              key={`row ${share}`}
+              class="mark-line"
+              style={{ top: `${share * 100}%`, left: 0, right: 0, height: 0 }}
+            />
+          ))}
+          {marks(across, isLaidOut).map((share) => (
+            <span
+              key={`col ${share}`}
+              class="mark-line"
+              style={{ left: `${share * 100}%`, top: 0, bottom: 0, width: 0 }}
+            />
+          ))}
+        </section>
+      </div>
       <p class="quiet small pointed" aria-live="polite">
         {where}
       </p>
     </figure>
+  );
+}
+
+/** Longest and least sides of a picture of a whole matrix on the page, in rem: not higher than a screen, and not a thread. */
+const LONGEST = 28;
+const LEAST = 4;
+
+/** How large an index is on the page, in rem. */
+function remPerIndex({ down, across }: WeightMapData): number {
+  const [short, long] = [down.before, across.before].sort((a, b) => a - b) as [number, number];
+  return Math.max(LONGEST / long, Math.min(LEAST / short, (1.5 * LONGEST) / long));
+}
+
+interface NamesProps {
+  readonly axis: DrawnAxis;
+  readonly isLaidOut: boolean;
+  readonly side: 'top' | 'left';
+  /** Length of the axis on the page in rem. */
+  readonly room: number;
+}
+
+/** Width of a letter and height of a line of the names, in rem. */
+const LETTER = 0.42;
+const LINE = 0.85;
+
+/** Names of gates and layers beside their part of the picture; the pointer tells those that have no room. */
+function Names({ axis, isLaidOut, side, room }: NamesProps) {
+  const ends = [0, ...marks(axis, isLaidOut), 1];
+  return (
+    <div class={`map-names ${side}`} aria-hidden="true">
+      {axis.segments.map(({ name, gate }, i) => {
+        const text = gate ?? name;
+        const [start, share] = [ends[i]!, ends[i + 1]! - ends[i]!];
+        const [from, size] = [`${start * 100}%`, `${share * 100}%`];
+        if (share * room < (side === 'top' ? text.length * LETTER : LINE)) return null;
+        return (
+          <span key={i} style={side === 'top' ? { left: from, width: size } : { top: from, height: size }}>
+            {text}
+          </span>
+        );
+      })}
+    </div>
   );
 }
 
@@ -129,8 +184,8 @@ function firstNumber(kept: DrawnAxis['kept'], index: number): number {
 
 function segmentAt({ segments }: DrawnAxis, index: number): { name: string; start: number } {
   let start = 0;
-  for (const { name, length } of segments) {
-    if (index < start + length) return { name, start };
+  for (const { name, gate, length } of segments) {
+    if (index < start + length) return { name: gate === undefined ? name : `${name}, ${gate}`, start };
     start += length;
   }
   return { name: '', start };

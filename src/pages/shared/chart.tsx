@@ -1,6 +1,6 @@
 import type { init } from 'echarts/core';
 import { useEffect, useRef } from 'preact/hooks';
-import { rounded } from '../../base/format.ts';
+import { type Axis, tickLabels } from './axis.ts';
 import { type DataTable, Table } from './table.tsx';
 
 /** A chart: what it shows in words, the same as numbers, and the drawing in the colours of the scheme. */
@@ -9,7 +9,8 @@ export interface ChartProps {
   /** One sentence on what to see, for everyone. */
   readonly note?: string | undefined;
   readonly table: DataTable;
-  readonly option: (colors: Colors) => ChartOption;
+  /** `width` is that of the drawing in pixels: how many labels have room. */
+  readonly option: (colors: Colors, width: number) => ChartOption;
   /** Pixels. */
   readonly height?: number;
 }
@@ -48,7 +49,11 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
     const chart = library(element, null, { renderer: 'svg' });
     const drawn = () => draw(chart, element, current.current);
     redraw.current = drawn;
-    const resized = new ResizeObserver(() => chart.resize());
+    // Another width has room for other labels.
+    const resized = new ResizeObserver(() => {
+      chart.resize();
+      drawn();
+    });
     resized.observe(element);
     // Another scheme, or printing, which is always light.
     const queries = [matchMedia('(prefers-color-scheme: dark)'), matchMedia('print')];
@@ -84,7 +89,7 @@ export function Chart({ title, note, table, option, height = 240 }: ChartProps) 
 function draw(chart: ReturnType<typeof init>, element: HTMLElement, option: ChartProps['option']): void {
   const colors = colorsOf(element);
   const { text, quiet, line, surface, series } = colors;
-  const { legend, grid, xAxis, yAxis, ...own } = option(colors);
+  const { legend, grid, xAxis, yAxis, ...own } = option(colors, element.clientWidth);
   const tooltip = { backgroundColor: surface, borderColor: line, textStyle: { color: text, fontSize: 12 } };
   const all = {
     color: [...series],
@@ -143,19 +148,18 @@ function colorsOf(element: Element): Colors {
   return { text, quiet, line, surface, series };
 }
 
-const SIZES = [
-  [1e9, 'G'],
-  [1e6, 'M'],
-  [1e3, 'k'],
-] as const;
-
-/** Tick labels of counts and figures: 1.2M, 345k, 6k, 0.015. */
-export function tickLabel(value: number): string {
-  const [size, unit] = SIZES.find(([from]) => Math.abs(value) >= from) ?? [1, ''];
-  return `${rounded(value / size)}${unit}`;
+/** A value axis with these ticks and no others. */
+export function linearAxis(axis: Axis, label: (value: number) => string = tickLabels(axis)): AxisOption {
+  const { min, max, step: interval } = axis;
+  return { type: 'value', min, max, interval, axisLabel: { formatter: label } };
 }
 
-/** The same for shares of 1. */
-export function percentLabel(value: number): string {
-  return `${rounded(value * 100)} %`;
+/** How many steps of a horizontal axis have room for their labels. */
+export function stepsAcross(width: number): number {
+  return Math.max(2, Math.min(6, Math.floor(width / 100)));
+}
+
+/** A label that stands on the lines of a chart, not under them. */
+export function onTop({ surface }: Colors) {
+  return { backgroundColor: surface, padding: [1, 4], borderRadius: 3 };
 }

@@ -6,7 +6,11 @@ export function ConfigTable({ config }: { config: SavedConfig }) {
   return (
     <details class="part">
       <summary>Configuration</summary>
-      <Table head={['field', 'value']} rows={[...settingsOf(config)].map(([name, value]) => [name, said(value)])} />
+      <Table
+        head={['field', 'value']}
+        rows={[...settingsOf(config)].map(([name, value]) => [name, said(value)])}
+        label="Configuration"
+      />
     </details>
   );
 }
@@ -25,6 +29,13 @@ export function settingsOf(config: SavedConfig): Map<string, unknown> {
         settings.set(field === 'kind' ? name : `${name}.${field}`, inner);
   }
   return settings;
+}
+
+/** Fields of which not all configurations say the same. */
+export function differing(configs: readonly (SavedConfig | undefined)[]): string[] {
+  const settings = configs.map((config) => (config ? settingsOf(config) : new Map<string, unknown>()));
+  const names = [...new Set(settings.flatMap((of) => [...of.keys()]))];
+  return names.filter((name) => new Set(settings.map((of) => said(of.get(name)))).size > 1);
 }
 
 /** A setting as text. */

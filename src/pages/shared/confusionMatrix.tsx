@@ -69,6 +69,7 @@ function ConfusedPairs({ confusion: { classes, counts } }: { confusion: Confusio
       <p class="quiet small">Of {classes.length} classes, those that the model takes for another one most often.</p>
       <Table
         head={['true class', 'taken for', 'examples', 'share']}
+        label="Classes that are mistaken most often"
         rows={most.map(({ i, j, count, share }) => [classes[i]!, classes[j]!, String(count), percent(share)])}
       />
     </>

@@ -1,7 +1,8 @@
-import { duration, grouped, rounded } from '../../base/format.ts';
+import { counted, duration, grouped, rounded } from '../../base/format.ts';
 import { formatScore, type ScoreKind } from '../../tasks/score.ts';
 import type { EpochMetrics } from '../../train/metrics.ts';
-import { Chart, percentLabel, tickLabel } from './chart.tsx';
+import { axisOf, epochTicks, percentLabels, powerLabel } from './axis.ts';
+import { Chart, type Colors, linearAxis } from './chart.tsx';
 import { titled } from './scores.ts';
 
 /** A line of a chart over epochs. */
@@ -19,6 +20,9 @@ interface CourseChartsProps {
   readonly items: string;
 }
 
+/** Why a model has more units than are alive. */
+const LAST_UNIT = ' A layer keeps its last unit though nothing reads it.';
+
 /** How a training went: units alive and scores side by side, then learning rate, penalty and speed. */
 export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps) {
   const last = rows.at(-1);
@@ -27,9 +31,10 @@ export function CourseCharts({ rows, layers, scores, items }: CourseChartsProps)
   const charts: EpochChartProps[] = [
     {
       title: 'Units alive',
-      note: `After ${last.epoch} epochs: ${last.alive.join(' + ')}.`,
+      note: `After ${counted(last.epoch, 'epoch')}: ${last.alive.join(' + ')}.${last.alive.includes(0) ? LAST_UNIT : ''}`,
       courses: layers.map((name, i) => courseOf(name, rows, (row) => row.alive[i])),
       fromZero: true,
+      whole: true,
     },
     ...scores.map((kind) => scoreChart(kind, rows)),
     {
@@ -112,9 +117,11 @@ export interface EpochChartProps {
   readonly percent?: boolean | undefined;
   /** The axis begins at zero, for values whose share of the whole matters. */
   readonly fromZero?: boolean;
+  /** Values are counts: no tick stands between two of them. */
+  readonly whole?: boolean;
 }
 
-function EpochChart({ title, note, courses, isLog, percent = false, fromZero = false }: EpochChartProps) {
+function EpochChart({ title, note, courses, isLog, percent = false, fromZero, whole }: EpochChartProps) {
   const epochs = [...new Set(courses.flatMap(({ points }) => points.map(([epoch]) => epoch)))].sort((a, b) => a - b);
   const byEpoch = courses.map(({ points }) => new Map(points));
   const textAt = (value: number | undefined) => (value === undefined ? '–' : numberText(value, percent));
@@ -123,17 +130,17 @@ function EpochChart({ title, note, courses, isLog, percent = false, fromZero = f
     rows: epochs.map((epoch) => [String(epoch), ...byEpoch.map((values) => textAt(values.get(epoch)))]),
   };
   const shown = (value: number) => (percent ? numberText(value, percent) : rounded(value));
-  const option = () => ({
+  const [first, last] = [epochs[0] ?? 1, Math.max(epochs.at(-1) ?? 1, (epochs[0] ?? 1) + 1)];
+  const values = courses.flatMap(({ points }) => points.map(([, value]) => value));
+  const axis = axisOf(values, { fromZero, whole, most: percent ? 1 : undefined });
+  const option = (_: Colors, width: number) => ({
     legend: { show: courses.length > 1 },
     grid: { top: courses.length > 1 ? 32 : 12 },
     xAxis: {
-      ...{ type: 'value', min: 1, max: Math.max(epochs.at(-1) ?? 1, 2), minInterval: 1, name: 'epoch' },
-      splitLine: { show: false },
+      ...{ type: 'value', min: first, max: last, name: 'epoch', splitLine: { show: false } },
+      ...epochLabels(first, last, width),
     },
-    yAxis: {
-      ...((isLog && logRange(courses)) || { type: 'value', scale: !fromZero, min: fromZero ? 0 : undefined }),
-      axisLabel: { formatter: percent ? percentLabel : tickLabel },
-    },
+    yAxis: (isLog && logRange(values)) || linearAxis(axis, percent ? percentLabels(axis) : undefined),
     series: courses.map(({ name, points, dashed }) => ({
       type: 'line',
       name,
@@ -153,10 +160,16 @@ function numberText(value: number, percent: boolean): string {
   return Number.isInteger(value) ? grouped(value) : String(Number(value.toPrecision(6)));
 }
 
+/** Ticks and labels of an axis of epochs. */
+function epochLabels(first: number, last: number, width: number) {
+  const customValues = epochTicks(first, last, width);
+  return { axisTick: { customValues }, axisLabel: { customValues, formatter: String } };
+}
+
 /** Whole powers of ten around all values; undefined where that would leave an axis with one label or two. */
-function logRange(courses: readonly Course[]) {
-  const values = courses.flatMap(({ points }) => points.map(([, value]) => value));
+function logRange(values: readonly number[]) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   if (!(low > 0) || high / low < 20) return undefined;
-  return { type: 'log', min: 10 ** Math.floor(Math.log10(low)), max: 10 ** Math.ceil(Math.log10(high)) } as const;
+  const [min, max] = [10 ** Math.floor(Math.log10(low)), 10 ** Math.ceil(Math.log10(high))];
+  return { type: 'log', min, max, axisLabel: { formatter: powerLabel } };
 }

@@ -6,42 +6,55 @@ import { scoreColumns } from './scores.ts';
 import { type Column, Table, tableOf } from './table.tsx';
 
 /** What a table shows of a model. */
-export interface TableModel extends Omit<ResultModel, 'file' | 'name'> {
+export interface TableModel
+  extends Omit<ResultModel, 'file' | 'name' | 'bytes' | 'multiplyAdds'>,
+    Partial<Pick<ResultModel, 'bytes' | 'multiplyAdds'>> {
   readonly latencies?: readonly ReportLatency[];
 }
 
-interface Named {
+/** A model in a table. */
+export interface NamedModel {
   readonly label: string;
   readonly model: TableModel;
 }
 
+interface ModelTableProps<Row extends NamedModel> {
+  readonly models: readonly Row[];
+  readonly scores: readonly ScoreKind[];
+  /** What the table shows. */
+  readonly label: string;
+  /** Further columns, behind the names. */
+  readonly about?: readonly Column<Row>[];
+}
+
 /** Models side by side. */
-export function ModelTable({ models, scores }: { models: readonly Named[]; scores: readonly ScoreKind[] }) {
-  const columns: Column<Named>[] = [
-    { head: 'model', read: ({ label }) => label },
+export function ModelTable<Row extends NamedModel>({ models, scores, label, about = [] }: ModelTableProps<Row>) {
+  const columns: Column<Row>[] = [
+    { head: 'model', read: (row) => row.label },
+    ...about,
     ...[...scoreColumns(scores), ...COLUMNS, ...latencyColumns(models)].map(
-      ({ head, read }): Column<Named> => ({ head, read: ({ model }) => read(model) }),
+      ({ head, read }): Column<Row> => ({ head, read: ({ model }) => read(model) }),
     ),
   ];
-  return <Table {...tableOf(models, columns)} />;
+  return <Table {...tableOf(models, columns)} label={label} />;
 }
 
 const COLUMNS: readonly Column<TableModel>[] = [
-  { head: 'hidden', read: (m) => m.hidden.join(', ') },
+  { head: 'units', read: (m) => m.hidden.join(' + ') },
   { head: 'parameters', read: (m) => grouped(m.parameters) },
   { head: 'embedding', read: (m) => m.split && grouped(m.split.embedding.stored) },
   { head: 'recurrent', read: (m) => m.split && grouped(m.split.recurrent.stored) },
   { head: 'output', read: (m) => m.split && grouped(m.split.output.stored) },
   { head: 'not zero', read: (m) => m.split && grouped(nonzero(m.split)) },
-  { head: 'multiply-adds', read: (m) => grouped(m.multiplyAdds) },
-  { head: 'file', read: (m) => fileSize(m.bytes) },
+  { head: 'multiply-adds', read: (m) => (m.multiplyAdds === undefined ? undefined : grouped(m.multiplyAdds)) },
+  { head: 'file', read: (m) => (m.bytes === undefined ? undefined : fileSize(m.bytes)) },
 ];
 
 function nonzero(split: NonNullable<TableModel['split']>): number {
   return Object.values(split).reduce((sum, part) => sum + part.nonzero, 0);
 }
 
-function latencyColumns(models: readonly Named[]): Column<TableModel>[] {
+function latencyColumns(models: readonly NamedModel[]): Column<TableModel>[] {
   const textOf = ({ runtime, batch }: ReportLatency) => `${runtime}, batch ${batch}`;
   const heads = new Set(models.flatMap(({ model }) => model.latencies ?? []).map(textOf));
   return [...heads].map((head) => ({

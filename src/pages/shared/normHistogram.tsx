@@ -1,14 +1,17 @@
 import { useState } from 'preact/hooks';
-import { rounded } from '../../base/format.ts';
+import { counted, rounded } from '../../base/format.ts';
 import type { LogHistogram } from '../../groups/logHistogram.ts';
 import type { EpochMetrics } from '../../train/metrics.ts';
-import { Chart, type Colors } from './chart.tsx';
+import { axisOf, powerLabel } from './axis.ts';
+import { Chart, type Colors, linearAxis, onTop } from './chart.tsx';
 
 /** As `logHistogram` has them; not imported, because its checks of data would come along. */
 const BINS_PER_DECADE = 10;
 /** Empty places between the bar of the zeros and the first bin. */
 const GAP = ['', ' '];
 const FIRST = 1 + GAP.length;
+/** Pixels between the zero and the next label. */
+const ROOM = 40;
 
 interface NormHistogramsProps {
   readonly rows: readonly EpochMetrics[];
@@ -50,7 +53,7 @@ export function NormHistograms({ rows, layers, threshold }: NormHistogramsProps)
           <NormChart
             key={layers[i] ?? i}
             title={`Group norms of ${layers[i] ?? `layer ${i + 1}`}, epoch ${row.epoch}`}
-            gone={Math.max(removedIn(row, measured, i), 0) + bins.zeros}
+            gone={goneIn(row, measured, i)}
             highest={highest(measured, i)}
             {...{ bins, range, mark }}
           />
@@ -60,9 +63,10 @@ export function NormHistograms({ rows, layers, threshold }: NormHistogramsProps)
   );
 }
 
-/** Units of a layer that have left since the first epoch. */
-function removedIn(row: EpochMetrics, rows: readonly EpochMetrics[], layer: number): number {
-  return (rows[0]!.units[layer] ?? 0) - (row.units[layer] ?? 0);
+/** Units of a layer that have left since the first epoch, or whose group is all zero. */
+function goneIn({ units, groupNorms }: EpochMetrics, rows: readonly EpochMetrics[], layer: number): number {
+  const removed = (rows[0]!.units[layer] ?? 0) - (units[layer] ?? 0);
+  return Math.max(removed, 0) + (groupNorms?.[layer]?.zeros ?? 0);
 }
 
 /** τ and the bin that it falls into. */
@@ -89,44 +93,48 @@ function NormChart({ title, bins, gone, range: [from, to], highest, mark }: Norm
   const rows = labels.map((label, i) => [label, String(values[i])]).filter(([, value], i) => i === 0 || value !== '0');
   const left = bins.counts.reduce((sum, n) => sum + n, 0);
   const isDecade = (index: number) => index >= FIRST && (from + index - FIRST) % BINS_PER_DECADE === 0;
-  const option = (colors: Colors) => ({
+  const option = (colors: Colors, width: number) => ({
     legend: { show: false },
     grid: { top: 24 },
     xAxis: {
       ...{ type: 'category', data: labels, name: '‖w‖', axisTick: { show: false } },
       axisLabel: {
-        interval: (index: number) => index === 0 || isDecade(index),
-        formatter: (_: string, index: number) => (index === 0 ? '0' : decadeLabel(from + index - FIRST)),
+        // The first decade gives way to the zero, which has its bar right beside.
+        interval: (index: number) => index === 0 || (isDecade(index) && (index * width) / labels.length > ROOM),
+        formatter: (_: string, index: number) => (index === 0 ? '0' : powerLabel(edge(from + index - FIRST))),
       },
     },
-    yAxis: { type: 'value', min: 0, max: highest },
+    yAxis: linearAxis(axisOf([highest], { fromZero: true, whole: true })),
     series: [
       {
         type: 'bar',
         barCategoryGap: '8%',
-        data: values.map((value, i) => (i === 0 ? zeroBar(value, colors) : value)),
+        // One unit beside hundreds still shows.
+        barMinHeight: 2,
+        data: values.map((value, i) => (i === 0 ? zeroBar(value, colors) : value === 0 ? null : value)),
         itemStyle: { color: colors.series[0] },
         ...(mark && { markLine: thresholdLine(mark, from, colors) }),
       },
     ],
   });
-  const note = `${left} units above zero; ${gone} zero or removed (first bar).`;
+  const note = `${counted(left, 'unit')} above zero; ${gone} zero or removed (first bar, grey).`;
   return <Chart title={title} note={note} table={{ head: ['norm', 'units'], rows }} option={option} />;
 }
 
-/** Zeros have their count beside them, since they may be more than the axis has room for. */
+/** Zeros are no norm of the axis: a bar of their own colour, with their count above it. */
 function zeroBar(value: number, colors: Colors) {
-  const label = { show: value > 0, position: 'insideTop', distance: -14, formatter: String(value), color: colors.text };
-  return { value, itemStyle: { color: colors.series[7] }, label };
+  const label = { show: value > 0, position: 'top', distance: 2, formatter: String(value), color: colors.text };
+  return { value: value === 0 ? null : value, itemStyle: { color: colors.series[7] }, label };
 }
 
-function thresholdLine({ threshold, bin }: Mark, from: number, { series: [, color] }: Colors) {
-  const place = { position: 'insideEndTop', rotate: 0, distance: [4, -8], align: 'left' };
+/** τ is named above the end of its line. */
+function thresholdLine({ threshold, bin }: Mark, from: number, colors: Colors) {
+  const color = colors.series[1];
   return {
     symbol: 'none',
     silent: true,
     lineStyle: { color, type: 'dashed' },
-    label: { formatter: `τ ${rounded(threshold)}`, color, ...place },
+    label: { formatter: `τ ${rounded(threshold)}`, color, position: 'end', rotate: 0, distance: 3, ...onTop(colors) },
     data: [{ xAxis: bin - from + FIRST }],
   };
 }
@@ -140,24 +148,12 @@ function rangeOf(rows: readonly EpochMetrics[], mark: Mark | undefined): [number
   return Number.isFinite(from) && Number.isFinite(to) ? [from, to] : [-20, 10];
 }
 
-/** Units in the fullest bin of a layer over all epochs; zeros may be more, and are cut off at twice of that. */
+/** Units in the fullest bar of a layer over all epochs, those of the zeros included: no bar is cut off. */
 function highest(rows: readonly EpochMetrics[], layer: number): number {
-  const fullest = Math.max(1, ...rows.flatMap((row) => row.groupNorms?.[layer]?.counts ?? []));
-  const zeros = Math.max(...rows.map((row) => removedIn(row, rows, layer)));
-  return niceCeiling(Math.max(fullest, Math.min(zeros, 2 * fullest)));
-}
-
-/** 1, 2 or 5 times a power of ten. */
-function niceCeiling(value: number): number {
-  const power = 10 ** Math.floor(Math.log10(value));
-  return [1, 2, 5, 10].map((step) => step * power).find((step) => step >= value)!;
+  const bins = rows.flatMap((row) => row.groupNorms?.[layer]?.counts ?? []);
+  return Math.max(1, ...bins, ...rows.map((row) => goneIn(row, rows, layer)));
 }
 
 function edge(bin: number): number {
   return 10 ** (bin / BINS_PER_DECADE);
-}
-
-function decadeLabel(bin: number): string {
-  const power = bin / BINS_PER_DECADE;
-  return power >= -3 && power <= 3 ? String(10 ** power) : `1e${power}`;
 }

@@ -1,6 +1,7 @@
 import { duration, grouped, rounded } from '../../base/format.ts';
 import type { RunLive } from '../../runs/record.ts';
 import { formatScore, type ScoreKind } from '../../tasks/score.ts';
+import { unbroken } from './text.ts';
 
 interface ProgressProps {
   readonly live: Omit<RunLive, 'updatedAt'>;
@@ -24,7 +25,7 @@ export function Progress({ live, scores, items }: ProgressProps) {
   return (
     <>
       <progress value={epoch - 1 + share} max={epochs} aria-label="Training" />
-      <p class="small">{facts.join(' · ')}</p>
+      <p class="small">{facts.map(unbroken).join(' · ')}</p>
     </>
   );
 }

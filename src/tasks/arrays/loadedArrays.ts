@@ -1,5 +1,6 @@
 import { grouped } from '../../base/format.ts';
 import type { Model } from '../../graph/types.ts';
+import { traceNotes } from '../../onnx/traces.ts';
 import { hasFloat16 } from '../../passes/float32.ts';
 import { isNothing } from '../../passes/given.ts';
 import { readGiven } from '../../passes/givenText.ts';
@@ -80,8 +81,9 @@ function exampleCount({ arrays }: ArrayData['train']): number {
   return [...arrays.values()][0]?.dims[0] ?? 0;
 }
 
-function notesOn({ graph }: Model, problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
-  const notes: string[] = [];
+function notesOn(model: Model, problem: Problem, { batch, seed }: TaskConfig, count: number): string[] {
+  const { graph } = model;
+  const notes: string[] = traceNotes(model, 'the model');
   if (hasFloat16(graph)) notes.push('note: half precision is trained in float32 and rounded back when it is written');
   if (graph.nodes.some((n) => n.op === 'BatchNormalization')) {
     notes.push('note: BatchNormalization keeps its stored mean and variance; scale and bias are trained');

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { sectionReader } from '../../base/fields.ts';
+import { tokenizationNames } from '../../data/tokenizations.ts';
 import { cellNames } from '../../nn/layers.ts';
 import type { TaskDefinition } from '../task.ts';
 import { presets } from './presets.ts';
@@ -16,6 +17,19 @@ export const taskFields = {
     .describe('keep at most this many words (default: all that the text has; of the embedded corpus 10 000)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
   steps: positive.describe('time steps of a window'),
+  tokens: z
+    .enum(tokenizationNames)
+    .optional()
+    .describe(
+      'what a token is: whitespace (what stands between blanks), words (in lower case, marks apart, numbers as N), ' +
+        'characters, or bpe (pieces of words, by --tokenizer) (default: whitespace)',
+    ),
+  tokenizer: z.string().min(1).optional().describe('tokenizer.json (Hugging Face) that cuts the text, with bpe'),
+  text: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('column (field of JSON lines) with the text; a number where no line has names (default: text)'),
 } as const;
 
 const sizes = {
@@ -54,11 +68,18 @@ export const languageModelDefinition: TaskDefinition = {
   models: [...cellNames.map((name) => ({ name, fields: stackedFields })), { name: 'rhn', fields: rhnFields }],
   presets,
   defaults: () => ({ threshold: 1e-4, shrink: true, shrinkEvery: 200, seed: 1, checkpointEvery: 1000, decayEvery: 0 }),
-  contradictions({ model, method }, nameOf) {
-    if (model.kind !== 'rhn') return [];
+  contradictions({ task, model, method }, nameOf) {
+    const { tokens, tokenizer } = readTaskFields(task);
+    const [bpe, file] = [`${nameOf('tokens')} bpe`, nameOf('tokenizer')];
+    const cutting = [
+      ...(tokens === 'bpe' && tokenizer === undefined ? [`${bpe} needs a tokenizer.json: name it with ${file}`] : []),
+      ...(tokens !== 'bpe' && tokenizer !== undefined ? [`${file} goes with ${bpe}`] : []),
+    ];
+    if (model.kind !== 'rhn') return cutting;
     const { hidden, embedding } = readRhnFields(model);
     const cell = `${nameOf('cell')} rhn`;
     return [
+      ...cutting,
       ...(method.issEmbedding
         ? [`${cell} has no columns of the embedding besides its units: leave out ${nameOf('issEmbedding')}`]
         : []),

@@ -9,7 +9,7 @@ import type { QuestionSet, ReadPassage } from './questionData.ts';
 import { EXACT, OVERLAP } from './scores.ts';
 
 /** Different lengths that passages of training are padded to, at most: each has a compiled step of its own. */
-const MOST_PASSAGES = 8;
+const MOST_PASSAGES = 6;
 /** Batches are of passages of similar length: the longest of their questions is nearly always a long one. */
 const MOST_QUESTIONS = 1;
 

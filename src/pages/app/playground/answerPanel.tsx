@@ -3,6 +3,7 @@ import { milliseconds } from '../../../base/format.ts';
 import { madeUpPassages } from '../../../data/questions/madeUp.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { modelChoices, trainedAndSlim } from '../api.ts';
+import { ActionButton, whyNotReady } from './actionButton.tsx';
 import { AttentionMap, shadesOf } from './attentionMap.tsx';
 import { ModelCard, ModelPanel, UnknownWords } from './modelPanel.tsx';
 import { PassageText } from './passageText.tsx';
@@ -18,10 +19,11 @@ export function AnswerPanel({ runs }: { runs: readonly RunSummary[] }) {
   const [passage, setPassage] = useState(SAMPLE!.text);
   const [question, setQuestion] = useState(SAMPLE!.questions[0]!.question);
   const choices = modelChoices(runs, 'question-answering');
-  const isReady = models.phase === 'ready' && passage.trim() !== '' && question.trim() !== '';
+  const isEmpty = passage.trim() === '' || question.trim() === '';
+  const why = whyNotReady(models.phase) ?? (isEmpty ? 'Write a passage and a question first.' : undefined);
   const ask = (event: Event) => {
     event.preventDefault();
-    if (isReady) models.work({ passage, question });
+    if (why === undefined) models.work({ passage, question });
   };
   return (
     <ModelPanel
@@ -45,9 +47,9 @@ export function AnswerPanel({ runs }: { runs: readonly RunSummary[] }) {
           Question
           <input value={question} onInput={({ currentTarget }) => setQuestion(currentTarget.value)} />
         </label>
-        <button type="submit" class="primary" disabled={!isReady}>
+        <ActionButton isPrimary why={why}>
           Ask
-        </button>
+        </ActionButton>
       </form>
     </ModelPanel>
   );

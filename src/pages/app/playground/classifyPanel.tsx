@@ -2,6 +2,7 @@ import { useState } from 'preact/hooks';
 import { milliseconds } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { modelChoices, trainedAndSlim } from '../api.ts';
+import { ActionButton, whyNotReady } from './actionButton.tsx';
 import { ModelCard, ModelPanel, UnknownWords } from './modelPanel.tsx';
 import type { ClassifiedText } from './protocol.ts';
 import { useModels } from './useModels.ts';
@@ -11,7 +12,7 @@ export function ClassifyPanel({ runs }: { runs: readonly RunSummary[] }) {
   const models = useModels<string, ClassifiedText>('classification.worker.js');
   const [text, setText] = useState('');
   const choices = modelChoices(runs, 'text-classification');
-  const isReady = models.phase === 'ready' && text.trim() !== '';
+  const why = whyNotReady(models.phase) ?? (text.trim() === '' ? 'Write a text first.' : undefined);
   return (
     <ModelPanel
       {...{ id: 'classify', title: 'Classify a text', working: 'Reading …', models, choices }}
@@ -30,9 +31,9 @@ export function ClassifyPanel({ runs }: { runs: readonly RunSummary[] }) {
       )}
     >
       <p>
-        <button type="button" class="primary" onClick={() => models.work(text)} disabled={!isReady}>
+        <ActionButton isPrimary why={why} onClick={() => models.work(text)}>
           Classify
-        </button>
+        </ActionButton>
       </p>
     </ModelPanel>
   );

@@ -8,7 +8,7 @@ const DEAF = 100;
 
 /** The engine, its WebAssembly beside the script; one thread where the page is not cross-origin isolated. */
 export async function workerRuntime(): Promise<Runtime> {
-  const { env } = await import('onnxruntime-web');
+  const { env } = await import('onnxruntime-web/wasm');
   env.wasm.wasmPaths = { wasm: new URL('ort-wasm-simd-threaded.wasm', import.meta.url).href };
   return listening(await loadWebRuntime());
 }

@@ -3,6 +3,7 @@ import { useEffect, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { type ModelChoice, modelChoices } from '../api.ts';
+import { ActionButton, whyNotReady } from './actionButton.tsx';
 import { NumberField } from './fields.tsx';
 import { ModelCard, ModelPanel } from './modelPanel.tsx';
 import { writeProse } from './prose.ts';
@@ -41,12 +42,14 @@ export function GeneratePanel({ runs, trained }: GeneratePanelProps) {
         <NumberField label="Words" value={words} min={1} max={2000} step={1} onChange={setWords} />
         <NumberField label="Temperature" value={temperature} min={0} max={3} step={0.1} onChange={setTemperature} />
         <NumberField label="Seed" value={seed} min={0} max={2 ** 31} step={1} onChange={setSeed} />
-        <button type="button" class="primary" onClick={write} disabled={models.phase !== 'ready'}>
+        <ActionButton isPrimary why={whyNotReady(models.phase)} onClick={write}>
           Continue
-        </button>
-        <button type="button" onClick={models.stop} disabled={models.phase !== 'working'}>
-          Stop
-        </button>
+        </ActionButton>
+        {models.phase === 'working' && (
+          <button type="button" onClick={models.stop}>
+            Stop
+          </button>
+        )}
       </div>
     </ModelPanel>
   );

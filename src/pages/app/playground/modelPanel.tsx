@@ -2,7 +2,9 @@ import type { ComponentChildren } from 'preact';
 import { useEffect, useRef, useState } from 'preact/hooks';
 import { fileSize, short } from '../../../base/format.ts';
 import { messageOf, Problem } from '../../shared/problem.tsx';
+import { unbroken } from '../../shared/text.ts';
 import { fetchModel, type ModelChoice } from '../api.ts';
+import { ActionButton, whyNotReady } from './actionButton.tsx';
 import { SelectField, TextField } from './fields.tsx';
 import type { LoadedInfo } from './protocol.ts';
 import type { ModelsInWorker } from './useModels.ts';
@@ -79,9 +81,9 @@ function ModelPicker({ models, choices, first, nothing }: ModelPickerProps) {
         <div class="fields">
           {select('Left model', 0)}
           {select('Right model', 1)}
-          <button type="button" onClick={loadChosen} disabled={isDisabled}>
+          <ActionButton why={isDisabled ? whyNotReady(models.phase) : undefined} onClick={loadChosen}>
             Load these models
-          </button>
+          </ActionButton>
         </div>
       ) : (
         <p class="quiet">{nothing}</p>
@@ -119,9 +121,9 @@ function ModelFiles({ models, isDisabled }: Pick<ModelPickerProps, 'models'> & {
           Their vocabulary.txt
           <input ref={words} type="file" accept=".txt" />
         </label>
-        <button type="button" onClick={load} disabled={isDisabled}>
+        <ActionButton why={isDisabled ? whyNotReady(models.phase) : undefined} onClick={load}>
           Load these files
-        </button>
+        </ActionButton>
       </div>
     </details>
   );
@@ -148,13 +150,13 @@ export function ModelCard({ model, testId, figure, unit, time, own, other, child
     <article class="card" data-testid={testId}>
       <h3>{model.label}</h3>
       <p class="quiet small">
-        {model.hidden.join(' + ')} units, {short(model.parameters)} parameters, {fileSize(model.bytes)}
+        {unbroken(`${model.hidden.join(' + ')} units, ${short(model.parameters)} parameters, ${fileSize(model.bytes)}`)}
       </p>
       {figure !== undefined && (
         <p class="rate">
           <strong>{figure}</strong>
           {unit}
-          {time !== undefined && <span class="quiet"> · {time}</span>}
+          {time !== undefined && <span class="quiet"> · {unbroken(time)}</span>}
           {timesFaster > 1.05 && <span class="faster"> · {timesFaster.toFixed(1)}× the other</span>}
         </p>
       )}

@@ -50,3 +50,13 @@ test('a text is split at sentences, nothing is lost, and too short a one is refu
   // One endless sentence has no good place, and is split all the same.
   expect(splitProse('word '.repeat(3000)).valid.length).toBeGreaterThan(100);
 });
+
+test('characters and byte pairs are read as the longest parts that the model knows, and written side by side', () => {
+  const letters = buildVocabulary(['▁', 'a', 'b', EOS, '<unk>']);
+  expect(readPrompt('ab a', letters).tokens).toEqual(['a', 'b', '▁', 'a']);
+  const pairs = buildVocabulary(['Ġend', 'end', 's', 'Ġ', EOS]);
+  expect(readPrompt('ends end', pairs).tokens).toEqual(['end', 's', 'Ġend']);
+  const written = (tokens: string[]) => writeProse(tokens).map(({ space, word }) => space + word);
+  expect(written(['end', 's', 'Ġend', EOS, '.']).join('')).toBe('ends end\n.');
+  expect(written(['a', '▁', 'b', '.']).join('')).toBe('a b.');
+});

@@ -1,7 +1,11 @@
 import { UsageError } from '../../../base/errors.ts';
 import type { Part } from '../../../data/parts.ts';
+import { BLANK } from '../../../data/tokenizations.ts';
 import { EOS, readTokens, tokenizeProse } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
+
+/** A blank in byte pairs. */
+const BYTE_BLANK = 'Ġ';
 
 /**
  * Reads typed text as the words that a model was trained on: as prose, or word for word between white space where the
@@ -14,23 +18,55 @@ export function readPrompt(
 ): { ids: number[]; tokens: string[]; unknown: string[] } {
   const isKnown = (token: string) => token === EOS || vocabulary.ids.has(token);
   const unknownIn = (tokens: readonly string[]) => tokens.filter((token) => !isKnown(token));
+  const blank = blankOf(vocabulary);
   const [prose, plain] = [tokenizeProse(text), readTokens(text.trim())];
-  const tokens = unknownIn(plain).length < unknownIn(prose).length ? plain : prose;
-  const isOpen = !/[.!?]["')\]]*\s*$/.test(text);
+  const words = unknownIn(plain).length < unknownIn(prose).length ? plain : prose;
+  const tokens = blank === undefined ? words : piecesOf(text, vocabulary, blank);
+  const isOpen = blank !== undefined || !/[.!?]["')\]]*\s*$/.test(text);
   if (isOpen && tokens.at(-1) === EOS) tokens.pop();
   if (tokens.length === 0) tokens.push(EOS);
   const ids = tokens.flatMap((token) => vocabulary.ids.get(token) ?? vocabulary.ids.get(UNKNOWN) ?? []);
   return { ids: ids.length > 0 ? ids : [0], tokens, unknown: [...new Set(unknownIn(tokens))] };
 }
 
+/** What tokens that are parts of words have in the place of a blank: `▁`, or `Ġ` of byte pairs; undefined for words. */
+function blankOf({ words, ids }: Vocabulary): string | undefined {
+  if (ids.has(BLANK)) return BLANK;
+  return [BLANK, BYTE_BLANK].find((blank) => words.some((word) => word.length > 1 && word.startsWith(blank)));
+}
+
+/** A text as the longest parts that a vocabulary has, from left to right; what it lacks stands by itself. */
+function piecesOf(text: string, { ids, words }: Vocabulary, blank: string): string[] {
+  const longest = words.reduce((length, word) => Math.max(length, word.length), 1);
+  return text.split('\n').flatMap((line) => {
+    const marked = line.trim().replace(/\s/g, blank);
+    const pieces: string[] = [];
+    for (let at = 0; at < marked.length; ) {
+      let length = Math.min(longest, marked.length - at);
+      while (length > 1 && !ids.has(marked.slice(at, at + length))) length--;
+      pieces.push(marked.slice(at, at + length));
+      at += length;
+    }
+    return [...pieces, EOS];
+  });
+}
+
 const NO_SPACE_BEFORE = /^(?:[.,;:!?)\]%]|'\p{L}+|n't)$/u;
 const NO_SPACE_AFTER = /^[([$]$/;
 
-/** Words as a person would write them, each with the white space before it: punctuation closes up, `<eos>` ends a line. */
+/**
+ * Tokens as a person would write them, each with the white space before it: punctuation closes up, `<eos>` ends a line. Parts
+ * of words, which have blanks of their own, stand side by side.
+ */
 export function writeProse(tokens: readonly string[]): { space: string; word: string }[] {
+  const arePieces = tokens.some((token) => token.startsWith(BLANK) || token.startsWith(BYTE_BLANK));
   return tokens.map((token, i) => {
     const last = tokens[i - 1] ?? EOS;
     if (token === EOS) return { space: last === EOS ? '' : '\n', word: '' };
+    if (arePieces) {
+      const startsWord = token.startsWith(BLANK) || token.startsWith(BYTE_BLANK);
+      return { space: startsWord ? ' ' : '', word: startsWord ? token.slice(1) : token };
+    }
     const closesUp = last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last);
     return { space: closesUp ? '' : ' ', word: token };
   });

@@ -1,5 +1,5 @@
 import { useState } from 'preact/hooks';
-import { fileSize } from '../../../base/format.ts';
+import { counted, fileSize } from '../../../base/format.ts';
 import { perplexity } from '../../../tasks/score.ts';
 import { ModelTable } from '../../shared/modelTable.tsx';
 import type { TakeModels, TrainedFile, TrainingOutcome } from './protocol.ts';
@@ -21,9 +21,14 @@ export function TrainOutcome({ outcome, onTrained }: { outcome: TrainingOutcome;
         </strong>{' '}
         {stoppedEarly ? 'Stopped early. ' : ''}
         The slim model computes what the trained one does
-        {worst === 0 ? ', to the last bit' : `, within ${worst.toExponential(1)}`} on {verify.batches} windows.
+        {worst === 0 ? ', to the last bit' : `, within ${worst.toExponential(1)}`} on{' '}
+        {counted(verify.batches, 'window')}.
       </p>
-      <ModelTable models={models.map(({ name, figures }) => ({ label: name, model: figures }))} scores={[perplexity]} />
+      <ModelTable
+        models={models.map(({ name, figures }) => ({ label: name, model: figures }))}
+        scores={[perplexity]}
+        label="The trained model and the slim one"
+      />
       <p class="fields">
         {models.map((model) => (
           <Download key={model.name} model={model} />

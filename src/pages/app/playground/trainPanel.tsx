@@ -2,10 +2,13 @@ import { useMemo, useState } from 'preact/hooks';
 import { grouped } from '../../../base/format.ts';
 import { perplexity } from '../../../tasks/score.ts';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
+import { unitCourse } from '../../shared/dying.ts';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { messageOf, Problem } from '../../shared/problem.tsx';
 import { Progress } from '../../shared/progress.tsx';
+import { UnitPicture } from '../../shared/unitStrips.tsx';
 import { fetched } from '../api.ts';
+import { ActionButton } from './actionButton.tsx';
 import { TextField } from './fields.tsx';
 import type { TakeModels } from './protocol.ts';
 import { FIRST_SETTINGS, TrainFields } from './trainFields.tsx';
@@ -13,6 +16,7 @@ import { TrainOutcome } from './trainOutcome.tsx';
 import { type Training, useTraining } from './useTraining.ts';
 
 const SCORES = [perplexity];
+const BUSY = 'A training is on its way.';
 
 /** Trains a language model with ISS on pasted text, in a worker of this tab, and shows how its units die. */
 export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
@@ -20,8 +24,9 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
   const [settings, setSettings] = useState(FIRST_SETTINGS);
   const [training, start, stop] = useTraining();
   const [problem, setProblem] = useState('');
-  const { phase, rows, threshold, outcome, message } = training;
+  const { phase, rows, threshold, outcome, message, began } = training;
   const isBusy = phase !== 'idle';
+  const why = isBusy ? BUSY : text.trim() === '' ? 'Paste a text or take the sample first.' : undefined;
   const train = () => {
     setProblem('');
     start({ ...settings, text, seed: 1 });
@@ -32,7 +37,7 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
       .then(setText)
       .catch((error: unknown) => setProblem(messageOf(error)));
   // Drawn anew with the epochs only: progress comes more often.
-  const charts = useMemo(() => rows.length > 0 && <TrainCharts rows={rows} threshold={threshold} />, [rows, threshold]);
+  const charts = useMemo(() => rows.length > 0 && <TrainCharts {...{ rows, threshold, began }} />, [rows, threshold]);
   return (
     <section class="card part" aria-labelledby="train">
       <h2 id="train">Train on your text</h2>
@@ -46,19 +51,21 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
         placeholder="Paste some pages of prose here"
       />
       <p>
-        <button type="button" onClick={fillIn} disabled={isBusy}>
+        <button type="button" onClick={fillIn} disabled={isBusy} title={isBusy ? BUSY : undefined}>
           Take a sample: State of the Union addresses
         </button>{' '}
         <span class="quiet small">{text === '' ? '' : `about ${grouped(text.length / 5.5)} words`}</span>
       </p>
       <div class="fields">
         <TrainFields settings={settings} onChange={setSettings} isDisabled={isBusy} />
-        <button type="button" class="primary" onClick={train} disabled={isBusy || text.trim() === ''}>
+        <ActionButton isPrimary why={why} onClick={train}>
           Train
-        </button>
-        <button type="button" onClick={stop} disabled={phase !== 'training'}>
-          Stop and keep
-        </button>
+        </ActionButton>
+        {isBusy && (
+          <ActionButton why={phase === 'stopping' ? 'Stopping …' : undefined} onClick={stop}>
+            Stop and keep
+          </ActionButton>
+        )}
       </div>
       {(message || problem) !== '' && <Problem message={message || problem} />}
       {isBusy && <TrainProgress training={training} />}
@@ -68,11 +75,17 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
   );
 }
 
+interface TrainChartsProps extends Pick<Training, 'rows' | 'began'> {
+  readonly threshold: number | undefined;
+}
+
 /** How a training went, epoch by epoch, and the norms of its units. */
-function TrainCharts({ rows, threshold }: { rows: Training['rows']; threshold: number | undefined }) {
+function TrainCharts({ rows, threshold, began }: TrainChartsProps) {
   const layers = rows[0]!.units.map((_, i) => `lstm_${i}`);
+  const course = unitCourse(rows, began);
   return (
     <>
+      {course && <UnitPicture course={course} layers={layers} />}
       <CourseCharts rows={rows} layers={layers} scores={SCORES} items="tokens" />
       <h3 class="part">Group norms</h3>
       <p class="quiet small">

@@ -6,13 +6,15 @@ import { useWorker } from './useWorker.ts';
 /** A training as the page has it. */
 export interface Training extends TrainingState {
   readonly phase: 'idle' | 'training' | 'stopping';
+  /** Units of each layer before training. */
+  readonly began: readonly number[];
   /** Epochs that have ended. */
   readonly rows: readonly EpochMetrics[];
   /** What went wrong; empty when nothing did. */
   readonly message: string;
 }
 
-const NONE: Training = { phase: 'idle', rows: [], message: '' };
+const NONE: Training = { phase: 'idle', began: [], rows: [], message: '' };
 
 /** A training in a worker of its own, which gives its memory back; how to start it, and how to end it early. */
 export function useTraining(): [Training, start: (choice: TrainingChoice) => void, stop: () => void] {
@@ -35,7 +37,7 @@ export function useTraining(): [Training, start: (choice: TrainingChoice) => voi
     return () => cancelAnimationFrame(frame);
   }, [progress]);
   const start = (choice: TrainingChoice) => {
-    setTraining({ ...NONE, phase: 'training' });
+    setTraining({ ...NONE, phase: 'training', began: choice.hidden });
     worker.send({ kind: 'train', choice });
   };
   const stop = () => {

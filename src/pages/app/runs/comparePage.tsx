@@ -1,19 +1,19 @@
-import { grouped } from '../../../base/format.ts';
+import { counted, grouped } from '../../../base/format.ts';
 import type { ResultModel, RunRecord } from '../../../runs/record.ts';
 import type { EpochMetrics } from '../../../train/metrics.ts';
-import { said, settingsOf } from '../../shared/configTable.tsx';
+import { differing, said, settingsOf } from '../../shared/configTable.tsx';
 import { courseOf, type EpochChartProps, EpochCharts, scoreAxis } from '../../shared/courseCharts.tsx';
 import { Problem } from '../../shared/problem.tsx';
 import { allScores, scoreColumns, titled } from '../../shared/scores.ts';
 import { type DataTable, Table, tableOf } from '../../shared/table.tsx';
-import { fetchRun, nameOf } from '../api.ts';
+import { fetchRun, followCompared, nameOf, unitsOf } from '../api.ts';
 import { useFetched } from '../useFetched.ts';
 
 /** Several runs side by side: figures in a table, curves over each other. */
 export function ComparePage({ ids }: { ids: readonly string[] }) {
-  const [records, problem] = useFetched(() => Promise.all(ids.map(fetchRun)));
+  const [records, problem] = useFetched<readonly RunRecord[]>(() => Promise.all(ids.map(fetchRun)), followCompared);
   if (problem !== '') return <Problem message={problem} />;
-  if (records === undefined) return <p class="quiet">Reading {ids.length} runs …</p>;
+  if (records === undefined) return <p class="quiet">Reading {counted(ids.length, 'run')} …</p>;
   // A run without such figures stays in the chart, so that every run has one colour in all of them.
   const courses = (read: (row: EpochMetrics) => number | undefined) =>
     records.map(({ summary, epochs }) => courseOf(nameOf(summary), epochs, read));
@@ -29,7 +29,12 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
         ...scoreAxis(kind),
       };
     }),
-    { title: 'Units alive', courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)), fromZero: true },
+    {
+      title: 'Units alive',
+      courses: courses((row) => row.alive.reduce((sum, n) => sum + n, 0)),
+      fromZero: true,
+      whole: true,
+    },
     { title: 'Parameters', courses: courses((row) => row.parameters), fromZero: true },
     {
       title: `${titled(items.join(' or '))} per second`,
@@ -40,15 +45,15 @@ export function ComparePage({ ids }: { ids: readonly string[] }) {
   const differences = differencesOf(records);
   return (
     <>
-      <h1>{records.length} runs</h1>
-      <Table {...figuresOf(records)} />
+      <h1>{counted(records.length, 'run')}</h1>
+      <Table {...figuresOf(records)} label="Runs side by side" />
       <div class="part">
         <EpochCharts charts={charts} />
       </div>
       {differences.rows.length > 0 && (
         <>
           <h2>What differs in the configurations</h2>
-          <Table {...differences} />
+          <Table {...differences} label="What differs in the configurations" />
         </>
       )}
     </>
@@ -67,7 +72,7 @@ function figuresOf(records: readonly RunRecord[]): DataTable {
       head,
       read: (record: RunRecord) => read(modelOf(record) ?? { scores: { valid: record.epochs.at(-1)?.valid } }),
     })),
-    { head: 'hidden', read: (record) => (modelOf(record)?.hidden ?? record.epochs.at(-1)?.alive)?.join(', ') },
+    { head: 'units', read: ({ summary }) => unitsOf(summary)?.join(' + ') },
     { head: 'parameters', read: ({ summary: { parameters: n } }) => (n === undefined ? undefined : grouped(n)) },
   ]);
 }
@@ -79,8 +84,7 @@ function modelOf({ result }: RunRecord): ResultModel | undefined {
 /** Fields of the configurations that are not the same in all runs. */
 function differencesOf(records: readonly RunRecord[]): DataTable {
   const settings = records.map(({ config }) => (config ? settingsOf(config) : new Map<string, unknown>()));
-  const rows = [...new Set(settings.flatMap((of) => [...of.keys()]))]
-    .map((name) => [name, ...settings.map((of) => said(of.get(name)))])
-    .filter(([, first, ...others]) => others.some((value) => value !== first));
+  const names = differing(records.map(({ config }) => config));
+  const rows = names.map((name) => [name, ...settings.map((of) => said(of.get(name)))]);
   return { head: ['field', ...records.map(({ summary }) => nameOf(summary))], rows };
 }

@@ -1,12 +1,15 @@
-import { duration } from '../../../base/format.ts';
+import { counted, duration } from '../../../base/format.ts';
+import { layerNames } from '../../../runs/layerNames.ts';
 import type { RunRecord } from '../../../runs/record.ts';
 import { ConfigTable } from '../../shared/configTable.tsx';
 import { ConfusionMatrix } from '../../shared/confusionMatrix.tsx';
 import { CourseCharts } from '../../shared/courseCharts.tsx';
+import { unitCourse } from '../../shared/dying.ts';
 import { ModelTable } from '../../shared/modelTable.tsx';
 import { NormHistograms } from '../../shared/normHistogram.tsx';
 import { Problem } from '../../shared/problem.tsx';
 import { Progress } from '../../shared/progress.tsx';
+import { UnitPicture } from '../../shared/unitStrips.tsx';
 import { fetchRun, fileUrl, followRun, nameOf } from '../api.ts';
 import { useFetched } from '../useFetched.ts';
 
@@ -19,7 +22,9 @@ export function RunPage({ id }: { id: string }) {
 
 function RunDetails({ record }: { record: RunRecord }) {
   const { summary, config, epochs, live, problems, truncated } = record;
-  const layers = (epochs[0]?.units ?? []).map((_, i) => `layer ${i + 1}`);
+  const layers = layerNames(record);
+  const began = record.result?.layers?.map(({ units }) => units);
+  const course = unitCourse(epochs, began, record.result?.kept);
   return (
     <>
       <h1>{nameOf(summary)}</h1>
@@ -43,6 +48,7 @@ function RunDetails({ record }: { record: RunRecord }) {
         </p>
       ))}
       <Files record={record} />
+      {course && <UnitPicture course={course} layers={layers} />}
       {record.result && <Models record={record} />}
       {truncated && <p class="quiet small">The run has more epochs than are shown here: these are the last ones.</p>}
       <h2>Training</h2>
@@ -92,13 +98,17 @@ function Models({ record: { result, summary } }: { record: RunRecord }) {
   const confusion = models.at(-1)?.details?.confusion;
   return (
     <>
-      <ModelTable models={models.map((model) => ({ label: model.name, model }))} scores={summary.scores} />
+      <ModelTable
+        models={models.map((model) => ({ label: model.name, model }))}
+        scores={summary.scores}
+        label={`Models of ${nameOf(summary)}`}
+      />
       <p class="quiet small">
         Trained for {duration(seconds)}.
         {verify &&
           (verify.maxAbsDifference === 0
-            ? ` The slim model gave the same outputs on ${verify.batches} batches, to the last bit.`
-            : ` The slim model agrees within ${verify.maxRelativeDifference.toExponential(1)} on ${verify.batches} batches.`)}
+            ? ` The slim model gave the same outputs on ${counted(verify.batches, 'batch', 'batches')}, to the last bit.`
+            : ` The slim model agrees within ${verify.maxRelativeDifference.toExponential(1)} on ${counted(verify.batches, 'batch', 'batches')}.`)}
       </p>
       {confusion && (
         <>

@@ -3,25 +3,31 @@ import { grouped } from '../../../base/format.ts';
 import type { RunSummary } from '../../../runs/record.ts';
 import { formatScore } from '../../../tasks/score.ts';
 import { Problem } from '../../shared/problem.tsx';
-import { fetchRuns, followRuns, nameOf } from '../api.ts';
+import { moment, unbroken } from '../../shared/text.ts';
+import { fetchRuns, followRuns, nameOf, unitsOf } from '../api.ts';
+import { SelectField } from '../playground/fields.tsx';
 import { compareHref, runHref } from '../routes.ts';
 import { useFetched } from '../useFetched.ts';
+import { inOrder, ORDERS, type OrderName, scoreOf } from './order.ts';
 
 /** Most runs side by side: more lines than colours. */
 const MOST_COMPARED = 8;
 
-/** All runs in the folder, newest first; with a server the list keeps itself up to date. */
+/** All runs in the folder in an order that can be chosen; with a server the list keeps itself up to date. */
 export function RunsPage() {
   const [list, problem] = useFetched(fetchRuns, followRuns);
   const [filter, setFilter] = useState('');
+  const [order, setOrder] = useState<OrderName>('newest');
   const [chosen, setChosen] = useState<readonly string[]>([]);
   if (problem !== '') return <Problem message={problem} />;
   if (list === undefined) return <p class="quiet">Reading runs …</p>;
   const { runs, more } = list;
   const wanted = filter.trim().toLowerCase();
-  const shown = runs
-    .filter((run) => `${run.id} ${run.methodLabel} ${run.task} ${run.state}`.toLowerCase().includes(wanted))
-    .sort((a, b) => Number(b.state === 'running') - Number(a.state === 'running') || b.modifiedAt - a.modifiedAt);
+  const fits = ({ id, methodLabel, task, state }: RunSummary) => `${id} ${methodLabel} ${task} ${state}`.toLowerCase();
+  const shown = inOrder(
+    runs.filter((run) => fits(run).includes(wanted)),
+    order,
+  );
   const toggle = (id: string) =>
     setChosen((ids) => (ids.includes(id) ? ids.filter((other) => other !== id) : [...ids, id].slice(-MOST_COMPARED)));
   return (
@@ -37,8 +43,9 @@ export function RunsPage() {
             Filter by name, method, task or state
             <input type="search" value={filter} onInput={({ currentTarget }) => setFilter(currentTarget.value)} />
           </label>
+          <SelectField label="Order" options={ORDERS} value={order} onChange={({ name }) => setOrder(name)} />
           {chosen.length > 1 ? (
-            <a class="button" href={compareHref(chosen)}>
+            <a class="button primary" href={compareHref(chosen)}>
               Compare {chosen.length} runs
             </a>
           ) : (
@@ -58,7 +65,8 @@ export function RunsPage() {
 }
 
 function RunItem({ run, isChosen, onToggle }: { run: RunSummary; isChosen: boolean; onToggle: () => void }) {
-  const { state, methodLabel, epochs, last, parameters, alive } = run;
+  const { state, methodLabel, epochs, parameters, alive, modifiedAt } = run;
+  const units = unitsOf(run);
   return (
     <li class="card">
       <input type="checkbox" checked={isChosen} onChange={onToggle} aria-label={`Compare ${nameOf(run)}`} />
@@ -66,30 +74,36 @@ function RunItem({ run, isChosen, onToggle }: { run: RunSummary; isChosen: boole
         {nameOf(run)}
       </a>
       <span class={`state ${state}`}>{state}</span>
-      <span class="quiet small">{methodLabel}</span>
-      <span class="quiet small">
-        epoch {epochs.done}
-        {epochs.all === undefined ? '' : ` of ${epochs.all}`}
+      <span class="pair">
+        <span>{methodLabel}</span>
+        <span class="quiet">
+          epoch {epochs.done}
+          {epochs.all === undefined ? '' : ` of ${epochs.all}`}
+        </span>
       </span>
-      <span class="small">{figureOf(run)}</span>
-      <span class="small">{last ? `${last.alive.join(' + ')} units` : ''}</span>
-      <span class="quiet small">{parameters === undefined ? '' : `${grouped(parameters)} parameters`}</span>
-      <Sparkline values={alive} label="Units alive by epoch" />
+      <span class="pair">
+        <span>{figureOf(run)}</span>
+        <time class="quiet" dateTime={new Date(modifiedAt).toISOString()}>
+          {moment(modifiedAt)}
+        </time>
+      </span>
+      <span class="pair">
+        <span>{units ? unbroken(`${units.join(' + ')} units`) : ''}</span>
+        <span class="quiet">{parameters === undefined ? '' : unbroken(`${grouped(parameters)} parameters`)}</span>
+      </span>
+      <Sparkline values={alive} />
     </li>
   );
 }
 
 /** The deciding score after the last epoch: 'valid perplexity 99.50'. */
-function figureOf({ last, scores: [kind] }: RunSummary): string {
-  const [split, value] =
-    kind && last?.valid?.[kind.name] !== undefined
-      ? ['valid', last.valid[kind.name]]
-      : ['training', kind && last?.train[kind.name]];
-  return kind === undefined || value === undefined ? '' : `${split} ${kind.name} ${formatScore(kind, value)}`;
+function figureOf(run: RunSummary): string {
+  const score = scoreOf(run);
+  return score ? unbroken(`${score.split} ${score.kind.name} ${formatScore(score.kind, score.value)}`) : '';
 }
 
-/** A line as large as a word: how values went, from zero up. */
-function Sparkline({ values, label }: { values: readonly number[]; label: string }) {
+/** A line as large as a word: how many units were alive, epoch by epoch, from zero up. */
+function Sparkline({ values }: { values: readonly number[] }) {
   if (values.length < 2) return null;
   const [width, height] = [96, 20];
   const most = Math.max(...values, 1);
@@ -98,15 +112,13 @@ function Sparkline({ values, label }: { values: readonly number[]; label: string
     return `${x.toFixed(1)},${(height - 1 - (value / most) * (height - 2)).toFixed(1)}`;
   });
   return (
-    <svg
-      class="sparkline"
-      viewBox={`0 0 ${width} ${height}`}
-      width={width}
-      height={height}
-      role="img"
-      aria-label={label}
-    >
-      <polyline points={points.join(' ')} fill="none" stroke="currentColor" stroke-width="1.5" />
-    </svg>
+    <span class="sparkline">
+      <svg viewBox={`0 0 ${width} ${height}`} width={width} height={height} aria-hidden="true">
+        <polyline points={points.join(' ')} fill="none" stroke="currentColor" stroke-width="1.5" />
+      </svg>
+      <span class="quiet">
+        units alive {values[0]} → {values.at(-1)}
+      </span>
+    </span>
   );
 }

@@ -1,7 +1,7 @@
 import { pipeline, Readable } from 'node:stream';
 import type { CsvError } from 'csv-parse';
-import { malformed } from '../arrays/arrayFile.ts';
-import { textLines } from '../lines.ts';
+import { malformed } from './arrays/arrayFile.ts';
+import { textLines } from './lines.ts';
 
 /** A row of a table, and the line of the file that it begins in. */
 export interface Row {
