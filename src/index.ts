@@ -27,6 +27,7 @@ export { groupNorms, groupSizes, liveComponents, removableByLayer } from './grou
 export { type TracedGroups, type TraceOptions, traceGroups } from './groups/trace.ts';
 export { type TracedModel, traceModel } from './groups/traceModel.ts';
 export { type Costs, costsOf, type ParameterSplit, splitParameters } from './inspect/costs.ts';
+export { kerasModule } from './keras/kerasModule.ts';
 export { type GroupPenaltyOptions, groupLasso } from './methods/groupLasso.ts';
 export { keptZeros } from './methods/keptZeros.ts';
 export { l1 } from './methods/l1.ts';
@@ -50,7 +51,8 @@ export { type PrepareOptions, prepareModel } from './passes/prepareModel.ts';
 export { type SimplifyOptions, simplify } from './passes/simplify.ts';
 export { type Specialized, specialize } from './passes/specialize.ts';
 export { type Streaming, streamingModel } from './passes/streaming.ts';
-export { type TorchSource, torchModule } from './pytorch/torchModule.ts';
+export type { PythonSource } from './python/pythonModule.ts';
+export { torchModule } from './pytorch/torchModule.ts';
 export {
   calibrationRanges,
   type QuantizedForm,

@@ -9,11 +9,14 @@ import { saveArrays } from '../data/arrays.ts';
 import { formatShape } from '../graph/dims.ts';
 import { SparseTensor } from '../graph/sparseTensor.ts';
 import type { Model } from '../graph/types.ts';
+import { kerasDialect } from '../keras/dialect.ts';
 import { saveModel } from '../onnx/file.ts';
 import { denseModel, sparseModel, weightArrays } from '../onnx/storedForm.ts';
 import { simplify } from '../passes/simplify.ts';
 import { streamingModel } from '../passes/streaming.ts';
-import { SOURCE_FILE, type TorchSource, torchModule, WEIGHTS_FILE } from '../pytorch/torchModule.ts';
+import type { Dialect } from '../python/dialect.ts';
+import { pythonModule, SOURCE_FILE } from '../python/pythonModule.ts';
+import { torchDialect } from '../pytorch/dialect.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { assertStreams } from '../verify/assertStreams.ts';
 import { checkNewFile, collect, isFolder } from './flags.ts';
@@ -36,8 +39,8 @@ interface ExportFlags extends GivenFlags, VerifyFlags {
   force?: boolean;
 }
 
-/** Where a model can go back to: what writes its folder. */
-const frameworks: Readonly<Record<string, (model: Model) => TorchSource>> = { pytorch: torchModule };
+/** Where a model can go back to. */
+const frameworks: Readonly<Record<string, Dialect>> = { pytorch: torchDialect, keras: kerasDialect };
 
 /** `slimrnn export model.onnx --streaming --out streaming.onnx` */
 export const command = new Command('export')
@@ -46,7 +49,8 @@ export const command = new Command('export')
       'can be fed in pieces. The new model is run on a sequence in two pieces and written only if that gives what the ' +
       'old one gives on the whole. With --dense all weights become ordinary tensors; with --sparse those that are mostly ' +
       "zero are stored by value and place (ONNX's sparse_initializer). Both keep every weight, bit for bit. With " +
-      '--to pytorch --out is a folder: model.py holds a torch.nn.Module, model.safetensors its weights.',
+      '--to --out is a folder: model.py holds a torch.nn.Module with its weights in model.safetensors (pytorch), or a ' +
+      'keras.Model for Keras 3 with its weights in model.npz (keras).',
   )
   .argument('<model>', 'an ONNX file, or a run directory')
   .requiredOption('--out <file>', 'where to write the new model; with --to a folder')
@@ -92,15 +96,15 @@ async function exportCommand(path: string, flags: ExportFlags): Promise<void> {
 /** Writes `model.py` and its weights into a folder, which is made where there is none. */
 async function exportTo(framework: string, path: string, flags: ExportFlags): Promise<void> {
   const { out, force } = flags;
-  const makeSource = Object.hasOwn(frameworks, framework) ? frameworks[framework] : undefined;
-  if (makeSource === undefined) {
+  const dialect = Object.hasOwn(frameworks, framework) ? frameworks[framework] : undefined;
+  if (dialect === undefined) {
     throw new UsageError(`--to takes ${Object.keys(frameworks).join(' or ')}, got '${framework}'`);
   }
   if (existsSync(out) && !isFolder(out)) throw new UsageError(`--out ${out} is a file; name a folder`);
-  const [sourceFile, weightsFile] = [join(out, SOURCE_FILE), join(out, WEIGHTS_FILE)];
+  const [sourceFile, weightsFile] = [join(out, SOURCE_FILE), join(out, dialect.text.weightsFile)];
   if (existsSync(out)) for (const file of [sourceFile, weightsFile]) checkNewFile(path, file, force);
   const { model, forGiven } = await openModel(path, flags);
-  const { source, weights, layers } = makeSource(model);
+  const { source, weights, layers } = pythonModule(model, dialect);
   await mkdir(out, { recursive: true }).catch((cause) => {
     throw new UsageError(`cannot make the folder ${out}: ${fileErrorReason(cause)}`, { cause });
   });

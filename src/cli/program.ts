@@ -84,7 +84,7 @@ export const commands: Readonly<Record<string, Listed>> = {
   export: {
     operands: '<model>',
     summary:
-      'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense or for PyTorch',
+      'write a model in another form: with its recurrent states as inputs and outputs, sparse, dense, or for PyTorch or Keras',
     load: () => import('./export.ts'),
   },
   answer: {

@@ -79,6 +79,12 @@ export function stridedTensor(
   return { elementType, dims, data: out };
 }
 
+/** A matrix [I, J] as [J, I]. */
+export function transposedMatrix(matrix: Tensor): Tensor {
+  const [rows, columns] = matrix.dims as [number, number];
+  return stridedTensor(matrix, [columns, rows], [1, columns]);
+}
+
 /** Tensors of one type, of the same sizes but along `axis`, one behind the other along that axis. */
 export function concatTensors(tensors: readonly [Tensor, ...Tensor[]], axis: number): Tensor {
   const [first] = tensors;

@@ -38,6 +38,3 @@ def slice_axes(x, starts, ends, axes, steps):
     return x[tuple(cuts)]
 `,
 } as const;
-
-/** The name of such a function. */
-export type HelperName = keyof typeof helpers;

@@ -1,14 +1,14 @@
 import type { RecurrentNode } from '../graph/operators.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
-import type { Node } from '../graph/types.ts';
+import type { Conversion } from '../python/conversion.ts';
+import { tuple } from '../python/python.ts';
+import { isReverse, storedInputs } from '../python/recurrent.ts';
+import { Operands } from '../python/scope.ts';
+import { assignment, type PythonModule, type Statement } from '../python/statement.ts';
+import { stepsOf } from '../python/steps.ts';
 import { directionsOf } from '../recurrent/directions.ts';
-import type { Conversion } from './conversion.ts';
 import { recurrentLayer } from './layers.ts';
-import { tuple } from './python.ts';
-import { Operands } from './scope.ts';
-import { isReverse, type Stack, storedInputs } from './stacks.ts';
-import { assignment, type Statement, type TorchModule } from './statement.ts';
-import { stepsGivenBy, stepsOf } from './steps.ts';
+import type { Stack } from './stacks.ts';
 
 /** A stack of recurrent nodes as a call of its layer, and Y of the highest one from its outputs. */
 export function recurrentStatements(stack: Stack, { scope, modules }: Conversion): Statement[] {
@@ -36,30 +36,14 @@ export function recurrentStatements(stack: Stack, { scope, modules }: Conversion
 }
 
 /** Y [T, D, B, H] from the outputs [T, B, DH], for what reads it as such. */
-function asInOnnx(node: RecurrentNode, { weights }: TorchModule, scope: Conversion['scope']): Statement {
+function asInOnnx(node: RecurrentNode, { weights }: PythonModule, scope: Conversion['scope']): Statement {
   const c = new Operands(node, scope);
   const sizes = tuple([directionsOf(node).length, weights.get('weight_hh_l0')!.dims[1]!]);
   return assignment(c, `${c.value(stepsOf(node))}.unflatten(2, ${sizes}).transpose(1, 2)`);
 }
 
-/** A node that gives the outputs of a layer in PyTorch's form; undefined for other nodes. */
-export function stepsStatement(
-  node: Node,
-  stacks: ReadonlyMap<RecurrentNode, Stack>,
-  conversion: Conversion,
-): Statement | undefined {
-  const found = stepsGivenBy(node, conversion);
-  if (found === undefined) return undefined;
-  const steps = stepsOf(found.layer);
-  const c = new Operands(node, conversion.scope);
-  const code = `${c.value(steps)}.transpose(0, 1)`;
-  if (found.isTimeFirst === Boolean(stacks.get(found.layer)?.isBatchFirst)) return assignment(c, code);
-  conversion.scope.alias(node.outputs[0]!, steps);
-  return { ...assignment(c, code), lines: () => [] };
-}
-
 /** `self.rnn(x, (h, c))`, or with a helper for sequences of different lengths. */
-function callOf(c: Operands, value: string, { name }: TorchModule): string {
+function callOf(c: Operands, value: string, { name }: PythonModule): string {
   const state = initialState(c);
   const after = state === undefined ? '' : `, ${state}`;
   const x = c.value(value);

@@ -2,10 +2,10 @@ import { attributesText } from '../graph/attributes.ts';
 import { inputsFor, isRecurrent, type RecurrentNode } from '../graph/operators.ts';
 import { RECURRENT_INPUT } from '../graph/slots.ts';
 import type { Graph, Node } from '../graph/types.ts';
-import { directionsOf } from '../recurrent/directions.ts';
-import type { Conversion } from './conversion.ts';
-import { layerName } from './modules.ts';
-import { type Steps, stepsGivenBy, swapsTimeAndBatch } from './steps.ts';
+import type { Conversion } from '../python/conversion.ts';
+import { layerName } from '../python/modules.ts';
+import { isReverse, storedInputs } from '../python/recurrent.ts';
+import { type Steps, stepsGivenBy, swapsTimeAndBatch } from '../python/steps.ts';
 
 /** Recurrent nodes that are one layer of `torch.nn`, with `num_layers` and perhaps `batch_first`. */
 export interface Stack {
@@ -44,11 +44,6 @@ function stackUnder(
   return { nodes, x: isBatchFirst ? swap.inputs[0]! : x, isBatchFirst };
 }
 
-/** True for a layer that reads its sequence from the end alone. */
-export function isReverse(node: RecurrentNode): boolean {
-  return directionsOf(node).join() === 'true';
-}
-
 /** The layer under another one in its stack. */
 function layerBelow(node: RecurrentNode, conversion: Conversion): RecurrentNode | undefined {
   const x = conversion.made.get(node.inputs[RECURRENT_INPUT.x]!);
@@ -82,12 +77,6 @@ function readsAlone(value: string, { layer }: Steps, { made, uses }: Conversion)
 function isPlain(node: RecurrentNode, { uses }: Conversion): boolean {
   const ownsWeights = inputsFor(node, 'matrix').every((i) => uses.get(node.inputs[i]!) === 1);
   return ownsWeights && inputsFor(node, 'state').length === 0;
-}
-
-/** Names of a layer's W, R and B. */
-export function storedInputs(node: RecurrentNode): string[] {
-  const { weight, recurrent, bias } = RECURRENT_INPUT;
-  return [weight, recurrent, bias].map((i) => node.inputs[i] ?? '').filter((name) => name !== '');
 }
 
 /** All that layers of one stack have in common but their sizes: what somebody called them, too. */

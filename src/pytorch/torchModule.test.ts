@@ -1,13 +1,18 @@
-import { readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { loadArrays } from '../data/arrays.ts';
+import {
+  codeOf,
+  describeExported,
+  numbersOf,
+  oneLayer,
+  oneOperator,
+  tiedModel,
+} from '../../test/support/pythonModules.ts';
 import { float, floats, int64s } from '../graph/attributes.ts';
 import { type AttributeValues, GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import type { RecurrentOp } from '../graph/operators.ts';
-import { add, gather, matmul } from '../graph/ops.ts';
+import { add, gather } from '../graph/ops.ts';
 import { sparseOf } from '../graph/sparseTensor.ts';
 import type { ElementType, Tensor } from '../graph/types.ts';
 import { languageModel } from '../models/languageModel.ts';
@@ -15,88 +20,29 @@ import { loadModel } from '../onnx/file.ts';
 import { quantizeModel } from '../quantize/quantize.ts';
 import { torchModule } from './torchModule.ts';
 
-/*
- * The folders in test/fixtures/export were run in PyTorch by scripts/fixtures/check_exported_models.py; here what is
- * written must be what was run.
- */
-
-const folder = fileURLToPath(new URL('../../test/fixtures/export/', import.meta.url));
-const checked = JSON.parse(readFileSync(join(folder, 'checked.json'), 'utf8')) as {
-  tolerance: number;
-  fixtures: Record<string, number>;
-  models: Record<string, number>;
-};
-const names = readdirSync(folder, { withFileTypes: true }).flatMap((entry) =>
-  entry.isDirectory() ? [entry.name] : [],
-);
-
-describe('models that PyTorch has run', () => {
-  it('gave there what they give in ONNX Runtime', () => {
-    expect(Object.keys(checked.fixtures).sort()).toEqual(names.sort());
-    const differences = [...Object.values(checked.fixtures), ...Object.values(checked.models)];
-    expect(Math.max(...differences)).toBeLessThan(checked.tolerance);
-    expect(differences.length).toBeGreaterThan(100);
-  });
-
-  it.each(names)('%s', async (name) => {
-    const { source, weights } = torchModule(await loadModel(join(folder, name, 'model.onnx')));
-    expect(source).toBe(readFileSync(join(folder, name, 'model.py'), 'utf8'));
-    expect(weights).toEqual(await loadArrays(join(folder, name, 'model.safetensors')));
-  });
-});
-
-/** Rows of a matrix [rows, 1] or a vector: their own numbers. */
-const counted = (...dims: number[]): Tensor =>
-  floats(
-    dims,
-    Array.from({ length: Math.max(...dims) }, (_, i) => i),
-  );
-
-/** One layer over x [T, B, 1] with 2 units, whose weights are the numbers of their rows in ONNX's order. */
-function layer(
-  op: RecurrentOp,
-  attributes: AttributeValues,
-  { gates, bias = true }: { gates: number; bias?: boolean },
-) {
-  const b = new GraphBuilder('one_layer');
-  const x = b.input('x', 'float32', ['time', 'batch', 1]);
-  const recurrent = floats(
-    [1, 2 * gates, 2],
-    Array.from({ length: 4 * gates }, (_, i) => Math.floor(i / 2)),
-  );
-  const inputs = [
-    x,
-    b.parameter('layer.W', counted(1, 2 * gates, 1)),
-    b.parameter('layer.R', recurrent),
-    bias ? b.parameter('layer.B', counted(1, 4 * gates)) : undefined,
-  ];
-  const [y] = b.node(op, inputs, { hidden_size: 2, ...attributes }, ['y']);
-  b.output(y!);
-  return modelOf(b.build());
-}
+describeExported(torchModule, { runs: { pytorch: 100 }, within: '', weightsFile: 'model.safetensors' });
 
 const after = { linear_before_reset: 1 };
-const rows = (weights: ReadonlyMap<string, Tensor>, name: string) => Array.from<unknown>(weights.get(name)!.data);
 
 describe('weights', () => {
   it('have the gates of LSTM in the order i, f, g, o', () => {
-    const { weights, layers } = torchModule(layer('LSTM', {}, { gates: 4 }));
-    expect(layers).toMatchObject([{ name: 'layer', made: 'nn.LSTM(1, 2)' }]);
-    expect(rows(weights, 'layer.weight_ih_l0')).toEqual([0, 1, 4, 5, 6, 7, 2, 3]);
-    expect(weights.get('layer.weight_hh_l0')?.dims).toEqual([8, 2]);
-    expect(rows(weights, 'layer.bias_ih_l0')).toEqual([0, 1, 4, 5, 6, 7, 2, 3]);
-    expect(rows(weights, 'layer.bias_hh_l0')).toEqual([8, 9, 12, 13, 14, 15, 10, 11]);
+    const module = torchModule(oneLayer('LSTM'));
+    expect(module.layers).toMatchObject([{ name: 'layer', made: 'nn.LSTM(1, 2)' }]);
+    expect(numbersOf(module, 'layer.weight_ih_l0')).toEqual([0, 1, 4, 5, 6, 7, 2, 3]);
+    expect(module.weights.get('layer.weight_hh_l0')?.dims).toEqual([8, 2]);
+    expect(numbersOf(module, 'layer.bias_ih_l0')).toEqual([0, 1, 4, 5, 6, 7, 2, 3]);
+    expect(numbersOf(module, 'layer.bias_hh_l0')).toEqual([8, 9, 12, 13, 14, 15, 10, 11]);
   });
 
   it('have those of GRU in the order r, z, n', () => {
-    const { weights } = torchModule(layer('GRU', after, { gates: 3 }));
-    expect(rows(weights, 'layer.weight_ih_l0')).toEqual([2, 3, 0, 1, 4, 5]);
-    expect(rows(weights, 'layer.bias_hh_l0')).toEqual([8, 9, 6, 7, 10, 11]);
+    const module = torchModule(oneLayer('GRU', after));
+    expect(numbersOf(module, 'layer.weight_ih_l0')).toEqual([2, 3, 0, 1, 4, 5]);
+    expect(numbersOf(module, 'layer.bias_hh_l0')).toEqual([8, 9, 6, 7, 10, 11]);
   });
 
   it('go without a bias, and with ReLU', () => {
     const relu = { type: 'strings', value: ['relu'] } as const;
-    const { weights, layers } = torchModule(layer('RNN', { activations: relu }, { gates: 1, bias: false }));
+    const { weights, layers } = torchModule(oneLayer('RNN', { activations: relu }, { bias: false }));
     expect(layers[0]?.made).toBe('nn.RNN(1, 2, nonlinearity="relu", bias=False)');
     expect([...weights.keys()]).toEqual(['layer.weight_ih_l0', 'layer.weight_hh_l0']);
   });
@@ -109,13 +55,7 @@ describe('weights', () => {
   });
 
   it('are shared where two layers have the same matrix', () => {
-    const b = new GraphBuilder('tied');
-    const words = gather(
-      b.parameter('words', floats([3, 2], [1, 2, 3, 4, 5, 6])),
-      b.input('tokens', 'int64', ['batch']),
-    );
-    b.output(matmul(words, b.parameter('head.weight', floats([2, 3], [1, 3, 5, 2, 4, 6]))), 'y');
-    const { source, weights } = torchModule(modelOf(b.build()));
+    const { source, weights } = torchModule(tiedModel());
     expect(source).toContain('self.head.weight = self.words.weight');
     expect([...weights.keys()]).toEqual(['words.weight']);
   });
@@ -157,16 +97,6 @@ describe('operators', () => {
   });
 });
 
-/** The line of `forward` that computes y by an operator from x and a stored tensor. */
-function lineFor(op: string, given: ElementType, stored: Tensor, attributes: AttributeValues = {}) {
-  const b = new GraphBuilder('one_operator');
-  const x = b.input('x', given, ['batch', 2]);
-  const [y] = b.node(op, [x, b.parameter('k', stored)], attributes, ['y']);
-  b.output(y!);
-  const { source } = torchModule(modelOf(b.build()));
-  return source.split('\n').find((line) => line.includes(' y = '));
-}
-
 describe('results have the types of ONNX', () => {
   const axis = int64s([], [1]);
   it.each<[string, ElementType, Tensor, string]>([
@@ -176,7 +106,7 @@ describe('results have the types of ONNX', () => {
     ['CumSum', 'int32', axis, 'x.cumsum(1, dtype=torch.int32)'],
     ['CumSum', 'int64', axis, 'x.cumsum(1)'],
   ])('%s of %s', (op, given, stored, code) => {
-    expect(lineFor(op, given, stored)).toBe(`        y = ${code}`);
+    expect(codeOf(torchModule(oneOperator(op, given, stored)))).toBe(code);
   });
 });
 
@@ -185,7 +115,8 @@ describe('indices of GatherElements', () => {
     [-1, 'x.gather(1, from_front(self.k.to(torch.int64), x.shape[1]))'],
     [1, 'x.gather(1, self.k.to(torch.int64))'],
   ])('that are %i', (place, code) => {
-    expect(lineFor('GatherElements', 'float32', int64s([1, 1], [place]), { axis: 1 })).toBe(`        y = ${code}`);
+    const model = oneOperator('GatherElements', 'float32', int64s([1, 1], [place]), { axis: 1 });
+    expect(codeOf(torchModule(model))).toBe(code);
   });
 });
 
@@ -201,15 +132,14 @@ describe('texts of a file', () => {
 });
 
 describe('what PyTorch lacks is refused', () => {
-  it.each<[string, AttributeValues, RegExp]>([
+  it.each<[RecurrentOp, AttributeValues, RegExp]>([
     ['LSTM', { input_forget: 1 }, /LSTM 'LSTM_0' couples its input and forget gates, which nn.LSTM of PyTorch has not/],
     ['LSTM', { clip: float(3) }, /clips its gates/],
     ['LSTM', { activations: { type: 'strings', value: ['HardSigmoid', 'Tanh', 'Tanh'] } }, /hardsigmoid, tanh, tanh/],
     ['GRU', {}, /GRU 'GRU_0' resets before its product/],
     ['RNN', { activations: { type: 'strings', value: ['Softsign'] } }, /has the activations softsign/],
   ])('%s %o', (op, attributes, message) => {
-    const gates = { LSTM: 4, GRU: 3, RNN: 1 }[op as RecurrentOp];
-    expect(() => torchModule(layer(op as RecurrentOp, attributes, { gates }))).toThrow(message);
+    expect(() => torchModule(oneLayer(op, attributes))).toThrow(message);
   });
 
   it('an operator by its name', async () => {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, it } from 'vitest';
+import { loadArrays } from '../../src/data/arrays.ts';
 import { makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
 
 /*
@@ -29,6 +30,15 @@ it('writes source and weights into a new folder, and replaces neither', async ()
   expect([again.code, again.stderr]).toEqual([2, expect.stringContaining('model.py exists; add --force')]);
 });
 
+it('writes the same model for Keras', async () => {
+  await runJson(['export', join(golden, 'model.onnx'), '--to', 'keras', '--out', 'keras-tagger'], folder);
+  expect(readdirSync(join(folder, 'keras-tagger')).sort()).toEqual(['model.npz', 'model.py']);
+  const source = readFileSync(join(folder, 'keras-tagger/model.py'), 'utf8');
+  expect(source).toBe(readFileSync(join(golden, 'keras/model.py'), 'utf8'));
+  const weights = await loadArrays(join(folder, 'keras-tagger/model.npz'));
+  expect(weights).toEqual(await loadArrays(join(golden, 'keras/model.npz')));
+});
+
 it('writes nothing for an operator that PyTorch has no form for here, nor for a framework that nobody knows', async () => {
   const refused = (...args: string[]) => runCli(['export', ...args, '--out', 'none'], folder);
   const [loop, jax] = await Promise.all([
@@ -39,6 +49,6 @@ it('writes nothing for an operator that PyTorch has no form for here, nor for a 
     1,
     expect.stringMatching(/^error: Loop '\/Loop' has no form in PyTorch here/),
   ]);
-  expect([jax.code, jax.stderr]).toEqual([2, expect.stringContaining("--to takes pytorch, got 'jax'")]);
+  expect([jax.code, jax.stderr]).toEqual([2, expect.stringContaining("--to takes pytorch or keras, got 'jax'")]);
   expect(readdirSync(folder)).not.toContain('none');
 });

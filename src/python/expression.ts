@@ -6,9 +6,9 @@ import type { Operands } from './scope.ts';
 /** What a node computes, as an expression of Python: a tensor, or a tuple of tensors for several outputs. */
 export type Expression = (c: Operands) => string;
 
-/** Throws a SlimError: what the node is like that PyTorch has no form for here. */
-export function refuse({ node }: Pick<Operands, 'node'>, why: string): never {
-  throw new SlimError(`${titleOf(node)} ${why}, and has no form in PyTorch here`);
+/** Throws a SlimError: what the node is like that the framework has no form for here. */
+export function refuse({ node, framework }: Operands, why: string): never {
+  throw new SlimError(`${titleOf(node)} ${why}, and has no form in ${framework} here`);
 }
 
 /** The rank of an input. Throws a SlimError where it is not known. */

@@ -1,22 +1,33 @@
-import type { HelperName } from './helpers.ts';
-import type { TorchLayer } from './layers.ts';
+import type { Tensor } from '../graph/types.ts';
 import { tuple } from './python.ts';
 import type { Operands } from './scope.ts';
 
-/** A layer of `torch.nn` as a member of the module that is made. */
-export interface TorchModule extends TorchLayer {
-  /** Its name there: `rnn` of `self.rnn`. */
-  readonly name: string;
-  /** An earlier module that has the same `weight`. */
-  readonly tiedTo?: TorchModule;
+/** A layer of the framework that a node is, without a name yet. */
+export interface PythonLayer {
+  /** What makes it: `nn.LSTM(4, 7)`. */
+  readonly made: string;
+  /** Its own parameters in the framework's layouts by the framework's names: `weight_ih_l0` [GH, I]. */
+  readonly weights: ReadonlyMap<string, Tensor>;
+  /** A matrix [V, E] that another layer may have, too: an embedding's table, or [O, I] of a product. */
+  readonly matrix?: Tensor;
+  /** Lines that follow the one that makes it, given what it is called: `self.head`. */
+  readonly setUp?: (member: string) => readonly string[];
+  /** Functions or classes that the file must bring along for it. */
+  readonly helpers?: readonly string[];
 }
 
-/** A step of `forward`: what it computes, from which values of the graph. */
+/** A layer as a member of the module that is made. */
+export interface PythonModule extends PythonLayer {
+  /** Its name there: `rnn` of `self.rnn`. */
+  readonly name: string;
+}
+
+/** A step of the module: what it computes, from which values of the graph. */
 export interface Statement {
   readonly outputs: readonly string[];
   readonly reads: ReadonlySet<string>;
-  readonly helpers: ReadonlySet<HelperName>;
-  readonly module?: TorchModule;
+  readonly helpers: ReadonlySet<string>;
+  readonly module?: PythonModule;
   /** Lines of Python, given what the outputs are called there: `_` for one that nothing reads. */
   readonly lines: (targets: readonly string[]) => readonly string[];
 }

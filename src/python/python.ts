@@ -4,24 +4,11 @@ import type { ElementType, Tensor } from '../graph/types.ts';
  * Names and literals of Python.
  */
 
-/** Words that no variable of Python may be called. */
-const KEYWORDS =
+/** Words that no variable or member of Python may be called. */
+export const KEYWORDS: readonly string[] = (
   'False None True and as assert async await break class continue def del elif else except finally for from global if ' +
-  'import in is lambda nonlocal not or pass raise return try while with yield';
-
-/** Names that a generated `forward` must not hide. */
-export const RESERVED_LOCALS: readonly string[] = [...KEYWORDS.split(' '), '_', 'self', 'torch', 'nn', 'float', 'list'];
-
-/** Names that a member of an `nn.Module` must not hide. */
-export const RESERVED_MEMBERS: readonly string[] = [
-  ...KEYWORDS.split(' '),
-  ...(
-    'add_module apply bfloat16 buffers call_super_init children compile cpu cuda double dump_patches eval extra_repr ' +
-    'float forward half ipu load_state_dict modules mtia named_buffers named_children named_modules named_parameters ' +
-    'parameters register_buffer register_module register_parameter requires_grad_ share_memory state_dict to to_empty ' +
-    'train training type xpu zero_grad'
-  ).split(' '),
-];
+  'import in is lambda nonlocal not or pass raise return try while with yield'
+).split(' ');
 
 /** A name as Python takes it: as it is where it can be, else in small letters with `_` for what cannot stand there. */
 export function identifierOf(name: string): string {
@@ -61,23 +48,17 @@ export function inDocstring(text: string): string {
   return quoted(text).slice(1, -1);
 }
 
-/** `torch.float32`; undefined for an element type that PyTorch's tensors lack. */
-export function dtypeOf(elementType: ElementType): string | undefined {
-  return elementType === 'string' ? undefined : `torch.${elementType}`;
-}
-
 /** The one value of a tensor of rank 0 as a literal; undefined for other tensors and for types that JavaScript has not. */
 export function scalarLiteral({ elementType, dims, data }: Tensor): string | undefined {
   if (dims.length > 0 || data.length !== 1) return undefined;
   return elementLiterals(elementType, data)?.[0];
 }
 
-/** A small tensor of integers as `torch.tensor([…])`; undefined for one that is better stored. */
+/** The elements of a small tensor of integers: `1` of rank 0, `[1, 2]` of rank 1; undefined for one that is better stored. */
 export function integersLiteral({ elementType, dims, data }: Tensor, longest: number): string | undefined {
   if (dims.length > 1 || data.length > longest || !['int64', 'int32', 'bool'].includes(elementType)) return undefined;
   const elements = elementLiterals(elementType, data)!;
-  const dtype = elementType === 'int32' || data.length === 0 ? `, dtype=${dtypeOf(elementType)}` : '';
-  return `torch.tensor(${dims.length === 0 ? elements[0] : list(elements)}${dtype})`;
+  return dims.length === 0 ? elements[0] : list(elements);
 }
 
 function elementLiterals(elementType: ElementType, data: Tensor['data']): string[] | undefined {

@@ -2,11 +2,13 @@ import { integers } from '../graph/attributes.ts';
 import { LONGEST_SHAPE } from '../graph/infer/integers.ts';
 import { Names } from '../graph/names.ts';
 import type { Dim, Node, Tensor, TensorType } from '../graph/types.ts';
-import { type HelperName, helpers } from './helpers.ts';
-import { identifierOf, integersLiteral, RESERVED_LOCALS, RESERVED_MEMBERS, scalarLiteral } from './python.ts';
+import type { Dialect } from './dialect.ts';
+import type { Forms } from './forms.ts';
+import { identifierOf, integersLiteral, KEYWORDS, scalarLiteral } from './python.ts';
 
-/** What the values of a graph are called in `forward`, and the tensors that are stored in the module. */
+/** What the values of a graph are called in Python, and the tensors that are stored in the module. */
 export class Scope {
+  readonly dialect: Dialect;
   readonly stored: ReadonlyMap<string, Tensor>;
   readonly typeOf: (value: string) => TensorType | undefined;
   readonly #locals = new Map<string, string>();
@@ -14,11 +16,18 @@ export class Scope {
   readonly #buffers = new Map<string, string>();
   readonly #memberNames = new Names();
 
-  constructor(stored: ReadonlyMap<string, Tensor>, typeOf: (value: string) => TensorType | undefined) {
+  constructor(
+    dialect: Dialect,
+    stored: ReadonlyMap<string, Tensor>,
+    typeOf: (value: string) => TensorType | undefined,
+  ) {
+    this.dialect = dialect;
     this.stored = stored;
     this.typeOf = typeOf;
-    for (const name of [...RESERVED_LOCALS, ...Object.keys(helpers)]) this.#localNames.add(name);
-    for (const name of RESERVED_MEMBERS) this.#memberNames.add(name);
+    const { helpers, reservedLocals, reservedMembers } = dialect;
+    const locals = [...KEYWORDS, '_', 'self', ...reservedLocals, ...Object.keys(helpers)];
+    for (const name of locals) this.#localNames.add(name);
+    for (const name of [...KEYWORDS, ...reservedMembers]) this.#memberNames.add(name);
   }
 
   /** The variable that holds a value of the graph; `wanted` is used as it is where it can be. */
@@ -30,7 +39,7 @@ export class Scope {
     return name;
   }
 
-  /** Two values of the graph that are one in PyTorch. */
+  /** Two values of the graph that are one in Python. */
   alias(value: string, of: string): void {
     this.#locals.set(value, this.local(of));
   }
@@ -51,7 +60,9 @@ export class Scope {
   tensor(value: string): string {
     const stored = this.stored.get(value);
     if (stored === undefined) return this.local(value);
-    return integersLiteral(stored, LONGEST_SHAPE) ?? `self.${this.buffer(value)}`;
+    const elements = integersLiteral(stored, LONGEST_SHAPE);
+    if (elements === undefined) return `self.${this.buffer(value)}`;
+    return this.dialect.forms.integers(elements, stored.elementType);
   }
 
   /** True for a value that `tensor` takes from a buffer. */
@@ -70,12 +81,22 @@ function variableOf(value: string): string {
 export class Operands {
   readonly node: Node;
   readonly reads = new Set<string>();
-  readonly helpers = new Set<HelperName>();
+  readonly helpers = new Set<string>();
   readonly #scope: Scope;
 
   constructor(node: Node, scope: Scope) {
     this.node = node;
     this.#scope = scope;
+  }
+
+  /** What the framework writes for operators. */
+  get forms(): Forms {
+    return this.#scope.dialect.forms;
+  }
+
+  /** The framework's name. */
+  get framework(): string {
+    return this.#scope.dialect.framework;
   }
 
   /** True where the node has this input. */
@@ -121,7 +142,7 @@ export class Operands {
   }
 
   /** The name of a function that the file must bring along. */
-  helper(name: HelperName): HelperName {
+  helper<Name extends string>(name: Name): Name {
     this.helpers.add(name);
     return name;
   }

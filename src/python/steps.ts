@@ -2,20 +2,22 @@ import { integers, intsAttribute } from '../graph/attributes.ts';
 import { isRecurrent, type RecurrentNode } from '../graph/operators.ts';
 import type { Node } from '../graph/types.ts';
 import type { Conversion } from './conversion.ts';
+import { Operands } from './scope.ts';
+import { assignment, type Statement } from './statement.ts';
 
 /*
- * A recurrent layer of PyTorch gives its outputs as [T, B, DH]; what ONNX calls Y is [T, D, B, H]. Exporters turn Y into
- * PyTorch's form at once: here the nodes are found that do so.
+ * A recurrent layer of PyTorch gives its outputs as [T, B, DH], one of Keras as [B, T, DH]; what ONNX calls Y is
+ * [T, D, B, H]. Exporters turn Y into such a form at once: here the nodes are found that do so.
  */
 
-/** Outputs of a layer in PyTorch's form. */
+/** Outputs of a layer with the directions side by side. */
 export interface Steps {
   readonly layer: RecurrentNode;
   /** True for [T, B, DH], false for [B, T, DH]. */
   readonly isTimeFirst: boolean;
 }
 
-/** The value that stands for a recurrent node's outputs in PyTorch's form. */
+/** The value that stands for a recurrent node's outputs with the directions side by side. */
 export function stepsOf(node: RecurrentNode): string {
   return `steps of ${node.outputs.find((name) => name !== '')}`;
 }
@@ -34,6 +36,25 @@ export function stepsGivenBy(node: Node, conversion: Conversion): Steps | undefi
     return given && { ...given, isTimeFirst: !given.isTimeFirst };
   }
   return squeezed(node, conversion) ?? (node.op === 'Reshape' ? joined(node, conversion) : undefined);
+}
+
+/**
+ * A node that gives the outputs of a layer with the directions side by side, where `isBatchFirst` says how the
+ * framework's layer gives them; undefined for other nodes.
+ */
+export function stepsStatement(
+  node: Node,
+  isBatchFirst: (layer: RecurrentNode) => boolean,
+  conversion: Conversion,
+): Statement | undefined {
+  const found = stepsGivenBy(node, conversion);
+  if (found === undefined) return undefined;
+  const steps = stepsOf(found.layer);
+  const c = new Operands(node, conversion.scope);
+  const code = c.forms.swapFirst(c.value(steps));
+  if (found.isTimeFirst === isBatchFirst(found.layer)) return assignment(c, code);
+  conversion.scope.alias(node.outputs[0]!, steps);
+  return { ...assignment(c, code), lines: () => [] };
 }
 
 function squeezed(node: Node, conversion: Conversion): Steps | undefined {

@@ -1,9 +1,8 @@
 import { attributesText } from '../graph/attributes.ts';
 import type { Node, Tensor } from '../graph/types.ts';
-import type { TorchLayer } from './layers.ts';
 import { identifierOf } from './python.ts';
 import type { Scope } from './scope.ts';
-import type { TorchModule } from './statement.ts';
+import type { PythonLayer, PythonModule } from './statement.ts';
 
 /** Endings of the names of weights, behind the name of their layer. */
 const WEIGHT_NAME = /^(.+)\.(weight|bias|kernel|W|R|B)$/;
@@ -13,31 +12,27 @@ const GENERATED = /^(val|node|onnx|v)?_|^onnx::|^[A-Z][A-Za-z]*_\d+$/;
 /** The submodules of the module that is made: one for all nodes that share weights. */
 export class Modules {
   readonly #scope: Scope;
-  readonly #byKey = new Map<string, TorchModule>();
+  readonly #byKey = new Map<string, PythonModule>();
 
   constructor(scope: Scope) {
     this.#scope = scope;
   }
 
   /** The module of a node with these stored weights; called `otherwise` where nobody gave it a name. */
-  of(node: Node, layer: TorchLayer, weights: readonly string[], otherwise: string): TorchModule {
+  of(node: Node, layer: PythonLayer, weights: readonly string[], otherwise: string): PythonModule {
     const key = JSON.stringify([node.op, weights, attributesText(node)]);
     const known = this.#byKey.get(key);
     if (known) return known;
-    const tiedTo = this.#holderOf(layer.weights.get('weight'));
-    const module = {
-      name: this.#scope.member(layerName(node, weights) ?? otherwise),
-      made: layer.made,
-      weights: layer.weights,
-      ...(tiedTo && { tiedTo }),
-    };
+    const holder = this.#holderOf(layer.matrix);
+    const tied = holder && this.#scope.dialect.tied(layer, holder);
+    const module = { ...(tied ?? layer), name: this.#scope.member(layerName(node, weights) ?? otherwise) };
     this.#byKey.set(key, module);
     return module;
   }
 
-  /** The module whose `weight` is the same matrix: an embedding that is the head, too. Exporters store it twice. */
-  #holderOf(matrix: Tensor | undefined): TorchModule | undefined {
-    return matrix && [...this.#byKey.values()].find(({ weights }) => isSame(matrix, weights.get('weight')));
+  /** The module with the same matrix: an embedding that is the head, too. Exporters store it twice. */
+  #holderOf(matrix: Tensor | undefined): PythonModule | undefined {
+    return matrix && [...this.#byKey.values()].find((module) => isSame(matrix, module.matrix));
   }
 }
 
