@@ -5,10 +5,11 @@
 export { differentiableOperators, differentiate } from './autodiff/differentiate.ts';
 export { LockedError } from './base/lock.ts';
 export * from './browser.ts';
-export { type CompressOptions, compress } from './compress/compress.ts';
+export { compress } from './compress/compress.ts';
 export { type CutModel, type CutRequest, cutTo } from './compress/cutTo.ts';
 export { type CompressGoal, readLossBudget, readSizeGoal, type SizeName } from './compress/goal.ts';
 export type { CompressResult, StageRecord } from './compress/record.ts';
+export type { CompressOptions } from './compress/work.ts';
 export { type NamedSettings, namedSettings, readSettings } from './config/readSettings.ts';
 export { loadArrays, saveArrays } from './data/arrays.ts';
 export { batchWindows } from './data/batches.ts';

@@ -13,7 +13,8 @@ import { readRun } from '../runs/readRun.ts';
 import { run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
-import { type CompressOptions, compress } from './compress.ts';
+import { compress } from './compress.ts';
+import type { CompressOptions } from './work.ts';
 
 let folder: string;
 let model: Model;

@@ -210,15 +210,11 @@ export class Message {
    * An `extra`: the fields that nobody asked for, and those of `kept`, as they stand in the file; absent when there are
    * none, and without those of `leftOut`. A text that is there but empty belongs to it: the plain model does not tell an empty text from none.
    */
-  extra(
-    kept: readonly (Message['field'] | undefined)[] = [],
-    leftOut: readonly Message['field'][] = [],
-  ): { extra?: Uint8Array } {
+  extra(kept: readonly (Message['field'] | undefined)[] = [], leftOut: Message['fields'] = []): { extra?: Uint8Array } {
     const more = new Set<unknown>(kept);
     const rest = this.fields.filter((field) => {
-      if (leftOut.includes(field)) return false;
       const isEmptyText = this.#texts.has(field.number) && field.at === field.to && field === this.last(field.number);
-      return more.has(field) || isEmptyText || !this.#understood.has(field.number);
+      return !leftOut.includes(field) && (more.has(field) || isEmptyText || !this.#understood.has(field.number));
     });
     return rest.length === 0 ? {} : { extra: this.join(rest) };
   }
