@@ -57,8 +57,8 @@ export const taskRuns: Readonly<Record<string, TaskRun>> = {
 /** Flags of the methods by name. */
 export const methodRuns: Readonly<Record<string, readonly string[]>> = {
   dense: [],
-  'group-lasso': ['--iss', '0.02', '--threshold', '0.03', '--shrink-every', '20'],
-  proximal: ['--iss', '0.05', '--proximal', '--shrink-every', '20'],
+  'group-lasso': ['--iss', '0.02', '--threshold', '0.03', '--shrink-every', '20', '--train-collapsed'],
+  proximal: ['--iss', '0.05', '--proximal', '--shrink-every', '20', '--train-collapsed'],
   target: ['--target', 'units=0.5', '--iss', '0.02'],
   l1: ['--l1', '0.002'],
   magnitude: ['--magnitude', '0.7', '--prune-every', '10', '--prune-from', '0.5'],
