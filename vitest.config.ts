@@ -47,7 +47,7 @@ export default defineConfig({
           name: 'together',
           isolate: false,
           include: ['src/**/*.test.ts', 'test/**/*.test.ts', 'bench/**/*.test.ts'],
-          exclude: ['test/slow/**', ...APART],
+          exclude: ['test/slow/**', 'test/scale/**', ...APART],
         },
       },
       { extends: true, test: { name: 'apart', include: APART } },

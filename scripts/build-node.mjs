@@ -23,7 +23,8 @@ const entries = {
 
 const bundler = await rolldown({
   input: Object.fromEntries(Object.entries(entries).map(([name, file]) => [name, join(root, 'src', file)])),
-  platform: 'node',
+  // Not 'node': rolldown would give browsers, too, a helper that imports a module of Node.
+  platform: 'neutral',
   tsconfig: join(root, 'tsconfig.json'),
   external: (id) => !id.startsWith('.') && !isAbsolute(id),
   onLog(level, log) {

@@ -10,9 +10,10 @@ export const exitCodes = { ok: 0, failed: 1, usage: 2, unchanged: 3 } as const;
 let isJson = false;
 let hasPrinted = false;
 
-/** Says how `print` prints: as JSON, otherwise as text for a person. */
+/** Says how `print` prints: as JSON, otherwise as text for a person. Nothing has been printed yet. */
 export function printAsJson(json: boolean): void {
   isJson = json;
+  hasPrinted = false;
 }
 
 /** True where the result is one JSON document. */

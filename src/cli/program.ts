@@ -113,6 +113,7 @@ export const commands: Readonly<Record<string, Listed>> = {
 /** Runs the command line and returns the exit code. */
 export async function main(argv: readonly string[]): Promise<number> {
   endWithGuard();
+  printAsJson(asksForJson(argv));
   const called = calledCommand(argv);
   if (called !== undefined && commands[called]?.isShared) leaveWordsToFirst();
   const program = new Command('slimrnn')

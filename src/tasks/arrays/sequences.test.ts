@@ -194,7 +194,15 @@ describe('a model of one step on sequences', () => {
   });
 
   it('loses units while it trains, and the slim model computes the same', async () => {
-    const settings: Settings = { ...wired, iss: 0.3, threshold: 0.05, epochs: 12, learningRate: 0.05, shrinkEvery: 2 };
+    const settings: Settings = {
+      ...wired,
+      iss: 0.3,
+      threshold: 0.05,
+      epochs: 12,
+      learningRate: 0.05,
+      shrinkEvery: 2,
+      trainCollapsed: true,
+    };
     const { options } = loaded(lstmStep({ batch: 1 }), settings);
     const trained = await train(options);
     const { slim } = await finishModels(trained, options);
