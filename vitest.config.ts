@@ -25,9 +25,10 @@ class SlowFirst extends BaseSequencer {
 }
 
 export default defineConfig({
-  // Examples import the library as its users do.
+  // Examples import the library as its users do; that for browsers loads an entry of the engine that Node has not.
   resolve: {
     alias: {
+      'onnxruntime-web/wasm': 'onnxruntime-web',
       'slimrnn/browser': fileURLToPath(new URL('src/browser.ts', import.meta.url)),
       slimrnn: fileURLToPath(new URL('src/index.ts', import.meta.url)),
     },

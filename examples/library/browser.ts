@@ -17,7 +17,7 @@ export async function slimModelOf(text: string): Promise<Uint8Array> {
   const [head, tail] = [tokenizeProse(text.slice(0, -20_000)), tokenizeProse(text.slice(-20_000))];
   const corpus = makeCorpus('mine', 'pasted', { train: head, valid: tail, test: tail }, { maxVocabulary: 2000 });
   const config = resolveConfig(
-    { ...languageModelDefinition.presets['iss-small'], hidden: [64, 64], embedding: 64, iss: 0.005, epochs: 8 },
+    { ...languageModelDefinition.presets['iss-small'], hidden: [64, 64], embedding: 64, iss: 0.01, epochs: 8 },
     { tasks: [languageModelDefinition] },
   );
   const options = { ...trainParts(config), ...taskParts(loadedText(config, corpus)), runtime: await loadWebRuntime() };
