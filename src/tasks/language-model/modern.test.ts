@@ -44,7 +44,14 @@ const columns = (model: Model) => model.graph.initializers.get('embedding')!.dim
 
 describe.each(kinds)('modern-small with %o', (fields) => {
   const config = configOf(
-    { ...small, iss: 0.08, shrinkEvery: 10, nonMonotone: fields.optimizer ? undefined : 1, ...fields },
+    {
+      ...small,
+      iss: 0.08,
+      trainCollapsed: true,
+      shrinkEvery: 10,
+      nonMonotone: fields.optimizer ? undefined : 1,
+      ...fields,
+    },
     'modern-small',
   );
   const corpus = tinyCorpus();
