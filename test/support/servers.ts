@@ -103,12 +103,12 @@ async function keptAlive(
     });
   return {
     ...urls,
+    // SIGINT is PostgreSQL's fast shutdown: it does not wait for those who are connected.
     async restart() {
-      await end('SIGTERM');
+      await end('SIGINT');
       process = launch();
       await answering(port);
     },
-    // SIGINT is PostgreSQL's fast shutdown: it does not wait for those who are connected.
     stop: () => end('SIGINT'),
   };
 }
