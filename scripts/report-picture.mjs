@@ -22,7 +22,10 @@ const page = await browser.newPage({ viewport: { width: 1200, height: 900 }, col
 await page.goto(pathToFileURL(resolve(report)).href);
 await page.locator('.chart svg').first().waitFor();
 await page.evaluate(() => {
-  const [hero, charts] = [document.querySelector('.hero'), document.querySelector('.run .grid:has(.chart)')];
+  const hero = document.querySelector('.hero');
+  const name = (part) => part.querySelector('h2').textContent;
+  const run = [...document.querySelectorAll('.run')].find((each) => name(each) === name(hero));
+  const charts = [...run.querySelectorAll('.grid:has(.chart)')].find((grid) => /Units alive/.test(grid.textContent));
   for (const chart of [...charts.children].slice(2)) chart.remove();
   charts.style.marginTop = '1rem';
   hero.append(charts);
