@@ -4,6 +4,7 @@
 import { basename, resolve } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { areNumbers, columnPlace, fieldText } from './columns.ts';
+import { endingOf } from './labelled/readLabelled.ts';
 import { objectsOf } from './lines.ts';
 import { type CorpusOptions, type LoadedCorpus, makeCorpus } from './makeCorpus.ts';
 import type { Part } from './parts.ts';
@@ -13,9 +14,6 @@ import { type Tokenizer, tokenizers } from './tokenizations.ts';
 
 /** Fewest lines that a text needs for a split into 90, 5 and 5 %. */
 const MIN_LINES = 20;
-
-/** Files of texts in a column or field. */
-const TABLE = /\.(csv|tsv|jsonl|ndjson)(?:\.gz)?$/i;
 
 /** How to read a corpus. */
 export interface ReadCorpusOptions extends CorpusOptions {
@@ -40,7 +38,7 @@ export async function loadCorpus(path: string, options: ReadCorpusOptions = {}):
 
 async function readTexts(path: string, column: string): Promise<Record<Part, string>> {
   if ((await pathKind(path)) === 'file') {
-    const ending = TABLE.exec(path)?.[1]?.toLowerCase();
+    const ending = endingOf(path);
     return splitLines(ending ? await columnText(path, ending, column) : await readTextFile(path), path);
   }
   const chapters = await findChapters(path);
@@ -57,10 +55,11 @@ async function readTexts(path: string, column: string): Promise<Record<Part, str
 async function columnText(path: string, ending: string, name: string): Promise<string> {
   const texts: string[] = [];
   const wanted = { what: 'text', name } as const;
-  if (ending === 'csv' || ending === 'tsv') {
+  const kind = ending === '.csv' ? 'csv' : ending === '.tsv' ? 'tsv' : undefined;
+  if (kind !== undefined) {
     let place: number | undefined;
     const isNumbered = areNumbers([name]);
-    for await (const { values } of tableRows(path, ending)) {
+    for await (const { values } of tableRows(path, kind)) {
       const isHead = place === undefined && !isNumbered;
       place ??= columnPlace(path, wanted, values, isNumbered);
       if (!isHead) texts.push(values[place]!.trim());

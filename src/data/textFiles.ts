@@ -84,10 +84,7 @@ function visibleFiles(entries: readonly Dirent[]): string[] {
  * damaged or too large for one string.
  */
 export async function readTextFile(path: string): Promise<string> {
-  const stored = await readFile(path).catch((error: NodeJS.ErrnoException) => {
-    throw new UsageError(`cannot read ${path}: ${error.message}`);
-  });
-  const bytes = GZIP.test(path) ? await unpacked(path, stored) : stored;
+  const bytes = await readUnpacked(path);
   if (bytes.length > constants.MAX_STRING_LENGTH) {
     throw new UsageError(
       `${path} has ${bytes.length} bytes, more than the ${constants.MAX_STRING_LENGTH} that can be read at once: use a part of it`,
@@ -104,7 +101,12 @@ export async function readTextFile(path: string): Promise<string> {
   return text;
 }
 
-async function unpacked(path: string, bytes: Uint8Array): Promise<Uint8Array> {
+/** The bytes of a file, unpacked where its name ends in .gz. Throws a UsageError when it cannot be read or unpacked. */
+export async function readUnpacked(path: string): Promise<Buffer> {
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new UsageError(`cannot read ${path}: ${error.message}`);
+  });
+  if (!GZIP.test(path)) return bytes;
   return promisify(gunzip)(bytes, { maxOutputLength: constants.MAX_STRING_LENGTH }).catch((error: Error) => {
     throw new UsageError(`${path} is no gzip file, is damaged, or holds too much: ${error.message}`, { cause: error });
   });

@@ -1,7 +1,7 @@
 import { UsageError } from '../base/errors.ts';
 import { readTextFile } from './textFiles.ts';
 import type { Tokenizer } from './tokenizations.ts';
-import { EOS } from './tokens.ts';
+import { EOS, linesOf } from './tokens.ts';
 
 /**
  * The tokenizer of a `tokenizer.json` (Hugging Face): byte pairs, word pieces, unigrams. It cuts each line by itself, without
@@ -14,11 +14,7 @@ export async function loadTokenizer(path: string): Promise<Tokenizer> {
     const tokenizer = new Tokens(JSON.parse(text), {});
     const piecesOf = (line: string) => tokenizer.tokenize(line, { add_special_tokens: false });
     piecesOf('A trial.');
-    return (whole) => {
-      const lines = whole.split('\n');
-      if (lines.at(-1)?.trim() === '') lines.pop();
-      return lines.flatMap((line) => [...(line.trim() === '' ? [] : piecesOf(line)), EOS]);
-    };
+    return (whole) => linesOf(whole).flatMap((line) => [...(line.trim() === '' ? [] : piecesOf(line)), EOS]);
   } catch (error) {
     throw new UsageError(`${path} is no tokenizer.json of Hugging Face: ${(error as Error).message}`, { cause: error });
   }

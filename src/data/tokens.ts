@@ -10,14 +10,19 @@ export const EOS = '<eos>';
  * too, ends in `<eos>`. A last line without a line break counts as a line.
  */
 export function readTokens(text: string): string[] {
-  const lines = text.split('\n');
-  if (lines.at(-1)?.trim() === '') lines.pop();
   const tokens: string[] = [];
-  for (const line of lines) {
+  for (const line of linesOf(text)) {
     for (const token of line.split(/\s+/)) if (token !== '') tokens.push(token);
     tokens.push(EOS);
   }
   return tokens;
+}
+
+/** The lines of a text; white space behind the last line break is none. */
+export function linesOf(text: string): string[] {
+  const lines = text.split('\n');
+  if (lines.at(-1)?.trim() === '') lines.pop();
+  return lines;
 }
 
 // A full stop after a single capital (U. S., John F. Kennedy) or one of these titles ends no sentence.

@@ -18,8 +18,8 @@ const READERS: Readonly<Record<string, Reader>> = {
 /** Endings of files of labelled texts; each may have .gz behind it. */
 export const labelledEndings = Object.keys(READERS);
 
-/** Ending of a file of labelled texts, without .gz; undefined for other files. */
-function endingOf(path: string): string | undefined {
+/** Ending of a table or of JSON lines, in small letters and without .gz; undefined for other files. */
+export function endingOf(path: string): string | undefined {
   const name = path.toLowerCase().replace(/\.gz$/, '');
   return labelledEndings.find((ending) => name.endsWith(ending));
 }

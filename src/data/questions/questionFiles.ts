@@ -1,10 +1,8 @@
-import { readdir, readFile } from 'node:fs/promises';
+import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
-import { promisify } from 'node:util';
-import { gunzip } from 'node:zlib';
 import { UsageError } from '../../base/errors.ts';
 import { PARTS, type Part } from '../parts.ts';
-import { contents, partNamed, pathKind } from '../textFiles.ts';
+import { contents, partNamed, pathKind, readUnpacked } from '../textFiles.ts';
 import { type Passage, readSquad } from './squad.ts';
 
 const EXPECTED = 'a file in the form of SQuAD 1.1, or a folder with train and dev files';
@@ -39,13 +37,5 @@ export async function findQuestionFiles(
 /** Reads a file in the form of SQuAD 1.1, gzipped or not. Throws a UsageError when it cannot be read, or as `readSquad`. */
 export async function readQuestionFile(path: string): Promise<Passage[]> {
   await pathKind(path, EXPECTED);
-  const bytes = await readFile(path).catch((error: Error) => {
-    throw new UsageError(`cannot read ${path}: ${error.message}`);
-  });
-  const text = path.endsWith('.gz')
-    ? await promisify(gunzip)(bytes).catch((error: Error) => {
-        throw new UsageError(`${path} is no gzip file: ${error.message}`);
-      })
-    : bytes;
-  return readSquad(text.toString('utf8'), basename(path));
+  return readSquad((await readUnpacked(path)).toString('utf8'), basename(path));
 }

@@ -4,8 +4,9 @@ import { BLANK } from '../../../data/tokenizations.ts';
 import { EOS, readTokens, tokenizeProse } from '../../../data/tokens.ts';
 import { UNKNOWN, type Vocabulary } from '../../../data/vocabulary.ts';
 
-/** A blank in byte pairs. */
-const BYTE_BLANK = 'Ġ';
+/** What tokens that are parts of words have in the place of a blank: the second one stands in byte pairs. */
+const BLANKS = [BLANK, 'Ġ'];
+const startsWord = (token: string) => BLANKS.some((blank) => token.startsWith(blank));
 
 /**
  * Reads typed text as the words that a model was trained on: as prose, or word for word between white space where the
@@ -29,10 +30,10 @@ export function readPrompt(
   return { ids: ids.length > 0 ? ids : [0], tokens, unknown: [...new Set(unknownIn(tokens))] };
 }
 
-/** What tokens that are parts of words have in the place of a blank: `▁`, or `Ġ` of byte pairs; undefined for words. */
+/** Which of `BLANKS` a vocabulary has; undefined where its tokens are words. */
 function blankOf({ words, ids }: Vocabulary): string | undefined {
   if (ids.has(BLANK)) return BLANK;
-  return [BLANK, BYTE_BLANK].find((blank) => words.some((word) => word.length > 1 && word.startsWith(blank)));
+  return BLANKS.find((blank) => words.some((word) => word.length > 1 && word.startsWith(blank)));
 }
 
 /** A text as the longest parts that a vocabulary has, from left to right; what it lacks stands by itself. */
@@ -59,14 +60,11 @@ const NO_SPACE_AFTER = /^[([$]$/;
  * of words, which have blanks of their own, stand side by side.
  */
 export function writeProse(tokens: readonly string[]): { space: string; word: string }[] {
-  const arePieces = tokens.some((token) => token.startsWith(BLANK) || token.startsWith(BYTE_BLANK));
+  const arePieces = tokens.some(startsWord);
   return tokens.map((token, i) => {
     const last = tokens[i - 1] ?? EOS;
     if (token === EOS) return { space: last === EOS ? '' : '\n', word: '' };
-    if (arePieces) {
-      const startsWord = token.startsWith(BLANK) || token.startsWith(BYTE_BLANK);
-      return { space: startsWord ? ' ' : '', word: startsWord ? token.slice(1) : token };
-    }
+    if (arePieces) return startsWord(token) ? { space: ' ', word: token.slice(1) } : { space: '', word: token };
     const closesUp = last === EOS || NO_SPACE_BEFORE.test(token) || NO_SPACE_AFTER.test(last);
     return { space: closesUp ? '' : ' ', word: token };
   });
