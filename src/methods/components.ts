@@ -1,13 +1,13 @@
 import { sizeOf } from '../graph/dims.ts';
 import type { Groups } from '../groups/groups.ts';
-import type { Matrix } from './method.ts';
+import type { Matrix, NodeMatrix } from './method.ts';
 
 /** ε under the root (equation 4), so that a zero group has a gradient. */
 export const EPSILON = 1e-8;
 
 /** One axis of one matrix: component of every row (or column), -1 where none. */
-interface Link {
-  readonly matrix: Matrix;
+export interface Link<M> {
+  readonly matrix: M;
   readonly side: 'row' | 'col';
   readonly components: Int32Array;
 }
@@ -18,7 +18,7 @@ interface Link {
  */
 export class Components {
   private readonly matrices: readonly Matrix[];
-  private readonly links: readonly Link[];
+  private readonly links: readonly Link<Matrix>[];
   private readonly found: Float64Array;
 
   constructor(groups: Groups, matrices: readonly Matrix[]) {
@@ -58,9 +58,9 @@ export class Components {
 }
 
 /** Axes of stored tensors as rows and columns: the last axis is the column, all earlier ones together are the row. */
-function linksOf(groups: Groups, matrices: readonly Matrix[]): Link[] {
+export function linksOf<M extends Matrix | NodeMatrix>(groups: Groups, matrices: readonly M[]): Link<M>[] {
   const byName = new Map(matrices.map((m) => [m.name, m]));
-  return groups.axes.flatMap((a): Link[] => {
+  return groups.axes.flatMap((a): Link<M>[] => {
     const matrix = byName.get(a.tensor);
     if (matrix === undefined || a.role === 'bias') return [];
     const { dims, rows } = matrix;

@@ -1,5 +1,8 @@
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
+import type { Value } from '../graph/builder.ts';
+import { add, div, mul, reduceSum } from '../graph/ops.ts';
+import { ComponentNodes } from './componentNodes.ts';
 import { Components } from './components.ts';
 import { groupFields, groupKind, paperField, pressedGroups, strengthsOf } from './groupFields.ts';
 import { defineMethod } from './kind.ts';
@@ -30,14 +33,27 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
     beforeUpdate(matrices) {
       components ??= new Components(groups, matrices);
       const norms = components.norms();
-      let total = 0;
+      let sum = 0;
       for (let k = 0; k < norms.length; k++) {
         const own = lambda * (strengths?.[k] ?? 1);
-        total += own * norms[k]!;
+        sum += own * norms[k]!;
         factors[k] = own / norms[k]!;
       }
       components.spread(factors, 0, (before, factor) => before + factor);
-      return total;
+      return sum;
+    },
+    nodes: {
+      penalty(matrices) {
+        const nodes = new ComponentNodes(groups, matrices);
+        const norms = nodes.norms();
+        const own = nodes.strengths(lambda, strengths);
+        const spread = nodes.spread(div(own, norms), 0, add);
+        const gradients = matrices.flatMap(({ name, weights }): [string, Value][] => {
+          const factor = spread.get(name);
+          return factor ? [[name, mul(weights, factor)]] : [];
+        });
+        return { value: reduceSum(mul(own, norms)), gradients: new Map(gradients) };
+      },
     },
   };
 }

@@ -20,6 +20,7 @@ export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMeth
     threshold: method?.threshold ?? 0,
     parameters,
     usesMask: true,
+    nodes: undefined,
     begin(matrices) {
       for (const { mask, weights } of matrices) for (const [i, w] of weights.entries()) if (w === 0) mask![i] = 0;
       method?.begin?.(ofMethod(matrices));

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { isIdle } from '../base/fields.ts';
+import { abs, add, mul, reduceSum, sign } from '../graph/ops.ts';
 import { defineMethod } from './kind.ts';
 import { noPenalty, type SparsityMethod } from './method.ts';
 import { withoutTables } from './tables.ts';
@@ -15,9 +16,18 @@ export function l1(parameters: ReadonlySet<string>, lambda: number, threshold: n
     parameters,
     threshold: Math.max(threshold, 2 * lambda),
     beforeUpdate(matrices, { gradientScale }) {
-      let total = noPenalty(matrices);
-      for (const { passes } of matrices) total += passes.addSign(lambda / gradientScale);
-      return lambda * total;
+      let sum: number = noPenalty(matrices);
+      for (const { passes } of matrices) sum += passes.addSign(lambda / gradientScale);
+      return lambda * sum;
+    },
+    nodes: {
+      penalty(matrices) {
+        const values = matrices.map(({ weights }) => reduceSum(abs(weights)));
+        return {
+          value: mul(values.reduce(add), lambda),
+          gradients: new Map(matrices.map(({ name, weights }) => [name, mul(sign(weights), lambda)])),
+        };
+      },
     },
   };
 }

@@ -1,3 +1,4 @@
+import type { Value } from '../graph/builder.ts';
 import type { SparseRows, SparseTensor } from '../graph/sparseTensor.ts';
 import type { Tensor } from '../graph/types.ts';
 
@@ -144,6 +145,22 @@ export interface SparsityMethod {
   densities?(matrices: readonly Matrix[], tables: readonly ConnectionTable[]): Readonly<Record<string, number[]>>;
   /** What must go into a checkpoint; a method is made with it to go on. */
   state?(): MethodState;
+  /** The same as nodes of a graph, for weights that stay on a device; absent where there is no such form. */
+  readonly nodes?: MethodNodes | undefined;
+}
+
+/** A matrix in the graph of an update; what it shares with `Matrix` has the same meaning. */
+export interface NodeMatrix extends Pick<Matrix, 'name' | 'dims' | 'rows' | 'cols'> {
+  /** [rows, cols] */
+  readonly weights: Value;
+}
+
+/** What a method does around an update, as nodes. */
+export interface MethodNodes {
+  /** The penalty's value, a scalar, and its gradient [rows, cols] by matrix, both on the scale of the loss. */
+  penalty(matrices: readonly NodeMatrix[]): { value: Value; gradients: ReadonlyMap<string, Value> };
+  /** The updated weights as the method changes them; `step` is that of `UpdateDone`. */
+  afterUpdate?(matrices: readonly NodeMatrix[], step: Value): ReadonlyMap<string, Value>;
 }
 
 /** Says for the coming update that there is no penalty, and returns its value. */

@@ -1,5 +1,8 @@
 import { isIdle } from '../base/fields.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
+import type { Value } from '../graph/builder.ts';
+import { div, max, mul, reduceSum, sub } from '../graph/ops.ts';
+import { ComponentNodes } from './componentNodes.ts';
 import { Components } from './components.ts';
 import { groupFields, groupKind, paperField, pressedGroups, proximalField, strengthsOf } from './groupFields.ts';
 import type { GroupPenaltyOptions } from './groupLasso.ts';
@@ -24,10 +27,10 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
     beforeUpdate(matrices) {
       components ??= new Components(groups, matrices);
       const norms = components.norms();
-      let total = 0;
-      for (let k = 0; k < norms.length; k++) total += (strengths?.[k] ?? 1) * norms[k]!;
+      let sum = 0;
+      for (let k = 0; k < norms.length; k++) sum += (strengths?.[k] ?? 1) * norms[k]!;
       noPenalty(matrices);
-      return lambda * total;
+      return lambda * sum;
     },
     afterUpdate(matrices, { step }) {
       components ??= new Components(groups, matrices);
@@ -37,6 +40,24 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
       }
       components.spread(factors, 1, (before, factor) => before * factor);
       for (const matrix of matrices) matrix.passes.scale();
+    },
+    nodes: {
+      penalty(matrices) {
+        const nodes = new ComponentNodes(groups, matrices);
+        return { value: reduceSum(mul(nodes.strengths(lambda, strengths), nodes.norms())), gradients: new Map() };
+      },
+      afterUpdate(matrices, step) {
+        const nodes = new ComponentNodes(groups, matrices);
+        const shrinking = div(mul(nodes.strengths(lambda, strengths), step), nodes.norms());
+        const one = step.builder.float(1);
+        const factors = nodes.spread(max(sub(one, shrinking), 0), 1, mul);
+        return new Map(
+          matrices.flatMap(({ name, weights }): [string, Value][] => {
+            const factor = factors.get(name);
+            return factor ? [[name, mul(weights, factor)]] : [];
+          }),
+        );
+      },
     },
   };
 }

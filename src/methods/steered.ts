@@ -67,6 +67,8 @@ export function steered(
   return {
     ...method,
     name: 'target',
+    // λ is another one at every look.
+    nodes: undefined,
     beforeUpdate(matrices, moment) {
       if (moment.update % every === 0) {
         components ??= new Components(groups, matrices);

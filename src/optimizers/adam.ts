@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { add, div, mul, sqrt } from '../graph/ops.ts';
 import { type FieldValues, optimizerKind } from './kind.ts';
 import type { Optimizer } from './optimizer.ts';
 import { averageField, withAverage } from './withAverage.ts';
@@ -28,6 +29,19 @@ export function adam(constants: FieldValues<typeof fields>): Optimizer {
       const moments = { mean: slots.mean!.offset, square: slots.square!.offset };
       const operands = { gradient: gradient.offset, ...moments, length: gradient.data.length };
       kernels.adam({ ...operands, ...constants, gradientScale: scale, update: update + 1 });
+    },
+    nodes: {
+      numbers: {
+        unbias1: ({ update }) => 1 - constants.beta1 ** (update + 1),
+        unbias2: ({ update }) => 1 - constants.beta2 ** (update + 1),
+      },
+      direction({ gradient, slots }, number) {
+        const { beta1, beta2, epsilon } = constants;
+        const mean = add(mul(slots.mean!, beta1), mul(gradient, 1 - beta1));
+        const square = add(mul(slots.square!, beta2), mul(mul(gradient, gradient), 1 - beta2));
+        const root = add(sqrt(div(square, number('unbias2'))), epsilon);
+        return { direction: div(div(mean, number('unbias1')), root), slots: { mean, square } };
+      },
     },
   };
 }

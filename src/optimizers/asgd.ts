@@ -1,4 +1,6 @@
 import { z } from 'zod';
+import { equal, where } from '../graph/ops.ts';
+import { averageNode } from './averageNode.ts';
 import { optimizerKind } from './kind.ts';
 import type { Optimizer, OptimizerState } from './optimizer.ts';
 import { SGD_THRESHOLD, sgd } from './sgd.ts';
@@ -20,16 +22,29 @@ export function asgd({ nonMonotone }: { readonly nonMonotone: number }, state: O
   const scores = Array.isArray(state.scores) ? [...state.scores] : [];
   /** The first update that is averaged; undefined before averaging has begun. */
   let first = state.first === undefined ? undefined : Number(state.first);
+  /** Share of the weights in the average after this update; undefined before averaging has begun. */
+  const shareAt = (update: number): number | undefined => {
+    if (first === undefined) return undefined;
+    if (first === NONE_YET) first = update;
+    return 1 / (update - first + 1);
+  };
   return {
     ...sgd(),
     name: 'asgd',
     slots: [{ name: 'average', start: 'weights' }],
     afterUpdate(kernels, { weights, slots }, { update }) {
-      if (first === undefined) return;
-      if (first === NONE_YET) first = update;
+      const share = shareAt(update);
+      if (share === undefined) return;
       const { offset, data } = slots.average!;
-      if (update === first) data.set(weights.data);
-      else kernels.average(offset, weights.offset, data.length, 1 / (update - first + 1));
+      if (share === 1) data.set(weights.data);
+      else kernels.average(offset, weights.offset, data.length, share);
+    },
+    nodes: {
+      numbers: { share: ({ update }) => shareAt(update) ?? 0 },
+      afterUpdate({ weights, slots }, number) {
+        const [before, share] = [slots.average!, number('share')];
+        return { average: where(equal(share, 0), before, averageNode(before, weights, share)) };
+      },
     },
     evaluated: () => (first === undefined || first === NONE_YET ? undefined : 'average'),
     afterEpoch(score) {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { add, mul } from '../graph/ops.ts';
 import { type FieldValues, optimizerKind } from './kind.ts';
 import type { Optimizer } from './optimizer.ts';
 import { SGD_THRESHOLD } from './sgd.ts';
@@ -21,6 +22,13 @@ export function momentum({ momentum, nesterov }: FieldValues<typeof fields>): Op
     direction(kernels, { gradient, slots }, { scale }) {
       const operands = { gradient: gradient.offset, velocity: slots.velocity!.offset, length: gradient.data.length };
       kernels.momentum({ ...operands, gradientScale: scale, momentum, nesterov });
+    },
+    nodes: {
+      numbers: {},
+      direction({ gradient, slots }) {
+        const velocity = add(mul(slots.velocity!, momentum), gradient);
+        return { direction: nesterov ? add(gradient, mul(velocity, momentum)) : velocity, slots: { velocity } };
+      },
     },
   };
 }

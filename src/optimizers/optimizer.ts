@@ -1,3 +1,4 @@
+import type { Value } from '../graph/builder.ts';
 import type { Kernels } from '../kernels/kernels.ts';
 import type { Buffer32 } from '../kernels/memory.ts';
 
@@ -55,6 +56,33 @@ export interface Optimizer {
   afterEpoch?(score: number | undefined): void;
   /** What must go into a checkpoint; an optimizer is made with it to go on. */
   state?(): OptimizerState;
+  /** The same rule as nodes of a graph, for weights that stay on a device; absent where there is none. */
+  readonly nodes?: OptimizerNodes | undefined;
+}
+
+/** A parameter in the graph of an update: values of its own dimensions. */
+export interface NodeParameter {
+  readonly weights: Value;
+  /** What is followed: the whole gradient, scaled and clipped. */
+  readonly gradient: Value;
+  /** One value for each of the optimizer's slots, by name. */
+  readonly slots: Readonly<Record<string, Value>>;
+}
+
+/** Finds a number of the update, a scalar, by the name that `numbers` has for it. */
+export type NumberOf = (name: string) => Value;
+
+/** An optimizer's rule as nodes; see `Optimizer` for what `direction` and `afterUpdate` stand for. */
+export interface OptimizerNodes {
+  /** What the nodes need to know of an update, worked out once for each. */
+  readonly numbers: Readonly<Record<string, (moment: Pick<StepMoment, 'update' | 'rate'>) => number>>;
+  /** The direction, and the slots that it changes. Left out by plain gradient descent. */
+  direction?(parameter: NodeParameter, number: NumberOf): { direction: Value; slots: Readonly<Record<string, Value>> };
+  /** The slots that it changes once the weights have moved. */
+  afterUpdate?(
+    parameter: Pick<NodeParameter, 'weights' | 'slots'>,
+    number: NumberOf,
+  ): Readonly<Record<string, Value>>;
 }
 
 /** Fills the slots of a parameter as at the start; with `places`, only at these indices. */

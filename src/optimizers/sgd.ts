@@ -8,7 +8,7 @@ export const SGD_THRESHOLD = 1e-4;
 
 /** Plain gradient descent: w ← w − η · g. Its direction is the scaled gradient, and it remembers nothing. */
 export function sgd(): Optimizer {
-  return { name: 'sgd', slots: [] };
+  return { name: 'sgd', slots: [], nodes: { numbers: {} } };
 }
 
 /** Plain gradient descent with its fields. */

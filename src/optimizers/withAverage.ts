@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Optimizer } from './optimizer.ts';
+import { averageNode } from './averageNode.ts';
+import type { Optimizer, OptimizerNodes } from './optimizer.ts';
 
 /** The field of all kinds that asks for the average. */
 export const averageField = {
@@ -22,15 +23,28 @@ const SLOT = 'movingAverage';
  */
 export function withAverage(optimizer: Optimizer, decay: number | undefined): Optimizer {
   if (decay === undefined) return optimizer;
+  const rateAt = (update: number) => 1 - Math.min(decay, (1 + update) / (10 + update));
   return {
     ...optimizer,
     slots: [...optimizer.slots, { name: SLOT, start: 'weights' }],
     afterUpdate(kernels, parameter, moment) {
       optimizer.afterUpdate?.(kernels, parameter, moment);
       const { weights, slots } = parameter;
-      const rate = 1 - Math.min(decay, (1 + moment.update) / (10 + moment.update));
-      kernels.average(slots[SLOT]!.offset, weights.offset, weights.data.length, rate);
+      kernels.average(slots[SLOT]!.offset, weights.offset, weights.data.length, rateAt(moment.update));
     },
+    nodes: optimizer.nodes && nodesWithAverage(optimizer.nodes, rateAt),
     evaluated: () => optimizer.evaluated?.() ?? SLOT,
+  };
+}
+
+function nodesWithAverage(nodes: OptimizerNodes, rateAt: (update: number) => number): OptimizerNodes {
+  return {
+    ...nodes,
+    numbers: { ...nodes.numbers, [SLOT]: ({ update }) => rateAt(update) },
+    afterUpdate(parameter, number) {
+      const { weights, slots } = parameter;
+      const others = nodes.afterUpdate?.(parameter, number);
+      return { ...others, [SLOT]: averageNode(slots[SLOT]!, weights, number(SLOT)) };
+    },
   };
 }

@@ -1,5 +1,6 @@
 import { z } from 'zod';
-import type { Optimizer } from './optimizer.ts';
+import { add, mul } from '../graph/ops.ts';
+import type { Optimizer, OptimizerNodes } from './optimizer.ts';
 
 /** The field of kinds that take a weight decay. */
 export const weightDecayField = {
@@ -19,6 +20,17 @@ export function withDecay(optimizer: Optimizer, decay: number): Optimizer {
       const scale = optimizer.direction ? 1 : moment.scale;
       const { weights, gradient } = parameter;
       kernels.addWeights(weights.offset, gradient.offset, weights.data.length, scale, decay);
+    },
+    nodes: optimizer.nodes && nodesWithDecay(optimizer.nodes, decay),
+  };
+}
+
+function nodesWithDecay(nodes: OptimizerNodes, decay: number): OptimizerNodes {
+  return {
+    ...nodes,
+    direction(parameter, number) {
+      const { direction, slots } = nodes.direction?.(parameter, number) ?? { direction: parameter.gradient, slots: {} };
+      return { direction: add(direction, mul(parameter.weights, decay)), slots };
     },
   };
 }

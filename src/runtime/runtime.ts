@@ -34,10 +34,40 @@ export interface SessionOptions {
   readonly profile?: string | undefined;
 }
 
+/** A tensor in a device's own memory: sessions of the runtime that made it take it as a feed. */
+export interface DeviceTensor {
+  readonly dims: readonly number[];
+  /** Gives its memory back. */
+  release(): void;
+}
+
+/** Tensors on a device, by name. */
+export type DeviceTensors = Readonly<Record<string, DeviceTensor>>;
+
+/** A graph some of whose outputs stay in the device's memory. */
+export interface DeviceSession {
+  /**
+   * Runs the graph on what is on the device and what is brought there. `kept` are the outputs that stay, new ones at every
+   * run and the caller's to release; `read` are the others. Throws an EngineError as a `Session` does.
+   */
+  run(feeds: Tensors, resident?: DeviceTensors): Promise<{ read: Record<string, Tensor>; kept: Record<string, DeviceTensor> }>;
+  release(): Promise<void>;
+}
+
 /** An engine that executes models on a device (`devices.ts`). */
 export interface Runtime {
   /** Name and version. */
   readonly name: string;
   /** Throws an EngineError that names the model, and the operator where the engine does, when it refuses the model. */
   createSession(model: Model | Uint8Array, options?: SessionOptions): Promise<Session>;
+  /** What a device with a memory of its own offers besides; absent where tensors are the machine's. */
+  readonly deviceMemory?: DeviceMemory | undefined;
+}
+
+/** A device's own memory, in which tensors stay from run to run. */
+export interface DeviceMemory {
+  /** As `createSession`, for a graph whose outputs named in `keeps` stay on the device. */
+  createSession(model: Model, keeps: readonly string[], options?: SessionOptions): Promise<DeviceSession>;
+  /** Operators of a graph that run elsewhere, because the device has none of them: run once on these feeds to find out. */
+  strangers(model: Model, feeds: Tensors): Promise<string[]>;
 }

@@ -5,7 +5,7 @@ import type { ElementType, Model, Tensor } from '../graph/types.ts';
 import { writeModel } from '../onnx/write.ts';
 import { hasFloat16, hasFloat16Nodes } from '../passes/float32.ts';
 import { type EngineCall, explainEngine } from './explain.ts';
-import type { Runtime, Session, SessionOptions, Tensors } from './runtime.ts';
+import type { DeviceSession, DeviceTensor, Runtime, Session, SessionOptions, Tensors } from './runtime.ts';
 
 /*
  * onnxruntime-node and onnxruntime-web have one interface (onnxruntime-common); what this file makes of it serves both.
@@ -18,7 +18,7 @@ export interface Engine {
   /** The engine's own classes; each takes tensors of its own class only. */
   readonly InferenceSession: ort.InferenceSessionFactory;
   readonly Tensor: ort.TensorConstructor;
-  readonly provider: 'cpu' | 'wasm' | 'webgpu';
+  readonly provider: 'cpu' | 'wasm' | 'webgpu' | 'cuda';
   /** Whether outputs that are given to `run` are written in place. */
   readonly writesInPlace: boolean;
   readonly runOptions?: ort.InferenceSession.RunOptions;
@@ -31,11 +31,13 @@ export function runtimeOf(engine: Engine): Runtime {
   return { name: engine.name, createSession: (model, options = {}) => createSession(engine, model, options) };
 }
 
-async function createSession(
+/** A session of the engine, and how its errors are told. */
+async function openSession(
   engine: Engine,
   model: Model | Uint8Array,
   { threads, plansMemory = true, profile, name }: SessionOptions,
-): Promise<Session> {
+  keeps: readonly string[] = [],
+) {
   const [bytes, named] = model instanceof Uint8Array ? [model, ''] : [writeModel(model), model.graph.name];
   const call = { engine: engine.name, model: name ?? (named || 'the model') };
   await engine.ready?.();
@@ -48,17 +50,72 @@ async function createSession(
       enableMemPattern: plansMemory,
       ...(threads !== undefined && { intraOpNumThreads: threads }),
       ...(profile !== undefined && { enableProfiling: true, profileFilePrefix: profile }),
+      ...(keeps.length > 0 && { preferredOutputLocation: Object.fromEntries(keeps.map((key) => [key, 'gpu-buffer'])) }),
     }),
   );
   // For messages only; a session must not keep the weights in memory a second time.
   const source = new WeakRef(model);
+  const running = <T>(feeds: Tensors, work: () => Promise<T>) =>
+    explained({ ...call, verb: 'run', suspect: () => misfit(source.deref(), feeds) }, work);
+  return { session, running };
+}
+
+/** A session whose outputs named in `keeps` stay on the device. */
+export async function createDeviceSession(
+  engine: Engine,
+  model: Model,
+  keeps: readonly string[],
+  options: SessionOptions = {},
+): Promise<DeviceSession> {
+  const { session, running } = await openSession(engine, model, options, keeps);
+  const { toOrt, fromOrt } = tensorsOf(engine);
+  const stays = new Set(keeps);
+  return {
+    run: (feeds, resident = {}) =>
+      running(feeds, async () => {
+        const given: Record<string, ort.OnnxValue> = {};
+        for (const [key, tensor] of Object.entries(feeds)) given[key] = toOrt(tensor);
+        for (const [key, tensor] of Object.entries(resident)) given[key] = (tensor as OrtDeviceTensor).value;
+        const results = await session.run(given, session.outputNames, engine.runOptions);
+        const read: Record<string, Tensor> = {};
+        const kept: Record<string, DeviceTensor> = {};
+        for (const [key, value] of Object.entries(results)) {
+          if (stays.has(key)) kept[key] = new OrtDeviceTensor(value as ort.Tensor);
+          else read[key] = fromOrt(key, value);
+        }
+        return { read, kept };
+      }),
+    release: () => session.release(),
+  };
+}
+
+class OrtDeviceTensor implements DeviceTensor {
+  readonly value: ort.Tensor;
+  constructor(value: ort.Tensor) {
+    this.value = value;
+  }
+  get dims(): readonly number[] {
+    return this.value.dims;
+  }
+  release(): void {
+    this.value.dispose();
+  }
+}
+
+async function createSession(
+  engine: Engine,
+  model: Model | Uint8Array,
+  options: SessionOptions,
+): Promise<Session> {
+  const { threads, profile } = options;
+  const { session, running } = await openSession(engine, model, options);
   const { toOrt, fromOrt } = tensorsOf(engine);
   return {
     inputNames: session.inputNames,
     outputNames: session.outputNames,
     threads,
     run(feeds, { fetches = {}, outputs = session.outputNames } = {}) {
-      return explained({ ...call, verb: 'run', suspect: () => misfit(source.deref(), feeds) }, async () => {
+      return running(feeds, async () => {
         const wanted: Record<string, ort.OnnxValue | null> = {};
         for (const key of outputs) wanted[key] = null;
         for (const [key, tensor] of Object.entries(fetches)) wanted[key] = engine.writesInPlace ? toOrt(tensor) : null;

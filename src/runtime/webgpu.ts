@@ -1,8 +1,12 @@
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { SlimError, UsageError } from '../base/errors.ts';
 import { GraphBuilder } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
-import type { Runtime } from './runtime.ts';
-import { runtimeOf } from './session.ts';
+import type { Model } from '../graph/types.ts';
+import type { Runtime, Tensors } from './runtime.ts';
+import { createDeviceSession, type Engine, runtimeOf } from './session.ts';
 import { telemetryOff } from './telemetry.ts';
 
 /**
@@ -12,14 +16,22 @@ import { telemetryOff } from './telemetry.ts';
  */
 export async function loadWebGpuRuntime(): Promise<Runtime> {
   const ort = await import('./nodeEngine.ts');
-  const runtime = runtimeOf({
+  const engine: Engine = {
     name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
     InferenceSession: ort.InferenceSession,
     Tensor: ort.Tensor,
     provider: 'webgpu',
     writesInPlace: true,
     ready: telemetryOff,
-  });
+  };
+  const plain = runtimeOf(engine);
+  const runtime: Runtime = {
+    ...plain,
+    deviceMemory: {
+      createSession: (model, keeps, options) => createDeviceSession(engine, model, keeps, options),
+      strangers: (model, feeds) => strangers(plain, model, feeds),
+    },
+  };
   const b = new GraphBuilder('trial');
   b.output(b.input('x', 'float32', [1]), 'y');
   try {
@@ -35,5 +47,35 @@ export async function loadWebGpuRuntime(): Promise<Runtime> {
         `${runtime.name} says: ${reason}`,
       { cause: error },
     );
+  }
+}
+
+/** What an engine writes of an operator that it ran. */
+interface ProfiledNode {
+  readonly cat: string;
+  readonly name: string;
+  readonly args: { readonly op_name?: string; readonly provider?: string };
+}
+
+/** Operators that a run of a graph leaves to the CPU, as the engine's own profile says. */
+async function strangers(runtime: Runtime, model: Model, feeds: Tensors): Promise<string[]> {
+  const folder = await mkdtemp(join(tmpdir(), 'slimrnn-profile-'));
+  try {
+    const session = await runtime.createSession(model, { profile: join(folder, 'run') });
+    try {
+      await session.run(feeds);
+    } finally {
+      await session.release();
+    }
+    const names = new Set<string>();
+    for (const file of await readdir(folder)) {
+      const events = JSON.parse(await readFile(join(folder, file), 'utf8')) as readonly ProfiledNode[];
+      for (const { cat, args } of events) {
+        if (cat === 'Node' && args.provider === 'CPUExecutionProvider') names.add(args.op_name ?? '?');
+      }
+    }
+    return [...names].sort();
+  } finally {
+    await rm(folder, { recursive: true, force: true });
   }
 }

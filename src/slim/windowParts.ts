@@ -7,7 +7,7 @@ import type { StatePair } from '../graph/states.ts';
 import { concatTensors, sliceTensor } from '../graph/tensors.ts';
 import type { Graph, Tensor } from '../graph/types.ts';
 import { range } from '../groups/tracing/traced.ts';
-import { inlineSingleSteps } from '../passes/inlineSingleSteps.ts';
+import { inlineSingleSteps } from '../passes/unrollLoops.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { batchAxes } from './batchAxes.ts';
 

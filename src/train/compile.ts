@@ -60,6 +60,11 @@ export function dropoutMasks(
   return maskDropout(detachedLoss(model, problem, trained, shape).graph).masks;
 }
 
+/** The problem with all tables looked up inside the graph: for weights that stay where the graph runs. */
+export function lookingUpInside(problem: Problem): Problem {
+  return { ...problem, lossGraph: (model, shape) => ({ ...problem.lossGraph(model, shape), lookups: [] }) };
+}
+
 /**
  * Training: loss and sums of a batch of these sizes, the gradient with respect to every parameter that is trained and to
  * every looked-up row, and the next states. All of a step but the update is in this one graph.

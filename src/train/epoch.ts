@@ -9,7 +9,8 @@ import type { BatchProgress, TrainOptions } from './options.ts';
 import { shrinkState, unitsThatStay } from './shrinkState.ts';
 import { epochStart, type Progress } from './store.ts';
 import { addSums } from './sums.ts';
-import type { StepResult, TrainSetup, TrainState } from './trainState.ts';
+import type { TrainSetup, TrainState } from './trainState.ts';
+import type { StepResult } from './weightStore.ts';
 
 /** Smallest share of a layer's units that must have died before the graph is rebuilt in the middle of an epoch. */
 const WORTHWHILE = 0.03;
@@ -34,6 +35,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
   let since = performance.now();
   const saveTimed = async () => {
     run.progress = { ...run.progress, seconds: run.progress.seconds + (performance.now() - since) / 1e3 };
+    await run.state.readBack();
     await save();
     since = performance.now();
   };
@@ -45,6 +47,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
     const sums = addSums(run.progress.sums, step.sums);
     run.progress = { ...run.progress, batch, updates, sums, penalty: run.progress.penalty + step.penalty };
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
+      await run.state.readBack();
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
       requireLife(options, epoch + 1, alive);
     }
@@ -65,6 +68,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
 async function endEpoch(run: Run, options: RunOptions): Promise<void> {
   const { settings, method } = options;
   const { epoch, updates } = run.progress;
+  await run.state.readBack();
   run.state.endEpoch({ epoch, epochs: settings.epochs, updates });
   // Dead units of the last epoch stay for the slim model to be compared with where they leave between epochs only.
   const isBetween = epoch + 1 < settings.epochs;

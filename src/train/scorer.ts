@@ -2,6 +2,7 @@ import { SlimError } from '../base/errors.ts';
 import { Recent } from '../base/recent.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
+import { unrollLoops } from '../passes/unrollLoops.ts';
 import type { Session, Tensors } from '../runtime/runtime.ts';
 import { zerosFor } from '../runtime/zeros.ts';
 import { type ScoreValues, type Sums, scoresOf } from '../tasks/score.ts';
@@ -58,13 +59,13 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
   const fed = fedWeights(weights);
   const sessions = new Recent<{ plan: ScoringGraph; session: Session }>(MOST_SHAPES, (made) => made.session.release());
   const compiled = (shape: BatchShape) => {
-    const sizes = problem.scoresAnyShape ? undefined : shape;
+    // Written out for a device, a loop has a number of steps.
+    const sizes = problem.scoresAnyShape && !runtime.deviceMemory ? undefined : shape;
     return sessions.get(sizes ? shapeKey(sizes) : '', async () => {
       const plan = scoringGraph(model, problem, trained, sizes);
-      return {
-        plan,
-        session: await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), { threads, plansMemory: false }),
-      };
+      const graph = runtime.deviceMemory ? unrollLoops(plan.graph) : plan.graph;
+      const session = await runtime.createSession(modelOf(graph, {}, plan.opsets), { threads, plansMemory: false });
+      return { plan, session };
     });
   };
   return {

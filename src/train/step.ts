@@ -89,11 +89,7 @@ export async function compileStep(
   const masks = plan.masks.map((m, i) => ({ buffer: place(feeds, m.input, m.dims), keep: m.keep, runs: runs?.[i] }));
   const states = plan.states.map(({ input, output }) => {
     const dims = inputDims(input);
-    const to = carried.get(input) ?? zeros(dims);
-    if (to.dims.join() !== dims.join()) {
-      throw new SlimError(`state '${input}' is [${to.dims}], this batch carries [${dims}]`);
-    }
-    carried.set(input, to);
+    const to = carriedState(carried, input, dims);
     feeds[input] = to;
     fetches[output] = zeros(dims);
     return { to: to.data as Float32Array, from: fetches[output].data as Float32Array };
@@ -122,6 +118,16 @@ export async function compileStep(
     lookups,
     states,
   };
+}
+
+/** A carried state, zeros where there is none yet. Throws SlimError where batches of these dimensions carry another one. */
+export function carriedState(carried: Map<string, Tensor>, input: string, dims: readonly number[]): Tensor {
+  const state = carried.get(input) ?? zeros(dims);
+  if (state.dims.join() !== dims.join()) {
+    throw new SlimError(`state '${input}' is [${state.dims}], this batch carries [${dims}]`);
+  }
+  carried.set(input, state);
+  return state;
 }
 
 /** The feeds of a batch that a graph still reads. */
@@ -153,7 +159,7 @@ export async function runStep(step: CompiledStep, memory: WeightMemory, draw: Ma
 }
 
 /** Seed and number of the update determine the masks of the whole batch; a process draws what is its part of them. */
-function drawMasks({ masks, kernels }: CompiledStep, { seed, rank, ranks, update }: MaskDraw): void {
+export function drawMasks({ masks, kernels }: Pick<CompiledStep, 'masks' | 'kernels'>, { seed, rank, ranks, update }: MaskDraw): void {
   masks.forEach(({ buffer, keep, runs }, i) => {
     // Where nobody knows which part that is, processes draw masks of their own.
     const own = runs ? seed : seed ^ Math.imul(rank, 0x9e3779b1);
@@ -204,7 +210,7 @@ export function floatTensor(dims: readonly number[], data: Float32Array): Tensor
 }
 
 /** Looks dimensions up; throws a SlimError for a value that has free ones. */
-function fixedDims(values: readonly ValueInfo[]): (name: string) => readonly number[] {
+export function fixedDims(values: readonly ValueInfo[]): (name: string) => readonly number[] {
   const shapes = new Map(values.map((v) => [v.name, v.type.shape]));
   return (name) => {
     const shape = shapes.get(name);

@@ -1,5 +1,4 @@
 import { UsageError } from '../base/errors.ts';
-import { Recent } from '../base/recent.ts';
 import { valueCount } from '../graph/sparseTensor.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
@@ -9,20 +8,21 @@ import type { SparsityMethod } from '../methods/method.ts';
 import { type Optimizer, resetSlots } from '../optimizers/optimizer.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
-import { type Batches, LOSS, shapeKey } from '../tasks/task.ts';
+import type { Batches } from '../tasks/task.ts';
+import { arenaStore } from './arenaStore.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
+import { deviceStore, staysOnDevice } from './deviceStore.ts';
 import { layOutWeights, type WeightMemory } from './memory.ts';
 import type { TrainOptions, TrainParts, TrainSettings } from './options.ts';
-import { runsOfMasks } from './rankMasks.ts';
 import { createScorer, type Scorer } from './scorer.ts';
 import { asSaved, keptTensors, restoreTensors, type Snapshot } from './snapshot.ts';
-import { type CompiledStep, compileStep, floatTensor, MOST_SHAPES, runStep, shareGradients, skipStep } from './step.ts';
+import { floatTensor } from './step.ts';
 import { detached } from './store.ts';
-import { batchSums, sharedSums } from './sums.ts';
 import { groupsOf } from './trainableForm.ts';
 import { withWeights } from './trainedWeights.ts';
-import { resetter, type UpdateResult, updateWeights } from './update.ts';
+import { resetter } from './update.ts';
+import type { StepAt, StepResult, WeightStore } from './weightStore.ts';
 import { gradientNotes } from './zeroGradients.ts';
 
 /** What stays the same while a model is trained, whatever becomes of it. */
@@ -31,16 +31,6 @@ export interface TrainSetup extends Pick<TrainOptions, 'problem' | 'runtime' | '
   readonly method: Pick<TrainParts['method'], 'isDense' | 'embeddings'>;
   createMethod(model: Pick<MethodContext, 'graph' | 'groups' | 'state'>): SparsityMethod | undefined;
   readonly collective: Collective;
-}
-
-/** What a step did. */
-export interface StepResult extends UpdateResult {
-  /** Sums of the batch; its count is 0 where nothing counts and nothing was learned. */
-  readonly sums: Sums;
-  /** Mean loss of an item. */
-  readonly loss: number;
-  /** Milliseconds in the update with penalty, clipping and threshold. */
-  readonly updateTime: number;
 }
 
 /**
@@ -57,7 +47,7 @@ export class TrainState {
   /** Weights that are trained but have no part in the loss. */
   private readonly untouched: ReadonlyMap<string, Tensor>;
   private readonly names: ReadonlySet<string>;
-  private readonly steps = new Recent<CompiledStep>(MOST_SHAPES, ({ session }) => session.release());
+  private readonly store: WeightStore;
   /** States that go on from batch to batch, whatever the shapes of the batches. */
   private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
@@ -73,7 +63,8 @@ export class TrainState {
       throw new UsageError('no weight that is trained has a part in the loss');
     }
     const state = new TrainState(snapshot, setup, plan);
-    const { unfed } = await state.stepFor(first, 0, plan);
+    const unfed = await state.store.prepare(first, 0, plan);
+    state.notes.push(...state.store.notes());
     state.notes.push(...gradientNotes(plan, [...state.untouched.keys()], unfed));
     return state;
   }
@@ -88,56 +79,33 @@ export class TrainState {
     const method = groups && setup.createMethod({ graph: model.graph, groups, state: snapshot.method });
     const optimizer = setup.createOptimizer(snapshot.optimizer);
     [this.groups, this.method, this.optimizer] = [groups, method, optimizer];
-    this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: setup.collective.ranks > 1 });
+    const device = staysOnDevice({ setup, method, optimizer }) ? setup.runtime.deviceMemory : undefined;
+    const keepsTables = setup.collective.ranks > 1 || device !== undefined;
+    this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables });
     const { byName, tables } = this.memory;
     this.untouched = new Map([...weights].filter(([name]) => !byName.has(name) && !tables.has(name)));
     this.carried = restoreTensors(this.memory, optimizer, snapshot.tensors);
-  }
-
-  /** The step for a batch, compiled where it is the first one of its shape; `plan` is its graph, if it is made already. */
-  private stepFor(batches: Batches, index: number, plan?: TrainingGraph): Promise<CompiledStep> {
-    const shape = batches.shapeOf(index);
-    return this.steps.get(shapeKey(shape), () => {
-      const { structure, names, memory, carried } = this;
-      const { problem, runtime, settings, collective } = this.setup;
-      const graph = plan ?? trainingGraph(structure, problem, names, shape);
-      const { threads } = settings;
-      const isAlone = collective.ranks === 1;
-      const runs = isAlone ? undefined : runsOfMasks(structure, { problem, trained: names }, shape);
-      return compileStep(graph, memory, batches.feeds(shape), carried, { runtime, threads, runs });
-    });
+    const { memory, names, carried } = this;
+    const training = { setup, structure: model, names, method, optimizer, memory, carried };
+    this.store = device ? deviceStore(training, device) : arenaStore(training);
   }
 
   /**
-   * One update on batch `index` of an epoch; `update` numbers it, and with the seed determines its dropout. Throws
-   * DivergedError on NaN or infinity, before any weight has changed.
+   * One update on batch `index` of an epoch. Throws DivergedError on NaN or infinity, before any weight has changed.
    */
-  async step(
-    batches: Batches,
-    index: number,
-    at: { readonly rate: number; readonly update: number },
-  ): Promise<StepResult> {
-    const { settings, collective } = this.setup;
-    const { seed, clip = Number.POSITIVE_INFINITY } = settings;
-    const { memory, method, optimizer } = this;
-    const step = await this.stepFor(batches, index);
-    const count = batches.fill(index, step.batch);
-    if (count === 0 && collective.ranks === 1) return nothingLearned();
-    if (count > 0)
-      await runStep(step, memory, { seed, rank: collective.rank, ranks: collective.ranks, update: at.update });
-    else skipStep(step);
-    const ran = performance.now();
-    const sums = await sharedSums(batchSums(step.plan, step.fetches, count, { batches, index }), collective);
-    if (sums.count === 0) return nothingLearned();
-    const loss = sums.totals[LOSS]![0]! / sums.count;
-    const { rows, gradientScale } = await shareGradients(step, memory, { own: count, all: sums.count }, collective);
-    const done = updateWeights(memory, rows, loss, { ...at, clip, gradientScale, method, optimizer });
-    return { ...done, sums, loss, updateTime: performance.now() - ran };
+  step(batches: Batches, index: number, at: StepAt): Promise<StepResult> {
+    return this.store.step(batches, index, at);
+  }
+
+  /** Brings everything below up to date with the last step, where weights lie on a device. */
+  readBack(): Promise<void> {
+    return this.store.readBack();
   }
 
   /** Carried states to zero, as at the start of the data. */
   resetStates(): void {
     for (const { data } of this.carried.values()) (data as Float32Array).fill(0);
+    this.store.statesChanged();
   }
 
   /** Scores the held-out data with the weights that the optimizer says. */
@@ -188,6 +156,7 @@ export class TrainState {
     this.method?.begin?.(this.memory.matrices);
     this.applyMasks();
     for (const parameter of this.memory.parameters) resetSlots(this.optimizer, parameter);
+    this.store.changed();
   }
 
   /** Tells the method that an epoch has ended; it may move connections. */
@@ -248,11 +217,7 @@ export class TrainState {
 
   /** Gives the sessions back. */
   async release(): Promise<void> {
-    await this.steps.clear();
+    await this.store.release();
     await this.scorer?.release();
   }
-}
-
-function nothingLearned(): StepResult {
-  return { sums: { count: 0, totals: {} }, loss: 0, penalty: 0, gradientNorm: 0, updateTime: 0 };
 }

@@ -16,7 +16,8 @@ import { type Checkpoint, detached, type RunStore } from '../../src/train/store.
 import { firstModelOf, trainableForm } from '../../src/train/trainableForm.ts';
 import { trainedNames, weightsOfModel } from '../../src/train/trainedWeights.ts';
 import { setupOf } from '../../src/train/trainer.ts';
-import { type StepResult, type TrainSetup, TrainState } from '../../src/train/trainState.ts';
+import { type TrainSetup, TrainState } from '../../src/train/trainState.ts';
+import type { StepResult } from '../../src/train/weightStore.ts';
 import { sharedSessions } from './sharedSessions.ts';
 
 /*

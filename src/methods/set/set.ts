@@ -62,6 +62,7 @@ export function set(
   let gradients = new Map<string, PlaceGradient>();
   return {
     ...inner,
+    nodes: undefined,
     name: 'set',
     threshold: inner?.threshold ?? 0,
     parameters: new Set([...parts.tables, ...parts.matrices, ...pressed]),
