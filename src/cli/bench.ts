@@ -7,7 +7,7 @@ import { costsOf, uncountedOperators } from '../inspect/costs.ts';
 import { loadModel } from '../onnx/file.ts';
 import { withGiven } from '../passes/given.ts';
 import { readGiven } from '../passes/givenText.ts';
-import { type DeviceName, deviceNames, devices, parseDevice } from '../runtime/devices.ts';
+import { type DeviceName, deviceNames, devices, parseDevices } from '../runtime/devices.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import { fixedBatch } from '../slim/batchAxes.ts';
 import { refuseEmpty } from '../verify/randomInputs.ts';
@@ -23,7 +23,8 @@ interface BenchFlags {
   steps: number;
   rounds: number;
   threads?: number;
-  runtime: DeviceName[];
+  device: DeviceName[];
+  runtime?: DeviceName[];
   set?: readonly string[];
   size?: Record<string, number>;
 }
@@ -43,12 +44,14 @@ export const command = new Command('bench')
   .argument('<models...>', 'ONNX files, or run directories')
   .addOption(
     new Option(
-      '--runtime <list>',
+      '--device <list>',
       `devices: ${deviceNames.map((name) => `${name} (${devices[name].about})`).join(', ')}`,
     )
       .argParser(parseDevices)
       .default(['cpu'], 'cpu'),
   )
+  // What it was called in versions before 0.2.
+  .addOption(new Option('--runtime <list>').argParser(parseDevices).hideHelp())
   .option('--batch <list>', 'batch sizes, for models that leave theirs free (default: 1,10)', (text) =>
     text.split(',').map(whole('--batch')),
   )
@@ -65,12 +68,12 @@ export const command = new Command('bench')
 addExamples(command, [
   'bench model.onnx slim.onnx',
   'bench runs/dense runs/iss-small --batch 1 --threads 1',
-  'bench model.onnx --runtime cpu,wasm --size frames=100',
+  'bench model.onnx --device cpu,wasm --size frames=100',
 ]);
 
 async function benchCommand(paths: string[], flags: BenchFlags): Promise<void> {
   const runtimes: [DeviceName, Runtime][] = [];
-  for (const name of flags.runtime) runtimes.push([name, await devices[name].load()]);
+  for (const name of flags.runtime ?? flags.device) runtimes.push([name, await devices[name].load()]);
   const contestants: Contestant[] = [];
   for (const path of paths) contestants.push({ name: path, model: await loadModel(modelFile(path)) });
   giveValues(contestants, flags);
@@ -172,10 +175,6 @@ function describe(paths: readonly string[], models: readonly Model[]) {
       uncounted,
     };
   });
-}
-
-function parseDevices(text: string): DeviceName[] {
-  return [...new Set(text.split(',').map((name) => parseDevice(name.trim())))];
 }
 
 function parseSize(text: string, before: Record<string, number> = {}): Record<string, number> {

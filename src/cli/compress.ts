@@ -15,7 +15,7 @@ import { latencyPair } from '../quantize/latencies.ts';
 import { writeReport } from '../report/html.tsx';
 import { run } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
-import type { DeviceName } from '../runtime/devices.ts';
+import { type DeviceName, runtimeFor } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { type RankingName, rankings } from '../slim/ranking.ts';
 import { losses } from '../tasks/arrays/losses.ts';
@@ -145,7 +145,8 @@ async function compressCommand(
   const byLabels = flags.targetArray === undefined ? undefined : await labelScorer(sources, flags, settings);
   const { epochs, ...others } = settings;
   const directory = flags.out ?? join('runs', `${basename(path).replace(/\.onnx$/, '')}-compressed`);
-  tellModels([path], nodeRuntime);
+  const runtime = await runtimeFor(settings.device as DeviceName | undefined);
+  tellModels([path], runtime);
   const result = await compress({
     ...{
       task,
@@ -162,12 +163,13 @@ async function compressCommand(
       seconds: flags.time,
       quantize: flags.quantize,
     },
-    ...{ resume: flags.resume, runtime: nodeRuntime, signal, onStage: note },
-    runStage: (label, options) => run({ ...showRun(label, options, display), runtime: nodeRuntime, signal }),
+    ...{ resume: flags.resume, runtime, signal, onStage: note },
+    runStage: (label, options) => run({ ...showRun(label, options, display), runtime, signal }),
   });
   const [original, smaller] = [await loadModel(join(directory, compressFiles.original)), await loadModel(result.model)];
   const latencies = [];
-  for (const device of flags.latency ? DEVICES : []) {
+  const places = new Set([...DEVICES, ...(settings.device ? [settings.device as DeviceName] : [])]);
+  for (const device of flags.latency ? places : []) {
     throwIfStopped(signal, `stopped; the model is in ${result.model}`);
     note(`timing both models on ${device}`);
     latencies.push(await latencyPair(device, original, smaller));

@@ -11,6 +11,7 @@ import { writeReport } from '../report/html.tsx';
 import type { RunResult } from '../runs/result.ts';
 import { run } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
+import { runtimeFor } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { latenciesOf, STEPS } from '../sweep/timing.ts';
 import { demoPreset } from '../tasks/language-model/presets.ts';
@@ -45,6 +46,7 @@ command.action(async (flags: DemoFlags) => {
     throw new UsageError('the demo compares dense training with ISS: --iss must be above 0');
   const directory = flags.out ?? freeDirectory();
   await checkNewRunDirectory(directory);
+  const runtime = await runtimeFor(config.device);
   const task = await languageModelTask.load(config, {});
   for (const line of task.notes) note(line);
   const hidden = (config.model.hidden as number[]).join(' and ');
@@ -56,7 +58,7 @@ command.action(async (flags: DemoFlags) => {
   const { iss, models } = await withDisplay(EACH, async (display, signal) => {
     const trained = (label: string, own: RunConfig, name: string) => {
       const options = { config: own, task, directory: join(directory, name) };
-      return run({ ...showRun(label, options, display), runtime: nodeRuntime, signal });
+      return run({ ...showRun(label, options, display), runtime, signal });
     };
     const dense = await trained('dense', denseConfig, 'dense');
     const iss = await trained('ISS  ', config, 'iss');

@@ -1,6 +1,5 @@
 import type { RunResult } from '../runs/result.ts';
 import { type RunOptions, run } from '../runs/run.ts';
-import { nodeRuntime } from '../runtime/node.ts';
 import { formatScore, type ScoreKind, type ScoreValues } from '../tasks/score.ts';
 import type { EpochMetrics } from '../train/metrics.ts';
 import type { BatchProgress, EpochListeners } from '../train/options.ts';
@@ -81,9 +80,9 @@ export function showRun<Options extends Omit<RunOptions, 'runtime'>>(
 export const EACH = 150;
 
 /** A run with progress on stderr, which Ctrl-C stops after writing a checkpoint. */
-export function runWithDisplay(options: Omit<RunOptions, 'runtime'>): Promise<RunResult> {
+export function runWithDisplay(options: RunOptions): Promise<RunResult> {
   return withDisplay(EACH, (display, signal) =>
-    run({ ...showRun('', options, display), runtime: nodeRuntime, signal }),
+    run({ ...showRun('', options, display), runtime: options.runtime, signal }),
   );
 }
 

@@ -1,10 +1,12 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { Command } from 'commander';
+import { Command, Option } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { requireWritable } from '../base/files.ts';
 import { writeReport } from '../report/html.tsx';
+import { TIMED_ON } from '../report/latencies.ts';
 import { runFiles } from '../runs/runDirectory.ts';
+import { type DeviceName, parseDevices, runtimeFor } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { checkNewFile, whole } from './flags.ts';
 import { tellModels } from './guarded.ts';
@@ -17,6 +19,7 @@ interface ReportFlags {
   force?: boolean;
   latency: boolean;
   threads?: number;
+  device?: DeviceName[];
 }
 
 /** `slimrnn report <runs…>` */
@@ -31,6 +34,11 @@ export const command = new Command('report')
   .option('--force', 'replace the file that --out names')
   .option('--title <text>', "the report's title (default: the name of the run)")
   .option('--no-latency', 'do not time the models')
+  .addOption(
+    new Option('--device <list>', `devices on which the models are timed (default: ${TIMED_ON.join(',')})`).argParser(
+      parseDevices,
+    ),
+  )
   .option('--threads <n>', 'threads of the native engine while timing (default: one per core)', whole('--threads'))
   .action(async (paths: string[], flags: ReportFlags) => {
     for (const path of paths) if (!existsSync(path)) throw new UsageError(`there is no folder ${path}`);
@@ -38,9 +46,10 @@ export const command = new Command('report')
     const place = dirname(out);
     await requireWritable(place, `cannot write into ${place}`, '; name another place with --out');
     if (flags.out !== undefined) checkNewFile(paths[0]!, out, flags.force);
-    const { latency, threads, title } = flags;
+    const { latency, threads, title, device } = flags;
+    for (const name of device ?? []) await runtimeFor(name);
     if (latency) tellModels(paths, nodeRuntime);
-    const { bytes, data } = await writeReport(out, { paths, title, latency, threads, onStage: note });
+    const { bytes, data } = await writeReport(out, { paths, title, latency, threads, devices: device, onStage: note });
     const document = { file: out, bytes, runs: data.runs.map(({ name }) => name), problems: data.problems };
     print(document, () =>
       [

@@ -13,7 +13,7 @@ import type { RunResult } from '../runs/result.ts';
 import { finishedRun, type RunOptions } from '../runs/run.ts';
 import { checkNewRunDirectory, runFiles, writeJson } from '../runs/runDirectory.ts';
 import { overSeeds, type SeedsResult } from '../runs/seeds.ts';
-import { nodeRuntime } from '../runtime/node.ts';
+import { runtimeFor } from '../runtime/devices.ts';
 import { taskNamed } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
 import { type Collective, single } from '../train/collective.ts';
@@ -74,8 +74,9 @@ export async function carryOut(request: TrainRequest, flags: TrainFlags, joined:
   }
   if (flags.dryRun) {
     if (!resume) await checkNewRunDirectory(directory);
+    const runtime = await runtimeFor(config.device);
     const task = await taskNamed(config.task.kind)!.load(config, sources);
-    const forecast = await forecastRun(config, task, nodeRuntime);
+    const forecast = await forecastRun(config, task, runtime);
     const document = { directory, seeds: seeds ?? [config.seed], ...forecast };
     print(document, () => forecastText(document));
     return;
@@ -132,10 +133,9 @@ async function helpToTrain(
   { config, sources, directory, resume }: IntoOptions,
   collective: Collective,
 ): Promise<undefined> {
+  const runtime = await runtimeFor(config.device);
   const task = await taskNamed(config.task.kind)!.load(config, sources);
-  await withDisplay(0, (_, signal) =>
-    follow({ config, task, directory, resume, runtime: nodeRuntime, signal, collective }),
-  );
+  await withDisplay(0, (_, signal) => follow({ config, task, directory, resume, runtime, signal, collective }));
 }
 
 async function trainAndShow(options: IntoOptions, collective: Collective): Promise<RunResult> {
@@ -155,9 +155,11 @@ async function trainAndShow(options: IntoOptions, collective: Collective): Promi
     return finished;
   }
   if (!resume) await checkNewRunDirectory(directory);
+  // A device that is not there is told before data are read.
+  const runtime = await runtimeFor(config.device);
   const task = await taskNamed(config.task.kind)!.load(config, sources);
   const result = await runWithDisplay({
-    ...{ config, task, directory, sources, resume, collective },
+    ...{ config, task, directory, sources, resume, collective, runtime },
     onReady(start) {
       for (const line of [...task.notes, ...start.notes.map((text) => `note: ${text}`)]) note(line);
       const units = start.layers.map((layer) => layer.units).join(', ');

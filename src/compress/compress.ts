@@ -5,7 +5,7 @@ import { SlimError, UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { percent } from '../base/format.ts';
 import { acquireLock } from '../base/lock.ts';
-import type { RunConfig } from '../config/runConfig.ts';
+import { freeFields, type RunConfig } from '../config/runConfig.ts';
 import type { Model } from '../graph/types.ts';
 import { saveModel } from '../onnx/file.ts';
 import { encodeModel } from '../onnx/write.ts';
@@ -116,7 +116,7 @@ function withDefaults({ settings, sources, task }: CompressOptions): Settings {
 
 /** Identifies what determines a compression besides goal and ranking. */
 function digestOf({ settings, epochs, seconds }: CompressOptions, { problem }: LoadedTask, original: Model): string {
-  const { threads: _, ...determining } = settings;
+  const determining = Object.fromEntries(Object.entries(settings).filter(([field]) => !freeFields.has(field)));
   const text = JSON.stringify([determining, epochs ?? null, seconds ?? null]);
   return sha256Hex(text, problem.digest, ...encodeModel(original));
 }

@@ -17,4 +17,10 @@ export const selectors = {
 export type Part = keyof typeof selectors;
 
 /** Fields that a resumed run may change, and which the digest of a run leaves out. */
-export const freeFields: ReadonlySet<string> = new Set(['threads', 'checkpointEvery', 'keepModels', 'trainCollapsed']);
+export const freeFields: ReadonlySet<string> = new Set([
+  'device',
+  'threads',
+  'checkpointEvery',
+  'keepModels',
+  'trainCollapsed',
+]);

@@ -181,6 +181,10 @@ export interface RunSettings extends Settings {
   readonly fix?: readonly string[] | undefined;
   /** Seed of initial weights, order of examples and dropout (default: 1). */
   readonly seed?: number | undefined;
+  /**
+   * Where it is trained: cpu, wasm, or a GPU by webgpu or cuda; weights stay on a GPU where they can (default: cpu).
+   */
+  readonly device?: 'cpu' | 'wasm' | 'webgpu' | 'cuda' | undefined;
   /** Threads of the engine (default: one per core). */
   readonly threads?: number | undefined;
   /** Write a checkpoint every so many updates, besides the end of each epoch (default: 1000). */

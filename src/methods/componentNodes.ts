@@ -27,7 +27,9 @@ export class ComponentNodes {
   /** ‖w_k‖ = √(ε + Σ w²) of each component [count]. */
   norms(): Value {
     const { b, count, links } = this;
-    const sums = links.map(({ matrix: { weights }, side }) => reduceSum(mul(weights, weights), [side === 'row' ? 1 : 0]));
+    const sums = links.map(({ matrix: { weights }, side }) =>
+      reduceSum(mul(weights, weights), [side === 'row' ? 1 : 0]),
+    );
     // The places of each component's rows and columns among all of them; behind them a zero, which fills lists up.
     const places: number[][] = Array.from({ length: count }, () => []);
     let end = 0;

@@ -1,7 +1,7 @@
 import { isIdle } from '../base/fields.ts';
-import { type Groups, groupedTensors } from '../groups/groups.ts';
 import type { Value } from '../graph/builder.ts';
 import { div, max, mul, reduceSum, sub } from '../graph/ops.ts';
+import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { ComponentNodes } from './componentNodes.ts';
 import { Components } from './components.ts';
 import { groupFields, groupKind, paperField, pressedGroups, proximalField, strengthsOf } from './groupFields.ts';

@@ -79,10 +79,7 @@ export interface OptimizerNodes {
   /** The direction, and the slots that it changes. Left out by plain gradient descent. */
   direction?(parameter: NodeParameter, number: NumberOf): { direction: Value; slots: Readonly<Record<string, Value>> };
   /** The slots that it changes once the weights have moved. */
-  afterUpdate?(
-    parameter: Pick<NodeParameter, 'weights' | 'slots'>,
-    number: NumberOf,
-  ): Readonly<Record<string, Value>>;
+  afterUpdate?(parameter: Pick<NodeParameter, 'weights' | 'slots'>, number: NumberOf): Readonly<Record<string, Value>>;
 }
 
 /** Fills the slots of a parameter as at the start; with `places`, only at these indices. */

@@ -4,8 +4,8 @@ import { removeDeadNodes, renameInputs } from '../graph/rewrite.ts';
 import type { StatePair } from '../graph/states.ts';
 import type { Dim, Graph, Node } from '../graph/types.ts';
 import { hoistLoops } from './hoistLoops.ts';
-import { inlineSingleSteps } from './unrollLoops.ts';
 import { sinkLoops } from './sinkLoops.ts';
+import { inlineSingleSteps } from './unrollLoops.ts';
 
 /** How a graph of one step runs over a sequence. */
 export interface OverTime {

@@ -6,6 +6,7 @@ import { findRuns, moreRuns } from '../runs/findRuns.ts';
 import { layerNames } from '../runs/layerNames.ts';
 import { readRun } from '../runs/readRun.ts';
 import type { RunRecord } from '../runs/record.ts';
+import type { DeviceName } from '../runtime/devices.ts';
 import { wordConnections } from '../topology/words.ts';
 import type { ReportData, ReportRun } from './data.ts';
 import { timeModels } from './latencies.ts';
@@ -21,6 +22,8 @@ export interface ReportRequest {
   /** Times the models; about ten seconds. */
   readonly latency: boolean;
   readonly threads?: number | undefined;
+  /** Devices on which models are timed (default: cpu and wasm). */
+  readonly devices?: readonly DeviceName[] | undefined;
   readonly onStage?: ((stage: string) => void) | undefined;
 }
 
@@ -41,7 +44,14 @@ interface ReadRun extends LoadedModels {
  * Collects what a report shows from run directories, with the models of all runs in memory while they are timed. Throws
  * UsageError for a path without runs; what is damaged inside a run is a problem in words.
  */
-export async function collectReport({ paths, title, latency, threads, onStage }: ReportRequest): Promise<ReportData> {
+export async function collectReport({
+  paths,
+  title,
+  latency,
+  threads,
+  devices,
+  onStage,
+}: ReportRequest): Promise<ReportData> {
   const problems: string[] = [];
   const read: ReadRun[] = [];
   for (const { directory, record } of await recordsOf(paths, (problem) => problems.push(problem))) {
@@ -53,7 +63,12 @@ export async function collectReport({ paths, title, latency, threads, onStage }:
     read.push({ directory, record, onProblem, sparse, ...loaded });
   }
   const models = latency ? read.flatMap((run) => run.models) : [];
-  const timedSteps = await timeModels(models, { threads, onStage, onProblem: (problem) => problems.push(problem) });
+  const timedSteps = await timeModels(models, {
+    devices,
+    threads,
+    onStage,
+    onProblem: (problem) => problems.push(problem),
+  });
   onStage?.('drawing the weights');
   const names = shortestNames(read.map(({ directory }) => directory));
   const cells = cellsOf(read);

@@ -13,15 +13,18 @@ const BUDGET = 1500;
 /** Milliseconds that one run of all models may take, judged by that at batch 1; what would take longer is left out. */
 const LONGEST = 5000;
 
-/** Where models are timed, with at most so many bytes in all, and on how many threads whatever the report asks for. */
-const PLACES: readonly { readonly device: DeviceName; readonly threads?: number; readonly mostBytes?: number }[] = [
-  { device: 'cpu' },
+/** Devices where models are timed when nobody says. */
+export const TIMED_ON: readonly DeviceName[] = ['cpu', 'wasm'];
+
+/** On how many threads models are timed whatever the report asks for, and with at most so many bytes in all. */
+const LIMITS: Partial<Record<DeviceName, { readonly threads?: number; readonly mostBytes?: number }>> = {
   // One thread is what most pages have. The engine copies models several times.
-  { device: 'wasm', threads: 1, mostBytes: 2 ** 28 },
-];
+  wasm: { threads: 1, mostBytes: 2 ** 28 },
+};
 
 /** How models are timed, and who hears of it. */
 interface TimingOptions {
+  readonly devices?: readonly DeviceName[] | undefined;
   readonly threads?: number | undefined;
   readonly onStage?: ((stage: string) => void) | undefined;
   /** Hears what an engine refuses; the rest goes on. */
@@ -29,12 +32,12 @@ interface TimingOptions {
 }
 
 /**
- * Times models in turn, natively and on WebAssembly, in about ten seconds, and adds to their latencies. All are in
+ * Times models in turn, natively and on WebAssembly when nobody says, in about ten seconds, and adds to their latencies. All are in
  * memory at once. Returns the steps of a run, undefined when nothing was timed.
  */
 export async function timeModels(
   models: readonly LoadedModel[],
-  { threads, onStage, onProblem }: TimingOptions,
+  { devices: names = TIMED_ON, threads, onStage, onProblem }: TimingOptions,
 ): Promise<number | undefined> {
   const timed = models.flatMap(({ figures, model, latencies }) => {
     return model === undefined ? [] : [{ name: figures.name, model, latencies }];
@@ -43,7 +46,8 @@ export async function timeModels(
   const weights = timed.flatMap(({ model }) => [...model.graph.initializers.values()]);
   // In float32.
   const bytes = weights.reduce((sum, { dims }) => sum + 4 * sizeOf(dims), 0);
-  for (const { device, threads: fixed, mostBytes = Number.POSITIVE_INFINITY } of PLACES) {
+  for (const device of names) {
+    const { threads: fixed, mostBytes = Number.POSITIVE_INFINITY } = LIMITS[device] ?? {};
     const { label, load } = devices[device];
     if (bytes > mostBytes) {
       onProblem(`Models of ${fileSize(bytes)} in all were not timed on ${label}, where loading them takes long.`);

@@ -1,6 +1,6 @@
 import { GraphBuilder } from '../graph/builder.ts';
-import { identity } from '../graph/ops.ts';
 import { modelOf } from '../graph/model.ts';
+import { identity } from '../graph/ops.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { DeviceMemory, DeviceSession, DeviceTensors, Tensors } from './runtime.ts';
 

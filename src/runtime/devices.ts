@@ -1,6 +1,8 @@
 import { availableParallelism } from 'node:os';
 import { UsageError } from '../base/errors.ts';
 import { didYouMean } from '../base/suggest.ts';
+import { loadCudaRuntime } from './cuda.ts';
+import { type DeviceName, deviceNames } from './deviceNames.ts';
 import { nodeRuntime } from './node.ts';
 import type { Runtime } from './runtime.ts';
 import { loadWebGpuRuntime } from './webgpu.ts';
@@ -42,20 +44,33 @@ const table = {
     threads: undefined,
     load: loadWebGpuRuntime,
   },
-} as const satisfies Readonly<Record<string, Device>>;
-
-/** Short name of a device, as the command line takes it. */
-export type DeviceName = keyof typeof table;
+  cuda: {
+    aliases: [],
+    about: 'an NVIDIA GPU',
+    label: 'CUDA',
+    threads: undefined,
+    load: loadCudaRuntime,
+  },
+} as const satisfies Readonly<Record<DeviceName, Device>>;
 
 /** All devices: whoever needs to know one asks here. */
 export const devices: Readonly<Record<DeviceName, Device>> = table;
 
-/** Names of the devices. */
-export const deviceNames = Object.keys(table) as DeviceName[];
+export { type DeviceName, deviceNames };
+
+/** The engine of a device; that of the CPU when none is named. Throws a UsageError that says what it lacks. */
+export function runtimeFor(device: DeviceName = 'cpu'): Promise<Runtime> {
+  return devices[device].load();
+}
 
 /** The device of a name or alias; throws a UsageError that lists the devices, or names the one that is probably meant. */
 export function parseDevice(text: string): DeviceName {
   const found = deviceNames.find((name) => name === text || devices[name].aliases.includes(text));
   if (found !== undefined) return found;
   throw new UsageError(`no device '${text}'${didYouMean(text, deviceNames)}; there are: ${deviceNames.join(', ')}`);
+}
+
+/** Devices of a list with commas, each once; throws as `parseDevice` does. */
+export function parseDevices(text: string): DeviceName[] {
+  return [...new Set(text.split(',').map((name) => parseDevice(name.trim())))];
 }

@@ -50,7 +50,10 @@ export interface DeviceSession {
    * Runs the graph on what is on the device and what is brought there. `kept` are the outputs that stay, new ones at every
    * run and the caller's to release; `read` are the others. Throws an EngineError as a `Session` does.
    */
-  run(feeds: Tensors, resident?: DeviceTensors): Promise<{ read: Record<string, Tensor>; kept: Record<string, DeviceTensor> }>;
+  run(
+    feeds: Tensors,
+    resident?: DeviceTensors,
+  ): Promise<{ read: Record<string, Tensor>; kept: Record<string, DeviceTensor> }>;
   release(): Promise<void>;
 }
 
@@ -60,7 +63,9 @@ export interface Runtime {
   readonly name: string;
   /** Throws an EngineError that names the model, and the operator where the engine does, when it refuses the model. */
   createSession(model: Model | Uint8Array, options?: SessionOptions): Promise<Session>;
-  /** What a device with a memory of its own offers besides; absent where tensors are the machine's. */
+  /** Whether its memory is not the machine's: what goes into a session and comes out of it is moved. */
+  readonly movesTensors?: boolean | undefined;
+  /** Tensors that stay in that memory, where the engine can leave them there. */
   readonly deviceMemory?: DeviceMemory | undefined;
 }
 

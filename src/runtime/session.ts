@@ -102,11 +102,7 @@ class OrtDeviceTensor implements DeviceTensor {
   }
 }
 
-async function createSession(
-  engine: Engine,
-  model: Model | Uint8Array,
-  options: SessionOptions,
-): Promise<Session> {
+async function createSession(engine: Engine, model: Model | Uint8Array, options: SessionOptions): Promise<Session> {
   const { threads, profile } = options;
   const { session, running } = await openSession(engine, model, options);
   const { toOrt, fromOrt } = tensorsOf(engine);

@@ -1,13 +1,11 @@
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { SlimError, UsageError } from '../base/errors.ts';
-import { GraphBuilder } from '../graph/builder.ts';
-import { modelOf } from '../graph/model.ts';
 import type { Model } from '../graph/types.ts';
 import type { Runtime, Tensors } from './runtime.ts';
 import { createDeviceSession, type Engine, runtimeOf } from './session.ts';
 import { telemetryOff } from './telemetry.ts';
+import { requireSession } from './trialSession.ts';
 
 /**
  * ONNX Runtime on a GPU in Node: Vulkan on Linux, Direct3D 12 on Windows, Metal on macOS. What the GPU has no operator
@@ -27,27 +25,17 @@ export async function loadWebGpuRuntime(): Promise<Runtime> {
   const plain = runtimeOf(engine);
   const runtime: Runtime = {
     ...plain,
+    movesTensors: true,
     deviceMemory: {
       createSession: (model, keeps, options) => createDeviceSession(engine, model, keeps, options),
       strangers: (model, feeds) => strangers(plain, model, feeds),
     },
   };
-  const b = new GraphBuilder('trial');
-  b.output(b.input('x', 'float32', [1]), 'y');
-  try {
-    // The engine looks for a GPU when it makes its first session.
-    await (await runtime.createSession(modelOf(b.build()))).release();
-    return runtime;
-  } catch (error) {
-    if (!(error instanceof SlimError)) throw error;
-    // The engine quotes the condition that failed before it says what that means.
-    const reason = error.message.split(' was false. ').at(-1)!;
-    throw new UsageError(
-      'the device webgpu needs a GPU and its driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS): ' +
-        `${runtime.name} says: ${reason}`,
-      { cause: error },
-    );
-  }
+  await requireSession(
+    runtime,
+    'the device webgpu needs a GPU and its driver for Vulkan (Linux), Direct3D 12 (Windows) or Metal (macOS)',
+  );
+  return runtime;
 }
 
 /** What an engine writes of an operator that it ran. */

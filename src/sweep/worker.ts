@@ -1,6 +1,6 @@
 import { SlimError, UsageError } from '../base/errors.ts';
 import { LockedError } from '../base/lock.ts';
-import { nodeRuntime } from '../runtime/node.ts';
+import { runtimeFor } from '../runtime/devices.ts';
 import { InterruptedError } from '../train/errors.ts';
 import { advance } from './advance.ts';
 import type { Blame, WorkerMessage } from './childProcess.ts';
@@ -43,12 +43,13 @@ function blameFor(error: unknown): Blame {
 
 const [directory = '', run = '', until = ''] = process.argv.slice(2);
 try {
+  const plan = await readPlan(directory);
   await advance({
-    plan: await readPlan(directory),
+    plan,
     run: Number(run),
     directory,
     until: Number(until),
-    runtime: nodeRuntime,
+    runtime: await runtimeFor(plan.runs[Number(run)]?.config.device),
     signal: stop.signal,
     onEpoch: (metrics) => tell({ kind: 'epoch', metrics }),
   });

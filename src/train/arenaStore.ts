@@ -46,10 +46,13 @@ export function arenaStore(training: StoredTraining): WeightStore {
     changed: () => undefined,
     statesChanged: () => undefined,
     notes() {
-      if (runtime.deviceMemory === undefined) return [];
+      if (!runtime.movesTensors) return [];
       const bytes = memory.parameters.reduce((sum, { rows, cols }) => sum + 8 * rows * cols, 0);
       const what = [method?.name, optimizer.name].filter(Boolean).join(' and ');
-      return [`with ${what} weights cannot stay on the device: each step moves ${fileSize(bytes)} to the device and back`];
+      const why = runtime.deviceMemory
+        ? `with ${what} weights cannot stay on it`
+        : 'the engine leaves no weights on it';
+      return [`each step moves ${fileSize(bytes)} of weights and gradients to the device and back: ${why}`];
     },
     release: () => steps.clear(),
   };

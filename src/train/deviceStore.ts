@@ -144,7 +144,10 @@ export function deviceStore(training: StoredTraining, device: DeviceMemory): Wei
         `weights stay on the device: a step moves ${fileSize(bytes)} there and back (weights and gradients are ` +
         `${fileSize(8 * weights)})`;
       if (strangers.length === 0) return [moved];
-      return [moved, `the device has no ${strangers.join(', ')}: the CPU does it, and what it needs is moved at every step`];
+      return [
+        moved,
+        `the device has no ${strangers.join(', ')}: the CPU does it, and what it needs is moved at every step`,
+      ];
     },
     async release() {
       drop(resident.keys());

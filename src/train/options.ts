@@ -5,6 +5,7 @@ import type { FirstModel, MethodContext } from '../methods/kind.ts';
 import type { SparsityMethod } from '../methods/method.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
 import type { Schedule } from '../optimizers/schedules/schedule.ts';
+import { deviceNames } from '../runtime/deviceNames.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Problem } from '../tasks/task.ts';
 import type { Collective } from './collective.ts';
@@ -64,6 +65,12 @@ export const commonFields = {
   freeze: z.array(name).optional().describe('weights that stay as they are; * stands for any part of a name'),
   fix: z.array(name).optional().describe('layers that keep all their units'),
   seed: z.int().nonnegative().describe('seed of initial weights, order of examples and dropout'),
+  device: z
+    .enum(deviceNames)
+    .optional()
+    .describe(
+      'where it is trained: cpu, wasm, or a GPU by webgpu or cuda; weights stay on a GPU where they can (default: cpu)',
+    ),
   threads: positive.optional().describe('threads of the engine (default: one per core)'),
   checkpointEvery: positive.describe('write a checkpoint every so many updates, besides the end of each epoch'),
   keepModels: z.boolean().optional().describe('keep the model of every epoch, in the folder epochs of the run'),

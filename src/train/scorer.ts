@@ -3,7 +3,8 @@ import { Recent } from '../base/recent.ts';
 import { modelOf } from '../graph/model.ts';
 import type { Model, Tensor } from '../graph/types.ts';
 import { unrollLoops } from '../passes/unrollLoops.ts';
-import type { Session, Tensors } from '../runtime/runtime.ts';
+import { type DeviceCopies, deviceCopies } from '../runtime/deviceCopies.ts';
+import type { DeviceTensor, DeviceTensors, Tensors } from '../runtime/runtime.ts';
 import { zerosFor } from '../runtime/zeros.ts';
 import { type ScoreValues, type Sums, scoresOf } from '../tasks/score.ts';
 import {
@@ -49,6 +50,14 @@ export interface ScorerOptions extends SessionSettings {
   readonly collective?: Collective | undefined;
 }
 
+/** A scoring graph for batches of some shape. */
+interface CompiledScoring {
+  readonly plan: ScoringGraph;
+  /** Runs it, with the weights as they are, or those that are `there` on a device. */
+  run(feeds: Tensors, outputs: readonly string[], there?: DeviceTensors): Promise<Record<string, Tensor>>;
+  release(): Promise<void>;
+}
+
 type WeightOf = (name: string) => Tensor | undefined;
 
 /** A scorer over a model's structure. Several processes score a part each, and have the sums of all. */
@@ -57,52 +66,97 @@ export function createScorer(model: Model, options: ScorerOptions): Scorer {
   const trained = options.trained ?? new Set(trainableNames(model.graph));
   const weights = options.weights ?? storedWeights(model, trained);
   const fed = fedWeights(weights);
-  const sessions = new Recent<{ plan: ScoringGraph; session: Session }>(MOST_SHAPES, (made) => made.session.release());
-  const compiled = (shape: BatchShape) => {
+  const device = runtime.deviceMemory;
+  const copies = device && deviceCopies(device);
+  const compiled = new Recent<CompiledScoring>(MOST_SHAPES, (made) => made.release());
+  const compiledFor = (shape: BatchShape) => {
     // Written out for a device, a loop has a number of steps.
-    const sizes = problem.scoresAnyShape && !runtime.deviceMemory ? undefined : shape;
-    return sessions.get(sizes ? shapeKey(sizes) : '', async () => {
+    const sizes = problem.scoresAnyShape && !device ? undefined : shape;
+    return compiled.get(sizes ? shapeKey(sizes) : '', async (): Promise<CompiledScoring> => {
       const plan = scoringGraph(model, problem, trained, sizes);
-      const graph = runtime.deviceMemory ? unrollLoops(plan.graph) : plan.graph;
-      const session = await runtime.createSession(modelOf(graph, {}, plan.opsets), { threads, plansMemory: false });
-      return { plan, session };
+      const options = { threads, plansMemory: false };
+      if (device === undefined) {
+        const session = await runtime.createSession(modelOf(plan.graph, {}, plan.opsets), options);
+        return {
+          plan,
+          run: (feeds, outputs) => session.run({ ...fed(plan), ...feeds }, { outputs }),
+          release: session.release,
+        };
+      }
+      const session = await device.createSession(modelOf(unrollLoops(plan.graph), {}, plan.opsets), [], options);
+      const run: CompiledScoring['run'] = async (feeds, _outputs, there) => (await session.run(feeds, there)).read;
+      return { plan, run, release: session.release };
     });
   };
+  async function scoreWith(split: Split, { onProgress, signal }: ScoreOptions, there: WeightsThere | undefined) {
+    const { rank, ranks } = collective;
+    const batches = problem.batches(split, { epoch: 0, seed, rank, ranks });
+    const buffers = new Map<string, Tensors>();
+    const carried: Record<string, Tensor> = {};
+    let sums: PlainSums = { count: 0, totals: {} };
+    for (let i = 0; i < batches.count; i++) {
+      // Several processes score to the end: none may leave while others wait for its sums.
+      if (ranks === 1 && signal?.aborted) throw interrupted(split);
+      const shape = batches.shapeOf(i);
+      const { plan, run } = await compiledFor(shape);
+      if (i === 0) sums = zeroTotals(plan);
+      const key = shapeKey(shape);
+      const batch = buffers.get(key) ?? batches.feeds(shape);
+      buffers.set(key, batch);
+      const count = batches.fill(i, batch);
+      if (count === 0) continue;
+      addZeroStates(carried, plan, shape);
+      const feeds: Record<string, Tensor> = { ...carried, ...usedBy(plan.graph, batch) };
+      for (const l of plan.lookups) feeds[l.values] = lookedUp(weights(l.table)!, batch[l.indices]!);
+      const unfed = zerosFor(plan.graph.inputs, { ...fed(plan), ...feeds });
+      const summed = [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])];
+      const outputs = [...summed, ...plan.states.map((s) => s.output)];
+      const results = await run({ ...feeds, ...unfed }, outputs, await there?.of(plan));
+      sums = addSums(sums, batchSums(plan, results, count, { batches, index: i }));
+      for (const { input, output } of plan.states) carried[input] = results[output]!;
+      if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
+    }
+    const all = await sharedSums(sums, collective);
+    if (ranks > 1 && (await anyStopped(signal, collective))) throw interrupted(split);
+    if (all.count === 0) throw new SlimError(`nothing counts in the ${splitLabels[split]} data`);
+    return all;
+  }
   return {
-    async score(split, { onProgress, signal } = {}) {
-      const { rank, ranks } = collective;
-      const batches = problem.batches(split, { epoch: 0, seed, rank, ranks });
-      const buffers = new Map<string, Tensors>();
-      const carried: Record<string, Tensor> = {};
-      let sums: PlainSums = { count: 0, totals: {} };
-      for (let i = 0; i < batches.count; i++) {
-        // Several processes score to the end: none may leave while others wait for its sums.
-        if (ranks === 1 && signal?.aborted) throw interrupted(split);
-        const shape = batches.shapeOf(i);
-        const { plan, session } = await compiled(shape);
-        if (i === 0) sums = zeroTotals(plan);
-        const key = shapeKey(shape);
-        const batch = buffers.get(key) ?? batches.feeds(shape);
-        buffers.set(key, batch);
-        const count = batches.fill(i, batch);
-        if (count === 0) continue;
-        addZeroStates(carried, plan, shape);
-        const feeds = { ...fed(plan), ...carried, ...usedBy(plan.graph, batch) };
-        for (const l of plan.lookups) feeds[l.values] = lookedUp(weights(l.table)!, batch[l.indices]!);
-        Object.assign(feeds, zerosFor(plan.graph.inputs, feeds));
-        const summed = [LOSS, ...Object.keys(plan.sums), ...(plan.judged?.outputs ?? [])];
-        const outputs = [...summed, ...plan.states.map((s) => s.output)];
-        const results = await session.run(feeds, { outputs });
-        sums = addSums(sums, batchSums(plan, results, count, { batches, index: i }));
-        for (const { input, output } of plan.states) carried[input] = results[output]!;
-        if (i % 50 === 49) onProgress?.((i + 1) / batches.count);
+    async score(split, options = {}) {
+      const there = copies && weightsThere(copies, fed);
+      try {
+        return await scoreWith(split, options, there);
+      } finally {
+        there?.release();
       }
-      const all = await sharedSums(sums, collective);
-      if (ranks > 1 && (await anyStopped(signal, collective))) throw interrupted(split);
-      if (all.count === 0) throw new SlimError(`nothing counts in the ${splitLabels[split]} data`);
-      return all;
     },
-    release: () => sessions.clear(),
+    async release() {
+      await copies?.release();
+      await compiled.clear();
+    },
+  };
+}
+
+/** The weights of scoring graphs on a device, while they do not change: each is brought there once. */
+interface WeightsThere {
+  of(plan: ScoringGraph): Promise<DeviceTensors>;
+  release(): void;
+}
+
+function weightsThere(copies: DeviceCopies, fed: (plan: ScoringGraph) => Tensors): WeightsThere {
+  const there = new Map<string, DeviceTensor>();
+  return {
+    async of(plan) {
+      const missing = Object.entries(fed(plan)).filter(([name]) => !there.has(name));
+      if (missing.length > 0) {
+        for (const [name, tensor] of Object.entries(await copies.upload(Object.fromEntries(missing))))
+          there.set(name, tensor);
+      }
+      return Object.fromEntries(plan.parameters.map(({ name }) => [name, there.get(name)!]));
+    },
+    release() {
+      for (const tensor of there.values()) tensor.release();
+    },
   };
 }
 

@@ -159,7 +159,10 @@ export async function runStep(step: CompiledStep, memory: WeightMemory, draw: Ma
 }
 
 /** Seed and number of the update determine the masks of the whole batch; a process draws what is its part of them. */
-export function drawMasks({ masks, kernels }: Pick<CompiledStep, 'masks' | 'kernels'>, { seed, rank, ranks, update }: MaskDraw): void {
+export function drawMasks(
+  { masks, kernels }: Pick<CompiledStep, 'masks' | 'kernels'>,
+  { seed, rank, ranks, update }: MaskDraw,
+): void {
   masks.forEach(({ buffer, keep, runs }, i) => {
     // Where nobody knows which part that is, processes draw masks of their own.
     const own = runs ? seed : seed ^ Math.imul(rank, 0x9e3779b1);

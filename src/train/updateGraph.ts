@@ -75,7 +75,8 @@ export function withUpdate(plan: TrainingGraph, options: UpdateGraphOptions): Up
     return { name, dims: stored, rows, cols, weights: shaped(weights, [rows, cols]) };
   };
   const penalized = own.filter((p) => p.isPenalized);
-  const pressed = penalized.length > 0 ? method?.nodes?.penalty(penalized.map((p) => matrixOf(p, p.weights))) : undefined;
+  const pressed =
+    penalized.length > 0 ? method?.nodes?.penalty(penalized.map((p) => matrixOf(p, p.weights))) : undefined;
   const scale = plan.gradientScale;
   const gradients = own.map(({ name, dims, lossGradient }) => {
     const scaled = scale === 1 ? lossGradient : mul(lossGradient, scale);

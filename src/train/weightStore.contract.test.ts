@@ -118,7 +118,9 @@ describe.each(Object.entries(stepped))('with %s', (_name, optimizer) => {
 
 it('has a case for every optimizer, and for every method that can stay', () => {
   expect([...new Set(Object.values(stepped).map((s) => s.optimizer))].sort()).toEqual(Object.keys(optimizers).sort());
-  const others = methods.map((m) => m.name).filter((name) => !['dense', 'group-lasso', 'proximal', 'l1'].includes(name));
+  const others = methods
+    .map((m) => m.name)
+    .filter((name) => !['dense', 'group-lasso', 'proximal', 'l1'].includes(name));
   expect(others.sort()).toEqual(['magnitude', 'set', 'target', 'zeros-kept']);
 });
 
@@ -207,7 +209,7 @@ describe('weights on a device', () => {
     const options = optionsOf({ optimizer: 'adam', learningRate: 0.01, ...own });
     const far = device();
     const state = await begun({ ...options, runtime: far });
-    expect(state.notes.join('\n')).toMatch(/each step moves .* to the device and back/);
+    expect(state.notes.join('\n')).toMatch(/each step moves .* of weights and gradients to the device and back: with /);
     await steps(state, options.problem, [0, 2], 0.01);
     expect(far.living.size).toBe(0);
   });

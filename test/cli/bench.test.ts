@@ -79,7 +79,7 @@ function expectRefusal(finished: Finished, code: number, ...words: string[]): vo
 describe('bench', () => {
   it('times models in both engines', async () => {
     const document = await runJson(
-      ['bench', 'large.onnx', 'slim.onnx', '--runtime', 'cpu,wasm', '--batch', '1,2', ...quick],
+      ['bench', 'large.onnx', 'slim.onnx', '--device', 'cpu,wasm', '--batch', '1,2', ...quick],
       folder,
     );
     const adds = [large, slim].map((model) => describeModel(model).multiplyAdds) as [number, number];
@@ -134,7 +134,7 @@ describe('bench', () => {
   });
 
   it('tells how many threads an engine runs when nobody says', async () => {
-    const flags = ['--runtime', 'web,node', '--batch', '1', '--steps', '3', '--rounds', '1'];
+    const flags = ['--device', 'web,node', '--batch', '1', '--steps', '3', '--rounds', '1'];
     const document = await runJson<{ threads: null; results: { models: { threads: number }[] }[] }>(
       ['bench', 'slim.onnx', ...flags],
       folder,
@@ -172,7 +172,7 @@ describe('bench', () => {
   });
 
   it('names the operator that cannot run with the sizes', async () => {
-    const args = ['hidden.onnx', '--size', 'width=4', '--runtime'];
+    const args = ['hidden.onnx', '--size', 'width=4', '--device'];
     await refused([...args, 'cpu'], 1, 'error: hidden.onnx: onnxruntime-node', "cannot run Add 'Add_0': ");
     await refused([...args, 'wasm'], 1, 'error: hidden.onnx: onnxruntime-web', 'cannot run the model: ');
   });
@@ -186,12 +186,12 @@ describe('bench', () => {
   });
 
   it('refuses other engines', async () => {
-    await refused(['slim.onnx', '--runtime', 'cpy'], 2, "no device 'cpy' (did you mean 'cpu'?)", 'cpu, wasm');
-    await refused(['slim.onnx', '--runtime', 'cpu,tpu'], 2, "no device 'tpu'");
+    await refused(['slim.onnx', '--device', 'cpy'], 2, "no device 'cpy' (did you mean 'cpu'?)", 'cpu, wasm');
+    await refused(['slim.onnx', '--device', 'cpu,tpu'], 2, "no device 'tpu'");
   });
 
   it('says what it needs of a GPU where there is none, and times on it otherwise', async () => {
-    const args = ['bench', 'slim.onnx', '--runtime', 'webgpu', '--batch', '1', ...quick];
+    const args = ['bench', 'slim.onnx', '--device', 'webgpu', '--batch', '1', ...quick];
     const { code, stderr, stdout } = await runCli(args, folder);
     if (code === 0) expect(stdout).toMatch(/^onnxruntime-node \d\S* \(WebGPU\)/);
     else expect(stderr).toMatch(/error: the device webgpu needs a GPU and its driver .* adapter/);
@@ -205,7 +205,7 @@ describe('bench', () => {
     const register = `import { register } from 'node:module'; register(${JSON.stringify(dataUrl(absent))});`;
     const env = { NODE_OPTIONS: `--import ${dataUrl(register)}` };
     const bench = (...args: string[]) => startCli(['bench', 'slim.onnx', ...args], folder, env).finished;
-    expectRefusal(await bench('--runtime', 'web'), 2, 'npm install onnxruntime-web', 'Cannot find package');
+    expectRefusal(await bench('--device', 'web'), 2, 'npm install onnxruntime-web', 'Cannot find package');
     expect((await bench('--batch', '1', ...quick)).code).toBe(0);
   });
 });

@@ -58,7 +58,7 @@ describe('help', () => {
     ['inspect', '--groups', '--fix', '--state', '--no-states', '--resize-state', '--json'],
     ['shrink', '--out', '--keep', '--params', '--below', '--units', '--inputs', '--fix', '--force', '--seed', '--json'],
     ['export', '--streaming', '--state', '--out', '--force', '--json'],
-    ['bench', '--runtime', '--batch', '--steps', '--rounds', '--threads', '--size', '--json'],
+    ['bench', '--device', '--batch', '--steps', '--rounds', '--threads', '--size', '--json'],
     ['data list', '--json'],
     ['data get', '--out', '--json'],
   ];

@@ -57,7 +57,7 @@ export function plainDevice(engine: Runtime, strangers: readonly string[] = []):
     },
     strangers: async (_model: Model, _feeds: Tensors) => [...strangers],
   };
-  return { name: engine.name, createSession: engine.createSession, deviceMemory, living, moved };
+  return { name: engine.name, createSession: engine.createSession, movesTensors: true, deviceMemory, living, moved };
 }
 
 function bytesOf(tensors: Tensors): number {

@@ -1,0 +1,34 @@
+import { UsageError } from '../base/errors.ts';
+import type { Runtime } from './runtime.ts';
+import { type Engine, runtimeOf } from './session.ts';
+import { telemetryOff } from './telemetry.ts';
+import { requireSession } from './trialSession.ts';
+
+/**
+ * ONNX Runtime on an NVIDIA GPU in Node (Linux, x64). What goes in and out of a session lies in the machine's memory: the
+ * engine's binding for Node keeps nothing on this device. Throws a UsageError where its libraries or a GPU are missing.
+ */
+export async function loadCudaRuntime(): Promise<Runtime> {
+  const ort = await import('./nodeEngine.ts');
+  const engine: Engine = {
+    name: `onnxruntime-node ${ort.env.versions.node ?? ''} (CUDA)`.replace('  ', ' '),
+    InferenceSession: ort.InferenceSession,
+    Tensor: ort.Tensor,
+    provider: 'cuda',
+    writesInPlace: true,
+    ready: telemetryOff,
+  };
+  if (!ort.listSupportedBackends().some(({ name }) => name === 'cuda')) {
+    throw new UsageError('the device cuda is there on Linux (x64) only, as far as onnxruntime-node goes; see webgpu');
+  }
+  // What it logs of libraries that are missing is thrown, too.
+  ort.env.logLevel = 'fatal';
+  const runtime: Runtime = { ...runtimeOf(engine), movesTensors: true };
+  await requireSession(
+    runtime,
+    'the device cuda needs an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9, and ' +
+      "onnxruntime-node's libraries for them, which its own install script fetches " +
+      '(node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12)',
+  );
+  return runtime;
+}
