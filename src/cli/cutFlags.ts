@@ -1,10 +1,13 @@
 import type { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { CutTarget } from '../slim/cut.ts';
-import { number } from './flags.ts';
+import { number, whole } from './flags.ts';
 
 /** How much the user wants to be left. */
-export type CutFlags = Readonly<Partial<Record<CutTarget['kind'], CutTarget>>>;
+export type CutFlags = Readonly<Partial<Record<CutTarget['kind'], CutTarget>>> & {
+  /** Layers keep a multiple of so many units. */
+  readonly round?: number | undefined;
+};
 
 /** Adds the flags of a lossy cut. */
 export function addCutFlags(command: Command): void {
@@ -30,12 +33,18 @@ export function addCutFlags(command: Command): void {
       'remove the units whose group norm is below this',
       (text): CutTarget => ({ kind: 'below', norm: norm(text) }),
     )
-    .option('--units <list>', 'keep so many units per layer, for example lstm_0=373,lstm_1=315', unitsPerLayer);
+    .option('--units <list>', 'keep so many units per layer, for example lstm_0=373,lstm_1=315', unitsPerLayer)
+    .option(
+      '--round <n>',
+      'keep a few units more, so that each layer has a multiple of n: 8 or 16, as some engines count',
+      whole('--round'),
+    );
 }
 
 /** The cut that the flags ask for, or none; throws a UsageError for two cuts at once. */
-export function cutTargetFrom({ keep, params, below, units }: CutFlags): CutTarget | undefined {
+export function cutTargetFrom({ keep, params, below, units, round }: CutFlags): CutTarget | undefined {
   const given = [keep, params, below, units].filter((target) => target !== undefined);
+  if (units && round !== undefined) throw new UsageError('--units says exactly how many: leave out --round');
   if (given.length < 2) return given[0];
   throw new UsageError(`${given.map(({ kind }) => `--${kind}`).join(' and ')} exclude each other; give one of them`);
 }

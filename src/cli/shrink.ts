@@ -101,7 +101,10 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   const isMeasured = flags.compensate || ranking.needsInputs;
   const measured =
     target && feeds && isMeasured ? await measureInputs(model, traced, feeds, flags, ranking) : undefined;
-  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters, { ranking, ...measured });
+  const plan = planCut(traced, target ?? { kind: 'lossless' }, before.parameters, {
+    ...{ ranking, multiple: flags.round },
+    ...measured,
+  });
   const quantized = quantizedLines(quantizedNodes(model.graph).map(titleOf));
   const lossless = target === undefined && flags.threshold === undefined;
   const stayed = [...quantized, ...stayingLayers(traced, plan.layers, !lossless)];
@@ -208,13 +211,14 @@ function stayingLayers({ groups }: TracedModel, planned: readonly ShrunkLayer[],
 /** Why nothing goes, in one line. */
 function nothingToRemove(path: string, { graph }: Model, groups: Groups, flags: ShrinkFlags): string {
   const target = cutTargetFrom(flags);
-  const { threshold } = flags;
+  const { threshold, round } = flags;
   const nothing = `nothing can be removed from ${path}, and nothing was written`;
   if (groups.layers.length === 0) {
     const isQuantized = quantizedNodes(graph).length > 0;
     return `${nothing}: ${isQuantized ? 'no layer has weights that can be cut' : noLayersText(graph)}`;
   }
   if (groups.count === 0) return `${nothing}: no layer can lose a unit`;
+  if (round !== undefined) return `${nothing}: in multiples of ${round} (--round) every layer keeps its units`;
   if (target?.kind === 'below') return `${nothing}: no unit has a norm below ${target.norm} (inspect shows the norms)`;
   if (target !== undefined) return `${nothing}: the cut leaves every layer its units`;
   if (threshold !== undefined) return `${nothing}: weights of at least ${threshold} read every unit`;

@@ -41,9 +41,9 @@ function residualModel(units: number): Model {
 }
 
 /** Plans, cuts, and checks that everything is as announced and the result runs. */
-async function cut(model: Model, target: CutTarget) {
+async function cut(model: Model, target: CutTarget, multiple?: number) {
   const traced = traceModel(model);
-  const plan = planCut(traced, target, costsOf(model).parameters);
+  const plan = planCut(traced, target, costsOf(model).parameters, { multiple });
   const slim = shrinkModel(model, traced, plan.removed);
   expect(slim.layers).toEqual(plan.layers);
   const { layers, parameters } = describeModel(slim.model);
@@ -151,6 +151,27 @@ describe('planCut', () => {
     const both = testModel({ vocabulary: 5, embedding: 3, layers: [{ hidden: 6, direction: 'bidirectional' }] });
     expect((await cut(both, units({ lstm_0: 2 }))).units).toEqual([2, 2]);
     expect((await cut(both, { kind: 'keep', fraction: 0.5 })).units).toEqual([3, 3]);
+  });
+
+  it('keeps the best of what would go, so that layers have a multiple of units, or all', async () => {
+    const model = withDead(stacked, [0, 1, 2, 3, 4, 5, 6, 10]);
+    const lossless = await cut(model, { kind: 'lossless' }, 4);
+    expect(lossless.units).toEqual([4, 8]);
+    expect(lossless.difference.maxRelativeDifference).toBeLessThan(1e-5);
+    const without = await cut(stacked, { kind: 'keep', fraction: 0.3 });
+    const rounded = await cut(stacked, { kind: 'keep', fraction: 0.3 }, 4);
+    expect([without.units, rounded.units]).toEqual([
+      [3, 2],
+      [4, 4],
+    ]);
+    const norms = groupNorms(rounded.groups, weightsOf(stacked.graph));
+    const back = [...without.removed.keys()].filter((k) => without.removed[k] === 1 && rounded.removed[k] === 0);
+    const [best] = [...without.removed.keys()]
+      .filter((k) => k < 10 && without.removed[k] === 1)
+      .sort((a, b) => norms[b]! - norms[a]!);
+    expect(back.filter((k) => k < 10)).toEqual([best]);
+    expect((await cut(stacked, { kind: 'keep', fraction: 0.3 }, 16)).units).toEqual([10, 8]);
+    expect((await cut(residualModel(6), { kind: 'keep', fraction: 0.5 }, 4)).units).toEqual([4, 4]);
   });
 
   it('removes units that layers share from all of them', async () => {

@@ -48,6 +48,12 @@ export interface RankingOptions {
   readonly sensitivities?: Float64Array | undefined;
 }
 
+/** How a cut is planned. */
+export interface CutOptions extends RankingOptions {
+  /** Layers keep so many units more that they have a multiple of this: those that rank first among what would go. */
+  readonly multiple?: number | undefined;
+}
+
 /**
  * Decides which components of a traced model go; `parameters` counts those of the model before it was prepared. Throws a
  * UsageError when the target cannot be reached: too small a fraction, an unknown layer, an impossible number of units;
@@ -57,12 +63,13 @@ export function planCut(
   traced: TracedModel,
   target: CutTarget,
   parameters = countParameters(traced.prepared.graph),
-  { ranking = rankings.norm, activity, sensitivities }: RankingOptions = {},
+  { ranking = rankings.norm, activity, sensitivities, multiple = 1 }: CutOptions = {},
 ): CutPlan {
   const { prepared, groups } = traced;
   const { weights, ...ranked } = rankedUnits(traced, { ranking, activity, sensitivities });
   const remaining = remainingParameters(prepared.graph, groups);
-  const removed = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
+  const wanted = settleRemoval(groups, planRemoval(ranked, target, remaining, parameters), weights);
+  const removed = multiple === 1 ? wanted : roundedUp(ranked, wanted, multiple);
   const layers = layerSizes(groups, removed);
   if (target.kind === 'units') checkUnits(groups, layers, unitsWanted(groups, target.units));
   return {
@@ -70,6 +77,27 @@ export function planCut(
     layers,
     parameters: { before: parameters, after: removed.includes(1) ? remaining(removed) : parameters },
   };
+}
+
+/** A removal after which each layer has a multiple of units, or all that it had. */
+function roundedUp(ranked: Ranked, wanted: Uint8Array, multiple: number): Uint8Array {
+  const removed = wanted.slice();
+  // A unit that stays in one layer stays in all that share it: these are looked at again.
+  for (let isSettled = false; !isSettled; ) {
+    isSettled = true;
+    for (const layer of ranked.groups.layers) {
+      const left = layer.components.reduce((n, k) => n + (k < 0 || removed[k] === 0 ? 1 : 0), 0);
+      let missing = Math.min(Math.ceil(left / multiple) * multiple, layer.components.length) - left;
+      const counts = unitsPerComponent(layer);
+      for (const k of strongestFirst(ranked, counts.keys())) {
+        if (removed[k] === 0 || counts.get(k)! > missing) continue;
+        removed[k] = 0;
+        missing -= counts.get(k)!;
+        isSettled = false;
+      }
+    }
+  }
+  return removed;
 }
 
 function rankedUnits(traced: TracedModel, { ranking = rankings.norm, activity, sensitivities }: RankingOptions) {

@@ -106,6 +106,23 @@ describe('shrink', () => {
     expect(sizes).toEqual(result.layers.map((l) => l.after));
   });
 
+  it('with --round keeps a multiple of units in each layer', async () => {
+    const { layers, lossless } = await shrink('--round', '2');
+    expect(lossless).toBe(true);
+    expect(layers.map(({ after }) => after)).toEqual([6, 6]);
+    expect((await shrink('--keep', '0.3', '--round', '4')).layers.map(({ after }) => after)).toEqual([4, 4]);
+    const refusal = (...flags: string[]) =>
+      runCli(['shrink', 'model.onnx', '--out', 'out.onnx', '--force', ...flags], folder);
+    expect(await refusal('--round', '4')).toMatchObject({
+      code: 3,
+      stderr: expect.stringContaining('in multiples of 4 (--round) every layer keeps its units'),
+    });
+    expect(await refusal('--units', 'lstm_0=3', '--round', '4')).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('--units says exactly how many: leave out --round'),
+    });
+  });
+
   it('reports the difference in plain words', async () => {
     const { stdout, code } = await runCli(['shrink', 'model.onnx', '--out', 'plain.onnx', '--keep', '0.5'], folder);
     expect(code).toBe(0);
