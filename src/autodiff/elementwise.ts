@@ -3,6 +3,7 @@ import type { Value } from '../graph/builder.ts';
 import {
   abs,
   add,
+  apply,
   cast,
   cos,
   div,
@@ -61,6 +62,13 @@ function exponent(c: GradientContext): Value {
   return b.type.elementType === elementType ? b : cast(b, elementType);
 }
 
+/** A gradient of Pow's base, 0 where the base is 0 below a root: as of Sqrt. */
+function finiteAtZero(c: GradientContext, gradient: Value): Value {
+  const known = c.builder.tensorOf(c.input(1));
+  if (known && Array.from<unknown, number>(known.data, Number).every((b) => b >= 1)) return gradient;
+  return where(apply('And', [equal(c.input(0), 0), less(exponent(c), 1)]), 0, gradient);
+}
+
 /** Sum, Mean of any number of operands: each gets the same share of the gradient. */
 const shares =
   (share: (count: number) => number): GradientRule =>
@@ -84,8 +92,8 @@ export const elementwiseGradients = {
   ),
   // y = a^b: da = dy · b · a^(b−1), db = dy · y · ln a
   Pow: binary(
-    (c, g) => mul(g, mul(exponent(c), pow(c.input(0), sub(exponent(c), 1)))),
-    (c, g) => mul(g, mul(c.output(0), log(c.input(0)))),
+    (c, g) => finiteAtZero(c, mul(g, mul(exponent(c), pow(c.input(0), sub(exponent(c), 1))))),
+    (c, g) => where(equal(c.input(0), 0), 0, mul(g, mul(c.output(0), log(c.input(0))))),
   ),
   Sum: shares(() => 1),
   Mean: shares((count) => 1 / count),
@@ -94,7 +102,8 @@ export const elementwiseGradients = {
   Neg: (c) => [neg(c.gradient())],
   Exp: slope((_, y) => y),
   Log: (c) => [div(c.gradient(), c.input(0))],
-  Sqrt: (c) => [div(mul(c.gradient(), 0.5), c.output(0))],
+  // The slope at 0 is infinite; what stands below a root is 0 where a magnitude is, which does not change to first order.
+  Sqrt: (c) => [where(equal(c.output(0), 0), 0, div(mul(c.gradient(), 0.5), c.output(0)))],
   Reciprocal: slope((_, y) => neg(mul(y, y))),
   Abs: slope(sign),
   Sigmoid: slope((_, y) => mul(y, sub(1, y))),

@@ -16,6 +16,7 @@ import {
   sign,
   sub,
   unsqueeze,
+  where,
 } from '../graph/ops.ts';
 import type { Dim } from '../graph/types.ts';
 import {
@@ -82,7 +83,8 @@ export const reduceGradients = {
   ReduceMax: extremeRule,
   ReduceMin: extremeRule,
   ReduceL1: factorRule(sign),
-  ReduceL2: factorRule(div),
+  // A norm of 0 has no direction; 0 is among its subgradients.
+  ReduceL2: factorRule((x, y) => where(equal(y, 0), 0, div(x, y))),
   ReduceSumSquare: factorRule((x) => mul(x, 2)),
   ReduceLogSumExp: factorRule((x, y) => exp(sub(x, y))),
 } satisfies GradientRules;
