@@ -1,4 +1,4 @@
-import { existsSync, mkdtempSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
@@ -86,6 +86,29 @@ describe('compress', () => {
     const other = options('undisturbed', { resume: true, stages: 3 });
     await expect(compress(other)).rejects.toThrow('was begun for another model, other data, settings or another goal');
     await expect(compress(options('undisturbed'))).rejects.toThrow('add --resume to go on with it');
+  });
+
+  it('finds a learning rate where nobody says one, once', async () => {
+    const settings = { batch: 8, threads: 1 };
+    const lines: string[] = [];
+    const onStage = (line: string) => lines.push(line);
+    const found = await compress(options('found', { settings, onStage }));
+    const told = lines.filter((line) => line.startsWith('learning rate'));
+    expect(told).toHaveLength(1);
+    expect(told[0]).toMatch(/^learning rate (0\.\d+) \(losses after short trials: .*\b\1 \d/);
+    const { learningRate } = JSON.parse(readFileSync(join(folder, 'found', 'compress.json'), 'utf8'));
+    expect(learningRate).toBeGreaterThan(1e-3);
+    const slow = await compress(options('slow', { settings: { ...settings, learningRate: 1e-4 } }));
+    expect(found.chosen.trained.loss).toBeLessThan(slow.chosen.trained.loss!);
+    // A compression that was stopped behind the trials takes what they found.
+    const stop = new AbortController();
+    const runStage: CompressOptions['runStage'] = (_, all) =>
+      run({ ...all, runtime: nodeRuntime, signal: stop.signal, onBatch: () => stop.abort() });
+    await expect(compress(options('found-stopped', { settings, runStage }))).rejects.toThrow('stopped');
+    lines.length = 0;
+    const resumed = await compress(options('found-stopped', { settings, resume: true, onStage }));
+    expect(lines.filter((line) => line.startsWith('learning rate'))).toEqual([]);
+    expect(weightsOf(await loadModel(resumed.model))).toEqual(weightsOf(await loadModel(found.model)));
   });
 
   it('finds how far a bound on the loss lets it go', async () => {

@@ -14,6 +14,8 @@ const MOST_EPOCHS = 200;
 const TIMED = 8;
 /** Share of a budget of time that goes to training: the rest is for cutting, scoring and timing models. */
 const TRAINING = 0.8;
+/** What trials of learning rates take, as a share of a long stage. */
+const TRIALS = 0.2;
 
 /** Epochs of a short stage, and of a long one. */
 export type StageEpochs = readonly [short: number, long: number];
@@ -30,9 +32,9 @@ export function epochsFor(long: number): StageEpochs {
   return [Math.max(1, Math.round(long * SHORT)), long];
 }
 
-/** As many epochs as fit into a budget of seconds for so many stages, one at least. */
-export function epochsWithin(seconds: number, epochSeconds: number, stages: number): StageEpochs {
-  const long = (TRAINING * seconds) / epochSeconds / (1 + SHORT * (stages - 1));
+/** As many epochs as fit into a budget of seconds for so many stages, one at least; `tries` learning rates or is told one. */
+export function epochsWithin(seconds: number, epochSeconds: number, stages: number, tries: boolean): StageEpochs {
+  const long = (TRAINING * seconds) / epochSeconds / (1 + SHORT * (stages - 1) + (tries ? TRIALS : 0));
   return epochsFor(Math.min(MOST_EPOCHS, Math.max(1, Math.floor(long))));
 }
 

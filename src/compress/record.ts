@@ -43,6 +43,8 @@ const recordSchema = z.object({
   request: z.unknown(),
   /** Epochs of each stage but the last one, and of that. */
   epochs: z.tuple([z.number(), z.number()]).optional(),
+  /** What trials found behind the first cut; absent where somebody said it. */
+  learningRate: z.number().optional(),
   original: z.object({ sizes, scores }).optional(),
   stages: z.array(stageSchema),
 });

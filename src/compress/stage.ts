@@ -4,7 +4,6 @@ import { join } from 'node:path';
 import { SlimError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { percent } from '../base/format.ts';
-import type { RunConfig } from '../config/runConfig.ts';
 import type { Model } from '../graph/types.ts';
 import { saveModel } from '../onnx/file.ts';
 import { run } from '../runs/run.ts';
@@ -16,6 +15,7 @@ import { createScorer, scoreModel } from '../train/scorer.ts';
 import type { NextStage } from './course.ts';
 import { type CutModel, cutTo } from './cutTo.ts';
 import { epochsFor, epochsWithin, secondsPerEpoch, usualEpochs } from './epochs.ts';
+import { findLearningRate } from './learningRate.ts';
 import { compressFiles, type StageRecord } from './record.ts';
 import { shareOf, sizesOf } from './sizes.ts';
 import { configFrom, finite, modelAfter, placesOf, scoresText, type Work } from './work.ts';
@@ -48,17 +48,16 @@ export async function trainStage(work: Work, next: NextStage): Promise<StageReco
   }
   await mkdir(places.folder, { recursive: true });
   await saveModel(places.cut, cut.model);
-  const config = await stageConfig(work, places.cut, next.isLong);
+  const settings = await stageSettings(work, places.cut, next.isLong);
   const teacher = sources.teacher === undefined ? {} : { teacher: join(directory, compressFiles.original) };
   const own = { ...sources, init: places.cut, ...teacher };
-  const loaded = await task.load(config, own);
+  const loaded = await task.load(configFrom(work, settings), own);
   const { scores: before } = await scoreModel(cut.model, {
-    problem: loaded.problem,
-    runtime,
-    settings: config,
-    signal,
+    ...{ problem: loaded.problem, runtime, signal },
+    settings: work.config,
   });
   say(`${label}: ${cutText(cut)}; ${scoresText(loaded, before.valid!)}`);
+  const config = configFrom(work, await withLearningRate(work, settings, loaded));
   const resume = existsSync(join(places.run, runFiles.config));
   const options = { config, task: loaded, directory: places.run, sources: own, resume };
   const { runStage = (_, all) => run({ ...all, runtime, signal }) } = work;
@@ -144,17 +143,35 @@ function cutText({ layers, compensation, losses }: CutModel): string {
   return `${units.join(', ')} units; ${how}`;
 }
 
-/** The configuration of a stage's training. */
-async function stageConfig(work: Work, cut: string, isLong: boolean): Promise<RunConfig> {
+/** The settings of a stage's training. */
+async function stageSettings(work: Work, cut: string, isLong: boolean): Promise<Settings> {
   const { task, first } = work;
   // The original has the values and sizes that were given already.
   const { set: _, size: __, ...settings } = work.settings;
   const own = { ...(first.isImported ? settings : work.settings), ...(await task.settingsOf?.(cut)) };
   const [short, long] = await epochsOf(work, own);
   const epochs = isLong ? long : short;
-  const { count } = first.problem.batches('train', { epoch: 0, seed: work.config.seed, rank: 0, ranks: 1 });
-  const warmup = Math.min(WARM_UP, Math.floor(WARM_SHARE * count * epochs));
-  return configFrom(work, { warmup, ...own, epochs });
+  const warmup = Math.min(WARM_UP, Math.floor(WARM_SHARE * updatesIn(work, epochs)));
+  return { warmup, ...own, epochs };
+}
+
+/** The settings with a learning rate: what somebody says, or what trials say behind the first cut. */
+async function withLearningRate(work: Work, settings: Settings, cut: LoadedTask): Promise<Settings> {
+  const { record, runtime, signal, say, save } = work;
+  if (settings.learningRate !== undefined) return settings;
+  if (record.learningRate === undefined) {
+    record.learningRate = await findLearningRate(cut, {
+      ...{ runtime, signal, say },
+      updates: updatesIn(work, record.epochs![1]),
+      configWith: (own) => configFrom(work, { ...settings, ...own }),
+    });
+    await save();
+  }
+  return { ...settings, learningRate: record.learningRate };
+}
+
+function updatesIn({ first, config }: Work, epochs: number): number {
+  return epochs * first.problem.batches('train', { epoch: 0, seed: config.seed, rank: 0, ranks: 1 }).count;
 }
 
 /** Epochs of short and long stages, decided once. */
@@ -169,7 +186,8 @@ async function epochsOf(work: Work, settings: Settings): Promise<readonly [numbe
       runtime,
     );
     // Where only the loss is bounded, some sizes are tried.
-    decided = epochsWithin(seconds, each, goal.kind === 'size' ? stages : LIKELY_STAGES);
+    const tries = settings.learningRate === undefined;
+    decided = epochsWithin(seconds, each, goal.kind === 'size' ? stages : LIKELY_STAGES, tries);
     say(`an epoch takes about ${each.toFixed(1)} s: ${decided.join(' and ')} epochs for each stage`);
   }
   record.epochs = [...decided] as [number, number];
