@@ -50,7 +50,7 @@ export async function forecastRun(config: RunConfig, task: LoadedTask, runtime: 
       method: describeMethod(config.method),
       updates: { perEpoch, epochs, total: perEpoch * epochs },
       bytes: state.bytes,
-      notes: [...task.notes, ...state.notes],
+      notes: [...task.notes, ...state.notes, ...(await state.placeNotes())],
     };
   } finally {
     await state.release();

@@ -45,7 +45,7 @@ export function arenaStore(training: StoredTraining): WeightStore {
     readBack: async () => undefined,
     changed: () => undefined,
     statesChanged: () => undefined,
-    notes() {
+    async notes() {
       if (!runtime.movesTensors) return [];
       const bytes = memory.parameters.reduce((sum, { rows, cols }) => sum + 8 * rows * cols, 0);
       const what = [method?.name, optimizer.name].filter(Boolean).join(' and ');

@@ -49,7 +49,8 @@ export function deviceStore(training: StoredTraining, device: DeviceMemory): Wei
   /** What is on the device, by the input that takes it; carried states only once a step has left them. */
   const resident = new Map<string, DeviceTensor>();
   let isAhead = false;
-  const seen = { bytes: 0, strangers: [] as readonly string[] };
+  /** What a step moves, and what the device leaves to the CPU, as of the first shape. */
+  let first: { readonly bytes: number; strangers(): Promise<string[]> } | undefined;
   const keep = (input: string, tensor: DeviceTensor) => {
     resident.get(input)?.release();
     resident.set(input, tensor);
@@ -83,10 +84,13 @@ export function deviceStore(training: StoredTraining, device: DeviceMemory): Wei
     const model = modelOf(graph, {}, plan.opsets);
     const keeps = update.moved.map((m) => m.output);
     const session = await device.createSession(model, keeps, { plansMemory: false });
-    if (seen.bytes === 0) {
+    if (first === undefined) {
       const read = graph.outputs.filter((v) => !keeps.includes(v.name)).map((v) => sizeOf(v.type.shape as number[]));
-      seen.bytes = 4 * [...Object.values(feeds).map((t) => t.data.length), ...read].reduce((sum, n) => sum + n, 0);
-      seen.strangers = await device.strangers(model, { ...feeds, ...inMemory, ...Object.fromEntries(carried) });
+      const bytes = 4 * [...Object.values(feeds).map((t) => t.data.length), ...read].reduce((sum, n) => sum + n, 0);
+      first = {
+        bytes,
+        strangers: () => device.strangers(model, { ...feeds, ...inMemory, ...Object.fromEntries(carried) }),
+      };
     }
     const kernels = instantiateKernels(arena.memory);
     return { plan, batch, masks, kernels, session, update, feeds, unfed: Object.keys(zeros), numbers };
@@ -137,11 +141,12 @@ export function deviceStore(training: StoredTraining, device: DeviceMemory): Wei
     },
     changed: () => drop(resident.keys()),
     statesChanged: () => drop(carried.keys()),
-    notes() {
-      const { bytes, strangers } = seen;
-      const weights = Object.values(memory.parameters).reduce((sum, { rows, cols }) => sum + rows * cols, 0);
+    async notes() {
+      if (first === undefined) return [];
+      const strangers = await first.strangers();
+      const weights = memory.parameters.reduce((sum, { rows, cols }) => sum + rows * cols, 0);
       const moved =
-        `weights stay on the device: a step moves ${fileSize(bytes)} there and back (weights and gradients are ` +
+        `weights stay on the device: a step moves ${fileSize(first.bytes)} there and back (weights and gradients are ` +
         `${fileSize(8 * weights)})`;
       if (strangers.length === 0) return [moved];
       return [

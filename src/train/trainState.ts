@@ -64,7 +64,6 @@ export class TrainState {
     }
     const state = new TrainState(snapshot, setup, plan);
     const unfed = await state.store.prepare(first, 0, plan);
-    state.notes.push(...state.store.notes());
     state.notes.push(...gradientNotes(plan, [...state.untouched.keys()], unfed));
     return state;
   }
@@ -95,6 +94,11 @@ export class TrainState {
    */
   step(batches: Batches, index: number, at: StepAt): Promise<StepResult> {
     return this.store.step(batches, index, at);
+  }
+
+  /** What a user should know of where the weights lie; a device is asked, which takes a step. */
+  placeNotes(): Promise<readonly string[]> {
+    return this.store.notes();
   }
 
   /** Brings everything below up to date with the last step, where weights lie on a device. */

@@ -80,7 +80,7 @@ async function ready(options: TrainOptions): Promise<Ready> {
   if (!saved && run.state.groups) {
     run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
   }
-  const notes = [...run.state.notes, ...untrainedNotes(form)];
+  const notes = [...run.state.notes, ...(await run.state.placeNotes()), ...untrainedNotes(form)];
   const start = { parameters: run.state.countParameters(), layers, notes };
   return { run, setup, start, isResumed: saved !== undefined };
 }

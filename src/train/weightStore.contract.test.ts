@@ -140,7 +140,7 @@ describe('weights on a device', () => {
     const before = { ...far.moved };
     await steps(state, options.problem, [2, 3], 0.02);
     const moved = far.moved.there - before.there + far.moved.back - before.back;
-    const [note] = state.notes.filter((text) => text.includes('stay on the device'));
+    const [note] = await state.placeNotes();
     expect(note).toMatch(/a step moves .* there and back/);
     // No weight and no slot is among it.
     expect(moved).toBeLessThan(8 * state.countParameters());
@@ -148,7 +148,7 @@ describe('weights on a device', () => {
 
   it('are named with what the device lacks', async () => {
     const state = await begun({ ...optionsOf(fields), runtime: device(['Einsum', 'Unique']) });
-    expect(state.notes.join('\n')).toContain('the device has no Einsum, Unique: the CPU does it');
+    expect((await state.placeNotes()).join('\n')).toContain('the device has no Einsum, Unique: the CPU does it');
   });
 
   it('do not change when the numbers are lost', async () => {
@@ -209,7 +209,9 @@ describe('weights on a device', () => {
     const options = optionsOf({ optimizer: 'adam', learningRate: 0.01, ...own });
     const far = device();
     const state = await begun({ ...options, runtime: far });
-    expect(state.notes.join('\n')).toMatch(/each step moves .* of weights and gradients to the device and back: with /);
+    expect((await state.placeNotes()).join('\n')).toMatch(
+      /each step moves .* of weights and gradients to the device and back: with /,
+    );
     await steps(state, options.problem, [0, 2], 0.01);
     expect(far.living.size).toBe(0);
   });

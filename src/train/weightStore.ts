@@ -61,8 +61,8 @@ export interface WeightStore {
   changed(): void;
   /** Says the same of the carried states alone. */
   statesChanged(): void;
-  /** What a user should know of where the weights are. */
-  notes(): readonly string[];
+  /** What a user should know of where the weights are; a device is asked, which takes a step. */
+  notes(): Promise<readonly string[]>;
   /** Gives sessions and the device's memory back. */
   release(): Promise<void>;
 }
