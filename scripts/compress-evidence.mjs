@@ -36,7 +36,10 @@ const published = {
   gtcrn: { file: 'gtcrn_simple.onnx', inputs: 'spectrogram.npz', more: [] },
   ulunas: { file: 'ulunas_simple.onnx', inputs: 'spectrogram.npz', more: [] },
 };
-const all = [...examples, ...(flags.models && flags.voices ? Object.keys(published) : [])];
+/** Each of them twice: to half of its parameters, and as far as 1 % of loss lets it go. */
+const goals = { '': ['--target', 'params=0.5'], '-budget': ['--loss-budget', '1%'] };
+const publishedNames = Object.keys(published).flatMap((name) => Object.keys(goals).map((goal) => `${name}${goal}`));
+const all = [...examples, ...(flags.models && flags.voices ? publishedNames : [])];
 const wanted = flags.only?.split(',') ?? all;
 const unknown = wanted.find((name) => !all.includes(name));
 if (unknown !== undefined) {
@@ -48,7 +51,7 @@ const found = existsSync(flags.out) ? JSON.parse(readFileSync(flags.out, 'utf8')
 for (const name of wanted) {
   const at = resolve(flags.work, name);
   mkdirSync(at, { recursive: true });
-  const args = examples.includes(name) ? exampleArguments(name, at) : publishedArguments(published[name]);
+  const args = examples.includes(name) ? exampleArguments(name, at) : publishedArguments(name);
   const command = [
     'compress',
     ...args,
@@ -97,9 +100,11 @@ function exampleArguments(name, at) {
   return /^npx slimrnn compress (?<rest>.*)$/m.exec(page).groups.rest.trim().split(/\s+/);
 }
 
-function publishedArguments({ file, inputs, more }) {
+function publishedArguments(name) {
+  const [model, goal = ''] = name.split(/(?=-budget$)/);
+  const { file, inputs, more } = published[model];
   const data = ['train', 'held'].map((part) => resolve(flags.voices, part, inputs));
-  const how = ['--target', 'params=0.5', '--batch', '8', '--out', 'compressed'];
+  const how = [...goals[goal], '--batch', '8', '--out', 'compressed'];
   return [resolve(flags.models, file), '--inputs', data[0], '--valid', data[1], ...more, ...how];
 }
 

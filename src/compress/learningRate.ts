@@ -8,12 +8,14 @@ import type { Work } from './work.ts';
 
 /*
  * How fast a model may learn behind a cut differs by a factor of thirty between models: a detector whose outputs saturate wants
- * small steps, a suppressor large ones. Short trainings, each with its whole course of rates, tell which one it is.
+ * small steps, a suppressor large ones. Short trainings, each with its whole course of rates, tell which one it is. They favour
+ * small rates where the cut is good already, because they end before a larger one has gained: the smallest is what still
+ * learns in a long training.
  */
 
 /** Rates that are tried, as far as they get better, from the middle one on. */
-const RATES = [1e-4, 3e-4, 1e-3, 3e-3, 1e-2];
-const MIDDLE = 2;
+const RATES = [3e-4, 1e-3, 3e-3, 1e-2];
+const MIDDLE = 1;
 /** Updates of a trial, at most and at least, and the share of a stage's updates that it may have. */
 const [MOST, LEAST, SHARE] = [150, 20, 1 / 15];
 
