@@ -4,6 +4,7 @@ import { Command, Option } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import type { Settings } from '../base/fields.ts';
 import { compress, HELD_OUT } from '../compress/compress.ts';
+import type { CutRanking } from '../compress/cutTo.ts';
 import { type CompressGoal, readLossBudget, readSizeGoal, sizeTitles } from '../compress/goal.ts';
 import { type CompressForm, compressFiles } from '../compress/record.ts';
 import { savedSettings } from '../config/readSettings.ts';
@@ -17,7 +18,7 @@ import { run } from '../runs/run.ts';
 import { readConfig, runFiles } from '../runs/runDirectory.ts';
 import { type DeviceName, runtimeFor } from '../runtime/devices.ts';
 import { nodeRuntime } from '../runtime/node.ts';
-import { type RankingName, rankings } from '../slim/ranking.ts';
+import { rankings } from '../slim/ranking.ts';
 import { losses } from '../tasks/arrays/losses.ts';
 import { arraysTask } from '../tasks/arrays/task.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
@@ -43,7 +44,7 @@ interface CompressFlags {
   resume?: boolean;
   lossBudget?: string;
   target?: string;
-  rank: RankingName;
+  rank: CutRanking;
   layers: 'all' | 'recurrent';
   stages?: number;
   time?: number;
@@ -76,7 +77,11 @@ export const command = new Command('compress')
   .option('--inputs <path>', 'examples: .npz, .safetensors, .jsonl, a folder of such; of a language model text')
   .option('--valid <path>', 'held-out examples (default: a share of --inputs, see --valid-share)')
   .option('--loss-budget <share>', 'make it as small as can be while it is worse by at most this: 1%')
-  .addOption(new Option('--rank <name>', 'by what units are ranked').choices(Object.keys(rankings)).default('activity'))
+  .addOption(
+    new Option('--rank <name>', 'by what units are ranked; best: by activity or taylor, whichever cut loses less')
+      .choices([...Object.keys(rankings), 'best'])
+      .default('best'),
+  )
   .addOption(
     new Option('--layers <which>', 'whose units may go: recurrent, or all (dense layers and convolutions, too)')
       .choices(['recurrent', 'all'])

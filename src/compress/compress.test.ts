@@ -88,6 +88,18 @@ describe('compress', () => {
     await expect(compress(options('undisturbed'))).rejects.toThrow('add --resume to go on with it');
   });
 
+  it('ranks units by what makes the better cut', async () => {
+    const cutBy = async (rank: CompressOptions['rank']) => {
+      const { stages } = await compress(options(`by-${rank}`, { rank, stages: 1, epochs: 1 }));
+      return stages[0]!;
+    };
+    const [activity, taylor, best] = [await cutBy('activity'), await cutBy('taylor'), await cutBy('best')];
+    expect([activity.rank, taylor.rank]).toEqual(['activity', 'taylor']);
+    const better = activity.cut.loss! <= taylor.cut.loss! ? activity : taylor;
+    expect(better.cut.loss).toBeLessThan(Math.max(activity.cut.loss!, taylor.cut.loss!));
+    expect([best.rank, best.cut]).toEqual([better.rank, better.cut]);
+  });
+
   it('finds a learning rate where nobody says one, once', async () => {
     const settings = { batch: 8, threads: 1 };
     const lines: string[] = [];

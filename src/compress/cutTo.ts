@@ -5,13 +5,20 @@ import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model } from '../graph/types.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import type { Runtime, Tensors } from '../runtime/runtime.ts';
-import { measureActivity } from '../slim/activity.ts';
+import { type Activity, measureActivity } from '../slim/activity.ts';
 import { type CompensationKind, compensate, compensationKinds } from '../slim/compensate.ts';
 import { type CutOrder, cutOrder, type RankingOptions } from '../slim/cut.ts';
 import { type RankingName, rankings } from '../slim/ranking.ts';
 import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { measureTaylor } from '../slim/taylor.ts';
 import type { Problem } from '../tasks/task.ts';
+import { InterruptedError } from '../train/errors.ts';
+
+/** By what units are ranked: one ranking, or whichever of some makes the better cut. */
+export type CutRanking = RankingName | 'best';
+
+/** The rankings that are tried for the better cut: they see what the model does on its inputs. */
+const TRIED: readonly RankingName[] = ['activity', 'taylor'];
 
 /** What is cut, to which size, and by what. */
 export interface CutRequest {
@@ -19,7 +26,7 @@ export interface CutRequest {
   /** At most this share (`shareOf`) may be left. */
   readonly share: number;
   readonly shareOf: (model: Model) => Promise<number>;
-  readonly rank: RankingName;
+  readonly rank: CutRanking;
   /** Says what units do (`calibration`). */
   readonly problem: Problem;
   readonly runtime: Runtime;
@@ -38,6 +45,8 @@ export interface CutModel {
   readonly model: Model;
   readonly layers: readonly ShrunkLayer[];
   readonly share: number;
+  /** By what its units were ranked. */
+  readonly rank: RankingName;
   readonly compensation: CompensationKind | 'none';
   /** The loss on held-out data with each compensation. */
   readonly losses: Readonly<Record<CompensationKind | 'none', number>>;
@@ -49,10 +58,36 @@ export interface CutModel {
  * no cut is small enough, and a SlimError when no layer can lose a unit.
  */
 export async function cutTo(request: CutRequest): Promise<CutModel> {
-  const { model, share, problem, runtime, rank, lossOf } = request;
+  const { model, problem, runtime, rank } = request;
   const traced = tracedFor(model, request);
   const runs = problem.calibration?.(model) ?? [problem.samples(model)];
-  const activity = await measureActivity(runtime, traced, runs);
+  const measured: Measured = { traced, runs, activity: await measureActivity(runtime, traced, runs) };
+  if (rank !== 'best') return cutBy(rank, measured, request);
+  const cuts: CutModel[] = [];
+  for (const name of TRIED) {
+    try {
+      cuts.push(await cutBy(name, measured, request));
+    } catch (error) {
+      // Not every model can be differentiated. What the first ranking cannot do, none can.
+      if (cuts.length === 0 || !(error instanceof SlimError) || error instanceof InterruptedError) throw error;
+    }
+  }
+  return cuts.reduce((best, cut) => (leastLoss(cut) < leastLoss(best) ? cut : best));
+}
+
+function leastLoss({ losses, compensation }: CutModel): number {
+  return losses[compensation];
+}
+
+/** A model with what its units do on its inputs. */
+interface Measured {
+  readonly traced: TracedModel;
+  readonly runs: readonly (readonly Tensors[])[];
+  readonly activity: Activity;
+}
+
+async function cutBy(rank: RankingName, { traced, runs, activity }: Measured, request: CutRequest): Promise<CutModel> {
+  const { model, share, runtime, lossOf } = request;
   const ranking = rankings[rank];
   const sensitivities = ranking.needsDerivatives ? await sensitivitiesOn(runtime, traced, runs) : undefined;
   const order = orderOf(traced, { ranking, activity, sensitivities });
@@ -77,7 +112,7 @@ export async function cutTo(request: CutRequest): Promise<CutModel> {
   const kinds = ['none', ...compensationKinds] as const;
   const best = kinds.reduce((found, kind) => (losses[kind] < losses[found] ? kind : found));
   const { layers } = plain;
-  return { model: models[best], layers, share: await request.shareOf(models[best]), compensation: best, losses };
+  return { model: models[best], layers, share: await request.shareOf(models[best]), rank, compensation: best, losses };
 }
 
 /** A model with its units, for given states and layers that stay. */

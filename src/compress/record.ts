@@ -24,6 +24,8 @@ const stageSchema = z.object({
   /** Share that it has. */
   share: z.number(),
   layers: z.array(z.object({ name: z.string(), before: z.number(), after: z.number() })).readonly(),
+  /** By what its units were ranked; absent in older records. */
+  rank: z.string().optional(),
   compensation: z.string(),
   sizes,
   /** Scores on held-out data of the model as it was cut, and of the one that the stage ends with. */

@@ -71,6 +71,7 @@ export async function trainStage(work: Work, next: NextStage): Promise<StageReco
     wanted: next.wanted,
     share: await measure(model),
     layers: cut.layers,
+    rank: cut.rank,
     compensation: cut.compensation,
     sizes: sizesOf(model),
     cut: finite(before.valid!),
@@ -133,14 +134,14 @@ async function cutModel(
   }
 }
 
-function cutText({ layers, compensation, losses }: CutModel): string {
+function cutText({ layers, rank, compensation, losses }: CutModel): string {
   const units = layers.map(({ name, before, after }) =>
     before === after ? `${name} ${after}` : `${name} ${before} → ${after}`,
   );
   const gain =
     losses.none > 0 ? `, loss ${losses[compensation].toPrecision(3)} instead of ${losses.none.toPrecision(3)}` : '';
   const how = compensation === 'none' ? 'without compensation' : `compensated by ${compensation}${gain}`;
-  return `${units.join(', ')} units; ${how}`;
+  return `${units.join(', ')} units, ranked by ${rank}; ${how}`;
 }
 
 /** The settings of a stage's training. */

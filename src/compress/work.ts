@@ -9,9 +9,9 @@ import type { RunResult } from '../runs/result.ts';
 import type { RunOptions } from '../runs/run.ts';
 import { runFiles } from '../runs/runDirectory.ts';
 import type { Runtime } from '../runtime/runtime.ts';
-import type { RankingName } from '../slim/ranking.ts';
 import { formatScore, type ScoreValues } from '../tasks/score.ts';
 import type { LoadedTask, Sources, Task } from '../tasks/task.ts';
+import type { CutRanking } from './cutTo.ts';
 import type { CompressGoal } from './goal.ts';
 import type { CompressForm, CompressRecord, StageRecord } from './record.ts';
 
@@ -26,7 +26,7 @@ export interface CompressOptions {
   readonly goal: CompressGoal;
   /** Folder for all that comes of it. */
   readonly directory: string;
-  readonly rank: RankingName;
+  readonly rank: CutRanking;
   /** Whether units of other layers than recurrent ones, channels of convolutions for example, may go, too. */
   readonly allLayers: boolean;
   /** Cuts on the way to a size, each followed by training. */
