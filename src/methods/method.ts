@@ -66,7 +66,7 @@ export interface LookedUpRows {
 /** The gradient of an update before the mask hides what belongs to no connection. */
 export interface WholeGradient {
   readonly update: number;
-  /** That of embeddings that are not among the matrices; none where several processes train. */
+  /** That of embeddings that are not among the matrices, by the rows that were looked up. */
   readonly rows: readonly LookedUpRows[];
 }
 

@@ -67,7 +67,7 @@ interface MemoryOptions {
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly method: SparsityMethod | undefined;
   readonly optimizer: Optimizer;
-  /** Keeps every embedding in the arena, so that its gradient can be summed over processes. */
+  /** Keeps every embedding in the arena, as a parameter like any other: for a device that looks words up itself. */
   readonly keepsTables: boolean;
 }
 

@@ -8,7 +8,7 @@ import type { LookedUpRows } from '../methods/method.ts';
 import type { Runtime, Session, Tensors } from '../runtime/runtime.ts';
 import { zerosFor } from '../runtime/zeros.ts';
 import { LOSS } from '../tasks/task.ts';
-import type { Collective } from './collective.ts';
+import { type Collective, gather } from './collective.ts';
 import type { TrainingGraph } from './compile.ts';
 import type { WeightMemory } from './memory.ts';
 import type { MaskRuns } from './rankMasks.ts';
@@ -184,22 +184,51 @@ export function skipStep({ fetches, unwritten }: CompiledStep): void {
 /**
  * Sums the gradients of all processes. A loss that is the mean over a batch's items is weighted by the process's `own`
  * items among `all`; one that is their sum is averaged over the processes, whose batches are of one size. Returns rows of
- * embeddings whose gradient is not in the memory yet (none with several processes), and what the gradient in memory has
- * to be multiplied by.
+ * embeddings whose gradient is not in the memory yet, those of all processes, and what the gradient has to be multiplied
+ * by.
  */
 export async function shareGradients(
   { plan, lookups }: CompiledStep,
-  { tables, gradients }: WeightMemory,
+  { tables, outside, gradients }: WeightMemory,
   items: { readonly own: number; readonly all: number },
   collective: Collective,
 ): Promise<{ readonly rows: readonly LookedUpRows[]; readonly gradientScale: number }> {
   const { reduction, gradientScale } = plan;
   if (collective.ranks === 1) return { rows: lookups, gradientScale };
-  for (const { table, indices, gradient } of lookups) tables.get(table)!.add(indices, gradient);
   const weight = reduction === 'mean' ? items.own / items.all : 1;
+  const rows: LookedUpRows[] = [];
+  for (const lookup of lookups) {
+    // Most rows of a table are looked up by nobody: only the others are exchanged.
+    if (outside.has(lookup.table)) rows.push(await rowsOfAll(lookup, weight, collective));
+    else tables.get(lookup.table)!.add(lookup.indices, lookup.gradient);
+  }
   if (weight !== 1) for (let i = 0; i < gradients.length; i++) gradients[i]! *= weight;
   await collective.sum(gradients);
-  return { rows: [], gradientScale: reduction === 'mean' ? gradientScale : gradientScale / collective.ranks };
+  return { rows, gradientScale: reduction === 'mean' ? gradientScale : gradientScale / collective.ranks };
+}
+
+/** The rows that all processes looked up, in the order of the ranks, this one's gradient times `weight`. */
+async function rowsOfAll(
+  { table, indices, gradient }: LookedUpRows,
+  weight: number,
+  collective: Collective,
+): Promise<LookedUpRows> {
+  const counts = (await gather(Float64Array.of(indices.length), collective)).map(([count]) => count!);
+  const most = Math.max(...counts);
+  const size = gradient.length / indices.length;
+  const [places, values] = [new Float64Array(most), new Float32Array(most * size)];
+  places.set(indices);
+  for (let i = 0; i < gradient.length; i++) values[i] = weight * gradient[i]!;
+  const [allPlaces, allValues] = [await gather(places, collective), await gather(values, collective)];
+  const total = counts.reduce((sum, count) => sum + count, 0);
+  const all = { table, indices: new Int32Array(total), gradient: new Float32Array(total * size) };
+  let at = 0;
+  for (const [rank, count] of counts.entries()) {
+    all.indices.set(allPlaces[rank]!.subarray(0, count), at);
+    all.gradient.set(allValues[rank]!.subarray(0, count * size), at * size);
+    at += count;
+  }
+  return all;
 }
 
 /** A tensor of float32 zeros. */

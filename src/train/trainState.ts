@@ -79,8 +79,7 @@ export class TrainState {
     const optimizer = setup.createOptimizer(snapshot.optimizer);
     [this.groups, this.method, this.optimizer] = [groups, method, optimizer];
     const device = staysOnDevice({ setup, method, optimizer }) ? setup.runtime.deviceMemory : undefined;
-    const keepsTables = setup.collective.ranks > 1 || device !== undefined;
-    this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables });
+    this.memory = layOutWeights(plan, { weights, method, optimizer, keepsTables: device !== undefined });
     const { byName, tables } = this.memory;
     this.untouched = new Map([...weights].filter(([name]) => !byName.has(name) && !tables.has(name)));
     this.carried = restoreTensors(this.memory, optimizer, snapshot.tensors);
