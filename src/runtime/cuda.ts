@@ -1,3 +1,6 @@
+import { readdirSync } from 'node:fs';
+import { createRequire } from 'node:module';
+import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import type { Runtime } from './runtime.ts';
 import { type Engine, runtimeOf } from './session.ts';
@@ -21,14 +24,24 @@ export async function loadCudaRuntime(): Promise<Runtime> {
   if (!ort.listSupportedBackends().some(({ name }) => name === 'cuda')) {
     throw new UsageError('the device cuda is there on Linux (x64) only, as far as onnxruntime-node goes; see webgpu');
   }
-  // What it logs of libraries that are missing is thrown, too.
-  ort.env.logLevel = 'fatal';
-  const runtime: Runtime = { ...runtimeOf(engine), movesTensors: true };
-  await requireSession(
-    runtime,
+  const needs =
     'the device cuda needs an NVIDIA GPU with its driver, CUDA 12 and cuDNN 9, and ' +
-      "onnxruntime-node's libraries for them, which its own install script fetches " +
-      '(node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12)',
-  );
+    "onnxruntime-node's libraries for them, which its own install script fetches " +
+    '(node node_modules/onnxruntime-node/script/install.js --onnxruntime-node-install=cuda12)';
+  // Asked for a library that it lacks, the engine writes of it on stderr, too.
+  if (!hasLibraries()) throw new UsageError(`${needs}; these are not there`);
+  const runtime: Runtime = { ...runtimeOf(engine), movesTensors: true };
+  await requireSession(runtime, needs);
   return runtime;
+}
+
+/** Whether the engine's package has the libraries for CUDA; taken for granted where nobody can tell. */
+function hasLibraries(): boolean {
+  try {
+    const root = dirname(createRequire(import.meta.url).resolve('onnxruntime-node/package.json'));
+    const found = readdirSync(join(root, 'bin'), { recursive: true, encoding: 'utf8' });
+    return found.some((path) => path.endsWith('onnxruntime_providers_cuda.so'));
+  } catch {
+    return true;
+  }
 }

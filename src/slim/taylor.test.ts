@@ -294,7 +294,7 @@ describe('refusals', () => {
   it('needs real outputs, finite derivatives and windows of one size', async () => {
     const classes = twoLayers({ finish: (y) => apply('ArgMax', [y], { axis: 2 }) });
     await expect(measured(classes)).rejects.toThrow('the model puts out none');
-    const infinite = twoLayers({ finish: (y) => apply('Sqrt', [apply('Sub', [y, y])]) });
+    const infinite = twoLayers({ finish: (y) => apply('Reciprocal', [apply('Sub', [y, y])]) });
     await expect(measured(infinite)).rejects.toThrow('NaN or infinite');
     await expect(measured(twoLayers({}), [sequences(3, 2), sequences(4, 2)])).rejects.toThrow(
       "derivatives need windows of one size: 'x' is [3,2,3] in the first and [4,2,3] in another",
