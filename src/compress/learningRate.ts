@@ -59,9 +59,7 @@ async function trialLoss(task: LoadedTask, learningRate: number, options: TrialO
   const epochs = Math.ceil(count / problem.batches('train', { epoch: 0, seed: 0, rank: 0, ranks: 1 }).count);
   const config = configWith({ learningRate, epochs, warmup: Math.floor(count / 10) });
   try {
-    const { history } = await train({
-      ...{ ...trainParts(config), ...taskParts(task), problem, runtime, signal },
-    });
+    const { history } = await train({ ...trainParts(config), ...taskParts(task), problem, runtime, signal });
     return history.at(-1)!.valid![meanLoss.name] ?? Number.POSITIVE_INFINITY;
   } catch (error) {
     if (error instanceof TrainingDivergedError) return Number.POSITIVE_INFINITY;

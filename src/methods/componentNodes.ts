@@ -47,12 +47,13 @@ export class ComponentNodes {
   }
 
   /**
-   * For each matrix [rows, cols]: `neutral` combined with the factor [count] of each component that an element belongs to.
+   * The weights [rows, cols] of each matrix times a factor for each element: the factors [count] of the components that it
+   * belongs to, combined; `neutral` stands for those of rows and columns without a component.
    */
-  spread(factors: Value, neutral: number, combine: (a: Value, b: Value) => Value): ReadonlyMap<string, Value> {
+  scaled(factors: Value, neutral: number, combine: (a: Value, b: Value) => Value): ReadonlyMap<string, Value> {
     const { b, count, links } = this;
     const table = concat([factors, b.float([neutral])], 0);
-    const spread = new Map<string, Value>();
+    const scaled = new Map<string, Value>();
     for (const matrix of this.matrices) {
       const parts = links
         .filter((link) => link.matrix === matrix)
@@ -61,9 +62,9 @@ export class ComponentNodes {
           const own = gather(table, b.constant({ elementType: 'int32', dims: [data.length], data }));
           return unsqueeze(own, [side === 'row' ? 1 : 0]);
         });
-      if (parts.length > 0) spread.set(matrix.name, parts.reduce(combine));
+      if (parts.length > 0) scaled.set(matrix.name, mul(matrix.weights, parts.reduce(combine)));
     }
-    return spread;
+    return scaled;
   }
 
   /** s_k for each component [count], times λ. */

@@ -1,5 +1,4 @@
 import { isIdle } from '../base/fields.ts';
-import type { Value } from '../graph/builder.ts';
 import { add, div, mul, reduceSum } from '../graph/ops.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { ComponentNodes } from './componentNodes.ts';
@@ -47,12 +46,7 @@ export function groupLasso(groups: Groups, { lambda, threshold, strengths }: Gro
         const nodes = new ComponentNodes(groups, matrices);
         const norms = nodes.norms();
         const own = nodes.strengths(lambda, strengths);
-        const spread = nodes.spread(div(own, norms), 0, add);
-        const gradients = matrices.flatMap(({ name, weights }): [string, Value][] => {
-          const factor = spread.get(name);
-          return factor ? [[name, mul(weights, factor)]] : [];
-        });
-        return { value: reduceSum(mul(own, norms)), gradients: new Map(gradients) };
+        return { value: reduceSum(mul(own, norms)), gradients: nodes.scaled(div(own, norms), 0, add) };
       },
     },
   };

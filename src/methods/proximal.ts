@@ -1,5 +1,4 @@
 import { isIdle } from '../base/fields.ts';
-import type { Value } from '../graph/builder.ts';
 import { div, max, mul, reduceSum, sub } from '../graph/ops.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { ComponentNodes } from './componentNodes.ts';
@@ -50,13 +49,7 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
         const nodes = new ComponentNodes(groups, matrices);
         const shrinking = div(mul(nodes.strengths(lambda, strengths), step), nodes.norms());
         const one = step.builder.float(1);
-        const factors = nodes.spread(max(sub(one, shrinking), 0), 1, mul);
-        return new Map(
-          matrices.flatMap(({ name, weights }): [string, Value][] => {
-            const factor = factors.get(name);
-            return factor ? [[name, mul(weights, factor)]] : [];
-          }),
-        );
+        return nodes.scaled(max(sub(one, shrinking), 0), 1, mul);
       },
     },
   };

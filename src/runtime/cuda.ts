@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
+import { gpuEngine } from './gpuEngine.ts';
 import type { Runtime } from './runtime.ts';
-import { type Engine, runtimeOf } from './session.ts';
-import { telemetryOff } from './telemetry.ts';
+import { runtimeOf } from './session.ts';
 import { requireSession } from './trialSession.ts';
 
 /**
@@ -12,16 +12,9 @@ import { requireSession } from './trialSession.ts';
  * engine's binding for Node keeps nothing on this device. Throws a UsageError where its libraries or a GPU are missing.
  */
 export async function loadCudaRuntime(): Promise<Runtime> {
-  const ort = await import('./nodeEngine.ts');
-  const engine: Engine = {
-    name: `onnxruntime-node ${ort.env.versions.node ?? ''} (CUDA)`.replace('  ', ' '),
-    InferenceSession: ort.InferenceSession,
-    Tensor: ort.Tensor,
-    provider: 'cuda',
-    writesInPlace: true,
-    ready: telemetryOff,
-  };
-  if (!ort.listSupportedBackends().some(({ name }) => name === 'cuda')) {
+  const engine = await gpuEngine('cuda', 'CUDA');
+  const { listSupportedBackends } = await import('./nodeEngine.ts');
+  if (!listSupportedBackends().some(({ name }) => name === 'cuda')) {
     throw new UsageError('the device cuda is there on Linux (x64) only, as far as onnxruntime-node goes; see webgpu');
   }
   const needs =

@@ -2,9 +2,9 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Model } from '../graph/types.ts';
+import { gpuEngine } from './gpuEngine.ts';
 import type { Runtime, Tensors } from './runtime.ts';
-import { createDeviceSession, type Engine, runtimeOf } from './session.ts';
-import { telemetryOff } from './telemetry.ts';
+import { createDeviceSession, runtimeOf } from './session.ts';
 import { requireSession } from './trialSession.ts';
 
 /**
@@ -13,15 +13,7 @@ import { requireSession } from './trialSession.ts';
  * can use.
  */
 export async function loadWebGpuRuntime(): Promise<Runtime> {
-  const ort = await import('./nodeEngine.ts');
-  const engine: Engine = {
-    name: `onnxruntime-node ${ort.env.versions.node ?? ''} (WebGPU)`.replace('  ', ' '),
-    InferenceSession: ort.InferenceSession,
-    Tensor: ort.Tensor,
-    provider: 'webgpu',
-    writesInPlace: true,
-    ready: telemetryOff,
-  };
+  const engine = await gpuEngine('webgpu', 'WebGPU');
   const plain = runtimeOf(engine);
   const runtime: Runtime = {
     ...plain,
