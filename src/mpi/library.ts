@@ -26,6 +26,7 @@ const names: Readonly<Record<'mpich' | 'openmpi', readonly string[]>> =
 /** Joins the other processes of a launch. Throws UsageError where there is no library for it, or the wrong one. */
 export async function joinMpi(launch: Launch, env = process.env): Promise<Mpi> {
   const { default: koffi } = await needPackage('koffi', 'training with several processes', () => import('koffi'));
+  keepHeapWhole(env);
   const { library, name } = load(koffi.load, launch, env[CHOICE]);
   const mpi = bind(library, (symbol) => koffi.address(library.symbol(symbol)));
   if (mpi.ranks === launch.ranks) return mpi;
@@ -34,6 +35,16 @@ export async function joinMpi(launch: Launch, env = process.env): Promise<Mpi> {
     `${launch.launcher} has started ${launch.ranks} processes, but ${name} sees ${mpi.ranks}: it belongs to another ` +
       `launcher; name the library with ${CHOICE}=/path/to/libmpi.so, or use the launcher that comes with it`,
   );
+}
+
+/**
+ * UCX, through which both MPIs speak, tries its memory hooks when it is loaded: it grows the heap by a page and shrinks
+ * it again, and shrinks it even where nothing could grow (UCX 1.13). V8 reserves room for code right behind the heap;
+ * where the two touch, a page in use is given away, and the process dies some time later. Its hooks only serve to
+ * remember registered memory, and there is one array here.
+ */
+function keepHeapWhole(env: NodeJS.ProcessEnv): void {
+  env.UCX_MEM_EVENTS ??= 'n';
 }
 
 function load(
