@@ -82,8 +82,8 @@ async function turnsOf(runs: readonly (() => Promise<unknown>)[], rounds: number
   return { rounds: Math.min(rounds * BURST, Math.max(1, Math.floor(budget / once) - 1)), warmup: 0 };
 }
 
-/** A run whose outputs go into buffers that are there already, but for text, which has none. */
-async function timedRun(session: Session, feeds: Tensors): Promise<() => Promise<unknown>> {
+/** A run whose outputs go into buffers that are there already, but for text, which has none; the first one makes them. */
+export async function timedRun(session: Session, feeds: Tensors): Promise<() => Promise<unknown>> {
   const made = Object.entries(await session.run(feeds));
   const fetches = Object.fromEntries(made.filter(([, { elementType }]) => elementType !== 'string'));
   const outputs = session.outputNames.filter((name) => !(name in fetches));

@@ -7,11 +7,13 @@ import { compress, HELD_OUT } from '../compress/compress.ts';
 import type { CutRanking } from '../compress/cutTo.ts';
 import { type CompressGoal, readLossBudget, readSizeGoal, sizeTitles } from '../compress/goal.ts';
 import { type CompressForm, compressFiles } from '../compress/record.ts';
+import type { CompressOptions } from '../compress/work.ts';
 import { savedSettings } from '../config/readSettings.ts';
-import { resolveConfig } from '../config/resolve.ts';
+import { flattened, resolveConfig } from '../config/resolve.ts';
 import type { Model } from '../graph/types.ts';
 import { withoutMethod } from '../methods/registry.ts';
 import { loadModel } from '../onnx/file.ts';
+import { schedules } from '../optimizers/schedules/registry.ts';
 import { latencyPair } from '../quantize/latencies.ts';
 import { writeReport } from '../report/html.tsx';
 import { run } from '../runs/run.ts';
@@ -146,7 +148,7 @@ async function compressCommand(
     throw new UsageError('--target-array names labels and --loss says what they are for; give both');
   }
   if (goal.kind === 'loss' && flags.stages !== undefined) throw new UsageError('--stages goes with --target');
-  const { task, base, sources } = await problemOf(path, flags, settings);
+  const { task, base, usual, sources } = await problemOf(path, flags, settings);
   const byLabels = flags.targetArray === undefined ? undefined : await labelScorer(sources, flags, settings);
   const { epochs, ...others } = settings;
   const directory = flags.out ?? join('runs', `${basename(path).replace(/\.onnx$/, '')}-compressed`);
@@ -156,6 +158,7 @@ async function compressCommand(
     ...{
       task,
       settings: { ...base, ...others },
+      usual,
       sources,
       goal,
       directory,
@@ -204,7 +207,7 @@ async function problemOf(
   path: string,
   { inputs, valid }: CompressFlags,
   said: Settings,
-): Promise<{ task: Task; base: Settings; sources: Sources & { readonly init: string } }> {
+): Promise<Told & { readonly task: Task; readonly sources: Sources & { readonly init: string } }> {
   const named = typeof said.task === 'string' ? taskNamed(said.task) : undefined;
   const isRun = existsSync(join(path, runFiles.config));
   if (isRun) {
@@ -220,14 +223,33 @@ async function problemOf(
     };
     if (task.name === 'arrays' || task === distillationTask)
       return imported(modelPath(path, path), { inputs: sources.data, valid: sources.valid });
-    return { task, base: { ...settings, task: section }, sources: { ...sources, init: path } };
+    return { task, ...forStages({ ...settings, task: section }), sources: { ...sources, init: path } };
   }
   const model = modelPath(path, path);
   if (named === undefined && !(await isLanguageModel(model))) return imported(model, { inputs, valid });
   const task = named ?? languageModelTask;
   if (task === distillationTask) return imported(model, { inputs, valid });
-  const base = task === languageModelTask ? presets['zaremba-small']! : {};
-  return { task, base, sources: { data: inputs, valid, init: model } };
+  const told = forStages(task === languageModelTask ? presets['zaremba-small']! : {});
+  return { task, ...told, sources: { data: inputs, valid, init: model } };
+}
+
+/** What the training of a model before tells its stages. */
+interface Told {
+  readonly base: Settings;
+  readonly usual?: CompressOptions['usual'];
+}
+
+/** The settings of a training but its course of rates, which is that of a model that begins, and what trials look for. */
+function forStages(settings: Settings): Told {
+  const all = flattened(settings);
+  const { learningRate, keep } = all as { readonly learningRate?: number; readonly keep?: number };
+  const others = new Set([
+    'keep',
+    'schedule',
+    ...Object.values(schedules).flatMap(({ fields }) => Object.keys(fields)),
+  ]);
+  const base = Object.fromEntries(Object.entries(all).filter(([field]) => !others.has(field)));
+  return { base, usual: { learningRate, keep } };
 }
 
 /** Where examples are. */

@@ -10,6 +10,7 @@ import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { loadModel, saveModel } from '../onnx/file.ts';
 import { readRun } from '../runs/readRun.ts';
+import { readResult } from '../runs/result.ts';
 import { run } from '../runs/run.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { distillationTask } from '../tasks/distillation/task.ts';
@@ -100,6 +101,21 @@ describe('compress', () => {
     expect([best.rank, best.cut]).toEqual([better.rank, better.cut]);
   });
 
+  it('lets Adam forget the gradients behind a cut, unless somebody says how fast', async () => {
+    const settings = { batch: 8, threads: 1, learningRate: 0.01 };
+    const once = { stages: 1, epochs: 1 };
+    for (const [own, beta2] of [
+      [{}, 0.99],
+      [{ beta2: 0.9 }, 0.9],
+    ] as const) {
+      const { directory } = await compress(options(`beta-${beta2}`, { ...once, settings: { ...settings, ...own } }));
+      const { config } = await readResult(join(directory, 'stages/1/run'));
+      expect(config.optimizer).toMatchObject({ kind: 'adam', beta2 });
+    }
+    // Another optimizer has no such field.
+    await compress(options('plain', { ...once, settings: { ...settings, optimizer: 'sgd' } }));
+  });
+
   it('finds a learning rate where nobody says one, once', async () => {
     const settings = { batch: 8, threads: 1 };
     const lines: string[] = [];
@@ -108,8 +124,8 @@ describe('compress', () => {
     const told = lines.filter((line) => line.startsWith('learning rate'));
     expect(told).toHaveLength(1);
     expect(told[0]).toMatch(/^learning rate (0\.\d+) \(losses after short trials: .*\b\1 \d/);
-    const { learningRate } = JSON.parse(readFileSync(join(folder, 'found', 'compress.json'), 'utf8'));
-    expect(learningRate).toBeGreaterThan(1e-3);
+    const { found: own } = JSON.parse(readFileSync(join(folder, 'found', 'compress.json'), 'utf8'));
+    expect(own.learningRate).toBeGreaterThan(1e-3);
     const slow = await compress(options('slow', { settings: { ...settings, learningRate: 1e-4 } }));
     expect(found.chosen.trained.loss).toBeLessThan(slow.chosen.trained.loss!);
     // A compression that was stopped behind the trials takes what they found.

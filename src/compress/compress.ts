@@ -40,6 +40,12 @@ import { type CompressOptions, configFrom, finite, modelAfter, placesOf, scoresT
 export const HELD_OUT = 0.2;
 
 /**
+ * Adam's β₂ in stages. Behind a cut the first gradients are large; the usual 0.999 remembers them for as long as a stage
+ * lasts, and takes steps that are too small (docs/compress.md).
+ */
+const BETA2 = 0.99;
+
+/**
  * Makes a model smaller and as good: cuts it in stages, makes up for what was removed, and trains what is left, on
  * held-out data all the while. Everything is written into a folder, from which a stopped compression goes on to the same
  * result. Throws a UsageError before anything is written where model, data and settings do not fit together, or no cut
@@ -51,9 +57,12 @@ export async function compress(options: CompressOptions): Promise<CompressResult
   const isBegun = resume && existsSync(recordFile);
   if (resume && !isBegun && existsSync(directory)) await checkNewRunDirectory(directory);
   if (!resume) await checkNewRunDirectory(directory);
-  const settings = withDefaults(options);
-  const sized = { ...(await task.settingsOf?.(sources.init)), ...settings };
-  const config = configFrom(options, { ...sized, epochs: 1 });
+  const given = withDefaults(options);
+  const own = await task.settingsOf?.(sources.init);
+  const resolved = (settings: Settings) => configFrom(options, { ...own, ...settings, epochs: 1 });
+  const isAdam = resolved(given).optimizer.kind === 'adam';
+  const settings = isAdam ? { beta2: BETA2, ...given } : given;
+  const config = resolved(settings);
   const first = await task.load(config, sources);
   if (!first.problem.splits.includes('valid'))
     throw new UsageError('compress needs held-out data: name some with --valid');

@@ -46,7 +46,7 @@ const recordSchema = z.object({
   /** Epochs of each stage but the last one, and of that. */
   epochs: z.tuple([z.number(), z.number()]).optional(),
   /** What trials found behind the first cut; absent where somebody said it. */
-  learningRate: z.number().optional(),
+  found: z.object({ learningRate: z.number().optional(), keep: z.number().optional() }).optional(),
   original: z.object({ sizes, scores }).optional(),
   stages: z.array(stageSchema),
 });

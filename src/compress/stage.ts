@@ -15,9 +15,9 @@ import { createScorer, scoreModel } from '../train/scorer.ts';
 import type { NextStage } from './course.ts';
 import { type CutModel, cutTo } from './cutTo.ts';
 import { epochsFor, epochsWithin, secondsPerEpoch, usualEpochs } from './epochs.ts';
-import { findLearningRate } from './learningRate.ts';
 import { compressFiles, type StageRecord } from './record.ts';
 import { shareOf, sizesOf } from './sizes.ts';
+import { findSettings } from './trials.ts';
 import { configFrom, finite, modelAfter, placesOf, scoresText, type Work } from './work.ts';
 
 /** Updates over which the learning rate rises: behind a cut, Adam's first steps would undo what compensation gained. */
@@ -51,15 +51,17 @@ export async function trainStage(work: Work, next: NextStage): Promise<StageReco
   const settings = await stageSettings(work, places.cut, next.isLong);
   const teacher = sources.teacher === undefined ? {} : { teacher: join(directory, compressFiles.original) };
   const own = { ...sources, init: places.cut, ...teacher };
-  const loaded = await task.load(configFrom(work, settings), own);
+  const taskWith = (more: Settings) => task.load(configFrom(work, { ...settings, ...more }), own);
+  const loaded = await taskWith({});
   const { scores: before } = await scoreModel(cut.model, {
     ...{ problem: loaded.problem, runtime, signal },
     settings: work.config,
   });
   say(`${label}: ${cutText(cut)}; ${scoresText(loaded, before.valid!)}`);
-  const config = configFrom(work, await withLearningRate(work, settings, loaded));
+  const found = await foundSettings(work, settings, taskWith);
+  const config = configFrom(work, { ...settings, ...found });
   const resume = existsSync(join(places.run, runFiles.config));
-  const options = { config, task: loaded, directory: places.run, sources: own, resume };
+  const options = { config, task: await taskWith(found), directory: places.run, sources: own, resume };
   const { runStage = (_, all) => run({ ...all, runtime, signal }) } = work;
   const result = await runStage(label, options);
   const after = result.models.at(-1)!.scores.valid!;
@@ -156,19 +158,25 @@ async function stageSettings(work: Work, cut: string, isLong: boolean): Promise<
   return { warmup, ...own, epochs };
 }
 
-/** The settings with a learning rate: what somebody says, or what trials say behind the first cut. */
-async function withLearningRate(work: Work, settings: Settings, cut: LoadedTask): Promise<Settings> {
-  const { record, runtime, signal, say, save } = work;
-  if (settings.learningRate !== undefined) return settings;
-  if (record.learningRate === undefined) {
-    record.learningRate = await findLearningRate(cut, {
-      ...{ runtime, signal, say },
+/** What nobody says and trials find, once, behind the first cut. */
+async function foundSettings(
+  work: Work,
+  settings: Settings,
+  taskWith: (more: Settings) => Promise<LoadedTask>,
+): Promise<Settings> {
+  const { record, usual = {}, runtime, signal, say, save } = work;
+  if (record.found === undefined) {
+    const known = { ...usual, learningRate: Number(configFrom(work, settings).schedule.learningRate) };
+    const wanted = (['learningRate', 'keep'] as const).filter((name) => settings[name] === undefined);
+    const found = await findSettings(known, wanted, {
+      ...{ runtime, signal, say, taskWith: (own) => taskWith({ ...own }) },
       updates: updatesIn(work, record.epochs![1]),
       configWith: (own) => configFrom(work, { ...settings, ...own }),
     });
+    record.found = Object.fromEntries(wanted.map((name) => [name, found[name]]));
     await save();
   }
-  return { ...settings, learningRate: record.learningRate };
+  return record.found;
 }
 
 function updatesIn({ first, config }: Work, epochs: number): number {

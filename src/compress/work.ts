@@ -21,6 +21,8 @@ export interface CompressOptions {
   readonly task: Task;
   /** Settings of the task and of training, as `train` takes them. */
   readonly settings: Settings;
+  /** What holds where settings do not say it, unless something near it does better in short trials (`findSettings`). */
+  readonly usual?: { readonly learningRate?: number | undefined; readonly keep?: number | undefined } | undefined;
   /** `init` is the model, `data` its inputs; a `teacher` is followed where one is named: the model itself. */
   readonly sources: Sources & { readonly init: string };
   readonly goal: CompressGoal;
@@ -61,8 +63,8 @@ export interface Work extends CompressOptions {
 }
 
 /** A configuration of the task's training. */
-export function configFrom({ task }: CompressOptions, settings: Settings): RunConfig {
-  return resolveConfig({ task: task.name, ...settings }, { source: 'compress', tasks: [task] });
+export function configFrom({ task, usual }: CompressOptions, settings: Settings): RunConfig {
+  return resolveConfig({ task: task.name, ...usual, ...settings }, { source: 'compress', tasks: [task] });
 }
 
 /** What JSON can hold. */

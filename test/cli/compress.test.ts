@@ -3,7 +3,17 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { loadModel } from '../../src/onnx/file.ts';
-import { makeFolder, requireBuild, runAlone, runCli, startCommand } from '../support/runCli.ts';
+import { readResult } from '../../src/runs/result.ts';
+import {
+  makeFolder,
+  requireBuild,
+  runAlone,
+  runCli,
+  runJson,
+  startCommand,
+  tiny,
+  writeCorpus,
+} from '../support/runCli.ts';
 
 /*
  * The examples of compress, as their pages have them, with less of everything.
@@ -117,6 +127,31 @@ describe('compress, on its examples', () => {
     const { chosen, original, model } = await printed([...args, '--no-report', '--no-latency'], at, runAlone);
     expect(chosen.sizes.parameters).toBeLessThan(original.sizes.parameters);
     expect(existsSync(join(at, model))).toBe(true);
+  });
+});
+
+describe('compress, of a run directory', () => {
+  it('goes on with its task, by a course of its own, at a rate and a dropout that trials find', async () => {
+    writeCorpus(join(folder, 'text'));
+    await runJson(['train', ...tiny, '--data', 'text', '--out', 'lm'], folder);
+    const stages = async (out: string, ...said: string[]) => {
+      const args = ['compress', 'lm', '--target', 'units=0.5', '--stages', '1', '--epochs', '2', '--threads', '1'];
+      const { code, stderr } = await runCli([...args, ...said, '--no-latency', '--no-report', '--out', out], folder);
+      expect(code, stderr).toBe(0);
+      return { stderr, config: (await readResult(join(folder, out, 'stages/1/run'))).config };
+    };
+    const found = await stages('found');
+    const rate = /^learning rate (\S+) \(losses after short trials: [\d., ]+\)$/m.exec(found.stderr)!;
+    const kept = /^dropout keeps (\S+) \(losses after short trials: [\d., ]+\)$/m.exec(found.stderr)!;
+    expect(['0.3', '1', '3', '10']).toContain(rate[1]);
+    expect(found.config.optimizer).toMatchObject({ kind: 'sgd' });
+    expect(found.config.schedule).toMatchObject({ kind: 'cosine', learningRate: Number(rate[1]) });
+    expect(found.config.model).toMatchObject({ kind: 'lstm', keep: Number(kept[1]) });
+
+    const said = await stages('said', '--keep', '0.9', '--learning-rate', '0.5', '--schedule', 'constant');
+    expect(said.stderr).not.toContain('trials');
+    expect(said.config.schedule).toMatchObject({ kind: 'constant', learningRate: 0.5 });
+    expect(said.config.model).toMatchObject({ keep: 0.9 });
   });
 });
 

@@ -45,7 +45,7 @@ describe.each(['lstm.onnx', 'both.onnx'])('%s', (model) => {
   const name = model.replace('.onnx', '');
   const first = models[model]!;
 
-  it.each([
+  const tried: readonly (readonly [string, readonly string[], string])[] = [
     ['iss', ['--iss', '0.01'], 'group-lasso'],
     ['proximal', ['--iss', '0.5', '--proximal'], 'proximal'],
     ['l1', ['--l1', '0.001'], 'l1'],
@@ -53,7 +53,12 @@ describe.each(['lstm.onnx', 'both.onnx'])('%s', (model) => {
     ['narang', ['--magnitude', '0.5', '--prune-schedule', 'narang', '--prune-every', '10'], 'magnitude'],
     ['target', ['--target', 'units=0.5'], 'target'],
     ['params', ['--target', 'params=0.4', '--optimizer', 'adamw', '--schedule', 'cosine'], 'target'],
-  ])('%s', async (method, flags, kind) => {
+  ];
+  // Each way to act on weights once more where directions are units of their own.
+  const again = ['proximal', 'magnitude', 'target'];
+  const here = tried.filter(([method]) => model === 'lstm.onnx' || again.includes(method));
+
+  it.each(here)('%s', async (method, flags, kind) => {
     const out = `${name}-${method}`;
     const result = await runJson<RunResult>(tune(model, ...flags, '--out', out), folder);
     expect(result.config.method).toMatchObject({ kind });
@@ -90,12 +95,13 @@ describe.each(['lstm.onnx', 'both.onnx'])('%s', (model) => {
 
 describe('optimizers and schedules', () => {
   it.each([
-    ['sgd', 'step', ['--learning-rate', '0.3', '--decay', '0.9']],
-    ['momentum', 'constant', ['--learning-rate', '0.05', '--nesterov']],
-    ['adam', 'plateau', ['--plateau-patience', '3', '--decay', '0.7']],
-    ['adamw', 'cosine', ['--weight-decay', '0.05', '--warmup', '10', '--ema', '0.9']],
-    ['asgd', 'constant', ['--learning-rate', '0.3', '--non-monotone', '1']],
-  ])('%s, %s: learns, shrinks, and goes on after a kill', async (optimizer, schedule, flags) => {
+    ['sgd', 'step', '', ['--learning-rate', '0.3', '--decay', '0.9']],
+    ['momentum', 'constant', '', ['--learning-rate', '0.05', '--nesterov']],
+    // That a kill changes nothing for the others is said by optimizers.test.ts.
+    ['adam', 'plateau', ', and goes on after a kill', ['--plateau-patience', '3', '--decay', '0.7']],
+    ['adamw', 'cosine', ', and goes on after a kill', ['--weight-decay', '0.05', '--warmup', '10', '--ema', '0.9']],
+    ['asgd', 'constant', '', ['--learning-rate', '0.3', '--non-monotone', '1']],
+  ])('%s, %s: learns, shrinks%s', async (optimizer, schedule, killed, flags) => {
     const chosen = ['--optimizer', optimizer, '--schedule', schedule, ...flags];
     const training = tune('lstm.onnx', ...chosen, '--target', 'units=0.6');
     const result = await runJson<RunResult>([...training, '--out', optimizer], folder);
@@ -103,6 +109,7 @@ describe('optimizers and schedules', () => {
     const [original, trained, slim] = result.models;
     expect(trained!.scores.valid!.accuracy).toBeGreaterThan(original!.scores.valid!.accuracy! + 0.1);
     expect(slim!.hidden[0]).toBeLessThan(12);
+    if (killed === '') return;
     await trainWithOneKill(folder, `${optimizer}-killed`, training);
     expect(timelessMetrics(at(`${optimizer}-killed`))).toEqual(timelessMetrics(at(optimizer)));
   });

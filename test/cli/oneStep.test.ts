@@ -49,13 +49,13 @@ async function writeData(name: string, { input, takes, gives, loss }: Omit<Strea
   );
 }
 
-/** Trains for 20 updates; the losses of all of them. */
+/** Trains for some updates; the losses of all of them. */
 async function losses(
   model: string,
   data: string,
   { states, loss }: Pick<StreamingFixture, 'states' | 'loss'>,
   out: string,
-  more: string[] = [],
+  updates = UPDATES,
 ) {
   const flags = [
     '--target-array',
@@ -65,11 +65,11 @@ async function losses(
     '--batch',
     String(COUNT),
     '--epochs',
-    String(UPDATES),
+    String(updates),
     '--threads',
     '1',
   ];
-  const training = ['--optimizer', 'adam', '--learning-rate', '0.002', '--schedule', 'constant', ...more];
+  const training = ['--optimizer', 'adam', '--learning-rate', '0.002', '--schedule', 'constant'];
   const args = ['finetune', model, '--data', data, ...flags, ...training, ...stateFlags(states), '--out', out];
   const { code, stderr } = await runCli(args, folder);
   if (code !== 0) throw new Error(stderr);
@@ -190,12 +190,12 @@ describe.skipIf(!existsSync(published)).each<[string, Omit<StreamingFixture, 'mo
     { ...frame, states: { conv_cache: 'conv_cache_out', tfa_cache: 'tfa_cache_out', inter_cache: 'inter_cache_out' } },
   ],
 ])('the published %s', (name, facts) => {
-  it('is trained over time for 20 updates', { timeout: 300_000 }, async () => {
+  it('is trained over time', async () => {
     const model = await loadModel(join(published, name));
     await saveModel(at(name), facts.input === 'input' ? atRate(model, sizeOf(facts.takes)) : model);
     await writeData(`${name}.npz`, facts);
-    const found = await losses(name, `${name}.npz`, facts, `out-${name}`);
-    expect(found).toHaveLength(UPDATES);
+    const found = await losses(name, `${name}.npz`, facts, `out-${name}`, 8);
+    expect(found).toHaveLength(8);
     expect(found.at(-1)).toBeLessThan(found[0]!);
   });
 });
