@@ -51,7 +51,14 @@ export async function trainStage(work: Work, next: NextStage): Promise<StageReco
   const settings = await stageSettings(work, places.cut, next.isLong);
   const teacher = sources.teacher === undefined ? {} : { teacher: join(directory, compressFiles.original) };
   const own = { ...sources, init: places.cut, ...teacher };
-  const taskWith = (more: Settings) => task.load(configFrom(work, { ...settings, ...more }), own);
+  // A teacher runs once over all inputs when a task is loaded; of what trials change, only dropout is part of a model.
+  const tasks = new Map<unknown, Promise<LoadedTask>>();
+  const taskWith = (more: Settings) => {
+    const config = configFrom(work, { ...settings, ...more });
+    const known = tasks.get(config.model?.keep) ?? task.load(config, own);
+    tasks.set(config.model?.keep, known);
+    return known;
+  };
   const loaded = await taskWith({});
   const { scores: before } = await scoreModel(cut.model, {
     ...{ problem: loaded.problem, runtime, signal },
