@@ -24,7 +24,7 @@ interface Flags {
 /** A model in an engine, and a turn of it. */
 interface Contestant {
   readonly name: string;
-  readonly turn: (times: number) => Promise<readonly number[]>;
+  readonly turn: () => Promise<readonly number[]>;
 }
 
 /** All contestants in one shape of input. */
@@ -42,8 +42,8 @@ const SHAPES: readonly Shape[] = [
   { batch: 1, steps: 30 },
   { batch: 1, steps: 1 },
 ];
-/** Runs in a turn, of which the first ones only fill the caches again. */
-const [BURST, LEAD] = [8, 3];
+/** Timed runs in a turn, behind milliseconds of untimed ones: caches fill again, and threads of other engines go to sleep. */
+const [BURST, LEAD_IN] = [5, 300];
 const OURS = 'ONNX Runtime';
 
 await runScript<Flags>({
@@ -99,14 +99,14 @@ async function measured(
       const session = await nodeRuntime.createSession(form.model, { threads, name: form.name });
       sessions.push(session);
       const run = await timedRun(session, randomFeeds(form, { batch, steps }));
-      contestants.push({ name: form.name, turn: (times) => timesOf(run, times) });
+      contestants.push({ name: form.name, turn: () => timesOf(run) });
     }
     for (const name of await peer.prepare({ batch, steps })) {
-      contestants.push({ name, turn: (times) => peer.milliseconds(name, times) });
+      contestants.push({ name, turn: () => peer.milliseconds(name, BURST, LEAD_IN) });
     }
     const found = contestants.map(({ name }) => ({ name, times: [] as number[] }));
     for (let round = 0; round < rounds; round++) {
-      for (const [i, { turn }] of contestants.entries()) found[i]!.times.push(...(await turn(BURST)).slice(LEAD));
+      for (const [i, { turn }] of contestants.entries()) found[i]!.times.push(...(await turn()));
     }
     const timed = found.map(({ name, times }) => ({ name, milliseconds: spread(times) }));
     const fastest = (...has: readonly RegExp[]) => {
@@ -121,10 +121,11 @@ async function measured(
   }
 }
 
-async function timesOf(run: () => Promise<unknown>, times: number): Promise<number[]> {
-  const found: number[] = [];
-  for (let i = 0; i < times; i++) found.push(await milliseconds(run));
-  return found;
+async function timesOf(run: () => Promise<unknown>): Promise<number[]> {
+  for (let spent = 0; spent < LEAD_IN; ) spent += await milliseconds(run);
+  const times: number[] = [];
+  for (let i = 0; i < BURST; i++) times.push(await milliseconds(run));
+  return times;
 }
 
 function text(shapes: readonly ShapeResult[]): string {

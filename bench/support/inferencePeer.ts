@@ -21,8 +21,8 @@ export interface Shape {
 export interface InferencePeer {
   /** Compiles all models for a shape; the names of those that run. */
   prepare(shape: Shape): Promise<readonly string[]>;
-  /** Runs a model so many times, and says how long each took. */
-  milliseconds(name: string, times: number): Promise<readonly number[]>;
+  /** Runs a model so many times, and says how long each took, behind `leadIn` milliseconds of untimed runs. */
+  milliseconds(name: string, times: number, leadIn: number): Promise<readonly number[]>;
   /** Versions of the engines that are there. */
   readonly versions: Readonly<Record<string, string>>;
   close(): void;
@@ -66,8 +66,8 @@ export function inferencePeer(
       Object.assign(versions, answer?.versions);
       return answer?.names ?? [];
     },
-    async milliseconds(name, times) {
-      const answer = await ask<{ milliseconds: number[] }>({ run: name, times });
+    async milliseconds(name, times, leadIn) {
+      const answer = await ask<{ milliseconds: number[] }>({ run: name, times, leadIn });
       if (answer === undefined) throw new Error(`the peer ended while '${name}' ran`);
       return answer.milliseconds;
     },
