@@ -52,7 +52,8 @@ const last = json(join(out, 'stages', String(stages.length), 'run', 'result.json
 const rows = existsSync(flags.out) ? json(flags.out) : {};
 rows[flags.name] = {
   command: ['slimrnn compress', 'DENSE', ...settings].join(' '),
-  data: dense.data,
+  // A folder's path says nothing elsewhere; the digest tells the texts.
+  data: { ...dense.data, source: undefined },
   environment: { ...last.environment, command: undefined },
   engine: last.engine,
   load: loadavg()[0],

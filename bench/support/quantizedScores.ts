@@ -35,7 +35,8 @@ export async function scoreForms(run: string): Promise<QuantizedScores> {
     const [change] = await scoreChanges(model, quantized, 'valid', { problem, runtime: nodeRuntime, settings: config });
     forms.push({ ...form, ...change! });
   }
-  return { config, data, forms };
+  // A folder says nothing elsewhere; the digest tells the texts.
+  return { config, data: { ...data, source: undefined }, forms };
 }
 
 function formName({ to, bits }: QuantizeOptions): string {
