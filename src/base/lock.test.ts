@@ -35,6 +35,14 @@ it('of a living process is respected, until it ends', async () => {
   expect(readdirSync(folder)).toEqual([]);
 });
 
+it('of a living process is waited for by those who have patience, but not that of another machine', async () => {
+  const child = sleeper(1500);
+  lockFile(child.pid, 0);
+  (await acquireLock(folder, { patience: 30 })).release();
+  lockFile(1, 0, 'elsewhere.example');
+  await expect(acquireLock(folder, { patience: 600 })).rejects.toThrow('process 1 on elsewhere.example');
+});
+
 it.skipIf(process.platform !== 'linux')('of a process whose number is used again is void', async () => {
   lockFile(process.ppid, 1);
   (await acquireLock(folder)).release();

@@ -52,8 +52,15 @@ const SILENCE = 180;
 /** Files of the locks that this process holds, by their directories. */
 const held = new Map<string, string>();
 
-/** Takes the lock of a directory; throws LockedError, saying who has it, when another process does. */
-export async function acquireLock(directory: string): Promise<Lock> {
+/**
+ * Takes the lock of a directory; throws LockedError, saying who has it, when another process does: after `patience` seconds
+ * (0 by default) where that one is here, because it may be about to end.
+ */
+export async function acquireLock(
+  directory: string,
+  { patience = 0 }: { readonly patience?: number } = {},
+): Promise<Lock> {
+  const end = performance.now() + patience * 1e3;
   const own = join(directory, `lock.${process.pid}.${startOf('self') ?? 0}.${ownPlace}`);
   let takenOver: string | undefined;
   const onVoid = ({ pid, place, silent }: Holder) => {
@@ -69,7 +76,8 @@ export async function acquireLock(directory: string): Promise<Lock> {
     const other = await holderOf(directory, { own, onVoid });
     if (other === undefined) return { takenOver, release: hold(directory, own) };
     await rm(own, { force: true });
-    if (attempt === TRIES) throw new LockedError(lockedBy(directory, other));
+    const isLast = attempt >= TRIES && !(isHere(other.place) && performance.now() < end);
+    if (isLast) throw new LockedError(lockedBy(directory, other));
     await sleep(50 + Math.random() * 200);
   }
 }

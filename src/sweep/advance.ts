@@ -17,6 +17,7 @@ import { clearTemporaries, runFiles } from '../runs/runDirectory.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { isCollapsed } from '../train/collapse.ts';
 import { HopelessError } from '../train/errors.ts';
+import { ORPHANS } from './childProcess.ts';
 import { loadPlanned, type SweepPlan } from './plan.ts';
 import { addFailure, addRung, type RungEntry } from './runRecord.ts';
 
@@ -42,7 +43,7 @@ export async function advance({ plan, run: index, directory: sweep, until, ...re
   const { sources } = plan;
   const directory = join(sweep, run.name);
   await mkdir(directory, { recursive: true });
-  const lock = await acquireLock(directory);
+  const lock = await acquireLock(directory, { patience: ORPHANS });
   try {
     await clearTemporaries(directory);
     const task = await loadPlanned(plan, run);

@@ -41,6 +41,12 @@ export interface Launched {
 /** Starts a worker for a job on one of the parent's places, numbered from 0. */
 export type Launch = (job: Job, slot: number, onEpoch: (metrics: EpochMetrics) => void) => Launched;
 
+/**
+ * Seconds that the workers of a parent that was killed have to end. One that had only just been started may still take the
+ * lock of its run, so that the next worker of that run waits as well.
+ */
+export const ORPHANS = 30;
+
 const WORKER = 'dist/sweep/worker.js';
 
 /** Last characters of a worker's stderr that are kept to explain its end. */

@@ -6,7 +6,7 @@ import { acquireLock, waitUntilFree } from '../base/lock.ts';
 import { checkNewRunDirectory, clearTemporaries, writeJson } from '../runs/runDirectory.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { throwIfStopped } from '../train/errors.ts';
-import { type Job, type Launch, processLauncher } from './childProcess.ts';
+import { type Job, type Launch, ORPHANS, processLauncher } from './childProcess.ts';
 import { bindCores, defaultWorkers } from './cores.ts';
 import { checkSources, type SweepPlan } from './plan.ts';
 import { readPlan, requireSamePlan, savePlan, sweepFiles } from './planFile.ts';
@@ -41,9 +41,6 @@ export interface SweepOptions {
   /** Aborting lets all workers write a checkpoint and throws InterruptedError. */
   readonly signal?: AbortSignal | undefined;
 }
-
-/** Seconds that the workers of a parent that was killed have to end. */
-const ORPHANS = 30;
 
 /**
  * Trains the runs of a plan in worker processes, stops the worst at each rung, and makes the table. Everything that was
