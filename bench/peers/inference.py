@@ -24,7 +24,7 @@ import numpy as np
 PRECISIONS = {"float32": "f32", "bf16": "bf16"}
 
 
-def open_vino(models, threads):
+def open_vino(models, threads, vocabulary):
     """Contestants by name: a function of the shape that compiles a model, and returns one that runs it."""
     import openvino
 
@@ -33,17 +33,12 @@ def open_vino(models, threads):
     def prepared(path, hint):
         def prepare(batch, steps):
             model = core.read_model(path)
-            sizes = {"batch": batch, "time": steps, "steps": steps}
             shapes = {}
             for port in model.inputs:
-                shape = port.partial_shape
                 # Tokens are [T, B], states [1, B, H] or [B, H]: a free dimension is the batch unless it leads tokens.
-                free = [i for i, dim in enumerate(shape) if dim.is_dynamic]
-                is_tokens = port.element_type.is_integral()
-                known = [dim.get_length() if dim.is_static else None for dim in shape]
-                for i in free:
-                    known[i] = sizes["steps"] if is_tokens and i == 0 else sizes["batch"]
-                shapes[port] = known
+                leading = steps if port.element_type.is_integral() else batch
+                free = [leading if i == 0 else batch for i in range(len(port.partial_shape))]
+                shapes[port] = [d.get_length() if d.is_static else n for d, n in zip(port.partial_shape, free)]
             model.reshape(shapes)
             config = {"INFERENCE_PRECISION_HINT": hint, "INFERENCE_NUM_THREADS": threads, "PERFORMANCE_HINT": "LATENCY"}
             request = core.compile_model(model, "CPU", config).create_infer_request()
@@ -51,7 +46,7 @@ def open_vino(models, threads):
             for port in model.inputs:
                 dims = list(port.shape)
                 integral = port.element_type.is_integral()
-                values = np.random.randint(0, 10_000, dims) if integral else np.zeros(dims)
+                values = np.random.randint(0, vocabulary, dims) if integral else np.zeros(dims)
                 feeds[port.any_name] = values.astype(port.element_type.to_dtype())
             return lambda: request.infer(feeds, share_inputs=True, share_outputs=True)
 
@@ -128,7 +123,7 @@ def main():
         models[name] = (path, [int(size) for size in hidden.split(",")])
     contestants, versions = {}, {}
     for engine, make in {
-        "openvino": lambda: open_vino(models, args.threads),
+        "openvino": lambda: open_vino(models, args.threads, args.vocabulary),
         "torch": lambda: torch_models(models, args.threads, args.vocabulary, args.embedding),
     }.items():
         try:
