@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 import { BaseSequencer, type TestSpecification } from 'vitest/node';
+import { nodeFlags } from './test/support/nodeFlags.ts';
 
 /** Files that take long, those that start processes among them: they begin first, so that none runs alone at the end. */
 const SLOW = [/methods\.contract/, /\/cli\/(?:sweep|methodKills|finetuneMethods|terminals)\./, /\/test\//];
@@ -37,6 +38,7 @@ export default defineConfig({
     sequence: { sequencer: SlowFirst },
     // Most tests wait for one thread of the engine, or for a process that they have started.
     maxWorkers: '100%',
+    execArgv: nodeFlags,
     // A busy machine takes its time; what does not come at all fails the test all the same.
     testTimeout: 600_000,
     hookTimeout: 600_000,

@@ -50,11 +50,16 @@ export const stringsAttribute = (node: Node, name: string) => read(node, name, '
 export const graphAttribute = (node: Node, name: string) => read(node, name, 'graph');
 
 /** All graphs in a node's attributes, those in lists of graphs included; the branch for true comes first. */
-export function graphsOf(node: Node): Graph[] {
-  const { then_branch, ...others } = node.attributes;
-  return Object.values(then_branch ? { then_branch, ...others } : others).flatMap((a) =>
-    a.type === 'graph' ? [a.value] : a.type === 'graphs' ? [...a.value] : [],
-  );
+export function graphsOf({ attributes }: Node): Graph[] {
+  const graphs: Graph[] = [];
+  // Hardly a node has any, and every pass asks all of them.
+  for (const name in attributes) {
+    const a = attributes[name]!;
+    if (a.type === 'graphs') graphs.push(...a.value);
+    else if (a.type === 'graph' && name === 'then_branch') graphs.unshift(a.value);
+    else if (a.type === 'graph') graphs.push(a.value);
+  }
+  return graphs;
 }
 
 /** A node with the graphs in its attributes changed. */

@@ -15,6 +15,7 @@ import { makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
 let folder: string;
 const at = (...path: string[]) => join(folder, ...path);
 const tiny = ['train', 'bidaf-tiny', '--threads', '1'];
+const context = ['--fix', 'context_forward_passage,context_reverse_passage'];
 const result = (run: string) => JSON.parse(readFileSync(at(run, 'result.json'), 'utf8')) as RunResult;
 
 /** Passages in the form of SQuAD 1.1. */
@@ -36,7 +37,7 @@ beforeAll(async () => {
   folder = makeFolder();
   writeFileSync(at('passage.txt'), passage!.text);
   writeFileSync(at('dev.json'), squad(madeUpPassages().valid));
-  const iss = ['--iss', '0.02', '--threshold', '0.005', '--fix', 'context_forward_passage,context_reverse_passage'];
+  const iss = ['--iss', '0.01', '--threshold', '4e-4', ...context];
   await runJson([...tiny, ...iss, '--epochs', '8', '--out', 'tiny'], folder);
 });
 
@@ -106,18 +107,15 @@ describe('answer', () => {
 
 describe('a threshold after training', () => {
   it('lets more units leave, and the model scores as calibrate says', async () => {
-    const context = ['--fix', 'context_forward_passage,context_reverse_passage'];
-    const iss = ['--iss', '0.01', '--threshold', '4e-4', ...context];
-    await runJson([...tiny, ...iss, '--epochs', '8', '--out', 'soft'], folder);
-    const shrunk = ['shrink', 'soft/model.onnx', '--threshold', '0.02', ...context, '--out', 'thin.onnx'];
+    const shrunk = ['shrink', 'tiny/model.onnx', '--threshold', '0.02', ...context, '--out', 'thin.onnx'];
     const { layers, lossless } = (await runJson(shrunk, folder)) as { layers: ShrunkLayer[]; lossless: boolean };
     const units = (which: 'before' | 'after') => layers.reduce((sum, layer) => sum + layer[which], 0);
     expect(lossless).toBe(false);
-    expect(units('before')).toBe(result('soft').models[0]!.hidden.reduce((a, b) => a + b, 0));
-    expect(units('after')).toBeLessThan(result('soft').models[1]!.hidden.reduce((a, b) => a + b, 0));
+    expect(units('before')).toBe(result('tiny').models[0]!.hidden.reduce((a, b) => a + b, 0));
+    expect(units('after')).toBeLessThan(result('tiny').models[1]!.hidden.reduce((a, b) => a + b, 0));
 
-    const { points, score } = await runJson<Calibration>(['calibrate', 'soft', '--tolerance', '0.01'], folder);
-    const answers = ['answer', 'thin.onnx', '--vocabulary', 'soft/vocabulary.txt', '--data', 'dev.json'];
+    const { points, score } = await runJson<Calibration>(['calibrate', 'tiny', '--tolerance', '0.01'], folder);
+    const answers = ['answer', 'thin.onnx', '--vocabulary', 'tiny/vocabulary.txt', '--data', 'dev.json'];
     const { f1 } = (await runJson(answers, folder)) as { f1: number };
     expect(score.name).toBe('F1');
     expect(f1).toBeCloseTo(100 * points.find(({ threshold }) => threshold === 0.02)!.value, 4);
@@ -125,7 +123,7 @@ describe('a threshold after training', () => {
 
   it('that nothing is below writes nothing', async () => {
     const { code, stderr } = await runCli(
-      ['shrink', 'tiny/model.onnx', '--threshold', '1e-6', '--out', 'none.onnx'],
+      ['shrink', 'tiny/slim.onnx', '--threshold', '1e-6', '--out', 'none.onnx'],
       folder,
     );
     expect(code).toBe(3);

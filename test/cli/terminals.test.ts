@@ -27,9 +27,9 @@ beforeAll(async () => {
   folder = makeFolder();
   writeCorpus(at('text'));
   writeCorpus(at('long'));
-  writeFileSync(at('long', 'train.txt'), sentencesOf(100_000, randomStream(1)));
+  writeFileSync(at('long', 'train.txt'), sentencesOf(20_000, randomStream(1)));
   await saveModel(at('model.onnx'), recurrentModel({ op: 'GRU', hidden: 12 }));
-  await saveArrays(at('long.npz'), sumTask(100_000));
+  await saveArrays(at('long.npz'), sumTask(20_000));
   await saveArrays(at('few.npz'), sumTask(200));
   await saveArrays(at('some.npz'), sumTask(2000));
 });

@@ -41,6 +41,18 @@ export async function watchedPage(browser: Browser, options: BrowserContextOptio
   return { page, problems };
 }
 
+/** A wide window in the light, and a narrow one in the dark. */
+export const LOOKS = [
+  { width: 1280, colorScheme: 'light' },
+  { width: 390, colorScheme: 'dark' },
+] as const;
+
+/** Shows an open page otherwise. */
+export async function takeLook(page: Page, { width, colorScheme }: (typeof LOOKS)[number]): Promise<void> {
+  await page.setViewportSize({ width, height: 900 });
+  await page.emulateMedia({ colorScheme });
+}
+
 /** True when the page is wider than its window. */
 export function scrollsSideways(page: Page): Promise<boolean> {
   return page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { randomStream } from '../../src/base/random.ts';
+import { nodeFlags } from './nodeFlags.ts';
 import { runWarm } from './warmCli.ts';
 
 /*
@@ -34,7 +35,7 @@ export interface Started {
 /** The command that runs `slimrnn` with arguments. */
 export function cliCommand(args: readonly string[]): [file: string, ...args: string[]] {
   requireBuild();
-  return [process.execPath, main, ...args];
+  return [process.execPath, ...nodeFlags, main, ...args];
 }
 
 /** Starts `slimrnn` with arguments in a folder, as if nothing stood before it (`_` would tell of nohup). */

@@ -1,3 +1,5 @@
+import { existsSync, mkdtempSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Settings } from '../../src/base/fields.ts';
 import { resolveConfig } from '../../src/config/resolve.ts';
 import type { RunConfig } from '../../src/config/runConfig.ts';
@@ -5,6 +7,7 @@ import { trainParts } from '../../src/config/trainParts.ts';
 import type { Model, Tensor } from '../../src/graph/types.ts';
 import type { SparsityMethod } from '../../src/methods/method.ts';
 import { sgd } from '../../src/optimizers/sgd.ts';
+import { loadCheckpoint, saveCheckpoint } from '../../src/runs/checkpoint.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import { presets, tasks } from '../../src/tasks/registry.ts';
 import type { Batches, LoadedTask, Problem } from '../../src/tasks/task.ts';
@@ -125,6 +128,21 @@ export function memoryStore(onSave: (saved: Checkpoint) => void = () => undefine
     place: () => undefined,
   };
   return store;
+}
+
+/** A store of checkpoints as runs write them, in a file of its own in a folder; `last` reads the last one. */
+export function checkpointFiles(folder: string): RunStore & { last(): Promise<Checkpoint> } {
+  const path = join(mkdtempSync(join(folder, 'run-')), 'checkpoint.onnx');
+  let digest = '';
+  return {
+    load: async (wanted) => (existsSync(path) ? loadCheckpoint(path, wanted) : undefined),
+    async save(checkpoint) {
+      digest = checkpoint.progress.digest;
+      await saveCheckpoint(path, checkpoint);
+    },
+    place: () => undefined,
+    last: () => loadCheckpoint(path, digest),
+  };
 }
 
 /** Epochs without what depends on the clock. */

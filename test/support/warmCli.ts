@@ -1,5 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { nodeFlags } from './nodeFlags.ts';
 import type { Finished } from './runCli.ts';
 
 /*
@@ -48,7 +49,7 @@ function runNow(main: string, args: readonly string[], cwd: string): Promise<Fin
 
 /** Starts a process that ends with this one: its channel of commands closes. */
 function start(main: string): ChildProcess {
-  const child = spawn(process.execPath, [script, main], {
+  const child = spawn(process.execPath, [...nodeFlags, script, main], {
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
     // As if nothing stood before it (`_` would tell of nohup).
     env: { ...process.env, _: '' },

@@ -1,6 +1,6 @@
 import { int64s, intAttribute, integers, intsAttribute } from '../attributes.ts';
 import { addDims, divideDims, isStatic, multiplyDims, sizeOf } from '../dims.ts';
-import { elementTypeOf } from '../elementTypes.ts';
+import { elementTypeOf, isFloat } from '../elementTypes.ts';
 import { elementwiseValues } from '../evaluate/elementwise.ts';
 import { evaluate, shapePart } from '../evaluate/evaluate.ts';
 import { movementValues } from '../evaluate/movement.ts';
@@ -23,6 +23,8 @@ export const LONGEST_SHAPE = 64;
  * time are known before it. Returns the elements of each output, or undefined where they are not known.
  */
 export function inferIntegers(c: IntegerContext): readonly Integers[] {
+  // Most values of a network are no numbers to follow.
+  if (c.outputs.every(({ elementType }) => isFloat(elementType))) return [];
   const found =
     computed(c) ??
     ruleFor(rules, c.node)?.(c) ??
