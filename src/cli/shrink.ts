@@ -12,6 +12,7 @@ import { openStates } from '../passes/detectStates.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
 import { planCut } from '../slim/cut.ts';
+import { foldConstantUnits } from '../slim/foldConstantUnits.ts';
 import { layersAsMade } from '../slim/layersOf.ts';
 import { rankings } from '../slim/ranking.ts';
 import { type Shrunk, type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
@@ -91,7 +92,7 @@ async function shrinkFile(path: string, flags: ShrinkFlags): Promise<ShrinkResul
   for (const line of sizeHints(model)) note(line);
   const wanted = traceOptionsFrom(model, flags);
   const found = traceModel(model, wanted);
-  const traced = flags.threshold === undefined ? found : withoutSmallWeights(found, flags.threshold);
+  const traced = foldConstantUnits(flags.threshold === undefined ? found : withoutSmallWeights(found, flags.threshold));
   for (const hint of stateHints(openStates(model, wanted.states))) note(hint);
   const states = statesOf(traced.prepared);
   const feeds = flags.inputs === undefined ? undefined : await loadFeeds(flags.inputs, model, states);

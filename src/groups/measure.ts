@@ -66,7 +66,7 @@ function addSquares(squares: Float64Array, values: Numbers, owners: Int32Array, 
 
 /**
  * 1 for every living component whose producing weights are all zero: nothing but biases drives it, so its activation
- * does not depend on the input. It cannot leave without loss, because something reads that constant.
+ * does not depend on the input. Something reads it: it can leave where biases can stand for it (`foldConstantUnits`).
  */
 export function drivenByBias(groups: Groups, weights: WeightLookup, live: Uint8Array): Uint8Array {
   const produced = new Uint8Array(groups.count);

@@ -19,6 +19,7 @@ import { type FoundStates, openStates } from '../passes/detectStates.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import type { PrepareOptions } from '../passes/prepareModel.ts';
 import { directionNames } from '../recurrent/directions.ts';
+import { foldConstantUnits } from '../slim/foldConstantUnits.ts';
 import { type Costs, costsOf, uncountedOperators } from './costs.ts';
 import { type NormSummary, summarizeNorms } from './normSummary.ts';
 
@@ -113,13 +114,15 @@ function tryTrace(model: Model, options: DescribeOptions): { traced?: TracedMode
 type Measured = ReturnType<typeof measure>;
 
 /** What is known of each component; the sizes of inputs by the name of the layer. */
-function measure({ prepared, groups }: TracedModel) {
+function measure(traced: TracedModel) {
+  const { prepared, groups } = traced;
   const weights = weightsOf(constantPerUse(prepared.graph));
-  const live = liveComponents(groups, weights);
+  const folded = weightsOf(constantPerUse(foldConstantUnits(traced).prepared.graph));
+  const live = liveComponents(groups, folded);
   return {
     groups,
     live,
-    driven: drivenByBias(groups, weights, live),
+    driven: drivenByBias(groups, folded, live),
     norms: groupNorms(groups, weights),
     sizes: groupSizes(groups, prepared.graph),
     inputSizes: inputSizes(prepared.graph),
@@ -134,7 +137,7 @@ function describeLayer({ name, operator, components, blocked, keptBy }: GroupLay
   for (const k of free) {
     const reason = groups.entangled.get(k);
     if (reason !== undefined) count(reason);
-    if (driven[k] === 1) count('only biases drive them, but something reads the constant that comes out');
+    if (driven[k] === 1) count('only biases drive them, but no bias can stand for what comes out and is read');
   }
   return {
     name,

@@ -14,6 +14,7 @@ import { inferredOutputs } from '../passes/inferredOutputs.ts';
 import { inlineFunctions } from '../passes/inlineFunctions.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import { mergeVectors } from '../passes/ownVectors.ts';
+import { foldConstantUnits } from './foldConstantUnits.ts';
 import { packWeights } from './packWeights.ts';
 import { adaptShapeConstants, type Channels, sizeNow } from './shapeConstants.ts';
 import { type Removal, removes, sliceByGroups } from './slice.ts';
@@ -80,9 +81,12 @@ export interface ResizedValue {
   readonly after: readonly Dim[];
 }
 
-/** Removes what can leave without loss: every component that no living one reads (`liveComponents`). */
+/**
+ * Removes what can leave without loss: every component that no living one reads (`liveComponents`), and those that only
+ * biases drive, where their readers' biases can take what they put out (`foldConstantUnits`).
+ */
 export function shrinkZeros(model: Model, options: TraceModelOptions = {}): Shrunk {
-  const traced = traceModel(model, options);
+  const traced = foldConstantUnits(traceModel(model, options));
   const live = liveComponents(traced.groups, weightsOf(constantPerUse(traced.prepared.graph)));
   return shrinkModel(model, traced, (k) => live[k] === 0);
 }

@@ -7,6 +7,7 @@ import { constantPerUse } from '../passes/constantPerUse.ts';
 import { detachLookups } from '../passes/detachLookups.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import type { Tensors } from '../runtime/runtime.ts';
+import { foldConstantUnits } from '../slim/foldConstantUnits.ts';
 import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../verify/verify.ts';
 import type { TrainedModel, TrainOptions } from './options.ts';
@@ -41,7 +42,8 @@ export async function finishModels(
   const model = withoutDropout(trained);
   if (method.isDense) return { model, kept };
   const states = namesStates(model) ? statesOf(model) : undefined;
-  const traced = traceModel(model, { embeddings: method.embeddings, fix: settings.fix ?? [], states });
+  const options = { embeddings: method.embeddings, fix: settings.fix ?? [], states };
+  const traced = foldConstantUnits(traceModel(model, options));
   const { prepared, groups } = traced;
   const live = liveComponents(groups, weightsOf(constantPerUse(prepared.graph)));
   const { model: slim, removed, layers } = shrinkModel(model, traced, (k) => live[k] === 0);
