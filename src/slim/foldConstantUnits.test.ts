@@ -1,10 +1,9 @@
 import { describe, expect, it } from 'vitest';
-import { randomStream, uniform } from '../base/random.ts';
-import { floats } from '../graph/attributes.ts';
+import { randomTensor } from '../../test/support/graphs.ts';
 import { GraphBuilder, type Value } from '../graph/builder.ts';
 import { modelOf } from '../graph/model.ts';
 import { add, matmul, squeeze } from '../graph/ops.ts';
-import type { Model, Tensor } from '../graph/types.ts';
+import type { Model } from '../graph/types.ts';
 import { describeModel } from '../inspect/describe.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import type { Tensors } from '../runtime/runtime.ts';
@@ -17,17 +16,8 @@ const HIDDEN = 5;
 const GATES = { LSTM: 4, GRU: 3, RNN: 1 } as const;
 type Cell = keyof typeof GATES;
 
-const random = randomStream(3);
-function drawn(dims: readonly number[]): Tensor {
-  return floats(
-    dims,
-    uniform(
-      dims.reduce((a, b) => a * b, 1),
-      0.7,
-      random,
-    ),
-  );
-}
+let seed = 0;
+const drawn = (dims: readonly number[]) => randomTensor(dims, ++seed, 0.7);
 
 /** A layer with biases, all of whose weights and biases for the units in `silent` are zero. */
 function recurrent(x: Value, cell: Cell, name: string, silent: readonly number[], state?: Value): Value {
