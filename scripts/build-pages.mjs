@@ -43,10 +43,9 @@ const engine = 'ort-wasm-simd-threaded.wasm';
 const ortFolder = dirname(createRequire(import.meta.url).resolve('onnxruntime-web/wasm'));
 await copyFile(join(ortFolder, engine), join(assets, engine));
 
-for (const file of ['report.js', ...(await readdir(assets)).map((name) => `app/assets/${name}`)]) {
-  const { size } = await stat(join(out, file));
-  console.log(`dist/web/${file}: ${(size / 1e3).toFixed(0)} kB`);
-}
+const files = ['report.js', ...(await readdir(assets)).map((name) => join('app/assets', name))];
+const sizes = await Promise.all(files.map(async (file) => (await stat(join(out, file))).size));
+console.log(`dist/web: ${files.length} files, ${(sizes.reduce((a, b) => a + b) / 1e6).toFixed(1)} MB`);
 
 /** Bundles entries for browsers. A module of Node among them is a mistake, and is named with the chain that leads to it. */
 async function bundle(input, output) {
