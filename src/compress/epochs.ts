@@ -1,3 +1,4 @@
+import { median } from '../bench/statistics.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import { taskParts, trainParts } from '../config/trainParts.ts';
 import type { Runtime } from '../runtime/runtime.ts';
@@ -14,7 +15,7 @@ const MOST_EPOCHS = 200;
 const TIMED = 8;
 /** Share of a budget of time that goes to training: the rest is for cutting, scoring and timing models. */
 const TRAINING = 0.8;
-/** What trials of learning rates take, as a share of a long stage. */
+/** What trials of one setting take, as a share of a long stage. */
 const TRIALS = 0.2;
 
 /** Epochs of a short stage, and of a long one. */
@@ -32,9 +33,9 @@ export function epochsFor(long: number): StageEpochs {
   return [Math.max(1, Math.round(long * SHORT)), long];
 }
 
-/** As many epochs as fit into a budget of seconds for so many stages, one at least; `tries` learning rates or is told one. */
-export function epochsWithin(seconds: number, epochSeconds: number, stages: number, tries: boolean): StageEpochs {
-  const long = (TRAINING * seconds) / epochSeconds / (1 + SHORT * (stages - 1) + (tries ? TRIALS : 0));
+/** As many epochs as fit into a budget of seconds for so many stages and settings that trials look for, one at least. */
+export function epochsWithin(seconds: number, epochSeconds: number, stages: number, tried: number): StageEpochs {
+  const long = (TRAINING * seconds) / epochSeconds / (1 + SHORT * (stages - 1) + TRIALS * tried);
   return epochsFor(Math.min(MOST_EPOCHS, Math.max(1, Math.floor(long))));
 }
 
@@ -56,6 +57,6 @@ export async function secondsPerEpoch(task: LoadedTask, config: RunConfig, runti
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
   }
-  const timed = times.length - 1;
-  return timed < 1 ? 1 : ((times.at(-1)! - times[0]!) / timed / 1000) * batches;
+  const each = times.slice(1).map((time, i) => time - times[i]!);
+  return each.length === 0 ? 1 : (median(each) / 1000) * batches;
 }

@@ -17,7 +17,7 @@ import { type CutModel, cutTo } from './cutTo.ts';
 import { epochsFor, epochsWithin, secondsPerEpoch, usualEpochs } from './epochs.ts';
 import { compressFiles, type StageRecord } from './record.ts';
 import { shareOf, sizesOf } from './sizes.ts';
-import { findSettings } from './trials.ts';
+import { type Found, findSettings } from './trials.ts';
 import { configFrom, finite, modelAfter, placesOf, scoresText, type Work } from './work.ts';
 
 /** Updates over which the learning rate rises: behind a cut, Adam's first steps would undo what compensation gained. */
@@ -165,6 +165,12 @@ async function stageSettings(work: Work, cut: string, isLong: boolean): Promise<
   return { warmup, ...own, epochs };
 }
 
+/** Settings that nobody says: how much dropout keeps only where the task has some. */
+function soughtSettings({ usual }: Work, settings: Settings): (keyof Found)[] {
+  const known = usual?.keep === undefined ? (['learningRate'] as const) : (['learningRate', 'keep'] as const);
+  return known.filter((name) => settings[name] === undefined);
+}
+
 /** What nobody says and trials find, once, behind the first cut. */
 async function foundSettings(
   work: Work,
@@ -174,7 +180,7 @@ async function foundSettings(
   const { record, usual = {}, runtime, signal, say, save } = work;
   if (record.found === undefined) {
     const known = { ...usual, learningRate: Number(configFrom(work, settings).schedule.learningRate) };
-    const wanted = (['learningRate', 'keep'] as const).filter((name) => settings[name] === undefined);
+    const wanted = soughtSettings(work, settings);
     const found = await findSettings(known, wanted, {
       ...{ runtime, signal, say, taskWith: (own) => taskWith({ ...own }) },
       updates: updatesIn(work, record.epochs![1]),
@@ -201,9 +207,9 @@ async function epochsOf(work: Work, settings: Settings): Promise<readonly [numbe
       configFrom(work, { ...settings, ...(await work.task.settingsOf?.(work.sources.init)), epochs: 1 }),
       runtime,
     );
+    const { length: sought } = soughtSettings(work, settings);
     // Where only the loss is bounded, some sizes are tried.
-    const tries = settings.learningRate === undefined;
-    decided = epochsWithin(seconds, each, goal.kind === 'size' ? stages : LIKELY_STAGES, tries);
+    decided = epochsWithin(seconds, each, goal.kind === 'size' ? stages : LIKELY_STAGES, sought);
     say(`an epoch takes about ${each.toFixed(1)} s: ${decided.join(' and ')} epochs for each stage`);
   }
   record.epochs = [...decided] as [number, number];
