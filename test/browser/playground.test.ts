@@ -202,6 +202,16 @@ describe.skipIf(chromiumPath === undefined)('the playground in Chromium', () => 
     await page.getByRole('button', { name: 'Train', exact: true }).click();
     await page.getByRole('alert').getByText('paste at least 2000').waitFor();
     expect(await page.getByRole('button', { name: 'Train', exact: true }).isEnabled()).toBe(true);
+    // A λ that takes all units ends the training with one to try.
+    await page.getByLabel('Text', { exact: true }).fill(sentencesOf(500, randomStream(3)).replaceAll('\n', '.\n\n'));
+    for (const [label, value] of Object.entries({ 'Units a layer': '16', λ: '5', Epochs: '30' })) {
+      await page.getByLabel(label, { exact: true }).fill(value);
+    }
+    await page.getByLabel('Shrink while training').check();
+    await page.getByRole('button', { name: 'Train', exact: true }).click();
+    const collapsed = page.getByRole('alert').getByText('training collapsed');
+    await collapsed.waitFor();
+    expect(await collapsed.innerText()).toMatch(/and no unit comes back\. Try λ [\d.]+\.$/);
     const panel = page.getByRole('region', { name: 'Continue a text' });
     writeFileSync(join(folder, 'bad.onnx'), 'no model');
     await panel.getByText('Take models from files').click();

@@ -120,6 +120,8 @@ export interface TrainingState {
   /** τ. */
   readonly threshold?: number;
   readonly progress?: BatchProgress;
+  /** What the trainer had to say last: that λ takes (nearly) all units of a layer. */
+  readonly note?: string;
   /** What is done after the last epoch. */
   readonly stage?: string;
   readonly outcome?: TrainingOutcome;

@@ -69,6 +69,7 @@ export function TrainPanel({ onTrained }: { onTrained: TakeModels }) {
       </div>
       {(message || problem) !== '' && <Problem message={message || problem} />}
       {isBusy && <TrainProgress training={training} />}
+      {training.note !== undefined && <p class="part">{training.note}</p>}
       {outcome && <TrainOutcome outcome={outcome} onTrained={onTrained} />}
       {charts}
     </section>

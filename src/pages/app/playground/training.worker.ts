@@ -29,7 +29,7 @@ const tell = (news: TrainingState) => say({ kind: 'news', news });
 addEventListener('message', ({ data }: MessageEvent<TrainingRequest>) => {
   if (data.kind === 'stop') stop.abort();
   else if (data.kind === 'drawn') isDrawn = true;
-  else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inWords(error) }));
+  else run(data.choice).catch((error: unknown) => say({ kind: 'failed', message: inFields(inWords(error)) }));
 });
 
 /** Milliseconds between two reports of progress, which cost the page some drawing. */
@@ -38,6 +38,11 @@ const INTERVAL = 300;
 const MOST_WORDS = 2000;
 /** Steps of a run that is timed. */
 const TIMED_STEPS = 30;
+
+/** What the trainer says to people who type flags, in the words of the page's fields. */
+function inFields(text: string): string {
+  return text.replace(', or go on all the same with --train-collapsed', '').replaceAll('--iss ', 'λ ');
+}
 
 async function run(choice: TrainingChoice): Promise<void> {
   const config = trainingConfig(choice);
@@ -71,7 +76,10 @@ async function trainUntilStopped(options: TrainOptions): Promise<TrainedModel> {
   const report = reporter();
   const store = memoryStore();
   try {
-    return await train({ ...options, store, signal: stop.signal, onBatch: report.batch, onEpoch: report.epoch });
+    return await train({
+      ...{ ...options, store, signal: stop.signal, onBatch: report.batch, onEpoch: report.epoch },
+      onCollapse: (text) => tell({ note: inFields(text) }),
+    });
   } catch (error) {
     if (!(error instanceof InterruptedError)) throw error;
     // No further epoch: the checkpoint as a finished model.
