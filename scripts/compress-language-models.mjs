@@ -1,6 +1,6 @@
 // Puts `slimrnn compress` of a dense language model beside a run with ISS, at the parameters that ISS left, in a file of results.
 //   node scripts/compress-language-models.mjs --name demo --dense runs/demo-dense --iss runs/demo-iss/result.json
-//     [--work runs/compressed] [--threads 1] [--out results/compress-language-models.json]
+//     [--work runs/compressed] [--threads 1] [--out results/compress-language-models.json] [-- further flags of compress]
 // Both runs learn from the same text. --iss is the result.json of a run, or a file that scripts/evidence.mjs made of one.
 import { spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -10,7 +10,8 @@ import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
 const cli = fileURLToPath(new URL('../dist/cli/main.js', import.meta.url));
-const { values: flags } = parseArgs({
+const { values: flags, positionals: further } = parseArgs({
+  allowPositionals: true,
   options: {
     name: { type: 'string' },
     dense: { type: 'string' },
@@ -42,7 +43,7 @@ const [whole, slim] = [dense, iss].map(({ models }) => figuresOf(models.at(-1)))
 const share = Math.ceil((1e4 * slim.parameters) / whole.parameters) / 1e4;
 const out = join(flags.work, flags.name);
 mkdirSync(flags.work, { recursive: true });
-const settings = ['--target', `params=${share}`, '--threads', flags.threads];
+const settings = ['--target', `params=${share}`, ...further, '--threads', flags.threads];
 const args = ['compress', flags.dense, ...settings, '--no-latency', '--no-report', '--resume', '--out', out];
 const { status } = spawnSync(process.execPath, [cli, ...args], { stdio: ['ignore', 'ignore', 'inherit'] });
 if (status !== 0) process.exit(status ?? 1);
