@@ -69,8 +69,10 @@ rows[flags.name] = {
 };
 writeFileSync(flags.out, `${JSON.stringify(rows, null, 2)}\n`);
 
-/** What tells two trainings apart. */
+/** What tells two trainings apart; `init` where one began with the weights of another. */
 function settingsOf({ config }) {
-  const { epochs, seed, task, model, method, optimizer, schedule, ...older } = config;
-  return task === undefined ? { epochs, seed, ...older } : { epochs, seed, task, model, method, optimizer, schedule };
+  const { epochs, seed, task, model, method, optimizer, schedule, sources, ...older } = config;
+  if (task === undefined) return { epochs, seed, ...older };
+  const init = sources?.init == null ? {} : { init: 'a trained model' };
+  return { epochs, seed, task, model, method, optimizer, schedule, ...init };
 }
