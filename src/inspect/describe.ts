@@ -11,7 +11,7 @@ import { storedTensors } from '../graph/stored.ts';
 import type { Graph, Model, ValueInfo } from '../graph/types.ts';
 import { type GroupSummary, groupMembers } from '../groups/groupMembers.ts';
 import type { GroupLayer } from '../groups/groups.ts';
-import { drivenByBias, groupNorms, groupSizes, liveComponents, weightsOf } from '../groups/measure.ts';
+import { groupNorms, groupSizes, weightsOf } from '../groups/measure.ts';
 import type { TraceOptions } from '../groups/trace.ts';
 import { type TracedModel, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
@@ -117,12 +117,11 @@ type Measured = ReturnType<typeof measure>;
 function measure(traced: TracedModel) {
   const { prepared, groups } = traced;
   const weights = weightsOf(constantPerUse(prepared.graph));
-  const folded = weightsOf(constantPerUse(foldConstantUnits(traced).prepared.graph));
-  const live = liveComponents(groups, folded);
+  const { live, driven } = foldConstantUnits(traced);
   return {
     groups,
     live,
-    driven: drivenByBias(groups, folded, live),
+    driven,
     norms: groupNorms(groups, weights),
     sizes: groupSizes(groups, prepared.graph),
     inputSizes: inputSizes(prepared.graph),

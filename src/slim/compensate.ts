@@ -87,7 +87,8 @@ export function compensate(
   return { prepared: { ...prepared, graph }, groups: made.groups, compensated, left: all - compensated };
 }
 
-function withValues(tensor: Tensor, values: Float64Array | undefined): Tensor {
+/** A tensor with other values, where there are any. */
+export function withValues(tensor: Tensor, values: Float64Array | undefined): Tensor {
   return (values && tensorOfNumbers(tensor.elementType, tensor.dims, values)) ?? tensor;
 }
 

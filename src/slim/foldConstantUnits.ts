@@ -1,5 +1,5 @@
 import { sizeOf } from '../graph/dims.ts';
-import { type Numbers, numbersOf, tensorOfNumbers } from '../graph/numbers.ts';
+import { type Numbers, numbersOf } from '../graph/numbers.ts';
 import { useCounts } from '../graph/rewrite.ts';
 import { SparseTensor } from '../graph/sparseTensor.ts';
 import { mapStored, storedHere, storedTensors } from '../graph/stored.ts';
@@ -9,31 +9,40 @@ import { drivenByBias, liveComponents, weightsOf } from '../groups/measure.ts';
 import type { TracedModel } from '../groups/traceModel.ts';
 import { constantPerUse } from '../passes/constantPerUse.ts';
 import { activityKey } from './activity.ts';
-import { compensate } from './compensate.ts';
+import { compensate, withValues } from './compensate.ts';
 import { constantChannels } from './constantChannels.ts';
 import { ownBiases } from './ownBiases.ts';
 import { type UnitReader, unitReaders } from './readers.ts';
 
+/** A model whose constant units are folded, and what is known of its components. */
+export interface FoldedModel extends TracedModel {
+  /** As `liveComponents` and `drivenByBias` return them. */
+  readonly live: Uint8Array;
+  readonly driven: Uint8Array;
+}
+
 /**
  * Adds what units that only biases drive put out to the biases of their readers, and lets nothing read them any more:
- * the model computes what it did, up to rounding, and `liveComponents` says that they can leave. Units stay as they are
- * where what comes out changes over the steps (gated cells with a bias at the candidate, any state that a caller
- * gives), and where a reader is no product with a bias of its own.
+ * the model computes what it did, up to rounding, and they are no longer alive. Units stay as they are where what comes
+ * out changes over the steps (gated cells with a bias at the candidate, any state that a caller gives), and where a
+ * reader is no product with a bias of its own.
  */
-export function foldConstantUnits(traced: TracedModel): TracedModel {
+export function foldConstantUnits(traced: TracedModel): FoldedModel {
   // A unit that reads none but those that were folded is driven by biases alone after them.
   for (let model = traced; ; ) {
-    const folded = foldOnce(model);
-    if (folded === undefined) return model;
+    const { groups } = model;
+    const own = constantPerUse(model.prepared.graph);
+    const weights = weightsOf(own);
+    const live = liveComponents(groups, weights);
+    const driven = drivenByBias(groups, weights, live);
+    const folded = driven.includes(1) ? foldOnce(model, own, driven) : undefined;
+    if (folded === undefined) return { ...model, live, driven };
     model = folded;
   }
 }
 
-function foldOnce({ prepared, groups }: TracedModel): TracedModel | undefined {
-  const own = constantPerUse(prepared.graph);
-  const weights = weightsOf(own);
-  const driven = drivenByBias(groups, weights, liveComponents(groups, weights));
-  if (!driven.includes(1)) return undefined;
+/** Folds those of the components that can be; `own` is the graph with its constants one per use. */
+function foldOnce({ prepared, groups }: TracedModel, own: Graph, driven: Uint8Array): TracedModel | undefined {
   const constants = constantChannels(own);
   const { readers } = unitReaders(own, groups);
   const { biases } = ownBiases(own, groups, readers);
@@ -55,9 +64,9 @@ function foldOnce({ prepared, groups }: TracedModel): TracedModel | undefined {
   const isUnread = (axis: AxisComponents, index: number) => {
     const values = denseValues(stored.get(axis.tensor));
     if (values !== undefined && isZeroAt(stored.get(axis.tensor)!, values, axis.axis, index)) return true;
-    const own = readers.filter(({ weight, reads }) => weight === axis.tensor && reads === axis.axis);
-    const isOwn = values !== undefined && uses.get(axis.tensor) === 1 && own.length > 0;
-    return isOwn && own.every((reader) => canTake(reader, index));
+    const found = readers.filter(({ weight, reads }) => weight === axis.tensor && reads === axis.axis);
+    const isOwn = values !== undefined && uses.get(axis.tensor) === 1 && found.length > 0;
+    return isOwn && found.every((reader) => canTake(reader, index));
   };
   const canFold = (k: number) => reading.every((axis) => indicesOf(axis, k).every((index) => isUnread(axis, index)));
   const folded = Uint8Array.from(driven, (is, k) => (is === 1 && !groups.entangled.has(k) && canFold(k) ? 1 : 0));
@@ -110,8 +119,5 @@ function unread(graph: Graph, groups: Groups, folded: Uint8Array): Graph {
     }
     changed.set(axis.tensor, values);
   }
-  return mapStored(graph, (tensor, name) => {
-    const values = changed.get(name);
-    return (values && tensorOfNumbers(tensor.elementType, tensor.dims, values)) ?? tensor;
-  });
+  return mapStored(graph, (tensor, name) => withValues(tensor, changed.get(name)));
 }

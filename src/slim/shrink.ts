@@ -6,7 +6,7 @@ import { RECURRENT_INPUT } from '../graph/slots.ts';
 import { storedTensors } from '../graph/stored.ts';
 import type { Dim, Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import type { Groups } from '../groups/groups.ts';
-import { groupNorms, liveComponents, type WeightLookup, weightsOf } from '../groups/measure.ts';
+import { groupNorms, type WeightLookup, weightsOf } from '../groups/measure.ts';
 import type { TracedGroups } from '../groups/trace.ts';
 import { type TracedModel, type TraceModelOptions, traceModel } from '../groups/traceModel.ts';
 import { constantPerUse, mergeConstants, mergeFills } from '../passes/constantPerUse.ts';
@@ -86,9 +86,8 @@ export interface ResizedValue {
  * biases drive, where their readers' biases can take what they put out (`foldConstantUnits`).
  */
 export function shrinkZeros(model: Model, options: TraceModelOptions = {}): Shrunk {
-  const traced = foldConstantUnits(traceModel(model, options));
-  const live = liveComponents(traced.groups, weightsOf(constantPerUse(traced.prepared.graph)));
-  return shrinkModel(model, traced, (k) => live[k] === 0);
+  const { prepared, groups, live } = foldConstantUnits(traceModel(model, options));
+  return shrinkModel(model, { prepared, groups }, (k) => live[k] === 0);
 }
 
 /** Removes components of a prepared model (`traceModel`), and puts its directions together again. */

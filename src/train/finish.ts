@@ -1,14 +1,10 @@
 import { SparseTensor } from '../graph/sparseTensor.ts';
 import { namesStates, statesOf } from '../graph/states.ts';
 import type { Model, Tensor } from '../graph/types.ts';
-import { liveComponents, weightsOf } from '../groups/measure.ts';
-import { traceModel } from '../groups/traceModel.ts';
-import { constantPerUse } from '../passes/constantPerUse.ts';
 import { detachLookups } from '../passes/detachLookups.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import type { Tensors } from '../runtime/runtime.ts';
-import { foldConstantUnits } from '../slim/foldConstantUnits.ts';
-import { type ShrunkLayer, shrinkModel } from '../slim/shrink.ts';
+import { type ShrunkLayer, shrinkZeros } from '../slim/shrink.ts';
 import { assertEqual, type Difference } from '../verify/verify.ts';
 import type { TrainedModel, TrainOptions } from './options.ts';
 import { lookedUp } from './scorer.ts';
@@ -43,10 +39,7 @@ export async function finishModels(
   if (method.isDense) return { model, kept };
   const states = namesStates(model) ? statesOf(model) : undefined;
   const options = { embeddings: method.embeddings, fix: settings.fix ?? [], states };
-  const traced = foldConstantUnits(traceModel(model, options));
-  const { prepared, groups } = traced;
-  const live = liveComponents(groups, weightsOf(constantPerUse(prepared.graph)));
-  const { model: slim, removed, layers } = shrinkModel(model, traced, (k) => live[k] === 0);
+  const { model: slim, prepared, groups, removed, layers } = shrinkZeros(model, options);
   const feeds = problem.samples(model);
   const compared = withoutSparseTables(model, slim, feeds);
   const verify = await assertEqual(runtime, compared.original, compared.candidate, {
