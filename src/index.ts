@@ -18,6 +18,7 @@ export type { LabelledText, TextColumns } from './data/labelled/labelledText.ts'
 export { readLabelled } from './data/labelled/readLabelled.ts';
 export { getDataset, listDatasets } from './data/registry.ts';
 export { loadSotu, type SotuOptions } from './data/sotu.ts';
+export { readWordVectors, type WordVectors } from './data/wordVectors.ts';
 export { GraphBuilder, type Value } from './graph/builder.ts';
 export { inferTypes } from './graph/infer/infer.ts';
 export * as ops from './graph/ops.ts';
@@ -93,6 +94,7 @@ export { type SweepEvent, type SweepOptions, sweep } from './sweep/sweep.ts';
 export { arraysTask } from './tasks/arrays/task.ts';
 export { distillationTask } from './tasks/distillation/task.ts';
 export { languageModelTask } from './tasks/language-model/task.ts';
+export { questionAnsweringTask } from './tasks/question-answering/task.ts';
 export { presets, taskNamed, tasks } from './tasks/registry.ts';
 export { textClassificationTask } from './tasks/text-classification/task.ts';
 export { compareTopologies, type NamedModel, type TopologyComparison } from './topology/compare.ts';

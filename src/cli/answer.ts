@@ -4,8 +4,9 @@ import { Command } from 'commander';
 import { UsageError } from '../base/errors.ts';
 import { writeAtomically } from '../base/files.ts';
 import { readQuestionFile } from '../data/questions/questionFiles.ts';
-import type { SpanTokens } from '../data/questions/spanTokens.ts';
+import { type SpanTokens, spanTokens } from '../data/questions/spanTokens.ts';
 import { readTextFile } from '../data/textFiles.ts';
+import { readWordVectors } from '../data/wordVectors.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
 import { modelPath } from '../tasks/modelPath.ts';
@@ -15,6 +16,7 @@ import {
   type FoundAnswer,
   requireQuestionModel,
 } from '../tasks/question-answering/answer.ts';
+import { wordOf } from '../tasks/question-answering/lexicon.ts';
 import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
 import { checkNewFile, whole } from './flags.ts';
 import { addExamples } from './helpTexts.ts';
@@ -27,6 +29,7 @@ interface AnswerFlags {
   readonly out?: string;
   readonly force?: boolean;
   readonly vocabulary?: string;
+  readonly vectors?: string;
   readonly threads?: number;
 }
 
@@ -43,6 +46,10 @@ export const command = new Command('answer')
   .option('--out <file>', "write the answers to --data there, as SQuAD's script takes them")
   .option('--force', 'replace --out if it exists')
   .option('--vocabulary <file>', "the model's words (default: vocabulary.txt beside it)")
+  .option(
+    '--vectors <file>',
+    'word vectors that it was trained with: words that its training data lacked are known, too (default: those in the model)',
+  )
   .option('--threads <n>', 'threads of the engine (default: one per core)', whole('--threads'))
   .action(answerCommand);
 addExamples(command, [
@@ -65,7 +72,10 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   const words = (await readTextFile(flags.vocabulary ?? join(dirname(file), 'vocabulary.txt'))).trimEnd().split('\n');
   const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
   const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
-  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads });
+  const texts = passages?.flatMap(({ text, questions }) => [text, ...questions.map(({ question }) => question)]);
+  const asked = texts ?? (flags.question === undefined ? undefined : [passage!, flags.question]);
+  const vectors = flags.vectors === undefined ? undefined : await readWordVectors(flags.vectors, wordsIn(asked));
+  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads, vectors });
   try {
     if (passages !== undefined) await answerAll(session, passages, flags.out);
     else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);
@@ -73,6 +83,13 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   } finally {
     await session.release();
   }
+}
+
+/** Whether a word stands in one of the texts; all words do where the texts are not known yet. */
+function wordsIn(texts: readonly string[] | undefined): (word: string) => boolean {
+  if (texts === undefined) return () => true;
+  const words = new Set(texts.flatMap((text) => spanTokens(text).words.map(wordOf)));
+  return (word) => words.has(word);
 }
 
 async function answerOne(session: AnswerSession, passage: string, question: string): Promise<void> {

@@ -8,6 +8,7 @@ import type { Graph, Model, Node, Tensor, ValueInfo } from '../graph/types.ts';
 import { denseModel } from '../onnx/storedForm.ts';
 import { simplify } from '../passes/simplify.ts';
 import { toOwnOpset } from '../passes/toOwnOpset.ts';
+import { wholeWeights } from '../passes/wholeWeights.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { dropZeroStates } from '../passes/zeroStates.ts';
 import { type Conversion, conversionOf } from './conversion.ts';
@@ -17,7 +18,6 @@ import { operatorExpression } from './operators.ts';
 import { inDocstring } from './python.ts';
 import { Operands, Scope } from './scope.ts';
 import { assignment, liveStatements, type PythonModule, type Statement, unpacking } from './statement.ts';
-import { wholeWeights } from './wholeWeights.ts';
 
 /** Name of the file of the source. */
 export const SOURCE_FILE = 'model.py';

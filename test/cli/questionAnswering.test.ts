@@ -1,7 +1,9 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { randomStream } from '../../src/base/random.ts';
 import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
+import { spanTokens } from '../../src/data/questions/spanTokens.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { ShrunkLayer } from '../../src/slim/shrink.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
@@ -102,6 +104,41 @@ describe('answer', () => {
     ['a model that is not there', ['none', '--passage', 'passage.txt'], 'none: there is no such file'],
   ])('%s is refused', async (_, args, message) => {
     await expectRefused(folder, ['answer', ...args], message);
+  });
+});
+
+describe('word vectors beside the model', () => {
+  const few = [...tiny, '--vectors', 'vectors.txt', '--epochs', '1', '--hidden', '4'];
+
+  beforeAll(async () => {
+    const { train, valid } = madeUpPassages();
+    const texts = [...train, ...valid].flatMap((p) => [p.text, ...p.questions.map((q) => q.question)]);
+    const words = [...new Set(texts.flatMap((text) => spanTokens(text).words.map((word) => word.toLowerCase())))];
+    const random = randomStream(1);
+    const line = (word: string) => [word, ...Array.from({ length: 6 }, () => (random() - 0.5).toFixed(3))].join(' ');
+    writeFileSync(at('vectors.txt'), [...words.filter((word) => word !== 'born'), 'zebra'].map(line).join('\n'));
+    writeFileSync(at('short.txt'), 'zebra 1 2\n');
+    await runJson([...few, '--out', 'few'], folder);
+  });
+
+  it('give the same answers as those inside, and know words that the data lack', async () => {
+    const vectors = ['--vectors', 'vectors.txt'];
+    const scores = (await runJson(['answer', 'few', '--data', 'dev.json', ...vectors], folder)) as { f1: number };
+    expect(scores.f1).toBeCloseTo(100 * result('few').models.at(-1)!.scores.valid!.F1!, 4);
+    const ask = ['answer', 'few', '--passage', 'passage.txt', '--question', 'Where was the zebra born?'];
+    type Found = { unknown: number; probability: number };
+    const [inside, beside] = [await runJson<Found>(ask, folder), await runJson<Found>([...ask, ...vectors], folder)];
+    expect(beside.unknown).toBe(inside.unknown - 1);
+    expect(beside.probability).not.toBe(inside.probability);
+  });
+
+  it.each<[what: string, model: string, vectors: string, message: string]>([
+    ['of another size', 'few', 'short.txt', 'the word vectors have 2 numbers, those of the model 6'],
+    ['for a model that trained all words', 'tiny', 'vectors.txt', 'the model has no table of word vectors'],
+    ['that are not there', 'few', 'none.txt', 'none.txt'],
+  ])('%s are refused', async (_, model, vectors, message) => {
+    const ask = ['--passage', 'passage.txt', '--question', 'Where was the zebra born?'];
+    await expectRefused(folder, ['answer', model, ...ask, '--vectors', vectors], message);
   });
 });
 

@@ -2,12 +2,14 @@ import { SlimError, UsageError } from '../../base/errors.ts';
 import { logSumExp } from '../../base/softmax.ts';
 import { type SpanTokens, spanTokens } from '../../data/questions/spanTokens.ts';
 import { WordTable } from '../../data/wordTable.ts';
+import type { WordVectors } from '../../data/wordVectors.ts';
 import type { Model } from '../../graph/types.ts';
-import { QUESTION_INPUTS, QUESTION_OUTPUTS } from '../../models/bidaf.ts';
+import { QUESTION_OUTPUTS } from '../../models/bidaf.ts';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.ts';
-import { fillFeeds, inputFeeds } from './batches.ts';
+import { fillFeeds, inputFeeds, type Spelled } from './batches.ts';
 import { bestSpan } from './bestSpan.ts';
-import { encoderOf, wordsDigest } from './lexicon.ts';
+import { vectorSizeOf, withFedVectors } from './fedVectors.ts';
+import { type Encoder, encoderOf, spell, vectorRows, wordOf, wordsDigest } from './lexicon.ts';
 import { type QuestionMetadata, questionMetadata } from './metadata.ts';
 
 /** Words of a passage, at most: what the model looks at grows with them and with those of the question. */
@@ -41,36 +43,44 @@ export interface AnswerSession {
   release(): Promise<void>;
 }
 
+/** How a model is run, and what it knows of words. */
+export interface AnswerOptions extends SessionOptions {
+  /**
+   * Vectors of words, instead of those in the model's file: the ones that it was trained with, but also for words that its
+   * training data lacked. Those of the words to come are enough.
+   */
+  readonly vectors?: WordVectors | undefined;
+}
+
 /**
  * Makes a trained model ready to answer questions, in Node or a browser. `words` are those of the `vocabulary.txt` that
- * training wrote beside it. Throws a SlimError when the model is none, or was trained with other words.
+ * training wrote beside it. Throws a SlimError when the model is none or was trained with other words, a UsageError for
+ * vectors of another size, or that it has no table of.
  */
 export async function answerSession(
   model: Model,
   words: readonly string[],
   runtime: Runtime,
-  options: SessionOptions = {},
+  { vectors, ...options }: AnswerOptions = {},
 ): Promise<AnswerSession> {
   const about = requireQuestionModel(model);
   if (about.vocabulary !== wordsDigest(words)) {
     throw new SlimError('the model was trained with other words; take the vocabulary.txt of its run');
   }
-  const session = await runtime.createSession(model, options);
-  const encoder = encoderOf({ ...about, words });
-  const { wordLength, maxQuestion } = about;
+  const session = await runtime.createSession(vectors ? withVectors(model, vectors) : model, options);
+  const spellingOf = vectors ? spellerByVectors(about, words, vectors) : spellerByTable(about, words);
+  const { maxQuestion } = about;
   return {
     async answer(passage, question) {
       const [asked, read] = [wordsOf(question, 'question', maxQuestion), wordsOf(passage, 'passage', MOST_WORDS)];
       const table = new WordTable();
       const numbers = (tokens: SpanTokens) => Int32Array.from(tokens.words, (word) => table.numberOf(word));
       const pair = { passage: numbers(read), question: numbers(asked) };
-      const characters = Int32Array.from(table.words.flatMap((word) => [...encoder.characters(word, wordLength)]));
-      const spelled = { words: Int32Array.from(table.words, (word) => encoder.word(word)), characters, wordLength };
+      const { spelled, encoder } = spellingOf(table.words);
       const sizes = { passage: read.words.length, question: asked.words.length, batch: 1 };
       const feeds = inputFeeds(sizes, spelled);
       fillFeeds([pair], feeds, spelled);
-      const inputs = Object.fromEntries(Object.values(QUESTION_INPUTS).map((name) => [name, feeds[name]!]));
-      const results = await session.run(inputs, { outputs: Object.values(QUESTION_OUTPUTS) });
+      const results = await session.run(feeds, { outputs: Object.values(QUESTION_OUTPUTS) });
       const values = (name: string) => results[name]!.data as Float32Array;
       const [first, last] = [values(QUESTION_OUTPUTS.start), values(QUESTION_OUTPUTS.end)];
       const span = bestSpan(first, last, sizes.passage);
@@ -90,6 +100,42 @@ export async function answerSession(
       };
     },
     release: () => session.release(),
+  };
+}
+
+/** The model that is fed vectors of this size. */
+function withVectors(model: Model, { size }: WordVectors): Model {
+  const own = vectorSizeOf(model.graph);
+  const graph = withFedVectors(model.graph);
+  if (own === undefined || graph === model.graph) {
+    throw new UsageError('the model has no table of word vectors that others could stand for: leave the vectors out');
+  }
+  if (own !== size) throw new UsageError(`the word vectors have ${size} numbers, those of the model ${own}`);
+  return { ...model, graph };
+}
+
+/** Spellings as a model sees them, and what has numbered them. */
+type Speller = (spellings: readonly string[]) => { readonly spelled: Spelled; readonly encoder: Encoder };
+
+/** Numbers words by the rows of the model's own table. */
+function spellerByTable(about: QuestionMetadata, words: readonly string[]): Speller {
+  const encoder = encoderOf({ ...about, words });
+  return (spellings) => ({ spelled: spell(spellings, encoder, about.wordLength), encoder });
+}
+
+/** Gives each word that is not trained the vector that it has there. */
+function spellerByVectors(
+  { trainedWords, characters, wordLength }: QuestionMetadata,
+  words: readonly string[],
+  vectors: WordVectors,
+): Speller {
+  const trained = words.slice(0, trainedWords);
+  const isTrained = new Set(trained);
+  return (spellings) => {
+    const known = [...new Set(spellings.map(wordOf))].filter((w) => !isTrained.has(w) && vectors.vectors.has(w));
+    const encoder = encoderOf({ words: [...trained, ...known], characters });
+    const table = vectorRows(known, vectors);
+    return { spelled: spell(spellings, encoder, wordLength, { trainedWords, table }), encoder };
   };
 }
 

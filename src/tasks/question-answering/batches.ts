@@ -3,7 +3,8 @@ import { QUESTION_INPUTS as INPUTS, QUESTION_OUTPUTS } from '../../models/bidaf.
 import { lengthBatches, paddedLengths } from '../lengthBatches.ts';
 import { type Batches, type BatchOrder, TARGETS } from '../task.ts';
 import { bestSpan } from './bestSpan.ts';
-import { COUNTS, fedVectors } from './lossGraph.ts';
+import { fedVectors } from './fedVectors.ts';
+import { COUNTS } from './lossGraph.ts';
 import { scoreAnswer } from './officialScore.ts';
 import type { QuestionSet, ReadPassage } from './questionData.ts';
 import { EXACT, OVERLAP } from './scores.ts';

@@ -2,6 +2,7 @@ import { sha256Hex } from '../../base/digest.ts';
 import type { WordVectors } from '../../data/wordVectors.ts';
 import { floats } from '../../graph/attributes.ts';
 import type { Tensor } from '../../graph/types.ts';
+import type { Spelled } from './batches.ts';
 
 /** Words of number 0 and 1: behind the end, and not known. */
 const SPECIAL = ['<pad>', '<unk>'] as const;
@@ -61,12 +62,16 @@ export function wordOf(spelling: string): string {
 }
 
 /** The vectors of the words that are not trained [words, size]. */
-export function vectorTable({ words, trainedWords }: Lexicon, { size, vectors }: WordVectors): Tensor | undefined {
+export function vectorTable({ words, trainedWords }: Lexicon, vectors: WordVectors): Tensor | undefined {
   const known = words.slice(trainedWords);
-  if (known.length === 0) return undefined;
-  const data = new Float32Array(known.length * size);
-  for (const [i, word] of known.entries()) data.set(vectors.get(word)!, i * size);
-  return { ...floats([known.length, size], []), data };
+  return known.length === 0 ? undefined : vectorRows(known, vectors);
+}
+
+/** The vectors of words that all have one [words, size]. */
+export function vectorRows(words: readonly string[], { size, vectors }: WordVectors): Tensor {
+  const data = new Float32Array(words.length * size);
+  for (const [i, word] of words.entries()) data.set(vectors.get(word)!, i * size);
+  return { ...floats([words.length, size], []), data };
 }
 
 /** Turns spellings into numbers. */
@@ -95,6 +100,21 @@ export function encoderOf(lexicon: Pick<Lexicon, 'words' | 'characters'>): Encod
       return numbers;
     },
   };
+}
+
+/** Words and characters of all spellings by their numbers, with the vectors that are fed. */
+export function spell(
+  spellings: readonly string[],
+  encoder: Encoder,
+  wordLength: number,
+  vectors?: Spelled['vectors'],
+): Spelled {
+  const characters = new Int32Array(spellings.length * wordLength);
+  for (const [i, spelling] of spellings.entries()) {
+    characters.set(encoder.characters(spelling, wordLength), i * wordLength);
+  }
+  const words = Int32Array.from(spellings, (spelling) => encoder.word(spelling));
+  return { words, characters, wordLength, ...(vectors && { vectors }) };
 }
 
 /** Digest of the words, by which a model knows its vocabulary. */

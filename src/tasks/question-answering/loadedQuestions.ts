@@ -8,9 +8,8 @@ import type { Model, Tensor } from '../../graph/types.ts';
 import { bidaf } from '../../models/bidaf.ts';
 import type { LoadedTask } from '../task.ts';
 import { withinMemory } from '../withinMemory.ts';
-import type { Spelled } from './batches.ts';
 import type { QuestionConfig } from './definition.ts';
-import { encoderOf, type Lexicon, makeLexicon, vectorTable, wordsDigest } from './lexicon.ts';
+import { encoderOf, type Lexicon, makeLexicon, spell, vectorTable, wordsDigest } from './lexicon.ts';
 import { questionMetadata, withQuestionMetadata } from './metadata.ts';
 import { type QuestionSets, questionProblem } from './problem.ts';
 import { countWords, digestOf, type QuestionSet, readQuestions, withinLimits } from './questionData.ts';
@@ -51,14 +50,16 @@ export function loadedQuestions(
   vectors?: WordVectors,
 ): LoadedTask {
   const lexicon = makeLexicon(table.words, countWords(sets.train, table.words.length), vectors, config.task);
+  const { trainedWords } = lexicon;
   const vectorRows = vectors && vectorTable(lexicon, vectors);
-  const spelled = spell(table.words, lexicon, config.model.wordLength, vectorRows);
+  const fed = vectorRows && { trainedWords, table: vectorRows };
+  const spelled = spell(table.words, encoderOf(lexicon), config.model.wordLength, fed);
   const size = vectors?.size ?? config.model.wordSize;
   const sha256 = digestOf({ ...sets });
   const counts = Object.fromEntries(
     Object.entries(sets).map(([part, set]: [string, QuestionSet]) => [part, set.questions.length]),
   );
-  const facts = { vocabulary: lexicon.words.length, trainedWords: lexicon.trainedWords, ...counts };
+  const facts = { vocabulary: lexicon.words.length, trainedWords, ...counts };
   const withBatch = (batch: number) => questionProblem(sets, spelled, batch, sha256Hex(sha256, ...lexicon.words));
   return {
     problem: withBatch(config.batch),
@@ -67,26 +68,6 @@ export function loadedQuestions(
     model: () => freshModel(config, lexicon, size, vectorRows),
     notes: [described(given.source, sets, lexicon), ...notes],
     files: { 'vocabulary.txt': `${lexicon.words.join('\n')}\n` },
-  };
-}
-
-/** Words and characters of all spellings by their numbers. */
-export function spell(
-  spellings: readonly string[],
-  lexicon: Lexicon,
-  wordLength: number,
-  vectors: Tensor | undefined,
-): Spelled {
-  const encoder = encoderOf(lexicon);
-  const characters = new Int32Array(spellings.length * wordLength);
-  for (const [i, spelling] of spellings.entries()) {
-    characters.set(encoder.characters(spelling, wordLength), i * wordLength);
-  }
-  return {
-    words: Int32Array.from(spellings, (spelling) => encoder.word(spelling)),
-    characters,
-    wordLength,
-    ...(vectors && { vectors: { trainedWords: lexicon.trainedWords, table: vectors } }),
   };
 }
 

@@ -1,14 +1,14 @@
 import { GraphBuilder } from '../../graph/builder.ts';
 import { add, cast, div, max, mul, reduceSum, split, squeeze } from '../../graph/ops.ts';
-import { removeDeadNodes, replaceWith, rewriteNodes } from '../../graph/rewrite.ts';
-import type { Graph, Model } from '../../graph/types.ts';
-import { QUESTION_INPUTS, QUESTION_OUTPUTS, vectorsOf, WORD_VECTORS } from '../../models/bidaf.ts';
+import type { Model } from '../../graph/types.ts';
+import { QUESTION_OUTPUTS } from '../../models/bidaf.ts';
 import { bindDims } from '../../passes/bindDims.ts';
 import { asFloat32Graph } from '../../passes/float32.ts';
 import { lowerRecurrent } from '../../passes/lowerRecurrent.ts';
 import { toOwnOpset } from '../../passes/toOwnOpset.ts';
 import { losses } from '../arrays/losses.ts';
 import { type BatchShape, LOSS, type LossGraph, TARGETS } from '../task.ts';
+import { withFedVectors } from './fedVectors.ts';
 import { EXACT, OVERLAP } from './scores.ts';
 
 /** Input that is 1 for a question that counts and 0 for one that only fills a batch up, float32 [B]. */
@@ -37,22 +37,4 @@ export function questionLossGraph(model: Model, shape: BatchShape | undefined): 
     gradientScale: 1,
     lookups: [],
   };
-}
-
-/** Name of the input that takes the vectors [T, B, size] of the words of an input, where the model has a table of them. */
-export function fedVectors(words: string): string {
-  return `${vectorsOf(words)}_fed`;
-}
-
-function withFedVectors(graph: Graph): Graph {
-  const size = graph.initializers.get(WORD_VECTORS)?.dims[1];
-  if (size === undefined) return graph;
-  const inputs = new Map([QUESTION_INPUTS.passage, QUESTION_INPUTS.question].map((name) => [vectorsOf(name), name]));
-  const rewritten = rewriteNodes(graph, (b, node) => {
-    const words = inputs.get(node.outputs[0] ?? '');
-    if (words === undefined) return false;
-    const dims = b.value(words).type.shape ?? [];
-    return replaceWith(b, node, b.input(fedVectors(words), 'float32', [...dims, size]));
-  });
-  return removeDeadNodes(rewritten);
 }

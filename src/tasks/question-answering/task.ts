@@ -3,11 +3,13 @@ import { UsageError } from '../../base/errors.ts';
 import { madeUpPassages } from '../../data/questions/madeUp.ts';
 import { findQuestionFiles, readQuestionFile } from '../../data/questions/questionFiles.ts';
 import { readWordVectors } from '../../data/wordVectors.ts';
+import { WORD_VECTORS } from '../../models/bidaf.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
 import { modelPath } from '../modelPath.ts';
 import type { Sources, Task } from '../task.ts';
 import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
+import { withVectorTable } from './fedVectors.ts';
 import { wordOf } from './lexicon.ts';
 import { knowsSame, loadedQuestions, type QuestionSource, readSets } from './loadedQuestions.ts';
 
@@ -26,13 +28,14 @@ export const questionAnsweringTask: Task = {
     const vectors = path === undefined ? undefined : await readWordVectors(path, (word) => asked.has(word));
     const task = loadedQuestions(config, questions, read, vectors);
     if (init === undefined) return task;
-    const trained = await loadModel(modelPath(init));
-    if (!knowsSame(trained, task.model())) {
+    const untrained = task.model();
+    const trained = withVectorTable(await loadModel(modelPath(init)), untrained.graph.initializers.get(WORD_VECTORS));
+    if (!knowsSame(trained, untrained)) {
       throw new UsageError(
         `--init ${init}: it was not trained with these words and characters; use the same data, word vectors and counts`,
       );
     }
-    const fresh = withWeightsOf(task.model(), trained);
+    const fresh = withWeightsOf(untrained, trained);
     const notes = fresh ? task.notes : [...task.notes, AS_IT_IS];
     return { ...task, model: () => fresh ?? trained, notes };
   },

@@ -1,7 +1,7 @@
 import { storedHere } from '../graph/stored.ts';
 import type { Graph } from '../graph/types.ts';
-import { foldConstants } from '../passes/foldConstants.ts';
-import { storeWeights } from '../passes/storeWeights.ts';
+import { foldConstants } from './foldConstants.ts';
+import { storeWeights } from './storeWeights.ts';
 
 /**
  * Stores weights as their readers take them: those of fewer bits, which Cast, Mul and DequantizeLinear make whole, and

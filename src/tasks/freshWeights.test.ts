@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { bidaf } from '../models/bidaf.ts';
+import { textClassifier } from '../models/textClassifier.ts';
+import { quantizeModel } from '../quantize/quantize.ts';
+import { withWeightsOf } from './freshWeights.ts';
+
+const texts = { vocabulary: 300, classes: 3, embedding: 40, hidden: [40], pool: 'mean' } as const;
+const spelling = { characters: 30, wordLength: 12, characterSize: 8, filters: 40, filterWidth: 5 };
+const questions = { ...spelling, trainedWords: 50, wordSize: 40, hidden: [40] };
+type Options = { readonly seed: number; readonly keep?: number; readonly hidden?: readonly number[] };
+const models = {
+  'text classifier': (options: Options) => textClassifier({ ...texts, ...options }),
+  BiDAF: (options: Options) => bidaf({ ...questions, ...options }),
+};
+
+describe.each(Object.entries(models))('weights of a trained %s', (_, model) => {
+  const fresh = model({ keep: 0.5, seed: 2 });
+  const trained = model({ seed: 1 });
+
+  it('go into a fresh one that has dropout', () => {
+    const started = withWeightsOf(fresh, trained)!;
+    expect(started.graph.nodes).toBe(fresh.graph.nodes);
+    for (const [name, { data }] of trained.graph.initializers) {
+      expect(started.graph.initializers.get(name)!.data).toEqual(data);
+    }
+  });
+
+  it('are whole again where they were stored in 16 bits', () => {
+    const { model: stored, weights } = quantizeModel(trained, { to: 'fp16' });
+    const started = withWeightsOf(fresh, stored)!;
+    expect(weights.length).toBeGreaterThan(0);
+    expect(started.graph.nodes).toBe(fresh.graph.nodes);
+    for (const [name, { elementType, data }] of trained.graph.initializers) {
+      const own = started.graph.initializers.get(name)!;
+      const furthest = Math.max(...(data as Float32Array).map((value, i) => Math.abs((own.data[i] as number) - value)));
+      expect(own.elementType).toBe(elementType);
+      expect(furthest).toBeLessThan(2 ** -11);
+    }
+  });
+
+  it('of other sizes do not fit', () => {
+    expect(withWeightsOf(fresh, model({ seed: 1, hidden: [39] }))).toBeUndefined();
+  });
+});

@@ -1,0 +1,35 @@
+import { describe, expect, it } from 'vitest';
+import { torchBidafModel } from '../../../test/fixtures/torch/bidaf.ts';
+import { WORD_VECTORS } from '../../models/bidaf.ts';
+import { vectorSizeOf, withFedVectors, withoutVectorTable, withVectorTable } from './fedVectors.ts';
+
+const model = torchBidafModel();
+const table = model.graph.initializers.get(WORD_VECTORS)!;
+
+describe('a table of word vectors', () => {
+  it('leaves the file as an input, and comes back', () => {
+    const open = withoutVectorTable(model);
+    expect(open.graph.initializers.has(WORD_VECTORS)).toBe(false);
+    expect(open.graph.inputs.at(-1)).toMatchObject({ name: WORD_VECTORS, type: { shape: table.dims } });
+    expect(vectorSizeOf(open.graph)).toBe(table.dims[1]);
+    const whole = withVectorTable(open, table);
+    expect(whole.graph.inputs).toEqual(model.graph.inputs);
+    expect(whole.graph.initializers.get(WORD_VECTORS)).toBe(table);
+  });
+
+  it('is put into no model that has one, or takes none', () => {
+    expect(withVectorTable(model, table)).toBe(model);
+    const fed = { ...model, graph: withFedVectors(model.graph) };
+    expect(withVectorTable(fed, table)).toBe(fed);
+    expect(withoutVectorTable(fed)).toBe(fed);
+    expect(withFedVectors(fed.graph)).toBe(fed.graph);
+  });
+
+  it('makes way for vectors that are fed, whether it is in the file or an input', () => {
+    const names = withFedVectors(model.graph).inputs.map(({ name }) => name);
+    expect(names).toContain('passage_vectors_fed');
+    expect(names).toContain('question_vectors_fed');
+    expect(names).not.toContain(WORD_VECTORS);
+    expect(withFedVectors(withoutVectorTable(model).graph).inputs.map(({ name }) => name)).toEqual(names);
+  });
+});

@@ -1,0 +1,61 @@
+import { removeDeadNodes, replaceWith, rewriteNodes } from '../../graph/rewrite.ts';
+import type { Graph, Model, Tensor } from '../../graph/types.ts';
+import { QUESTION_INPUTS, vectorsOf, WORD_VECTORS } from '../../models/bidaf.ts';
+
+/*
+ * The table of word vectors that are not trained is by far the largest part of a model that answers questions, and the
+ * same in all models that were trained with it. What a passage and a question need of it can be fed instead.
+ */
+
+/** Name of the input that takes the vectors [T, B, size] of the words of an input, where the model has a table of them. */
+export function fedVectors(words: string): string {
+  return `${vectorsOf(words)}_fed`;
+}
+
+/** Size of the vectors in a model's table; undefined for a model that has none, or not in float32. */
+export function vectorSizeOf({ initializers, inputs }: Graph): number | undefined {
+  const dims = initializers.get(WORD_VECTORS)?.dims ?? inputs.find(({ name }) => name === WORD_VECTORS)?.type.shape;
+  return dims?.[1] as number | undefined;
+}
+
+/**
+ * The graph whose table of word vectors is gone: what it looked up is fed. A graph without a table, or with one that is
+ * not looked up as `bidaf` does, is returned as it is.
+ */
+export function withFedVectors(graph: Graph): Graph {
+  const size = vectorSizeOf(graph);
+  if (size === undefined) return graph;
+  const words = new Map([QUESTION_INPUTS.passage, QUESTION_INPUTS.question].map((name) => [vectorsOf(name), name]));
+  if (!graph.nodes.some(({ outputs }) => words.has(outputs[0] ?? ''))) return graph;
+  const rewritten = rewriteNodes(graph, (b, node) => {
+    const name = words.get(node.outputs[0] ?? '');
+    if (name === undefined) return false;
+    const dims = b.value(name).type.shape ?? [];
+    return replaceWith(b, node, b.input(fedVectors(name), 'float32', [...dims, size]));
+  });
+  const { inputs, ...alive } = removeDeadNodes(rewritten);
+  return { ...alive, inputs: inputs.filter(({ name }) => name !== WORD_VECTORS) };
+}
+
+/** The model without its table of word vectors, which becomes an input: a file to train on from. */
+export function withoutVectorTable(model: Model): Model {
+  const { graph } = model;
+  const table = graph.initializers.get(WORD_VECTORS);
+  if (table === undefined) return model;
+  const { elementType, dims } = table;
+  const initializers = new Map([...graph.initializers].filter(([name]) => name !== WORD_VECTORS));
+  const inputs = [...graph.inputs, { name: WORD_VECTORS, type: { elementType, shape: [...dims] } }];
+  return { ...model, graph: { ...graph, initializers, inputs } };
+}
+
+/** The model with that table inside. One that has its own table, or takes none, stays as it is. */
+export function withVectorTable(model: Model, table: Tensor | undefined): Model {
+  const { graph } = model;
+  const isOpen = graph.inputs.some(({ name }) => name === WORD_VECTORS) && !graph.initializers.has(WORD_VECTORS);
+  if (table === undefined || !isOpen) return model;
+  const inputs = graph.inputs.filter(({ name }) => name !== WORD_VECTORS);
+  return {
+    ...model,
+    graph: { ...graph, inputs, initializers: new Map([...graph.initializers, [WORD_VECTORS, table]]) },
+  };
+}
