@@ -14,11 +14,12 @@ import {
   type AnswerSession,
   answerSession,
   type FoundAnswer,
+  requirePassage,
   requireQuestionModel,
 } from '../tasks/question-answering/answer.ts';
 import { wordOf } from '../tasks/question-answering/lexicon.ts';
 import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
-import { checkNewFile, whole } from './flags.ts';
+import { checkNewFile, refuseReplaced, whole } from './flags.ts';
 import { addExamples } from './helpTexts.ts';
 import { isPrintedAsJson, note, print } from './output.ts';
 
@@ -66,22 +67,40 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   }
   if (flags.data === undefined && flags.out !== undefined) throw new UsageError('--out needs --data');
   const file = modelPath(path, path);
-  if (flags.out !== undefined) checkNewFile(file, flags.out, flags.force);
+  const vocabulary = flags.vocabulary ?? join(dirname(file), 'vocabulary.txt');
+  if (flags.out !== undefined) {
+    checkNewFile(file, flags.out, flags.force);
+    for (const read of [flags.data, vocabulary, flags.vectors]) refuseReplaced(read, flags.out);
+  }
   const model = await loadModel(file);
-  requireQuestionModel(model);
-  const words = (await readTextFile(flags.vocabulary ?? join(dirname(file), 'vocabulary.txt'))).trimEnd().split('\n');
+  await saying(file, () => requireQuestionModel(model));
+  const words = (await readTextFile(vocabulary)).trimEnd().split(/\r?\n/);
   const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
   const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
+  if (passage !== undefined) await saying(flags.passage!, () => requirePassage(passage));
   const texts = passages?.flatMap(({ text, questions }) => [text, ...questions.map(({ question }) => question)]);
   const asked = texts ?? (flags.question === undefined ? undefined : [passage!, flags.question]);
   const vectors = flags.vectors === undefined ? undefined : await readWordVectors(flags.vectors, wordsIn(asked));
-  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads, vectors });
+  // A file of questions is scored as a training scores it, which leaves out none.
+  const maxQuestion = passages === undefined ? undefined : Number.POSITIVE_INFINITY;
+  const options = { threads: flags.threads, vectors, maxQuestion };
+  const session = await saying(vocabulary, () => answerSession(model, words, nodeRuntime, options));
   try {
     if (passages !== undefined) await answerAll(session, passages, flags.out);
     else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);
     else await converse(session, passage!);
   } finally {
     await session.release();
+  }
+}
+
+/** Says in a refusal which file it is about. */
+async function saying<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+  try {
+    return await work();
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    throw new UsageError(`${file}: ${error.message}`, { cause: error });
   }
 }
 
@@ -116,7 +135,15 @@ async function converse(session: AnswerSession, passage: string): Promise<void> 
   const documents: ReturnType<typeof answerDocument>[] = [];
   const lines = createInterface({ input: process.stdin, output: process.stderr, prompt: 'question: ' });
   note('ask about the passage, a question a line; an empty line ends');
-  lines.prompt();
+  // Lines of a pipe that has ended are still to come: newer versions of Node refuse to ask for more then.
+  let isOpen = true;
+  lines.once('close', () => {
+    isOpen = false;
+  });
+  const prompt = () => {
+    if (isOpen) lines.prompt();
+  };
+  prompt();
   for await (const line of lines) {
     if (line.trim() === '') break;
     try {
@@ -127,7 +154,7 @@ async function converse(session: AnswerSession, passage: string): Promise<void> 
       if (!(error instanceof UsageError)) throw error;
       note(error.message);
     }
-    lines.prompt();
+    prompt();
   }
   lines.close();
   if (isPrintedAsJson()) print(documents, () => '');

@@ -34,13 +34,19 @@ export function collect(value: string, earlier: readonly string[] = []): string[
 
 /** Throws UsageError when a command that reads one file cannot put another one at `out`, before any work is done. */
 export function checkNewFile(read: string, out: string, replace: boolean | undefined): void {
-  if (resolve(read) === resolve(out)) throw new UsageError('--out must be another file than the model itself');
+  refuseReplaced(read, out, 'the model itself');
   if (!existsSync(dirname(out))) {
     throw new UsageError(`--out ${out}: there is no folder ${dirname(out)}; make it first`);
   }
   if (!existsSync(out)) return;
   if (isFolder(out)) throw new UsageError(`--out ${out} is a folder; name a file in it`);
   if (!replace) throw new UsageError(`${out} exists; add --force to replace it, or choose another --out`);
+}
+
+/** Throws UsageError when `out` would replace a file that the command reads. */
+export function refuseReplaced(read: string | undefined, out: string, what = `${read}, which is read`): void {
+  if (read === undefined || resolve(read) !== resolve(out)) return;
+  throw new UsageError(`--out must be another file than ${what}`);
 }
 
 /** True when there is a folder of this name. */

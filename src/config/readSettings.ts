@@ -3,7 +3,7 @@ import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { type FieldName, flagName, type Settings } from '../base/fields.ts';
 import { didYouMean } from '../base/suggest.ts';
-import { foundSources } from '../runs/places.ts';
+import { foundPaths, pathsIn } from '../runs/places.ts';
 import { readJson, runFiles } from '../runs/runDirectory.ts';
 import { presets, tasks } from '../tasks/registry.ts';
 import type { Sources } from '../tasks/task.ts';
@@ -70,14 +70,22 @@ export function savedSettings(
   const folder = dirname(file);
   const named = Object.entries(paths).map(([field, value]) => [field, value ?? undefined]);
   const typed = Object.fromEntries(named) as Sources;
-  return { settings, sources: isRun ? foundSources(typed, places, folder) : besideFile(typed, folder), isRun };
+  const find = <T extends object>(given: T) => (isRun ? foundPaths(given, places, folder) : besideFile(given, folder));
+  return { settings: withPaths(settings, find), sources: find(typed), isRun };
+}
+
+/** Settings with the paths in the fields of the task, side by side or spelled out, as they are found. */
+function withPaths(settings: Settings, find: (paths: Record<string, string>) => Record<string, string>): Settings {
+  const { task } = settings;
+  if (typeof task !== 'object' || task === null) return { ...settings, ...find(pathsIn(settings)) };
+  return { ...settings, task: { ...task, ...find(pathsIn({ ...task })) } };
 }
 
 /** Paths in a file that a person wrote: as seen from the working directory, else from the folder of the file. */
-function besideFile(sources: Sources, folder: string): Sources {
-  const found = Object.entries(sources).map(([field, typed]: [string, string | undefined]) => {
+function besideFile<T extends object>(paths: T, folder: string): T {
+  const found = Object.entries(paths).map(([field, typed]: [string, string | undefined]) => {
     const isBeside = typed !== undefined && !existsSync(typed) && existsSync(join(folder, typed));
     return [field, isBeside ? join(folder, typed) : typed];
   });
-  return Object.fromEntries(found) as Sources;
+  return Object.fromEntries(found) as T;
 }

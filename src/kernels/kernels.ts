@@ -62,7 +62,7 @@ export interface Kernels {
       readonly update: number;
     },
   ): void;
-  /** average[i] ← average[i] + rate·(w[i] − average[i]), or 0 where w[i] = 0 */
+  /** average[i] ← average[i] + rate·(w[i] − average[i]) */
   average(average: number, weights: number, length: number, rate: number): void;
   /** g[i] ← g[i] + strength·sign(w[i]), where sign 0 = 0; returns Σ_i |w[i]|, summed in float64 over chunks of 512. */
   addSign(weights: number, gradient: number, length: number, strength: number): number;

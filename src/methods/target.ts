@@ -90,10 +90,8 @@ export const targetKind = defineMethod({
   },
   isAskedFor: ({ target }) => target !== undefined,
   describe: ({ target }) => `ISS to ${target}`,
-  contradictions: ({ issLayers, proximal: isProximal }, _run, nameOf) => [
-    ...(issLayers?.includes(0) ? [`${nameOf('issLayers')} must be above 0 with a target`] : []),
-    ...(isProximal ? [`${nameOf('target')} takes the proximal step anyway: leave out ${nameOf('proximal')}`] : []),
-  ],
+  contradictions: ({ issLayers }, _run, nameOf) =>
+    issLayers?.includes(0) ? [`${nameOf('issLayers')} must be above 0 with a target`] : [],
   check(config, first) {
     checkGroupFields(config, first);
     checkReach(config.target, first);

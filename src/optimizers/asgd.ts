@@ -15,7 +15,6 @@ const NONE_YET = -1;
  * of plain gradient descent. After an epoch t whose score s_t is worse than the best one before the last n,
  *   s_t > min(s_0, …, s_{t−n−1}),
  * averaging begins: the k-th update from then on does a ← a + (w − a) / k, and a is what is scored and saved.
- * Where a weight is exactly 0 so is its average: units that died are dead in the averaged model as well.
  * Without scores averaging never begins.
  */
 export function asgd({ nonMonotone }: { readonly nonMonotone: number }, state: OptimizerState = {}): Optimizer {

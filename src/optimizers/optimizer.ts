@@ -50,7 +50,10 @@ export interface Optimizer {
   direction?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
   /** Acts after all weights have moved and thresholds are done, parameter by parameter: averages of weights. */
   afterUpdate?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
-  /** The slot whose weights are scored and saved, not those in training, if any. May change with `afterEpoch`. */
+  /**
+   * The slot whose weights are scored and saved, not those in training, if any; 0 where these are 0. May change with
+   * `afterEpoch`.
+   */
   evaluated?(): string | undefined;
   /** Learns the deciding score on held-out data, in a form of which less is better. */
   afterEpoch?(score: number | undefined): void;

@@ -21,16 +21,17 @@ describe('withAverage', () => {
     }
   });
 
-  it('is zero at once where a weight is zero, and follows it when it comes back', () => {
+  it('goes on from where it was when a weight is zero for an update', () => {
     const descent = begin(withAverage(sgd(), 0.999), quadratic);
     descend(descent, [0, 20], { rate: 0.05 });
-    const { weights } = descent.parameter;
-    weights.data.fill(0, 0, 3);
-    weights.data.fill(0, 9);
+    const before = evaluated(descent);
+    descent.parameter.weights.data.fill(0);
     descend(descent, [20, 21], { rate: 0 });
-    expect(evaluated(descent).map((w) => w === 0)).toEqual([...weights.data].map((w) => w === 0));
-    descend(descent, [21, 22], { rate: 0.1 });
-    expect(evaluated(descent)[0]).toBeCloseTo(weights.data[0]! * (1 - 22 / 31), 6);
+    const decay = 21 / 30;
+    expectNear(
+      evaluated(descent),
+      before.map((a) => decay * a),
+    );
   });
 
   it('lets an average that the optimizer keeps go first', () => {

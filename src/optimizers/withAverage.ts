@@ -16,9 +16,8 @@ const SLOT = 'movingAverage';
 
 /**
  * Any optimizer with a moving average of the weights (EMA), which is scored and saved in their place. After update t:
- *   a ← a + (1 − min(β, (1 + t) / (10 + t))) · (w − a),  and a ← 0 where w = 0.
- * The minimum makes it forget the first, random weights soon (TensorFlow's ExponentialMovingAverage, num_updates). With
- * the zeros a unit that died is dead in the average too: else it could not leave without changing what is scored.
+ *   a ← a + (1 − min(β, (1 + t) / (10 + t))) · (w − a).
+ * The minimum makes it forget the first, random weights soon (TensorFlow's ExponentialMovingAverage, num_updates).
  * An average that the optimizer keeps itself is scored instead of this one. Without β: the optimizer as it is.
  */
 export function withAverage(optimizer: Optimizer, decay: number | undefined): Optimizer {

@@ -4,7 +4,6 @@ import { join, relative, resolve } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { z } from 'zod';
 import { modelPath } from '../tasks/modelPath.ts';
-import type { Sources } from '../tasks/task.ts';
 
 /*
  * Paths are kept as they were typed, and where that was, so that a run goes on from another folder, and after it or its
@@ -23,10 +22,24 @@ export const placesSchema = z.record(
 );
 export type Places = z.infer<typeof placesSchema>;
 
-/** Where the sources of a run in a directory are; undefined for a run without any. */
-export async function placesOf(sources: Sources, directory: string): Promise<Places | undefined> {
+/** Fields of tasks that are paths, which are found again as sources are. */
+export const pathFields = ['vectors', 'tokenizer'] as const;
+
+/** The paths in the fields of a task. */
+export function pathsIn(task: Readonly<Record<string, unknown>>): Record<string, string> {
+  const given = pathFields.map((field) => [field, task[field]] as const);
+  return Object.fromEntries(
+    given.filter((entry): entry is [(typeof pathFields)[number], string] => typeof entry[1] === 'string'),
+  );
+}
+
+/** Where sources and other paths of a run in a directory are; undefined for a run without any. */
+export async function placesOf(
+  paths: Readonly<Record<string, string | undefined>>,
+  directory: string,
+): Promise<Places | undefined> {
   const places: Places = {};
-  for (const [name, typed] of Object.entries(sources) as [string, string | undefined][]) {
+  for (const [name, typed] of Object.entries(paths)) {
     if (typed === undefined) continue;
     const sha256 = isModel(name) ? { sha256: await modelDigest(typed) } : {};
     places[name] = { absolute: resolve(typed), fromRun: relative(resolve(directory), resolve(typed)), ...sha256 };
@@ -46,15 +59,15 @@ export async function modelDigest(path: string): Promise<string> {
   return hash.digest('hex');
 }
 
-/** The sources of a run in a directory as they are found from here; as they were typed where they are nowhere. */
-export function foundSources(sources: Sources, content: unknown, directory: string): Sources {
+/** Paths of a run in a directory as they are found from here; as they were typed where they are nowhere. */
+export function foundPaths<T extends object>(paths: T, content: unknown, directory: string): T {
   const places = placesSchema.safeParse(content).data ?? {};
-  const found = Object.entries(sources).map(([name, typed]: [string, string | undefined]) => {
+  const found = Object.entries(paths).map(([name, typed]: [string, string | undefined]) => {
     const place = Object.hasOwn(places, name) ? places[name] : undefined;
     if (typed === undefined || place === undefined) return [name, typed];
     const isThere = resolve(typed) === place.absolute;
     const candidates = [...(isThere ? [typed] : []), place.absolute, join(directory, place.fromRun), typed];
     return [name, candidates.find((path) => existsSync(path)) ?? typed];
   });
-  return Object.fromEntries(found) as Sources;
+  return Object.fromEntries(found) as T;
 }

@@ -32,7 +32,7 @@ import { runDigest, train } from '../train/trainer.ts';
 import { fileStore } from './checkpoint.ts';
 import { chosenModel, keepModels } from './keptModels.ts';
 import { liveFile } from './live.ts';
-import { isModel, modelDigest, placesOf, placesSchema } from './places.ts';
+import { isModel, modelDigest, pathsIn, placesOf, placesSchema } from './places.ts';
 import { sharedProblem } from './ranks.ts';
 import { type ResultModel, RUN_FORMAT } from './record.ts';
 import { type RunResult, readResult } from './result.ts';
@@ -89,7 +89,7 @@ export async function run(options: RunOptions): Promise<RunResult> {
     return await trainToEnd({
       ...options,
       async onReady(start) {
-        if (resume) await keepPlaces(directory, sources);
+        if (resume) await keepPlaces(directory, sources, config);
         else {
           held.lock = await createRunDirectory(directory);
           await saveConfig(directory, config, task, sources);
@@ -117,20 +117,20 @@ export async function saveConfig(
   task: LoadedTask,
   sources: Sources,
 ): Promise<void> {
-  const places = await placesOf(sources, directory);
+  const places = await placesOf({ ...sources, ...pathsIn(config.task) }, directory);
   await writeJson(join(directory, runFiles.config), { ...savedConfig(config, task, sources), places });
 }
 
-/** Notes in config.json where the sources of a resumed run are now. */
-async function keepPlaces(directory: string, sources: Sources): Promise<void> {
+/** Notes in config.json where the sources and other paths of a resumed run are now. */
+async function keepPlaces(directory: string, sources: Sources, { task }: RunConfig): Promise<void> {
   const content = await readConfig(directory);
   const known = placesSchema.safeParse(content.places).data ?? {};
-  const paths = Object.entries(sources).flatMap(([name, path]) => (path === undefined ? [] : [{ name, path }]));
-  if (paths.every(({ name, path }) => known[name]?.absolute === resolve(path))) return;
-  const places = await placesOf(sources, directory);
+  const given = Object.entries(sources).filter((entry): entry is [string, string] => entry[1] !== undefined);
+  const all = { ...Object.fromEntries(given), ...pathsIn(task) };
+  if (Object.entries(all).every(([name, path]) => known[name]?.absolute === resolve(path))) return;
+  const places = await placesOf(all, directory);
   const before = typeof content.sources === 'object' ? content.sources : {};
-  const typed = Object.fromEntries(paths.map(({ name, path }) => [name, path]));
-  const now = { ...content, sources: { ...before, ...typed }, places };
+  const now = { ...content, task, sources: { ...before, ...Object.fromEntries(given) }, places };
   await writeJson(join(directory, runFiles.config), now);
 }
 

@@ -8,6 +8,7 @@ import { parseJson } from '../base/json.ts';
 import { acquireLock, isLockFile, type Lock } from '../base/lock.ts';
 import { flattened } from '../config/resolve.ts';
 import { freeFields } from '../config/runConfig.ts';
+import { pathFields } from './places.ts';
 
 /** Files of a run directory. */
 export const runFiles = {
@@ -103,7 +104,7 @@ function isTemporary(entry: Dirent): boolean {
 
 /**
  * Throws a UsageError unless settings and sources, side by side, are those that config.json in a directory has. Returns
- * the names of the sources that are other paths now: whether they hold the same is for the digests to say.
+ * the names of those that are other paths now: whether they hold the same is for the digests to say.
  */
 export async function requireSameConfig(directory: string, now: Settings): Promise<string[]> {
   if (!existsSync(join(directory, runFiles.config))) throw noRun(directory);
@@ -132,7 +133,7 @@ export async function requireSameConfig(directory: string, now: Settings): Promi
 }
 
 function isPath(key: string): boolean {
-  return key === 'data' || key === 'valid' || key === 'test' || key === 'init' || key === 'teacher';
+  return ['data', 'valid', 'test', 'init', 'teacher', ...pathFields].includes(key);
 }
 
 /** A setting as the command line has it; null for none. */

@@ -4,7 +4,7 @@ import { z } from 'zod';
 import { UsageError } from '../base/errors.ts';
 import { readSettings } from '../config/readSettings.ts';
 import { refusal } from '../runs/formats.ts';
-import { foundSources, placesOf, placesSchema } from '../runs/places.ts';
+import { foundPaths, placesOf, placesSchema } from '../runs/places.ts';
 import { environmentSchema } from '../runs/record.ts';
 import { readJson, writeJson } from '../runs/runDirectory.ts';
 import { scoreKindSchema } from '../train/metrics.ts';
@@ -50,7 +50,7 @@ export function isSweepDirectory(directory: string): boolean {
 export async function savePlan(directory: string, plan: SweepPlan): Promise<void> {
   await writeJson(join(directory, sweepFiles.plan), {
     ...planDocument(plan),
-    places: await placesOf(plan.sources, directory),
+    places: await placesOf({ ...plan.sources }, directory),
   });
 }
 
@@ -84,7 +84,7 @@ export function planIn(content: unknown, file: string, directory: string): Sweep
     const config = readSettings(`${file}, ${run.name}`, run.config, {}, (field) => field);
     return { ...run, config };
   });
-  return { ...plan, sources: foundSources(plan.sources, places, directory), runs };
+  return { ...plan, sources: foundPaths(plan.sources, places, directory), runs };
 }
 
 /** Throws a UsageError that names the first difference when a sweep is resumed with another plan than it began with. */

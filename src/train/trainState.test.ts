@@ -6,6 +6,8 @@ import { SlimError } from '../base/errors.ts';
 import { floats } from '../graph/attributes.ts';
 import type { Tensor } from '../graph/types.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
+import { sgd } from '../optimizers/sgd.ts';
+import { withAverage } from '../optimizers/withAverage.ts';
 import { DivergedError } from './errors.ts';
 
 const { batch } = fixture.sizes;
@@ -58,6 +60,19 @@ describe('a model in training', () => {
     (carriedIn(state).get('lstm_0.h')!.data as Float32Array).fill(Number.NaN);
     await expect(step(state)).rejects.toThrow(DivergedError);
     expect(weightsOf(state)).toEqual(before);
+  });
+
+  it('saves an average that is 0 where the weights are now, and forgets nothing of it', async () => {
+    const state = await stateFor({ createOptimizer: () => withAverage(sgd(), 0.9) });
+    await step(state);
+    const data = (slot?: string) => state.weights('head.bias', slot)!.data as Float32Array;
+    const [weights, average] = [data(), [...data('movingAverage')]];
+    const saved = () => [...(state.finished().graph.initializers.get('head.bias')!.data as Float32Array)];
+    expect(saved()).toEqual(average);
+    weights.fill(0, 0, 2);
+    expect(saved()).toEqual([0, 0, ...average.slice(2)]);
+    weights.fill(1, 0, 2);
+    expect(saved()).toEqual(average);
   });
 
   it('refuses states of another size', async () => {

@@ -10,6 +10,7 @@ import { constantPerUse } from '../passes/constantPerUse.ts';
 import type { Sums } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
 import { arenaStore } from './arenaStore.ts';
+import { averagedWeights } from './averaged.ts';
 import type { Collective } from './collective.ts';
 import { type TrainingGraph, trainingGraph } from './compile.ts';
 import { deviceStore, staysOnDevice } from './deviceStore.ts';
@@ -51,6 +52,8 @@ export class TrainState {
   /** States that go on from batch to batch, whatever the shapes of the batches. */
   private readonly carried: Map<string, Tensor>;
   private scorer: Scorer | undefined;
+  /** The weights of a scoring that is going on. */
+  private scored: ReadonlyMap<string, Tensor> | undefined;
   /** What a user should know of the loss, and of weights that it does not move. */
   readonly notes: string[];
 
@@ -112,15 +115,20 @@ export class TrainState {
   }
 
   /** Scores the held-out data with the weights that the optimizer says. */
-  score(signal?: AbortSignal): Promise<Sums> {
+  async score(signal?: AbortSignal): Promise<Sums> {
     const { problem, runtime, settings, collective } = this.setup;
     const { seed, threads } = settings;
     this.scorer ??= createScorer(this.structure, {
       ...{ problem, runtime, threads, seed, collective },
       trained: this.names,
-      weights: (name) => this.weights(name, this.optimizer.evaluated?.()),
+      weights: (name) => this.scored?.get(name) ?? this.weights(name),
     });
-    return this.scorer.score('valid', { signal });
+    this.scored = this.scoredWeights();
+    try {
+      return await this.scorer.score('valid', { signal });
+    } finally {
+      this.scored = undefined;
+    }
   }
 
   /**
@@ -135,14 +143,22 @@ export class TrainState {
     return connections?.tensorOf(buffer) ?? floatTensor(stored, buffer.data);
   }
 
-  private allWeights(slot?: string): Map<string, Tensor> {
-    return new Map([...this.names].map((name) => [name, this.weights(name, slot)!]));
+  private allWeights(): Map<string, Tensor> {
+    return new Map([...this.names].map((name) => [name, this.weights(name)!]));
+  }
+
+  /** What is scored and saved: the weights, or what the optimizer keeps in their place, which is copied. */
+  private scoredWeights(): Map<string, Tensor> {
+    const slot = this.optimizer.evaluated?.();
+    const weights = this.allWeights();
+    if (slot === undefined) return weights;
+    return new Map([...weights].map(([name, own]) => [name, averagedWeights(this.weights(name, slot)!, own)]));
   }
 
   /** The model with the weights that are scored, copied. */
   finished(): Model {
-    const { memory, method, optimizer } = this;
-    const weights = detached(this.allWeights(optimizer.evaluated?.()));
+    const { memory, method } = this;
+    const weights = detached(this.scoredWeights());
     return withWeights(this.structure, asSaved(memory, weights, method?.savesSparse));
   }
 

@@ -1,9 +1,11 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { randomStream } from '../../src/base/random.ts';
 import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
 import { spanTokens } from '../../src/data/questions/spanTokens.ts';
+import { textClassifier } from '../../src/models/textClassifier.ts';
+import { saveModel } from '../../src/onnx/file.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { ShrunkLayer } from '../../src/slim/shrink.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
@@ -39,6 +41,8 @@ beforeAll(async () => {
   folder = makeFolder();
   writeFileSync(at('passage.txt'), passage!.text);
   writeFileSync(at('dev.json'), squad(madeUpPassages().valid));
+  writeFileSync(at('long.txt'), 'word '.repeat(4500));
+  await saveModel(at('other.onnx'), textClassifier({ vocabulary: 9, classes: 2, embedding: 3, hidden: [3] }));
   const iss = ['--iss', '0.01', '--threshold', '4e-4', ...context];
   await runJson([...tiny, ...iss, '--epochs', '8', '--out', 'tiny'], folder);
 });
@@ -91,6 +95,27 @@ describe('answer', () => {
     expect(answers[question.id]).toBe(question.answers[0]!.text);
   });
 
+  it('answers questions that are longer than those it learned from, as training scores them', async () => {
+    const long = madeUpPassages().valid.map((p) => ({
+      ...p,
+      questions: p.questions.map((q) => ({ ...q, question: `${'Tell me now, please: '.repeat(8)}${q.question}` })),
+    }));
+    writeFileSync(at('long.json'), squad(long));
+    const all = ['answer', 'tiny', '--data', 'long.json', '--out', 'long-answers.json'];
+    const { code, stderr } = await runCli(all, folder);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('no answer');
+    const answers = JSON.parse(readFileSync(at('long-answers.json'), 'utf8')) as Record<string, string>;
+    expect(Object.values(answers).filter((answer) => answer === '')).toEqual([]);
+  });
+
+  it('takes a vocabulary with the line ends of Windows', async () => {
+    writeFileSync(at('windows.txt'), readFileSync(at('tiny', 'vocabulary.txt'), 'utf8').replaceAll('\n', '\r\n'));
+    const ask = ['answer', 'tiny', '--passage', 'passage.txt', '--question', question.question];
+    const found = (await runJson([...ask, '--vocabulary', 'windows.txt'], folder)) as { text: string };
+    expect(found.text).toBe(question.answers[0]!.text);
+  });
+
   it.each<[what: string, args: string[], message: string]>([
     ['nothing to ask about', ['tiny'], 'give --passage FILE'],
     ['a question beside a file of questions', ['tiny', '--data', 'dev.json', '--question', 'Who?'], '--data brings'],
@@ -101,6 +126,24 @@ describe('answer', () => {
       'the question has 31 words; this model takes 30',
     ],
     ['a file in the way', ['tiny', '--data', 'dev.json', '--out', 'passage.txt'], 'passage.txt exists; add --force'],
+    [
+      'replacing the questions',
+      ['tiny', '--data', 'dev.json', '--out', 'dev.json', '--force'],
+      '--out must be another file than dev.json, which is read',
+    ],
+    ['a folder of questions', ['tiny', '--data', 'tiny'], 'tiny is a folder: name a file in it'],
+    ['a passage that is a folder', ['tiny', '--passage', 'tiny'], 'tiny is a folder: name a file in it'],
+    ['a passage that is too long', ['tiny', '--passage', 'long.txt'], 'long.txt: the passage has 4500 words'],
+    [
+      'words of another model',
+      ['tiny', '--passage', 'passage.txt', '--vocabulary', 'passage.txt'],
+      'passage.txt: the model was trained with other words',
+    ],
+    [
+      'a model of another kind',
+      ['other.onnx', '--passage', 'passage.txt'],
+      'other.onnx: the model answers no questions',
+    ],
     ['a model that is not there', ['none', '--passage', 'passage.txt'], 'none: there is no such file'],
   ])('%s is refused', async (_, args, message) => {
     await expectRefused(folder, ['answer', ...args], message);
@@ -130,6 +173,19 @@ describe('word vectors beside the model', () => {
     const [inside, beside] = [await runJson<Found>(ask, folder), await runJson<Found>([...ask, ...vectors], folder)];
     expect(beside.unknown).toBe(inside.unknown - 1);
     expect(beside.probability).not.toBe(inside.probability);
+  });
+
+  it('are found again from another folder', async () => {
+    const print = ['train', at('few', 'config.json'), '--print-config'];
+    const { stdout } = await runCli(print, dirname(folder));
+    expect(JSON.parse(stdout)).toMatchObject({ task: { vectors: at('vectors.txt') } });
+  });
+
+  it('must be those that a first model was trained with', async () => {
+    const text = readFileSync(at('vectors.txt'), 'utf8');
+    writeFileSync(at('others.txt'), text.replaceAll(/ -?0\./g, ' 1.'));
+    const args = [...few, '--vectors', 'others.txt', '--init', 'few', '--out', 'refused'];
+    await expectRefused(folder, args, 'it was trained with other word vectors');
   });
 
   it.each<[what: string, model: string, vectors: string, message: string]>([
@@ -170,7 +226,7 @@ describe('a threshold after training', () => {
 });
 
 describe('bad input of train is one message before anything is written', () => {
-  it.each<[what: string, file: string, content: string, args: string[], message: string]>([
+  it.each<[what: string, file: string, content: string | Uint8Array, args: string[], message: string]>([
     [
       'an answer beside its offset',
       'moved.json',
@@ -191,6 +247,28 @@ describe('bad input of train is one message before anything is written', () => {
       squad(madeUpPassages().valid),
       ['--max-question', '2'],
       'all 96 questions are left out',
+    ],
+    [
+      'questions that are not UTF-8',
+      'latin.json',
+      Buffer.from(squad(madeUpPassages().train).replaceAll('was', 'wäs'), 'latin1'),
+      [],
+      'latin.json is not UTF-8 text',
+    ],
+    [
+      'an answer of several lines beside its offset',
+      'lines.json',
+      squad([{ ...passage!, questions: [{ ...question, answers: [{ text: 'two\nlines', start: 0 }] }] }]),
+      [],
+      "the answer 'two lines' does not stand at offset 0",
+    ],
+    ['held-out questions alone', 'dev.txt', '', ['--valid', 'dev.json'], '--valid needs --data'],
+    [
+      'vectors of other words',
+      'w.txt',
+      'xyzzy 1 2\n',
+      ['--vectors', 'w.txt'],
+      'but for none of the words that are needed',
     ],
     ['a vector file with a broken line', 'v.txt', 'born 1 2\nin 1\n', ['--vectors', 'v.txt'], 'v.txt, line 2'],
     [

@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import type { RunForecast } from '../../src/runs/forecast.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { SeedsResult } from '../../src/runs/seeds.ts';
+import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runCli, runJson, tiny, writeCorpus } from '../support/runCli.ts';
 
 /*
@@ -34,6 +35,25 @@ it('--print-config prints what train takes as a file, and does nothing', async (
   writeFileSync(at('configs', 'mine.json'), stdout);
   expect((await runCli(['train', 'configs/mine.json', '--print-config'], folder)).stdout).toBe(stdout);
   expect(existsSync(at('runs'))).toBe(false);
+});
+
+it('every example of the help is a configuration', async () => {
+  const { stdout } = await runCli(['train', '--help'], folder);
+  const [, shown] = stdout.split('Examples:\n');
+  const examples = shown!
+    .trim()
+    .replaceAll(/ \\\n\s+/g, ' ')
+    .split('\n');
+  const begun = examples.filter((example) => !example.includes('--resume'));
+  expect(begun.length).toBeGreaterThan(4);
+  for (const example of begun) {
+    const { code, stderr } = await runCli([...example.trim().split(' ').slice(1), '--print-config'], folder);
+    expect(code, `${example}: ${stderr}`).toBe(0);
+  }
+});
+
+it.each(['--valid', '--test'])('%s, which a text takes from the folder of --data, is refused', async (flag) => {
+  await expectRefused(folder, [...train, flag, 'text/valid.txt'], `${flag} goes into the folder of --data`);
 });
 
 it('--dry-run says what a run would do, and writes nothing', async () => {

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { PARTS, type Part } from '../parts.ts';
-import { contents, partNamed, pathKind, readUnpacked } from '../textFiles.ts';
+import { contents, partNamed, pathKind, readTextFile } from '../textFiles.ts';
 import { type Passage, readSquad } from './squad.ts';
 
 const EXPECTED = 'a file in the form of SQuAD 1.1, or a folder with train and dev files';
@@ -34,8 +34,13 @@ export async function findQuestionFiles(
   return { ...found, train };
 }
 
-/** Reads a file in the form of SQuAD 1.1, gzipped or not. Throws a UsageError when it cannot be read, or as `readSquad`. */
+/**
+ * Reads a file in the form of SQuAD 1.1, gzipped or not. Throws a UsageError when it cannot be read, is not UTF-8, or as
+ * `readSquad`.
+ */
 export async function readQuestionFile(path: string): Promise<Passage[]> {
-  await pathKind(path, EXPECTED);
-  return readSquad((await readUnpacked(path)).toString('utf8'), basename(path));
+  if ((await pathKind(path, EXPECTED)) === 'folder') {
+    throw new UsageError(`${path} is a folder: name a file in it, in the form of SQuAD 1.1`);
+  }
+  return readSquad(await readTextFile(path), basename(path));
 }

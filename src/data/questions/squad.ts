@@ -67,7 +67,7 @@ export function readSquad(json: string, source: string): Passage[] {
   }
   const passages = read.data.data.flatMap(({ title, paragraphs }, a) =>
     paragraphs.map(({ context, qas }, p): Passage => {
-      const place = `${source}: article ${a + 1}${title && ` (${title})`}, paragraph ${p + 1}`;
+      const place = `${source}: article ${a + 1}${title && ` (${inOneLine(title)})`}, paragraph ${p + 1}`;
       if (context.trim() === '') throw new UsageError(`${place}: the passage is empty; leave it out`);
       return { title, text: context, questions: qas.map((row) => questionOf(row, context, place)) };
     }),
@@ -78,7 +78,7 @@ export function readSquad(json: string, source: string): Passage[] {
 }
 
 function questionOf({ id, question, answers, is_impossible }: Row, context: string, paragraph: string): Question {
-  const place = `${paragraph}, question ${id}`;
+  const place = `${paragraph}, question ${inOneLine(id)}`;
   if (question.trim() === '') throw new UsageError(`${place}: the question is empty; leave it out`);
   if (answers.length === 0) {
     const why = is_impossible ? 'it has no answer, as in SQuAD 2.0' : 'it has no answers';
@@ -91,12 +91,21 @@ function questionOf({ id, question, answers, is_impossible }: Row, context: stri
     answers: answers.map(({ text, answer_start: start }) => {
       const at = unitsBefore(context, start);
       if (text !== '' && context.startsWith(text, at)) return { text, start: at };
-      const there = context.slice(at, at + text.length);
+      const [answer, there] = [text, context.slice(at, at + text.length)].map(inOneLine);
       throw new UsageError(
-        `${place}: the answer '${text}' does not stand at offset ${start} of the passage, where '${there}' is`,
+        `${place}: the answer '${answer}' does not stand at offset ${start} of the passage, where '${there}' is`,
       );
     }),
   };
+}
+
+/** Characters of a text that a message shows. */
+const SHOWN = 80;
+
+/** The beginning of a text as a message shows it. */
+function inOneLine(text: string): string {
+  const line = text.replaceAll(/\s+/g, ' ');
+  return line.length > SHOWN ? `${line.slice(0, SHOWN)}…` : line;
 }
 
 /** Code units before the character at `offset`: characters beyond the first plane take two. */

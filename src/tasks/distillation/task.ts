@@ -4,6 +4,7 @@ import { loadModel } from '../../onnx/file.ts';
 import { nodeRuntime } from '../../runtime/node.ts';
 import { modelFor } from '../arrays/loadedArrays.ts';
 import { arrayDataFrom } from '../arrays/splitExamples.ts';
+import { refuseSources } from '../refuseSources.ts';
 import type { Task } from '../task.ts';
 import { distillationDefinition, readTaskFields } from './definition.ts';
 import { loadedDistillation } from './loadedDistillation.ts';
@@ -12,7 +13,8 @@ import { cutRecordings } from './recordings.ts';
 /** An imported model that learns from another one, on inputs from files (.npz, .safetensors, .jsonl). */
 export const distillationTask: Task = {
   ...distillationDefinition,
-  async load(config, { init, teacher, data, valid }) {
+  async load(config, { init, teacher, data, valid, ...others }) {
+    refuseSources(others, ['test'], 'has no part in this task, which scores on --valid');
     if (init === undefined) throw new UsageError('a model is needed: an ONNX file');
     if (teacher === undefined) throw new UsageError('--teacher FILE with the model that is followed is needed');
     if (data === undefined) throw new UsageError('--data FILE with the inputs is needed');

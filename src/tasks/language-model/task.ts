@@ -6,6 +6,7 @@ import { tokenizers } from '../../data/tokenizations.ts';
 import { loadTokenizer } from '../../data/tokenizerFile.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { modelPath } from '../modelPath.ts';
+import { refuseSources } from '../refuseSources.ts';
 import type { Task, TaskConfig } from '../task.ts';
 import { corpusNotes } from './corpusNotes.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
@@ -19,7 +20,8 @@ const EMBEDDED = 'sotu';
 export const languageModelTask: Task = {
   ...languageModelDefinition,
   untrained: (config, { vocabulary }) => (vocabulary === undefined ? undefined : untrainedModel(config, vocabulary)),
-  async load(config, { data = EMBEDDED, init }) {
+  async load(config, { data = EMBEDDED, init, ...others }) {
+    refuseSources(others, ['valid', 'test'], 'goes into the folder of --data: train.txt, valid.txt and test.txt');
     const { tokens = 'whitespace' } = readTaskFields(config.task);
     const corpus = await corpusOf(config, data);
     const first =

@@ -1,4 +1,4 @@
-import { SlimError, UsageError } from '../../base/errors.ts';
+import { UsageError } from '../../base/errors.ts';
 import { logSumExp } from '../../base/softmax.ts';
 import { type SpanTokens, spanTokens } from '../../data/questions/spanTokens.ts';
 import { WordTable } from '../../data/wordTable.ts';
@@ -35,10 +35,7 @@ export interface FoundAnswer {
 
 /** A model that is ready to answer questions. */
 export interface AnswerSession {
-  /**
-   * Finds the answer to a question in a passage. Throws a UsageError for an empty one, or one that is longer than what the
-   * model learned from.
-   */
+  /** Finds the answer to a question in a passage. Throws a UsageError for an empty one, or one that is too long. */
   answer(passage: string, question: string): Promise<FoundAnswer>;
   release(): Promise<void>;
 }
@@ -50,29 +47,31 @@ export interface AnswerOptions extends SessionOptions {
    * training data lacked. Those of the words to come are enough.
    */
   readonly vectors?: WordVectors | undefined;
+  /** Words of a question, at most (default: those of the longest that it learned from). */
+  readonly maxQuestion?: number | undefined;
 }
 
 /**
  * Makes a trained model ready to answer questions, in Node or a browser. `words` are those of the `vocabulary.txt` that
- * training wrote beside it. Throws a SlimError when the model is none or was trained with other words, a UsageError for
- * vectors of another size, or that it has no table of.
+ * training wrote beside it. Throws a UsageError when the model is none or was trained with other words, and for vectors of
+ * another size, or that it has no table of.
  */
 export async function answerSession(
   model: Model,
   words: readonly string[],
   runtime: Runtime,
-  { vectors, ...options }: AnswerOptions = {},
+  { vectors, maxQuestion, ...options }: AnswerOptions = {},
 ): Promise<AnswerSession> {
   const about = requireQuestionModel(model);
   if (about.vocabulary !== wordsDigest(words)) {
-    throw new SlimError('the model was trained with other words; take the vocabulary.txt of its run');
+    throw new UsageError('the model was trained with other words; take the vocabulary.txt of its run');
   }
+  const longest = maxQuestion ?? about.maxQuestion;
   const session = await runtime.createSession(vectors ? withVectors(model, vectors) : model, options);
   const spellingOf = vectors ? spellerByVectors(about, words, vectors) : spellerByTable(about, words);
-  const { maxQuestion } = about;
   return {
     async answer(passage, question) {
-      const [asked, read] = [wordsOf(question, 'question', maxQuestion), wordsOf(passage, 'passage', MOST_WORDS)];
+      const [asked, read] = [wordsOf(question, 'question', longest), wordsOf(passage, 'passage', MOST_WORDS)];
       const table = new WordTable();
       const numbers = (tokens: SpanTokens) => Int32Array.from(tokens.words, (word) => table.numberOf(word));
       const pair = { passage: numbers(read), question: numbers(asked) };
@@ -139,12 +138,17 @@ function spellerByVectors(
   };
 }
 
-/** What the file of a model says of its words. Throws a SlimError for a model that answers no questions. */
+/** What the file of a model says of its words. Throws a UsageError for a model that answers no questions. */
 export function requireQuestionModel(model: Model): QuestionMetadata {
   const about = questionMetadata(model);
   if (about === undefined)
-    throw new SlimError('the model answers no questions: its file names no words and characters');
+    throw new UsageError('the model answers no questions: its file names no words and characters');
   return about;
+}
+
+/** Throws a UsageError for a passage that no question can be asked about. */
+export function requirePassage(text: string): void {
+  wordsOf(text, 'passage', MOST_WORDS);
 }
 
 function wordsOf(text: string, what: string, most: number): SpanTokens {

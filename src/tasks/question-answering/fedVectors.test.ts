@@ -12,13 +12,19 @@ describe('a table of word vectors', () => {
     expect(open.graph.initializers.has(WORD_VECTORS)).toBe(false);
     expect(open.graph.inputs.at(-1)).toMatchObject({ name: WORD_VECTORS, type: { shape: table.dims } });
     expect(vectorSizeOf(open.graph)).toBe(table.dims[1]);
-    const whole = withVectorTable(open, table);
+    const whole = withVectorTable(open, table)!;
     expect(whole.graph.inputs).toEqual(model.graph.inputs);
     expect(whole.graph.initializers.get(WORD_VECTORS)).toBe(table);
   });
 
-  it('is put into no model that has one, or takes none', () => {
-    expect(withVectorTable(model, table)).toBe(model);
+  it('takes the place of the same one, rounded or not, and of no other', () => {
+    const moved = (by: number) => ({ ...table, data: (table.data as Float32Array).map((x) => x * (1 + by)) });
+    const rounded = withVectorTable(model, moved(2 ** -12))!;
+    expect(rounded.graph.initializers.get(WORD_VECTORS)!.data).toEqual(moved(2 ** -12).data);
+    expect(withVectorTable(model, moved(0.1))).toBeUndefined();
+  });
+
+  it('is put into no model that takes none', () => {
     const fed = { ...model, graph: withFedVectors(model.graph) };
     expect(withVectorTable(fed, table)).toBe(fed);
     expect(withoutVectorTable(fed)).toBe(fed);

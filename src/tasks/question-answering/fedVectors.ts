@@ -48,14 +48,29 @@ export function withoutVectorTable(model: Model): Model {
   return { ...model, graph: { ...graph, initializers, inputs } };
 }
 
-/** The model with that table inside. One that has its own table, or takes none, stays as it is. */
-export function withVectorTable(model: Model, table: Tensor | undefined): Model {
+/** How far values of two tables of the same vectors are apart at most, as a share of the largest: 16 bits are rounded. */
+const ROUNDED = 1e-3;
+
+/**
+ * The model with a table of the same vectors in the place of its own, or of the input that stands for it; undefined where
+ * the vectors are others. A model without such a place is returned as it is.
+ */
+export function withVectorTable(model: Model, table: Tensor | undefined): Model | undefined {
   const { graph } = model;
-  const isOpen = graph.inputs.some(({ name }) => name === WORD_VECTORS) && !graph.initializers.has(WORD_VECTORS);
-  if (table === undefined || !isOpen) return model;
+  const own = graph.initializers.get(WORD_VECTORS);
+  const isOpen = graph.inputs.some(({ name }) => name === WORD_VECTORS);
+  if (table === undefined || (own === undefined && !isOpen)) return model;
+  if (own !== undefined && !isSameTable(own, table)) return undefined;
   const inputs = graph.inputs.filter(({ name }) => name !== WORD_VECTORS);
   return {
     ...model,
     graph: { ...graph, inputs, initializers: new Map([...graph.initializers, [WORD_VECTORS, table]]) },
   };
+}
+
+function isSameTable(a: Tensor, b: Tensor): boolean {
+  if (a.dims.join() !== b.dims.join()) return false;
+  const [x, y] = [a.data as Float32Array, b.data as Float32Array];
+  const largest = y.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
+  return y.every((value, i) => Math.abs(value - x[i]!) <= ROUNDED * largest);
 }

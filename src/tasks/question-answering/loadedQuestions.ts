@@ -60,7 +60,8 @@ export function loadedQuestions(
     Object.entries(sets).map(([part, set]: [string, QuestionSet]) => [part, set.questions.length]),
   );
   const facts = { vocabulary: lexicon.words.length, trainedWords, ...counts };
-  const withBatch = (batch: number) => questionProblem(sets, spelled, batch, sha256Hex(sha256, ...lexicon.words));
+  const digest = sha256Hex(sha256, ...lexicon.words, ...(vectorRows ? [bytesOf(vectorRows)] : []));
+  const withBatch = (batch: number) => questionProblem(sets, spelled, batch, digest);
   return {
     problem: withBatch(config.batch),
     withBatch,
@@ -69,6 +70,11 @@ export function loadedQuestions(
     notes: [described(given.source, sets, lexicon), ...notes],
     files: { 'vocabulary.txt': `${lexicon.words.join('\n')}\n` },
   };
+}
+
+function bytesOf({ data }: Tensor): Uint8Array {
+  const { buffer, byteOffset, byteLength } = data as Float32Array;
+  return new Uint8Array(buffer, byteOffset, byteLength);
 }
 
 /** The untrained model of a configuration. */

@@ -5,8 +5,10 @@ import { findQuestionFiles, readQuestionFile } from '../../data/questions/questi
 import { readWordVectors } from '../../data/wordVectors.ts';
 import { WORD_VECTORS } from '../../models/bidaf.ts';
 import { loadModel } from '../../onnx/file.ts';
+import { wholeWeights } from '../../passes/wholeWeights.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
 import { modelPath } from '../modelPath.ts';
+import { refuseSources } from '../refuseSources.ts';
 import type { Sources, Task } from '../task.ts';
 import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
 import { withVectorTable } from './fedVectors.ts';
@@ -29,11 +31,18 @@ export const questionAnsweringTask: Task = {
     const task = loadedQuestions(config, questions, read, vectors);
     if (init === undefined) return task;
     const untrained = task.model();
-    const trained = withVectorTable(await loadModel(modelPath(init)), untrained.graph.initializers.get(WORD_VECTORS));
-    if (!knowsSame(trained, untrained)) {
+    const loaded = await loadModel(modelPath(init));
+    if (!knowsSame(loaded, untrained)) {
       throw new UsageError(
         `--init ${init}: it was not trained with these words and characters; use the same data, word vectors and counts`,
       );
+    }
+    const trained = withVectorTable(
+      { ...loaded, graph: wholeWeights(loaded.graph) },
+      untrained.graph.initializers.get(WORD_VECTORS),
+    );
+    if (trained === undefined) {
+      throw new UsageError(`--init ${init}: it was trained with other word vectors; use the same ones`);
     }
     const fresh = withWeightsOf(untrained, trained);
     const notes = fresh ? task.notes : [...task.notes, AS_IT_IS];
@@ -41,8 +50,10 @@ export const questionAnsweringTask: Task = {
   },
 };
 
-async function loadQuestions({ data, valid, test }: Omit<Sources, 'init'>): Promise<QuestionSource> {
+async function loadQuestions(sources: Omit<Sources, 'init'>): Promise<QuestionSource> {
+  const { data, valid, test } = sources;
   if (data === undefined || data === EMBEDDED) {
+    refuseSources(sources, ['valid', 'test'], 'needs --data: the made-up passages have held-out ones of their own');
     return { name: EMBEDDED, source: 'made-up passages', ...madeUpPassages() };
   }
   const found = await findQuestionFiles(data);
