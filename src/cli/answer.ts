@@ -123,7 +123,7 @@ function answerDocument({ question, passage, ...found }: FoundAnswer) {
 }
 
 function answerText({ text, probability, unknown }: FoundAnswer): string {
-  const words = unknown === 0 ? '' : `, ${unknown} words not known`;
+  const words = unknown === 0 ? '' : `, ${unknown} word${unknown === 1 ? '' : 's'} not known`;
   return `${text}\n(probability ${(100 * probability).toFixed(1)} %${words})`;
 }
 
