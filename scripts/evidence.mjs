@@ -35,7 +35,7 @@ const fromRun = (run, ...args) => ({ after: run, args: (_, directory) => [...arg
 /** A dense model from scratch with the sizes that another run has ended with. */
 const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args, '--hidden', hidden.join(',')] });
 
-// Two epochs fewer than the preset has, with a learning rate that falls to zero.
+// Four epochs fewer than the preset has, with a learning rate that falls to zero.
 const squad = ['--epochs', '3', '--schedule', 'cosine', '--learning-rate', '0.0015', '--warmup', '100', '--clip', '5'];
 
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
@@ -159,8 +159,7 @@ function argumentsOf(run, folder = flags.runs) {
   if (Array.isArray(run)) return run;
   // Weights of runs that take hours are kept (scripts/question-weights.mjs).
   const kept = relative('', fileURLToPath(new URL(`../results/${experiment}/${run.after}.onnx`, import.meta.url)));
-  if (!existsSync(resultOf(run.after)) && existsSync(kept)) return run.args(undefined, kept);
-  if (!existsSync(resultOf(run.after))) return undefined;
+  if (!existsSync(resultOf(run.after))) return existsSync(kept) ? run.args(undefined, kept) : undefined;
   return run.args(readResult(run.after).models.at(-1).hidden, join(folder, run.after));
 }
 

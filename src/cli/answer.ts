@@ -16,6 +16,7 @@ import {
   type FoundAnswer,
   requirePassage,
   requireQuestionModel,
+  requireWords,
 } from '../tasks/question-answering/answer.ts';
 import { wordOf } from '../tasks/question-answering/lexicon.ts';
 import { scoreAnswer } from '../tasks/question-answering/officialScore.ts';
@@ -73,18 +74,18 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
     for (const read of [flags.data, vocabulary, flags.vectors]) refuseReplaced(read, flags.out);
   }
   const model = await loadModel(file);
-  await saying(file, () => requireQuestionModel(model));
+  const about = saying(file, () => requireQuestionModel(model));
   const words = (await readTextFile(vocabulary)).trimEnd().split(/\r?\n/);
+  saying(vocabulary, () => requireWords(about, words));
   const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
   const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
-  if (passage !== undefined) await saying(flags.passage!, () => requirePassage(passage));
+  if (passage !== undefined) saying(flags.passage!, () => requirePassage(passage));
   const texts = passages?.flatMap(({ text, questions }) => [text, ...questions.map(({ question }) => question)]);
   const asked = texts ?? (flags.question === undefined ? undefined : [passage!, flags.question]);
   const vectors = flags.vectors === undefined ? undefined : await readWordVectors(flags.vectors, wordsIn(asked));
   // A file of questions is scored as a training scores it, which leaves out none.
   const maxQuestion = passages === undefined ? undefined : Number.POSITIVE_INFINITY;
-  const options = { threads: flags.threads, vectors, maxQuestion };
-  const session = await saying(vocabulary, () => answerSession(model, words, nodeRuntime, options));
+  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads, vectors, maxQuestion });
   try {
     if (passages !== undefined) await answerAll(session, passages, flags.out);
     else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);
@@ -95,9 +96,9 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
 }
 
 /** Says in a refusal which file it is about. */
-async function saying<T>(file: string, work: () => T | Promise<T>): Promise<T> {
+function saying<T>(file: string, work: () => T): T {
   try {
-    return await work();
+    return work();
   } catch (error) {
     if (!(error instanceof UsageError)) throw error;
     throw new UsageError(`${file}: ${error.message}`, { cause: error });

@@ -39,18 +39,18 @@ async function fromText(path: string, isWanted: (word: string) => boolean): Prom
   let size = 0;
   for await (const { line, text } of textLines(path)) {
     const wrong = (what: string) => new UsageError(`${path}, line ${line}: ${what}`);
-    const fields = withoutMark(text, line).trimEnd().split(/[ \t]/);
+    const fields = text.trimEnd().split(/[ \t]/);
     if (line === 1 && fields.length === 2 && fields.every((v) => /^\d+$/.test(v))) continue;
     if (fields.length === 1 && fields[0] === '') continue;
     const isFirst = size === 0;
     size ||= fields.length - 1;
     if (size === 0) throw wrong(`'${fields[0]!.slice(0, 40)}' is no word with numbers behind it; expected ${EXPECTED}`);
-    const count = (found: number) => wrong(`'${fields[0]}' has ${found} numbers, the lines before ${size}`);
-    if (fields.length <= size) throw count(fields.length - 1);
+    const uneven = () => wrong(`'${fields[0]}' has ${fields.length - 1} numbers, the lines before ${size}`);
+    if (fields.length <= size) throw uneven();
     // Some files have words with blanks in them: the numbers are the last ones of the line.
     const [parts, numbers] = [fields.slice(0, -size), fields.slice(-size)];
     if (numbers.includes('') || (isFirst && parts.includes(''))) throw wrong('there are two blanks side by side');
-    if (parts.length > 1 && isNumber(parts.at(-1)!)) throw count(fields.length - 1);
+    if (parts.length > 1 && isNumber(parts.at(-1)!)) throw uneven();
     const word = parts.join(' ');
     if (!isWanted(word)) continue;
     const bad = numbers.find((v) => !isNumber(v));
@@ -61,9 +61,6 @@ async function fromText(path: string, isWanted: (word: string) => boolean): Prom
 }
 
 const isNumber = (text: string) => text !== '' && Number.isFinite(Number(text));
-
-/** The first line without the mark that says that a file is UTF-8. */
-const withoutMark = (text: string, line: number) => (line === 1 ? text.replace(/^\uFEFF/, '') : text);
 
 async function fromNpy(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   const beside = path.replace(/\.npy$/, '.txt');

@@ -63,9 +63,7 @@ export async function answerSession(
   { vectors, maxQuestion, ...options }: AnswerOptions = {},
 ): Promise<AnswerSession> {
   const about = requireQuestionModel(model);
-  if (about.vocabulary !== wordsDigest(words)) {
-    throw new UsageError('the model was trained with other words; take the vocabulary.txt of its run');
-  }
+  requireWords(about, words);
   const longest = maxQuestion ?? about.maxQuestion;
   const session = await runtime.createSession(vectors ? withVectors(model, vectors) : model, options);
   const spellingOf = vectors ? spellerByVectors(about, words, vectors) : spellerByTable(about, words);
@@ -144,6 +142,12 @@ export function requireQuestionModel(model: Model): QuestionMetadata {
   if (about === undefined)
     throw new UsageError('the model answers no questions: its file names no words and characters');
   return about;
+}
+
+/** Throws a UsageError for other words than a model was trained with. */
+export function requireWords({ vocabulary }: QuestionMetadata, words: readonly string[]): void {
+  if (vocabulary === wordsDigest(words)) return;
+  throw new UsageError('the model was trained with other words; take the vocabulary.txt of its run');
 }
 
 /** Throws a UsageError for a passage that no question can be asked about. */
