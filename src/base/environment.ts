@@ -10,6 +10,8 @@ export interface Environment {
   readonly command: string;
   readonly slimrnn: string;
   readonly node: string;
+  /** Processes that trained together (MPI); undefined: one. */
+  readonly processes?: number | undefined;
   readonly machine: { readonly cpu: string; readonly cores: number; readonly memoryGigabytes: number };
 }
 
@@ -24,12 +26,13 @@ export function packageVersion(): string {
   }
 }
 
-/** The environment of this process. */
-export function environment(): Environment {
+/** The environment of this process, which may be one of several. */
+export function environment(processes = 1): Environment {
   return {
     command: withoutSecrets(['slimrnn', ...process.argv.slice(2)].join(' ')),
     slimrnn: packageVersion(),
     node: process.version,
+    ...(processes > 1 && { processes }),
     machine: {
       cpu: cpus()[0]?.model.trim() ?? 'unknown',
       cores: cpus().length,

@@ -70,6 +70,8 @@ export interface RunSettings extends Settings {
   // For --task language-model
   /** Train on about this many tokens of the embedded corpus. */
   readonly trainTokens?: number | undefined;
+  /** Cut the text into windows at other places in each epoch. */
+  readonly shiftWindows?: boolean | undefined;
   /**
    * What a token is: whitespace (what stands between blanks), words (in lower case, marks apart, numbers as N),
    * characters, or bpe (pieces of words, by --tokenizer) (default: whitespace).

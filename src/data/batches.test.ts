@@ -86,6 +86,49 @@ describe('batchWindows', () => {
     );
   });
 
+  it('begins later by a share of the tokens to spare: as many windows, each cut elsewhere', () => {
+    // Rows 0..6 and 7..13: one window of 3 steps, with which 4 tokens are to spare.
+    for (const [shift, first] of [
+      [0, 0],
+      [0.25, 1],
+      [0.5, 2],
+      [0.99, 3],
+    ] as const) {
+      const batches = batchWindows(count(15), 2, 3, { shift });
+      expect(batches).toMatchObject({ windows: 1, tokens: 6 });
+      const rows = [0, 7, 1, 8, 2, 9].map((token) => token + first);
+      expect(readWindows(batches)).toEqual([
+        { steps: 3, inputs: Int32Array.from(rows), targets: Int32Array.from(rows, (token) => token + 1) },
+      ]);
+    }
+  });
+
+  it("can begin at each of a window's places where rows are long enough, and never leaves its row", () => {
+    fc.assert(
+      fc.property(shape, fc.double({ min: 0, max: 1, maxExcluded: true, noNaN: true }), (sizes, shift) => {
+        const { length, batchSize, steps } = sizes;
+        fc.pre(length >= batchSize * (steps + 1));
+        const rowLength = Math.floor(length / batchSize);
+        const firsts = new Set<number>();
+        for (let place = 0; place < steps; place++) {
+          const windows = readWindows(batchWindows(count(length), batchSize, steps, { shift: place / steps }));
+          firsts.add(windows[0]!.inputs[0]!);
+        }
+        if (rowLength >= 2 * steps) expect(firsts.size).toBe(steps);
+        const batches = batchWindows(count(length), batchSize, steps, { shift });
+        expect(batches.windows).toBe(batchWindows(count(length), batchSize, steps, { shift: 0 }).windows);
+        for (const { steps: read, inputs, targets } of readWindows(batches)) {
+          expect(read).toBe(steps);
+          for (const [i, token] of inputs.entries()) {
+            expect(Math.floor(token / rowLength)).toBe(i % batchSize);
+            expect(Math.floor(targets[i]! / rowLength)).toBe(i % batchSize);
+            expect(targets[i]).toBe(token + 1);
+          }
+        }
+      }),
+    );
+  });
+
   it('says how many tokens a window needs', () => {
     expect(() => batchWindows(count(7), 2, 3, { label: 'training text' })).toThrow(
       new UsageError(

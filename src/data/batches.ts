@@ -26,17 +26,23 @@ export interface Batches {
 export interface BatchOptions {
   /** Keep the last window even if it is shorter than T, so that every row is scored to its end. Default: false. */
   readonly keepTail?: boolean;
+  /**
+   * Begin later in every row, by this share (0 to 1, 1 excluded) of the tokens to spare, so that a text is cut elsewhere
+   * for each share. There are as many windows for all shares, and T−1 tokens to spare where rows are long enough. Not
+   * together with `keepTail`. Default: windows begin where rows do, and there are as many as fit.
+   */
+  readonly shift?: number | undefined;
   /** Which text this is, for error messages. Default: `text`. */
   readonly label?: string;
 }
 
 /**
- * Cuts a stream of ids into windows of `[steps, batchSize]`: ⌊(L-1) / steps⌋ of them, or one shorter window more with
- * `keepTail`. The last length mod B tokens are not used, and the first token of a row is no target.
+ * Cuts a stream of ids into windows of `[steps, batchSize]`: ⌊(L-1) / steps⌋ of them, one shorter window more with
+ * `keepTail`, ⌊L / steps⌋ − 1 (but at least one) with `shift`. The last length mod B tokens are not used, and the first token of a row is no target.
  * Throws a UsageError when the text is too short for one window.
  */
 export function batchWindows(ids: Int32Array, batchSize: number, steps: number, options: BatchOptions = {}): Batches {
-  const { keepTail = false, label = 'text' } = options;
+  const { keepTail = false, shift, label = 'text' } = options;
   checkCount('--batch', batchSize);
   checkCount('--steps', steps);
   const shortest = keepTail ? 1 : steps;
@@ -49,8 +55,9 @@ export function batchWindows(ids: Int32Array, batchSize: number, steps: number, 
     );
   }
   const rowLength = Math.floor(ids.length / batchSize);
-  const targetsPerRow = keepTail ? rowLength - 1 : rowLength - 1 - ((rowLength - 1) % steps);
-  const windows = Math.ceil(targetsPerRow / steps);
+  const windows = windowsIn(rowLength, steps, options);
+  const targetsPerRow = keepTail ? rowLength - 1 : windows * steps;
+  const skipped = Math.floor((shift ?? 0) * (rowLength - targetsPerRow));
 
   const fillWindow = (index: number, inputs: Int32Array, targets: Int32Array): number => {
     if (!Number.isInteger(index) || index < 0 || index >= windows) {
@@ -66,7 +73,7 @@ export function batchWindows(ids: Int32Array, batchSize: number, steps: number, 
       );
     }
     for (let row = 0; row < batchSize; row++) {
-      const first = row * rowLength + start;
+      const first = row * rowLength + skipped + start;
       for (let step = 0; step < length; step++) {
         inputs[step * batchSize + row] = ids[first + step]!;
         targets[step * batchSize + row] = ids[first + step + 1]!;
@@ -75,6 +82,12 @@ export function batchWindows(ids: Int32Array, batchSize: number, steps: number, 
     return length;
   };
   return { batchSize, steps, windows, tokens: targetsPerRow * batchSize, fillWindow };
+}
+
+function windowsIn(rowLength: number, steps: number, { keepTail = false, shift }: BatchOptions): number {
+  if (keepTail) return Math.ceil((rowLength - 1) / steps);
+  if (shift !== undefined) return Math.max(1, Math.floor(rowLength / steps) - 1);
+  return Math.floor((rowLength - 1) / steps);
 }
 
 function checkCount(flag: string, value: number): void {

@@ -105,6 +105,7 @@ export const environmentSchema = z.object({
   command: z.string(),
   slimrnn: z.string(),
   node: z.string(),
+  processes: z.number().optional(),
   machine: z.object({ cpu: z.string(), cores: z.number(), memoryGigabytes: z.number() }),
 });
 

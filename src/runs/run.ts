@@ -239,7 +239,7 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
     notes: trained.start.notes,
     seconds: trained.history.reduce((sum, epoch) => sum + epoch.seconds, 0),
     engine: runtime.name,
-    environment: environment(),
+    environment: environment(options.collective?.ranks),
     history: trained.history,
     layers: trained.start.layers,
     kept: finished.kept,

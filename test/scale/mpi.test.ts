@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { rolldown } from 'rolldown';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { RunResult } from '../../src/runs/result.ts';
 import { collectiveContract } from '../support/collectiveContract.ts';
 import { untilTraining } from '../support/killing.ts';
 import {
@@ -52,6 +53,12 @@ interface Epoch {
 function epochsOf(out: string): Epoch[] {
   const lines = readFileSync(at(out, 'metrics.jsonl'), 'utf8').trim().split('\n');
   return lines.map((line) => JSON.parse(line) as Epoch);
+}
+
+/** How many processes have trained a run, as its result says. */
+function processesOf(out: string): number | undefined {
+  const result = JSON.parse(readFileSync(at(out, 'result.json'), 'utf8')) as RunResult;
+  return result.environment.processes;
 }
 
 /** What an epoch came to, without times. */
@@ -105,6 +112,7 @@ describe.each(launchers)('two processes under $name', ({ name, command }) => {
     const { code, stderr } = await start([...plain, ...calm, '--out', out('both')]).finished;
     expect(code).toBe(0);
     expect(stderr).toMatch(/2 processes: [\d.]+ % of the time went into summing/);
+    expect([processesOf(out('alone')), processesOf(out('both'))]).toEqual([undefined, 2]);
     expect(apart(epochsOf(out('both')), epochsOf(out('alone')))).toBeLessThan(1e-5);
   });
 

@@ -59,6 +59,17 @@ it('shows a language model as ever', () => {
   expect(html).toMatch(/8 \+ 8.*2 \+ 8.*63 % left/s);
 });
 
+it.each([
+  [undefined, false],
+  [4, true],
+])('says that several processes have trained a run: %s', (processes, isSaid) => {
+  const machine = { cpu: 'a processor', cores: 2, memoryGigabytes: 8 };
+  const environment = { command: 'slimrnn train', slimrnn: '0', node: 'v20', processes, machine };
+  const html = textOf(runOf('a', 'text-classification', scored(0.9), { environment }));
+  expect(html).toContain('2 × a processor');
+  expect(html.includes('4 processes')).toBe(isSaid);
+});
+
 it('shows a confusion matrix with counts and shares of each true class', () => {
   const confusion = {
     classes: ['bad', '<good>'],

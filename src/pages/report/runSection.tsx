@@ -102,6 +102,7 @@ function Origin({ run }: { run: ReportRun }) {
     config?.seed !== undefined && `seed ${said(config.seed)}`,
     environment && `slimrnn ${environment.slimrnn}, Node ${environment.node}`,
     environment && `${environment.machine.cores} × ${environment.machine.cpu}`,
+    environment?.processes !== undefined && `${environment.processes} processes`,
     run.state !== 'finished' && `not finished: ${run.state}`,
   ].filter((fact) => typeof fact === 'string');
   return (

@@ -17,6 +17,7 @@ export const taskFields = {
     .describe('keep at most this many words (default: all that the text has; of the embedded corpus 10 000)'),
   trainTokens: positive.optional().describe('train on about this many tokens of the embedded corpus'),
   steps: positive.describe('time steps of a window'),
+  shiftWindows: z.boolean().optional().describe('cut the text into windows at other places in each epoch'),
   tokens: z
     .enum(tokenizationNames)
     .optional()

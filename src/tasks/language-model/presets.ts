@@ -51,6 +51,7 @@ const modernSmall = {
   initScale: 0.05,
   clip: 5,
   steps: 35,
+  shiftWindows: true,
   epochs: 40,
   flatEpochs: 40,
   decay: 1,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { randomNumbers, runGraph } from '../../../test/support/graphs.ts';
 import { SlimError, UsageError } from '../../base/errors.ts';
+import type { Settings } from '../../base/fields.ts';
 import { floats } from '../../graph/attributes.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
 import { modelOf } from '../../graph/model.ts';
@@ -21,10 +22,10 @@ const random = randomNumbers(3);
 const ids = Int32Array.from({ length: 61 }, () => Math.floor(random() * VOCABULARY));
 
 /** The problem of a text that is training, validation and test text at once. */
-function problemOf(batch: number, steps: number, text = ids, valid = text) {
+function problemOf(batch: number, steps: number, text = ids, valid = text, more: Settings = {}) {
   const vocabulary = { words: [], ids: new Map<string, number>() };
   const corpus = { name: '', source: '', vocabulary, train: text, valid, test: valid, sha256: 'ids' };
-  return languageModelProblem({ task: { kind: 'language-model', steps }, batch }, corpus);
+  return languageModelProblem({ task: { kind: 'language-model', steps, ...more }, batch }, corpus);
 }
 
 /** exp(mean cross entropy) of B rows of the text, from the logits of the whole rows at once. */
@@ -103,6 +104,27 @@ describe('windows', () => {
       return feeds[TOKENS]!.data[0];
     });
     expect(first).toEqual([ids[0], ids[20], ids[40]]);
+  });
+
+  it('are cut elsewhere in each epoch with shiftWindows, the same again for the same seed, alike for all ranks', () => {
+    const problem = problemOf(2, 4, ids, ids, { shiftWindows: true });
+    const text = Int32Array.from(ids, (_, i) => i);
+    const counting = problemOf(2, 4, text, text, { shiftWindows: true });
+    const firstOf = (epoch: number, seed = 1, rank = 0, ranks = 1) => {
+      const batches = counting.batches('train', { epoch, seed, rank, ranks });
+      expect(batches.count).toBe(ranks === 1 ? 6 : 2);
+      const feeds = batches.feeds(batches.shapeOf(0));
+      batches.fill(0, feeds);
+      return Number(feeds[TOKENS]!.data[0]);
+    };
+    const epochs = Array.from({ length: 40 }, (_, epoch) => firstOf(epoch));
+    expect(new Set(epochs)).toEqual(new Set([0, 1, 2, 3, 4, 5]));
+    expect(Array.from({ length: 40 }, (_, epoch) => firstOf(epoch))).toEqual(epochs);
+    expect(Array.from({ length: 40 }, (_, epoch) => firstOf(epoch, 2))).not.toEqual(epochs);
+    for (const epoch of epochs.keys()) expect(firstOf(epoch, 1, 1, 2) - firstOf(epoch, 1, 0, 2)).toBe(30);
+    // What is scored is the whole text, as ever.
+    const valid = problem.batches('valid', { epoch: 3, seed: 1, rank: 0, ranks: 1 });
+    expect([valid.count, valid.items]).toEqual([8, 58]);
   });
 
   it.each([

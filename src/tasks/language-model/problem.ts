@@ -1,4 +1,5 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
+import { randomStream } from '../../base/random.ts';
 import { type BatchOptions, batchWindows } from '../../data/batches.ts';
 import type { Corpus } from '../../data/makeCorpus.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
@@ -38,12 +39,13 @@ const HOPELESS = 60;
  * al. (2014). Throws a UsageError when a text is too short for one window.
  */
 export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 'batch'>, corpus: Corpus): Problem {
-  const { steps } = readTaskFields(task);
-  const batches = (split: Split, order: Pick<BatchOrder, 'rank' | 'ranks'> = { rank: 0, ranks: 1 }): Batches => {
+  const { steps, shiftWindows = false } = readTaskFields(task);
+  const batches = (split: Split, order: BatchOrder = { epoch: 0, seed: 0, rank: 0, ranks: 1 }): Batches => {
     const rows = split === 'test' ? 1 : batch;
     return textBatches(part(corpus[split], rows, order), rows, steps, {
       // Training leaves out what does not fill a window; scoring reads every row to its end.
       keepTail: split !== 'train',
+      shift: shiftWindows && split === 'train' ? shiftOf(order) : undefined,
       label: `${splitLabels[split]} text`,
     });
   };
@@ -67,6 +69,11 @@ export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 
     samples: () => textWindows(corpus.valid, { batch, steps }),
     calibration: () => [textWindows(corpus.train, { batch, steps }, CALIBRATED_WINDOWS)],
   };
+}
+
+/** Where an epoch's windows begin (`BatchOptions.shift`): the same for all ranks, so that they have as many. */
+function shiftOf({ seed, epoch }: BatchOrder): number {
+  return randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0)();
 }
 
 /** The part of a text that is a rank's: its `batch` rows of those into which one process would cut it for all. */
