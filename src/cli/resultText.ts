@@ -1,4 +1,5 @@
 import type { TargetOutcome } from '../methods/kind.ts';
+import { TOLERANCE } from '../methods/steered.ts';
 import type { ResultModel } from '../runs/record.ts';
 import type { RunResult } from '../runs/result.ts';
 import type { MeanOf, SeedsResult } from '../runs/seeds.ts';
@@ -71,9 +72,9 @@ function spreadText({ mean, deviation }: MeanOf, text: (value: number) => string
   return `${text(mean)} ± ${text(deviation)}`;
 }
 
-/** What a user can do when a target was missed by more than a twentieth. */
+/** What a user can do when a target was missed. */
 function targetText({ what, asked, reached }: TargetOutcome): string[] {
-  if (Math.abs(reached - asked) <= 0.05) return [];
+  if (Math.abs(reached - asked) <= TOLERANCE) return [];
   const more = reached > asked ? 'more epochs or a higher --iss take away more' : 'a lower --iss keeps more';
   const left = `${(reached * 100).toFixed(0)} % of the ${what === 'units' ? 'units' : 'parameters'} are left`;
   return [`missed --target ${what}=${asked}: ${left}; ${more}`];

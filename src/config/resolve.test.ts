@@ -34,6 +34,39 @@ describe('resolveConfig', () => {
     expect(both).toThrow('choose one of density and setEpsilon');
   });
 
+  it('takes the rate and the threshold of an optimizer for which they mean something else than for that of a preset', () => {
+    const adam = resolve({ optimizer: 'adam', iss: 0.01 }, small);
+    expect([adam.schedule.learningRate, adam.threshold]).toEqual([1e-3, 1e-3]);
+    const own = resolve({ optimizer: 'adamw', learningRate: 0.006, threshold: 1e-5 }, presets['modern-small']);
+    expect([own.schedule.learningRate, own.threshold]).toEqual([0.006, 1e-5]);
+    // τ goes with the rate that is said.
+    expect(resolve({ optimizer: 'adam', learningRate: 0.002 }, small).threshold).toBe(0.002);
+    for (const optimizer of ['sgd', 'asgd', 'momentum']) {
+      const alike = resolve({ optimizer }, small);
+      expect([alike.schedule.learningRate, alike.threshold]).toEqual([1, 1e-4]);
+    }
+    const sentiment = resolve({ optimizer: 'sgd' }, { ...presets.sentiment, learningRate: 0.002 });
+    expect([sentiment.schedule.learningRate, sentiment.threshold]).toEqual([0.1, 1e-4]);
+    const same = resolve({ optimizer: 'adamw' }, { ...presets.sentiment, learningRate: 0.002 });
+    expect(same.schedule.learningRate).toBe(0.002);
+  });
+
+  it('searches for a target from a λ that suits it, not from that of a preset', () => {
+    expect(resolve({ target: 'units=0.3' }, presets['iss-small']).method).toEqual({
+      kind: 'target',
+      target: 'units=0.3',
+    });
+    expect(resolve({ target: 'units=0.3', iss: 0.01 }, presets['iss-small']).method.iss).toBe(0.01);
+    expect(resolve({}, { ...presets['iss-small'], target: 'units=0.3' }).method.iss).toBe(0.004);
+  });
+
+  it('takes a schedule in place of the constant rate of a preset', () => {
+    const base = presets['modern-small'];
+    expect(resolve({}, base).schedule).toEqual({ kind: 'constant', learningRate: 1, warmup: 0 });
+    expect(resolve({ schedule: 'plateau' }, base).schedule).toMatchObject({ kind: 'plateau', decay: 0.5 });
+    expect(() => resolve({ decay: 0.8 }, base)).toThrow('decay needs schedule step (or schedule plateau)');
+  });
+
   it('takes other kinds, and the default one as if it were not named', () => {
     expect(changed({ cell: 'gru' })().model.kind).toBe('gru');
     expect(changed({ cell: 'lstm' })()).toEqual(changed({})());

@@ -9,6 +9,7 @@ import {
   methods,
   withoutDisplaced,
 } from '../methods/registry.ts';
+import type { OptimizerKind } from '../optimizers/kind.ts';
 import { optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
@@ -46,13 +47,14 @@ export interface ResolveOptions {
 export function resolveConfig(settings: RunSettings | Settings, options: ResolveOptions): RunConfig {
   const { source = 'settings', nameOf = (field) => field, tasks } = options;
   const said = flattened(settings);
-  const flat = { ...withoutDisplaced(flattened(options.base ?? {}), said), ...said };
-  const problems: string[] = unknownFields(flat, tasks, nameOf);
+  const base = withoutDisplaced(flattened(options.base ?? {}), said);
+  const problems: string[] = unknownFields({ ...base, ...said }, tasks, nameOf);
   const refuse = (): never => {
     throw new UsageError(`${source}: ${problems.join('; ')}`);
   };
-  const task = kindNamed(tasks, 'task', flat, nameOf, problems);
+  const task = kindNamed(tasks, 'task', { ...base, ...said }, nameOf, problems);
   if (task === undefined) return refuse();
+  const flat = { ...withoutForeignRate(base, said, task), ...said };
   const wanted: Settings = { ...task.defaults(flat), ...flat };
   const chosen = chooseKinds(task, { given: wanted, said }, nameOf, problems);
   if (chosen === undefined) return refuse();
@@ -66,6 +68,21 @@ export function resolveConfig(settings: RunSettings | Settings, options: Resolve
     ...methodContradictions(config.method, config, nameOf),
   );
   return problems.length > 0 ? refuse() : config;
+}
+
+/**
+ * A base without its learning rate, and the threshold that goes with it, where the user says an optimizer for which a rate
+ * means something else: how far a weight moves, not a factor on its gradient.
+ */
+function withoutForeignRate(base: Settings, said: Settings, task: TaskDefinition): Settings {
+  if (said.optimizer === undefined) return base;
+  const movesByRate = (settings: Settings) => {
+    const { optimizer } = { ...task.defaults(settings), ...settings };
+    return Object.values<OptimizerKind>(optimizers).find(({ name }) => name === optimizer)?.movesByRate ?? false;
+  };
+  if (movesByRate(base) === movesByRate(said)) return base;
+  const { learningRate, threshold, ...rest } = base;
+  return rest;
 }
 
 /** The settings that make a configuration, side by side again. */

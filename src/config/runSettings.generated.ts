@@ -64,7 +64,7 @@ export interface RunSettings extends Settings {
    * question-answering).
    */
   readonly keep?: number | undefined;
-  /** Where the biases of forget gates start (default: 1). */
+  /** Where the biases of forget gates start (default: 1 for text-classification, question-answering). */
   readonly forgetBias?: number | undefined;
 
   // For --task language-model
@@ -193,7 +193,10 @@ export interface RunSettings extends Settings {
   readonly checkpointEvery?: number | undefined;
   /** Keep the model of every epoch, in the folder epochs of the run. */
   readonly keepModels?: boolean | undefined;
-  /** End with the model of the epoch that scored best on the held-out data, not with that of the last one. */
+  /**
+   * End with the model of the epoch that scored best on the held-out data, not with that of the last one; epochs before
+   * a target or a pruning is done do not count.
+   */
   readonly keepBest?: boolean | undefined;
 
   // Optimizer
@@ -221,11 +224,13 @@ export interface RunSettings extends Settings {
   readonly epsilon?: number | undefined;
   /** Epochs that may pass without a better score before averaging begins (default: 5). */
   readonly nonMonotone?: number | undefined;
+  /** Share of the epochs after which averaging begins at the latest (default: 0.6). */
+  readonly averageFrom?: number | undefined;
 
   // Learning rate
   /** Course of the learning rate: step, constant, cosine, plateau (default: step). */
   readonly schedule?: 'step' | 'constant' | 'cosine' | 'plateau' | (string & {}) | undefined;
-  /** Learning rate of the first epochs (default: 0.1 for sgd, asgd; 0.01 for momentum; 0.001 for adam, adamw). */
+  /** Learning rate of the first epochs (default: 0.001 for adam, adamw; 0.1 for sgd, asgd; 0.01 for momentum). */
   readonly learningRate?: number | undefined;
   /** Factor on the learning rate at each decay (default: 1 for step; 0.5 for plateau). */
   readonly decay?: number | undefined;

@@ -31,6 +31,7 @@ export function keptZeros(parameters: ReadonlySet<string>, method?: SparsityMeth
     },
     afterUpdate: (matrices, done) => method?.afterUpdate?.(ofMethod(matrices), done),
     afterEpoch: (matrices, done) => method?.afterEpoch?.(ofMethod(matrices), done),
+    isReached: (matrices, done) => method?.isReached?.(ofMethod(matrices), done) ?? true,
   };
 }
 

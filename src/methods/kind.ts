@@ -64,6 +64,8 @@ export interface MethodKind<Fields extends z.ZodRawShape = z.ZodRawShape> {
   isAskedFor(settings: Settings): boolean;
   /** Fields of which only one can be said, list by list: one that the user says takes the place of a preset's other one. */
   readonly alternatives?: readonly (readonly string[])[];
+  /** Fields of a preset that are left out where the user asks for this kind by its selector, and does not say them. */
+  readonly displaces?: readonly string[];
   /** Whether whole units become zero, so that the model can shrink; else single weights do. */
   readonly isStructural: boolean;
   /** Whether weights that are zero stay zero. */

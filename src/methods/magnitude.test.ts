@@ -42,6 +42,10 @@ function cutsUntil(last: number, options: Partial<MagnitudeOptions>, change = (_
   return { cuts, matrix };
 }
 
+it('is what was asked for once the pruning has ended', () => {
+  expect([TO - 1, TO, TO + 1].map((updates) => method().isReached!([], { updates }))).toEqual([false, true, true]);
+});
+
 describe('magnitude, cubic (Zhu and Gupta)', () => {
   it('has s · (1 − (1 − (t − t₀)/(t₁ − t₀))³) of zeros after each pruning, and none in between', () => {
     const matrix = fresh();

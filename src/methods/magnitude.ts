@@ -52,6 +52,7 @@ export function magnitude(options: MagnitudeOptions): SparsityMethod {
         matrix.passes.cut(cut);
       }
     },
+    isReached: (_, { updates }) => updates >= to,
     state: () => Object.fromEntries(quantiles),
   };
 }

@@ -139,6 +139,8 @@ export interface SparsityMethod {
   afterUpdate?(matrices: readonly Matrix[], done: UpdateDone): void;
   /** After an epoch: may move connections. */
   afterEpoch?(matrices: readonly Matrix[], done: EpochDone): void;
+  /** Whether the weights after an epoch are what was asked for; left out where they may be what they are. */
+  isReached?(matrices: readonly Matrix[], done: Pick<EpochDone, 'updates'>): boolean;
   /**
    * Shares of the weights that exist, by parameter: one for each gate whose rows lie in it, one in all for other tensors.
    */

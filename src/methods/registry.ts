@@ -36,10 +36,14 @@ export function withoutMethod(settings: Settings): Settings {
   return Object.fromEntries(Object.entries(settings).filter(([field]) => !own.has(field) && field !== 'method'));
 }
 
-/** Settings without those whose alternative the user has said. */
+/** Settings without those whose alternative the user has said, and those that a method of the user's displaces. */
 export function withoutDisplaced(settings: Settings, said: Settings): Settings {
   const lists = methods.flatMap(({ alternatives = [] }) => alternatives);
-  const displaced = new Set(lists.flatMap((list) => (list.some((field) => said[field] !== undefined) ? list : [])));
+  const asked = methods.filter(({ selector }) => selector !== undefined && said[selector] !== undefined);
+  const displaced = new Set([
+    ...lists.flatMap((list) => (list.some((field) => said[field] !== undefined) ? list : [])),
+    ...asked.flatMap(({ displaces = [] }) => displaces),
+  ]);
   return Object.fromEntries(Object.entries(settings).filter(([field]) => !displaced.has(field)));
 }
 

@@ -90,6 +90,16 @@ describe('steered', () => {
     expect(Math.abs(alive(train(steeredTo(target, lambda))) - target * UNITS)).toBeLessThanOrEqual(1);
   });
 
+  it('has reached its target when no more than it, and a twentieth, are left', () => {
+    const [whole, few] = [1, 0.54].map((part) => {
+      const rows = Array.from({ length: UNITS }, (_, k) => (k < part * UNITS ? 1 : 0));
+      return plainMatrix('w', [UNITS, COLS], Float32Array.from(rows.flatMap((v) => Array<number>(COLS).fill(v))));
+    });
+    expect(steeredTo(0.5, 0.1).isReached!([whole!], { updates: 1 })).toBe(false);
+    expect(steeredTo(0.5, 0.1).isReached!([few!], { updates: 1 })).toBe(true);
+    expect(steeredTo(0.4, 0.1).isReached!([few!], { updates: 1 })).toBe(false);
+  });
+
   it('keeps the units that are worth most', () => {
     const goal = goalWeights();
     const worth = (k: number) => Math.hypot(...goal.slice(k * COLS, (k + 1) * COLS));

@@ -79,9 +79,17 @@ export function steered(
       }
       return method.beforeUpdate(matrices, moment);
     },
+    isReached(matrices) {
+      components ??= new Components(groups, matrices);
+      const left = Uint8Array.from(components.norms(), (norm) => (norm > ROOT ? 1 : 0));
+      return shareOf(left) <= target + TOLERANCE;
+    },
     state: () => ({ ...method.state?.(), at, norms: [...(before ?? [])], factors: [...factors] }),
   };
 }
+
+/** How far from its target a run may end, as a share of what it began with. */
+export const TOLERANCE = 0.05;
 
 /** The norm of a group of zeros, a little more for rounding. */
 const ROOT = 1.01 * Math.sqrt(EPSILON);

@@ -78,6 +78,8 @@ export const targetKind = defineMethod({
   name: 'target',
   label: 'target',
   selector: 'target',
+  // A preset's λ suits a dense model's whole run; the search begins with one that suits the target.
+  displaces: ['iss'],
   fields: {
     target: z
       .string()

@@ -38,8 +38,10 @@ export interface LanguageModelOptions {
    * is projected to that of the embedding.
    */
   readonly tied?: boolean | undefined;
-  /** Weights start uniform in ±initScale; biases of recurrent layers start at 0. */
+  /** Weights start uniform in ±initScale; biases of recurrent layers start at 0, but for those of forget gates. */
   readonly initScale?: number;
+  /** Where the biases of forget gates start: above 0, so that a state lasts at first (Jozefowicz et al. 2015). */
+  readonly forgetBias?: number | undefined;
   readonly seed?: number;
 }
 
@@ -65,7 +67,7 @@ export function languageModel(options: LanguageModelOptions): Model {
   let x = drop(dropWords(words, tokens, vocabulary, options.keepWords ?? 1));
   let inputs = options.embedding;
   hidden.forEach((size, i) => {
-    const layer = recurrentLayer(b, cell, `${cell}_${i}`, x, inputs, size, init, options.keepRecurrent);
+    const layer = recurrentLayer(b, cell, `${cell}_${i}`, x, inputs, size, init, options);
     states.push(...layer.states);
     x = drop(layer.output);
     inputs = size;

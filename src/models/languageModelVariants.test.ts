@@ -43,6 +43,17 @@ const variants: readonly (readonly [title: string, options: Partial<LanguageMode
 ];
 const all = variants.flatMap(([title, options]) => cellNames.map((cell) => ({ title, cell, options })));
 
+it('starts the biases of forget gates where it is told', () => {
+  const biases = (options: Partial<LanguageModelOptions>) => {
+    const { graph } = languageModel({ ...sizes, ...options });
+    return numbersOf(graph.initializers.get('lstm_0.bias')!);
+  };
+  const width = sizes.hidden[0]!;
+  expect(biases({})).toEqual(Array(4 * width).fill(0));
+  // ONNX's order: input, output, forget, cell.
+  expect(biases({ forgetBias: 1 })).toEqual([0, 0, 1, 0].flatMap((bias) => Array<number>(width).fill(bias)));
+});
+
 describe.each(all)('a language model of $cell layers with $title', ({ cell, options }) => {
   const model = languageModel({ ...sizes, ...options, cell, initScale: 0.7 });
 

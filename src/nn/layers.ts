@@ -78,10 +78,18 @@ export interface LayerSizes {
   readonly forgetBias?: number | undefined;
 }
 
+/** What a layer with states that are carried may have besides its sizes. */
+export interface RecurrentLayerOptions extends Pick<LayerSizes, 'forgetBias'> {
+  /**
+   * Probability that a recurrent weight is kept, the same weights for all steps and sequences of a window (weight drop,
+   * Merity et al. 2018). Default: 1.
+   */
+  readonly keepRecurrent?: number | undefined;
+}
+
 /**
  * A recurrent layer as ONNX's own operator, x [T, B, I] → [T, B, H]. Its states (h, and c for LSTM) become inputs of the
- * graph; the caller makes the next states (`states[i].output`) outputs. `keepRecurrent` below 1 drops recurrent weights,
- * the same for all steps and sequences of a window (weight drop, Merity et al. 2018).
+ * graph; the caller makes the next states (`states[i].output`) outputs.
  */
 export function recurrentLayer(
   b: GraphBuilder,
@@ -91,10 +99,10 @@ export function recurrentLayer(
   inputs: number,
   hidden: number,
   init: Initializer,
-  keepRecurrent = 1,
+  { keepRecurrent = 1, forgetBias }: RecurrentLayerOptions = {},
 ): { output: Value; states: StatePair[] } {
   const { states } = operators[recurrentKinds[cell].operator].recurrent;
-  const weights = layerWeights(b, cell, { name, inputs, hidden }, init, keepRecurrent);
+  const weights = layerWeights(b, cell, { name, inputs, hidden, forgetBias }, init, keepRecurrent);
   const batch = x.type.shape?.[1] ?? 'batch';
   const before = states.map((s) => b.input(`${name}.${s}`, 'float32', [1, batch, hidden]));
   const outputs = ['sequence', ...states.map((s) => `${s}_next`)];

@@ -3,10 +3,14 @@ import { begin, descend, evaluated, expectNear, expectToFollow, quadratic } from
 import { asgd, asgdKind } from './asgd.ts';
 
 /** Whether averaging begins after each of these scores: it has once an update is averaged. */
-function beginsAfter(scores: readonly (number | undefined)[], nonMonotone: number): number | undefined {
-  const descent = begin(asgd({ nonMonotone }), quadratic);
+function beginsAfter(
+  scores: readonly (number | undefined)[],
+  nonMonotone: number,
+  averageFrom?: number,
+): number | undefined {
+  const descent = begin(asgd({ nonMonotone, averageFrom }), quadratic);
   for (const [epoch, score] of scores.entries()) {
-    descent.optimizer.afterEpoch?.(score);
+    descent.optimizer.afterEpoch?.(score, (epoch + 1) / scores.length);
     expect(descent.optimizer.evaluated?.()).toBeUndefined();
     descent.update({ update: epoch, rate: 0 });
     if (descent.optimizer.evaluated?.() !== undefined) return epoch;
@@ -19,6 +23,17 @@ describe('the trigger', () => {
     expect(beginsAfter([9, 8, 7, 6, 5, 6, 7, 8], 2)).toBe(6);
     expect(beginsAfter([9, 9, 9, 9, 9.1], 1)).toBe(4);
     expect(beginsAfter([1, 2, 3, 4, 5, 6, 7, 8], 5)).toBe(6);
+  });
+
+  it('comes at the latest when a share of the epochs is done, with scores or without', () => {
+    const falling = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
+    expect(beginsAfter(falling, 5, 0.6)).toBe(5);
+    expect(beginsAfter(falling, 5, 0.55)).toBe(5);
+    expect(beginsAfter(falling, 5, 1)).toBe(9);
+    expect(beginsAfter([1, 1, 2, 1, 1, 1], 1, 0.9)).toBe(2);
+    expect(beginsAfter(Array<undefined>(4).fill(undefined), 5, 0.5)).toBe(1);
+    // A short run, too, and whoever says nothing of it.
+    expect(asgdKind.defaults).toMatchObject({ averageFrom: 0.6 });
   });
 
   it('does not begin while scores fall, are equal, or are not there', () => {

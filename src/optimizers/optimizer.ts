@@ -48,6 +48,11 @@ export interface Optimizer {
    * the batch looked up are not touched.
    */
   direction?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
+  /**
+   * Whether a direction of its own is the scaled gradient all the same, but for a decay. What a step is followed by, such
+   * as the proximal step, is then as long as the clipped step; else as long as the learning rate.
+   */
+  readonly isDescent?: boolean | undefined;
   /** Acts after all weights have moved and thresholds are done, parameter by parameter: averages of weights. */
   afterUpdate?(kernels: Kernels, parameter: OptimizedParameter, moment: StepMoment): void;
   /**
@@ -55,8 +60,11 @@ export interface Optimizer {
    * `afterEpoch`.
    */
   evaluated?(): string | undefined;
-  /** Learns the deciding score on held-out data, in a form of which less is better. */
-  afterEpoch?(score: number | undefined): void;
+  /**
+   * Learns the deciding score on held-out data, in a form of which less is better, and which share of the run's epochs is
+   * done. There is no score without such data, and while a method is on its way to what it was asked for.
+   */
+  afterEpoch?(score: number | undefined, share: number): void;
   /** What must go into a checkpoint; an optimizer is made with it to go on. */
   state?(): OptimizerState;
   /** The same rule as nodes of a graph, for weights that stay on a device; absent where there is none. */

@@ -15,6 +15,7 @@ export function withDecay(optimizer: Optimizer, decay: number): Optimizer {
   if (decay === 0) return optimizer;
   return {
     ...optimizer,
+    isDescent: optimizer.isDescent ?? optimizer.direction === undefined,
     direction(kernels, parameter, moment) {
       optimizer.direction?.(kernels, parameter, moment);
       const scale = optimizer.direction ? 1 : moment.scale;

@@ -42,6 +42,22 @@ describe('finetune learns', () => {
     expect(tuned.graph.nodes).toEqual(model.graph.nodes);
   });
 
+  it('and ends with the best epoch where that is asked for', async () => {
+    // At so high rates epochs come out better and worse; on every processor others.
+    const isLater = await Promise.all(
+      [0.2, 0.5, 1].map(async (learningRate) => {
+        const { history, model } = await tune(recurrentModel(), { learningRate, epochs: 5, keepBest: true });
+        const accuracies = history.map((epoch) => epoch.valid!.accuracy!);
+        const again = await tune(model, { epochs: 1, learningRate: 1e-12 });
+        expect(again.start.before.valid!.accuracy).toBeCloseTo(Math.max(...accuracies), 12);
+        return accuracies.at(-1)! < Math.max(...accuracies);
+      }),
+    );
+    expect(isLater, 'tests nothing').toContain(true);
+    const resumed = tune(recurrentModel(), { keepBest: true }, { resume: true });
+    await expect(resumed).rejects.toThrow('keepBest has the best model in memory');
+  });
+
   it('only what is not frozen', async () => {
     const model = recurrentModel();
     const { history, start, model: tuned } = await tune(model, { freeze: ['W*', 'R', 'B'] });

@@ -1,3 +1,4 @@
+import { UsageError } from '../base/errors.ts';
 import { resolveConfig } from '../config/resolve.ts';
 import type { RunConfig } from '../config/runConfig.ts';
 import type { RunSettings } from '../config/runSettings.generated.ts';
@@ -93,16 +94,23 @@ export async function trainFurther(
   config: RunConfig,
   options: FinetuneOptions,
 ): Promise<FinetunedModel> {
+  if (config.keepBest && options.resume) {
+    throw new UsageError('keepBest has the best model in memory, so that it cannot be resumed: leave one of them out');
+  }
   const parts = { ...options, ...trainParts(config), ...taskParts(task) };
   const told: { start?: FinetuneStart } = {};
+  let best: Pick<TrainedModel, 'model' | 'kept'> | undefined;
   const trained = await train({
     ...parts,
+    onEpochModel(model, { isBest, kept }) {
+      if (config.keepBest && isBest) best = { model, kept };
+    },
     async onReady(start) {
       const { scores: before } = await scoreModel(task.model(), parts);
       told.start = { ...start, notes: [...task.notes, ...start.notes], config, before };
       await options.onReady?.(told.start);
     },
   });
-  const { model: finished, slim, kept } = await finishModels(trained, parts);
+  const { model: finished, slim, kept } = await finishModels({ ...trained, ...best }, parts);
   return { model: finished, slim, kept, history: trained.history, start: told.start! };
 }

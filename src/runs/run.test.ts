@@ -122,7 +122,8 @@ describe('a run of the library', () => {
 
   it('ends with the best epoch where that is asked for, stopped and resumed or not', async () => {
     // At so high a rate epochs come out better and worse.
-    const settings = { epochs: 4, keepBest: true, optimizer: 'adam', learningRate: 1, schedule: 'constant' };
+    const adam = { optimizer: 'adam', learningRate: 1, threshold: 1e-4, schedule: 'constant' };
+    const settings = { epochs: 4, keepBest: true, ...adam };
     const best = runOf('best', settings);
     const stop = new AbortController();
     const onEpoch = ({ epoch }: EpochMetrics) => (epoch === 3 ? stop.abort() : undefined);
@@ -135,6 +136,21 @@ describe('a run of the library', () => {
     expect(models.at(-1)!.scores.valid!.perplexity! / lowest).toBeCloseTo(1, 5);
     expect(kept!.map((units) => units.length)).toEqual(models.at(-1)!.hidden);
     expect(verify!.maxRelativeDifference).toBeLessThan(1e-5);
+  });
+
+  it.each([
+    ['target', { target: 'units=0.5', iss: 0.2 }],
+    ['pruning', { magnitude: 0.9, pruneTo: 3 }],
+  ])('does not end with an epoch from before a %s was done, however good it was', async (what, fields: Settings) => {
+    const best = runOf(`best-${what}`, { iss: 0, epochs: 5, keepBest: true, ...fields });
+    const { history, models, target } = await run(best);
+    const isEarly = history.map(({ isUnderway = false }) => isUnderway);
+    expect(isEarly[0]).toBe(true);
+    const late = history.filter(({ isUnderway }) => !isUnderway).map(({ valid }) => valid!.perplexity!);
+    expect(late.length).toBeGreaterThan(0);
+    expect(models[0]!.scores.valid!.perplexity! / Math.min(...late)).toBeCloseTo(1, 5);
+    if (target) expect(target.reached).toBeLessThanOrEqual(0.55);
+    else expect(models[0]!.split!.recurrent.nonzero).toBeLessThan(0.3 * models[0]!.split!.recurrent.stored);
   });
 
   it('scores what it leaves as it scored it while it trained', async () => {

@@ -83,6 +83,7 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
   const { units, alive } = run.state.units();
   const { groups } = run.state;
   const densities = run.state.densities();
+  const isUnderway = !run.state.isReached(updates);
   const last = { ...run.progress, batch: batches.count - 1, updates: updates - 1 };
   const learningRate = rateOf(last, options, batches);
   const valid = problem.splits.includes('valid') ? await validate(run, options, last, learningRate) : undefined;
@@ -91,6 +92,7 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
     learningRate,
     train: { ...scoresOf(problem.scores, sums) },
     ...(valid && { valid: { ...valid } }),
+    ...(isUnderway && { isUnderway }),
     units,
     alive,
     parameters: run.state.countParameters(),
@@ -101,7 +103,7 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
     ...(densities && { densities }),
   };
   run.progress = { ...run.progress, epoch: epoch + 1, ...epochStart, history: [...history, metrics] };
-  run.state.optimizer.afterEpoch?.(valid && decidingScores([metrics], problem.scores)[0]);
+  run.state.optimizer.afterEpoch?.(lastScore(metrics, problem.scores), (epoch + 1) / options.settings.epochs);
   return metrics;
 }
 
@@ -114,10 +116,35 @@ export function decidingScores(history: readonly EpochMetrics[], scores: readonl
   });
 }
 
-/** The first epoch (from 1) that scored best on the held-out data; undefined without such data. */
+/** The epochs that a run may end with: those whose model was what the method had been asked for. */
+function candidates(history: readonly EpochMetrics[]): EpochMetrics[] {
+  return history.filter(({ isUnderway }) => !isUnderway);
+}
+
+/** The score of an epoch that a run may end with, as `decidingScores` has it. */
+function lastScore(metrics: EpochMetrics, scores: readonly ScoreKind[]): number | undefined {
+  return decidingScores(candidates([metrics]), scores)[0];
+}
+
+/**
+ * The first epoch (from 1) that scored best on the held-out data, of those that a run may end with; undefined without such
+ * data, and without such epochs.
+ */
 export function bestEpoch(history: readonly EpochMetrics[], scores: readonly ScoreKind[]): number | undefined {
-  const values = decidingScores(history, scores);
-  return values.length === 0 ? undefined : values.indexOf(Math.min(...values)) + 1;
+  const found = candidates(history);
+  const values = decidingScores(found, scores);
+  return found[values.indexOf(Math.min(...values))]?.epoch;
+}
+
+/** Whether the last `patience` epochs that a run may end with had no better score than one before them. */
+export function isOutOfPatience(
+  history: readonly EpochMetrics[],
+  scores: readonly ScoreKind[],
+  patience: number | undefined,
+): boolean {
+  if (patience === undefined) return false;
+  const values = decidingScores(candidates(history), scores);
+  return values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience;
 }
 
 /** The learning rate of the next update. */

@@ -22,6 +22,8 @@ export const epochMetricsSchema = z.object({
   train: scoreValuesSchema,
   /** Scores on the held-out data after the epoch; absent without such data. */
   valid: scoreValuesSchema.optional(),
+  /** True while the method was on its way to what it was asked for: no epoch to end with. */
+  isUnderway: z.boolean().optional(),
   /** Units of each layer in the graph, and those that something still reads; empty where they cannot be traced. */
   units: z.array(z.number()),
   alive: z.array(z.number()),

@@ -77,7 +77,10 @@ export const commonFields = {
   keepBest: z
     .boolean()
     .optional()
-    .describe('end with the model of the epoch that scored best on the held-out data, not with that of the last one'),
+    .describe(
+      'end with the model of the epoch that scored best on the held-out data, not with that of the last one; epochs ' +
+        'before a target or a pruning is done do not count',
+    ),
 } as const;
 
 /** Values of the fields of every run. */

@@ -188,6 +188,11 @@ export class TrainState {
     this.applyMasks();
   }
 
+  /** Whether the model is what the method was asked for, after so many updates and an epoch. */
+  isReached(updates: number): boolean {
+    return this.method?.isReached?.(this.memory.matrices, { updates }) ?? true;
+  }
+
   /** Weights of connections that do not exist become 0. */
   private applyMasks(): void {
     for (const { weights, penalized } of this.memory.parameters) {

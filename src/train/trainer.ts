@@ -3,13 +3,11 @@ import type { Model, Tensor } from '../graph/types.ts';
 import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
-import type { Problem } from '../tasks/task.ts';
 import { agree, failureOf, type Plan, type Standing } from './agreement.ts';
 import { collapseNote, type Look, mildLambda, requireLife } from './collapse.ts';
 import { type Collective, single } from './collective.ts';
-import { bestEpoch, decidingScores, type Run, trainEpoch } from './epoch.ts';
-import type { EpochMetrics } from './metrics.ts';
-import type { TrainedModel, TrainOptions, TrainSettings, TrainStart } from './options.ts';
+import { bestEpoch, isOutOfPatience, type Run, trainEpoch } from './epoch.ts';
+import type { TrainedModel, TrainOptions, TrainStart } from './options.ts';
 import { ofRank, withAllStates } from './rankStates.ts';
 import type { Snapshot } from './snapshot.ts';
 import { epochStart } from './store.ts';
@@ -35,7 +33,7 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       await save();
     }
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
-    while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem, settings)) {
+    while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem.scores, settings.patience)) {
       const metrics = await trainEpoch(run, setup, save);
       const { history, kept } = run.progress;
       const at = { epoch: metrics.epoch, kept, isBest: bestEpoch(history, problem.scores) === metrics.epoch };
@@ -164,10 +162,4 @@ function withMasters({ graph }: Model, weights: Weights, tensors: Snapshot['tens
     if (graph.initializers.get(name)?.elementType !== 'float32') all.set(`master/${name}`, tensor);
   }
   return all;
-}
-
-function isOutOfPatience(history: readonly EpochMetrics[], { scores }: Problem, { patience }: TrainSettings): boolean {
-  if (patience === undefined) return false;
-  const values = decidingScores(history, scores);
-  return values.length > patience && values.indexOf(Math.min(...values)) < values.length - patience;
 }

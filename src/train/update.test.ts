@@ -16,7 +16,11 @@ import {
   wrongUpdates,
 } from '../../test/support/torchSteps.ts';
 import type { PlainSettings } from '../../test/support/training.ts';
+import { adamDefaults, adamw } from '../optimizers/adam.ts';
+import { momentum } from '../optimizers/momentum.ts';
 import type { Optimizer } from '../optimizers/optimizer.ts';
+import { sgd } from '../optimizers/sgd.ts';
+import { withDecay } from '../optimizers/withDecay.ts';
 
 const [first, second] = windows;
 const { vocabulary } = fixture.sizes;
@@ -102,6 +106,28 @@ describe('an update with a sparsity method', () => {
         expect(relativeError(colSquares, columns), `columns of ${name}, update ${index}`).toBeLessThan(1e-5);
       }
     }
+  });
+});
+
+describe('what follows an update', () => {
+  it.each([
+    ['gradient descent', sgd(), true],
+    ['gradient descent with a decay', withDecay(sgd(), 1e-9), true],
+    ['momentum', momentum({ momentum: 0.9, nesterov: false }), false],
+    ['momentum with a decay', withDecay(momentum({ momentum: 0.9, nesterov: false }), 1e-9), false],
+    ['Adam with a decay', adamw(0.1, adamDefaults), false],
+  ])('is told how far weights went along the gradient, of %s', async (_, optimizer, isClipped) => {
+    const steps: number[] = [];
+    const { method } = fakeMethod(0);
+    const noting = {
+      ...method,
+      afterUpdate: (_matrices: unknown, done: { step: number }) => void steps.push(done.step),
+    };
+    const clip = 1e-3;
+    const state = await stateFor({ clip, method: noting, createOptimizer: () => optimizer });
+    const { gradientNorm } = await step(state);
+    expect(gradientNorm).toBeGreaterThan(clip);
+    expect(steps[0]! / (isClipped ? (RATE * clip) / gradientNorm : RATE)).toBeCloseTo(1, 12);
   });
 });
 

@@ -57,7 +57,8 @@ export function updateWeights(
   for (const table of memory.outside.values()) table.update(step * gradientScale);
   // Rows of the next batch are added to zeros, whatever penalties and directions have left there.
   for (const { isWritten, gradient } of parameters) if (!isWritten) gradient.data.fill(0);
-  method?.afterUpdate?.(matrices, { update, step, tables: sparse, reset: resetter(memory, optimizer) });
+  const followed = optimizer.isDescent ? rate * clipped : step;
+  method?.afterUpdate?.(matrices, { update, step: followed, tables: sparse, reset: resetter(memory, optimizer) });
   if (optimizer.afterUpdate) for (const parameter of parameters) optimizer.afterUpdate(kernels, parameter, moment);
   return { penalty, gradientNorm };
 }

@@ -100,7 +100,8 @@ export function withUpdate(plan: TrainingGraph, options: UpdateGraphOptions): Up
     const weights = threshold > 0 ? where(less(abs(next), threshold), 0, next) : next;
     return { ...p, weights, slots: { ...p.slots, ...made?.slots } };
   });
-  const step = rule.direction || factor === undefined ? rate : mul(rate, factor);
+  const isDescent = optimizer.isDescent ?? rule.direction === undefined;
+  const step = !isDescent || factor === undefined ? rate : mul(rate, factor);
   const after = method?.nodes?.afterUpdate?.(
     steps.filter((p) => p.isPenalized).map((p) => matrixOf(p, p.weights)),
     step,

@@ -270,6 +270,7 @@ describe('ONNX files', () => {
     const fixture = fileURLToPath(new URL('../fixtures/onnx/tiny.onnx', import.meta.url));
     await refused(['train', ...train, '--init', fixture], 'tiny.onnx', 'not a language model');
     await refused(['train', ...train, '--init', 'run', '--embedding', '9'], '--init run', 'embedding');
+    await refused(['train', ...train, '--init', 'run', '--tied'], '--init run', 'leave out --tied');
   });
 
   it('bench wants sizes that are numbers', async () => {

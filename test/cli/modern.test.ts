@@ -5,7 +5,7 @@ import { loadModel } from '../../src/onnx/file.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { EpochMetrics } from '../../src/train/metrics.ts';
 import { expectSameRun, trainWithOneKill } from '../support/killing.ts';
-import { makeFolder, runJson, timelessMetrics } from '../support/runCli.ts';
+import { makeFolder, runJson, timelessMetrics, writeCorpus } from '../support/runCli.ts';
 
 /*
  * The presets of what language models learned since: one matrix for words in and out with a projection between their
@@ -15,8 +15,11 @@ import { makeFolder, runJson, timelessMetrics } from '../support/runCli.ts';
 let folder: string;
 const sizes = ['--train-tokens', '20000', '--hidden', '16,16', '--embedding', '12', '--threads', '1'];
 
+const own = ['--hidden', '8,8', '--embedding', '8', '--batch', '4', '--threads', '1'];
+
 beforeAll(() => {
   folder = makeFolder();
+  writeCorpus(join(folder, 'text'));
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -58,6 +61,17 @@ describe.each(['modern-small', 'modern-medium'])('%s', (preset) => {
     expect(verify!.maxRelativeDifference).toBeLessThan(1e-5);
     const file = await loadModel(join(folder, out, 'slim.onnx'));
     expect(file.graph.outputs.map(({ name }) => name)).toContain('logits');
+  });
+
+  it('goes on from an untied model untied, with its output matrix', async () => {
+    const untied = ['train', 'zaremba-small', '--data', 'text', ...own, '--epochs', '1', '--out', `${preset}-untied`];
+    const before = await runJson<RunResult>(untied, folder);
+    const onward = ['train', preset, '--data', 'text', '--init', `${preset}-untied`, '--epochs', '1'];
+    const still = [...onward, '--learning-rate', '1e-9', '--threads', '1', '--batch', '4', '--out', `${preset}-onward`];
+    const { config, models } = await runJson<RunResult>(still, folder);
+    expect(config.model).not.toHaveProperty('tied');
+    const [was, is] = [before.models[0]!, models[0]!].map(({ scores }) => scores.valid!.perplexity!);
+    expect(is! / was!).toBeCloseTo(1, 4);
   });
 
   it('is killed, and goes on to the same end', async () => {

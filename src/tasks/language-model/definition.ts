@@ -1,7 +1,9 @@
 import { z } from 'zod';
-import { sectionReader } from '../../base/fields.ts';
+import { type Settings, sectionReader } from '../../base/fields.ts';
 import { tokenizationNames } from '../../data/tokenizations.ts';
 import { cellNames } from '../../nn/layers.ts';
+import type { OptimizerKind } from '../../optimizers/kind.ts';
+import { optimizers } from '../../optimizers/registry.ts';
 import type { TaskDefinition } from '../task.ts';
 import { presets } from './presets.ts';
 
@@ -47,6 +49,7 @@ export const stackedFields = {
   tied: z.boolean().optional().describe("let the embedding be the output's matrix as well"),
   variational: z.boolean().optional().describe('one dropout mask for all steps of a window'),
   keepRecurrent: kept.optional().describe('probability that a recurrent weight is kept in a window (default: 1)'),
+  forgetBias: z.number().optional().describe('where the biases of forget gates start (default: 0)'),
 } as const;
 
 /** Fields of a Recurrent Highway Network. */
@@ -61,6 +64,16 @@ export const readTaskFields = sectionReader(taskFields);
 export const readStackedFields = sectionReader(stackedFields);
 export const readRhnFields = sectionReader(rhnFields);
 
+/**
+ * The threshold that goes with an optimizer and its rate, and the rate of one that moves weights by it. That of the others
+ * belongs to the loss, which is summed over a window: presets say it.
+ */
+function optimizerDefaults({ optimizer, learningRate }: Settings): Settings {
+  const kind = Object.values<OptimizerKind>(optimizers).find(({ name }) => name === optimizer) ?? optimizers.sgd;
+  const rate = typeof learningRate === 'number' ? learningRate : kind.usualRate;
+  return { threshold: kind.usualThreshold(rate), ...(kind.movesByRate && { learningRate: rate }) };
+}
+
 /** Text, word by word, in windows with carried state. */
 export const languageModelDefinition: TaskDefinition = {
   name: 'language-model',
@@ -68,7 +81,10 @@ export const languageModelDefinition: TaskDefinition = {
   fields: taskFields,
   models: [...cellNames.map((name) => ({ name, fields: stackedFields })), { name: 'rhn', fields: rhnFields }],
   presets,
-  defaults: () => ({ threshold: 1e-4, shrink: true, shrinkEvery: 200, seed: 1, checkpointEvery: 1000, decayEvery: 0 }),
+  defaults: (given) => ({
+    ...optimizerDefaults(given),
+    ...{ shrink: true, shrinkEvery: 200, seed: 1, checkpointEvery: 1000, decayEvery: 0 },
+  }),
   contradictions({ task, model, method }, nameOf) {
     const { tokens, tokenizer } = readTaskFields(task);
     const [bpe, file] = [`${nameOf('tokens')} bpe`, nameOf('tokenizer')];

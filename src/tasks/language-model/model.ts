@@ -12,6 +12,9 @@ import { readRhnFields, readStackedFields } from './definition.ts';
 /** Metadata entry with the digest of the words that a model's token numbers stand for. */
 const VOCABULARY = 'slimrnn.vocabulary';
 
+/** The matrix of the output where it is not the embedding's. */
+const OUTPUT_MATRIX = 'head.weight';
+
 type ModelConfig = Pick<TaskConfig, 'model' | 'seed'>;
 
 /** The untrained model of a configuration. */
@@ -41,6 +44,9 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
     );
   }
   const fresh = freshModel(config, vocabulary);
+  if (trained.graph.initializers.has(OUTPUT_MATRIX) && !fresh.graph.initializers.has(OUTPUT_MATRIX)) {
+    throw new UsageError(`--init ${source}: its output has a matrix of its own, not the embedding: leave out --tied`);
+  }
   const initializers = new Map(
     [...fresh.graph.initializers].map(([name, tensor]) => {
       const weights = trained.graph.initializers.get(name);
@@ -70,8 +76,9 @@ export function sizesOf({ graph: { initializers } }: Model, source: string): Sec
   if (embedding !== undefined) {
     const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
     if (cell) {
-      const tied = initializers.has('head.weight') ? {} : { tied: true };
-      return { kind: cell, hidden: widths((i) => `${cell}_${i}.recurrent`), embedding, ...tied };
+      // Undefined takes away what a preset says.
+      const tied = initializers.has(OUTPUT_MATRIX) ? undefined : true;
+      return { kind: cell, hidden: widths((i) => `${cell}_${i}.recurrent`), embedding, tied };
     }
     const micro = widths((l) => `rhn.recurrent_${l}`);
     if (micro.length > 0) return { kind: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length };
