@@ -165,13 +165,30 @@ function takeReady(queue) {
   return at < 0 ? undefined : queue.splice(at, 1)[0];
 }
 
-/** Arguments of a run whose runs are in a folder; undefined while the run that it comes after is not finished. */
-function argumentsOf(run, folder = flags.runs) {
+/** Arguments of a run; undefined while the run that it comes after is not finished. */
+function argumentsOf(run) {
   if (Array.isArray(run)) return run;
+  if (existsSync(resultOf(run.after))) {
+    return run.args(readResult(run.after).models.at(-1).hidden, directoryOf(run.after));
+  }
   // Weights of runs that take hours are kept (scripts/question-weights.mjs).
   const kept = relative('', fileURLToPath(new URL(`../results/${experiment}/${run.after}.onnx`, import.meta.url)));
-  if (!existsSync(resultOf(run.after))) return existsSync(kept) ? run.args(undefined, kept) : undefined;
-  return run.args(readResult(run.after).models.at(-1).hidden, join(folder, run.after));
+  return existsSync(kept) ? run.args(undefined, kept) : undefined;
+}
+
+/** Where anyone would have the model that a run began with, which the run itself says. */
+function startOf(init) {
+  return init.endsWith(`results/${experiment}/${basename(init)}`)
+    ? `results/${experiment}/${basename(init)}`
+    : `runs/${basename(init)}`;
+}
+
+/** Arguments of a finished run as anyone would have them. */
+function argumentsDone(run, { config }) {
+  if (Array.isArray(run)) return run;
+  const { after } = run;
+  const hidden = existsSync(resultOf(after)) ? readResult(after).models.at(-1).hidden : undefined;
+  return run.args(hidden, config.sources?.init ? startOf(config.sources.init) : `runs/${after}`);
 }
 
 function readResult(name) {
@@ -206,10 +223,11 @@ async function collect() {
     if (source !== undefined) {
       result.data.source = source.source;
       if (result.config.sources) result.config.sources.data = source.path;
+      if (result.config.sources?.init) result.config.sources.init = startOf(result.config.sources.init);
     }
     const vectors = basename(flags.vectors);
     if (result.config.task?.vectors) result.config.task.vectors = vectors;
-    const command = commandOf(argumentsOf(run, 'runs'), source?.path, vectors, `runs/${name}`);
+    const command = commandOf(argumentsDone(run, result), source?.path, vectors, `runs/${name}`);
     const { processes } = result.environment;
     const launcher = processes === undefined ? '' : `mpirun -n ${processes} `;
     result.environment.command = `${launcher}slimrnn ${command.join(' ')}`;

@@ -111,7 +111,7 @@ function isDense({ hidden, embedding = hidden[0] }) {
 
 /** The run whose weights a run began with; undefined: from scratch. */
 function startOf(command) {
-  return /--init runs\/(\S+)/.exec(command)?.[1];
+  return /--init (?:runs|results\/[\w-]+)\/(\S+?)(?:\.onnx)?(?=\s|$)/.exec(command)?.[1];
 }
 
 function millions(count) {

@@ -49,5 +49,7 @@ command
     const stop = stoppable(() => process.exit(stopCode()));
     const files = await getDataset(name, directory).finally(stop.release);
     for (const f of files) note(`${f.path}  ${f.status}`);
+    const goesWith = listDatasets().find((set) => set.name === name)?.goesWith;
+    if (goesWith !== undefined) note(goesWith);
     print({ name, directory, files }, () => `${name} is in ${directory}; train on it with --data ${directory}`);
   });

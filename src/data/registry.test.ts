@@ -6,10 +6,14 @@ import { UsageError } from '../base/errors.ts';
 import { getDataset, listDatasets } from './registry.ts';
 
 it('lists data sets with unique names, files and well-formed checksums', () => {
-  expect(listDatasets().map((dataset) => dataset.name)).toEqual(['ptb', 'sotu', 'spam']);
+  expect(listDatasets().map((dataset) => dataset.name)).toEqual(['ptb', 'squad', 'sotu', 'spam']);
   const files = listDatasets().flatMap((dataset) => (dataset.kind === 'files' ? dataset.files : []));
-  expect(files.map((file) => file.path)).toEqual(['ptb.train.txt', 'ptb.valid.txt', 'ptb.test.txt']);
-  expect(new Set(files.map((file) => file.sha256)).size).toBe(3);
+  const [ptb, squad] = [
+    ['ptb.train.txt', 'ptb.valid.txt', 'ptb.test.txt'],
+    ['train-v1.1.json', 'dev-v1.1.json'],
+  ];
+  expect(files.map((file) => file.path)).toEqual([...ptb!, ...squad!]);
+  expect(new Set(files.map((file) => file.sha256)).size).toBe(5);
   for (const file of files) {
     expect(file.sha256).toMatch(/^[0-9a-f]{64}$/);
     expect(file.url).toMatch(new RegExp(`^https://.*/${file.path}$`));
@@ -18,7 +22,7 @@ it('lists data sets with unique names, files and well-formed checksums', () => {
 
 it('names the known data sets when asked for another', async () => {
   await expect(getDataset('pdb', 'x')).rejects.toThrow(
-    new UsageError('unknown data set pdb: expected ptb or sotu or spam'),
+    new UsageError('unknown data set pdb: expected ptb or squad or sotu or spam'),
   );
 });
 

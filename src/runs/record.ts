@@ -121,7 +121,7 @@ export const resultFields = {
   environment: environmentSchema.optional(),
   /** Layers of the first model with their units. */
   layers: z
-    .array(z.object({ name: z.string(), units: z.number() }))
+    .array(z.object({ name: z.string(), units: z.number(), isFixed: z.boolean().optional() }))
     .max(MOST_LAYERS)
     .optional(),
   /** Which of its first units each layer of the last model has. */

@@ -31,6 +31,11 @@ describe('a layer has collapsed', () => {
     expect(isCollapsed(layers, [4, 8, 2])).toBe(false);
     expect(isCollapsed(layers, [4, 0, 2])).toBe(true);
     expect(isCollapsed([{ name: 'tiny', units: 2 }], [0])).toBe(false);
+    // A layer whose units cannot leave is no sign of life.
+    const fixed = { name: 'fixed', units: 200, isFixed: true };
+    expect(isCollapsed([...layers, fixed], [4, 0, 2, 200])).toBe(true);
+    expect(isCollapsed([...layers, fixed], [4, 8, 2, 200])).toBe(false);
+    expect(isCollapsed([fixed], [200])).toBe(false);
   });
 });
 

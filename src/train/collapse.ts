@@ -33,7 +33,7 @@ export function collapsedLayers(layers: TrainStart['layers'], alive: readonly nu
 
 /** Whether all layers that can collapse have. */
 export function isCollapsed(layers: TrainStart['layers'], alive: readonly number[]): boolean {
-  const large = layers.filter(({ units }) => units >= SMALLEST);
+  const large = layers.filter(({ units, isFixed }) => units >= SMALLEST && !isFixed);
   return large.length > 0 && collapsedLayers(layers, alive).length === large.length;
 }
 

@@ -153,8 +153,8 @@ export interface EpochModel extends Pick<TrainedModel, 'kept'> {
 export interface TrainStart {
   /** Weights that are trained. */
   readonly parameters: number;
-  /** Layers with their units; empty where they cannot be traced. */
-  readonly layers: readonly { readonly name: string; readonly units: number }[];
+  /** Layers with their units; empty where they cannot be traced. `isFixed`: none of its units can leave. */
+  readonly layers: readonly { readonly name: string; readonly units: number; readonly isFixed?: boolean | undefined }[];
   /** What a user should know: activations that the loss took apart, layers that keep their units. */
   readonly notes: readonly string[];
 }

@@ -151,7 +151,10 @@ export function setupOf(options: TrainOptions, first: FirstModel | undefined): T
       }),
     collective,
     mildLambda: () => first && mildLambda(first, totalRate(schedule, run)),
-    layers: (first?.groups.layers ?? []).map((l) => ({ name: l.name, units: l.components.length })),
+    layers: (first?.groups.layers ?? []).map(({ name, components }) => {
+      const isFixed = components.every((k) => k < 0);
+      return { name, units: components.length, ...(isFixed && { isFixed }) };
+    }),
   };
 }
 

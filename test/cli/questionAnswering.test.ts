@@ -5,9 +5,10 @@ import { randomStream } from '../../src/base/random.ts';
 import { madeUpPassages } from '../../src/data/questions/madeUp.ts';
 import { spanTokens } from '../../src/data/questions/spanTokens.ts';
 import { textClassifier } from '../../src/models/textClassifier.ts';
-import { saveModel } from '../../src/onnx/file.ts';
+import { loadModel, saveModel } from '../../src/onnx/file.ts';
 import type { RunResult } from '../../src/runs/result.ts';
 import type { ShrunkLayer } from '../../src/slim/shrink.ts';
+import { withoutVectorTable } from '../../src/tasks/question-answering/fedVectors.ts';
 import type { Calibration } from '../../src/train/calibrate.ts';
 import { expectRefused } from '../support/refused.ts';
 import { makeFolder, runAlone, runCli, runJson } from '../support/runCli.ts';
@@ -186,6 +187,27 @@ describe('word vectors beside the model', () => {
     writeFileSync(at('others.txt'), text.replaceAll(/ -?0\./g, ' 1.'));
     const args = [...few, '--vectors', 'others.txt', '--init', 'few', '--out', 'refused'];
     await expectRefused(folder, args, 'it was trained with other word vectors');
+  });
+
+  it('may be left out of the file, which then answers with them beside it only', async () => {
+    const open = withoutVectorTable(await loadModel(at('few', 'model.onnx')));
+    await saveModel(at('open.onnx'), open);
+    const words = ['--vocabulary', 'few/vocabulary.txt'];
+    const ask = ['--passage', 'passage.txt', '--question', question.question];
+    await expectRefused(folder, ['answer', 'open.onnx', ...words, ...ask], 'the model has no word vectors in its file');
+    type Found = { text: string; probability: number };
+    const vectors = ['--vectors', 'vectors.txt'];
+    const found = await runJson<Found>(['answer', 'open.onnx', ...words, ...ask, ...vectors], folder);
+    expect(found).toEqual(await runJson<Found>(['answer', 'few', ...ask, ...vectors], folder));
+  });
+
+  it('and words make a first model fit, not how long questions may be', async () => {
+    const onward = [...few, '--init', 'few', '--learning-rate', '1e-12', '--max-question', '40', '--out', 'longer'];
+    await runJson(onward, folder);
+    const scores = ['few', 'longer'].map((run) => result(run).models.at(-1)!.scores.valid!.loss!);
+    expect(scores[1]! / scores[0]!).toBeCloseTo(1, 5);
+    const shorter = [...few, '--init', 'few', '--word-length', '9', '--out', 'refused'];
+    await expectRefused(folder, shorter, 'it looks at 16 characters of a word: --word-length 16');
   });
 
   it.each<[what: string, model: string, vectors: string, message: string]>([

@@ -8,7 +8,7 @@ import { QUESTION_OUTPUTS } from '../../models/bidaf.ts';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.ts';
 import { fillFeeds, inputFeeds, type Spelled } from './batches.ts';
 import { bestSpan } from './bestSpan.ts';
-import { vectorSizeOf, withFedVectors } from './fedVectors.ts';
+import { hasOpenTable, vectorSizeOf, withFedVectors } from './fedVectors.ts';
 import { type Encoder, encoderOf, spell, vectorRows, wordOf, wordsDigest } from './lexicon.ts';
 import { type QuestionMetadata, questionMetadata } from './metadata.ts';
 
@@ -54,7 +54,7 @@ export interface AnswerOptions extends SessionOptions {
 /**
  * Makes a trained model ready to answer questions, in Node or a browser. `words` are those of the `vocabulary.txt` that
  * training wrote beside it. Throws a UsageError when the model is none or was trained with other words, and for vectors of
- * another size, or that it has no table of.
+ * another size, or that it has no table of; also where a model without its table comes without vectors.
  */
 export async function answerSession(
   model: Model,
@@ -65,6 +65,9 @@ export async function answerSession(
   const about = requireQuestionModel(model);
   requireWords(about, words);
   const longest = maxQuestion ?? about.maxQuestion;
+  if (vectors === undefined && hasOpenTable(model.graph)) {
+    throw new UsageError('the model has no word vectors in its file: give those that it was trained with (--vectors)');
+  }
   const session = await runtime.createSession(vectors ? withVectors(model, vectors) : model, options);
   const spellingOf = vectors ? spellerByVectors(about, words, vectors) : spellerByTable(about, words);
   return {

@@ -48,6 +48,11 @@ export function withoutVectorTable(model: Model): Model {
   return { ...model, graph: { ...graph, initializers, inputs } };
 }
 
+/** Whether the table of word vectors is an input, as `withoutVectorTable` leaves it. */
+export function hasOpenTable({ inputs }: Graph): boolean {
+  return inputs.some(({ name }) => name === WORD_VECTORS);
+}
+
 /** How far values of two tables of the same vectors are apart at most, as a share of the largest: 16 bits are rounded. */
 const ROUNDED = 1e-3;
 
@@ -58,8 +63,7 @@ const ROUNDED = 1e-3;
 export function withVectorTable(model: Model, table: Tensor | undefined): Model | undefined {
   const { graph } = model;
   const own = graph.initializers.get(WORD_VECTORS);
-  const isOpen = graph.inputs.some(({ name }) => name === WORD_VECTORS);
-  if (table === undefined || (own === undefined && !isOpen)) return model;
+  if (table === undefined || (own === undefined && !hasOpenTable(graph))) return model;
   if (own !== undefined && !isSameTable(own, table)) return undefined;
   const inputs = graph.inputs.filter(({ name }) => name !== WORD_VECTORS);
   return {

@@ -97,10 +97,15 @@ function freshModel(
   });
 }
 
-/** Whether a trained model knows the same words and characters as the data of a run. */
-export function knowsSame(trained: Model, fresh: Model): boolean {
-  const [a, b] = [questionMetadata(trained), questionMetadata(fresh)];
-  return JSON.stringify(a) === JSON.stringify(b);
+/** In what a trained model knows other words than the data of a run, in words; undefined where it knows the same. */
+export function strangeness(trained: Model, fresh: Model): string | undefined {
+  const [a, b] = [questionMetadata(trained), questionMetadata(fresh)!];
+  const knows = (about: typeof a) => about && [about.vocabulary, about.trainedWords, ...about.characters].join(' ');
+  if (knows(a) !== knows(b)) {
+    return 'it was not trained with these words and characters; use the same data, word vectors and counts';
+  }
+  if (a!.wordLength === b.wordLength) return undefined;
+  return `it looks at ${a!.wordLength} characters of a word: --word-length ${a!.wordLength}`;
 }
 
 function described(source: string, sets: QuestionSets, { words, trainedWords }: Lexicon): string {

@@ -13,7 +13,7 @@ import type { Sources, Task } from '../task.ts';
 import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
 import { withVectorTable } from './fedVectors.ts';
 import { wordOf } from './lexicon.ts';
-import { knowsSame, loadedQuestions, type QuestionSource, readSets } from './loadedQuestions.ts';
+import { loadedQuestions, type QuestionSource, readSets, strangeness } from './loadedQuestions.ts';
 
 /** Name of the embedded passages, which are also there when nobody names any. */
 const EMBEDDED = 'made-up';
@@ -32,11 +32,8 @@ export const questionAnsweringTask: Task = {
     if (init === undefined) return task;
     const untrained = task.model();
     const loaded = await loadModel(modelPath(init));
-    if (!knowsSame(loaded, untrained)) {
-      throw new UsageError(
-        `--init ${init}: it was not trained with these words and characters; use the same data, word vectors and counts`,
-      );
-    }
+    const strange = strangeness(loaded, untrained);
+    if (strange !== undefined) throw new UsageError(`--init ${init}: ${strange}`);
     const trained = withVectorTable(
       { ...loaded, graph: wholeWeights(loaded.graph) },
       untrained.graph.initializers.get(WORD_VECTORS),
