@@ -233,7 +233,8 @@ async function collect() {
     }
     const vectors = basename(flags.vectors);
     if (result.config.task?.vectors) result.config.task.vectors = vectors;
-    const threads = /--threads (\d+)/.exec(result.environment.command)?.[1];
+    // By default there is one for each core.
+    const threads = /--threads (\d+)/.exec(result.environment.command)?.[1] ?? String(result.environment.machine.cores);
     const command = commandOf(argumentsDone(run, result), source?.path, vectors, `runs/${name}`, threads);
     const { processes } = result.environment;
     const launcher = processes === undefined ? '' : `mpirun -n ${processes} `;
