@@ -86,11 +86,12 @@ const experiments = {
   squad: {
     dense: ['bidaf', ...squad],
     'dense-more': fromRun('dense', 'bidaf', ...squad),
-    'iss-0.001': squadIss('0.001'),
     'iss-0.002': squadIss('0.002'),
-    'iss-0.004': squadIss('0.004'),
-    'scratch-0.001': ['iss-bidaf', '--iss', '0.001', ...squad],
+    'iss-0.005': squadIss('0.005'),
+    'iss-0.01': squadIss('0.01'),
+    'iss-0.02': squadIss('0.02'),
     'scratch-0.002': ['iss-bidaf', '--iss', '0.002', ...squad],
+    'scratch-0.004': ['iss-bidaf', '--iss', '0.004', ...squad],
   },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],
