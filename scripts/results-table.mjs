@@ -50,7 +50,7 @@ const tables = {
       );
       return [
         ...[percent(scores.valid.EM), percent(scores.valid.F1), ...units],
-        ...[millions(split.recurrent.nonzero + split.output.nonzero), millions(split.embedding.nonzero)],
+        ...[millions(split.recurrent.stored + split.output.stored), millions(split.embedding.stored)],
         ...[latency(name, { device: 'cpu' }), latency(name, { device: 'wasm' })],
       ];
     },
