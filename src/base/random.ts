@@ -14,6 +14,11 @@ export function randomStream(seed: number): RandomStream {
   return streamFrom(next32(), next32(), next32(), next32());
 }
 
+/** The stream of an epoch, from 0: another one in each, the same for the same seed. */
+export function epochStream(seed: number, epoch: number): RandomStream {
+  return randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0);
+}
+
 /** The next number of a stream with each call. */
 export interface RandomStream {
   (): number;

@@ -9,8 +9,7 @@ import {
   methods,
   withoutDisplaced,
 } from '../methods/registry.ts';
-import type { OptimizerKind } from '../optimizers/kind.ts';
-import { optimizers } from '../optimizers/registry.ts';
+import { optimizerNamed, optimizers } from '../optimizers/registry.ts';
 import { schedules } from '../optimizers/schedules/registry.ts';
 import type { TaskDefinition } from '../tasks/task.ts';
 import { commonFields } from '../train/options.ts';
@@ -78,7 +77,7 @@ function withoutForeignRate(base: Settings, said: Settings, task: TaskDefinition
   if (said.optimizer === undefined) return base;
   const movesByRate = (settings: Settings) => {
     const { optimizer } = { ...task.defaults(settings), ...settings };
-    return Object.values<OptimizerKind>(optimizers).find(({ name }) => name === optimizer)?.movesByRate ?? false;
+    return optimizerNamed(optimizer)?.movesByRate ?? false;
   };
   if (movesByRate(base) === movesByRate(said)) return base;
   const { learningRate, threshold, ...rest } = base;

@@ -38,7 +38,8 @@ export interface BatchOptions {
 
 /**
  * Cuts a stream of ids into windows of `[steps, batchSize]`: ⌊(L-1) / steps⌋ of them, one shorter window more with
- * `keepTail`, ⌊L / steps⌋ − 1 (but at least one) with `shift`. The last length mod B tokens are not used, and the first token of a row is no target.
+ * `keepTail`, ⌊L / steps⌋ − 1 (but at least one) with `shift`. The last length mod B tokens are not used, and the
+ * first token of a row is no target.
  * Throws a UsageError when the text is too short for one window.
  */
 export function batchWindows(ids: Int32Array, batchSize: number, steps: number, options: BatchOptions = {}): Batches {

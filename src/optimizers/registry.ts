@@ -19,6 +19,11 @@ export const optimizers = {
 /** Name of an optimizer. */
 export type OptimizerName = keyof typeof optimizers;
 
+/** The kind of that name; undefined where there is none. */
+export function optimizerNamed(name: unknown): OptimizerKind | undefined {
+  return Object.values<OptimizerKind>(optimizers).find((kind) => kind.name === name);
+}
+
 /** The kind that a configuration's section chooses. */
 export function optimizerKindOf(section: Section): OptimizerKind {
   return chosenKind<OptimizerKind>(optimizers, section, 'optimizer');

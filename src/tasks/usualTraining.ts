@@ -1,5 +1,6 @@
 import type { Settings } from '../base/fields.ts';
-import { optimizers } from '../optimizers/registry.ts';
+import { adamKind } from '../optimizers/adam.ts';
+import { optimizerNamed } from '../optimizers/registry.ts';
 
 /**
  * What suits most models in mini-batches: Adam, and the learning rate and the threshold that go with the optimizer. τ is
@@ -8,7 +9,7 @@ import { optimizers } from '../optimizers/registry.ts';
  */
 export function usualTraining(given: Settings): Settings {
   const name = typeof given.optimizer === 'string' ? given.optimizer : 'adam';
-  const kind = Object.values(optimizers).find((o) => o.name === name) ?? optimizers.adam;
+  const kind = optimizerNamed(name) ?? adamKind;
   const learningRate = typeof given.learningRate === 'number' ? given.learningRate : kind.usualRate;
   return {
     optimizer: name,

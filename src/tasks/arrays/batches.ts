@@ -1,5 +1,5 @@
 import { SlimError } from '../../base/errors.ts';
-import { randomStream } from '../../base/random.ts';
+import { epochStream } from '../../base/random.ts';
 import { sizeOf } from '../../graph/dims.ts';
 import { emptyData } from '../../graph/tensors.ts';
 import type { Tensor, TensorData } from '../../graph/types.ts';
@@ -11,7 +11,7 @@ import type { Targets } from './targets.ts';
 
 /** The examples' order in an epoch, from 0: another one in each, the same for the same seed (Fisher and Yates). */
 export function shuffled(count: number, seed: number, epoch: number): Uint32Array {
-  const random = randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0);
+  const random = epochStream(seed, epoch);
   const order = inOrder(count);
   for (let i = count - 1; i > 0; i--) {
     const j = Math.floor(random() * (i + 1));

@@ -2,8 +2,8 @@ import { z } from 'zod';
 import { type Settings, sectionReader } from '../../base/fields.ts';
 import { tokenizationNames } from '../../data/tokenizations.ts';
 import { cellNames } from '../../nn/layers.ts';
-import type { OptimizerKind } from '../../optimizers/kind.ts';
-import { optimizers } from '../../optimizers/registry.ts';
+import { optimizerNamed } from '../../optimizers/registry.ts';
+import { sgdKind } from '../../optimizers/sgd.ts';
 import type { TaskDefinition } from '../task.ts';
 import { presets } from './presets.ts';
 
@@ -69,7 +69,7 @@ export const readRhnFields = sectionReader(rhnFields);
  * belongs to the loss, which is summed over a window: presets say it.
  */
 function optimizerDefaults({ optimizer, learningRate }: Settings): Settings {
-  const kind = Object.values<OptimizerKind>(optimizers).find(({ name }) => name === optimizer) ?? optimizers.sgd;
+  const kind = optimizerNamed(optimizer) ?? sgdKind;
   const rate = typeof learningRate === 'number' ? learningRate : kind.usualRate;
   return { threshold: kind.usualThreshold(rate), ...(kind.movesByRate && { learningRate: rate }) };
 }

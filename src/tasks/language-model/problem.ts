@@ -1,5 +1,5 @@
 import { SlimError, UsageError } from '../../base/errors.ts';
-import { randomStream } from '../../base/random.ts';
+import { epochStream } from '../../base/random.ts';
 import { type BatchOptions, batchWindows } from '../../data/batches.ts';
 import type { Corpus } from '../../data/makeCorpus.ts';
 import { GraphBuilder } from '../../graph/builder.ts';
@@ -45,7 +45,8 @@ export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 
     return textBatches(part(corpus[split], rows, order), rows, steps, {
       // Training leaves out what does not fill a window; scoring reads every row to its end.
       keepTail: split !== 'train',
-      shift: shiftWindows && split === 'train' ? shiftOf(order) : undefined,
+      // The same for all ranks, so that they have as many windows.
+      shift: shiftWindows && split === 'train' ? epochStream(order.seed, order.epoch)() : undefined,
       label: `${splitLabels[split]} text`,
     });
   };
@@ -69,11 +70,6 @@ export function languageModelProblem({ task, batch }: Pick<TaskConfig, 'task' | 
     samples: () => textWindows(corpus.valid, { batch, steps }),
     calibration: () => [textWindows(corpus.train, { batch, steps }, CALIBRATED_WINDOWS)],
   };
-}
-
-/** Where an epoch's windows begin (`BatchOptions.shift`): the same for all ranks, so that they have as many. */
-function shiftOf({ seed, epoch }: BatchOrder): number {
-  return randomStream((Math.imul(seed, 0x9e3779b1) ^ epoch) >>> 0)();
 }
 
 /** The part of a text that is a rank's: its `batch` rows of those into which one process would cut it for all. */
