@@ -43,9 +43,10 @@ const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args
 // Four epochs fewer than the preset has, with a learning rate that falls to zero.
 const squad = ['--epochs', '3', '--schedule', 'cosine', '--learning-rate', '0.0015', '--warmup', '100', '--clip', '5'];
 
-// Group lasso on the dense model, one epoch.
-const oneEpoch = ['--epochs', '1', '--schedule', 'cosine', '--warmup', '50', '--clip', '5', '--shrink-every', '100'];
-const squadIss = (lambda) => fromRun('dense-more', 'iss-bidaf', '--iss', lambda, ...oneEpoch);
+// Group lasso on the dense model for one epoch, and another epoch without it for what has stayed.
+const oneEpoch = ['--epochs', '1', '--schedule', 'cosine', '--warmup', '50', '--clip', '5'];
+const squadIss = (lambda) => fromRun('dense-more', 'iss-bidaf', '--iss', lambda, ...oneEpoch, '--shrink-every', '100');
+const squadMore = (run) => fromRun(run, 'bidaf', '--keep', '0.9', ...oneEpoch);
 
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
@@ -87,9 +88,10 @@ const experiments = {
     dense: ['bidaf', ...squad],
     'dense-more': fromRun('dense', 'bidaf', ...squad),
     'iss-0.002': squadIss('0.002'),
-    'iss-0.005': squadIss('0.005'),
     'iss-0.01': squadIss('0.01'),
+    'iss-0.01-more': squadMore('iss-0.01'),
     'iss-0.02': squadIss('0.02'),
+    'iss-0.02-more': squadMore('iss-0.02'),
     'scratch-0.002': ['iss-bidaf', '--iss', '0.002', ...squad],
     'scratch-0.004': ['iss-bidaf', '--iss', '0.004', ...squad],
   },

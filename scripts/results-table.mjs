@@ -82,7 +82,10 @@ for (const row of [table.head, table.head.map(() => '---'), ...rows, ...table.pu
 /** What the table needs of a result: its configuration without the parts that the fields belong to. */
 function runOf(document) {
   const { task, model, method, shrink } = configFrom(document.config);
-  return { ...resultFrom(document), config: { ...model, ...method, shrink, task: task.kind } };
+  const result = resultFrom(document);
+  // A run that goes on from a smaller model has its sizes. Runs of earlier versions say none.
+  const hidden = result.layers?.map(({ units }) => units) ?? model.hidden;
+  return { ...result, config: { ...model, ...method, hidden, shrink, task: task.kind } };
 }
 
 /** Dense runs, then group lasso by λ, then the others. */

@@ -32,6 +32,7 @@ interface AnswerFlags {
   readonly force?: boolean;
   readonly vocabulary?: string;
   readonly vectors?: string;
+  readonly maxAnswer?: number;
   readonly threads?: number;
 }
 
@@ -52,6 +53,7 @@ export const command = new Command('answer')
     '--vectors <file>',
     'word vectors that it was trained with: words that its training data lacked are known, too (default: those in the model)',
   )
+  .option('--max-answer <n>', 'words of an answer, at most (default: any number)', whole('--max-answer'))
   .option('--threads <n>', 'threads of the engine (default: one per core)', whole('--threads'))
   .action(answerCommand);
 addExamples(command, [
@@ -85,7 +87,8 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   const vectors = flags.vectors === undefined ? undefined : await readWordVectors(flags.vectors, wordsIn(asked));
   // A file of questions is scored as a training scores it, which leaves out none.
   const maxQuestion = passages === undefined ? undefined : Number.POSITIVE_INFINITY;
-  const session = await answerSession(model, words, nodeRuntime, { threads: flags.threads, vectors, maxQuestion });
+  const { threads, maxAnswer } = flags;
+  const session = await answerSession(model, words, nodeRuntime, { threads, vectors, maxQuestion, maxAnswer });
   try {
     if (passages !== undefined) await answerAll(session, passages, flags.out);
     else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);

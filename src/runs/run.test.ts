@@ -107,6 +107,22 @@ describe('a run of the library', () => {
     expect(existsSync(join(dense.directory, 'slim.onnx'))).toBe(false);
   });
 
+  it.each([
+    ['once where nothing is left to cut', { threshold: 1e-9 }, []],
+    ['anew where units are cut at the end', { threshold: 1, shrink: false }, ['scoring the slim model']],
+  ])('scores the slim model %s', async (_, fields, scored) => {
+    const stages: string[] = [];
+    const { models } = await run({
+      ...runOf(`scored-${fields.threshold}`, fields),
+      onStage: (text) => stages.push(text),
+    });
+    expect(stages.filter((text) => text.includes('slim model') && text.startsWith('scoring'))).toEqual(scored);
+    const [trained, slim] = models;
+    expect(slim).toMatchObject({ name: 'slim', file: 'slim.onnx' });
+    expect(slim!.scores.valid!.perplexity).toBeCloseTo(trained!.scores.valid!.perplexity!, 3);
+    expect(slim!.parameters === trained!.parameters).toBe(scored.length === 0);
+  });
+
   it('keeps the model of every epoch where that is asked for, stopped and resumed or not', async () => {
     const kept = runOf('kept', { epochs: 3, keepModels: true });
     const stop = new AbortController();

@@ -225,9 +225,15 @@ export async function trainToEnd(options: DirectoryRunOptions): Promise<RunResul
   stage('scoring the trained model');
   await score('trained', finished.model, runFiles.model, bytes);
   if (finished.slim) {
-    const slimBytes = await saveModel(join(directory, runFiles.slim), finished.slim.model);
-    stage('scoring the slim model');
-    await score('slim', finished.slim.model, runFiles.slim, slimBytes);
+    const slimFile = join(directory, runFiles.slim);
+    const slimBytes = await saveModel(slimFile, finished.slim.model);
+    // A model that has shrunk while it was trained may have nothing left to cut.
+    if ((await modelDigest(slimFile)) === (await modelDigest(join(directory, runFiles.model)))) {
+      models.push({ ...models.at(-1)!, name: 'slim', file: runFiles.slim });
+    } else {
+      stage('scoring the slim model');
+      await score('slim', finished.slim.model, runFiles.slim, slimBytes);
+    }
   }
   const result: RunResult = {
     format: RUN_FORMAT,

@@ -110,6 +110,13 @@ describe('answer', () => {
     expect(Object.values(answers).filter((answer) => answer === '')).toEqual([]);
   });
 
+  it('gives answers of no more words than --max-answer', async () => {
+    const ask = ['answer', 'tiny', '--data', 'dev.json', '--max-answer', '1', '--out', 'short-answers.json'];
+    await runJson(ask, folder);
+    const answers = JSON.parse(readFileSync(at('short-answers.json'), 'utf8')) as Record<string, string>;
+    expect(new Set(Object.values(answers).map((answer) => spanTokens(answer).words.length))).toEqual(new Set([1]));
+  });
+
   it('takes a vocabulary with the line ends of Windows', async () => {
     writeFileSync(at('windows.txt'), readFileSync(at('tiny', 'vocabulary.txt'), 'utf8').replaceAll('\n', '\r\n'));
     const ask = ['answer', 'tiny', '--passage', 'passage.txt', '--question', question.question];
@@ -132,6 +139,7 @@ describe('answer', () => {
       ['tiny', '--data', 'dev.json', '--out', 'dev.json', '--force'],
       '--out must be another file than dev.json, which is read',
     ],
+    ['answers of no word', ['tiny', '--data', 'dev.json', '--max-answer', '0'], '--max-answer'],
     ['a folder of questions', ['tiny', '--data', 'tiny'], 'tiny is a folder: name a file in it'],
     ['a passage that is a folder', ['tiny', '--passage', 'tiny'], 'tiny is a folder: name a file in it'],
     ['a passage that is too long', ['tiny', '--passage', 'long.txt'], 'long.txt: the passage has 4500 words'],

@@ -49,6 +49,8 @@ export interface AnswerOptions extends SessionOptions {
   readonly vectors?: WordVectors | undefined;
   /** Words of a question, at most (default: those of the longest that it learned from). */
   readonly maxQuestion?: number | undefined;
+  /** Words of an answer, at most (default: any number, as training scores it). */
+  readonly maxAnswer?: number | undefined;
 }
 
 /**
@@ -60,7 +62,7 @@ export async function answerSession(
   model: Model,
   words: readonly string[],
   runtime: Runtime,
-  { vectors, maxQuestion, ...options }: AnswerOptions = {},
+  { vectors, maxQuestion, maxAnswer, ...options }: AnswerOptions = {},
 ): Promise<AnswerSession> {
   const about = requireQuestionModel(model);
   requireWords(about, words);
@@ -83,7 +85,7 @@ export async function answerSession(
       const results = await session.run(feeds, { outputs: Object.values(QUESTION_OUTPUTS) });
       const values = (name: string) => results[name]!.data as Float32Array;
       const [first, last] = [values(QUESTION_OUTPUTS.start), values(QUESTION_OUTPUTS.end)];
-      const span = bestSpan(first, last, sizes.passage);
+      const span = bestSpan(first, last, sizes.passage, maxAnswer);
       const [start, end] = [read.starts[span.first]!, read.ends[span.last]!];
       const attention = values(QUESTION_OUTPUTS.attention);
       const row = (t: number) => [...attention.subarray(t * sizes.question, (t + 1) * sizes.question)];
