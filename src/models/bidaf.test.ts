@@ -3,7 +3,8 @@ import { floats } from '../graph/attributes.ts';
 import { groupSizes } from '../groups/measure.ts';
 import { traceModel } from '../groups/traceModel.ts';
 import { countParameters } from '../inspect/costs.ts';
-import { bidaf } from './bidaf.ts';
+import { bidaf, bidafSizes } from './bidaf.ts';
+import { textClassifier } from './textClassifier.ts';
 
 const vectors = floats([3, 100], Array(300).fill(0.1));
 
@@ -64,4 +65,14 @@ it.each(published)('of %j units has the weights of the paper, %s million', (unit
   const { graph } = bidaf({ ...paper, trainedWords: 1150, characters: 100, hidden: [100, 100, ...units] });
   const rows = (200 - first - second) * 4 * (forward + reverse);
   expect(((countParameters(graph) + rows) / 1e6).toFixed(2)).toBe(millions);
+});
+
+it.each([[[7]], [[4, 5, 6, 7]], [[2, 3, 4, 5, 6, 7, 8, 9]]])('shows its sizes, with %j units', (hidden) => {
+  const { wordSize, characterSize, filters, filterWidth } = paper;
+  const sizes = bidafSizes(bidaf({ ...paper, hidden }))!;
+  expect(sizes).toMatchObject({ wordSize, characterSize, filters, filterWidth });
+  const { graph } = bidaf({ ...paper, hidden: sizes.hidden });
+  const dimsOf = ({ initializers }: typeof graph) => [...initializers].map(([name, { dims }]) => [name, ...dims]);
+  expect(dimsOf(graph)).toEqual(dimsOf(bidaf({ ...paper, hidden }).graph));
+  expect(bidafSizes(textClassifier({ vocabulary: 9, classes: 2, embedding: 3, hidden: [3] }))).toBeUndefined();
 });

@@ -106,6 +106,9 @@ export interface BidafOptions {
   readonly seed?: number | undefined;
 }
 
+/** Sizes that weights show. */
+export type BidafSizes = Pick<BidafOptions, 'wordSize' | 'characterSize' | 'filters' | 'filterWidth' | 'hidden'>;
+
 /** Glorot and Bengio's (2010) uniform start, ±√(6 / (inputs + outputs)), all drawn from one stream. */
 function glorot(seed: number) {
   const random = randomStream(seed);
@@ -182,6 +185,22 @@ export function unitsOf(hidden: readonly number[]): Units[] {
   }
   const at = (i: number) => hidden[Math.floor((i * hidden.length) / 8)]!;
   return [0, 2, 4, 6].map((i): Units => [at(i), at(i + 1)]);
+}
+
+/** The sizes of a BiDAF model, whatever its layers have lost; undefined for another model. */
+export function bidafSizes({ graph: { initializers } }: Model): BidafSizes | undefined {
+  const dimsOf = (name: string) => initializers.get(name)?.dims ?? [];
+  const units = Object.values(LAYERS).flatMap((layer) =>
+    DIRECTIONS.map((direction) => dimsOf(`${directed(layer, direction)}.recurrent`)[2]),
+  );
+  const [, wordSize] = dimsOf('words');
+  const [, characterSize] = dimsOf('characters');
+  const [filters, , filterWidth] = dimsOf('filters.weight');
+  const sizes = [wordSize, characterSize, filters, filterWidth, ...units];
+  if (sizes.includes(undefined)) return undefined;
+  const isEven = units.every((n) => n === units[0]);
+  const hidden = (isEven ? units.slice(0, 1) : units) as number[];
+  return { wordSize, characterSize, filters, filterWidth, hidden } as BidafSizes;
 }
 
 /** Words [T, B] and characters [T, B, C] → vectors [T, B, E], the same weights at every call. */

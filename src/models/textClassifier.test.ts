@@ -16,7 +16,7 @@ import type { Tensors } from '../runtime/runtime.ts';
 import { shrinkZeros } from '../slim/shrink.ts';
 import { assertEqual } from '../verify/verify.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
-import { LENGTHS, pools, type TextClassifierOptions, textClassifier } from './textClassifier.ts';
+import { classifierSizes, LENGTHS, pools, type TextClassifierOptions, textClassifier } from './textClassifier.ts';
 
 const sizes = { vocabulary: 7, embedding: 4, hidden: [3, 4], classes: 3, initScale: 0.8 };
 const texts = [[3, 1, 6, 2, 5], [4], [2, 2, 0]];
@@ -112,5 +112,24 @@ describe('textClassifier', () => {
 
   it('needs a layer', () => {
     expect(() => textClassifier({ ...sizes, hidden: [] })).toThrow(UsageError);
+  });
+});
+
+describe('the sizes of a classifier', () => {
+  it.each(cellNames.flatMap((cell) => [false, true].map((bidirectional) => [cell, bidirectional] as const)))(
+    'are those that its weights show: %s, bidirectional %s',
+    (cell, bidirectional) => {
+      const { embedding, hidden } = sizes;
+      expect(classifierSizes(textClassifier({ ...sizes, cell, bidirectional }))).toEqual({
+        ...{ cell, embedding, hidden, bidirectional },
+      });
+    },
+  );
+
+  it('have no name where the directions of a layer have lost differently', () => {
+    const model = textClassifier({ ...sizes, hidden: [3], bidirectional: true });
+    const initializers = new Map(model.graph.initializers);
+    initializers.set('lstm_0_reverse.recurrent', floats([1, 8, 2], Array(16).fill(0)));
+    expect(classifierSizes({ ...model, graph: { ...model.graph, initializers } })).toBeUndefined();
   });
 });

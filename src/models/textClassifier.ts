@@ -4,7 +4,15 @@ import { modelOf } from '../graph/model.ts';
 import { cast, concat, div, dropout, reduceMax, reduceSum, unsqueeze, where, withinLengths } from '../graph/ops.ts';
 import { removeDeadNodes } from '../graph/rewrite.ts';
 import type { Model } from '../graph/types.ts';
-import { type CellName, DEFAULT_CELL, embedding, linear, sequenceLayer, uniformInitializer } from '../nn/layers.ts';
+import {
+  type CellName,
+  cellNames,
+  DEFAULT_CELL,
+  embedding,
+  linear,
+  sequenceLayer,
+  uniformInitializer,
+} from '../nn/layers.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
 /** Name of the input of lengths, int32 [batch]: how many words of each text count. */
@@ -71,6 +79,33 @@ export function textClassifier(options: TextClassifierOptions): Model {
   const pooled = pool === 'last' ? last : pool === 'mean' ? meanOverTime(x, lengths) : maxOverTime(x, lengths);
   b.output(linear(b, 'head', dropout(pooled, 1 - keep), inputs, options.classes, init), LOGITS);
   return modelOf(removeDeadNodes(b.build()));
+}
+
+/** Cell, sizes and directions of a text classifier. */
+export type ClassifierSizes = Required<Pick<TextClassifierOptions, 'embedding' | 'hidden' | 'bidirectional'>> & {
+  readonly cell: CellName;
+};
+
+/**
+ * The sizes of a text classifier, whatever its layers have lost; undefined where its two directions have lost
+ * differently, which no option says, and for another model.
+ */
+export function classifierSizes({ graph: { initializers } }: Model): ClassifierSizes | undefined {
+  const unitsOf = (layer: string) => initializers.get(`${layer}.recurrent`)?.dims[2];
+  const size = initializers.get('embedding')?.dims[1];
+  const cell = cellNames.find((name) => [`${name}_0`, `${name}_0_forward`].some((layer) => unitsOf(layer)));
+  if (size === undefined || cell === undefined) return undefined;
+  const bidirectional = unitsOf(`${cell}_0`) === undefined;
+  const hidden: number[] = [];
+  for (;;) {
+    const layer = `${cell}_${hidden.length}`;
+    const [units, others] = bidirectional
+      ? [unitsOf(`${layer}_forward`), unitsOf(`${layer}_reverse`)]
+      : [unitsOf(layer)];
+    if (bidirectional && units !== others) return undefined;
+    if (units === undefined) return { cell, embedding: size, hidden, bidirectional };
+    hidden.push(units);
+  }
 }
 
 /** x [T, B, H], which is zero beyond the lengths → its mean over the steps of each text [B, H]. */

@@ -64,6 +64,25 @@ describe('train bidaf-tiny', () => {
   });
 });
 
+describe('train --init', () => {
+  it('goes on with the sizes and the dropout of a model that has shrunk', async () => {
+    const onward = [...tiny, '--init', 'tiny/slim.onnx', '--epochs', '1', '--keep', '0.7', '--out', 'onward'];
+    const { stderr } = await runCli(onward, folder);
+    expect(stderr).not.toContain('without dropout');
+    const [before, after] = [result('tiny').models[1]!, result('onward').models[0]!];
+    expect(after.hidden).toEqual(before.hidden);
+    const dropped = await loadModel(at('onward', 'checkpoint.onnx'));
+    expect(dropped.graph.nodes.some(({ op }) => op === 'Dropout')).toBe(true);
+    const { model } = JSON.parse(readFileSync(at('onward', 'config.json'), 'utf8')) as { model: { hidden: number[] } };
+    expect(model.hidden).toEqual(before.hidden.slice(2));
+  });
+
+  it('refuses a model that answers no questions', async () => {
+    const args = [...tiny, '--init', 'other.onnx', '--out', 'refused'];
+    await expectRefused(folder, args, '--init other.onnx: no model that answers questions');
+  });
+});
+
 describe('answer', () => {
   it('finds the answer in the passage, with its place and its probability', async () => {
     const ask = ['answer', 'tiny', '--passage', 'passage.txt', '--question', question.question];

@@ -185,11 +185,17 @@ describe('models and methods', () => {
     expect(models.at(-1)!.hidden[0]).toBe(Math.round(12 * target!.reached));
   });
 
-  it('goes on from a trained classifier', async () => {
-    const args = [...onCsv, '--init', 'iss', '--epochs', '1', '--out', 'onward'];
-    const { models } = await runJson<RunResult>(args, folder);
-    expect(models[0]!.hidden).toEqual(result('iss').models[1]!.hidden);
+  it('goes on from a trained classifier with its sizes, and with dropout', async () => {
+    const others = ['--data', 'reviews.csv', '--batch', '16', '--learning-rate', '0.02', '--threads', '1'];
+    const args = ['train', 'sentiment', ...columns, ...others, '--init', 'iss', '--epochs', '1', '--out', 'onward'];
+    const { code, stderr } = await runCli(args, folder);
+    expect(code).toBe(0);
+    expect(stderr).not.toContain('without dropout');
+    const { models, config } = result('onward');
+    const { hidden } = result('iss').models[1]!;
+    expect(models[0]!.hidden).toEqual(hidden);
     expect(models[0]!.scores.valid!.accuracy).toBe(1);
+    expect(config.model).toMatchObject({ hidden, embedding: 8 });
   });
 
   it('is killed and goes on as if it had not been', async () => {

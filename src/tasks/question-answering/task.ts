@@ -3,7 +3,7 @@ import { UsageError } from '../../base/errors.ts';
 import { madeUpPassages } from '../../data/questions/madeUp.ts';
 import { findQuestionFiles, readQuestionFile } from '../../data/questions/questionFiles.ts';
 import { readWordVectors } from '../../data/wordVectors.ts';
-import { WORD_VECTORS } from '../../models/bidaf.ts';
+import { bidafSizes, WORD_VECTORS } from '../../models/bidaf.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { wholeWeights } from '../../passes/wholeWeights.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
@@ -14,6 +14,7 @@ import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
 import { withVectorTable } from './fedVectors.ts';
 import { wordOf } from './lexicon.ts';
 import { loadedQuestions, type QuestionSource, readSets, strangeness } from './loadedQuestions.ts';
+import { questionMetadata } from './metadata.ts';
 
 /** Name of the embedded passages, which are also there when nobody names any. */
 const EMBEDDED = 'made-up';
@@ -44,6 +45,15 @@ export const questionAnsweringTask: Task = {
     const fresh = withWeightsOf(untrained, trained);
     const notes = fresh ? task.notes : [...task.notes, AS_IT_IS];
     return { ...task, model: () => fresh ?? trained, notes };
+  },
+  async settingsOf(init) {
+    const model = await loadModel(modelPath(init));
+    const about = questionMetadata(model);
+    const sizes = bidafSizes(model);
+    if (about === undefined || sizes === undefined) {
+      throw new UsageError(`--init ${init}: no model that answers questions, made by slimrnn train`);
+    }
+    return { ...sizes, wordLength: about.wordLength };
   },
 };
 

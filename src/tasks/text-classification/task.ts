@@ -1,5 +1,6 @@
 import { UsageError } from '../../base/errors.ts';
 import { vocabularyDigest } from '../../data/vocabulary.ts';
+import { classifierSizes } from '../../models/textClassifier.ts';
 import { loadModel } from '../../onnx/file.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
 import { modelPath } from '../modelPath.ts';
@@ -23,7 +24,16 @@ export const textClassificationTask: Task = {
     const texts = await loadTexts(sources, config.task, config.seed);
     return loadedTexts(config, texts, init === undefined ? undefined : await firstModel(init, config, texts));
   },
+  async settingsOf(init) {
+    const model = await loadModel(modelPath(init));
+    if (textMetadata(model) === undefined) throw notMade(init);
+    return classifierSizes(model) ?? {};
+  },
 };
+
+function notMade(init: string): UsageError {
+  return new UsageError(`--init ${init}: not a text classifier made by slimrnn train`);
+}
 
 /**
  * A trained model to go on from. Where it has the sizes of the configuration its weights go into a fresh model, which
@@ -33,7 +43,7 @@ export const textClassificationTask: Task = {
 async function firstModel(init: string, config: TextConfig, data: TextData) {
   const trained = await loadModel(modelPath(init));
   const about = textMetadata(trained);
-  if (about === undefined) throw new UsageError(`--init ${init}: not a text classifier made by slimrnn train`);
+  if (about === undefined) throw notMade(init);
   if (about.classes.join('\n') !== data.classes.join('\n')) {
     throw new UsageError(
       `--init ${init}: it tells the classes ${about.classes.join(', ')}; the data have ${data.classes.join(', ')}`,
