@@ -43,10 +43,11 @@ const directDesign = (run, ...args) => ({ after: run, args: (hidden) => [...args
 // Four epochs fewer than the preset has, with a learning rate that falls to zero.
 const squad = ['--epochs', '3', '--schedule', 'cosine', '--learning-rate', '0.0015', '--warmup', '100', '--clip', '5'];
 
-// Group lasso on the dense model for one epoch, and another epoch without it for what has stayed.
+// Group lasso for one epoch, on the dense model or on a smaller one, and an epoch without it for what has stayed.
 const oneEpoch = ['--epochs', '1', '--schedule', 'cosine', '--warmup', '50', '--clip', '5'];
-const squadIss = (lambda) => fromRun('dense-more', 'iss-bidaf', '--iss', lambda, ...oneEpoch, '--shrink-every', '100');
-const squadMore = (run) => fromRun(run, 'bidaf', '--keep', '0.9', ...oneEpoch);
+const squadIss = (lambda, run = 'dense-more') =>
+  fromRun(run, 'iss-bidaf', '--iss', lambda, ...oneEpoch, '--shrink-every', '100');
+const squadMore = (run, keep) => fromRun(run, 'bidaf', '--keep', keep, ...oneEpoch);
 
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
@@ -89,9 +90,10 @@ const experiments = {
     'dense-more': fromRun('dense', 'bidaf', ...squad),
     'iss-0.002': squadIss('0.002'),
     'iss-0.01': squadIss('0.01'),
-    'iss-0.01-more': squadMore('iss-0.01'),
+    'iss-0.01-more': squadMore('iss-0.01', '1'),
+    'iss-0.003-again': squadIss('0.003', 'iss-0.01-more'),
+    'iss-0.003-again-more': squadMore('iss-0.003-again', '0.9'),
     'iss-0.02': squadIss('0.02'),
-    'iss-0.02-more': squadMore('iss-0.02'),
     'scratch-0.002': ['iss-bidaf', '--iss', '0.002', ...squad],
     'scratch-0.004': ['iss-bidaf', '--iss', '0.004', ...squad],
   },
@@ -245,7 +247,7 @@ async function collect() {
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0 || flags.untimed) return;
-  const smallest = [THIN, 'slim.onnx', 'model.onnx'];
+  const smallest = ['slim.onnx', 'model.onnx'];
   const models = finished.map(([name]) => {
     return smallest.map((file) => join(directoryOf(name), file)).find((file) => existsSync(file));
   });

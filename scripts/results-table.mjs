@@ -70,13 +70,24 @@ const tables = {
 };
 
 const table = tables[runs[0].config.task];
-const rows = runs.map((run) => {
-  const { config, seconds, environment } = run;
+const rows = runs.flatMap((run) => {
+  const { config, seconds, environment, models } = run;
+  const name = described(config, startOf(environment.command));
   const training = seconds < 120 ? `${seconds.toFixed(0)} s` : `${(seconds / 60).toFixed(0)} min`;
-  return [described(config, startOf(environment.command)), ...table.cells(run), training];
+  const last = models.findLastIndex((model) => !isThin(model));
+  // What a last threshold leaves of the same run was not timed.
+  const thin = models
+    .filter(isThin)
+    .map((model) => ['… τ 0.02', ...table.cells({ ...run, name: '', models: [model] }), '']);
+  return [[name, ...table.cells({ ...run, models: models.slice(0, last + 1) }), training], ...thin];
 });
 for (const row of [table.head, table.head.map(() => '---'), ...rows, ...table.published]) {
   console.log(`| ${row.join(' | ')} |`);
+}
+
+/** Whether a model lost small weights after its training (scripts/evidence.mjs). */
+function isThin({ name }) {
+  return name.includes('τ');
 }
 
 /** What the table needs of a result: its configuration without the parts that the fields belong to. */
