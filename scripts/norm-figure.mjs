@@ -12,6 +12,8 @@ const root = new URL('..', import.meta.url);
 
 /** Bin b of a histogram in results is from 10^(b/10) to 10^((b+1)/10). */
 const BINS_PER_DECADE = 10;
+/** Bars between the label of what is gone and the next one, at least. */
+const CLEAR = 4;
 
 /** Layers whose units may leave, and the colour of each. */
 const layers = { modelling_0: '#0b7285', modelling_1: '#e8590c', output: '#7048e8' };
@@ -76,7 +78,9 @@ function panel({ title, of }, at) {
     });
   });
   const ticks = [text(x(0.5), height - frame.bottom + 16, 'gone', 'text-anchor="middle"')];
-  for (let bin = Math.ceil(lowest / BINS_PER_DECADE) * BINS_PER_DECADE; bin < lowest + bars; bin += BINS_PER_DECADE) {
+  // A label next to the one of what is gone would stand in it.
+  const first = Math.ceil((lowest + CLEAR) / BINS_PER_DECADE) * BINS_PER_DECADE;
+  for (let bin = first; bin < lowest + bars; bin += BINS_PER_DECADE) {
     ticks.push(
       text(x(placeOf(bin)), height - frame.bottom + 16, 10 ** (bin / BINS_PER_DECADE), 'text-anchor="middle"'),
     );
