@@ -12,6 +12,7 @@ import {
   linear,
   sequenceLayer,
   uniformInitializer,
+  unitsOfLayers,
 } from '../nn/layers.ts';
 import { LOGITS, TOKENS } from './languageModel.ts';
 
@@ -90,22 +91,20 @@ export type ClassifierSizes = Required<Pick<TextClassifierOptions, 'embedding' |
  * The sizes of a text classifier, whatever its layers have lost; undefined where its two directions have lost
  * differently, which no option says, and for another model.
  */
-export function classifierSizes({ graph: { initializers } }: Model): ClassifierSizes | undefined {
-  const unitsOf = (layer: string) => initializers.get(`${layer}.recurrent`)?.dims[2];
-  const size = initializers.get('embedding')?.dims[1];
-  const cell = cellNames.find((name) => [`${name}_0`, `${name}_0_forward`].some((layer) => unitsOf(layer)));
-  if (size === undefined || cell === undefined) return undefined;
-  const bidirectional = unitsOf(`${cell}_0`) === undefined;
-  const hidden: number[] = [];
-  for (;;) {
-    const layer = `${cell}_${hidden.length}`;
-    const [units, others] = bidirectional
-      ? [unitsOf(`${layer}_forward`), unitsOf(`${layer}_reverse`)]
-      : [unitsOf(layer)];
-    if (bidirectional && units !== others) return undefined;
-    if (units === undefined) return { cell, embedding: size, hidden, bidirectional };
-    hidden.push(units);
+export function classifierSizes({ graph }: Model): ClassifierSizes | undefined {
+  const unitsOf = (cell: CellName, direction = '') => unitsOfLayers(graph, (i) => `${cell}_${i}${direction}.recurrent`);
+  const size = graph.initializers.get('embedding')?.dims[1];
+  if (size === undefined) return undefined;
+  for (const cell of cellNames) {
+    const hidden = unitsOf(cell);
+    const [forward, reverse] = [unitsOf(cell, '_forward'), unitsOf(cell, '_reverse')];
+    const bidirectional = forward.length > 0;
+    if (forward.join() !== reverse.join()) return undefined;
+    if (hidden.length > 0 || bidirectional) {
+      return { cell, embedding: size, hidden: bidirectional ? forward : hidden, bidirectional };
+    }
   }
+  return undefined;
 }
 
 /** x [T, B, H], which is zero beyond the lengths → its mean over the steps of each text [B, H]. */

@@ -6,7 +6,7 @@ import { DrawnTensor } from '../graph/drawnTensor.ts';
 import { operators, type RecurrentOp } from '../graph/operators.ts';
 import { add, concat, dropout, gather, matmul, squeeze } from '../graph/ops.ts';
 import type { StatePair } from '../graph/states.ts';
-import type { Tensor } from '../graph/types.ts';
+import type { Graph, Tensor } from '../graph/types.ts';
 
 /*
  * Layers as functions on the builder. Legend of shapes: B batch, T time, I input size, H hidden size, V vocabulary.
@@ -65,6 +65,19 @@ const recurrentKinds: Readonly<Record<CellName, { operator: RecurrentOp; attribu
 
 /** Names of the kinds of recurrent layers. */
 export const cellNames = Object.keys(recurrentKinds) as CellName[];
+
+/** Units of the layers whose recurrent matrices have these names, numbered from 0, up to the first that is not there. */
+export function unitsOfLayers(
+  { initializers }: Pick<Graph, 'initializers'>,
+  nameOf: (layer: number) => string,
+): number[] {
+  const found: number[] = [];
+  for (;;) {
+    const dims = initializers.get(nameOf(found.length))?.dims;
+    if (dims === undefined) return found;
+    found.push(dims[dims.length - 1]!);
+  }
+}
 
 /** The kind that a model has when nobody asks for another. */
 export const DEFAULT_CELL: CellName = 'lstm';

@@ -4,7 +4,7 @@ import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
 import type { Model } from '../../graph/types.ts';
 import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
-import { cellNames } from '../../nn/layers.ts';
+import { cellNames, unitsOfLayers } from '../../nn/layers.ts';
 import type { TaskConfig } from '../task.ts';
 import { withinMemory } from '../withinMemory.ts';
 import { readRhnFields, readStackedFields } from './definition.ts';
@@ -62,25 +62,17 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
 }
 
 /** Kind and sizes of a trained language model, as settings; throws UsageError for one that slimrnn did not make. */
-export function sizesOf({ graph: { initializers } }: Model, source: string): Section {
+export function sizesOf({ graph }: Model, source: string): Section {
+  const { initializers } = graph;
   const embedding = initializers.get('embedding')?.dims[1];
-  /** Sizes of the states of matrices that are numbered from 0. */
-  const widths = (name: (i: number) => string): number[] => {
-    const found: number[] = [];
-    for (;;) {
-      const dims = initializers.get(name(found.length))?.dims;
-      if (dims === undefined) return found;
-      found.push(dims[dims.length - 1]!);
-    }
-  };
   if (embedding !== undefined) {
     const cell = cellNames.find((name) => initializers.has(`${name}_0.recurrent`));
     if (cell) {
       // Undefined takes away what a preset says.
       const tied = initializers.has(OUTPUT_MATRIX) ? undefined : true;
-      return { kind: cell, hidden: widths((i) => `${cell}_${i}.recurrent`), embedding, tied };
+      return { kind: cell, hidden: unitsOfLayers(graph, (i) => `${cell}_${i}.recurrent`), embedding, tied };
     }
-    const micro = widths((l) => `rhn.recurrent_${l}`);
+    const micro = unitsOfLayers(graph, (l) => `rhn.recurrent_${l}`);
     if (micro.length > 0) return { kind: 'rhn', hidden: micro.slice(0, 1), embedding, depth: micro.length };
   }
   throw new UsageError(`--init ${source}: not a language model made by slimrnn train`);
