@@ -108,10 +108,12 @@ function order({ iss, target, l1, magnitude, hidden, embedding }) {
   return isDense({ hidden, embedding }) ? 0 : 300;
 }
 
-function described({ iss, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }, start) {
+function described({ iss, issWarmup, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }, start) {
   const more = `${keep < 1 ? `, keep ${keep}` : ''}${start ? `, from ${start}` : ''}`;
   if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${more}`;
-  if (iss > 0) return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${shrink ? '' : ', shrunk at the end'}${more}`;
+  const grown = issWarmup ? ' growing in the epoch' : '';
+  if (iss > 0)
+    return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${grown}${shrink ? '' : ', shrunk at the end'}${more}`;
   if (l1) return `ℓ1, λ ${l1}${more}`;
   if (magnitude) return `magnitude, ${magnitude} zeros${more}`;
   if (isDense({ hidden, embedding })) return `dense${more}`;

@@ -30,7 +30,8 @@ export { type TracedGroups, type TraceOptions, traceGroups } from './groups/trac
 export { type TracedModel, traceModel } from './groups/traceModel.ts';
 export { type Costs, costsOf, type ParameterSplit, splitParameters } from './inspect/costs.ts';
 export { kerasModule } from './keras/kerasModule.ts';
-export { type GroupPenaltyOptions, groupLasso } from './methods/groupLasso.ts';
+export type { GroupPenaltyOptions } from './methods/groupFields.ts';
+export { groupLasso } from './methods/groupLasso.ts';
 export { keptZeros } from './methods/keptZeros.ts';
 export { l1 } from './methods/l1.ts';
 export { type MagnitudeOptions, magnitude } from './methods/magnitude.ts';

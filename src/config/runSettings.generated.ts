@@ -278,6 +278,8 @@ export interface RunSettings extends Settings {
   readonly issScaling?: 'none' | 'sqrt' | undefined;
   /** Let columns of the embedding vanish too. */
   readonly issEmbedding?: boolean | undefined;
+  /** Updates in which λ grows to its value (0: none). */
+  readonly issWarmup?: number | undefined;
   /** Search λ while training, from --iss on, for what should be left: units=0.3 or params=0.6. */
   readonly target?: string | undefined;
   /** Press BiDAF's groups as the paper's code counts them, without the rows that read a₁. */

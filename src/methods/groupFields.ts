@@ -4,12 +4,24 @@ import { flagName } from '../base/fields.ts';
 import type { Groups } from '../groups/groups.ts';
 import { groupSizes } from '../groups/measure.ts';
 import type { FieldValues } from '../optimizers/kind.ts';
-import type { FirstModel } from './kind.ts';
+import type { FirstModel, MethodContext } from './kind.ts';
+import type { SparsityMethod } from './method.ts';
 import { paperGroups } from './paperGroups.ts';
+import { warmed } from './warmed.ts';
 
 /*
  * What the methods that press whole groups have in common: which groups there are, and how strongly each is pressed.
  */
+
+/** How strongly groups are pressed. */
+export interface GroupPenaltyOptions {
+  /** λ, on the scale of the loss: cross entropy summed over the steps of a window, averaged over the batch. */
+  readonly lambda: number;
+  /** τ: weights with |w| below it become 0 after every update. */
+  readonly threshold: number;
+  /** s_k: factors on λ for single components, read at each update; 1 for all when left out. */
+  readonly strengths?: Float64Array | undefined;
+}
 
 /** Fields of every group penalty. */
 export const groupFields = {
@@ -35,6 +47,12 @@ export const paperField = {
 
 type GroupFields = Omit<FieldValues<typeof groupFields>, 'iss'>;
 type PaperFields = FieldValues<typeof paperField>;
+type PenaltyFields = FieldValues<typeof groupFields> & PaperFields & FieldValues<typeof growingField>;
+
+/** The field by which λ is given time to grow, where it is not searched for. */
+export const growingField = {
+  issWarmup: z.int().nonnegative().optional().describe('updates in which λ grows to its value (0: none)'),
+};
 
 /** The field by which the proximal step is asked for. */
 export const proximalField = {
@@ -72,6 +90,24 @@ export function checkLayerFactors({ issLayers }: GroupFields, { groups }: FirstM
   if (issLayers.length === layers || issLayers.length === all) return;
   const wanted = `each of the ${layers} layers${all > layers ? ', and may have one for the embedding' : ''}`;
   throw new UsageError(`${flagName('issLayers')} must have a factor for ${wanted}, got ${issLayers.length}`);
+}
+
+/** λ of a penalty, in words. */
+export function describeLambda({ iss, issWarmup = 0 }: Pick<PenaltyFields, 'iss' | 'issWarmup'>): string {
+  return issWarmup > 0 ? `ISS λ growing to ${iss} in ${issWarmup} updates` : `ISS λ ${iss}`;
+}
+
+/** The penalty of a configuration with its λ, on the groups of a model as it is now. */
+export function penaltyFor(
+  penalty: (groups: Groups, options: GroupPenaltyOptions) => SparsityMethod,
+  config: PenaltyFields,
+  { groups, first, threshold }: Pick<MethodContext, 'groups' | 'first' | 'threshold'>,
+): SparsityMethod {
+  const { iss: lambda, issWarmup: updates = 0 } = config;
+  const pressed = pressedGroups(config, groups);
+  const own = strengthsOf(config, groups, first);
+  const make = (strengths: Float64Array | undefined) => penalty(pressed, { threshold, lambda, strengths });
+  return updates > 0 ? warmed(make, { updates, strengths: own ?? new Float64Array(groups.count).fill(1) }) : make(own);
 }
 
 /** s_k of each component: the factor of its first layer times what `issScaling` asks for; undefined where all are 1. */

@@ -3,19 +3,17 @@ import { add, div, mul, reduceSum } from '../graph/ops.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { ComponentNodes } from './componentNodes.ts';
 import { Components } from './components.ts';
-import { groupFields, groupKind, paperField, pressedGroups, strengthsOf } from './groupFields.ts';
+import {
+  describeLambda,
+  type GroupPenaltyOptions,
+  groupFields,
+  groupKind,
+  growingField,
+  paperField,
+  penaltyFor,
+} from './groupFields.ts';
 import { defineMethod } from './kind.ts';
 import type { SparsityMethod } from './method.ts';
-
-/** How strongly groups are pressed. */
-export interface GroupPenaltyOptions {
-  /** λ, on the scale of the loss: cross entropy summed over the steps of a window, averaged over the batch. */
-  readonly lambda: number;
-  /** τ: weights with |w| below it become 0 after every update. */
-  readonly threshold: number;
-  /** s_k: factors on λ for single components; 1 for all when left out. */
-  readonly strengths?: Float64Array | undefined;
-}
 
 /**
  * Group lasso over the components of a model (Wen et al. 2018, equations 2–4):
@@ -59,12 +57,8 @@ export const groupLassoKind = defineMethod({
   label: 'group lasso',
   selector: 'iss',
   lambda: 'iss',
-  fields: { ...groupFields, ...paperField },
+  fields: { ...groupFields, ...growingField, ...paperField },
   isAskedFor: ({ iss }) => !isIdle(iss),
-  describe: ({ iss }) => `ISS λ ${iss}`,
-  create: (config, { groups, first, threshold }) =>
-    groupLasso(pressedGroups(config, groups), {
-      ...{ threshold, lambda: config.iss },
-      strengths: strengthsOf(config, groups, first),
-    }),
+  describe: describeLambda,
+  create: (config, context) => penaltyFor(groupLasso, config, context),
 });

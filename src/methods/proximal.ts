@@ -3,8 +3,16 @@ import { div, max, mul, reduceSum, sub } from '../graph/ops.ts';
 import { type Groups, groupedTensors } from '../groups/groups.ts';
 import { ComponentNodes } from './componentNodes.ts';
 import { Components } from './components.ts';
-import { groupFields, groupKind, paperField, pressedGroups, proximalField, strengthsOf } from './groupFields.ts';
-import type { GroupPenaltyOptions } from './groupLasso.ts';
+import {
+  describeLambda,
+  type GroupPenaltyOptions,
+  groupFields,
+  groupKind,
+  growingField,
+  paperField,
+  penaltyFor,
+  proximalField,
+} from './groupFields.ts';
 import { defineMethod } from './kind.ts';
 import { noPenalty, type SparsityMethod } from './method.ts';
 
@@ -62,12 +70,8 @@ export const proximalKind = defineMethod({
   label: 'proximal',
   selector: 'iss',
   lambda: 'iss',
-  fields: { ...groupFields, ...paperField, ...proximalField },
+  fields: { ...groupFields, ...growingField, ...paperField, ...proximalField },
   isAskedFor: ({ iss, proximal }) => !isIdle(iss) && proximal === true,
-  describe: ({ iss }) => `proximal ISS λ ${iss}`,
-  create: (config, { groups, first, threshold }) =>
-    proximal(pressedGroups(config, groups), {
-      ...{ threshold, lambda: config.iss },
-      strengths: strengthsOf(config, groups, first),
-    }),
+  describe: (config) => `proximal ${describeLambda(config)}`,
+  create: (config, context) => penaltyFor(proximal, config, context),
 });

@@ -4,7 +4,7 @@ import { isIdle } from '../base/fields.ts';
 import { sizeOf } from '../graph/dims.ts';
 import { groupedTensors } from '../groups/groups.ts';
 import type { FieldValues } from '../optimizers/kind.ts';
-import { checkLayerFactors, groupFields, groupKind, strengthsOf } from './groupFields.ts';
+import { checkLayerFactors, describeLambda, groupFields, groupKind, growingField, penaltyFor } from './groupFields.ts';
 import { groupLasso } from './groupLasso.ts';
 import { defineMethod, type FirstModel } from './kind.ts';
 import { gatesOf, sparseParts } from './set/blocks.ts';
@@ -37,6 +37,7 @@ const fields = {
   dense: z.boolean().optional().describe('write the finished model with ordinary tensors, zeros and all'),
   ...groupFields,
   iss: groupFields.iss.optional().describe('λ of a group lasso over units on top'),
+  ...growingField,
 };
 
 type SetFields = FieldValues<typeof fields>;
@@ -55,13 +56,15 @@ export const setKind = defineMethod({
   isStructural: false,
   keepsZeros: false,
   groupsEmbeddings: groupKind.groupsEmbeddings,
-  describe({ setShare: share, setEpsilon, density = DENSITY, setRule, iss }) {
+  describe({ setShare: share, setEpsilon, density = DENSITY, setRule, iss, issWarmup }) {
     const size = setEpsilon === undefined ? `density ${density}` : `ε ${setEpsilon}`;
     const what = setRule === 'static' ? `static sparse topology, ${size}` : `SET ζ ${share}, ${size}`;
-    return isIdle(iss) ? what : `${what}, ISS λ ${iss}`;
+    return iss ? `${what}, ${describeLambda({ iss, issWarmup })}` : what;
   },
   contradictions({ density, setEpsilon, setStart, ...config }, _run, nameOf) {
-    const own = Object.keys(groupFields).filter((field) => field !== 'iss' && !isIdle(Reflect.get(config, field)));
+    const own = Object.keys({ ...groupFields, ...growingField }).filter(
+      (field) => field !== 'iss' && !isIdle(Reflect.get(config, field)),
+    );
     return [
       ...(density !== undefined && setEpsilon !== undefined
         ? [`choose one of ${nameOf('density')} and ${nameOf('setEpsilon')}`]
@@ -87,7 +90,7 @@ export const setKind = defineMethod({
     if (!isIdle(config.iss)) checkLayerFactors(config, first);
   },
   create(config, context) {
-    const { first, groups, graph, epochs, updates, threshold, seed } = context;
+    const { first, graph, epochs, updates, seed } = context;
     const { iss, setShare: share, setEvery, setRate = 'cosine' } = config;
     const total = epochs * updates;
     const parts = sparseParts(first);
@@ -108,7 +111,7 @@ export const setKind = defineMethod({
     } as const;
     if (isIdle(iss)) return set(options);
     return set(options, {
-      method: groupLasso(groups, { threshold, strengths: strengthsOf(config, groups, first), lambda: iss! }),
+      method: penaltyFor(groupLasso, { ...config, iss: iss! }, context),
       pressed: groupedTensors(first.groups),
       // Columns of an embedding that are units are pressed as a whole.
       keepsTables: config.issEmbedding === true,

@@ -91,6 +91,19 @@ describe('a training whose λ is too large', () => {
     expect((await training({ epochs: 1 })).said).toHaveLength(1);
   });
 
+  it('says it as soon as units leave, not first at the end of the epoch', async () => {
+    const said: { readonly text: string; readonly after: number }[] = [];
+    let updates = 0;
+    const fields = { hidden: [12], iss: TOO_LARGE, proximal: true, shrinkEvery: 1, epochs: 1 };
+    const options = optionsFor(text!.make(fields));
+    const { count } = options.problem.batches('train', { epoch: 0, seed: 1, rank: 0, ranks: 1 });
+    const onCollapse = (text: string) => said.push({ text, after: updates });
+    await train({ ...options, onBatch: () => updates++, onCollapse });
+    expect(updates).toBe(count);
+    expect(said).toHaveLength(1);
+    expect(said[0]!.after).toBeLessThan(count - 1);
+  });
+
   it('is no matter of ℓ1, whose weights can come back, but said; nor of a target', async () => {
     const { said, alive } = await training({ iss: 0, proximal: false, l1: 1 });
     expect(alive).toHaveLength(2);

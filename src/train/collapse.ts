@@ -38,7 +38,7 @@ export function isCollapsed(layers: TrainStart['layers'], alive: readonly number
 }
 
 /** What a training knows when it looks for layers that have collapsed. */
-export interface Look extends Pick<TrainOptions, 'settings' | 'method' | 'store'> {
+export interface Look extends Pick<TrainOptions, 'settings' | 'method' | 'store' | 'onCollapse'> {
   /** As the run began. */
   readonly layers: TrainStart['layers'];
   /** `mildLambda` of the run; undefined where no units can be traced. */
@@ -51,11 +51,27 @@ export function mildLambda({ groups, graph }: FirstModel, totalRate: number): nu
   return norms.length === 0 ? undefined : median(norms) / totalRate;
 }
 
+/** What looks at a training now and then: the epoch (from 1) that it is in, and how many units of each layer are alive. */
+export type LifeWatch = (epoch: number, alive: readonly number[]) => void;
+
 /**
- * Throws TrainingCollapsedError where every layer has collapsed under a penalty, dead units are sliced away, so that
- * none can come back, and whole epochs would follow the `epoch` (from 1) that the run is in.
+ * A watch over a training that begins or goes on after `history`. It throws TrainingCollapsedError where every layer has
+ * collapsed under a penalty, dead units are sliced away, so that none can come back, and whole epochs would follow; of a
+ * layer that collapses otherwise it tells `onCollapse`, once.
  */
-export function requireLife(look: Look, epoch: number, alive: readonly number[]): void {
+export function lifeWatch(look: Look, history: readonly EpochMetrics[]): LifeWatch {
+  const { layers, method, onCollapse } = look;
+  const told = new Set(collapsedLayers(layers, history.at(-1)?.alive ?? []).map(({ name }) => name));
+  return (epoch, alive) => {
+    if (method.pressure === undefined) return;
+    requireLife(look, epoch, alive);
+    const fresh = collapsedLayers(layers, alive).filter(({ name }) => !told.has(name));
+    for (const { name } of fresh) told.add(name);
+    if (fresh.length > 0) onCollapse?.(`collapsed: ${unitsText(fresh)}; try ${lambdaToTry(look)}`);
+  };
+}
+
+function requireLife(look: Look, epoch: number, alive: readonly number[]): void {
   const { settings, method, layers, store } = look;
   const { epochs, shrink, trainCollapsed } = settings;
   if (!method.pressure?.isStructural || !shrink || trainCollapsed) return;
@@ -68,15 +84,6 @@ export function requireLife(look: Look, epoch: number, alive: readonly number[])
     epoch,
     `Try ${lambdaToTry(look)}, or go on all the same with --train-collapsed.${kept}`,
   );
-}
-
-/** What to say of layers that collapsed in the last epoch of a history; undefined where none did. */
-export function collapseNote(look: Look, history: readonly EpochMetrics[]): string | undefined {
-  const [before, last] = [history.at(-2), history.at(-1)];
-  if (look.method.pressure === undefined || last === undefined) return undefined;
-  const known = new Set(before && collapsedLayers(look.layers, before.alive).map(({ name }) => name));
-  const fresh = collapsedLayers(look.layers, last.alive).filter(({ name }) => !known.has(name));
-  return fresh.length === 0 ? undefined : `collapsed: ${unitsText(fresh)}; try ${lambdaToTry(look)}`;
 }
 
 function unitsText(layers: readonly CollapsedLayer[]): string {

@@ -1,7 +1,7 @@
 import { normsByLayer } from '../groups/logHistogram.ts';
 import { type ScoreKind, type ScoreValues, scoresOf } from '../tasks/score.ts';
 import type { Batches } from '../tasks/task.ts';
-import { type Look, requireLife } from './collapse.ts';
+import type { LifeWatch } from './collapse.ts';
 import { anyStopped } from './collective.ts';
 import { DivergedError, InterruptedError, TrainingDivergedError } from './errors.ts';
 import type { EpochMetrics } from './metrics.ts';
@@ -21,10 +21,18 @@ export interface Run {
   progress: Progress;
 }
 
-type RunOptions = TrainOptions & TrainSetup & Look;
+type RunOptions = TrainOptions & TrainSetup;
 
-/** One epoch, from wherever it stopped; `save` is called for checkpoints in between. Returns what it achieved. */
-export async function trainEpoch(run: Run, options: RunOptions, save: () => Promise<void>): Promise<EpochMetrics> {
+/** What goes on beside the updates of an epoch. */
+export interface Beside {
+  /** Writes a checkpoint. */
+  readonly save: () => Promise<void>;
+  /** Looks at the units that are left wherever dead ones may have left. */
+  readonly watch: LifeWatch;
+}
+
+/** One epoch, from wherever it stopped. Returns what it achieved. */
+export async function trainEpoch(run: Run, options: RunOptions, { save, watch }: Beside): Promise<EpochMetrics> {
   const { settings, problem, method, signal, onBatch } = options;
   const { epoch } = run.progress;
   const { rank, ranks } = options.collective;
@@ -49,7 +57,7 @@ export async function trainEpoch(run: Run, options: RunOptions, save: () => Prom
     if (!method.isDense && settings.shrinkEvery > 0 && updates % settings.shrinkEvery === 0) {
       await run.state.readBack();
       ({ units, alive } = await removeDeadUnits(run, options, WORTHWHILE));
-      requireLife(options, epoch + 1, alive);
+      watch(epoch + 1, alive);
     }
     onBatch?.(progressOf(run.progress, options, batches, speed() * ranks, { units, alive }));
     const isStopped = await anyStopped(signal, options.collective);

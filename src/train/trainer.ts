@@ -4,7 +4,7 @@ import type { FirstModel } from '../methods/kind.ts';
 import { learnedShare, totalRate } from '../optimizers/schedules/schedule.ts';
 import { joinDirections } from '../passes/joinDirections.ts';
 import { agree, failureOf, type Plan, type Standing } from './agreement.ts';
-import { collapseNote, type Look, mildLambda, requireLife } from './collapse.ts';
+import { type Look, lifeWatch, mildLambda } from './collapse.ts';
 import { type Collective, single } from './collective.ts';
 import { bestEpoch, isOutOfPatience, type Run, trainEpoch } from './epoch.ts';
 import type { TrainedModel, TrainOptions, TrainStart } from './options.ts';
@@ -32,17 +32,16 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
       // So that a run that is resumed has its own first weights, whatever became of the model that they were taken from.
       await save();
     }
+    const watch = lifeWatch(setup, run.progress.history);
     const last = Math.min(settings.epochs, options.untilEpoch ?? settings.epochs);
     while (run.progress.epoch < last && !isOutOfPatience(run.progress.history, problem.scores, settings.patience)) {
-      const metrics = await trainEpoch(run, setup, save);
+      const metrics = await trainEpoch(run, setup, { save, watch });
       const { history, kept } = run.progress;
       const at = { epoch: metrics.epoch, kept, isBest: bestEpoch(history, problem.scores) === metrics.epoch };
       if (setup.collective.rank === 0) await options.onEpochModel?.(finishedModel(run, options), at);
       await save();
       options.onEpoch?.(metrics);
-      requireLife(setup, metrics.epoch, metrics.alive);
-      const note = collapseNote(setup, run.progress.history);
-      if (note !== undefined) options.onCollapse?.(note);
+      watch(metrics.epoch, metrics.alive);
     }
     const { history, kept } = run.progress;
     return { model: finishedModel(run, options), history, kept, start };
