@@ -49,6 +49,12 @@ const squadIss = (lambda, run = 'dense-more') =>
   fromRun(run, 'iss-bidaf', '--iss', lambda, ...oneEpoch, '--shrink-every', '100');
 const squadMore = (run, keep) => fromRun(run, 'bidaf', '--keep', keep, ...oneEpoch);
 
+// From scratch in an epoch, whose updates λ takes to grow: a constant one takes the units before they are of use.
+const squadScratch = (lambda) => [
+  ...['iss-bidaf', '--iss', lambda, '--iss-warmup', '1455', '--epochs', '1', '--schedule', 'cosine'],
+  ...['--learning-rate', '0.0015', '--warmup', '100', '--clip', '5', '--shrink-every', '100'],
+];
+
 /** Runs of each experiment: name and arguments of `slimrnn train`, which may need another run's result. */
 const experiments = {
   'ptb-small': {
@@ -94,8 +100,8 @@ const experiments = {
     'iss-0.003-again': squadIss('0.003', 'iss-0.01-more'),
     'iss-0.003-again-more': squadMore('iss-0.003-again', '0.9'),
     'iss-0.02': squadIss('0.02'),
-    'scratch-0.002': ['iss-bidaf', '--iss', '0.002', ...squad],
-    'scratch-0.004': ['iss-bidaf', '--iss', '0.004', ...squad],
+    'scratch-0.003': squadScratch('0.003'),
+    'scratch-0.006': squadScratch('0.006'),
   },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],

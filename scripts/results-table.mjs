@@ -111,7 +111,7 @@ function order({ iss, target, l1, magnitude, hidden, embedding }) {
 function described({ iss, issWarmup, target, l1, magnitude, proximal, hidden, embedding, keep, shrink }, start) {
   const more = `${keep < 1 ? `, keep ${keep}` : ''}${start ? `, from ${start}` : ''}`;
   if (target) return `ISS to ${target}${iss > 0 ? `, λ from ${iss}` : ''}${more}`;
-  const grown = issWarmup ? ' growing in the epoch' : '';
+  const grown = issWarmup > 0 ? ` growing for ${issWarmup} updates` : '';
   if (iss > 0)
     return `${proximal ? 'proximal ' : ''}ISS, λ ${iss}${grown}${shrink ? '' : ', shrunk at the end'}${more}`;
   if (l1) return `ℓ1, λ ${l1}${more}`;
