@@ -102,6 +102,7 @@ const experiments = {
     'iss-0.02': squadIss('0.02'),
     'scratch-0.003': squadScratch('0.003'),
     'scratch-0.006': squadScratch('0.006'),
+    'scratch-0.006-more': squadMore('scratch-0.006', '0.9'),
   },
   target: {
     'demo-iss-0.008': ['zaremba-small', '--iss', '0.008', ...demo],

@@ -1,4 +1,5 @@
-import type { Model } from '../graph/types.ts';
+import type { Model, Tensor } from '../graph/types.ts';
+import { zeros } from '../nn/layers.ts';
 import { simplify } from '../passes/simplify.ts';
 import { wholeWeights } from '../passes/wholeWeights.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
@@ -14,7 +15,22 @@ export const AS_IT_IS =
 export function withWeightsOf(fresh: Model, given: Model): Model | undefined {
   const form = withoutDropout(fresh);
   const trained = { ...given, graph: wholeWeights(given.graph) };
-  return withMatching(fresh, form, trained) ?? withMatching(fresh, simplify(form), simplify(trained));
+  const filled = (model: Model) => withValuesOf(model, trained);
+  return withMatching(fresh, form, trained) ?? withMatching(filled(fresh), simplify(filled(form)), simplify(trained));
+}
+
+/**
+ * A model with the weights of a trained one, so that both are simplified alike, and zeros for those that it lacks: what is
+ * zero and only added leaves when a model shrinks. Any other that it lacks stays in the simplified model, and fits no one.
+ */
+function withValuesOf(model: Model, { graph: { initializers: trained } }: Model): Model {
+  const filled = (name: string, own: Tensor): Tensor => {
+    const found = trained.get(name);
+    if (found === undefined && own.elementType === 'float32') return zeros(own.dims);
+    return found?.dims.join() === own.dims.join() ? found : own;
+  };
+  const initializers = [...model.graph.initializers].map(([name, own]): [string, Tensor] => [name, filled(name, own)]);
+  return { ...model, graph: { ...model.graph, initializers: new Map(initializers) } };
 }
 
 /** The fresh model with the weights of a trained one that has the same form; what the form lacks stays as it is. */
@@ -32,7 +48,7 @@ function withMatching(fresh: Model, form: Model, trained: Model): Model | undefi
   return { ...fresh, graph: { ...fresh.graph, initializers: new Map(weights) } };
 }
 
-/** The operators of a model: models of the same cells and sizes may differ in how they pool. */
+/** The operators of a model: models of the same cells and sizes may differ in how they pool. Constants may be shared or not. */
 function operatorsOf({ graph }: Model): string {
-  return graph.nodes.map((node) => node.op).join();
+  return graph.nodes.flatMap(({ op }) => (op === 'Constant' ? [] : [op])).join();
 }
