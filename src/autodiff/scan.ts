@@ -56,9 +56,32 @@ function saveInForward(loop: ScanLoop, body: Graph, saved: readonly string[]): R
   return new Map([...stacks].map(([name, stack]) => [name, b.value(stack)]));
 }
 
+/** A gradient that the backward loop gives out of all steps, in the forward loop's order or against it. */
+interface GradientStack {
+  readonly name: string;
+  /** The scan that gives it out writes from the last step to the first. */
+  readonly isReversed: boolean;
+}
+
+/** The stacks that scanned inputs and deferred gradients ask for, each once, and the place of each of theirs. */
+function gradientStacks(loop: ScanLoop, { inputs, stacked }: StepGradient) {
+  const stacks: GradientStack[] = [];
+  const place = (name: string, isReversed: boolean): number => {
+    const known = stacks.findIndex((stack) => stack.name === name && stack.isReversed === isReversed);
+    return known >= 0 ? known : stacks.push({ name, isReversed }) - 1;
+  };
+  const ofInputs = inputs.map((x) => place(x.gradient.name, !loop.isInputReversed(x.input)));
+  const ofDeferred = stacked.map((name) => place(name, true));
+  return { stacks, ofInputs, ofDeferred };
+}
+
 /** One step of the backward loop. */
-function backwardBody({ builder: b, body }: ScanLoop, gradient: StepGradient, reads: StepReads) {
-  const { step, states, sums, inputs, outputs, stacked } = gradient;
+function backwardBody(
+  { builder: b, body }: ScanLoop,
+  { step, states, sums, outputs }: StepGradient,
+  reads: StepReads,
+  stacks: readonly GradientStack[],
+): Graph {
   const back = new GraphBuilder(b.fresh(`${body.name}_gradient`), b);
   const names = new Map<string, string>();
   const declare = (from: Value) => {
@@ -78,8 +101,7 @@ function backwardBody({ builder: b, body }: ScanLoop, gradient: StepGradient, re
   const emit = (name: string) => back.output(back.value(names.get(name) ?? name));
   for (const s of states) emit(s.gradient.name);
   for (const s of sums) emit(s.next.name);
-  for (const x of inputs) emit(x.gradient.name);
-  for (const name of stacked) emit(name);
+  for (const { name } of stacks) emit(name);
   return back.build();
 }
 
@@ -92,7 +114,8 @@ export const scanGradients = {
     const saved = saveInForward(loop, { ...loop.body, nodes: reads.forward }, reads.saved);
     const { builder: b, stateCount } = loop;
     const { states, sums, inputs, outputs, stacked } = gradient;
-    const backward = backwardBody(loop, gradient, reads);
+    const { stacks, ofInputs, ofDeferred } = gradientStacks(loop, gradient);
+    const backward = backwardBody(loop, gradient, reads, stacks);
     const initial = [
       ...states.map((s) => c.gradients[s.state] ?? fullLike(c.inputs[s.state]!, 0)),
       ...sums.map((s) => fullLike(b.value(s.name), 0)),
@@ -104,22 +127,28 @@ export const scanGradients = {
     // Gradients of the states, sums for captured values, then for all steps [T, …] those of scanned inputs and the rest.
     const results = scan(initial, scanned, backward, {
       reverseInputs: [...outputs.map((o) => !loop.isOutputReversed(o.output)), ...reads.inLoop.map(() => true)],
-      reverseOutputs: [...inputs.map((x) => !loop.isInputReversed(x.input)), ...stacked.map(() => true)],
+      reverseOutputs: stacks.map(({ isReversed }) => isReversed),
     });
     const found: (Value | undefined)[] = loop.node.inputs.map(() => undefined);
     const captured = new Map<string, Value>();
-    let at = 0;
-    for (const s of states) found[s.state] = results[at++];
-    for (const s of sums) captured.set(s.name, results[at++]!);
-    for (const x of inputs) found[stateCount + x.input] = results[at++];
-    const stacks = new Map(stacked.map((name) => [name, results[at++]!]));
+    const ofSteps = results.slice(states.length + sums.length);
+    states.forEach((s, i) => {
+      found[s.state] = results[i];
+    });
+    sums.forEach((s, i) => {
+      captured.set(s.name, results[states.length + i]!);
+    });
+    inputs.forEach((x, i) => {
+      found[stateCount + x.input] = ofSteps[ofInputs[i]!];
+    });
+    const deferred = new Map(stacked.map((name, i) => [name, ofSteps[ofDeferred[i]!]!]));
     for (const { c: inside, input } of gradient.deferred) {
       const name = inside.node.inputs[input]!;
       const isRead = (i: number) => i === input || readsOther(inside.node);
       const operands = inside.node.inputs.map((operand, i) =>
         isRead(i) ? (saved.get(operand) ?? b.value(operand)) : undefined,
       );
-      const stack = stacks.get(inside.gradients[0]!.name)!;
+      const stack = deferred.get(inside.gradients[0]!.name)!;
       const g = stackedGradient(b, inside, input, operands, stack);
       captured.set(name, addGradients(captured.get(name), g));
     }

@@ -8,6 +8,8 @@ import { fuseLinear } from '../passes/fuseLinear.ts';
 import { hoistLoops } from '../passes/hoistLoops.ts';
 import { type Mask, maskDropout } from '../passes/maskDropout.ts';
 import { type FedParameter, parametersAsInputs } from '../passes/parametersAsInputs.ts';
+import { sumsAsProducts } from '../passes/sumsAsProducts.ts';
+import { turnOnce } from '../passes/turnOnce.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { type BatchShape, LOSS, type LossGraph, type Problem } from '../tasks/task.ts';
 
@@ -80,5 +82,6 @@ export function trainingGraph(
   const { graph: fed, parameters } = parametersAsInputs(fuseLinear(masked), trained);
   const wrt = [...parameters.map((p) => p.name), ...loss.lookups.map((l) => l.values)];
   const { graph, gradients } = differentiate(fed, LOSS, wrt);
-  return { ...loss, graph: hoistLoops(expandCrossEntropy(removeDeadNodes(graph))), parameters, masks, gradients };
+  const step = hoistLoops(expandCrossEntropy(removeDeadNodes(graph)));
+  return { ...loss, graph: turnOnce(sumsAsProducts(step)), parameters, masks, gradients };
 }
