@@ -38,12 +38,15 @@ await runScript<Flags>({
     if (words === undefined || config.task.kind !== 'language-model')
       throw new UsageError(`${run} is no finished run of a language model`);
     const hidden = config.model.hidden as number[];
+    const other = differences(config);
+    if (other.length > 0)
+      note(`PyTorch's implementation is of another training, and is not timed: ${other.join(', ')}`);
     if (config.method.issEmbedding)
       throw new UsageError(`${run} let its embedding shrink, too: only hidden sizes are timed`);
     note(`steps at the sizes of ${epochs.length} epochs beside dense steps of ${hidden.join(', ')}`);
     // An epoch shrinks on the way: the size it began with is the largest it had.
     const units = [hidden, ...epochs.slice(0, -1).map((row) => row.units)];
-    const askPeer = () => benchTorchIss(python, peerStep(config, words, threads));
+    const askPeer = () => (other.length > 0 ? undefined : benchTorchIss(python, peerStep(config, words, threads)));
     const before = askPeer();
     const timed = await benchEpochs({ runtime: nodeRuntime, config, units, words, threads, rounds });
     const ratio = timed.reduce((sum, epoch) => sum + epoch.ratio, 0) / timed.length;
@@ -67,6 +70,19 @@ await runScript<Flags>({
     };
   },
 });
+
+/** What a run does otherwise than PyTorch's implementation, which trains an LSTM with group lasso by gradient descent. */
+function differences({ model, method, optimizer }: TrainConfig): string[] {
+  const found: [isOther: boolean, what: string][] = [
+    [model.kind !== 'lstm', `cells ${model.kind}`],
+    [model.embedding !== (model.hidden as number[])[0], 'an embedding of another size than the first layer'],
+    [model.tied === true, 'a tied embedding'],
+    [model.variational === true || (model.keepRecurrent ?? 1) !== 1, 'dropout of other places'],
+    [method.kind !== 'group-lasso', `method ${method.kind}`],
+    [optimizer.kind !== 'sgd', `optimizer ${optimizer.kind}`],
+  ];
+  return found.flatMap(([isOther, what]) => (isOther ? [what] : []));
+}
 
 /** The step of PyTorch that a run is compared with. */
 function peerStep(config: TrainConfig, vocabulary: number, threads: number): IssStep {

@@ -32,8 +32,8 @@ const SHOWN = 6;
 await runScript<Flags>({
   name: 'bench:step',
   about:
-    'Where the time of a training step goes, by operator, and what settings of the engine would change: two layers with ' +
-    `group lasso, ${WORDS} words, batch ${BATCH} × ${STEPS} steps. Each setting is timed beside the usual one, in turn.`,
+    'Where the time of a training step goes, by operator, and what changes of it would bring: two layers with ' +
+    `group lasso, ${WORDS} words, batch ${BATCH} × ${STEPS} steps. Each change is timed beside the usual step, in turn.`,
   options: [
     listOption('--hidden', 'hidden sizes', whole('--hidden'), [64, 200, 650, 1500]),
     wholeOption('--threads', 'threads of the engine (default: one per core)'),

@@ -254,6 +254,10 @@ async function collect() {
     writeFileSync(join(folder, `${name}.json`), `${JSON.stringify(result, null, 2)}\n`);
   }
   if (finished.length === 0 || flags.untimed) return;
+  if (wanted) {
+    console.error('not timed: latency.json has all runs beside each other; leave out --only');
+    return;
+  }
   const smallest = ['slim.onnx', 'model.onnx'];
   const models = finished.map(([name]) => {
     return smallest.map((file) => join(directoryOf(name), file)).find((file) => existsSync(file));

@@ -1,5 +1,7 @@
 import type * as ort from 'onnxruntime-node';
 import { interleave, median } from '../../src/bench/statistics.ts';
+import type { Graph } from '../../src/graph/types.ts';
+import { unrollLoops } from '../../src/passes/unrollLoops.ts';
 import { nodeRuntime } from '../../src/runtime/node.ts';
 import * as engine from '../../src/runtime/nodeEngine.ts';
 import type { Runtime } from '../../src/runtime/runtime.ts';
@@ -7,37 +9,44 @@ import { runtimeOf } from '../../src/runtime/session.ts';
 import { telemetryOff } from '../../src/runtime/telemetry.ts';
 import { type TrainConfig, trainingSteps } from './trainingStep.ts';
 
-/** Settings of the engine that could make a step faster, beside those that are used. */
-export const variants: Readonly<Record<string, ort.InferenceSession.SessionOptions>> = {
+/** What is changed of a step. */
+interface Variant {
+  /** Settings of the engine. */
+  readonly options?: ort.InferenceSession.SessionOptions;
+  readonly rewrite?: (graph: Graph) => Graph;
+}
+
+/** What could make a step faster, beside what is used. */
+export const variants: Readonly<Record<string, Variant>> = {
   'products that need not wait for each other at once (parallel mode, two inter-op threads)': {
-    executionMode: 'parallel',
-    interOpNumThreads: 2,
+    options: { executionMode: 'parallel', interOpNumThreads: 2 },
   },
-  'weights not packed ahead (disable_prepacking)': { extra: { session: { disable_prepacking: '1' } } },
+  'weights not packed ahead (disable_prepacking)': { options: { extra: { session: { disable_prepacking: '1' } } } },
   'threads sleep between operators (no spinning)': {
-    extra: { session: { intra_op: { allow_spinning: '0' } } },
+    options: { extra: { session: { intra_op: { allow_spinning: '0' } } } },
   },
-  'no arena of memory': { enableCpuMemArena: false },
-  'no plan of memory': { enableMemPattern: false },
-  'denormal numbers are zero': { extra: { session: { set_denormal_as_zero: '1' } } },
-  'only basic rewriting of the graph': { graphOptimizationLevel: 'basic' },
+  'no arena of memory': { options: { enableCpuMemArena: false } },
+  'a plan of memory': { options: { enableMemPattern: true } },
+  'denormal numbers are zero': { options: { extra: { session: { set_denormal_as_zero: '1' } } } },
+  'only basic rewriting of the graph': { options: { graphOptimizationLevel: 'basic' } },
+  'loops written out, a body for each step': { rewrite: unrollLoops },
 };
 
-/** A setting beside the usual ones. */
+/** A changed step beside the usual one. */
 export interface VariantTime {
   readonly name: string;
   /** Milliseconds of a step, medians. */
   readonly usual: number;
   readonly changed: number;
-  /** usual / changed, the median over the rounds: above 1 the setting is faster. */
+  /** usual / changed, the median over the rounds: above 1 the change is faster. */
   readonly ratio: number;
 }
 
-/** The native engine with some settings changed. */
-function changedRuntime(changes: ort.InferenceSession.SessionOptions): Runtime {
+/** The native engine with something changed. */
+function changedRuntime({ options: changes, rewrite = (graph) => graph }: Variant): Runtime {
   const create = (bytes: Uint8Array, options: ort.InferenceSession.SessionOptions) =>
     engine.InferenceSession.create(bytes, { ...options, ...changes });
-  return runtimeOf({
+  const runtime = runtimeOf({
     name: nodeRuntime.name,
     InferenceSession: { create } as unknown as ort.InferenceSessionFactory,
     Tensor: engine.Tensor,
@@ -45,6 +54,9 @@ function changedRuntime(changes: ort.InferenceSession.SessionOptions): Runtime {
     writesInPlace: true,
     ready: telemetryOff,
   });
+  const createSession: Runtime['createSession'] = (model, options) =>
+    runtime.createSession(model instanceof Uint8Array ? model : { ...model, graph: rewrite(model.graph) }, options);
+  return { ...runtime, createSession };
 }
 
 /** How steps are compared. */
@@ -54,7 +66,7 @@ export interface VariantOptions {
   readonly rounds: number;
 }
 
-/** Times a training step with one setting changed beside the usual step, in turn. Memory: that of two trainings. */
+/** Times a training step with one thing changed beside the usual step, in turn. Memory: that of two trainings. */
 export async function compareVariant(
   config: TrainConfig,
   name: string,

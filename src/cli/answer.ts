@@ -6,6 +6,7 @@ import { writeAtomically } from '../base/files.ts';
 import { readQuestionFile } from '../data/questions/questionFiles.ts';
 import { type SpanTokens, spanTokens } from '../data/questions/spanTokens.ts';
 import { readTextFile } from '../data/textFiles.ts';
+import { wordsOfFile } from '../data/vocabulary.ts';
 import { readWordVectors } from '../data/wordVectors.ts';
 import { loadModel } from '../onnx/file.ts';
 import { nodeRuntime } from '../runtime/node.ts';
@@ -77,7 +78,7 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   }
   const model = await loadModel(file);
   const about = saying(file, () => requireQuestionModel(model));
-  const words = (await readTextFile(vocabulary)).trimEnd().split(/\r?\n/);
+  const words = wordsOfFile(await readTextFile(vocabulary));
   saying(vocabulary, () => requireWords(about, words));
   const passages = flags.data === undefined ? undefined : await readQuestionFile(flags.data);
   const passage = flags.passage === undefined ? undefined : await readTextFile(flags.passage);
@@ -86,9 +87,10 @@ async function answerCommand(path: string, flags: AnswerFlags): Promise<void> {
   const asked = texts ?? (flags.question === undefined ? undefined : [passage!, flags.question]);
   const vectors = flags.vectors === undefined ? undefined : await readWordVectors(flags.vectors, wordsIn(asked));
   // A file of questions is scored as a training scores it, which leaves out none.
-  const maxQuestion = passages === undefined ? undefined : Number.POSITIVE_INFINITY;
+  const any = Number.POSITIVE_INFINITY;
+  const limits = passages === undefined ? {} : { maxQuestion: any, maxPassage: any };
   const { threads, maxAnswer } = flags;
-  const session = await answerSession(model, words, nodeRuntime, { threads, vectors, maxQuestion, maxAnswer });
+  const session = await answerSession(model, words, nodeRuntime, { threads, vectors, maxAnswer, ...limits });
   try {
     if (passages !== undefined) await answerAll(session, passages, flags.out);
     else if (flags.question !== undefined) await answerOne(session, passage!, flags.question);
@@ -167,34 +169,46 @@ async function converse(session: AnswerSession, passage: string): Promise<void> 
 type Passages = Awaited<ReturnType<typeof readQuestionFile>>;
 
 async function answerAll(session: AnswerSession, passages: Passages, out: string | undefined): Promise<void> {
-  const answers: Record<string, string> = {};
+  const found = new Map<string, string>();
   let [exact, f1, count] = [0, 0, 0];
-  const tooLong: string[] = [];
+  const unanswered: string[] = [];
   for (const { text, questions } of passages) {
     for (const { id, question, answers: right, place } of questions) {
       count++;
-      try {
-        answers[id] = (await session.answer(text, question)).text;
-      } catch (error) {
-        if (!(error instanceof UsageError)) throw error;
-        // Without an answer it counts as wrong, as in SQuAD's script.
-        tooLong.push(`${place}: ${error.message}`);
-        answers[id] = '';
-      }
+      const answer = await answerOrNone(session, text, question, (why) => unanswered.push(`${place}: ${why}`));
+      found.set(id, answer);
       const score = scoreAnswer(
-        answers[id]!,
-        right.map((answer) => answer.text),
+        answer,
+        right.map((each) => each.text),
       );
       exact += score.exact;
       f1 += score.f1;
       if (count % 1000 === 0) note(`${count} questions answered`);
     }
   }
-  if (tooLong.length > 0) note(`${tooLong.length} questions have no answer, the first: ${tooLong[0]}`);
+  if (unanswered.length > 0) note(`${unanswered.length} questions have no answer, the first: ${unanswered[0]}`);
+  // Any name may be an id, also one that objects have by themselves.
+  const answers = Object.fromEntries(found);
   if (out !== undefined) await writeAtomically(out, JSON.stringify(answers));
   const result = { questions: count, exactMatch: (100 * exact) / count, f1: (100 * f1) / count };
   print({ ...result, ...(out === undefined && { answers }) }, () => {
     const written = out === undefined ? '' : `; answers in ${out}`;
     return `${count} questions: EM ${result.exactMatch.toFixed(2)}, F1 ${result.f1.toFixed(2)}${written}`;
   });
+}
+
+/** The answer, or an empty one, which counts as wrong as in SQuAD's script, where there cannot be one. */
+async function answerOrNone(
+  session: AnswerSession,
+  passage: string,
+  question: string,
+  refused: (why: string) => void,
+): Promise<string> {
+  try {
+    return (await session.answer(passage, question)).text;
+  } catch (error) {
+    if (!(error instanceof UsageError)) throw error;
+    refused(error.message);
+    return '';
+  }
 }

@@ -41,10 +41,13 @@ describe('resolveConfig', () => {
     expect([own.schedule.learningRate, own.threshold]).toEqual([0.006, 1e-5]);
     // τ goes with the rate that is said.
     expect(resolve({ optimizer: 'adam', learningRate: 0.002 }, small).threshold).toBe(0.002);
-    for (const optimizer of ['sgd', 'asgd', 'momentum']) {
+    for (const optimizer of ['sgd', 'asgd']) {
       const alike = resolve({ optimizer }, small);
       expect([alike.schedule.learningRate, alike.threshold]).toEqual([1, 1e-4]);
     }
+    // A sum of gradients is some ten times as large as one.
+    const summed = resolve({ optimizer: 'momentum' }, small);
+    expect([summed.schedule.learningRate, summed.threshold]).toEqual([0.01, 1e-4]);
     const sentiment = resolve({ optimizer: 'sgd' }, { ...presets.sentiment, learningRate: 0.002 });
     expect([sentiment.schedule.learningRate, sentiment.threshold]).toEqual([0.1, 1e-4]);
     const same = resolve({ optimizer: 'adamw' }, { ...presets.sentiment, learningRate: 0.002 });
@@ -122,6 +125,7 @@ describe('resolveConfig', () => {
     [{ target: 'units=3' }, 'here: target: expected units=SHARE or params=SHARE, between 0 and 1, got "units=3"'],
     [{ proximal: true }, 'here: proximal needs iss (or target)'],
     [{ pruneTo: 3 }, 'here: pruneTo needs magnitude'],
+    [{ target: 'units=0.3', iss: 0.1, issWarmup: 9 }, 'here: issWarmup does not go with target'],
     [{ magnitude: 0.5, pruneFrom: 4, pruneTo: 3 }, 'here: pruneTo must be more than pruneFrom, got 3 and 4'],
     [{ magnitude: 0.5, pruneTo: 30 }, 'here: pruneTo must be at most the 13 epochs, got 30'],
     [{ magnitude: 0.5, pruneFrom: 10 }, 'here: pruneTo must be more than pruneFrom, got 8.6'],

@@ -71,15 +71,15 @@ export function resolveConfig(settings: RunSettings | Settings, options: Resolve
 
 /**
  * A base without its learning rate, and the threshold that goes with it, where the user says an optimizer for which a rate
- * means something else: how far a weight moves, not a factor on its gradient.
+ * means something else: how far a weight moves, or a factor on a sum of gradients, not one on its gradient.
  */
 function withoutForeignRate(base: Settings, said: Settings, task: TaskDefinition): Settings {
   if (said.optimizer === undefined) return base;
-  const movesByRate = (settings: Settings) => {
+  const rateOf = (settings: Settings) => {
     const { optimizer } = { ...task.defaults(settings), ...settings };
-    return optimizerNamed(optimizer)?.movesByRate ?? false;
+    return optimizerNamed(optimizer)?.rateOf;
   };
-  if (movesByRate(base) === movesByRate(said)) return base;
+  if (rateOf(base) === rateOf(said)) return base;
   const { learningRate, threshold, ...rest } = base;
   return rest;
 }
@@ -199,14 +199,23 @@ function strangers(
     ...Object.values(chosen).flatMap(({ fields }) => Object.keys(fields)),
   ]);
   const known = owners(tasks, nameOf, chosen.task.name);
+  const method = methods.find(({ name }) => name === chosen.method.name)!;
+  const asked = new Set(Object.keys(given).flatMap((field) => (isIdle(given[field]) ? [] : [nameOf(field)])));
   return Object.keys(said).flatMap((field) => {
     const kinds = known.get(field);
     if (kinds === undefined || own.has(field) || isIdle(given[field])) return [];
     const [first, ...others] = [...new Set(kinds)];
     // A field that asks for a method itself clashes with the one that was chosen, which is said already.
     if (first === nameOf(field)) return [];
+    // What it goes with is there, but belongs to another method.
+    if (kinds.some((ask) => asked.has(ask))) return [`${nameOf(field)} does not go with ${askOf(method, nameOf)}`];
     return [`${nameOf(field)} needs ${first}${others.length > 0 ? ` (or ${others.join(', ')})` : ''}`];
   });
+}
+
+/** How a method is asked for. */
+function askOf({ selector, name }: (typeof methods)[number], nameOf: FieldName): string {
+  return selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector);
 }
 
 /** For each field that not all runs have: how each kind that has it is asked for, given the task that was chosen. */
@@ -218,9 +227,7 @@ function owners(tasks: readonly TaskDefinition[], nameOf: FieldName, chosen?: st
   const byName = (part: Part, kinds: readonly Kind[]) => {
     for (const { name, fields } of kinds) note(fields, `${nameOf(selectors[part])} ${name}`);
   };
-  for (const { fields, selector, name } of methods.toReversed()) {
-    note(fields, selector === undefined ? `${nameOf('method')} ${name}` : nameOf(selector));
-  }
+  for (const kind of methods.toReversed()) note(kind.fields, askOf(kind, nameOf));
   for (const task of tasks) {
     byName('task', [{ name: task.name, fields: task.fields }]);
     if (task.name === chosen) byName('model', task.models);

@@ -6,6 +6,7 @@ import { scheduleKindOf, scheduleOf } from '../optimizers/schedules/registry.ts'
 import type { LoadedTask } from '../tasks/task.ts';
 import type { Pressure, TrainParts } from '../train/options.ts';
 import { freeFields, type RunConfig, selectors } from './runConfig.ts';
+import { warmUpNotes } from './warmUps.ts';
 
 /**
  * What the trainer takes of a configuration: the trainer itself knows no method, optimizer or schedule by name.
@@ -29,6 +30,7 @@ export function trainParts(config: RunConfig): TrainParts {
     },
     createOptimizer: (state) => optimizerOf(optimizer, state),
     schedule: scheduleOf(schedule, config),
+    notes: (run) => warmUpNotes(config, run),
     needsScores: [
       ...(optimizerKindOf(optimizer).needsScores ? [`${flagName(selectors.optimizer)} ${optimizer.kind}`] : []),
       ...(scheduleKindOf(schedule).needsScores ? [`${flagName(selectors.schedule)} ${schedule.kind}`] : []),

@@ -118,6 +118,14 @@ describe('saveArrays', () => {
     }
   });
 
+  it('are read from a folder without its hidden files', async () => {
+    const inside = join(folder, 'mac');
+    mkdirSync(inside);
+    await saveArrays(join(inside, 'x.npz'), new Map([['x', float([2], [1, 2])]]));
+    writeFileSync(join(inside, '._x.npz'), 'no arrays');
+    expect([...(await loadArrays(inside)).keys()]).toEqual(['x']);
+  });
+
   it('refuses what the format does not have', async () => {
     const save = (file: string, name: string, tensor: Tensor) =>
       saveArrays(join(folder, file), new Map([[name, tensor]]));

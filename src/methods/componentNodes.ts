@@ -25,7 +25,7 @@ export class ComponentNodes {
   }
 
   /** ‖w_k‖ = √(ε + Σ w²) of each component [count]. */
-  norms(): Value {
+  norms(epsilon = EPSILON): Value {
     const { b, count, links } = this;
     const sums = links.map(({ matrix: { weights }, side }) =>
       reduceSum(mul(weights, weights), [side === 'row' ? 1 : 0]),
@@ -43,7 +43,7 @@ export class ComponentNodes {
     const indices = Int32Array.from({ length: count * most }, (_, i) => places[Math.floor(i / most)]![i % most] ?? end);
     const all = concat([...sums, b.float([0])], 0);
     const own = gather(all, b.constant({ elementType: 'int32', dims: [count, most], data: indices }));
-    return sqrt(add(reduceSum(own, [1]), EPSILON));
+    return sqrt(add(reduceSum(own, [1]), epsilon));
   }
 
   /**

@@ -28,8 +28,8 @@ export class Components {
   }
 
   /** ‖w_k‖ = √(ε + Σ w²) of each component (equation 4); valid until the next call. */
-  norms(): Float64Array {
-    const norms = this.found.fill(EPSILON);
+  norms(epsilon = EPSILON): Float64Array {
+    const norms = this.found.fill(epsilon);
     for (const { matrix, side, components } of this.links) {
       const sums = side === 'row' ? matrix.rowSquares : matrix.colSquares;
       for (let i = 0; i < components.length; i++) {

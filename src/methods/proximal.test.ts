@@ -69,6 +69,28 @@ describe('proximal, components on one axis', () => {
   });
 });
 
+describe('proximal, a step much smaller than ε', () => {
+  const groups = groupsOver(2, [{ tensor: 'w', axis: 0, role: 'produces', components: Int32Array.of(0, 1) }]);
+  const SMALL = 1e-6;
+
+  it('makes a row within reach exactly zero, and leaves a row of zeros zero, also where it draws by nothing', () => {
+    for (const strengths of [Float64Array.of(1, 1), Float64Array.of(1, 0)]) {
+      const matrix = plainMatrix('w', [2, 2], Float32Array.of(0.5 * SMALL, 0, 0, 0));
+      proximal(groups, { lambda: 1, threshold: 0, strengths }).afterUpdate!([matrix], {
+        ...{ update: 0, step: SMALL },
+        ...nothingMoves,
+      });
+      expect([...matrix.weights]).toEqual([0, 0, 0, 0]);
+    }
+  });
+
+  it('draws a row out of reach by just as much', () => {
+    const matrix = plainMatrix('w', [2, 2], Float32Array.of(3 * SMALL, 4 * SMALL, 1, 0));
+    proximal(groups, { lambda: 1, threshold: 0 }).afterUpdate!([matrix], { update: 0, step: SMALL, ...nothingMoves });
+    expect(Math.hypot(matrix.weights[0]!, matrix.weights[1]!) / SMALL).toBeCloseTo(4, 4);
+  });
+});
+
 describe('proximal, overlapping components', () => {
   // As recurrent weights: unit k is row k and column k. A second tensor reads unit 0 and 2; a bias belongs to all.
   const all = Int32Array.of(0, 1, 2);

@@ -16,6 +16,9 @@ import {
 import { defineMethod } from './kind.ts';
 import { noPenalty, type SparsityMethod } from './method.ts';
 
+/** A norm that is as good as zero, whose square float32 does not have: nothing is divided by zero itself. */
+const LEAST = 1e-30;
+
 /**
  * The group lasso by proximal gradient descent (Yuan and Lin 2006; Parikh and Boyd 2014, section 6.5.4): the gradient
  * step is that of the loss alone, then every group is drawn to zero by as much,
@@ -41,9 +44,11 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
     },
     afterUpdate(matrices, { step }) {
       components ??= new Components(groups, matrices);
-      const norms = components.norms();
+      // The norms themselves: with ε in them, what is nearly zero would be drawn by less than it is from zero.
+      const norms = components.norms(0);
       for (let k = 0; k < norms.length; k++) {
-        factors[k] = Math.max(0, 1 - (step * lambda * (strengths?.[k] ?? 1)) / norms[k]!);
+        const drawn = step * lambda * (strengths?.[k] ?? 1);
+        factors[k] = norms[k]! > drawn ? 1 - drawn / norms[k]! : 0;
       }
       components.spread(factors, 1, (before, factor) => before * factor);
       for (const matrix of matrices) matrix.passes.scale();
@@ -55,7 +60,7 @@ export function proximal(groups: Groups, { lambda, threshold, strengths }: Group
       },
       afterUpdate(matrices, step) {
         const nodes = new ComponentNodes(groups, matrices);
-        const shrinking = div(mul(nodes.strengths(lambda, strengths), step), nodes.norms());
+        const shrinking = div(mul(nodes.strengths(lambda, strengths), step), max(nodes.norms(0), LEAST));
         const one = step.builder.float(1);
         return nodes.scaled(max(sub(one, shrinking), 0), 1, mul);
       },

@@ -55,7 +55,7 @@ export const adamKind = optimizerKind({
   about: 'Adam: each weight moves by about the learning rate',
   fields: { ...fields, ...averageField },
   defaults: adamDefaults,
-  movesByRate: true,
+  rateOf: 'move',
   usualRate: 1e-3,
   // Adam moves a weight by about the learning rate whatever the size of its gradient: what one step could undo is 0.
   usualThreshold: (rate) => rate,

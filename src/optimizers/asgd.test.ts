@@ -10,7 +10,7 @@ function beginsAfter(
 ): number | undefined {
   const descent = begin(asgd({ nonMonotone, averageFrom }), quadratic);
   for (const [epoch, score] of scores.entries()) {
-    descent.optimizer.afterEpoch?.(score, (epoch + 1) / scores.length);
+    descent.optimizer.afterEpoch?.(score, (epoch + 1) / scores.length, scores.length - epoch - 1);
     expect(descent.optimizer.evaluated?.()).toBeUndefined();
     descent.update({ update: epoch, rate: 0 });
     if (descent.optimizer.evaluated?.() !== undefined) return epoch;
@@ -29,9 +29,10 @@ describe('the trigger', () => {
     const falling = [9, 8, 7, 6, 5, 4, 3, 2, 1, 0];
     expect(beginsAfter(falling, 5, 0.6)).toBe(5);
     expect(beginsAfter(falling, 5, 0.55)).toBe(5);
-    expect(beginsAfter(falling, 5, 1)).toBe(9);
+    expect(beginsAfter(falling, 5, 1)).toBe(8);
     expect(beginsAfter([1, 1, 2, 1, 1, 1], 1, 0.9)).toBe(2);
     expect(beginsAfter(Array<undefined>(4).fill(undefined), 5, 0.5)).toBe(1);
+    expect(beginsAfter([2, 1], 5, 0.6)).toBe(0);
     // A short run, too, and whoever says nothing of it.
     expect(asgdKind.defaults).toMatchObject({ averageFrom: 0.6 });
   });

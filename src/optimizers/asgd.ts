@@ -27,8 +27,8 @@ type AsgdFields = FieldValues<typeof fields>;
  * of plain gradient descent. After an epoch t whose score s_t is worse than the best one before the last n,
  *   s_t > min(s_0, …, s_{t−n−1}),
  * averaging begins: the k-th update from then on does a ← a + (w − a) / k, and a is what is scored and saved.
- * It begins in any case once the share `averageFrom` of the run is done, as a run may end before its scores get worse.
- * Without that share, and without scores, averaging never begins.
+ * It begins in any case once the share `averageFrom` of the run is done, and before its last epoch, as a run may end before
+ * its scores get worse. Without that share, and without scores, averaging never begins; nor does it in a run of one epoch.
  */
 export function asgd({ nonMonotone, averageFrom }: AsgdFields, state: OptimizerState = {}): Optimizer {
   const scores = Array.isArray(state.scores) ? [...state.scores] : [];
@@ -59,9 +59,9 @@ export function asgd({ nonMonotone, averageFrom }: AsgdFields, state: OptimizerS
       },
     },
     evaluated: () => (first === undefined || first === NONE_YET ? undefined : 'average'),
-    afterEpoch(score, share) {
+    afterEpoch(score, share, left) {
       if (first !== undefined) return;
-      if (averageFrom !== undefined && share >= averageFrom) first = NONE_YET;
+      if (averageFrom !== undefined && (share >= averageFrom || left === 1)) first = NONE_YET;
       if (score === undefined || !Number.isFinite(score)) return;
       const earlier = scores.slice(0, Math.max(0, scores.length - nonMonotone));
       if (score > Math.min(...earlier)) first = NONE_YET;

@@ -15,8 +15,11 @@ export interface OptimizerKind<Shape extends z.ZodRawShape = z.ZodRawShape> {
   readonly defaults: FieldValues<Shape>;
   /** Whether it goes by scores on held-out data: without them it would never do what it is chosen for. */
   readonly needsScores?: boolean;
-  /** Whether a weight moves by about the learning rate, whatever the size of its gradient. */
-  readonly movesByRate?: boolean;
+  /**
+   * What the learning rate is, where it is no factor on the gradient alone: one on a running sum of gradients, or about how
+   * far a weight moves, whatever the size of its gradient. A rate that means one of them is not taken for another.
+   */
+  readonly rateOf?: 'sum' | 'move';
   /** A learning rate that suits most models. */
   readonly usualRate: number;
   /** A threshold τ that suits a learning rate: weights below it become 0 where a method presses them. */

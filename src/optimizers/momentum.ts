@@ -39,6 +39,7 @@ export const momentumKind = optimizerKind({
   about: 'gradient descent with momentum',
   fields: { ...fields, ...weightDecayField, ...averageField },
   defaults: { momentum: 0.9, nesterov: false, weightDecay: 0 },
+  rateOf: 'sum',
   usualRate: 0.01,
   usualThreshold: () => SGD_THRESHOLD,
   create: ({ weightDecay, ema, ...constants }) => withAverage(withDecay(momentum(constants), weightDecay), ema),

@@ -61,10 +61,10 @@ export interface Optimizer {
    */
   evaluated?(): string | undefined;
   /**
-   * Learns the deciding score on held-out data, in a form of which less is better, and which share of the run's epochs is
-   * done. There is no score without such data, and while a method is on its way to what it was asked for.
+   * Learns the deciding score on held-out data, in a form of which less is better, which share of the run's epochs is done,
+   * and how many are left. There is no score without such data, and while a method is on its way to what it was asked for.
    */
-  afterEpoch?(score: number | undefined, share: number): void;
+  afterEpoch?(score: number | undefined, share: number, left: number): void;
   /** What must go into a checkpoint; an optimizer is made with it to go on. */
   state?(): OptimizerState;
   /** The same rule as nodes of a graph, for weights that stay on a device; absent where there is none. */

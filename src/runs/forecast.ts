@@ -6,7 +6,7 @@ import type { Runtime } from '../runtime/runtime.ts';
 import type { DataSummary, LoadedTask } from '../tasks/task.ts';
 import type { TrainStart } from '../train/options.ts';
 import { firstModelOf, trainableForm } from '../train/trainableForm.ts';
-import { requireScores, setupOf } from '../train/trainer.ts';
+import { requireScores, setupOf, startNotes } from '../train/trainer.ts';
 import { TrainState } from '../train/trainState.ts';
 
 /** What a run would do. */
@@ -50,7 +50,7 @@ export async function forecastRun(config: RunConfig, task: LoadedTask, runtime: 
       method: describeMethod(config.method),
       updates: { perEpoch, epochs, total: perEpoch * epochs },
       bytes: state.bytes,
-      notes: [...task.notes, ...state.notes, ...(await state.placeNotes())],
+      notes: [...task.notes, ...(await startNotes(state, setup, form))],
     };
   } finally {
     await state.release();

@@ -1,7 +1,6 @@
 import type { Model, Tensor } from '../graph/types.ts';
 import { zeros } from '../nn/layers.ts';
 import { simplify } from '../passes/simplify.ts';
-import { wholeWeights } from '../passes/wholeWeights.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 
 /** What is said of a trained model that is no fresh one with other weights. */
@@ -9,12 +8,11 @@ export const AS_IT_IS =
   'the model of --init is not the one of the configuration: it is trained as it is, without dropout';
 
 /**
- * A fresh model, which has the dropout that files lack, with the weights of a trained one, also where these are stored in
- * 16 bits and the graph has been simplified for it; undefined where operators or sizes differ.
+ * A fresh model, which has the dropout that files lack, with the weights of a trained one, also where the graph of that one
+ * has been simplified; undefined where operators or sizes differ.
  */
-export function withWeightsOf(fresh: Model, given: Model): Model | undefined {
+export function withWeightsOf(fresh: Model, trained: Model): Model | undefined {
   const form = withoutDropout(fresh);
-  const trained = { ...given, graph: wholeWeights(given.graph) };
   const filled = (model: Model) => withValuesOf(model, trained);
   return withMatching(fresh, form, trained) ?? withMatching(filled(fresh), simplify(filled(form)), simplify(trained));
 }

@@ -3,6 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { UsageError } from '../base/errors.ts';
 import { shortestNames } from '../base/shortestNames.ts';
+import { wordsOfFile } from '../data/vocabulary.ts';
 import { loadModel } from '../onnx/file.ts';
 import { findRuns } from '../runs/findRuns.ts';
 import { epochModels, runFiles } from '../runs/runDirectory.ts';
@@ -64,5 +65,5 @@ function lastModel(run: string): string {
 export async function wordsBeside(run: string): Promise<readonly string[] | undefined> {
   const folder = statSync(run).isDirectory() ? run : dirname(run);
   const file = join(folder, runFiles.vocabulary);
-  return existsSync(file) ? (await readFile(file, 'utf8')).trimEnd().split('\n') : undefined;
+  return existsSync(file) ? wordsOfFile(await readFile(file, 'utf8')) : undefined;
 }

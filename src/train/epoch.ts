@@ -111,7 +111,8 @@ async function finishEpoch(run: Run, options: RunOptions, batches: Batches): Pro
     ...(densities && { densities }),
   };
   run.progress = { ...run.progress, epoch: epoch + 1, ...epochStart, history: [...history, metrics] };
-  run.state.optimizer.afterEpoch?.(lastScore(metrics, problem.scores), (epoch + 1) / options.settings.epochs);
+  const { epochs } = options.settings;
+  run.state.optimizer.afterEpoch?.(lastScore(metrics, problem.scores), (epoch + 1) / epochs, epochs - epoch - 1);
   return metrics;
 }
 
@@ -158,7 +159,7 @@ export function isOutOfPatience(
 /** The learning rate of the next update. */
 function rateOf(progress: Progress, { schedule, problem }: TrainOptions, batches: Batches): number {
   const { epoch, batch, updates, history } = progress;
-  const scores = decidingScores(history, problem.scores);
+  const scores = decidingScores(candidates(history), problem.scores);
   return schedule.rate({ epoch, share: batch / batches.count, update: updates, history: scores });
 }
 

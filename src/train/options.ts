@@ -4,7 +4,7 @@ import type { Model } from '../graph/types.ts';
 import type { FirstModel, MethodContext } from '../methods/kind.ts';
 import type { SparsityMethod } from '../methods/method.ts';
 import type { Optimizer, OptimizerState } from '../optimizers/optimizer.ts';
-import type { Schedule } from '../optimizers/schedules/schedule.ts';
+import type { RunLength, Schedule } from '../optimizers/schedules/schedule.ts';
 import { deviceNames } from '../runtime/deviceNames.ts';
 import type { Runtime } from '../runtime/runtime.ts';
 import type { Problem } from '../tasks/task.ts';
@@ -115,6 +115,8 @@ export interface TrainParts {
   readonly schedule: Schedule;
   /** What goes by scores on held-out data, as a user asks for it; it is refused where there are no such data. */
   readonly needsScores?: readonly string[] | undefined;
+  /** What a user should know of these choices in a run of this length. */
+  notes?(run: RunLength): readonly string[];
 }
 
 /** What a training run needs. */

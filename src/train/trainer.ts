@@ -11,7 +11,7 @@ import type { TrainedModel, TrainOptions, TrainStart } from './options.ts';
 import { ofRank, withAllStates } from './rankStates.ts';
 import type { Snapshot } from './snapshot.ts';
 import { epochStart } from './store.ts';
-import { firstModelOf, trainableForm, weightsFrom } from './trainableForm.ts';
+import { firstModelOf, type TrainableForm, trainableForm, weightsFrom } from './trainableForm.ts';
 import type { Weights } from './trainedWeights.ts';
 import { type TrainSetup, TrainState } from './trainState.ts';
 import { untrainedNotes } from './untrained.ts';
@@ -50,10 +50,18 @@ export async function train(options: TrainOptions): Promise<TrainedModel> {
   }
 }
 
+/** What a run goes by, with what follows from it. */
+type ReadySetup = TrainOptions &
+  TrainSetup &
+  Look & {
+    /** What a user should know of the settings. */
+    readonly settingNotes: readonly string[];
+  };
+
 /** A run before its first update. */
 interface Ready {
   readonly run: Run;
-  readonly setup: TrainOptions & TrainSetup & Look;
+  readonly setup: ReadySetup;
   readonly start: TrainStart;
   readonly isResumed: boolean;
 }
@@ -77,9 +85,17 @@ async function ready(options: TrainOptions): Promise<Ready> {
   if (!saved && run.state.groups) {
     run.progress = { ...run.progress, kept: layers.map(({ units }) => [...Array(units).keys()]) };
   }
-  const notes = [...run.state.notes, ...(await run.state.placeNotes()), ...untrainedNotes(form)];
-  const start = { parameters: run.state.countParameters(), layers, notes };
+  const start = { parameters: run.state.countParameters(), layers, notes: await startNotes(run.state, setup, form) };
   return { run, setup, start, isResumed: saved !== undefined };
+}
+
+/** What a user should know before the first update. */
+export async function startNotes(
+  state: TrainState,
+  { settingNotes }: ReadySetup,
+  form: TrainableForm,
+): Promise<string[]> {
+  return [...settingNotes, ...state.notes, ...(await state.placeNotes()), ...untrainedNotes(form)];
 }
 
 /** What processes that train together must have in common, as messages call it. */
@@ -133,7 +149,7 @@ export function runDigest({ digest, problem }: Pick<TrainOptions, 'digest' | 'pr
 }
 
 /** What stays the same while a model is trained. */
-export function setupOf(options: TrainOptions, first: FirstModel | undefined): TrainOptions & TrainSetup & Look {
+export function setupOf(options: TrainOptions, first: FirstModel | undefined): ReadySetup {
   const { problem, settings, method, schedule, collective = single } = options;
   const { epochs, threshold, seed } = settings;
   const { rank, ranks } = collective;
@@ -148,6 +164,7 @@ export function setupOf(options: TrainOptions, first: FirstModel | undefined): T
         ...model,
         ...{ first, updates, epochs, threshold, seed, learned, totalRate: totalRate(schedule, run) },
       }),
+    settingNotes: options.notes?.(run) ?? [],
     collective,
     mildLambda: () => first && mildLambda(first, totalRate(schedule, run)),
     layers: (first?.groups.layers ?? []).map(({ name, components }) => {

@@ -124,6 +124,22 @@ describe.skipIf(chromiumPath === undefined)('the playground with models that ans
     await panel.getByRole('alert').waitFor();
     expect(await panel.getByRole('alert').innerText()).toBe('the question has 31 words; this model takes 30');
 
+    // Models that were there stay when others cannot take their place.
+    await panel.getByText('Take models from files').click();
+    await panel.getByLabel('One or two models (.onnx)').setInputFiles([run('slim.onnx'), run('config.json')]);
+    await panel.getByLabel('Their vocabulary.txt').setInputFiles(run('vocabulary.txt'));
+    await panel.getByRole('button', { name: 'Load these files' }).click();
+    await expect.poll(() => panel.getByRole('alert').innerText()).toContain('config');
+    const asked = passage!.questions[0]!.question;
+    await panel.getByLabel('Passage').fill(passage!.text);
+    await panel.getByLabel('Question').fill(asked);
+    await panel.getByRole('button', { name: 'Ask', exact: true }).click();
+    for (const [i, file] of FILES.entries()) {
+      const { probability } = await answerInNode(file, asked);
+      const card = panel.getByTestId('answer').nth(i);
+      await expect.poll(() => card.innerText()).toContain(`Probability ${(100 * probability).toFixed(1)} %`);
+    }
+
     const classify = page.getByRole('region', { name: 'Classify a text' });
     await classify.getByText('Take models from files').click();
     await classify.getByLabel('One or two models (.onnx)').setInputFiles(run('slim.onnx'));

@@ -129,6 +129,18 @@ describe('answer', () => {
     expect(Object.values(answers).filter((answer) => answer === '')).toEqual([]);
   });
 
+  it('answers whatever the id of a question, in passages of any length, as training scores them', async () => {
+    const odd = { ...question, id: '__proto__' };
+    writeFileSync(
+      at('odd.json'),
+      squad([{ ...passage!, text: passage!.text + ' word'.repeat(4500), questions: [odd] }]),
+    );
+    const { stderr } = await runCli(['answer', 'tiny', '--data', 'odd.json', '--out', 'odd-answers.json'], folder);
+    expect(stderr).not.toContain('no answer');
+    const answers = JSON.parse(readFileSync(at('odd-answers.json'), 'utf8')) as Record<string, string>;
+    expect(Object.entries(answers)).toEqual([['__proto__', expect.stringMatching(/./)]]);
+  });
+
   it('gives answers of no more words than --max-answer', async () => {
     const ask = ['answer', 'tiny', '--data', 'dev.json', '--max-answer', '1', '--out', 'short-answers.json'];
     await runJson(ask, folder);
@@ -189,6 +201,7 @@ describe('word vectors beside the model', () => {
     const line = (word: string) => [word, ...Array.from({ length: 6 }, () => (random() - 0.5).toFixed(3))].join(' ');
     writeFileSync(at('vectors.txt'), [...words.filter((word) => word !== 'born'), 'zebra'].map(line).join('\n'));
     writeFileSync(at('short.txt'), 'zebra 1 2\n');
+    writeFileSync(at('others.txt'), readFileSync(at('vectors.txt'), 'utf8').replaceAll(/ -?0\./g, ' 1.'));
     await runJson([...few, '--out', 'few'], folder);
   });
 
@@ -203,6 +216,15 @@ describe('word vectors beside the model', () => {
     expect(beside.probability).not.toBe(inside.probability);
   });
 
+  it('stand for those inside a model in 16 bits, too', async () => {
+    await runJson(['quantize', 'few/model.onnx', '--to', 'fp16', '--out', 'few/half.onnx'], folder);
+    const ask = ['--passage', 'passage.txt', '--question', question.question];
+    type Found = { probability: number };
+    const inside = await runJson<Found>(['answer', 'few/half.onnx', ...ask], folder);
+    const beside = await runJson<Found>(['answer', 'few/half.onnx', ...ask, '--vectors', 'vectors.txt'], folder);
+    expect(beside.probability / inside.probability).toBeCloseTo(1, 2);
+  });
+
   it('are found again from another folder', async () => {
     const print = ['train', at('few', 'config.json'), '--print-config'];
     const { stdout } = await runCli(print, dirname(folder));
@@ -210,8 +232,6 @@ describe('word vectors beside the model', () => {
   });
 
   it('must be those that a first model was trained with', async () => {
-    const text = readFileSync(at('vectors.txt'), 'utf8');
-    writeFileSync(at('others.txt'), text.replaceAll(/ -?0\./g, ' 1.'));
     const args = [...few, '--vectors', 'others.txt', '--init', 'few', '--out', 'refused'];
     await expectRefused(folder, args, 'it was trained with other word vectors');
   });
@@ -238,6 +258,7 @@ describe('word vectors beside the model', () => {
   });
 
   it.each<[what: string, model: string, vectors: string, message: string]>([
+    ['of other values', 'few', 'others.txt', 'the model was trained with other word vectors'],
     ['of another size', 'few', 'short.txt', 'the word vectors have 2 numbers, those of the model 6'],
     ['for a model that trained all words', 'tiny', 'vectors.txt', 'the model has no table of word vectors'],
     ['that are not there', 'few', 'none.txt', 'none.txt'],

@@ -77,7 +77,7 @@ export function descend(
     const { gradient, weights } = parameter;
     gradient.data.set(quadratic.curvature.map((c, i) => c * (weights.data[i]! - quadratic.target[i]!)));
     descent.update({ update, rate: typeof rate === 'number' ? rate : rate(update), ...steps });
-    if ((update + 1) % EPOCH === 0) optimizer.afterEpoch?.(update, 0);
+    if ((update + 1) % EPOCH === 0) optimizer.afterEpoch?.(update, 0, Number.POSITIVE_INFINITY);
   }
   return descent;
 }

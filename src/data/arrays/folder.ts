@@ -3,6 +3,7 @@ import { extname, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { concatTensors } from '../../graph/tensors.ts';
 import type { Tensor } from '../../graph/types.ts';
+import { visibleFiles } from '../textFiles.ts';
 import { lengthsBeforePadding } from './padding.ts';
 
 /** A file of a folder, with its arrays. */
@@ -22,10 +23,7 @@ export async function readFolder(
   read: (path: string) => Promise<ReadonlyMap<string, Tensor>>,
 ): Promise<Map<string, Tensor>> {
   const entries = await readdir(folder, { withFileTypes: true });
-  const names = entries
-    .filter((entry) => !entry.isDirectory() && extensions.includes(extname(entry.name).toLowerCase()))
-    .map((entry) => entry.name)
-    .sort();
+  const names = visibleFiles(entries).filter((name) => extensions.includes(extname(name).toLowerCase()));
   if (names.length === 0) {
     throw new UsageError(`${folder} is a folder without arrays: expected files that end in ${extensions.join(', ')}`);
   }

@@ -16,6 +16,8 @@ describe('findLabelled', () => {
     [['a-train.jsonl.gz', 'a-val.jsonl.gz', 'other.csv'], { train: 'a-train.jsonl.gz', valid: 'a-val.jsonl.gz' }],
     [['train/pos/1.txt', 'test/pos/1.txt', 'README'], { train: 'train', test: 'test' }],
     [['pos/1.txt', 'neg/1.txt', 'README'], { train: '' }],
+    // Archives made on a Mac have hidden files beside the others.
+    [['train.csv', '._train.csv'], { train: 'train.csv' }],
   ])('finds the parts in %j', async (files, parts) => {
     const folder = await folderOf(Object.fromEntries(files.map((name) => [name, ''])));
     const found = await findLabelled(folder);

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { PARTS, type Part } from '../parts.ts';
-import { contents, partNamed, pathKind } from '../textFiles.ts';
+import { contents, partNamed, pathKind, visibleFiles } from '../textFiles.ts';
 import { classFolders } from './folderTexts.ts';
 import { labelledEndings } from './readLabelled.ts';
 
@@ -32,15 +32,16 @@ export async function findLabelled(path: string): Promise<LabelledParts> {
   const source = await labelledSource(path);
   if (!source.isFolder) return { train: source };
   const entries = await readdir(path, { withFileTypes: true });
+  const visible = visibleFiles(entries);
   const found: Partial<Record<Part, LabelledSource>> = {};
   for (const part of PARTS) {
-    const folders = entries.filter((e) => e.isDirectory() && partNamed(e.name) === part);
-    const files = entries.filter((e) => !e.isDirectory() && partNamed(PART_FILE.exec(e.name)?.[1] ?? '') === part);
+    const folders = entries.filter((e) => e.isDirectory() && partNamed(e.name) === part).map((e) => e.name);
+    const files = visible.filter((name) => partNamed(PART_FILE.exec(name)?.[1] ?? '') === part);
     const [first, second] = [...files, ...folders];
     if (second !== undefined) {
-      throw new UsageError(`${path} has more than one ${part} part: ${first!.name}, ${second.name}; keep one of them`);
+      throw new UsageError(`${path} has more than one ${part} part: ${first!}, ${second}; keep one of them`);
     }
-    if (first) found[part] = { path: join(path, first.name), isFolder: first.isDirectory() };
+    if (first) found[part] = { path: join(path, first), isFolder: folders.includes(first) };
   }
   const { train } = found;
   if (train !== undefined) return { ...found, train };

@@ -2,7 +2,7 @@ import { readdir } from 'node:fs/promises';
 import { basename, join } from 'node:path';
 import { UsageError } from '../../base/errors.ts';
 import { PARTS, type Part } from '../parts.ts';
-import { contents, partNamed, pathKind, readTextFile } from '../textFiles.ts';
+import { contents, partNamed, pathKind, readTextFile, visibleFiles } from '../textFiles.ts';
 import { type Passage, readSquad } from './squad.ts';
 
 const EXPECTED = 'a file in the form of SQuAD 1.1, or a folder with train and dev files';
@@ -17,10 +17,10 @@ export async function findQuestionFiles(
 ): Promise<{ readonly train: string } & Partial<Record<Part, string>>> {
   if ((await pathKind(path, EXPECTED)) === 'file') return { train: path };
   const entries = await readdir(path, { withFileTypes: true });
+  const visible = visibleFiles(entries);
   const found: Partial<Record<Part, string>> = {};
   for (const part of PARTS) {
-    const files = entries.filter((e) => !e.isDirectory() && partNamed(PART_FILE.exec(e.name)?.[1] ?? '') === part);
-    const [first, second] = files.map((e) => e.name).sort();
+    const [first, second] = visible.filter((name) => partNamed(PART_FILE.exec(name)?.[1] ?? '') === part);
     if (second !== undefined)
       throw new UsageError(`${path} has more than one ${part} file: ${first}, ${second}; keep one`);
     if (first) found[part] = join(path, first);

@@ -65,13 +65,13 @@ export const readStackedFields = sectionReader(stackedFields);
 export const readRhnFields = sectionReader(rhnFields);
 
 /**
- * The threshold that goes with an optimizer and its rate, and the rate of one that moves weights by it. That of the others
+ * The threshold that goes with an optimizer and its rate, and the rate of one for which it is more than a factor. That factor
  * belongs to the loss, which is summed over a window: presets say it.
  */
 function optimizerDefaults({ optimizer, learningRate }: Settings): Settings {
   const kind = optimizerNamed(optimizer) ?? sgdKind;
   const rate = typeof learningRate === 'number' ? learningRate : kind.usualRate;
-  return { threshold: kind.usualThreshold(rate), ...(kind.movesByRate && { learningRate: rate }) };
+  return { threshold: kind.usualThreshold(rate), ...(kind.rateOf && { learningRate: rate }) };
 }
 
 /** Text, word by word, in windows with carried state. */

@@ -47,6 +47,12 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
   if (trained.graph.initializers.has(OUTPUT_MATRIX) && !fresh.graph.initializers.has(OUTPUT_MATRIX)) {
     throw new UsageError(`--init ${source}: its output has a matrix of its own, not the embedding: leave out --tied`);
   }
+  const lost = weightsBeside(trained, fresh);
+  if (lost.length > 0) {
+    throw new UsageError(
+      `--init ${source}: the model of the configuration has no place for its '${lost.join("', '")}'`,
+    );
+  }
   const initializers = new Map(
     [...fresh.graph.initializers].map(([name, tensor]) => {
       const weights = trained.graph.initializers.get(name);
@@ -59,6 +65,13 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
     }),
   );
   return { ...fresh, graph: { ...fresh.graph, initializers } };
+}
+
+/** Names of the weights of a model that another one has not. */
+function weightsBeside({ graph }: Model, other: Model): string[] {
+  return [...graph.initializers].flatMap(([name, { elementType }]) =>
+    elementType === 'float32' && !other.graph.initializers.has(name) ? [name] : [],
+  );
 }
 
 /** Kind and sizes of a trained language model, as settings; throws UsageError for one that slimrnn did not make. */

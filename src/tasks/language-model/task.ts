@@ -4,10 +4,9 @@ import type { LoadedCorpus } from '../../data/makeCorpus.ts';
 import { loadSotu } from '../../data/sotu.ts';
 import { tokenizers } from '../../data/tokenizations.ts';
 import { loadTokenizer } from '../../data/tokenizerFile.ts';
-import { loadModel } from '../../onnx/file.ts';
-import { modelPath } from '../modelPath.ts';
 import { refuseSources } from '../refuseSources.ts';
 import type { Task, TaskConfig } from '../task.ts';
+import { trainedModel } from '../trainedModel.ts';
 import { corpusNotes } from './corpusNotes.ts';
 import { languageModelDefinition, readTaskFields } from './definition.ts';
 import { modelFrom, sizesOf, untrainedModel } from './model.ts';
@@ -24,12 +23,11 @@ export const languageModelTask: Task = {
     refuseSources(others, ['valid', 'test'], 'goes into the folder of --data: train.txt, valid.txt and test.txt');
     const { tokens = 'whitespace' } = readTaskFields(config.task);
     const corpus = await corpusOf(config, data);
-    const first =
-      init === undefined ? undefined : modelFrom(await loadModel(modelPath(init)), config, corpus.vocabulary, init);
+    const first = init === undefined ? undefined : modelFrom(await trainedModel(init), config, corpus.vocabulary, init);
     return { ...loadedText(config, corpus, first), notes: corpusNotes(corpus, tokens) };
   },
   async settingsOf(init) {
-    const { kind, ...sizes } = sizesOf(await loadModel(modelPath(init)), init);
+    const { kind, ...sizes } = sizesOf(await trainedModel(init), init);
     return { cell: kind, ...sizes };
   },
 };

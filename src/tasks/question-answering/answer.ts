@@ -5,14 +5,15 @@ import { WordTable } from '../../data/wordTable.ts';
 import type { WordVectors } from '../../data/wordVectors.ts';
 import type { Model } from '../../graph/types.ts';
 import { QUESTION_OUTPUTS } from '../../models/bidaf.ts';
+import { wholeWeights } from '../../passes/wholeWeights.ts';
 import type { Runtime, SessionOptions } from '../../runtime/runtime.ts';
 import { fillFeeds, inputFeeds, type Spelled } from './batches.ts';
 import { bestSpan } from './bestSpan.ts';
-import { hasOpenTable, vectorSizeOf, withFedVectors } from './fedVectors.ts';
+import { hasOpenTable, hasVectors, vectorSizeOf, withFedVectors } from './fedVectors.ts';
 import { type Encoder, encoderOf, spell, vectorRows, wordOf, wordsDigest } from './lexicon.ts';
 import { type QuestionMetadata, questionMetadata } from './metadata.ts';
 
-/** Words of a passage, at most: what the model looks at grows with them and with those of the question. */
+/** Words of a passage, at most: the time and memory of an answer grow with them times those of the question. */
 const MOST_WORDS = 4000;
 
 /** An answer that a model found. */
@@ -47,34 +48,38 @@ export interface AnswerOptions extends SessionOptions {
    * training data lacked. Those of the words to come are enough.
    */
   readonly vectors?: WordVectors | undefined;
-  /** Words of a question, at most (default: those of the longest that it learned from). */
+  /** Words of a question, at most (default: as many as it was trained with at most). */
   readonly maxQuestion?: number | undefined;
+  /** Words of a passage, at most (default: 4000). */
+  readonly maxPassage?: number | undefined;
   /** Words of an answer, at most (default: any number, as training scores it). */
   readonly maxAnswer?: number | undefined;
 }
 
 /**
  * Makes a trained model ready to answer questions, in Node or a browser. `words` are those of the `vocabulary.txt` that
- * training wrote beside it. Throws a UsageError when the model is none or was trained with other words, and for vectors of
- * another size, or that it has no table of; also where a model without its table comes without vectors.
+ * training wrote beside it. Throws a UsageError when the model is none or was trained with other words or vectors, and for
+ * vectors that it has no table of; also where a model without its table comes without vectors, and for limits that are no
+ * numbers of words.
  */
 export async function answerSession(
   model: Model,
   words: readonly string[],
   runtime: Runtime,
-  { vectors, maxQuestion, maxAnswer, ...options }: AnswerOptions = {},
+  { vectors, maxQuestion, maxPassage = MOST_WORDS, maxAnswer, ...options }: AnswerOptions = {},
 ): Promise<AnswerSession> {
   const about = requireQuestionModel(model);
   requireWords(about, words);
+  requireLimits({ maxQuestion, maxPassage, maxAnswer });
   const longest = maxQuestion ?? about.maxQuestion;
   if (vectors === undefined && hasOpenTable(model.graph)) {
     throw new UsageError('the model has no word vectors in its file: give those that it was trained with (--vectors)');
   }
-  const session = await runtime.createSession(vectors ? withVectors(model, vectors) : model, options);
+  const session = await runtime.createSession(vectors ? withVectors(model, about, words, vectors) : model, options);
   const spellingOf = vectors ? spellerByVectors(about, words, vectors) : spellerByTable(about, words);
   return {
     async answer(passage, question) {
-      const [asked, read] = [wordsOf(question, 'question', longest), wordsOf(passage, 'passage', MOST_WORDS)];
+      const [asked, read] = [wordsOf(question, 'question', longest), wordsOf(passage, 'passage', maxPassage)];
       const table = new WordTable();
       const numbers = (tokens: SpanTokens) => Int32Array.from(tokens.words, (word) => table.numberOf(word));
       const pair = { passage: numbers(read), question: numbers(asked) };
@@ -105,15 +110,29 @@ export async function answerSession(
   };
 }
 
-/** The model that is fed vectors of this size. */
-function withVectors(model: Model, { size }: WordVectors): Model {
-  const own = vectorSizeOf(model.graph);
-  const graph = withFedVectors(model.graph);
-  if (own === undefined || graph === model.graph) {
+/** The model that is fed these vectors. */
+function withVectors(model: Model, about: QuestionMetadata, words: readonly string[], vectors: WordVectors): Model {
+  const whole = wholeWeights(model.graph);
+  const own = vectorSizeOf(whole);
+  const graph = withFedVectors(whole);
+  if (own === undefined || graph === whole) {
     throw new UsageError('the model has no table of word vectors that others could stand for: leave the vectors out');
   }
+  const { size } = vectors;
   if (own !== size) throw new UsageError(`the word vectors have ${size} numbers, those of the model ${own}`);
+  if (!hasVectors(whole, words.slice(about.trainedWords), vectors)) {
+    throw new UsageError('the model was trained with other word vectors; use the same ones');
+  }
   return { ...model, graph };
+}
+
+/** Throws a UsageError for limits that are no numbers of words. */
+function requireLimits(limits: Readonly<Record<string, number | undefined>>): void {
+  for (const [name, limit] of Object.entries(limits)) {
+    if (limit === undefined || limit === Number.POSITIVE_INFINITY) continue;
+    if (!Number.isInteger(limit) || limit < 1)
+      throw new UsageError(`${name} must be a whole number from 1 on, got ${limit}`);
+  }
 }
 
 /** Spellings as a model sees them, and what has numbered them. */

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { torchBidafModel } from '../../../test/fixtures/torch/bidaf.ts';
 import { WORD_VECTORS } from '../../models/bidaf.ts';
-import { vectorSizeOf, withFedVectors, withoutVectorTable, withVectorTable } from './fedVectors.ts';
+import { hasVectors, vectorSizeOf, withFedVectors, withoutVectorTable, withVectorTable } from './fedVectors.ts';
 
 const model = torchBidafModel();
 const table = model.graph.initializers.get(WORD_VECTORS)!;
@@ -22,6 +22,17 @@ describe('a table of word vectors', () => {
     const rounded = withVectorTable(model, moved(2 ** -12))!;
     expect(rounded.graph.initializers.get(WORD_VECTORS)!.data).toEqual(moved(2 ** -12).data);
     expect(withVectorTable(model, moved(0.1))).toBeUndefined();
+  });
+
+  it('knows its own vectors, rounded or not, as far as it has the words', () => {
+    const [rows, size] = table.dims as [number, number];
+    const words = Array.from({ length: rows }, (_, i) => `word ${i}`);
+    const row = (i: number, factor = 1) =>
+      (table.data as Float32Array).slice(i * size, (i + 1) * size).map((x) => x * factor);
+    const given = (...vectors: [string, Float32Array][]) => ({ size, vectors: new Map(vectors) });
+    expect(hasVectors(model.graph, words, given(['word 1', row(1, 1 + 2 ** -12)], ['other', row(0)]))).toBe(true);
+    expect(hasVectors(model.graph, words, given(['word 0', row(0)], ['word 1', row(1, 2)]))).toBe(false);
+    expect(hasVectors(withoutVectorTable(model).graph, words, given(['word 1', row(0)]))).toBe(true);
   });
 
   it('is put into no model that takes none', () => {

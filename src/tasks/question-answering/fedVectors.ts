@@ -1,3 +1,4 @@
+import type { WordVectors } from '../../data/wordVectors.ts';
 import { removeDeadNodes, replaceWith, rewriteNodes } from '../../graph/rewrite.ts';
 import type { Graph, Model, Tensor } from '../../graph/types.ts';
 import { QUESTION_INPUTS, vectorsOf, WORD_VECTORS } from '../../models/bidaf.ts';
@@ -53,8 +54,8 @@ export function hasOpenTable({ inputs }: Graph): boolean {
   return inputs.some(({ name }) => name === WORD_VECTORS);
 }
 
-/** How far values of two tables of the same vectors are apart at most, as a share of the largest: 16 bits are rounded. */
-const ROUNDED = 1e-3;
+/** How far values of the same vectors are apart at most, as a share of the largest in a table: 16 and 8 bits are rounded. */
+const ROUNDED = 5e-3;
 
 /**
  * The model with a table of the same vectors in the place of its own, or of the input that stands for it; undefined where
@@ -73,8 +74,28 @@ export function withVectorTable(model: Model, table: Tensor | undefined): Model 
 }
 
 function isSameTable(a: Tensor, b: Tensor): boolean {
-  if (a.dims.join() !== b.dims.join()) return false;
-  const [x, y] = [a.data as Float32Array, b.data as Float32Array];
-  const largest = y.reduce((most, value) => Math.max(most, Math.abs(value)), 0);
-  return y.every((value, i) => Math.abs(value - x[i]!) <= ROUNDED * largest);
+  return a.dims.join() === b.dims.join() && isNear(b.data as Float32Array, a.data as Float32Array, largestIn(b));
+}
+
+/**
+ * Whether vectors are those of a graph's table, whose rows are of these words, as far as both have the words. A graph that
+ * has no table cannot tell.
+ */
+export function hasVectors({ initializers }: Graph, words: readonly string[], { size, vectors }: WordVectors): boolean {
+  const table = initializers.get(WORD_VECTORS);
+  if (table === undefined) return true;
+  const largest = largestIn(table);
+  const row = (i: number) => (table.data as Float32Array).subarray(i * size, (i + 1) * size);
+  return words.every((word, i) => {
+    const given = vectors.get(word);
+    return given === undefined || isNear(given, row(i), largest);
+  });
+}
+
+function isNear(values: Float32Array, others: Float32Array, largest: number): boolean {
+  return values.every((value, i) => Math.abs(value - others[i]!) <= ROUNDED * largest);
+}
+
+function largestIn({ data }: Tensor): number {
+  return (data as Float32Array).reduce((most, value) => Math.max(most, Math.abs(value)), 0);
 }

@@ -4,12 +4,10 @@ import { madeUpPassages } from '../../data/questions/madeUp.ts';
 import { findQuestionFiles, readQuestionFile } from '../../data/questions/questionFiles.ts';
 import { readWordVectors } from '../../data/wordVectors.ts';
 import { bidafSizes, WORD_VECTORS } from '../../models/bidaf.ts';
-import { loadModel } from '../../onnx/file.ts';
-import { wholeWeights } from '../../passes/wholeWeights.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
-import { modelPath } from '../modelPath.ts';
 import { refuseSources } from '../refuseSources.ts';
 import type { Sources, Task } from '../task.ts';
+import { trainedModel } from '../trainedModel.ts';
 import { questionAnsweringDefinition, questionConfigOf } from './definition.ts';
 import { withVectorTable } from './fedVectors.ts';
 import { wordOf } from './lexicon.ts';
@@ -32,13 +30,10 @@ export const questionAnsweringTask: Task = {
     const task = loadedQuestions(config, questions, read, vectors);
     if (init === undefined) return task;
     const untrained = task.model();
-    const loaded = await loadModel(modelPath(init));
+    const loaded = await trainedModel(init);
     const strange = strangeness(loaded, untrained);
     if (strange !== undefined) throw new UsageError(`--init ${init}: ${strange}`);
-    const trained = withVectorTable(
-      { ...loaded, graph: wholeWeights(loaded.graph) },
-      untrained.graph.initializers.get(WORD_VECTORS),
-    );
+    const trained = withVectorTable(loaded, untrained.graph.initializers.get(WORD_VECTORS));
     if (trained === undefined) {
       throw new UsageError(`--init ${init}: it was trained with other word vectors; use the same ones`);
     }
@@ -47,7 +42,7 @@ export const questionAnsweringTask: Task = {
     return { ...task, model: () => fresh ?? trained, notes };
   },
   async settingsOf(init) {
-    const model = await loadModel(modelPath(init));
+    const model = await trainedModel(init);
     const about = questionMetadata(model);
     const sizes = bidafSizes(model);
     if (about === undefined || sizes === undefined) {

@@ -1,10 +1,9 @@
 import { UsageError } from '../../base/errors.ts';
 import { vocabularyDigest } from '../../data/vocabulary.ts';
 import { classifierSizes } from '../../models/textClassifier.ts';
-import { loadModel } from '../../onnx/file.ts';
 import { AS_IT_IS, withWeightsOf } from '../freshWeights.ts';
-import { modelPath } from '../modelPath.ts';
 import type { Task } from '../task.ts';
+import { trainedModel } from '../trainedModel.ts';
 import { type TextConfig, textClassificationDefinition, textConfigOf } from './definition.ts';
 import { freshModel, loadedTexts, untrainedModel } from './loadedTexts.ts';
 import { loadTexts } from './loadTexts.ts';
@@ -25,7 +24,7 @@ export const textClassificationTask: Task = {
     return loadedTexts(config, texts, init === undefined ? undefined : await firstModel(init, config, texts));
   },
   async settingsOf(init) {
-    const model = await loadModel(modelPath(init));
+    const model = await trainedModel(init);
     if (textMetadata(model) === undefined) throw notMade(init);
     return classifierSizes(model) ?? {};
   },
@@ -41,7 +40,7 @@ function notMade(init: string): UsageError {
  * other words.
  */
 async function firstModel(init: string, config: TextConfig, data: TextData) {
-  const trained = await loadModel(modelPath(init));
+  const trained = await trainedModel(init);
   const about = textMetadata(trained);
   if (about === undefined) throw notMade(init);
   if (about.classes.join('\n') !== data.classes.join('\n')) {

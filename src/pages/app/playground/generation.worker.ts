@@ -17,14 +17,14 @@ type Writer = TextSession & { readonly vocabulary: Vocabulary };
 const TURN = 8;
 
 answerWithModels<Writer, WritingTask, Written>({
-  async prepare(model, vocabulary, runtime, label) {
+  async prepare(model, vocabulary, runtime) {
     const session = await textSession(model, runtime);
     const { length: predicted } = await session.read([0]);
     const known = vocabulary.words.length;
     if (predicted === known) return { ...session, vocabulary };
     await session.release();
     throw new UsageError(
-      `${label} predicts ${predicted} words, but this vocabulary has ${known}; choose the vocabulary.txt of its run`,
+      `it predicts ${predicted} words, but this vocabulary has ${known}; choose the vocabulary.txt of its run`,
     );
   },
   async work(writers, { prompt, words, temperature, seed }, say, signal) {

@@ -1,4 +1,5 @@
-import { type Vocabulary, vocabularyOf } from '../../../data/vocabulary.ts';
+import { SlimError } from '../../../base/errors.ts';
+import { type Vocabulary, vocabularyOf, wordsOfFile } from '../../../data/vocabulary.ts';
 import type { Model } from '../../../graph/types.ts';
 import { describeModel } from '../../../inspect/describe.ts';
 import { readModel } from '../../../onnx/read.ts';
@@ -9,7 +10,7 @@ import type { GivenModel, LoadedInfo, ModelEvent, ModelRequest } from './protoco
 /** What a worker does with its models. */
 interface ModelWork<Ready, Task, Result> {
   /** Makes a model ready; throws SlimError for one that is of another kind, or has other words. */
-  prepare(model: Model, vocabulary: Vocabulary, runtime: Runtime, label: string): Promise<Ready>;
+  prepare(model: Model, vocabulary: Vocabulary, runtime: Runtime): Promise<Ready>;
   /** Does a task with all models. */
   work(
     ready: readonly Ready[],
@@ -34,15 +35,22 @@ export function answerWithModels<Ready extends { release(): Promise<void> }, Tas
 
   const load = async (models: readonly GivenModel[]) => {
     const runtime = await workerRuntime();
-    for (const model of ready) await model.release();
-    ready = [];
+    const made: Ready[] = [];
     const loaded: LoadedInfo[] = [];
     for (const { label, model: bytes, vocabulary } of models) {
-      const model = readModel(bytes);
-      ready.push(await prepare(model, vocabularyOf(vocabulary.trimEnd().split('\n')), runtime, label));
-      const { layers, parameters } = describeModel(model);
-      loaded.push({ label, hidden: layers.map(({ units }) => units), parameters, bytes: bytes.length });
+      try {
+        const model = readModel(bytes);
+        made.push(await prepare(model, vocabularyOf(wordsOfFile(vocabulary)), runtime));
+        const { layers, parameters } = describeModel(model);
+        loaded.push({ label, hidden: layers.map(({ units }) => units), parameters, bytes: bytes.length });
+      } catch (cause) {
+        // The models that are there stay as they are.
+        for (const model of made) await model.release();
+        throw new SlimError(`${label}: ${inWords(cause)}`, { cause });
+      }
     }
+    for (const model of ready) await model.release();
+    ready = made;
     say({ kind: 'loaded', models: loaded });
   };
 
