@@ -101,6 +101,7 @@ const experiments = {
     'iss-0.003-again-more': squadMore('iss-0.003-again', '0.9'),
     'iss-0.02': squadIss('0.02'),
     'scratch-0.003': squadScratch('0.003'),
+    'scratch-0.003-more': squadMore('scratch-0.003', '0.9'),
     'scratch-0.006': squadScratch('0.006'),
     'scratch-0.006-more': squadMore('scratch-0.006', '0.9'),
   },

@@ -230,7 +230,7 @@ export interface RunSettings extends Settings {
   // Learning rate
   /** Course of the learning rate: step, constant, cosine, plateau (default: step). */
   readonly schedule?: 'step' | 'constant' | 'cosine' | 'plateau' | (string & {}) | undefined;
-  /** Learning rate of the first epochs (default: 0.001 for adam, adamw; 0.1 for sgd, asgd; 0.01 for momentum). */
+  /** Learning rate of the first epochs (default: 0.01 for momentum; 0.001 for adam, adamw; 0.1 for sgd, asgd). */
   readonly learningRate?: number | undefined;
   /** Factor on the learning rate at each decay (default: 1 for step; 0.5 for plateau). */
   readonly decay?: number | undefined;

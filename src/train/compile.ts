@@ -9,7 +9,7 @@ import { hoistLoops } from '../passes/hoistLoops.ts';
 import { type Mask, maskDropout } from '../passes/maskDropout.ts';
 import { type FedParameter, parametersAsInputs } from '../passes/parametersAsInputs.ts';
 import { sumsAsProducts } from '../passes/sumsAsProducts.ts';
-import { turnOnce } from '../passes/turnOnce.ts';
+import { transposeOnce } from '../passes/transposeOnce.ts';
 import { withoutDropout } from '../passes/withoutDropout.ts';
 import { type BatchShape, LOSS, type LossGraph, type Problem } from '../tasks/task.ts';
 
@@ -83,5 +83,5 @@ export function trainingGraph(
   const wrt = [...parameters.map((p) => p.name), ...loss.lookups.map((l) => l.values)];
   const { graph, gradients } = differentiate(fed, LOSS, wrt);
   const step = hoistLoops(expandCrossEntropy(removeDeadNodes(graph)));
-  return { ...loss, graph: turnOnce(sumsAsProducts(step)), parameters, masks, gradients };
+  return { ...loss, graph: transposeOnce(sumsAsProducts(step)), parameters, masks, gradients };
 }

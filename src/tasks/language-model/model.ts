@@ -15,6 +15,9 @@ const VOCABULARY = 'slimrnn.vocabulary';
 /** The matrix of the output where it is not the embedding's. */
 const OUTPUT_MATRIX = 'head.weight';
 
+/** What a tied model has where its last layer is not of the embedding's size. */
+const PROJECTION = 'projection.weight';
+
 type ModelConfig = Pick<TaskConfig, 'model' | 'seed'>;
 
 /** The untrained model of a configuration. */
@@ -47,11 +50,8 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
   if (trained.graph.initializers.has(OUTPUT_MATRIX) && !fresh.graph.initializers.has(OUTPUT_MATRIX)) {
     throw new UsageError(`--init ${source}: its output has a matrix of its own, not the embedding: leave out --tied`);
   }
-  const lost = weightsBeside(trained, fresh);
-  if (lost.length > 0) {
-    throw new UsageError(
-      `--init ${source}: the model of the configuration has no place for its '${lost.join("', '")}'`,
-    );
+  if (trained.graph.initializers.has(PROJECTION) && !fresh.graph.initializers.has(PROJECTION)) {
+    throw new UsageError(`--init ${source}: the model of the configuration has no place for its '${PROJECTION}'`);
   }
   const initializers = new Map(
     [...fresh.graph.initializers].map(([name, tensor]) => {
@@ -65,13 +65,6 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
     }),
   );
   return { ...fresh, graph: { ...fresh.graph, initializers } };
-}
-
-/** Names of the weights of a model that another one has not. */
-function weightsBeside({ graph }: Model, other: Model): string[] {
-  return [...graph.initializers].flatMap(([name, { elementType }]) =>
-    elementType === 'float32' && !other.graph.initializers.has(name) ? [name] : [],
-  );
 }
 
 /** Kind and sizes of a trained language model, as settings; throws UsageError for one that slimrnn did not make. */

@@ -9,20 +9,26 @@ import type { Graph, Node } from '../graph/types.ts';
 const COLUMNS = 128;
 
 /**
- * Products Aᵀ · B, as gradients of weights are, with A turned once before them. The engine's product on a CPU turns a
- * transposed left factor itself, piece by piece, and does so anew for each 128 columns of the result; several products of
- * one A do so each. Needs fixed sizes; other products stay as they are. The result computes the same values.
+ * Products Aᵀ · B, as gradients of weights are, with A transposed once before them. The engine's product on a CPU transposes
+ * a left factor itself, piece by piece, and does so anew for each 128 columns of the result; several products of one A do so
+ * each. Needs fixed sizes; other products stay as they are. The result computes the same values.
  */
-export function turnOnce(graph: Graph): Graph {
+export function transposeOnce(graph: Graph): Graph {
   const made = producers(graph.nodes);
-  const turned = new Map<string, Value>();
-  const turn = (b: GraphBuilder, a: Value): Value => {
+  /** Aᵀ of each A, and the tensors that they are reshaped from: several matrices may be rows of one. */
+  const matrices = new Map<string, Value>();
+  const tensors = new Map<string, Value>();
+  const transposed = (b: GraphBuilder, a: Value): Value => {
+    const known = matrices.get(a.name);
+    if (known) return known;
     const { source, perm } = originOf(b, made, a);
-    const key = `${source.name} ${perm.join(' ')}`;
-    const known = turned.get(key) ?? transpose(source, perm);
-    turned.set(key, known);
+    const key = [source.name, ...perm].join();
+    const tensor = tensors.get(key) ?? transpose(source, perm);
+    tensors.set(key, tensor);
     const [rows, columns] = a.type.shape as readonly [number, number];
-    return reshape(known, [columns, rows]);
+    const matrix = reshape(tensor, [columns, rows]);
+    matrices.set(a.name, matrix);
+    return matrix;
   };
   const rewritten = rewriteNodes(graph, (b, node) => {
     if (node.op !== 'Gemm' || node.domain !== '' || intAttribute(node, 'transA', 0) !== 1) return false;
@@ -30,7 +36,7 @@ export function turnOnce(graph: Graph): Graph {
     const columns = right!.type.shape?.[intAttribute(node, 'transB', 0) === 1 ? 0 : 1];
     if (!isStatic(a!.type.shape) || typeof columns !== 'number' || columns <= COLUMNS) return false;
     const { transA: _, ...attributes } = node.attributes;
-    b.addNode({ ...node, attributes, inputs: [turn(b, a!).name, ...node.inputs.slice(1)] });
+    b.addNode({ ...node, attributes, inputs: [transposed(b, a!).name, ...node.inputs.slice(1)] });
     return true;
   });
   return removeDeadNodes(rewritten);
