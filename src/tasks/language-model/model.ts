@@ -1,7 +1,8 @@
 import { UsageError } from '../../base/errors.ts';
 import type { Section } from '../../base/fields.ts';
 import { type Vocabulary, vocabularyDigest } from '../../data/vocabulary.ts';
-import type { Model } from '../../graph/types.ts';
+import { RECURRENT_INPUT } from '../../graph/slots.ts';
+import type { Graph, Model, Tensor } from '../../graph/types.ts';
 import { languageModel } from '../../models/languageModel.ts';
 import { rhnLanguageModel } from '../../models/rhnLanguageModel.ts';
 import { cellNames, unitsOfLayers } from '../../nn/layers.ts';
@@ -55,7 +56,7 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
   }
   const initializers = new Map(
     [...fresh.graph.initializers].map(([name, tensor]) => {
-      const weights = trained.graph.initializers.get(name);
+      const weights = trained.graph.initializers.get(name) ?? biasOf(trained.graph, name);
       if (weights?.dims.join() !== tensor.dims.join()) {
         throw new UsageError(
           `--init ${source}: '${name}' is [${weights?.dims ?? 'absent'}], the configuration wants [${tensor.dims}]`,
@@ -65,6 +66,23 @@ export function modelFrom(trained: Model, config: ModelConfig, vocabulary: Vocab
     }),
   );
   return { ...fresh, graph: { ...fresh.graph, initializers } };
+}
+
+/**
+ * A bias of a layer whose file adds another one to it, as `compress` leaves it behind a cut. ONNX's B [1, 2 · rows] has that of
+ * W · x and that of R · h, which a layer adds up; only the candidate of a GRU, last of its gates, keeps them apart.
+ */
+function biasOf({ nodes, initializers }: Graph, name: string): Tensor | undefined {
+  const [, layer, which] = /^(.*)\.(bias|recurrent_bias)$/.exec(name) ?? [];
+  const node = nodes.find(({ inputs }) => inputs[RECURRENT_INPUT.recurrent] === `${layer}.recurrent`);
+  const both = initializers.get(node?.inputs[RECURRENT_INPUT.bias] ?? '');
+  if (both === undefined) return undefined;
+  const values = both.data as Float32Array;
+  const rows = values.length / 2;
+  const apart = node!.op === 'GRU' ? rows / 3 : 0;
+  const [input, state] = [values.slice(0, rows), values.slice(rows)];
+  if (which === 'recurrent_bias') return { ...both, dims: [1, apart], data: state.slice(rows - apart) };
+  return { ...both, dims: [1, rows], data: input.map((value, i) => value + (i < rows - apart ? state[i]! : 0)) };
 }
 
 /** Kind and sizes of a trained language model, as settings; throws UsageError for one that slimrnn did not make. */
