@@ -175,7 +175,14 @@ async function answerAll(session: AnswerSession, passages: Passages, out: string
   for (const { text, questions } of passages) {
     for (const { id, question, answers: right, place } of questions) {
       count++;
-      const answer = await answerOrNone(session, text, question, (why) => unanswered.push(`${place}: ${why}`));
+      let answer = '';
+      try {
+        answer = (await session.answer(text, question)).text;
+      } catch (error) {
+        if (!(error instanceof UsageError)) throw error;
+        // Without an answer it counts as wrong, as in SQuAD's script.
+        unanswered.push(`${place}: ${error.message}`);
+      }
       found.set(id, answer);
       const score = scoreAnswer(
         answer,
@@ -195,20 +202,4 @@ async function answerAll(session: AnswerSession, passages: Passages, out: string
     const written = out === undefined ? '' : `; answers in ${out}`;
     return `${count} questions: EM ${result.exactMatch.toFixed(2)}, F1 ${result.f1.toFixed(2)}${written}`;
   });
-}
-
-/** The answer, or an empty one, which counts as wrong as in SQuAD's script, where there cannot be one. */
-async function answerOrNone(
-  session: AnswerSession,
-  passage: string,
-  question: string,
-  refused: (why: string) => void,
-): Promise<string> {
-  try {
-    return (await session.answer(passage, question)).text;
-  } catch (error) {
-    if (!(error instanceof UsageError)) throw error;
-    refused(error.message);
-    return '';
-  }
 }
